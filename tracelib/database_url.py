@@ -1,0 +1,147 @@
+"""Any PostgreSQL URL that people paste, taken apart into what libpq understands.
+
+Written by hand because no library reads what is really pasted: passwords with a bare `@`,
+`/`, `#` or `%` in them, Prisma's own parameters, `postgres://`.
+"""
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, unquote
+
+from tracelib import errors
+
+SCHEMES = ("postgresql", "postgres", "postgresql+psycopg2", "postgresql+psycopg")
+# What libpq knows and a person may want; everything else is Prisma's or a pooler's and is dropped.
+LIBPQ_PARAMETERS = frozenset(
+    (
+        "sslmode",
+        "sslrootcert",
+        "sslcert",
+        "sslkey",
+        "sslpassword",
+        "sslcrl",
+        "sslcompression",
+        "sslsni",
+        "ssl_min_protocol_version",
+        "ssl_max_protocol_version",
+        "channel_binding",
+        "gssencmode",
+        "target_session_attrs",
+        "connect_timeout",
+        "keepalives",
+        "keepalives_idle",
+        "keepalives_interval",
+        "keepalives_count",
+        "tcp_user_timeout",
+        "host",
+        "hostaddr",
+        "port",
+        "user",
+        "password",
+        "dbname",
+        "service",
+        "passfile",
+        "krbsrvname",
+        "require_auth",
+        "sslnegotiation",
+    )
+)
+# Managed services route by these start-up options; any other option would fail behind PgBouncer.
+ROUTING_OPTION = re.compile(r"^(endpoint|project|reference)=", re.ASCII)
+PRISMA_SSLACCEPT = {"strict": "verify-full", "accept_invalid_certs": "require"}
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseAddress:
+    """Where a database is: libpq's own keywords, and LiteLLM's schema where the URL names one."""
+
+    parameters: tuple[tuple[str, str], ...] = field(repr=False)
+    schema: str | None = None
+
+    def in_words(self) -> str:
+        """Which database is it? Never says the password.
+
+        >>> read_address("postgres://ada:s3cret@db.example.com/litellm").in_words()
+        'litellm on db.example.com'
+        """
+        known = dict(self.parameters)
+        name = known.get("dbname") or known.get("user") or "the default database"
+        host = known.get("host") or known.get("hostaddr") or "this machine"
+        place = "this machine" if host.startswith("/") else host
+        port = known.get("port", "5432")
+        return f"{name} on {place}" + (f":{port}" if port != "5432" else "")
+
+
+def read_address(url: str) -> DatabaseAddress:
+    """Where does this URL point? Raises BadSetting for what is no PostgreSQL URL.
+
+    >>> dict(read_address("postgres://ada:p@ss/w#rd%@db:6543/l?schema=llm&pgbouncer=true").parameters)
+    {'user': 'ada', 'password': 'p@ss/w#rd%', 'host': 'db', 'port': '6543', 'dbname': 'l'}
+    """
+    scheme, separator, rest = url.strip().strip("\"'").partition("://")
+    if not separator or scheme.lower() not in SCHEMES:
+        raise errors.BadSetting(
+            "DATABASE_URL must look like postgresql://user:password@host:5432/litellm."
+        )
+    authority, _, query = _split_query(rest)
+    parameters = _user(authority) | _place(authority)
+    asked = dict(parse_qsl(query, keep_blank_values=False))
+    parameters |= {key: value for key, value in asked.items() if key in LIBPQ_PARAMETERS}
+    if ROUTING_OPTION.match(asked.get("options", "")):
+        parameters["options"] = asked["options"]
+    if (accept := asked.get("sslaccept")) in PRISMA_SSLACCEPT:
+        parameters["sslmode"] = PRISMA_SSLACCEPT[accept]
+    return DatabaseAddress(tuple(parameters.items()), asked.get("schema"))
+
+
+def _split_query(rest: str) -> tuple[str, str, str]:
+    """The question mark that starts the query is the first one after the last `@` before it."""
+    at = rest.rfind("@")
+    mark = rest.find("?", at + 1)
+    if mark < 0 and "?" in rest and "@" in rest.partition("?")[2]:
+        mark = _query_with_at(rest)
+    return (rest, "", "") if mark < 0 else (rest[:mark], "?", rest[mark + 1 :])
+
+
+def _query_with_at(rest: str) -> int:
+    """An `@` may also stand in a parameter's value: `…@host/db?application_name=a@b`."""
+    found = re.search(r"\?(?=[a-z_]+=[^?]*$)", rest)
+    return found.start() if found else -1
+
+
+def _user(authority: str) -> dict[str, str]:
+    userinfo, at, _ = authority.rpartition("@")
+    if not at:
+        return {}
+    user, colon, password = userinfo.partition(":")
+    parameters = {"user": _decoded(user)} if user else {}
+    return parameters | ({"password": _decoded(password)} if colon else {})
+
+
+def _place(authority: str) -> dict[str, str]:
+    hosts, _, name = authority.rpartition("@")[2].partition("/")
+    pairs = [_host_and_port(place) for place in hosts.split(",") if place]
+    parameters: dict[str, str] = {}
+    if pairs:
+        parameters["host"] = ",".join(host for host, _ in pairs)
+        if any(port for _, port in pairs):
+            parameters["port"] = ",".join(port or "5432" for _, port in pairs)
+    return parameters | ({"dbname": _decoded(name)} if name else {})
+
+
+def _host_and_port(place: str) -> tuple[str, str]:
+    if place.startswith("["):
+        host, _, rest = place[1:].partition("]")
+        return host, rest.removeprefix(":")
+    host, _, port = place.partition(":")
+    if port and not port.isdigit():
+        raise errors.BadSetting(
+            "The port in DATABASE_URL is not a number; write a password with odd characters "
+            "percent-encoded."
+        )
+    return _decoded(host), port
+
+
+def _decoded(written: str) -> str:
+    """A bare percent sign means the text was pasted as it is, not encoded."""
+    return written if re.search(r"%(?![0-9A-Fa-f]{2})", written) else unquote(written)

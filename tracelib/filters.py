@@ -1,0 +1,45 @@
+"""Which requests a person wants to see: one frozen value, equal where the choice is equal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+
+from tracelib.window import TimeWindow
+
+# Stands for "without one" among the choices of a dimension: no user, no team, no provider.
+NONE = "(none)"
+DIMENSIONS = ("model", "provider", "user", "team", "key")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """A window of time, and for each dimension the ids that may pass; none given lets all pass.
+
+    `zone` is the viewer's time zone: it decides where days begin, not which rows are read.
+    """
+
+    window: TimeWindow
+    zone: str = "UTC"
+    model: tuple[str, ...] = ()
+    provider: tuple[str, ...] = ()
+    user: tuple[str, ...] = ()
+    team: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for dimension in DIMENSIONS:
+            object.__setattr__(self, dimension, tuple(sorted(set(getattr(self, dimension)))))
+
+    def previous(self) -> "Filters":
+        """Which filters choose the same requests in the window just before?"""
+        return replace(self, window=self.window.previous())
+
+    def chosen(self) -> Mapping[str, tuple[str, ...]]:
+        """Which dimensions are narrowed, and to which ids?
+
+        >>> from datetime import UTC, datetime
+        >>> window = TimeWindow(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
+        >>> Filters(window, model=("b", "a", "b")).chosen()
+        {'model': ('a', 'b')}
+        """
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {dimension: named[dimension] for dimension in DIMENSIONS if named[dimension]}

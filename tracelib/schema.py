@@ -1,0 +1,88 @@
+"""What LiteLLM's log table holds in each version, and what it costs where something is missing."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class KnownColumn:
+    """A column of SpendLogs: when LiteLLM added it, and what is lost without it."""
+
+    name: str
+    since: str
+    without_it: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownIndex:
+    """An index of SpendLogs by its columns, and what becomes slow without it."""
+
+    columns: tuple[str, ...]
+    since: str
+    without_it: str
+
+
+BASELINE = "2025-03-26"
+KNOWN_COLUMNS = (
+    KnownColumn("proxy_server_request", "2025-04-25", "Prompts cannot be shown."),
+    KnownColumn("session_id", "2025-04-25", "Every request is a session of its own."),
+    KnownColumn("status", "2025-05-08", "Failures are read out of metadata, which is slower."),
+    KnownColumn("mcp_namespaced_tool_name", "2025-07-07", "MCP tools go by their model name."),
+    KnownColumn("organization_id", "2025-11-22", "Organizations are unknown."),
+    KnownColumn("agent_id", "2025-12-10", "Agents are unknown."),
+    KnownColumn("request_duration_ms", "2026-02-24", "Response time is end minus start."),
+    KnownColumn("created_at", "2026-08-18", "Ingest lag is measured from the newest row only."),
+    KnownColumn("updated_at", "2026-08-18", "Rows that LiteLLM changed later cannot be told."),
+    KnownColumn("litellm_call_id", "2026-08-31", "The call id is read out of metadata."),
+    KnownColumn("billing_agent_id", "2026-09-21", "The agent that pays is unknown."),
+)
+KNOWN_INDEXES = (
+    KnownIndex(("startTime",), BASELINE, "Every page reads the whole table."),
+    KnownIndex(("session_id",), "2025-05-10", "Opening a session reads the whole table."),
+    KnownIndex(("startTime", "request_id"), "2026-02-28", "Paging through long lists is slower."),
+    KnownIndex(("api_key", "startTime"), "2026-08-23", "A key filter reads the whole window."),
+    KnownIndex(("litellm_call_id",), "2026-08-31", "Search by call id reads the whole window."),
+)
+# Tables that give names to ids; each may be missing or unreadable, then the id is shown.
+NAME_TABLES = (
+    "LiteLLM_VerificationToken",
+    "LiteLLM_DeletedVerificationToken",
+    "LiteLLM_UserTable",
+    "LiteLLM_TeamTable",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What this database has, as far as the role may read it.
+
+    `columns` are SpendLogs' readable columns, `unreadable` those that exist but are not
+    granted; `name_tables` maps each readable name table to its readable columns.
+    """
+
+    table: str
+    name: str | None = None
+    columns: frozenset[str] = frozenset()
+    unreadable: frozenset[str] = frozenset()
+    name_tables: tuple[tuple[str, frozenset[str]], ...] = ()
+    indexes: tuple[tuple[str, ...], ...] = ()
+    is_partitioned: bool = False
+
+    def has(self, column: str) -> bool:
+        """May this column be read here?"""
+        return column in self.columns
+
+    def names_from(self, table: str, *columns: str) -> bool:
+        """May these columns of a name table be read here?"""
+        return set(columns) <= dict(self.name_tables).get(table, frozenset())
+
+    def missing_columns(self) -> tuple[KnownColumn, ...]:
+        """Which columns of today's LiteLLM does this database lack or withhold?"""
+        return tuple(column for column in KNOWN_COLUMNS if column.name not in self.columns)
+
+    def missing_indexes(self) -> tuple[KnownIndex, ...]:
+        """Which useful indexes are not there? One that starts with the same columns serves."""
+        return tuple(
+            known
+            for known in KNOWN_INDEXES
+            if not any(have[: len(known.columns)] == known.columns for have in self.indexes)
+        )

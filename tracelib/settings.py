@@ -1,0 +1,69 @@
+"""What the environment tells us, read once: where the database is and how gently to ask it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tracelib import errors
+from tracelib.database_url import DatabaseAddress, read_address
+
+TICKS = {"off": 0, "10s": 10, "30s": 30, "1m": 60, "5m": 300}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How this installation is set up. `database` is None where the sample traffic is shown."""
+
+    database: DatabaseAddress | None = None
+    table: str = "LiteLLM_SpendLogs"
+    statement_timeout_s: float = 15.0
+    pool_size: int = 4
+    refresh: str = "30s"
+    proxy_url: str | None = None
+    sample_folder: str | None = None
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """How is this installation set up? Raises BadSetting, naming the variable.
+
+    >>> read_settings({"TRACELIB_REFRESH": "1m"}).refresh
+    '1m'
+    """
+    url = environ.get("DATABASE_URL", "").strip()
+    return Settings(
+        database=read_address(url) if url else None,
+        table=environ.get("TRACELIB_TABLE", "").strip() or "LiteLLM_SpendLogs",
+        statement_timeout_s=_number(environ, "TRACELIB_STATEMENT_TIMEOUT_S", 15.0, 1, 600),
+        pool_size=int(_number(environ, "TRACELIB_POOL_SIZE", 4, 1, 50)),
+        refresh=_refresh(environ),
+        proxy_url=_proxy_url(environ),
+        sample_folder=environ.get("TRACELIB_SAMPLE_FOLDER", "").strip() or None,
+    )
+
+
+def _number(
+    environ: Mapping[str, str], name: str, default: float, least: float, most: float
+) -> float:
+    written = environ.get(name, "").strip()
+    if not written:
+        return default
+    try:
+        value = float(written)
+    except ValueError:
+        raise errors.BadSetting(f"{name} is {written!r}, not a number.") from None
+    if not least <= value <= most:
+        raise errors.BadSetting(f"{name} must lie between {least:g} and {most:g}.")
+    return value
+
+
+def _refresh(environ: Mapping[str, str]) -> str:
+    written = environ.get("TRACELIB_REFRESH", "").strip() or "30s"
+    if written not in TICKS:
+        raise errors.BadSetting(f"TRACELIB_REFRESH must be one of {', '.join(TICKS)}.")
+    return written
+
+
+def _proxy_url(environ: Mapping[str, str]) -> str | None:
+    written = environ.get("LITELLM_PROXY_URL", "").strip().rstrip("/")
+    if written and not written.startswith(("http://", "https://")):
+        raise errors.BadSetting("LITELLM_PROXY_URL must start with http:// or https://.")
+    return written or None

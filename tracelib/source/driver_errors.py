@@ -1,0 +1,72 @@
+"""What the driver says, as an error that a person can act on."""
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from tracelib import errors
+
+BY_SQLSTATE: dict[str, type[errors.TraceError]] = {
+    "28000": errors.SignInRefused,
+    "28P01": errors.SignInRefused,
+    "3D000": errors.NoSuchDatabase,
+    "42501": errors.PermissionMissing,
+    "42P01": errors.TableMissing,
+    "42703": errors.ColumnMissing,
+    "53300": errors.ConnectionsExhausted,
+    "57014": errors.QuestionTooSlow,
+    "57P01": errors.DatabaseUnreachable,
+    "57P02": errors.DatabaseUnreachable,
+    "57P03": errors.DatabaseUnreachable,
+}
+# A connection that fails has no SQLSTATE in psycopg2; libpq's and PgBouncer's words must do.
+BY_WORDS: tuple[tuple[str, type[errors.TraceError]], ...] = (
+    ("password authentication failed", errors.SignInRefused),
+    ("no password supplied", errors.SignInRefused),
+    ("no such user", errors.SignInRefused),
+    ("no pg_hba.conf entry", errors.SignInRefused),
+    ("is not permitted to log in", errors.SignInRefused),
+    ("no such database", errors.NoSuchDatabase),
+    ("too many connections", errors.ConnectionsExhausted),
+    ("too many clients", errors.ConnectionsExhausted),
+    ("remaining connection slots", errors.ConnectionsExhausted),
+    ("no more connections allowed", errors.ConnectionsExhausted),
+    ("query_wait_timeout", errors.ConnectionsExhausted),
+    ("does not support ssl", errors.EncryptionRefused),
+    ("ssl is not enabled", errors.EncryptionRefused),
+    ("certificate", errors.EncryptionRefused),
+    ("ssl error", errors.EncryptionRefused),
+    ("sslmode", errors.EncryptionRefused),
+    ("invalid connection option", errors.BadSetting),
+    ("invalid port number", errors.BadSetting),
+)
+
+
+def explained(error: SQLAlchemyError) -> errors.TraceError:
+    """Which of our own errors is this? What the server said goes along as its detail."""
+    if isinstance(error, PoolTimeout):
+        return errors.ConnectionsExhausted("Every connection of the dashboard's pool is busy.")
+    if not isinstance(error, DBAPIError):
+        return errors.QuestionRefused(str(error))
+    original = error.orig
+    sqlstate = getattr(original, "pgcode", None)
+    said = _said(original)
+    if sqlstate:
+        return BY_SQLSTATE.get(sqlstate, errors.QuestionRefused)(said)
+    return _of_connection(said)
+
+
+def _said(original: BaseException | None) -> str:
+    diagnosis = getattr(original, "diag", None)
+    return (getattr(diagnosis, "message_primary", None) or str(original)).strip()
+
+
+def _of_connection(said: str) -> errors.TraceError:
+    words = said.lower()
+    if "role" in words and "does not exist" in words:
+        return errors.SignInRefused(said)
+    if "database" in words and "does not exist" in words:
+        return errors.NoSuchDatabase(said)
+    for phrase, kind in BY_WORDS:
+        if phrase in words:
+            return kind(said)
+    return errors.DatabaseUnreachable(said)

@@ -1,0 +1,135 @@
+"""A LiteLLM database that answers statements, and harms nothing while it does.
+
+Every protection is set per transaction (BEGIN READ ONLY and set_config(…, is_local)),
+because that is the only form that holds on a direct connection and behind PgBouncer in
+transaction mode, where a start-up option is refused and a plain SET leaks to others.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    Row,
+    Select,
+    Subquery,
+    create_engine,
+    func,
+    select,
+)
+from sqlalchemy.exc import SQLAlchemyError
+
+from tracelib.database_url import DatabaseAddress
+from tracelib.filters import Filters
+from tracelib.schema import Schema
+from tracelib.settings import Settings
+from tracelib.source.driver_errors import explained
+from tracelib.source.frames import frame_of
+from tracelib.spendlogs import catalog, relation
+
+CONNECT_TIMEOUT_S = 3
+POOL_TIMEOUT_S = 10
+RECYCLE_S = 300
+# LiteLLM gives up an index build after waiting 200 ms ten times: never wait for locks long.
+LOCK_TIMEOUT_MS = 1_000
+IDLE_TIMEOUT_MS = 30_000
+# The server's default of 4 MB spills the sort of a percentile over 100,000 rows to disk.
+WORK_MEM = "64MB"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A LiteLLM database that answers questions. `schema` is what it had when first met."""
+
+    engine: Engine
+    schema: Schema
+    statement_timeout_s: float
+
+    def requests(self, filters: Filters) -> Subquery:
+        """Which requests do the filters choose? The relation every question is asked of."""
+        return relation.requests(self.schema, filters)
+
+    def by_id(self, column: str, ids: Sequence[str]) -> Subquery:
+        """Which requests carry one of these ids: request_id, session_id or call_id?"""
+        return relation.by_id(self.schema, column, ids)
+
+    def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+        """What does the database answer, row by row? Raises a TraceError."""
+        with _reading(self.engine, self.statement_timeout_s) as connection:
+            return connection.execute(statement).all()
+
+    def row(self, statement: Select[Any]) -> Row[Any]:
+        """What does the database answer, where there is exactly one row? Raises a TraceError."""
+        with _reading(self.engine, self.statement_timeout_s) as connection:
+            return connection.execute(statement).one()
+
+    def frame(self, statement: Select[Any]) -> pd.DataFrame:
+        """What does the database answer, as a frame? Its columns keep their types without rows."""
+        return frame_of(statement, self.rows(statement))
+
+
+def connect(settings: Settings, address: DatabaseAddress) -> Source:
+    """Which database is at this address, and what does it have? Raises a TraceError."""
+    engine = _engine(settings, address)
+    try:
+        with _reading(engine, settings.statement_timeout_s) as connection:
+            schema = _schema(connection, settings.table, address.schema)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Source(engine, schema, settings.statement_timeout_s)
+
+
+def _schema(connection: Connection, table: str, schema_name: str | None) -> Schema:
+    found = [
+        catalog.Attribute._make(row)
+        for row in connection.execute(catalog.attributes(table, schema_name))
+    ]
+    indexed = [
+        catalog.IndexedColumn._make(row)
+        for row in connection.execute(catalog.indexes(table, schema_name))
+    ]
+    return catalog.schema_of(table, schema_name, found, indexed)
+
+
+def _engine(settings: Settings, address: DatabaseAddress) -> Engine:
+    defaults = {"connect_timeout": str(CONNECT_TIMEOUT_S), "application_name": "tracelib"}
+    return create_engine(
+        URL.create("postgresql+psycopg2"),
+        connect_args=defaults | dict(address.parameters),
+        execution_options={"postgresql_readonly": True},
+        pool_size=settings.pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_TIMEOUT_S,
+        pool_pre_ping=True,
+        pool_recycle=RECYCLE_S,
+        hide_parameters=True,
+    )
+
+
+@contextmanager
+def _reading(engine: Engine, timeout_s: float) -> Iterator[Connection]:
+    try:
+        with engine.connect() as connection:
+            connection.execute(_guards(timeout_s))
+            yield connection
+    except SQLAlchemyError as error:
+        raise explained(error) from error
+
+
+def _guards(timeout_s: float) -> Select[Any]:
+    """Settings of this transaction alone; `True` is PostgreSQL's is_local."""
+    settings = {
+        "statement_timeout": str(round(timeout_s * 1_000)),
+        "lock_timeout": str(LOCK_TIMEOUT_MS),
+        "idle_in_transaction_session_timeout": str(IDLE_TIMEOUT_MS),
+        "TimeZone": "UTC",
+        "work_mem": WORK_MEM,
+        "jit": "off",
+    }
+    return select(*(func.set_config(name, value, True) for name, value in settings.items()))

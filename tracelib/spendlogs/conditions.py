@@ -1,0 +1,33 @@
+"""Filters as conditions on LiteLLM's table, written once."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, TableClause, bindparam, func, or_
+from sqlalchemy.types import DateTime
+
+from tracelib.filters import NONE, Filters
+from tracelib.window import TimeWindow
+
+
+def in_window(logs: TableClause, window: TimeWindow) -> tuple[ColumnElement[bool], ...]:
+    """Which rows start in the window? On the bare column, so that its index serves."""
+    return (
+        logs.c.startTime >= _stored_utc("window_start", window.start),
+        logs.c.startTime < _stored_utc("window_end", window.end),
+    )
+
+
+def chosen_ids(clean: dict[str, ColumnElement[Any]], filters: Filters) -> list[ColumnElement[bool]]:
+    """Which rows pass each narrowed dimension? `NONE` chooses the rows without a value."""
+    return [_is_one_of(clean[dimension], ids) for dimension, ids in filters.chosen().items()]
+
+
+def _is_one_of(value: ColumnElement[Any], ids: tuple[str, ...]) -> ColumnElement[bool]:
+    named = value.in_([one for one in ids if one != NONE])
+    return or_(named, value.is_(None)) if NONE in ids else named
+
+
+def _stored_utc(name: str, moment: object) -> ColumnElement[Any]:
+    """The session's time zone must not shift what the column holds without a zone."""
+    bound = bindparam(name, moment, DateTime(timezone=True), unique=True)
+    return func.timezone("UTC", bound, type_=DateTime())

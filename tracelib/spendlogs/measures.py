@@ -1,0 +1,55 @@
+"""The figures that many questions share, as aggregates over `requests`."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Subquery, func, type_coerce
+from sqlalchemy.sql.selectable import CTE
+from sqlalchemy.types import BigInteger, Double, Numeric
+
+Relation = Subquery | CTE
+
+
+def requests_count() -> ColumnElement[int]:
+    """How many requests, failures too?"""
+    return func.count()
+
+
+def cost_usd(requests: Relation) -> ColumnElement[Any]:
+    """What did they cost, in US dollars? 0 over no rows."""
+    return func.coalesce(func.sum(requests.c.spend_usd, type_=Numeric()), 0, type_=Numeric())
+
+
+def failures(requests: Relation) -> ColumnElement[int]:
+    """How many failed?"""
+    return func.count().filter(requests.c.is_failure)
+
+
+def hits(requests: Relation) -> ColumnElement[int]:
+    """How many were answered from LiteLLM's own cache?"""
+    return func.count().filter(requests.c.is_cache_hit)
+
+
+def billed(requests: Relation, tokens: str) -> ColumnElement[int]:
+    """How many tokens of a kind went to a provider? A cache hit repeats them without one."""
+    asked = func.sum(requests.c[tokens], type_=BigInteger()).filter(~requests.c.is_cache_hit)
+    return func.coalesce(asked, 0, type_=BigInteger())
+
+
+def replayed(requests: Relation, tokens: str) -> ColumnElement[int]:
+    """How many tokens of a kind were served from LiteLLM's cache instead?"""
+    served = func.sum(requests.c[tokens], type_=BigInteger()).filter(requests.c.is_cache_hit)
+    return func.coalesce(served, 0, type_=BigInteger())
+
+
+def average(value: ColumnElement[Any]) -> ColumnElement[float]:
+    """What is the mean of the known values? None over none."""
+    return func.avg(value, type_=Double())
+
+
+def percentile(value: ColumnElement[Any], fraction: float) -> ColumnElement[float]:
+    """Which value do `fraction` of the known ones stay under? Interpolated; None over none.
+
+    The one place that knows how a percentile is made: a source that cannot sort all rows
+    (Citus pulls them to one node) puts a histogram here.
+    """
+    return type_coerce(func.percentile_cont(fraction).within_group(value), Double())

@@ -1,0 +1,84 @@
+"""Names for ids: aliases and e-mails where LiteLLM has them, shortened hashes where not."""
+
+from sqlalchemy import ColumnElement, and_, case, column, func, literal, select, table
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import Text
+
+from tracelib.schema import Schema
+from tracelib.spendlogs.table import spend_logs
+
+SPECIAL_KEYS = {
+    "litellm_proxy_master_key": "master key",
+    "litellm-internal-health-check": "health check",
+    "litellm-cli": "LiteLLM CLI",
+}
+# Dimension -> (table, id column, name columns in order of preference)
+NAMED_BY = {
+    "key": (
+        ("LiteLLM_VerificationToken", "token", ("key_alias", "key_name")),
+        ("LiteLLM_DeletedVerificationToken", "token", ("key_alias",)),
+    ),
+    "user": (("LiteLLM_UserTable", "user_id", ("user_alias", "user_email")),),
+    "team": (("LiteLLM_TeamTable", "team_id", ("team_alias",)),),
+}
+IN_METADATA = {"key": "user_api_key_alias", "team": "user_api_key_team_alias"}
+
+
+def name_of(
+    schema: Schema,
+    dimension: str,
+    identity: ColumnElement[str],
+    sample_request_id: ColumnElement[str],
+) -> ColumnElement[str]:
+    """What is this id called? For few rows: it looks up each id by primary key.
+
+    The name table's alias, else the alias that the row `sample_request_id` carries (ids
+    outlive the tables), else the id itself, a key's hash shortened. None stays None.
+    """
+    if dimension not in NAMED_BY:
+        return identity
+    looked_up = [_looked_up(schema, place, identity) for place in NAMED_BY[dimension]]
+    known = [name for names in looked_up for name in names]
+    carried = _carried(schema, dimension, sample_request_id)
+    named = func.coalesce(*known, *carried, _shortened(dimension, identity), type_=Text())
+    return case(SPECIAL_KEYS, value=identity, else_=named) if dimension == "key" else named
+
+
+def _looked_up(
+    schema: Schema, place: tuple[str, str, tuple[str, ...]], identity: ColumnElement[str]
+) -> list[ColumnElement[str]]:
+    name, id_column, name_columns = place
+    readable = [one for one in name_columns if schema.names_from(name, id_column, one)]
+    if not readable:
+        return []
+    source = table(
+        name,
+        column(id_column, Text()),
+        *(column(one, Text()) for one in readable),
+        schema=schema.name,
+    )
+    names = [func.nullif(source.c[one], "", type_=Text()) for one in readable]
+    # A deleted key may stand there twice, so a maximum rather than a single row.
+    best = func.max(func.coalesce(*names, type_=Text()), type_=Text())
+    return [select(best).where(source.c[id_column] == identity).scalar_subquery()]
+
+
+def _carried(
+    schema: Schema, dimension: str, sample_request_id: ColumnElement[str]
+) -> list[ColumnElement[str]]:
+    if dimension not in IN_METADATA or not schema.has("metadata"):
+        return []
+    logs = spend_logs(schema).alias("sample")
+    alias = logs.c.metadata.op("->>", return_type=Text())(IN_METADATA[dimension])
+    said = func.max(func.nullif(alias, "", type_=Text()), type_=Text())
+    is_object = func.jsonb_typeof(logs.c.metadata, type_=JSONB()) == literal("object", Text())
+    same = and_(logs.c.request_id == sample_request_id, is_object)
+    return [select(said).where(same).scalar_subquery()]
+
+
+def _shortened(dimension: str, identity: ColumnElement[str]) -> ColumnElement[str]:
+    """Nobody reads a hash of 64 digits; its first eight still tell two keys apart."""
+    if dimension != "key":
+        return identity
+    short = func.left(identity, 8, type_=Text()).concat("…")
+    return case((func.length(identity) > 20, short), else_=identity)

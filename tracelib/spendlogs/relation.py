@@ -1,0 +1,178 @@
+"""The one relation every question is asked of: a row a request, with honest names and types."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Subquery,
+    TableClause,
+    and_,
+    case,
+    cast,
+    extract,
+    func,
+    select,
+)
+from sqlalchemy.types import DateTime, Double, Numeric, Text
+
+from tracelib.filters import Filters
+from tracelib.schema import Schema
+from tracelib.spendlogs.conditions import chosen_ids, in_window
+from tracelib.spendlogs.table import spend_logs, stored
+
+
+def requests(schema: Schema, filters: Filters) -> Subquery:
+    """Which requests do the filters choose?
+
+    A row a request, failures too:
+
+        request_id, call_id, call_type          text
+        session_id    text         the client's, else the request's own id
+        session_key   text         session and key in one value: what a session is
+        api_key, key, user, team, end_user      text; the last four None where empty
+        started_at, ended_at, created_at        aware UTC
+        latency_ms    double       request_duration_ms, else end - start; None if negative
+        response_ms   double       latency_ms of successes that were not cache hits
+        ttft_ms       double       start to first token, where that is really known
+        model, deployment, provider, api_base   model is the public name, never None
+        spend_usd     numeric      exact in sums, US dollars
+        prompt_tokens, completion_tokens, total_tokens   int
+        is_cache_hit, is_failure                bool, never None
+        request_tags, metadata, request_body, response_body, messages_body   jsonb
+
+    PostgreSQL folds the subquery into the question, so unread columns cost nothing.
+    """
+    logs = spend_logs(schema)
+    chosen = [*in_window(logs, filters.window), *chosen_ids(_clean(logs), filters)]
+    return _relation(logs).where(*chosen).subquery("requests")
+
+
+def by_id(schema: Schema, column: str, ids: Sequence[str]) -> Subquery:
+    """Which requests carry one of these ids, whenever they were?
+
+    `column` is request_id, session_id or call_id: the three that LiteLLM indexes, so that
+    no scan follows. Same columns as `requests`; no row where an old version lacks the column.
+    """
+    logs = spend_logs(schema)
+    name = {"call_id": "litellm_call_id"}.get(column, column)
+    return _relation(logs).where(stored(logs, name).in_(ids)).subquery("requests")
+
+
+def _relation(logs: TableClause) -> Select[Any]:
+    return select(*(value.label(name) for name, value in _clean(logs).items()))
+
+
+def _clean(logs: TableClause) -> dict[str, ColumnElement[Any]]:
+    return (
+        _identity(logs) | _who(logs) | _times(logs) | _what(logs) | _amounts(logs) | _bodies(logs)
+    )
+
+
+def _identity(logs: TableClause) -> dict[str, ColumnElement[Any]]:
+    session_id = func.coalesce(filled(logs, "session_id"), logs.c.request_id)
+    return {
+        "request_id": logs.c.request_id,
+        "call_id": filled(logs, "litellm_call_id"),
+        "call_type": filled(logs, "call_type"),
+        "session_id": session_id,
+        "session_key": session_id.concat(":").concat(logs.c.api_key),
+        "api_key": logs.c.api_key,
+    }
+
+
+def _who(logs: TableClause) -> dict[str, ColumnElement[Any]]:
+    return {
+        "key": filled(logs, "api_key"),
+        "user": filled(logs, "user"),
+        "team": filled(logs, "team_id"),
+        "end_user": filled(logs, "end_user"),
+        "organization": filled(logs, "organization_id"),
+        "agent": filled(logs, "agent_id"),
+    }
+
+
+def _times(logs: TableClause) -> dict[str, ColumnElement[Any]]:
+    latency = _latency_ms(logs)
+    answered = and_(~is_failure(logs), ~is_cache_hit(logs))
+    first_token = stored(logs, "completionStartTime")
+    known = and_(first_token != logs.c.endTime, first_token >= logs.c.startTime, answered)
+    return {
+        "started_at": _utc(logs.c.startTime),
+        "ended_at": _utc(logs.c.endTime),
+        "created_at": _utc(stored(logs, "created_at")),
+        "latency_ms": latency,
+        "response_ms": case((answered, latency)),
+        "ttft_ms": case((known, _elapsed_ms(logs.c.startTime, first_token))),
+    }
+
+
+def _what(logs: TableClause) -> dict[str, ColumnElement[Any]]:
+    return {
+        "model": func.coalesce(filled(logs, "model_group"), filled(logs, "model"), "unknown"),
+        "deployment": filled(logs, "model"),
+        "deployment_id": filled(logs, "model_id"),
+        "provider": filled(logs, "custom_llm_provider"),
+        "api_base": filled(logs, "api_base"),
+        "tool": filled(logs, "mcp_namespaced_tool_name"),
+        "is_cache_hit": is_cache_hit(logs),
+        "is_failure": is_failure(logs),
+    }
+
+
+def _amounts(logs: TableClause) -> dict[str, ColumnElement[Any]]:
+    return {
+        # Sums of floats depend on their order; LiteLLM's users compare digits.
+        "spend_usd": cast(logs.c.spend, Numeric),
+        "prompt_tokens": logs.c.prompt_tokens,
+        "completion_tokens": logs.c.completion_tokens,
+        "total_tokens": logs.c.total_tokens,
+    }
+
+
+def _bodies(logs: TableClause) -> dict[str, ColumnElement[Any]]:
+    return {
+        "request_tags": stored(logs, "request_tags"),
+        "metadata": stored(logs, "metadata"),
+        "request_body": stored(logs, "proxy_server_request"),
+        "response_body": stored(logs, "response"),
+        "messages_body": stored(logs, "messages"),
+    }
+
+
+def filled(logs: TableClause, name: str) -> ColumnElement[str]:
+    """LiteLLM writes an empty string where it means nothing."""
+    return func.nullif(stored(logs, name), "", type_=Text())
+
+
+def is_cache_hit(logs: TableClause) -> ColumnElement[bool]:
+    """The column is text: True, False, None, empty or NULL."""
+    return func.coalesce(func.lower(stored(logs, "cache_hit")), "") == "true"
+
+
+def is_failure(logs: TableClause) -> ColumnElement[bool]:
+    """No status means success; before 2025-05-08 it stood in the metadata only."""
+    status = logs.c.status if "status" in logs.c else _status_in_metadata(logs)
+    return func.coalesce(status, "success") == "failure"
+
+
+def _status_in_metadata(logs: TableClause) -> ColumnElement[Any]:
+    metadata = stored(logs, "metadata")
+    return metadata.op("->>")("status")
+
+
+def _latency_ms(logs: TableClause) -> ColumnElement[float]:
+    elapsed = _elapsed_ms(logs.c.startTime, logs.c.endTime)
+    measured = cast(stored(logs, "request_duration_ms"), Double)
+    latency = func.coalesce(measured, elapsed) if "request_duration_ms" in logs.c else elapsed
+    return case((latency >= 0, latency))
+
+
+def _elapsed_ms(start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[float]:
+    return cast(extract("epoch", end - start) * 1000, Double)
+
+
+def _utc(stored_time: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Prisma stores UTC without saying so."""
+    return func.timezone("UTC", stored_time, type_=DateTime(timezone=True))
