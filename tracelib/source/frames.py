@@ -5,13 +5,14 @@ from typing import Any
 
 import pandas as pd
 from sqlalchemy import Row, Select
-from sqlalchemy.types import Boolean, DateTime, Integer, Numeric, Text, TypeEngine
+from sqlalchemy.types import Boolean, DateTime, Float, Integer, Numeric, Text, TypeEngine
 
 DTYPES: tuple[tuple[type[TypeEngine[Any]], str], ...] = (
     (Boolean, "boolean"),
     (Integer, "Int64"),
     # Money leaves PostgreSQL as an exact sum; it is rounded to a double once, here.
     (Numeric, "float64"),
+    (Float, "float64"),
     (DateTime, "datetime64[us, UTC]"),
     (Text, "str"),
 )

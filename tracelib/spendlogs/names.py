@@ -1,6 +1,6 @@
 """Names for ids: aliases and e-mails where LiteLLM has them, shortened hashes where not."""
 
-from sqlalchemy import ColumnElement, and_, case, column, func, literal, select, table
+from sqlalchemy import ColumnElement, and_, case, column, func, literal, select, table, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import Text
 
@@ -41,7 +41,9 @@ def name_of(
     known = [name for names in looked_up for name in names]
     carried = _carried(schema, dimension, sample_request_id)
     named = func.coalesce(*known, *carried, _shortened(dimension, identity), type_=Text())
-    return case(SPECIAL_KEYS, value=identity, else_=named) if dimension == "key" else named
+    if dimension != "key":
+        return named
+    return type_coerce(case(SPECIAL_KEYS, value=identity, else_=named), Text())
 
 
 def _looked_up(
