@@ -6,7 +6,7 @@ Whatever in it makes no sense is left out and named in a sentence, never raised.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 from tracelib import window as windows
@@ -41,6 +41,21 @@ class Choice:
         zone = self.zone or viewer_zone
         return Filters(
             self._window(now, zone), zone, self.model, self.provider, self.user, self.team, self.key
+        )
+
+    def in_words(self, filters: Filters) -> str:
+        """Which window is shown, in words, with its zone and what it is compared with?"""
+        zone = ZoneInfo(filters.zone)
+        start = filters.window.start.astimezone(zone)
+        end = filters.window.end.astimezone(zone)
+        named = {"1h": "hour", "24h": "24 hours", "7d": "7 days", "30d": "30 days"}.get(self.span)
+        if not named:
+            last = end - timedelta(microseconds=1)
+            return f"{start:%-d %B %Y} to {last:%-d %B %Y}, {filters.zone}"
+        format_ = "%H:%M" if self.span == "1h" else "%-d %B %H:%M"
+        return (
+            f"Last {named}, {start.strftime(format_)} to {end.strftime(format_)}, {filters.zone}, "
+            f"against the {named} before"
         )
 
     def _window(self, now: datetime, zone: str) -> windows.TimeWindow:

@@ -1,0 +1,65 @@
+"""Which models are used, what do they cost, and how fast do they answer?"""
+
+import streamlit as st
+
+from tracelib import formatting, models, page
+from tracelib.charts import by_model, ranking
+from tracelib.page import model_table
+
+view = page.begin("Models")
+filters, colours = view.filters, view.colours
+
+usage, deployments = view.ask((models.usage_by_model, filters), (models.deployments, filters))
+page.stop_without_rows(usage)
+busiest = tuple(usage.value.nlargest(5, "requests")["model"])
+(series,) = view.ask((models.over_time_by_model, filters, view.bucket, busiest))
+
+left, right = st.columns(2)
+with left:
+    page.chart("Share of requests", usage, ranking.shares, "requests", colours)
+with right:
+    page.chart("Cost by model", usage, ranking.by_model, "cost_usd", formatting.money, colours)
+page.foot(view, usage, deployments, series)
+
+page.chart("Response time by model", usage, by_model.response_times, caption=page.RESPONSE_TIME)
+page.choose_bucket(view)
+left, right = st.columns(2)
+with left:
+    page.chart(
+        "Average response time over time, busiest models",
+        series,
+        by_model.over_time,
+        view.axis,
+        "response_ms_avg",
+        colours,
+    )
+    page.chart("Tokens by model", usage, by_model.tokens, caption=page.TOKENS)
+with right:
+    page.chart(
+        "p95 response time over time, busiest models",
+        series,
+        by_model.over_time,
+        view.axis,
+        "response_ms_p95",
+        colours,
+    )
+    page.chart(
+        "Time to first token, p50",
+        usage,
+        ranking.by_model,
+        "ttft_ms_p50",
+        formatting.duration,
+        colours,
+        caption=page.FIRST_TOKEN,
+    )
+figures = (
+    ("Tokens per second", "tokens_per_second", formatting.rate, page.TOKENS_PER_SECOND),
+    ("Error rate", "error_rate", formatting.share, None),
+    ("Cache hit rate", "cache_hit_rate", formatting.share, None),
+)
+for column, (title, figure, written, caption) in zip(st.columns(3), figures, strict=True):
+    with column:
+        page.chart(title, usage, ranking.by_model, figure, written, colours, caption=caption)
+
+model_table.all_figures(usage.value)
+model_table.deployments(deployments)

@@ -1,0 +1,49 @@
+"""What did our LLM traffic do, and what did it cost?"""
+
+import streamlit as st
+
+from tracelib import overview, page
+from tracelib.charts import ranking, traffic
+from tracelib.page import caching, tiles
+
+view = page.begin("Overview")
+filters, earlier, axis = view.filters, view.filters.previous(), view.axis
+
+totals, before, sessions, sessions_before, series, owners, tags, saved, prompts, hours = view.ask(
+    (overview.totals, filters),
+    (overview.totals, earlier),
+    (overview.sessions, filters),
+    (overview.sessions, earlier),
+    (overview.over_time, filters, view.bucket),
+    (overview.cost_by_owner, filters),
+    (overview.cost_by_tag, filters),
+    (overview.cache_savings, filters),
+    (overview.prompt_caching, filters),
+    (overview.busy_hours, filters),
+)
+page.stop_without_requests(totals)
+
+tiles.traffic(totals, before, sessions, sessions_before, series)
+page.foot(view, totals, sessions, series)
+
+page.choose_bucket(view)
+page.chart("Requests", series, traffic.requests, axis)
+left, right = st.columns(2)
+with left:
+    page.chart("Cost", series, traffic.cost, axis)
+    page.chart("Response time", series, traffic.response_time, axis, caption=page.RESPONSE_TIME)
+with right:
+    page.chart("Tokens", series, traffic.tokens, axis, caption=page.TOKENS)
+    page.chart("Error rate", series, traffic.error_rate, axis)
+
+for column, dimension in zip(st.columns(4), ("user", "team", "key", "tag"), strict=True):
+    with column:
+        if dimension == "tag":
+            page.chart("Top tags by cost", tags, ranking.money_by_tag, caption=page.TAGS)
+        else:
+            page.chart(f"Top {dimension}s by cost", owners, ranking.money_by_owner, dimension)
+
+caching.cards(saved, prompts, series, axis)
+page.chart(
+    "When people use it", hours, ranking.busy_hours, caption=f"Hours of {view.filters.zone}."
+)

@@ -1,0 +1,14 @@
+"""Which conversations were there, and what was said in them?"""
+
+import streamlit as st
+
+from tracelib import page
+from tracelib.page import session_detail, session_list
+
+view = page.begin("Sessions")
+
+if opened := session_list.opened():
+    session_detail.show(view, *opened)
+    st.stop()
+search = session_list.search_form()
+session_list.results(view, search)

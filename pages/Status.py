@@ -1,0 +1,32 @@
+"""Is the database well, how fresh is it, and what fails?"""
+
+import streamlit as st
+
+from tracelib import page, status
+from tracelib.charts import by_model
+from tracelib.page import health
+
+view = page.begin("Status")
+filters = view.filters
+
+server, fresh, size, gaps = view.ask(
+    (status.server,), (status.freshness, view.now), (status.size,), (status.missing,)
+)
+left, right = st.columns(2)
+with left:
+    health.database(view, server)
+    health.proxy(view)
+with right:
+    health.freshness(view, fresh)
+    health.size(size)
+health.missing(gaps)
+
+st.subheader("Failures", anchor=False)
+groups, series, newest = view.ask(
+    (status.failure_groups, filters),
+    (status.failures_over_time, filters, view.bucket),
+    (status.newest_failures, filters),
+)
+page.chart("Failures over time", series, by_model.failures, view.axis, empty=health.NO_FAILURES)
+health.failure_groups(groups)
+health.newest_failures(view, newest)

@@ -1,0 +1,124 @@
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracelib.choice import CUSTOM, MOST_VALUES, PARAMETERS, Choice, read_choice
+from tracelib.filters import DIMENSIONS, Filters
+from tracelib.settings import TICKS
+from tracelib.window import BUCKETS, SPANS, TimeWindow
+
+NOW = datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC)
+ids = st.text(
+    st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=40
+)
+several = st.lists(ids, max_size=5).map(lambda values: tuple(sorted(set(values))))
+days = st.dates(date(2020, 1, 1), date(2030, 1, 1))
+
+
+@st.composite
+def choices(draw):
+    span = draw(st.sampled_from([*SPANS, CUSTOM]))
+    first = draw(days) if span == CUSTOM else None
+    return Choice(
+        span=span,
+        first_day=first,
+        last_day=first + timedelta(days=draw(st.integers(0, 399))) if first else None,
+        zone=draw(st.sampled_from([None, "UTC", "Europe/Paris"])),
+        refresh=draw(st.sampled_from([None, *TICKS])),
+        bucket=draw(st.sampled_from([None, *BUCKETS])),
+        **{dimension: draw(several) for dimension in DIMENSIONS},
+    )
+
+
+@given(choices())
+def test_what_the_url_says_reads_back_as_the_same_choice(choice):
+    assert read_choice(choice.to_query()) == (choice, ())
+
+
+@given(st.dictionaries(st.sampled_from(PARAMETERS), st.lists(st.text(max_size=400), max_size=60)))
+def test_any_url_at_all_gives_usable_filters(query):
+    choice, complaints = read_choice(query)
+    filters = choice.filters(NOW, "Europe/Paris")
+    assert filters.window.start < filters.window.end
+    assert all(complaint.endswith(".") for complaint in complaints)
+
+
+def test_the_plain_url_is_the_last_seven_days():
+    choice, complaints = read_choice({})
+    assert (choice, complaints) == (Choice(), ())
+    assert choice.filters(NOW, "Europe/Paris") == Filters(
+        TimeWindow(NOW - timedelta(days=7), NOW), "Europe/Paris"
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "complaint"),
+    [
+        (
+            {"range": ["banana"]},
+            "The link asks for the range “banana”, which does not exist; "
+            "the last 7 days are shown.",
+        ),
+        (
+            {"zone": ["Mars/Olympus"]},
+            "The link's zone “Mars/Olympus” does not exist and was left out.",
+        ),
+        ({"refresh": ["1ms"]}, "The link's refresh “1ms” does not exist and was left out."),
+        ({"bucket": ["2y"]}, "The link's bucket “2y” does not exist and was left out."),
+        (
+            {"range": ["custom"], "from": ["yesterday"], "to": ["2026-01-01"]},
+            "The link's dates cannot be read; the last 7 days are shown.",
+        ),
+        (
+            {"range": ["custom"], "from": ["2026-01-02"], "to": ["2026-01-01"]},
+            "The range ends before it starts. The last 7 days are shown.",
+        ),
+        (
+            {"range": ["custom"], "from": ["0001-01-01"], "to": ["0001-01-02"]},
+            "The range lies outside the years 2000 to 2200. The last 7 days are shown.",
+        ),
+        (
+            {"range": ["custom"], "from": ["2020-01-01"], "to": ["2026-01-01"]},
+            "The range is longer than 400 days. The last 7 days are shown.",
+        ),
+        ({"model": ["x" * 301]}, "Some of the link's values for model were too long or too many."),
+    ],
+)
+def test_nonsense_in_the_url_is_named_and_left_out(query, complaint):
+    assert read_choice(query) == (Choice(), (complaint,))
+
+
+def test_more_values_than_anyone_chooses_are_cut():
+    choice, complaints = read_choice({"user": [f"user-{n:03}" for n in range(MOST_VALUES + 1)]})
+    assert len(choice.user) == MOST_VALUES
+    assert complaints == ("Some of the link's values for user were too long or too many.",)
+
+
+def test_custom_days_are_whole_days_of_the_viewer():
+    choice, _ = read_choice({"range": ["custom"], "from": ["2026-03-29"], "to": ["2026-03-29"]})
+    window = choice.filters(NOW, "Europe/Paris").window
+    assert window == TimeWindow(
+        datetime(2026, 3, 28, 23, tzinfo=UTC), datetime(2026, 3, 29, 22, tzinfo=UTC)
+    )
+
+
+def test_a_choice_says_its_window_in_words():
+    choice = Choice()
+    assert choice.in_words(choice.filters(NOW, "Europe/Paris")) == (
+        "Last 7 days, 16 November 13:00 to 23 November 13:00, Europe/Paris, "
+        "against the 7 days before"
+    )
+    custom, _ = read_choice({"range": ["custom"], "from": ["2026-03-28"], "to": ["2026-03-29"]})
+    assert custom.in_words(custom.filters(NOW, "Europe/Paris")) == (
+        "28 March 2026 to 29 March 2026, Europe/Paris"
+    )
+
+
+def test_equal_choices_are_equal_values():
+    window = TimeWindow(NOW - timedelta(days=1), NOW)
+    one = Filters(window, model=("b", "a", "b"))
+    other = Filters(window, model=("a", "b"))
+    assert one == other
+    assert hash(one) == hash(other)

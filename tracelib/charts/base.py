@@ -1,0 +1,108 @@
+"""The frame that all figures share: margins, legend, hover, and one time axis for a page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from tracelib.window import Bucket, TimeWindow, bucket_starts
+
+HEIGHT = 280
+FIRST_HEIGHT = 340
+LINE_LABELS_UP_TO = 5
+
+
+@dataclass(frozen=True, slots=True)
+class TimeAxis:
+    """The x axis of every chart over time on a page: the window in the viewer's zone."""
+
+    window: TimeWindow
+    zone: str
+    bucket: Bucket
+
+    def local(self, moments: "pd.Series[Any]") -> "pd.Series[Any]":
+        """When is that on the viewer's clock? Plotly knows no zones, so the zone goes."""
+        local: pd.Series[Any] = moments.dt.tz_convert(self.zone).dt.tz_localize(None)
+        return local
+
+    def range(self) -> list[datetime]:
+        """From where to where does the axis reach? Half a bucket of room on both sides."""
+        starts = bucket_starts(self.window, self.bucket, self.zone)
+        half = timedelta(seconds=self.bucket.seconds / 2)
+        return [self._on_clock(starts[0]) - half, self._on_clock(starts[-1]) + half]
+
+    def last_is_unfinished(self) -> bool:
+        """Does the last bucket reach beyond the window, so that it still fills?"""
+        last = bucket_starts(self.window, self.bucket, self.zone)[-1]
+        return last + timedelta(seconds=self.bucket.seconds) > self.window.end
+
+    def _on_clock(self, moment: datetime) -> datetime:
+        return moment.astimezone(ZoneInfo(self.zone)).replace(tzinfo=None)
+
+
+def figure(traces: Sequence[Any], height: int = HEIGHT, **layout: Any) -> go.Figure:
+    """A figure with the house's margins, legend above left, and no title of its own."""
+    common: dict[str, Any] = {
+        "height": height,
+        "margin": {"l": 52, "r": 12, "t": 28, "b": 28},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
+        "hoverlabel": {"namelength": -1},
+        "dragmode": False,
+        "bargap": 0.15,
+    }
+    chart = go.Figure(data=list(traces), layout=common | layout)
+    chart.update_xaxes(title=None, fixedrange=True, zeroline=False)
+    chart.update_yaxes(title=None, fixedrange=True, zeroline=False, nticks=6)
+    return chart
+
+
+def over_time(
+    axis: TimeAxis, traces: Sequence[Any], height: int = HEIGHT, **layout: Any
+) -> go.Figure:
+    """A figure whose x axis is the page's, with one hover for all its series."""
+    chart = figure(traces, height, hovermode="x unified", **layout)
+    hover = "%a %-d %b" if axis.bucket.is_day else "%a %-d %b %H:%M"
+    chart.update_xaxes(type="date", range=axis.range(), showgrid=False, hoverformat=hover, nticks=8)
+    chart.update_yaxes(rangemode="tozero")
+    return chart
+
+
+def fading(axis: TimeAxis, points: int) -> list[float]:
+    """How opaque is each bar? The bucket that still fills is drawn lighter."""
+    opacity = [1.0] * points
+    if points and axis.last_is_unfinished():
+        opacity[-1] = 0.45
+    return opacity
+
+
+def bars(
+    axis: TimeAxis, frame: pd.DataFrame, column: str, name: str, colour: str, hover: str
+) -> go.Bar:
+    """One series of bars over time."""
+    return go.Bar(
+        x=axis.local(frame["bucket"]),
+        y=frame[column].astype("float64"),
+        name=name,
+        marker={"color": colour, "opacity": fading(axis, len(frame)), "line": {"width": 0}},
+        hovertemplate=hover,
+    )
+
+
+def line(
+    axis: TimeAxis, frame: pd.DataFrame, column: str, name: str, colour: str, hover: str
+) -> go.Scatter:
+    """One line over time, broken where nothing is known."""
+    return go.Scatter(
+        x=axis.local(frame["bucket"]),
+        y=frame[column].astype("float64"),
+        name=name,
+        mode="lines+markers" if len(frame) <= 40 else "lines",
+        marker={"size": 4},
+        line={"color": colour, "width": 1.8},
+        connectgaps=False,
+        hovertemplate=hover,
+    )

@@ -1,0 +1,19 @@
+"""Text from the database, made harmless for Plotly, which reads HTML tags in labels."""
+
+import html
+
+from tracelib.formatting import shortened
+
+LONGEST = 34
+
+
+def plain(text: object, length: int = LONGEST) -> str:
+    """How does this name read in a chart? Shortened, tags shown as text.
+
+    >>> plain("<a href='x'>me</a>"), plain(None)
+    ("&lt;a href='x'&gt;me&lt;/a&gt;", '(none)')
+    """
+    if not isinstance(text, str):
+        return "(none)"
+    one_line = " ".join(text.split())
+    return html.escape(shortened(one_line, length), quote=False)

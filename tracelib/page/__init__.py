@@ -1,0 +1,32 @@
+"""Everything Streamlit: the frame of a page, its state in the URL, its cache, its cards."""
+
+from tracelib.page.cards import chart
+from tracelib.page.ground import (
+    FIRST_TOKEN,
+    RESPONSE_TIME,
+    TAGS,
+    TOKENS,
+    TOKENS_PER_SECOND,
+    choose_bucket,
+    foot,
+    stop_without_database,
+    stop_without_requests,
+    stop_without_rows,
+)
+from tracelib.page.view import View, begin
+
+__all__ = [
+    "FIRST_TOKEN",
+    "RESPONSE_TIME",
+    "TAGS",
+    "TOKENS",
+    "TOKENS_PER_SECOND",
+    "View",
+    "begin",
+    "chart",
+    "choose_bucket",
+    "foot",
+    "stop_without_database",
+    "stop_without_requests",
+    "stop_without_rows",
+]

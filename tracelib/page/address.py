@@ -1,0 +1,60 @@
+"""The URL as the page's memory: what is chosen is written there, and read from there.
+
+Streamlit forgets widgets on a change of page, and binds only what a widget shows. So the
+choice is one value, kept under one key, written to the URL after each change; the links of
+the menu carry it along.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from tracelib.choice import PARAMETERS, Choice, read_choice
+
+CHOICE = "choice"
+SAID = "said in the URL"
+
+
+def read() -> tuple[Choice, tuple[str, ...]]:
+    """What is chosen, and which parts of the URL made no sense?"""
+    said = _said()
+    if CHOICE in st.session_state and st.session_state.get(SAID) == said:
+        return st.session_state[CHOICE], ()
+    choice, complaints = read_choice(said)
+    st.session_state[CHOICE] = choice
+    return choice, complaints
+
+
+def write(choice: Choice) -> None:
+    """Let the URL say what is chosen, leaving its other parameters alone."""
+    query = choice.to_query()
+    if query != _said():
+        for name in PARAMETERS:
+            if name in query:
+                st.query_params[name] = query[name]
+            elif name in st.query_params:
+                del st.query_params[name]
+    st.session_state[SAID] = _said()
+
+
+def change(**changes: Any) -> None:
+    """Choose otherwise; for callbacks, which run before the page does."""
+    st.session_state[CHOICE] = replace(st.session_state[CHOICE], **changes)
+
+
+def from_widget(
+    key: str, field: str, read_value: Callable[[Any], Any] = lambda value: value
+) -> None:
+    """Take over what a widget shows."""
+    change(**{field: read_value(st.session_state[key])})
+
+
+def query_of(choice: Choice, **more: str) -> Mapping[str, Any]:
+    """Which query leads to this choice on another page?"""
+    return choice.to_query() | more
+
+
+def _said() -> dict[str, list[str]]:
+    return {name: st.query_params.get_all(name) for name in PARAMETERS if name in st.query_params}

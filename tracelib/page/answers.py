@@ -1,0 +1,134 @@
+"""The one seam between a page and its questions: cached, shared, and never a traceback.
+
+All viewers of the same tick share one answer, good or bad. While the database is away, the
+last good answer of the same view stands in, marked with its age.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any, Generic, TypeVar
+
+import streamlit as st
+
+from tracelib import errors
+from tracelib.filters import Filters
+from tracelib.page.installation import Installation, source
+
+T = TypeVar("T")
+KEPT = 400
+# After a failed connection nobody waits for the next one for so long.
+BREATHER_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """What a question gave: a value, or why there is none; from when, and how long it took."""
+
+    value: T | None
+    error: errors.TraceError | None
+    asked_at: datetime
+    seconds: float
+    is_stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question with its arguments, so that a page can hand in several at once."""
+
+    ask: Callable[..., Any]
+    arguments: tuple[Any, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.ask.__module__}.{self.ask.__qualname__}"
+
+
+@dataclass
+class Memory:
+    """What this process still knows: last good answers, and when the database went away."""
+
+    good: OrderedDict[str, Answer[Any]] = field(default_factory=OrderedDict)
+    away_until: float = 0.0
+    away: errors.TraceError | None = None
+    lock: Lock = field(default_factory=Lock)
+
+
+def answers(installed: Installation, now: datetime, questions: list[Question]) -> list[Answer[Any]]:
+    """What does the database say to all of these, asked side by side? In their order."""
+    workers = min(len(questions), installed.settings.pool_size) or 1
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(lambda question: _answer(installed, now, question), questions))
+
+
+def forget_answers() -> None:
+    """Let every question be asked anew; the last good answers stay."""
+    _asked.clear()
+    _memory().away_until = 0.0
+
+
+def _answer(installed: Installation, now: datetime, question: Question) -> Answer[Any]:
+    fresh: Answer[Any] = _asked(
+        question.name, repr(question.arguments), now, hash(installed), question, installed
+    )
+    memory, view = _memory(), _view(question, now, installed)
+    with memory.lock:
+        if fresh.error is None:
+            memory.good[view] = fresh
+            memory.good.move_to_end(view)
+            while len(memory.good) > KEPT:
+                memory.good.popitem(last=False)
+            return fresh
+        if fresh.error.is_passing and view in memory.good:
+            return replace(memory.good[view], error=fresh.error, is_stale=True)
+    return fresh
+
+
+@st.cache_data(ttl="10m", max_entries=KEPT, show_spinner=False)
+def _asked(
+    name: str,  # noqa: ARG001 - the first four arguments are the cache's key
+    arguments: str,  # noqa: ARG001
+    now: datetime,  # noqa: ARG001
+    database: int,  # noqa: ARG001
+    _question: Question,
+    _installed: Installation,
+) -> Answer[Any]:
+    started = time.perf_counter()
+    value, error = _tried(_question, _installed)
+    return Answer(value, error, datetime.now(UTC), time.perf_counter() - started)
+
+
+def _tried(question: Question, installed: Installation) -> tuple[Any, errors.TraceError | None]:
+    memory = _memory()
+    if memory.away and time.monotonic() < memory.away_until:
+        return None, memory.away
+    try:
+        return question.ask(source(installed), *question.arguments), None
+    except errors.DatabaseUnreachable as error:
+        memory.away, memory.away_until = error, time.monotonic() + BREATHER_S
+        return None, error
+    except errors.TraceError as error:
+        return None, error
+
+
+@st.cache_resource(show_spinner=False)
+def _memory() -> Memory:
+    return Memory()
+
+
+def _view(question: Question, now: datetime, installed: Installation) -> str:
+    """The same question of the same view a tick later: only the clock has moved on."""
+    relative = [
+        (repr(replace(one, window=now_window(one, now))) if isinstance(one, Filters) else repr(one))
+        for one in question.arguments
+    ]
+    return f"{question.name} {relative} {hash(installed)}"
+
+
+def now_window(filters: Filters, now: datetime) -> Any:
+    """How long is the window and how far back does it end, whatever the clock shows?"""
+    return (filters.window.length, now - filters.window.end)

@@ -1,0 +1,64 @@
+"""Two kinds of caching, kept apart: LiteLLM's own cache and the provider's prompt cache."""
+
+import pandas as pd
+import streamlit as st
+
+from tracelib import formatting
+from tracelib.charts import traffic
+from tracelib.charts.base import TimeAxis
+from tracelib.overview import CacheSavings, PromptCaching
+from tracelib.page.answers import Answer
+from tracelib.page.cards import card, chart, literal, unanswered
+
+ESTIMATE = (
+    "An estimate: the tokens that were served again, at what the same model cost per token in "
+    "this time range."
+)
+PROVIDER = (
+    "The provider's own cache of prompt beginnings. Its tokens are billed at a lower price and "
+    "are part of the prompt tokens; it has nothing to do with LiteLLM's cache."
+)
+
+
+def cards(
+    saved: Answer[CacheSavings],
+    prompts: Answer[PromptCaching],
+    series: Answer[pd.DataFrame],
+    axis: TimeAxis,
+) -> None:
+    """How often did a cache answer, and what was saved?"""
+    left, right = st.columns(2)
+    with left:
+        chart("Cache hit rate", series, traffic.cache_hit_rate, axis)
+    with right:
+        _saved(saved)
+        _provider(prompts)
+
+
+def _saved(saved: Answer[CacheSavings]) -> None:
+    with card("Served from LiteLLM's cache", ESTIMATE):
+        if saved.value is None:
+            unanswered(saved)
+            return
+        with st.container(horizontal=True):
+            st.metric("Hits", formatting.count(saved.value.hits))
+            st.metric("Tokens served", formatting.count(saved.value.replayed_tokens))
+            money = formatting.money(saved.value.saved_usd_estimate)
+            st.metric("Money saved, estimated", literal(money))
+
+
+def _provider(prompts: Answer[PromptCaching]) -> None:
+    with card("Provider prompt caching", PROVIDER):
+        if prompts.value is None:
+            unanswered(prompts)
+            return
+        facts = prompts.value
+        with st.container(horizontal=True):
+            st.metric("Prompt tokens read from it", formatting.count(facts.cached_prompt_tokens))
+            st.metric("Share of prompt tokens", literal(formatting.share(facts.share)))
+            st.metric("Tokens written to it", formatting.count(facts.cache_write_tokens))
+        if facts.requests_read < facts.requests:
+            st.caption(
+                f"Over the newest {formatting.exact(facts.requests_read)} of "
+                f"{formatting.exact(facts.requests)} requests."
+            )

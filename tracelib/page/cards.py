@@ -1,0 +1,107 @@
+"""Cards: a heading, a figure or a chart, and always the same size, whatever comes back."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from tracelib import errors, formatting
+from tracelib.page.answers import Answer
+
+CONFIG = {
+    "displaylogo": False,
+    "modeBarButtons": [["toImage"]],
+    "displayModeBar": "hover",
+}
+
+
+def failed(error: errors.TraceError) -> None:
+    """Say what is wrong, what to do, and what the server said."""
+    st.error(f"**{error.sentence}** {error.remedy}", icon=":material/error:")
+    if error.detail:
+        st.code(error.detail, language=None, wrap_lines=True)
+
+
+@contextmanager
+def card(title: str, caption: str | None = None, key: str | None = None) -> Iterator[None]:
+    """A bordered box with a short heading, and a caption where a definition is needed."""
+    with st.container(border=True, key=key):
+        st.markdown(f"**{title}**", help=caption)
+        yield
+
+
+def chart(
+    title: str,
+    answer: Answer[pd.DataFrame],
+    draw: Callable[..., go.Figure],
+    *arguments: Any,
+    caption: str | None = None,
+    empty: str = "No requests in this time range.",
+    is_empty: Callable[[pd.DataFrame], bool] = lambda frame: frame.empty,
+) -> None:
+    """A card with a chart of an answer, or why there is none."""
+    with card(title, caption):
+        if answer.value is None:
+            unanswered(answer)
+        elif is_empty(answer.value):
+            nothing(empty)
+        else:
+            st.plotly_chart(draw(answer.value, *arguments), key=f"chart {title}", config=CONFIG)
+        if answer.is_stale:
+            st.caption(f"As of {answer.asked_at:%H:%M:%S} UTC: the database does not answer now.")
+
+
+def unanswered(answer: Answer[Any]) -> None:
+    """Why is there no answer?"""
+    if answer.error:
+        failed(answer.error)
+
+
+def nothing(sentence: str) -> None:
+    """An empty state that keeps its place and explains itself."""
+    with st.container(height=120, border=False, vertical_alignment="center"):
+        st.caption(sentence)
+
+
+def tile(
+    title: str,
+    value: str,
+    compared: tuple[float | None, float | None],
+    written: Callable[[float | None], str],
+    beside: str,
+    definition: str,
+    trend: list[float] | None = None,
+    more_is_worse: bool = False,
+) -> None:
+    """One figure with its change against the window before, its trend, and what stands beside it.
+
+    `compared` is the figure now and before, written out by `written` on hover; a change is
+    coloured only where more is plainly worse (errors, response time), else it is grey.
+    """
+    now, before = compared
+    with st.container(border=True, height="stretch", gap="xxsmall"):
+        st.metric(
+            title,
+            literal(value),
+            delta=formatting.change(now, before),
+            delta_color="inverse" if more_is_worse else "off",
+            delta_arrow=_arrow(now, before),
+            help=f"{definition} Now {literal(written(now))}, before {literal(written(before))}.",
+            chart_data=trend,
+            chart_type="line",
+        )
+        st.caption(literal(beside))
+
+
+def literal(figure: str) -> str:
+    """A dollar sign would start a formula."""
+    return figure.replace("$", "\\$").replace("<", "\\<")
+
+
+def _arrow(now: float | None, before: float | None) -> str:
+    if now is None or before is None or now == before:
+        return "off"
+    return "up" if now > before else "down"

@@ -1,0 +1,81 @@
+"""What several pages say in the same words: where figures are from, and why there are none."""
+
+import streamlit as st
+
+from tracelib import formatting
+from tracelib import window as windows
+from tracelib.overview import Totals
+from tracelib.page import address
+from tracelib.page.answers import Answer
+from tracelib.page.cards import nothing, unanswered
+from tracelib.page.view import View, refresh_now
+
+RESPONSE_TIME = "Over successes that were not cache hits, from request to last token."
+TOKENS = "Without those served from LiteLLM's cache, which are shown apart."
+FIRST_TOKEN = "Only streamed answers tell it; the table says which share of answers that is."
+TOKENS_PER_SECOND = (
+    "Completion tokens by seconds of generation: from the first token where it is known, else "
+    "over the whole response time."
+)
+TAGS = "A request counts once for each of its tags, so these do not add up to the total."
+NOTHING_HERE = (
+    "No requests in this time range with these filters. Choose a longer range or remove "
+    "filters; Status says how far back the log reaches."
+)
+
+
+def stop_without_database(answer: Answer[object]) -> None:
+    """Where the database cannot be asked, say why and how to go on, and stop the page."""
+    if answer.value is None:
+        unanswered(answer)
+        st.button("Try again", on_click=refresh_now, key="try again")
+        st.stop()
+
+
+def stop_without_requests(totals: Answer[Totals]) -> None:
+    """Where the range holds no request, say so instead of drawing empty charts."""
+    stop_without_database(totals)
+    if totals.value is not None and totals.value.requests == 0:
+        nothing(NOTHING_HERE)
+        st.stop()
+
+
+def stop_without_rows(answer: Answer[object]) -> None:
+    """The same, where the answer is a frame."""
+    stop_without_database(answer)
+    if answer.value is not None and len(answer.value) == 0:  # type: ignore[arg-type]
+        nothing(NOTHING_HERE)
+        st.stop()
+
+
+def choose_bucket(view: View) -> None:
+    """How fine are the charts over time? Only buckets that suit the range are offered."""
+    usable = [bucket.name for bucket in windows.usable_buckets(view.filters.window)]
+    key = "filter bucket"
+    st.session_state[key] = view.bucket.name
+    st.segmented_control(
+        "One point is",
+        usable,
+        format_func=lambda name: windows.BUCKETS[name].words,
+        key=key,
+        required=True,
+        on_change=address.from_widget,
+        args=(key, "bucket"),
+        label_visibility="collapsed",
+    )
+
+
+def foot(view: View, *answers: Answer[object]) -> None:
+    """Where do these figures come from: how many rows, how long it took, how fresh?"""
+    totals = next((one.value for one in answers if isinstance(one.value, Totals)), None)
+    seconds = sum(answer.seconds for answer in answers)
+    parts = [f"{seconds:.2f} s of database time"]
+    if totals is not None:
+        parts.insert(0, f"{formatting.exact(totals.requests)} requests")
+        if totals.newest_at:
+            parts.append(f"newest {formatting.age(totals.newest_at, view.now)}")
+    for answer in answers:
+        if answer.is_stale:
+            parts.append(f"as of {formatting.clock(answer.asked_at, view.filters.zone)}")
+            break
+    st.caption(", ".join(parts))

@@ -1,0 +1,194 @@
+"""The cards of the Status page."""
+
+import pandas as pd
+import streamlit as st
+
+from tracelib import formatting, status
+from tracelib.page.answers import Answer
+from tracelib.page.cards import card, nothing, unanswered
+from tracelib.page.safe import label
+from tracelib.page.view import View
+from tracelib.status import Freshness, ServerFacts, Size
+
+NO_FAILURES = "No failures in this time range."
+GROUPS = (("class", "Class"), ("code", "Code"), ("provider", "Provider"), ("model", "Model"))
+
+
+def database(view: View, answer: Answer[ServerFacts]) -> None:
+    """Is the database there, and as whom are we in it?"""
+    with card("Database"):
+        if answer.value is None:
+            unanswered(answer)
+            return
+        facts = answer.value
+        _facts(
+            ("Reachable", f"yes, {view.installed.in_words()}"),
+            ("Round trip", formatting.duration(facts.round_trip_ms)),
+            ("Version", f"PostgreSQL {facts.version}"),
+            ("Role", f"{facts.role}, {_may(facts)}"),
+            ("Kind", _kind(facts)),
+            ("Encrypted", {True: "yes", False: "no", None: formatting.UNKNOWN}[facts.encryption]),
+        )
+
+
+def freshness(view: View, answer: Answer[Freshness]) -> None:
+    """How fresh is the log, and how far back does it reach?"""
+    with card("Freshness"):
+        if answer.value is None:
+            unanswered(answer)
+            return
+        fresh = answer.value
+        zone = view.filters.zone
+        newest = fresh.newest_started_at
+        said = f", {formatting.age(newest, view.now)}" if newest else ""
+        lag = None if fresh.ingest_lag_s is None else fresh.ingest_lag_s * 1_000
+        _facts(
+            ("Newest request", f"{formatting.clock(newest, zone)}{said}"),
+            ("Ingest lag", formatting.duration(lag)),
+            ("Oldest request", formatting.clock(fresh.oldest_started_at, zone)),
+            ("Last updated", formatting.clock(answer.asked_at, zone)),
+        )
+        if fresh.ahead_of_clock:
+            st.warning("The newest request lies in the future: a clock is wrong, here or there.")
+        _retention(view, fresh)
+
+
+def _retention(view: View, fresh: Freshness) -> None:
+    oldest = fresh.oldest_started_at
+    if oldest and oldest > view.filters.window.start:
+        st.info(
+            "The log begins after the chosen time range does, so the range is only partly "
+            "covered; LiteLLM may have pruned older rows."
+        )
+
+
+def size(answer: Answer[Size]) -> None:
+    """How large is the log?"""
+    with card("Size"):
+        if answer.value is None:
+            unanswered(answer)
+            return
+        facts = answer.value
+        _facts(
+            ("Rows, estimated", formatting.exact(facts.estimated_rows)),
+            ("On disk, with indexes", formatting.size(facts.bytes)),
+            ("Partitions", formatting.exact(facts.partitions) if facts.partitions else "none"),
+        )
+
+
+def proxy(view: View) -> None:
+    """Is the LiteLLM proxy alive and ready?"""
+    url = view.installed.settings.proxy_url
+    with card("LiteLLM proxy"):
+        if not url:
+            nothing("Set LITELLM_PROXY_URL to see whether the proxy is alive and ready.")
+            return
+        health = _proxy_health(url, view.now)
+        _facts(
+            ("Alive", "yes" if health.alive else "no"),
+            ("Ready", "yes" if health.ready else "no"),
+            ("Its database", health.database or formatting.UNKNOWN),
+            ("Version", health.version or formatting.UNKNOWN),
+        )
+        if health.sentence:
+            st.text(health.sentence)
+
+
+@st.cache_data(ttl="5m", max_entries=8, show_spinner=False)
+def _proxy_health(url: str, now: object) -> status.ProxyHealth:  # noqa: ARG001 - asked once a tick
+    return status.proxy_health(url)
+
+
+def missing(answer: Answer[pd.DataFrame]) -> None:
+    """What does this LiteLLM version lack, and what does that cost?"""
+    with card("Columns and indexes", "Looked for in the database, whatever its migrations say."):
+        if answer.value is None:
+            unanswered(answer)
+        elif answer.value.empty:
+            st.text("Everything that today's LiteLLM has is there and may be read.")
+        else:
+            titles = {
+                "kind": "Missing",
+                "name": "Name",
+                "since": "In LiteLLM since",
+                "without_it": "What that costs",
+            }
+            st.dataframe(answer.value.rename(columns=titles), hide_index=True, key="missing")
+
+
+def failure_groups(answer: Answer[pd.DataFrame]) -> None:
+    """What fails most: by class, code, provider and model?"""
+    if answer.value is None or answer.value.empty:
+        if answer.value is None:
+            unanswered(answer)
+        return
+    for column, (by, title) in zip(st.columns(4), GROUPS, strict=True):
+        with column, card(f"By {title.lower()}"):
+            rows = answer.value[answer.value["by"] == by]
+            shown = pd.DataFrame(
+                {
+                    title: rows["value"].fillna("(none)"),
+                    "Failures": rows["failures"],
+                    "Share": rows["share"].astype("float64") * 100,
+                }
+            )
+            share = st.column_config.NumberColumn(format="%.1f %%")
+            st.dataframe(shown, hide_index=True, column_config={"Share": share}, key=f"by {by}")
+
+
+def newest_failures(view: View, answer: Answer[pd.DataFrame]) -> None:
+    """Which failures came last, what did they say, and in which session?"""
+    with card("Newest failures", "Choose a row to open its session."):
+        if answer.value is None:
+            unanswered(answer)
+        elif answer.value.empty:
+            nothing(NO_FAILURES)
+        else:
+            _failures_table(view, answer.value)
+
+
+def _failures_table(view: View, failures: pd.DataFrame) -> None:
+    titles = {
+        "started_at": "When",
+        "error_class": "Class",
+        "error_code": "Code",
+        "error_message": "Message",
+        "model": "Model",
+        "provider": "Provider",
+        "key_name": "Key",
+        "user_name": "User",
+    }
+    when = st.column_config.DatetimeColumn(
+        "When", timezone=view.filters.zone, format="D MMM HH:mm:ss"
+    )
+    message = st.column_config.TextColumn("Message", width="large")
+    picked = st.dataframe(
+        failures,
+        hide_index=True,
+        column_order=list(titles),
+        column_config=titles | {"started_at": when, "error_message": message},
+        on_select="rerun",
+        selection_mode="single-row",
+        key="newest failures",
+    )
+    for position in picked["selection"]["rows"][:1]:
+        row = failures.iloc[position]
+        query = view.choice.to_query() | {"session": row["session_id"], "of": row["api_key"]}
+        st.switch_page("pages/Sessions.py", query_params=query)
+
+
+def _may(facts: ServerFacts) -> str:
+    return "read only" if facts.is_read_only_role else "may write (a read-only role is safer)"
+
+
+def _kind(facts: ServerFacts) -> str:
+    if not facts.is_replica:
+        return "primary"
+    lag = None if facts.replica_lag_s is None else facts.replica_lag_s * 1_000
+    return f"replica, {formatting.duration(lag)} behind"
+
+
+def _facts(*pairs: tuple[str, str]) -> None:
+    """Names and values, one pair a line."""
+    lines = [f"| {name} | {label(value, 120)} |" for name, value in pairs]
+    st.markdown("\n".join(["| | |", "|---|---|", *lines]))

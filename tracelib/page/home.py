@@ -1,0 +1,121 @@
+"""The cards of the front door."""
+
+import pandas as pd
+import streamlit as st
+
+from tracelib import formatting
+from tracelib.overview import SessionCounts, Totals
+from tracelib.page import address
+from tracelib.page.answers import Answer
+from tracelib.page.cards import card, literal, unanswered
+from tracelib.page.safe import label
+from tracelib.page.view import View
+from tracelib.status import Freshness, ServerFacts
+
+FIRST_STEPS = """
+The database is there, and its log holds no request yet. Rows appear 2 to 30 seconds after a
+request has ended. If your proxy is busy and nothing comes:
+
+1. Check on Status that this is the database the proxy writes to (`DATABASE_URL` of both).
+2. Check that the proxy's `general_settings` do not say `disable_spend_logs: true`.
+3. To read what was said, set `store_prompts_in_spend_logs: true` there.
+"""
+
+
+def database(view: View, server: Answer[ServerFacts], fresh: Answer[Freshness]) -> None:
+    """Which database is this, and how fresh is it?"""
+    words = [f"Database: **{label(view.installed.in_words())}**"]
+    if server.value is not None:
+        words.append(f"PostgreSQL {label(server.value.version)}")
+    if fresh.value is not None and fresh.value.newest_started_at is not None:
+        words.append(f"newest request {formatting.age(fresh.value.newest_started_at, view.now)}")
+    st.markdown(", ".join(words))
+
+
+def first_steps() -> None:
+    """What to do where the log is empty?"""
+    with card("No requests yet"):
+        st.markdown(FIRST_STEPS)
+
+
+def overview_card(view: View, totals: Answer[Totals], series: Answer[pd.DataFrame]) -> None:
+    """Overview's headline: what it all cost."""
+    with card("Overview"):
+        if totals.value is None:
+            unanswered(totals)
+        else:
+            trend = None if series.value is None else list(series.value["cost_usd"].astype(float))
+            _headline(
+                "Cost",
+                formatting.money(totals.value.cost_usd),
+                f"{formatting.count(totals.value.requests)} requests, "
+                f"{formatting.count(totals.value.total_tokens)} tokens",
+                trend,
+            )
+        _way_in(view, "pages/Overview.py", "Open Overview")
+
+
+def models_card(view: View, usage: Answer[pd.DataFrame]) -> None:
+    """Models' headline: how many, and the dearest."""
+    with card("Models"):
+        if usage.value is None:
+            unanswered(usage)
+        elif usage.value.empty:
+            _headline("Models in use", "0", "None in this time range", None)
+        else:
+            dearest = usage.value.iloc[0]
+            _headline(
+                "Models in use",
+                formatting.count(len(usage.value)),
+                f"{dearest['model']} costs most: {formatting.money(dearest['cost_usd'])}",
+                [float(cost) for cost in usage.value["cost_usd"].head(12)],
+                "bar",
+            )
+        _way_in(view, "pages/Models.py", "Open Models")
+
+
+def sessions_card(
+    view: View, sessions: Answer[SessionCounts], series: Answer[pd.DataFrame]
+) -> None:
+    """Sessions' headline: how many there were."""
+    with card("Sessions"):
+        if sessions.value is None:
+            unanswered(sessions)
+        else:
+            trend = None if series.value is None else list(series.value["new_sessions"].astype(int))
+            _headline(
+                "Unique sessions",
+                formatting.count(sessions.value.unique),
+                f"{formatting.count(sessions.value.with_many_requests)} with more than one request",
+                trend,
+            )
+        _way_in(view, "pages/Sessions.py", "Open Sessions")
+
+
+def status_card(view: View, totals: Answer[Totals], fresh: Answer[Freshness]) -> None:
+    """Status' headline: what fails, and how fresh the log is."""
+    with card("Status"):
+        if totals.value is None:
+            unanswered(totals)
+        else:
+            newest = fresh.value.newest_started_at if fresh.value else None
+            said = formatting.age(newest, view.now) if newest else formatting.UNKNOWN
+            _headline(
+                "Error rate",
+                formatting.share(totals.value.error_rate),
+                f"{formatting.exact(totals.value.failures)} failures, newest request {said}",
+                None,
+            )
+        _way_in(view, "pages/Status.py", "Open Status")
+
+
+def _headline(
+    title: str, value: str, beside: str, trend: list[float] | list[int] | None, kind: str = "line"
+) -> None:
+    st.metric(title, literal(value), chart_data=trend, chart_type=kind)
+    st.caption(label(beside, 90))
+
+
+def _way_in(view: View, path: str, words: str) -> None:
+    query = address.query_of(view.choice)
+    st.page_link(path, label=words, icon=":material/arrow_forward:", query_params=query)

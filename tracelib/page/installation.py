@@ -1,0 +1,81 @@
+"""Which database this installation shows: the one it is pointed at, or its own sample."""
+
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+from streamlit.errors import StreamlitSecretNotFoundError
+
+from tracelib import demo
+from tracelib.database_url import DatabaseAddress, read_address
+from tracelib.settings import Settings, read_settings
+from tracelib.source import Source, connect
+
+RECONNECT_AFTER = "10m"
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The settings, and the database that is shown."""
+
+    settings: Settings
+    address: DatabaseAddress
+    is_sample: bool
+
+    def in_words(self) -> str:
+        """Which database is it? Never says a password."""
+        return "sample traffic" if self.is_sample else self.address.in_words()
+
+
+def installation() -> Installation:
+    """Which database is shown here? Starts the sample where none is named. Raises TraceError."""
+    settings = read_settings(_environment())
+    if settings.database:
+        return Installation(settings, settings.database, is_sample=False)
+    return Installation(settings, _sample(settings.sample_folder), is_sample=True)
+
+
+def source(installed: Installation) -> Source:
+    """How is that database asked? Raises TraceError while it cannot be."""
+    return _connected(installed)
+
+
+def forget_connection() -> None:
+    """Let the next question connect anew."""
+    _connected.clear()
+
+
+@st.cache_resource(
+    ttl=RECONNECT_AFTER,
+    max_entries=4,
+    show_spinner=False,
+    on_release=lambda source: source.engine.dispose(),
+    hash_funcs={Installation: hash},
+)
+def _connected(installed: Installation) -> Source:
+    # Looked at again every ten minutes, so that an upgrade of LiteLLM shows without a restart.
+    return connect(installed.settings, installed.address)
+
+
+@st.cache_resource(show_spinner="Preparing the sample traffic: 30 days, about 10 seconds, once.")
+def _sample(folder: str | None) -> DatabaseAddress:
+    sample = demo.start(Path(folder) if folder else None)
+    demo.keep_arriving(sample, threading.Event())
+    return read_address(sample.url)
+
+
+def _environment() -> dict[str, str]:
+    """The environment, and beneath it what the secrets say."""
+    return _secrets() | {name: value for name, value in os.environ.items() if value}
+
+
+def _secrets() -> dict[str, str]:
+    try:
+        secrets = st.secrets.to_dict()
+    except (StreamlitSecretNotFoundError, FileNotFoundError):
+        return {}
+    flat = {name: str(value) for name, value in secrets.items() if not isinstance(value, dict)}
+    url = secrets.get("connections", {}).get("litellm", {}).get("url")
+    return flat | ({"DATABASE_URL": str(url)} if url else {})

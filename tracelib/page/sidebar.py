@@ -1,0 +1,119 @@
+"""The sidebar of every page: the menu, the filters, the refresh."""
+
+from datetime import date
+from typing import Any
+from zoneinfo import available_timezones
+
+import streamlit as st
+from streamlit_autorefresh import st_autorefresh
+
+from tracelib.choice import CUSTOM, Choice, days_complaint
+from tracelib.facets import Facets
+from tracelib.filters import DIMENSIONS
+from tracelib.page import address
+from tracelib.settings import TICKS
+
+PAGES = (
+    ("Home.py", "Home", ":material/home:"),
+    ("pages/Overview.py", "Overview", ":material/monitoring:"),
+    ("pages/Models.py", "Models", ":material/deployed_code:"),
+    ("pages/Sessions.py", "Sessions", ":material/forum:"),
+    ("pages/Status.py", "Status", ":material/vital_signs:"),
+)
+SPANS = {
+    "1h": "Last hour",
+    "24h": "Last 24 hours",
+    "7d": "Last 7 days",
+    "30d": "Last 30 days",
+    CUSTOM: "Custom days",
+}
+REFRESH = {"off": "Off", "10s": "10 s", "30s": "30 s", "1m": "1 min", "5m": "5 min"}
+BROWSER = "browser"
+
+
+def menu(choice: Choice) -> None:
+    """Name of the product and the five pages; each link carries the choice along."""
+    st.markdown("**LLM traceability**")
+    for path, title, icon in PAGES:
+        st.page_link(path, label=title, icon=icon, query_params=address.query_of(choice))
+
+
+def time_range(choice: Choice, today: date, viewer_zone: str) -> None:
+    """Which time, on whose clock?"""
+    _select("Time range", "span", list(SPANS), choice.span, SPANS.__getitem__)
+    if choice.span == CUSTOM:
+        _days(choice, today)
+    zones = [BROWSER, "UTC", *sorted(available_timezones() - {"UTC"})]
+    _select(
+        "Time zone",
+        "zone",
+        zones,
+        choice.zone or BROWSER,
+        lambda zone: f"Browser ({viewer_zone})" if zone == BROWSER else zone,
+        lambda zone: None if zone == BROWSER else zone,
+    )
+
+
+def dimensions(choice: Choice, facets: Facets) -> None:
+    """Which models, providers, users, teams and keys? By name, as they really occur."""
+    for dimension in DIMENSIONS:
+        names = facets.names(dimension)
+        chosen = list(getattr(choice, dimension))
+        key = f"filter {dimension}"
+        st.session_state[key] = chosen
+        st.multiselect(
+            dimension.capitalize(),
+            [*names, *(one for one in chosen if one not in names)],
+            format_func=lambda one, names=names: names.get(one, one),
+            key=key,
+            placeholder="All",
+            on_change=address.from_widget,
+            args=(key, dimension, lambda ids: tuple(sorted(ids))),
+        )
+
+
+def refresh(choice: Choice, default: str, page_name: str) -> None:
+    """How often does the page look again? The component is mounted where it does not show."""
+    current = choice.refresh or default
+    _select(
+        "Auto-refresh",
+        "refresh",
+        list(REFRESH),
+        current,
+        REFRESH.__getitem__,
+        lambda every: None if every == default else every,
+    )
+    if TICKS[current]:
+        st_autorefresh(interval=TICKS[current] * 1_000, key=f"refresh {page_name} {current}")
+
+
+def _select(
+    title: str,
+    field: str,
+    options: list[str],
+    current: str,
+    written: Any,
+    read_value: Any = lambda value: value,
+) -> None:
+    key = f"filter {field}"
+    st.session_state[key] = current
+    st.selectbox(
+        title,
+        options,
+        format_func=written,
+        key=key,
+        on_change=address.from_widget,
+        args=(key, field, read_value),
+    )
+
+
+def _days(choice: Choice, today: date) -> None:
+    key = "filter days"
+    st.session_state[key] = (choice.first_day or today, choice.last_day or today)
+    st.date_input("Days", key=key, max_value=today, on_change=_take_days)
+
+
+def _take_days() -> None:
+    picked = st.session_state["filter days"]
+    if len(picked) == 2 and not days_complaint(*picked):
+        address.change(first_day=picked[0], last_day=picked[1])

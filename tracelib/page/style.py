@@ -1,0 +1,25 @@
+"""The few rules of style that Streamlit's theme has no option for. Trusted text only."""
+
+import streamlit as st
+
+RULES = """
+<style>
+[data-testid="stMainBlockContainer"] { max-width: 1400px; padding-top: 2.25rem; }
+[data-testid="stMetricValue"], [data-testid="stMetricDelta"], [data-testid="stCaptionContainer"] {
+  font-variant-numeric: tabular-nums;
+}
+.st-key-transcript { max-width: 52rem; }
+[class*="st-key-role-"] { border-left: 3px solid #868E96; padding-left: 0.9rem; }
+[class*="st-key-role-user"] { border-left-color: #4C6EF5; }
+[class*="st-key-role-assistant"] { border-left-color: #12B886; }
+[class*="st-key-role-tool"] { border-left-color: #F59F00; }
+@media (max-width: 640px) {
+  [data-testid="stMainBlockContainer"] { padding-left: 0.9rem; padding-right: 0.9rem; }
+}
+</style>
+"""
+
+
+def apply() -> None:
+    """Narrow the content to a readable width and line the digits up."""
+    st.html(RULES)

@@ -1,0 +1,110 @@
+"""The row of figures that Overview opens with."""
+
+import pandas as pd
+import streamlit as st
+
+from tracelib import formatting
+from tracelib.overview import SessionCounts, Totals
+from tracelib.page.answers import Answer
+from tracelib.page.cards import tile, unanswered
+
+MOST_POINTS = 60
+
+
+def traffic(
+    totals: Answer[Totals],
+    before: Answer[Totals],
+    sessions: Answer[SessionCounts],
+    sessions_before: Answer[SessionCounts],
+    over_time: Answer[pd.DataFrame],
+) -> None:
+    """Requests, sessions, cost, response time and errors, each against the window before."""
+    if totals.value is None or sessions.value is None:
+        unanswered(totals if totals.value is None else sessions)
+        return
+    was = before.value
+    with st.grid(columns=5, min_column_width=158, gap="small"):
+        _requests(totals.value, was, over_time)
+        _sessions(sessions.value, sessions_before.value, over_time)
+        _cost(totals.value, was, over_time)
+        _response_time(totals.value, was, over_time)
+        _error_rate(totals.value, was, over_time)
+
+
+def _requests(now: Totals, was: Totals | None, over_time: Answer[pd.DataFrame]) -> None:
+    tile(
+        "Requests",
+        formatting.count(now.requests),
+        (now.requests, was.requests if was else None),
+        formatting.exact,
+        f"{formatting.exact(now.failures)} failed",
+        "Rows of LiteLLM's log that started in this window; failures count.",
+        _trend(over_time, "requests"),
+    )
+
+
+def _sessions(
+    now: SessionCounts, was: SessionCounts | None, over_time: Answer[pd.DataFrame]
+) -> None:
+    tile(
+        "Unique sessions",
+        formatting.count(now.unique),
+        (now.unique, was.unique if was else None),
+        formatting.exact,
+        f"{formatting.exact(now.with_many_requests)} with more than one request",
+        "Different session ids per key; without an id sent, each request is its own session.",
+        _trend(over_time, "new_sessions"),
+    )
+
+
+def _cost(now: Totals, was: Totals | None, over_time: Answer[pd.DataFrame]) -> None:
+    tile(
+        "Cost",
+        formatting.money(now.cost_usd),
+        (now.cost_usd, was.cost_usd if was else None),
+        lambda value: formatting.UNKNOWN if value is None else f"${value:,.6f}",
+        f"{formatting.count(now.total_tokens)} tokens",
+        "Sum of spend as LiteLLM priced it, US dollars. Tokens without those served from cache.",
+        _trend(over_time, "cost_usd"),
+    )
+
+
+def _response_time(now: Totals, was: Totals | None, over_time: Answer[pd.DataFrame]) -> None:
+    tile(
+        "Average response time",
+        formatting.duration(now.response_ms_avg),
+        (now.response_ms_avg, was.response_ms_avg if was else None),
+        formatting.duration,
+        f"Cache hit rate {formatting.share(now.cache_hit_rate)}",
+        "Over successes that were not cache hits. Cache hits are counted over all requests.",
+        _trend(over_time, "response_ms_avg"),
+        more_is_worse=True,
+    )
+
+
+def _error_rate(now: Totals, was: Totals | None, over_time: Answer[pd.DataFrame]) -> None:
+    tile(
+        "Error rate",
+        formatting.share(now.error_rate),
+        (now.error_rate, was.error_rate if was else None),
+        formatting.share,
+        f"p95 {formatting.duration(now.response_ms_p95)}",
+        "Failures of all requests.",
+        _trend(over_time, "error_rate"),
+        more_is_worse=True,
+    )
+
+
+def _trend(over_time: Answer[pd.DataFrame], column: str) -> list[float] | None:
+    """A sparkline of at most 60 points; unknown buckets are left out, not drawn as zero."""
+    if over_time.value is None:
+        return None
+    known = over_time.value[column].astype("float64").dropna()
+    step = max(1, -(-len(known) // MOST_POINTS))
+    thinned = known.groupby(range(len(known))).mean() if step == 1 else _means(known, step)
+    return [float(value) for value in thinned] if len(known) > 1 else None
+
+
+def _means(known: "pd.Series[float]", step: int) -> "pd.Series[float]":
+    groups = [position // step for position in range(len(known))]
+    return known.groupby(groups).mean()

@@ -1,0 +1,174 @@
+"""How every page begins: what is chosen, which database, who is who."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from tracelib import errors, facets
+from tracelib import window as windows
+from tracelib.charts.base import TimeAxis
+from tracelib.charts.palette import model_colours
+from tracelib.choice import Choice
+from tracelib.facets import Facets
+from tracelib.filters import DIMENSIONS, Filters
+from tracelib.page import address, cards, sidebar, style
+from tracelib.page.answers import Answer, Question, answers, forget_answers
+from tracelib.page.installation import Installation, forget_connection, installation
+from tracelib.page.safe import label
+from tracelib.settings import TICKS
+
+ICON = Path(__file__).with_name("icon.png")
+# Drop-downs and colours need not follow every tick.
+FACETS_TICK_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a page shows: the choice, the filters it means now, names and colours."""
+
+    name: str
+    choice: Choice
+    filters: Filters
+    now: datetime
+    installed: Installation
+    facets: Facets
+    colours: Mapping[str, str]
+
+    @property
+    def bucket(self) -> windows.Bucket:
+        """Which buckets has every chart over time here? The chosen ones where they fit."""
+        usable = {bucket.name: bucket for bucket in windows.usable_buckets(self.filters.window)}
+        return usable.get(self.choice.bucket or "") or windows.fitting_bucket(self.filters.window)
+
+    @property
+    def axis(self) -> TimeAxis:
+        """Which time axis do all charts of this page share?"""
+        return TimeAxis(self.filters.window, self.filters.zone, self.bucket)
+
+    def ask(self, *questions: tuple[Any, ...]) -> list[Answer[Any]]:
+        """What does the database say to these (question, argument…) tuples, asked side by side?"""
+        asked = [Question(ask, tuple(arguments)) for ask, *arguments in questions]
+        return answers(self.installed, self.now, asked)
+
+
+def begin(name: str) -> View:
+    """What is chosen and who is who? Draws the sidebar and the head of the page.
+
+    Where there is no database to ask, it says so in a sentence and stops the page.
+    """
+    st.set_page_config(page_title=f"{name} · LLM traceability", page_icon=str(ICON), layout="wide")
+    style.apply()
+    choice, complaints = address.read()
+    installed = _installation(choice)
+    now = _tick(choice, installed)
+    viewer_zone = _viewer_zone()
+    known = _facets(installed, now)
+    _sidebar(name, choice, installed, known, now, viewer_zone)
+    address.write(choice)
+    filters = choice.filters(now, viewer_zone)
+    colours = model_colours(facet.id for facet in known.of("model"))
+    view = View(name, choice, filters, now, installed, known, colours)
+    _head(view, complaints)
+    return view
+
+
+def _installation(choice: Choice) -> Installation:
+    try:
+        return installation()
+    except errors.TraceError as error:
+        with st.sidebar:
+            sidebar.menu(choice)
+        st.header("No database yet")
+        cards.failed(error)
+        st.stop()
+
+
+def _tick(choice: Choice, installed: Installation) -> datetime:
+    every = TICKS[choice.refresh or installed.settings.refresh] or TICKS["30s"]
+    return windows.ticked(datetime.now(UTC), every)
+
+
+def _viewer_zone() -> str:
+    zone = st.context.timezone or "UTC"
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        return "UTC"
+    return zone
+
+
+def _facets(installed: Installation, now: datetime) -> Facets:
+    tick = windows.ticked(now, FACETS_TICK_S)
+    answer = answers(installed, tick, [Question(facets.facets, (tick,))])[0]
+    return answer.value or Facets.none()
+
+
+def _sidebar(
+    name: str,
+    choice: Choice,
+    installed: Installation,
+    known: Facets,
+    now: datetime,
+    viewer_zone: str,
+) -> None:
+    zone = choice.zone or viewer_zone
+    with st.sidebar:
+        sidebar.menu(choice)
+        sidebar.time_range(choice, now.astimezone(ZoneInfo(zone)).date(), viewer_zone)
+        sidebar.dimensions(choice, known)
+        sidebar.refresh(choice, installed.settings.refresh, name)
+        at = datetime.now(UTC).astimezone(ZoneInfo(zone))
+        st.caption(f"Updated {at:%H:%M:%S}")
+        st.button("Refresh now", on_click=refresh_now, key="refresh now", width="stretch")
+
+
+def refresh_now() -> None:
+    """Ask everything anew, on a new connection."""
+    forget_answers()
+    forget_connection()
+
+
+def _head(view: View, complaints: tuple[str, ...]) -> None:
+    st.header(view.name, anchor=False)
+    st.caption(label(view.choice.in_words(view.filters), 200))
+    if view.installed.is_sample:
+        st.info(
+            "This is sample traffic, made up for trying the dashboard out. Set DATABASE_URL to "
+            "see your own.",
+            icon=":material/science:",
+        )
+    for complaint in complaints:
+        st.warning(label(complaint, 200))
+    _chips(view)
+
+
+def _chips(view: View) -> None:
+    chosen = view.filters.chosen()
+    if not chosen:
+        return
+    with st.container(horizontal=True, gap="xsmall"):
+        for dimension, ids in chosen.items():
+            names = view.facets.names(dimension)
+            for one in ids:
+                st.button(
+                    f"{dimension.capitalize()}: {label(names.get(one, one), 40)}",
+                    key=f"chip {dimension} {one}",
+                    icon=":material/close:",
+                    help="Remove this filter",
+                    on_click=_without(dimension, one, ids),
+                )
+        st.button("Clear all", key="chip all", type="tertiary", on_click=_without_any)
+
+
+def _without(dimension: str, one: str, ids: tuple[str, ...]) -> Callable[[], None]:
+    rest = tuple(other for other in ids if other != one)
+    return lambda: address.change(**{dimension: rest})
+
+
+def _without_any() -> None:
+    address.change(**dict.fromkeys(DIMENSIONS, ()))
