@@ -1,0 +1,67 @@
+"""What the documents promise, held against the code."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tracelib import errors
+from tracelib.database_url import read_address
+from tracelib.settings import Settings
+from tracelib.source import connect
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "error", errors.TraceError.__subclasses__(), ids=lambda error: error.__name__
+)
+def test_every_sentence_of_an_error_is_explained(error):
+    assert f"| {error.sentence} |" in TROUBLESHOOTING
+
+
+def test_every_setting_is_in_the_readme():
+    code = (ROOT / "tracelib" / "settings.py").read_text()
+    settings = set(re.findall(r'"((?:TRACELIB|LITELLM|DATABASE)_[A-Z_]+)"', code))
+    assert {name for name in settings if f"`{name}`" not in README} == set()
+    assert len(settings) == 7
+
+
+def test_the_readme_stays_short():
+    assert len(README.splitlines()) < 120
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/customizing.md"])
+def test_a_document_links_only_to_what_is_there(document):
+    path = ROOT / document
+    links = re.findall(r"\]\(([^)#:]+)\)", path.read_text())
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_no_module_grows_beyond_its_subject():
+    modules = [*ROOT.glob("tracelib/**/*.py"), *ROOT.glob("pages/*.py"), ROOT / "Home.py"]
+    long = {path.name: n for path in modules if (n := len(path.read_text().splitlines())) > 250}
+    assert long == {}
+
+
+@pytest.fixture
+def connected():
+    """Connects the app's own source to a database of a test."""
+
+    def connect_to(database):
+        return connect(Settings(), read_address(database.url))
+
+    return connect_to
+
+
+def test_the_example_of_a_new_figure_works_as_written(database, connected):
+    document = (ROOT / "docs" / "customizing.md").read_text()
+    written: dict = {}
+    for block in re.findall(r"```python\n(.*?)```", document, re.DOTALL):
+        exec(compile(block, "customizing.md", "exec"), written)
+    written["test_the_busiest_end_user_comes_first"](database, connected)
+    frame = pd.DataFrame({"end_user": ["ada"], "requests": [3]})
+    assert list(written["end_users"](frame).data[0].x) == [3.0]

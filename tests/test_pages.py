@@ -1,0 +1,200 @@
+"""Every page runs: with rows, without, with the database down, on every version of LiteLLM."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from tests import litellm
+from tests.database import role
+from tests.rows import real_rows, spend_log
+
+PAGES = ["Home.py", "pages/Overview.py", "pages/Models.py", "pages/Sessions.py", "pages/Status.py"]
+DAYS_OF_THE_REAL_ROWS = {"range": "custom", "from": "2026-11-23", "to": "2026-11-23", "zone": "UTC"}
+HOSTILE = '![x](http://canary.invalid/a.png)<img src="http://canary.invalid/b.png">:red[x]$a$'
+
+
+@pytest.fixture(autouse=True)
+def fresh_caches() -> Iterator[None]:
+    """Streamlit's caches outlive a run of AppTest."""
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    yield
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def open_page(monkeypatch):
+    """Opens a page on a database: `open_page(path, url, **query)`."""
+
+    def opened(path: str, url: str, **query: str) -> AppTest:
+        monkeypatch.setenv("DATABASE_URL", url)
+        app = AppTest.from_file("../Home.py", default_timeout=30)
+        app.query_params.update({"refresh": "off"} | query)
+        if path == "Home.py":
+            return app.run()
+        app.run()
+        app.query_params.update({"refresh": "off"} | query)
+        return app.switch_page(path).run()
+
+    return opened
+
+
+def words(app: AppTest) -> str:
+    """All that a page says, in one text."""
+    kinds = [
+        "error",
+        "warning",
+        "info",
+        "caption",
+        "markdown",
+        "text",
+        "header",
+        "subheader",
+        "code",
+    ]
+    return "\n".join(element.value for kind in kinds for element in getattr(app, kind))
+
+
+def figures(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_shows_the_real_rows(page, open_page, real_rows_database):
+    app = open_page(page, real_rows_database.url, **DAYS_OF_THE_REAL_ROWS)
+    assert not app.exception
+    assert not app.error
+    assert app.metric or app.dataframe
+
+
+def test_overview_says_the_figures_of_the_real_rows(open_page, real_rows_database):
+    app = open_page("pages/Overview.py", real_rows_database.url, **DAYS_OF_THE_REAL_ROWS)
+    ((requests, failed, cost),) = real_rows_database.execute(
+        "SELECT count(*), count(*) FILTER (WHERE status = 'failure'), sum(spend::numeric)"
+        ' FROM "LiteLLM_SpendLogs"'
+        " WHERE \"startTime\" >= '2026-11-23' AND \"startTime\" < '2026-11-24'"
+    )
+    said = figures(app)
+    assert said["Requests"] == str(requests)
+    assert said["Cost"] == f"\\${cost:.3f}"
+    assert said["Error rate"] == f"{100 * failed / requests:.1f} %"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_without_rows_explains_itself(page, open_page, empty_database):
+    app = open_page(page, empty_database.url)
+    assert not app.exception
+    assert not app.error
+    said = words(app)
+    expected = {
+        "Home.py": "its log holds no request yet",
+        "pages/Overview.py": "No requests in this time range",
+        "pages/Models.py": "No requests in this time range",
+        "pages/Sessions.py": "No sessions in this time range",
+        "pages/Status.py": "No failures in this time range",
+    }
+    assert expected[page] in said
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_without_a_database_says_what_to_do(page, open_page):
+    app = open_page(page, "postgresql://ada:secret-word@127.0.0.1:1/litellm")
+    assert not app.exception
+    assert "The database does not answer." in words(app)
+    assert "secret-word" not in words(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_with_a_url_that_is_none_says_so(page, open_page):
+    app = open_page(page, "mysql://somewhere")
+    assert not app.exception
+    assert "A setting cannot be used as it is." in words(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_on_another_database_says_that_the_table_is_missing(page, open_page, server):
+    app = open_page(page, server.url("postgres"))
+    assert not app.exception
+    assert "This database has no LiteLLM_SpendLogs table." in words(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_whose_role_may_not_read_says_so(page, open_page, database):
+    app = open_page(page, role(database(rows=[spend_log()]), "stranger"))
+    assert not app.exception
+    assert "The role may not read what this page asks for." in words(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("version", litellm.VERSIONS)
+def test_a_page_works_on_every_version(page, version, open_page, database):
+    old = database(version=version, rows=real_rows())
+    app = open_page(page, old.url, **DAYS_OF_THE_REAL_ROWS)
+    assert not app.exception
+    assert not app.error
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_works_on_a_partitioned_log(page, open_page, database):
+    partitioned = database(rows=real_rows(), partitioned=True)
+    app = open_page(page, partitioned.url, **DAYS_OF_THE_REAL_ROWS)
+    assert not app.exception
+    assert not app.error
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nonsense_in_the_url_is_named_on_the_page(page, open_page, real_rows_database):
+    nonsense = {"range": "banana", "zone": "Mars", "status": "sideways", "min_cost": "lots"}
+    app = open_page(page, real_rows_database.url, **nonsense)
+    assert not app.exception
+    assert "banana" in words(app)
+
+
+def test_a_session_opens_from_its_link(open_page, real_rows_database):
+    app = open_page("pages/Sessions.py", real_rows_database.url, session="sess-agent-0140")
+    assert not app.exception
+    assert not app.error
+    assert figures(app)["Requests"] == "25"
+
+
+def test_a_session_that_is_not_there_says_so(open_page, real_rows_database):
+    app = open_page("pages/Sessions.py", real_rows_database.url, session="no-such")
+    assert not app.exception
+    assert "No session has that id." in words(app)
+
+
+def test_a_session_id_of_two_keys_asks_which(open_page, real_rows_database):
+    app = open_page("pages/Sessions.py", real_rows_database.url, session="sess-ada-0001")
+    assert not app.exception
+    assert "Several keys share this session id" in words(app)
+
+
+def test_hostile_names_are_shown_and_mean_nothing(open_page, database):
+    now = datetime.now(UTC) - timedelta(minutes=5)
+    log = spend_log(startTime=now, endTime=now, model_group=HOSTILE, model=HOSTILE, user=HOSTILE)
+    hostile = database(rows=[log])
+    for page in PAGES:
+        app = open_page(page, hostile.url, model=HOSTILE)
+        assert not app.exception
+        assert "![x](" not in words(app)
+        assert all("![x](" not in button.label for button in app.button)
+
+
+def test_filters_survive_a_change_of_page(open_page, real_rows_database):
+    app = open_page("pages/Overview.py", real_rows_database.url, range="30d", model="gpt-4o")
+    app.switch_page("pages/Models.py").run()
+    assert app.selectbox("filter span").value == "30d"
+    assert app.multiselect("filter model").value == ["gpt-4o"]
+
+
+def test_every_click_in_the_sidebar_counts(open_page, real_rows_database):
+    app = open_page("pages/Overview.py", real_rows_database.url)
+    kept = []
+    for span in ("24h", "30d", "1h", "24h"):
+        app.selectbox("filter span").set_value(span).run()
+        kept.append(app.selectbox("filter span").value)
+    assert kept == ["24h", "30d", "1h", "24h"]
