@@ -71,6 +71,10 @@ class Schema:
         """May this column be read here?"""
         return column in self.columns
 
+    def is_indexed(self, column: str) -> bool:
+        """Can rows be found by this column without reading them all?"""
+        return any(index[:1] == (column,) for index in self.indexes)
+
     def names_from(self, table: str, *columns: str) -> bool:
         """May these columns of a name table be read here?"""
         return set(columns) <= dict(self.name_tables).get(table, frozenset())

@@ -1,11 +1,12 @@
 """Filters as conditions on LiteLLM's table, written once."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, TableClause, bindparam, func, or_
+from sqlalchemy import ColumnElement, Subquery, TableClause, bindparam, func, or_
 from sqlalchemy.types import DateTime
 
-from tracelib.filters import NONE, Filters
+from tracelib.filters import DIMENSIONS, NONE, Filters
 from tracelib.window import TimeWindow
 
 
@@ -17,9 +18,19 @@ def in_window(logs: TableClause, window: TimeWindow) -> tuple[ColumnElement[bool
     )
 
 
-def chosen_ids(clean: dict[str, ColumnElement[Any]], filters: Filters) -> list[ColumnElement[bool]]:
+def chosen_ids(clean: Mapping[str, ColumnElement[Any]], filters: Filters) -> list[ColumnElement[bool]]:
     """Which rows pass each narrowed dimension? `NONE` chooses the rows without a value."""
     return [_is_one_of(clean[dimension], ids) for dimension, ids in filters.chosen().items()]
+
+
+def passes(requests: Subquery, filters: Filters) -> tuple[ColumnElement[bool], ...]:
+    """Which rows that were found by an id do the filters choose, too?"""
+    clean = {dimension: requests.c[dimension] for dimension in DIMENSIONS}
+    return (
+        requests.c.started_at >= filters.window.start,
+        requests.c.started_at < filters.window.end,
+        *chosen_ids(clean, filters),
+    )
 
 
 def _is_one_of(value: ColumnElement[Any], ids: tuple[str, ...]) -> ColumnElement[bool]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, func, type_coerce
+from sqlalchemy import ColumnElement, Subquery, case, cast, extract, func, type_coerce
 from sqlalchemy.sql.selectable import CTE
 from sqlalchemy.types import BigInteger, Double, Numeric
 
@@ -53,3 +53,8 @@ def percentile(value: ColumnElement[Any], fraction: float) -> ColumnElement[floa
     (Citus pulls them to one node) puts a histogram here.
     """
     return type_coerce(func.percentile_cont(fraction).within_group(value), Double())
+
+
+def elapsed_ms(start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[float]:
+    """How many milliseconds from start to end? None where the end comes first."""
+    return case((end >= start, cast(extract("epoch", end - start) * 1000, Double)))

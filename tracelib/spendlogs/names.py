@@ -1,6 +1,20 @@
 """Names for ids: aliases and e-mails where LiteLLM has them, shortened hashes where not."""
 
-from sqlalchemy import ColumnElement, and_, case, column, func, literal, select, table, type_coerce
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    column,
+    func,
+    literal,
+    or_,
+    select,
+    table,
+    type_coerce,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import Text
 
@@ -46,9 +60,34 @@ def name_of(
     return type_coerce(case(SPECIAL_KEYS, value=identity, else_=named), Text())
 
 
+def ids_called(schema: Schema, dimension: str, text: str) -> list[Select[Any]]:
+    """Which ids of a dimension have this text in a name? A statement for each name table.
+
+    Upper and lower case are the same; `%` and `_` stand for themselves.
+    """
+    return [
+        select(ids).where(or_(*(name.icontains(text, autoescape=True) for name in names)))
+        for place in NAMED_BY[dimension]
+        for ids, names in _readable(schema, place)
+    ]
+
+
 def _looked_up(
     schema: Schema, place: tuple[str, str, tuple[str, ...]], identity: ColumnElement[str]
 ) -> list[ColumnElement[str]]:
+    # A deleted key may stand there twice, so a maximum rather than a single row.
+    return [
+        select(func.max(func.coalesce(*names, type_=Text()), type_=Text()))
+        .where(ids == identity)
+        .scalar_subquery()
+        for ids, names in _readable(schema, place)
+    ]
+
+
+def _readable(
+    schema: Schema, place: tuple[str, str, tuple[str, ...]]
+) -> list[tuple[ColumnElement[str], list[ColumnElement[str]]]]:
+    """The id column of a name table and its readable names; nothing where there is none."""
     name, id_column, name_columns = place
     readable = [one for one in name_columns if schema.names_from(name, id_column, one)]
     if not readable:
@@ -59,10 +98,9 @@ def _looked_up(
         *(column(one, Text()) for one in readable),
         schema=schema.name,
     )
-    names = [func.nullif(source.c[one], "", type_=Text()) for one in readable]
-    # A deleted key may stand there twice, so a maximum rather than a single row.
-    best = func.max(func.coalesce(*names, type_=Text()), type_=Text())
-    return [select(best).where(source.c[id_column] == identity).scalar_subquery()]
+    return [
+        (source.c[id_column], [func.nullif(source.c[one], "", type_=Text()) for one in readable])
+    ]
 
 
 def _carried(

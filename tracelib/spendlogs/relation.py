@@ -14,13 +14,14 @@ from sqlalchemy import (
     extract,
     func,
     select,
+    union_all,
 )
 from sqlalchemy.types import DateTime, Double, Numeric, Text
 
 from tracelib.filters import Filters
 from tracelib.schema import Schema
 from tracelib.spendlogs.conditions import chosen_ids, in_window
-from tracelib.spendlogs.table import spend_logs, stored
+from tracelib.spendlogs.table import can_be_stored, spend_logs, stored
 
 
 def requests(schema: Schema, filters: Filters) -> Subquery:
@@ -33,6 +34,7 @@ def requests(schema: Schema, filters: Filters) -> Subquery:
         session_key   text         session and key in one value: what a session is
         api_key, key, user, team, end_user      text; the last four None where empty
         started_at, ended_at, created_at        aware UTC
+        start_order   timestamp    the start as it is stored, to sort by: it has an index
         latency_ms    double       request_duration_ms, else end - start; None if negative
         response_ms   double       latency_ms of successes that were not cache hits
         ttft_ms       double       start to first token, where that is really known
@@ -54,10 +56,21 @@ def by_id(schema: Schema, column: str, ids: Sequence[str]) -> Subquery:
 
     `column` is request_id, session_id or call_id: the three that LiteLLM indexes, so that
     no scan follows. Same columns as `requests`; no row where an old version lacks the column.
+    A request without a session id is a session by its own request id.
     """
     logs = spend_logs(schema)
     name = {"call_id": "litellm_call_id"}.get(column, column)
-    return _relation(logs).where(stored(logs, name).in_(ids)).subquery("requests")
+    sought = [one for one in ids if can_be_stored(one)]
+    own_session = logs.c.request_id.in_(sought)
+    if column != "session_id":
+        return _relation(logs).where(stored(logs, name).in_(sought)).subquery("requests")
+    if column not in logs.c:
+        return _relation(logs).where(own_session).subquery("requests")
+    # Two branches rather than an OR, so that each surely walks an index of its own.
+    return union_all(
+        _relation(logs).where(logs.c.session_id.in_(sought)),
+        _relation(logs).where(own_session, filled(logs, "session_id").is_(None)),
+    ).subquery("requests")
 
 
 def _relation(logs: TableClause) -> Select[Any]:
@@ -100,6 +113,7 @@ def _times(logs: TableClause) -> dict[str, ColumnElement[Any]]:
     known = and_(first_token != logs.c.endTime, first_token >= logs.c.startTime, answered)
     return {
         "started_at": _utc(logs.c.startTime),
+        "start_order": logs.c.startTime,
         "ended_at": _utc(logs.c.endTime),
         "created_at": _utc(stored(logs, "created_at")),
         "latency_ms": latency,

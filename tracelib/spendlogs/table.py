@@ -1,5 +1,6 @@
 """SpendLogs as it lies in the database: the columns we read, by LiteLLM's own names."""
 
+import re
 from typing import Any
 
 from sqlalchemy import ColumnElement, TableClause, column, null, table
@@ -42,6 +43,7 @@ STORED: dict[str, type[TypeEngine[Any]]] = {
     "created_at": DateTime,
     "litellm_call_id": Text,
 }
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def spend_logs(schema: Schema) -> TableClause:
@@ -55,3 +57,12 @@ def stored(logs: TableClause, name: str) -> ColumnElement[Any]:
     if name in logs.c:
         return logs.c[name]
     return null().cast(STORED[name]())
+
+
+def can_be_stored(text: str) -> bool:
+    """May PostgreSQL hold this as somebody's id? NUL and half characters it refuses.
+
+    >>> can_be_stored("chatcmpl-1"), can_be_stored(""), can_be_stored("\\0")
+    (True, False, False)
+    """
+    return bool(text) and not UNSTORABLE.search(text)

@@ -1,0 +1,100 @@
+"""The requests of one session with what was asked and answered in them."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, Subquery, and_, cast, or_, select
+from sqlalchemy.types import Text
+
+from tracelib.conversation.stored import StoredRequest
+from tracelib.source import Source
+from tracelib.spendlogs.facts import with_facts
+
+BODIES = ("request_body", "response_body", "messages_body")
+FACTS = (
+    "error_class",
+    "error_code",
+    "error_message",
+    "cached_prompt_tokens",
+    "asked_model",
+    "attempted_retries",
+    "attempted_fallbacks",
+    "cold_storage_key",
+)
+COLUMNS = (
+    "request_id",
+    "call_type",
+    "started_at",
+    "ended_at",
+    "model",
+    "deployment",
+    "provider",
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "spend_usd",
+    "latency_ms",
+    "ttft_ms",
+    "is_cache_hit",
+    "is_failure",
+)
+
+
+def stored_requests(
+    source: Source,
+    session_id: str,
+    api_key: str,
+    limit: int = 200,
+    after: tuple[datetime, str] | None = None,
+) -> tuple[StoredRequest, ...]:
+    """What was asked and answered in this session, request by request?
+
+    In the order they started, ties by request id, at most `limit`; `after` is the start and
+    id of the last one of the page before. A body is None where its column is missing or not
+    granted. A session that does not exist has no requests.
+    """
+    requests = source.by_id("session_id", [session_id])
+    page = (
+        select(*requests.c)
+        .where(requests.c.api_key == api_key, *_beyond(requests, after))
+        .order_by(requests.c.started_at, requests.c.request_id)
+        .limit(limit)
+        .subquery("page")
+    )
+    return tuple(_request(row) for row in source.rows(_with_bodies(page)))
+
+
+def _beyond(requests: Subquery, after: tuple[datetime, str] | None) -> Sequence[Any]:
+    if after is None:
+        return ()
+    moment, request_id = after
+    same = and_(requests.c.started_at == moment, requests.c.request_id > request_id)
+    return (or_(requests.c.started_at > moment, same),)
+
+
+def _with_bodies(page: Subquery) -> Select[Any]:
+    """Bodies travel as text: what a client sent may be deeper than a JSON parser likes."""
+    bodies = [cast(page.c[name], Text()).label(name) for name in BODIES]
+    known = with_facts(page, *COLUMNS).add_columns(*bodies)
+    return known.order_by(page.c.started_at, page.c.request_id)
+
+
+def _request(row: Row[Any]) -> StoredRequest:
+    stored = row._asdict()
+    facts: dict[str, Any] = {name: stored[name] for name in (*COLUMNS, *FACTS)}
+    facts["spend_usd"] = float(stored["spend_usd"])
+    if facts["asked_model"] == facts["model"]:
+        facts["asked_model"] = None
+    bodies = {name: _parsed(stored[name]) for name in BODIES}
+    return StoredRequest(**facts, **bodies)
+
+
+def _parsed(body: str | None) -> Any:
+    if body is None:
+        return None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return body

@@ -1,0 +1,87 @@
+"""Where a page of the list ended: the last row's sort value and key, as the URL holds them."""
+
+import base64
+import binascii
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, cast, literal
+from sqlalchemy.types import BigInteger, DateTime, Numeric, Text, TypeEngine
+
+from tracelib.spendlogs.table import can_be_stored
+
+COMPLAINT = "The link’s place in the list cannot be read; the first page is shown."
+MOVED = "The link’s place belongs to another order of the list; the first page is shown."
+LONGEST = 8_000
+# What a double and the exact sum of doubles can be, as PostgreSQL writes and reads them.
+AMOUNT = re.compile(r"-?\d{1,400}(\.\d{1,400})?(E[+-]?\d{1,3})?|NaN|-?Infinity", re.ASCII)
+KINDS: dict[str, TypeEngine[Any]] = {
+    "recent": DateTime(timezone=True),
+    "cost": Numeric(),
+    "length": BigInteger(),
+    "errors": BigInteger(),
+}
+COUNT = re.compile(r"\d{1,18}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The last row of a page: its sort value as text, and its session key."""
+
+    sort: str
+    value: str
+    session_key: str
+
+    def written(self) -> str:
+        """How does the URL say this?"""
+        plain = json.dumps([self.sort, self.value, self.session_key])
+        return base64.urlsafe_b64encode(plain.encode()).decode()
+
+    def bound(self) -> ColumnElement[Any]:
+        """The sort value for a comparison; text is cast by PostgreSQL, so no digit is lost."""
+        return cast(literal(self.value, Text()), KINDS[self.sort])
+
+
+def read_cursor(after: str | None, sort: str) -> tuple[Cursor | None, str | None]:
+    """Where does the URL say the page before ended, and what is wrong with that?
+
+    >>> read_cursor(Cursor("length", "3", "session:key").written(), "length")
+    (Cursor(sort='length', value='3', session_key='session:key'), None)
+    >>> read_cursor("forged", "length")
+    (None, 'The link’s place in the list cannot be read; the first page is shown.')
+    """
+    if not after:
+        return None, None
+    cursor = _parsed(after)
+    if cursor is None:
+        return None, COMPLAINT
+    return (cursor, None) if cursor.sort == sort else (None, MOVED)
+
+
+def _parsed(after: str) -> Cursor | None:
+    if len(after) > LONGEST or not after.isascii():
+        return None
+    try:
+        parts = json.loads(base64.b64decode(after, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        return None
+    if not isinstance(parts, list) or len(parts) != 3:
+        return None
+    if not all(isinstance(part, str) and can_be_stored(part) for part in parts):
+        return None
+    cursor = Cursor(*parts)
+    return cursor if _is_value(cursor) else None
+
+
+def _is_value(cursor: Cursor) -> bool:
+    if cursor.sort == "cost":
+        return AMOUNT.fullmatch(cursor.value) is not None
+    if cursor.sort != "recent":
+        return cursor.sort in KINDS and COUNT.fullmatch(cursor.value) is not None
+    try:
+        return datetime.fromisoformat(cursor.value).tzinfo is not None
+    except ValueError:
+        return False

@@ -1,0 +1,144 @@
+"""The list of sessions: which are found, in which order, a page at a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import ColumnElement, Row, Select, Subquery, and_, func, literal, or_, select
+from sqlalchemy.types import Numeric
+
+from tracelib.filters import Filters
+from tracelib.sessions.cursor import Cursor, read_cursor
+from tracelib.sessions.figures import figures
+from tracelib.sessions.matching import searched_requests
+from tracelib.sessions.search import SessionSearch
+from tracelib.source import Source
+from tracelib.spendlogs import measures
+
+MOST_COUNTED = 10_000
+# Sort -> the column it goes by, always the greatest first.
+SORTED_BY = {
+    "recent": "last_started_at",
+    "cost": "cost_usd",
+    "length": "requests",
+    "errors": "failures",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SessionPage:
+    """Some sessions, where the next ones begin, and what was wrong with the place asked for."""
+
+    rows: pd.DataFrame
+    next: str | None
+    complaint: str | None
+
+
+def found_sessions(
+    source: Source,
+    filters: Filters,
+    search: SessionSearch,
+    after: str | None = None,
+    limit: int = 50,
+) -> SessionPage:
+    """Which sessions are found, from where the page before ended?
+
+    `after` is the `next` of the page before; one that is forged or belongs to another order
+    gives the first page and a complaint. A row a session, the greatest of `search.sort`
+    first, ties by session_key, at most `limit`:
+
+        session_key, session_id, api_key           what a session is
+        key_name, user, user_name, team, team_name, agent, end_user
+        models                   text, the first five names in order and how many more
+        started_at, ended_at     aware UTC, first start and last end
+        requests, failures, cache_hits, total_tokens, cost_usd      int, US dollars
+        duration_ms              ended_at - started_at; None if negative
+        goes_on                  whether it has requests before or after the window; None
+                                 where no index on session_id could tell
+
+    The figures are those of its requests in the window that pass the filters, so that they
+    add up to Overview's; of a session found by its id they are those of the whole session.
+    No session gives the same columns without rows.
+    """
+    cursor, complaint = read_cursor(after, search.sort)
+    requests = searched_requests(source, filters, search)
+    found = source.rows(_found_keys(requests, search, cursor, limit + 1))
+    rows = figures(source, None if search.id else filters, _keys(found[:limit]))
+    more = _cursor(found[limit - 1], search.sort) if len(found) > limit else None
+    return SessionPage(rows, more, complaint)
+
+
+def session_counts(source: Source, filters: Filters, search: SessionSearch) -> int | None:
+    """How many sessions are found? None where they are more than 10,000."""
+    requests = searched_requests(source, filters, search)
+    found = _found(requests, search).limit(MOST_COUNTED + 1).subquery()
+    count = int(source.row(select(func.count()).select_from(found))[0])
+    return count if count <= MOST_COUNTED else None
+
+
+def _found_keys(
+    requests: Subquery, search: SessionSearch, cursor: Cursor | None, limit: int
+) -> Select[Any]:
+    found = _found(requests, search).subquery("found")
+    statement = select(found.c.session_key, found.c.session_id, found.c.sort_value)
+    if cursor:
+        last = cursor.bound()
+        same = and_(found.c.sort_value == last, found.c.session_key > cursor.session_key)
+        statement = statement.where(or_(found.c.sort_value < last, same))
+    return statement.order_by(found.c.sort_value.desc(), found.c.session_key).limit(limit)
+
+
+def _found(requests: Subquery, search: SessionSearch) -> Select[Any]:
+    """Only what narrows and sorts: the figures are read for one page's sessions alone."""
+    figure: dict[str, ColumnElement[Any]] = {
+        "requests": measures.requests_count(),
+        "failures": measures.failures(requests),
+        "cost_usd": measures.cost_usd(requests),
+        "last_started_at": func.max(requests.c.started_at),
+    }
+    return (
+        select(
+            requests.c.session_key,
+            func.min(requests.c.session_id).label("session_id"),
+            figure[SORTED_BY[search.sort]].label("sort_value"),
+        )
+        .group_by(requests.c.session_key)
+        .having(and_(True, *_narrowed(requests, search, figure)))
+    )
+
+
+def _narrowed(
+    requests: Subquery, search: SessionSearch, figure: dict[str, ColumnElement[Any]]
+) -> list[ColumnElement[bool]]:
+    if search.id:
+        return []
+    conditions: list[ColumnElement[bool]] = []
+    if search.text:
+        conditions.append(func.bool_or(requests.c.is_match))
+    if search.min_cost_usd is not None:
+        conditions.append(figure["cost_usd"] >= _dollars(search.min_cost_usd))
+    if search.max_cost_usd is not None:
+        conditions.append(figure["cost_usd"] <= _dollars(search.max_cost_usd))
+    if search.status != "any":
+        is_failing = figure["failures"] > 0
+        conditions.append(is_failing if search.status == "with failures" else ~is_failing)
+    if search.many_requests_only:
+        conditions.append(figure["requests"] > 1)
+    return conditions
+
+
+def _dollars(amount: float) -> ColumnElement[Any]:
+    """As it was written: 0.1 means a tenth, not the double nearest to it."""
+    return literal(Decimal(repr(amount)), Numeric())
+
+
+def _keys(found: Sequence[Row[Any]]) -> list[tuple[str, str]]:
+    return [(row.session_key, row.session_id) for row in found]
+
+
+def _cursor(last: Row[Any], sort: str) -> str:
+    value = last.sort_value
+    written = value.isoformat() if sort == "recent" else str(value)
+    return Cursor(sort, written, last.session_key).written()
