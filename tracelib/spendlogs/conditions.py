@@ -18,7 +18,9 @@ def in_window(logs: TableClause, window: TimeWindow) -> tuple[ColumnElement[bool
     )
 
 
-def chosen_ids(clean: Mapping[str, ColumnElement[Any]], filters: Filters) -> list[ColumnElement[bool]]:
+def chosen_ids(
+    clean: Mapping[str, ColumnElement[Any]], filters: Filters
+) -> list[ColumnElement[bool]]:
     """Which rows pass each narrowed dimension? `NONE` chooses the rows without a value."""
     return [_is_one_of(clean[dimension], ids) for dimension, ids in filters.chosen().items()]
 

@@ -73,6 +73,11 @@ def by_id(schema: Schema, column: str, ids: Sequence[str]) -> Subquery:
     ).subquery("requests")
 
 
+def all_requests(schema: Schema) -> Subquery:
+    """Which requests are there at all? Only to be read along an index, with a limit."""
+    return _relation(spend_logs(schema)).subquery("requests")
+
+
 def _relation(logs: TableClause) -> Select[Any]:
     return select(*(value.label(name) for name, value in _clean(logs).items()))
 
@@ -112,10 +117,10 @@ def _times(logs: TableClause) -> dict[str, ColumnElement[Any]]:
     first_token = stored(logs, "completionStartTime")
     known = and_(first_token != logs.c.endTime, first_token >= logs.c.startTime, answered)
     return {
-        "started_at": _utc(logs.c.startTime),
+        "started_at": utc(logs.c.startTime),
         "start_order": logs.c.startTime,
-        "ended_at": _utc(logs.c.endTime),
-        "created_at": _utc(stored(logs, "created_at")),
+        "ended_at": utc(logs.c.endTime),
+        "created_at": utc(stored(logs, "created_at")),
         "latency_ms": latency,
         "response_ms": case((answered, latency)),
         "ttft_ms": case((known, _elapsed_ms(logs.c.startTime, first_token))),
@@ -187,6 +192,6 @@ def _elapsed_ms(start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnEle
     return cast(extract("epoch", end - start) * 1000, Double)
 
 
-def _utc(stored_time: ColumnElement[Any]) -> ColumnElement[Any]:
+def utc(stored_time: ColumnElement[Any]) -> ColumnElement[Any]:
     """Prisma stores UTC without saying so."""
     return func.timezone("UTC", stored_time, type_=DateTime(timezone=True))

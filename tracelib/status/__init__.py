@@ -1,0 +1,23 @@
+"""Is the database well, how fresh and large is the log, what is missing, and what fails?"""
+
+from tracelib.status.failures import failure_groups, failures_over_time, newest_failures
+from tracelib.status.gaps import missing
+from tracelib.status.ingest import Freshness, freshness
+from tracelib.status.proxy import ProxyHealth, proxy_health
+from tracelib.status.role import ServerFacts, server
+from tracelib.status.storage import Size, size
+
+__all__ = [
+    "Freshness",
+    "ProxyHealth",
+    "ServerFacts",
+    "Size",
+    "failure_groups",
+    "failures_over_time",
+    "freshness",
+    "missing",
+    "newest_failures",
+    "proxy_health",
+    "server",
+    "size",
+]
