@@ -1,0 +1,82 @@
+"""Rows that LiteLLM itself wrote, as the stored requests that a conversation is made of."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tracelib.conversation import StoredRequest
+
+DATA = Path(__file__).parent / "data"
+NEW, MORE, OLD = "litellm_rows", "litellm_rows_more", "litellm_rows_1_80"
+
+
+@cache
+def _rows(file: str) -> tuple[dict[str, Any], ...]:
+    lines = (DATA / f"{file}.jsonl").read_text().splitlines()
+    return tuple(json.loads(line) for line in lines)
+
+
+def scenario(name: str, file: str = NEW) -> StoredRequest:
+    """The one row of this scenario."""
+    (found,) = (row for row in _rows(file) if row["_scenario"] == name)
+    return stored_request(found)
+
+
+def session(*beginnings: str, file: str = NEW) -> list[StoredRequest]:
+    """The rows whose scenario begins like this, as LiteLLM wrote them."""
+    return [stored_request(row) for row in _rows(file) if row["_scenario"].startswith(beginnings)]
+
+
+def every_row() -> Iterator[tuple[str, StoredRequest]]:
+    """All rows of all files, each with the name of its scenario."""
+    for file in (NEW, MORE, OLD):
+        for row in _rows(file):
+            yield f"{file}:{row['_scenario']}", stored_request(row)
+
+
+def scenario_names(file: str) -> dict[str, str]:
+    """Request ids and the scenarios they are of."""
+    return {row["request_id"]: row["_scenario"] for row in _rows(file)}
+
+
+def stored_request(row: dict[str, Any]) -> StoredRequest:
+    """A row of the files as the database gives it: bodies as JSON text, times aware."""
+    facts = json.loads(row["metadata"])
+    error = facts.get("error_information") or {}
+    usage = facts.get("additional_usage_values") or {}
+    started = datetime.fromisoformat(row["startTime"])
+    ended = datetime.fromisoformat(row["endTime"])
+    first = datetime.fromisoformat(row["completionStartTime"] or row["endTime"])
+    asked_model = facts.get("original_model_group")
+    model = row["model_group"] or row["model"] or "unknown"
+    return StoredRequest(
+        request_id=row["request_id"],
+        call_type=row["call_type"],
+        started_at=started,
+        ended_at=ended,
+        model=model,
+        deployment=row["model"] or None,
+        provider=row["custom_llm_provider"] or None,
+        prompt_tokens=row["prompt_tokens"],
+        completion_tokens=row["completion_tokens"],
+        total_tokens=row["total_tokens"],
+        cached_prompt_tokens=usage.get("cache_read_input_tokens"),
+        spend_usd=row["spend"],
+        latency_ms=(ended - started).total_seconds() * 1000,
+        ttft_ms=None if first == ended else (first - started).total_seconds() * 1000,
+        is_cache_hit=(row["cache_hit"] or "").lower() == "true",
+        is_failure=row["status"] == "failure",
+        error_class=error.get("error_class"),
+        error_code=error.get("error_code"),
+        error_message=error.get("error_message"),
+        asked_model=asked_model if asked_model != model else None,
+        attempted_retries=facts.get("attempted_retries"),
+        attempted_fallbacks=facts.get("attempted_fallbacks"),
+        cold_storage_key=facts.get("cold_storage_object_key"),
+        request_body=row["proxy_server_request"],
+        response_body=row["response"],
+        messages_body=row["messages"],
+    )

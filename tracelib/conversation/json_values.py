@@ -1,0 +1,95 @@
+"""Stored JSON of any shape, read without ever failing."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+TOO_DEEP = "Nested too deeply to be shown"
+
+
+def stored_json(column: object) -> object:
+    """What does a JSON column hold?
+
+    Text that holds an object, an array, a text or null is read as such, also when it was
+    encoded twice; any other text, malformed JSON too, stays the text it is.
+
+    >>> stored_json('"{}"'), stored_json("hello"), stored_json('{"cut'), stored_json("7")
+    ({}, 'hello', '{"cut', '7')
+    """
+    for _ in range(2):
+        if not isinstance(column, str):
+            break
+        inner = _parsed(column)
+        if not isinstance(inner, dict | list | str | None):
+            break
+        column = inner
+    return column
+
+
+def _parsed(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def looks_like_json(value: object) -> bool:
+    """Is this a text that was meant to be an object or an array?"""
+    return isinstance(value, str) and value.lstrip()[:1] in ("{", "[")
+
+
+def parsed_text(text: str) -> object:
+    """The object or array this text holds, or None where it holds anything else."""
+    if not looks_like_json(text):
+        return None
+    value = _parsed(text)
+    return value if isinstance(value, dict | list) else None
+
+
+def mapping(value: object) -> Mapping[str, object]:
+    """The value where it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def array(value: object) -> Sequence[object]:
+    """The value where it is an array, else an empty one."""
+    return value if isinstance(value, list | tuple) else ()
+
+
+def objects(value: object) -> list[Mapping[str, object]]:
+    """The objects of an array; whatever else it holds is left out."""
+    return [entry for entry in array(value) if isinstance(entry, dict)]
+
+
+def string(value: object) -> str:
+    """The value where it is text, else the empty text."""
+    return value if isinstance(value, str) else ""
+
+
+def pretty(value: object) -> str:
+    """JSON as a person reads it: indented, accents and emoji as they are."""
+    try:
+        return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    except (ValueError, RecursionError, TypeError):
+        return TOO_DEEP
+
+
+def canonical(value: object) -> str:
+    """One spelling for equal JSON: no spacing, keys sorted, 1.0 written as 1.
+
+    PostgreSQL reorders the keys of an object, and clients written in JavaScript drop the
+    fraction of a whole number, so arguments come back in another spelling than they left.
+
+    >>> canonical({"b": 1.0, "a": [True]}) == canonical({"a": [True], "b": 1})
+    True
+    """
+    return json.dumps(_whole_numbers(value), sort_keys=True, separators=(",", ":"), default=str)
+
+
+def _whole_numbers(value: object) -> object:
+    if isinstance(value, dict):
+        return {str(key): _whole_numbers(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_whole_numbers(entry) for entry in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value

@@ -1,0 +1,87 @@
+"""What a reader must know about a turn: what is missing from it, and how to change that."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from tracelib.conversation.asked import Asked
+from tracelib.conversation.messages import Message
+from tracelib.conversation.stored import StoredRequest
+
+NOT_STORED = (
+    "Neither prompt nor answer is stored. To keep them from now on, set "
+    "store_prompts_in_spend_logs: true under general_settings in LiteLLM's configuration."
+)
+REFUSED = (
+    "The prompt is not stored: LiteLLM keeps none of a request it refuses before reading it, "
+    "and none at all unless store_prompts_in_spend_logs: true is set under general_settings."
+)
+NO_PROMPT = (
+    "The prompt of this request is not stored, only its answer: LiteLLM keeps no prompt of its "
+    "own health checks, nor a prompt that its settings leave out of the request it logs."
+)
+NO_ANSWER = (
+    "The answer is not stored, though the request succeeded: streams that LiteLLM could not "
+    "put together and answers of some endpoints are left out."
+)
+UNREADABLE = (
+    "What is stored of this request is in no known shape, and is not shown because it may hold "
+    "keys and addresses. LiteLLM's own log page shows it."
+)
+TRUNCATED = (
+    "LiteLLM cut long texts here before storing them. To keep more, set "
+    "MAX_STRING_LENGTH_PROMPT_IN_DB in LiteLLM's environment (default 2048 characters)."
+)
+REDACTED = (
+    "LiteLLM redacted what was said here. To store it, set turn_off_message_logging: false "
+    "under litellm_settings, and have clients send no x-litellm-enable-message-redaction header."
+)
+BROKEN_OFF = "The request failed after its answer had begun: what had arrived is shown."
+ELSEWHERE = (
+    "This goes on from a response that is not in this session, so what was said before is not "
+    "shown. To keep a chain of responses together, have the client send an x-litellm-session-id "
+    "header."
+)
+
+
+def notes_on(
+    request: StoredRequest,
+    asked: Asked,
+    shown: Iterable[Message],
+    answered: Sequence[Message],
+    *,
+    goes_on_elsewhere: bool,
+) -> tuple[str, ...]:
+    """What must be known to read this turn rightly? Sentences, none where all is there."""
+    parts = [part for message in (*shown, *answered) for part in message.parts]
+    found = [
+        _missing(request, asked, answered),
+        BROKEN_OFF if request.is_failure and answered else None,
+        REDACTED if any(part.is_redacted for part in parts) else None,
+        TRUNCATED if any(part.truncated_chars for part in parts) else None,
+        ELSEWHERE if goes_on_elsewhere else None,
+    ]
+    return tuple(note for note in found if note)
+
+
+def _missing(request: StoredRequest, asked: Asked, answered: Sequence[Message]) -> str | None:
+    if asked.is_unreadable:
+        return UNREADABLE
+    if asked.messages:
+        return None if answered or request.is_failure else NO_ANSWER
+    if request.cold_storage_key and not answered:
+        return (
+            f"Prompt and answer are in object storage, under {request.cold_storage_key}, which "
+            "this page does not read. To keep them in the database too, take "
+            "cold_storage_custom_logger out of LiteLLM's litellm_settings."
+        )
+    if answered:
+        return NO_PROMPT
+    return REFUSED if request.is_failure else NOT_STORED
+
+
+def shared_notes(turns: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Which notes hold for every turn of a session of several? They are said once, above it."""
+    if len(turns) < 2:
+        return ()
+    counts = Counter(note for notes in turns for note in dict.fromkeys(notes))
+    return tuple(note for note in dict.fromkeys(turns[0]) if counts[note] == len(turns))

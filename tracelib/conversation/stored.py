@@ -1,0 +1,40 @@
+"""One request as LiteLLM stored it, before anything is made of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRequest:
+    """One SpendLogs row of a session: its facts, and its three bodies just as they came.
+
+    Times are aware UTC, `spend_usd` is US dollars, absent is None. A body is whatever the
+    JSON column held: object, array, text (holding JSON or not), number or None.
+    """
+
+    request_id: str
+    call_type: str | None
+    started_at: datetime
+    ended_at: datetime
+    model: str
+    deployment: str | None
+    provider: str | None
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    cached_prompt_tokens: int | None  # read from the provider's prompt cache
+    spend_usd: float
+    latency_ms: float | None
+    ttft_ms: float | None
+    is_cache_hit: bool
+    is_failure: bool
+    error_class: str | None
+    error_code: str | None
+    error_message: str | None
+    asked_model: str | None  # the model group asked for, where a fallback answered
+    attempted_retries: int | None
+    attempted_fallbacks: int | None
+    cold_storage_key: str | None
+    request_body: object  # proxy_server_request
+    response_body: object  # response
+    messages_body: object  # messages
