@@ -1,6 +1,7 @@
 """Is the database well, how fresh and large is the log, what is missing, and what fails?"""
 
-from tracelib.status.failures import failure_groups, failures_over_time, newest_failures
+from tracelib.status.failed_requests import newest_failures
+from tracelib.status.failures import failure_groups, failures_over_time
 from tracelib.status.gaps import missing
 from tracelib.status.ingest import Freshness, freshness
 from tracelib.status.proxy import ProxyHealth, proxy_health

@@ -1,19 +1,16 @@
-"""What fails, when, and with which words?"""
+"""What fails most, and when?"""
 
-from datetime import datetime
 from typing import Any
 
 import pandas as pd
 from sqlalchemy import (
     CTE,
-    ColumnElement,
     Select,
-    and_,
+    Subquery,
     case,
     cast,
     func,
     literal,
-    or_,
     select,
     union_all,
 )
@@ -21,9 +18,8 @@ from sqlalchemy.types import BigInteger, Double, Text
 
 from tracelib.filters import NONE, Filters
 from tracelib.source import Source
-from tracelib.spendlogs.buckets import bucket_start
+from tracelib.spendlogs.buckets import in_buckets
 from tracelib.spendlogs.facts import with_facts
-from tracelib.spendlogs.names import name_of
 from tracelib.window import Bucket, bucket_starts
 
 # What a failure is grouped by, and the column that says it.
@@ -52,7 +48,7 @@ def failure_groups(source: Source, filters: Filters) -> pd.DataFrame:
 
     No failure gives the same columns without rows.
     """
-    failures = _failures(source, filters)
+    failures = _failures(source.requests(filters), "started_at")
     groups = union_all(*(_group(failures, by) for by in GROUPED_BY)).subquery("groups")
     return source.frame(
         select(groups.c.by, groups.c.value, groups.c.failures, groups.c.share, groups.c.newest_at)
@@ -75,8 +71,7 @@ def failures_over_time(source: Source, filters: Filters, bucket: Bucket) -> pd.D
     """
     counted = source.frame(_counted(source, filters, bucket))
     starts = pd.DatetimeIndex(bucket_starts(filters.window, bucket, filters.zone)).as_unit("us")
-    # A midnight that comes twice is the first one here and the second one in PostgreSQL.
-    counted["bucket"] = starts[starts.searchsorted(counted["bucket"], side="right") - 1]
+    counted["bucket"] = starts.take(counted["bucket_number"].tolist())
     classes = pd.Index(_most_frequent(counted), dtype="str")
     every = pd.MultiIndex.from_product([starts, classes], names=["bucket", "error_class"])
     complete = counted.set_index(["bucket", "error_class"])["failures"].reindex(every, fill_value=0)
@@ -85,81 +80,22 @@ def failures_over_time(source: Source, filters: Filters, bucket: Bucket) -> pd.D
 
 def _most_frequent(counted: pd.DataFrame) -> list[str]:
     """The classes, most failures first; what is left over comes last."""
-    totals = counted.groupby("error_class")["failures"].sum().to_dict()
+    sums = counted.groupby("error_class")["failures"].sum()
+    totals = {str(name): int(total) for name, total in sums.items()}
     return sorted(totals, key=lambda name: (name == OTHERS, -totals[name], name))
 
 
-def newest_failures(
-    source: Source,
-    filters: Filters,
-    limit: int = 100,
-    after: tuple[datetime, str] | None = None,
-) -> pd.DataFrame:
-    """Which requests failed last, whose were they, and what did they say?
-
-    A row a failure, the newest first, ties by request_id, at most `limit`; `after` is the
-    start and id of the last one of the page before:
-
-        request_id, session_id, api_key, key_name, user_name, team_name    text
-        started_at                          aware UTC
-        model, deployment, provider         text
-        error_class, error_code, error_message    text, None where it is not said
-        latency_ms                          double
-
-    No failure gives the same columns without rows.
-    """
-    requests = source.requests(filters)
-    newest = (
-        select(*requests.c)
-        .where(requests.c.is_failure, *_before(requests.c, after))
-        # By the stored start: it has an index, so that the window is not sorted.
-        .order_by(requests.c.start_order.desc(), requests.c.request_id.desc())
-        .limit(limit)
-        .subquery("newest")
-    )
-    names = [
-        name_of(source.schema, one, newest.c[one], newest.c.request_id).label(f"{one}_name")
-        for one in ("key", "user", "team")
-    ]
-    told = with_facts(
-        newest,
-        *("request_id", "session_id", "api_key", "started_at"),
-        *("model", "deployment", "provider", "latency_ms"),
-    ).add_columns(*names)
-    return source.frame(_in_reading_order(told.subquery("told")))
-
-
-def _in_reading_order(told: Any) -> Select[Any]:
-    columns = (
-        *("request_id", "session_id", "api_key", "key_name", "user_name", "team_name"),
-        *("started_at", "model", "deployment", "provider"),
-        *("error_class", "error_code", "error_message", "latency_ms"),
-    )
-    return select(*(told.c[name] for name in columns)).order_by(
-        told.c.started_at.desc(), told.c.request_id.desc()
-    )
-
-
-def _before(requests: Any, after: tuple[datetime, str] | None) -> list[ColumnElement[bool]]:
-    if after is None:
-        return []
-    moment, request_id = after
-    same = and_(requests.started_at == moment, requests.request_id < request_id)
-    return [or_(requests.started_at < moment, same)]
-
-
-def _failures(source: Source, filters: Filters) -> CTE:
+def _failures(requests: Subquery, *columns: str) -> CTE:
     """Failures with what their metadata says; only they have it read, not every request."""
-    requests = source.requests(filters)
     told = (
-        with_facts(requests, "started_at", "provider", "model")
+        with_facts(requests, "provider", "model", *columns)
         .where(requests.c.is_failure)
         .subquery("told")
     )
     said = [
         func.coalesce(told.c[name], NONE, type_=Text()).label(name) for name in GROUPED_BY.values()
     ]
-    return select(told.c.started_at, *said).cte("failures")
+    return select(*(told.c[name] for name in columns), *said).cte("failures")
 
 
 def _group(failures: CTE, by: str) -> Select[Any]:
@@ -185,13 +121,10 @@ def _group(failures: CTE, by: str) -> Select[Any]:
 
 def _counted(source: Source, filters: Filters, bucket: Bucket) -> Select[Any]:
     """Grouped in two steps, so that a flood of odd class names stays in the database."""
-    failures = _failures(source, filters)
-    start = bucket_start(failures.c.started_at, bucket, filters.window, filters.zone)
-    by_class = (
-        select(start.label("bucket"), failures.c.error_class, func.count().label("failures"))
-        .group_by(start, failures.c.error_class)
-        .cte("by_class")
-    )
+    requests = in_buckets(source.requests(filters), filters, bucket)
+    failures = _failures(requests, "bucket_number")
+    grouping = (failures.c.bucket_number, failures.c.error_class)
+    by_class = select(*grouping, func.count().label("failures")).group_by(*grouping).cte("by_class")
     top = (
         select(by_class.c.error_class)
         .group_by(by_class.c.error_class)
@@ -201,10 +134,10 @@ def _counted(source: Source, filters: Filters, bucket: Bucket) -> Select[Any]:
     name = case((by_class.c.error_class.in_(top), by_class.c.error_class), else_=OTHERS)
     return (
         select(
-            by_class.c.bucket,
+            by_class.c.bucket_number,
             name.label("error_class"),
             func.sum(by_class.c.failures).cast(BigInteger()).label("failures"),
         )
-        .group_by(by_class.c.bucket, name)
-        .order_by(by_class.c.bucket, name)
+        .group_by(by_class.c.bucket_number, name)
+        .order_by(by_class.c.bucket_number, name)
     )
