@@ -9,6 +9,11 @@ from sqlalchemy.types import BigInteger, Double, Numeric
 Relation = Subquery | CTE
 
 
+def named(**figures: ColumnElement[Any]) -> list[ColumnElement[Any]]:
+    """Which columns of a statement are these figures? Each under its name, in their order."""
+    return [figure.label(name) for name, figure in figures.items()]
+
+
 def requests_count() -> ColumnElement[int]:
     """How many requests, failures too?"""
     return func.count()
@@ -58,3 +63,13 @@ def percentile(value: ColumnElement[Any], fraction: float) -> ColumnElement[floa
 def elapsed_ms(start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[float]:
     """How many milliseconds from start to end? None where the end comes first."""
     return case((end >= start, cast(extract("epoch", end - start) * 1000, Double)))
+
+
+def ratio(part: ColumnElement[Any], whole: ColumnElement[Any]) -> ColumnElement[float]:
+    """What is a part of a whole? None where the whole is 0 or unknown."""
+    return type_coerce(cast(part, Double) / func.nullif(cast(whole, Double), 0), Double())
+
+
+def added_up(counts: ColumnElement[int]) -> ColumnElement[int]:
+    """What do counts of parts come to? PostgreSQL would make a numeric of them."""
+    return cast(func.sum(counts), BigInteger)

@@ -55,9 +55,10 @@ def name_of(
     known = [name for names in looked_up for name in names]
     carried = _carried(schema, dimension, sample_request_id)
     named = func.coalesce(*known, *carried, _shortened(dimension, identity), type_=Text())
-    if dimension != "key":
-        return named
-    return type_coerce(case(SPECIAL_KEYS, value=identity, else_=named), Text())
+    if dimension == "key":
+        named = case(SPECIAL_KEYS, value=identity, else_=named)
+    # Old failures carry the alias of a key without the key.
+    return type_coerce(case((identity.is_not(None), named)), Text())
 
 
 def ids_called(schema: Schema, dimension: str, text: str) -> list[Select[Any]]:

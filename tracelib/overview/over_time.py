@@ -1,0 +1,123 @@
+"""How the traffic went over the window, and over the hours of the week."""
+
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Select, Subquery, func, select
+from sqlalchemy.types import Integer
+
+from tracelib.filters import Filters
+from tracelib.source import Source
+from tracelib.spendlogs import measures
+from tracelib.spendlogs.buckets import WEEK_H, in_buckets, in_hours_of_week
+from tracelib.window import Bucket, bucket_starts
+
+# What adds up: none is 0 where a bucket has no request; averages and rates stay unknown there.
+SUMS = (
+    "requests",
+    "failures",
+    "cache_hits",
+    "cost_usd",
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "replayed_tokens",
+    "new_sessions",
+)
+# The hours are counted from a Thursday.
+MONDAY_TO_THURSDAY_H = 72
+
+
+def over_time(source: Source, filters: Filters, bucket: Bucket) -> pd.DataFrame:
+    """How did requests, cost, tokens, times and sessions go over the window?
+
+    A row a bucket of `window.bucket_starts`, in order, none missing:
+
+        bucket             its start, aware UTC
+        requests, failures, cache_hits                        int
+        cost_usd           US dollars
+        prompt_tokens, completion_tokens, total_tokens        int, without cache hits
+        replayed_tokens    int, served from LiteLLM's cache
+        response_ms_avg, response_ms_p50, response_ms_p95     over successes, not cache hits
+        error_rate, cache_hit_rate                            0 to 1, of all requests
+        new_sessions       int, sessions whose first request in the window lies in the bucket
+
+    Where a bucket has no request its sums are 0 and the rest NaN. Every sum over the buckets
+    is that of `totals`; new sessions add up to `sessions`.
+    """
+    starts = bucket_starts(filters.window, bucket, filters.zone)
+    found = source.frame(_over_time(in_buckets(source.requests(filters), filters, bucket)))
+    frame = found.set_index("bucket_number").reindex(range(len(starts)))
+    frame = frame.fillna(dict.fromkeys(SUMS, 0)).reset_index(drop=True)
+    frame.insert(0, "bucket", pd.Series(starts, dtype="datetime64[us, UTC]"))
+    return frame
+
+
+def busy_hours(source: Source, filters: Filters) -> pd.DataFrame:
+    """In which hours of the week do people ask?
+
+    All 168 hours of the viewer's week in order, 0 where none:
+
+        weekday     int, 0 is Monday
+        hour        int, 0 to 23, on the clock of `filters.zone`
+        requests    int, failures too
+        cost_usd    US dollars
+    """
+    found = source.frame(_by_hour_of_week(in_hours_of_week(source.requests(filters), filters)))
+    slots = (found.pop("hour_of_week").astype(int) + MONDAY_TO_THURSDAY_H) % WEEK_H
+    frame = found.set_index(slots).reindex(range(WEEK_H))
+    frame = frame.fillna({"requests": 0, "cost_usd": 0}).reset_index(drop=True)
+    frame.insert(0, "weekday", frame.index // 24)
+    frame.insert(1, "hour", frame.index % 24)
+    return frame
+
+
+def _over_time(requests: Subquery) -> Select[Any]:
+    traffic = _traffic(requests).subquery("traffic")
+    begun = _new_sessions(requests).subquery("begun")
+    joined = traffic.outerjoin(begun, begun.c.bucket_number == traffic.c.bucket_number)
+    new_sessions = func.coalesce(begun.c.new_sessions, 0, type_=Integer())
+    return (
+        select(*traffic.c, new_sessions.label("new_sessions"))
+        .select_from(joined)
+        .order_by(traffic.c.bucket_number)
+    )
+
+
+def _traffic(requests: Subquery) -> Select[Any]:
+    count = measures.requests_count()
+    figures = measures.named(
+        requests=count,
+        failures=measures.failures(requests),
+        cache_hits=measures.hits(requests),
+        cost_usd=measures.cost_usd(requests),
+        prompt_tokens=measures.billed(requests, "prompt_tokens"),
+        completion_tokens=measures.billed(requests, "completion_tokens"),
+        total_tokens=measures.billed(requests, "total_tokens"),
+        replayed_tokens=measures.replayed(requests, "total_tokens"),
+        response_ms_avg=measures.average(requests.c.response_ms),
+        response_ms_p50=measures.percentile(requests.c.response_ms, 0.5),
+        response_ms_p95=measures.percentile(requests.c.response_ms, 0.95),
+        error_rate=measures.ratio(measures.failures(requests), count),
+        cache_hit_rate=measures.ratio(measures.hits(requests), count),
+    )
+    return select(requests.c.bucket_number, *figures).group_by(requests.c.bucket_number)
+
+
+def _new_sessions(requests: Subquery) -> Select[Any]:
+    """A later request of a session never has an earlier bucket, so the first bucket is enough."""
+    first = func.min(requests.c.bucket_number, type_=Integer())
+    each = (
+        select(first.label("bucket_number")).group_by(requests.c.session_key).subquery("sessions")
+    )
+    return select(each.c.bucket_number, func.count().label("new_sessions")).group_by(
+        each.c.bucket_number
+    )
+
+
+def _by_hour_of_week(requests: Subquery) -> Select[Any]:
+    figures = measures.named(
+        requests=measures.requests_count(), cost_usd=measures.cost_usd(requests)
+    )
+    hour = requests.c.hour_of_week
+    return select(hour, *figures).group_by(hour).order_by(hour)
