@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tracelib.conversation import StoredRequest
+from tracelib.conversation import Message, Part, StoredRequest, Transcript, Turn
 
 DATA = Path(__file__).parent / "data"
 NEW, MORE, OLD = "litellm_rows", "litellm_rows_more", "litellm_rows_1_80"
@@ -80,3 +80,58 @@ def stored_request(row: dict[str, Any]) -> StoredRequest:
         response_body=row["response"],
         messages_body=row["messages"],
     )
+
+
+def told(whole: Transcript, names: dict[str, str] | None = None) -> str:
+    """A transcript in few words, a block per turn, to compare with what it should be.
+
+        agent_03 in thread 1 after agent_02, 3 repeated
+            tool: [run_tests: FAILED test_parser.py …]
+         => assistant: {spawn_agent: { "task": "find callers" }}
+
+    A `*` marks a branch, `~` what LiteLLM cut, `(…)` reasoning, `{…}` a call, `[…]` a result,
+    `<…>` media, `#…#` data.
+    """
+    blocks = [f"note: {_few_words(note)}" for note in whole.notes]
+    blocks += [_turn(turn, names or {}) for turn in whole.turns]
+    return "\n".join(blocks)
+
+
+def _turn(turn: Turn, names: dict[str, str]) -> str:
+    name = names.get(turn.request.request_id, turn.request.request_id)
+    parent = names.get(turn.parent_id or "", turn.parent_id)
+    head = f"{name} in thread {turn.thread}"
+    head += f" after {parent}" if parent else ""
+    head += f", {turn.repeated} repeated" if turn.repeated else ""
+    lines = ["* " * turn.branches + head]
+    lines += [f"    {_message(message)}" for message in turn.asked]
+    lines += [f" => {_message(message)}" for message in turn.answered]
+    lines += [f"    note: {_few_words(note)}" for note in turn.notes]
+    return "\n".join(lines)
+
+
+def _message(message: Message) -> str:
+    parts = list(map(_part, message.parts))
+    said = " ".join(parts) if sum(map(len, parts)) < 64 else "\n        ".join(parts)
+    name = f" {message.name}" if message.name else ""
+    return f"{message.role}{name}: {said}".rstrip()
+
+
+def _part(part: Part) -> str:
+    marks = {
+        "reasoning": "()",
+        "tool_call": "{}",
+        "tool_result": "[]",
+        "image": "<>",
+        "audio": "<>",
+        "file": "<>",
+        "data": "##",
+    }
+    opening, closing = marks.get(part.kind, ("", ""))
+    name = f"{part.name}: " if part.name else ""
+    return f"{opening}{name}{_few_words(part.text)}{'~' * bool(part.truncated_chars)}{closing}"
+
+
+def _few_words(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= 48 else f"{words[:48].rstrip()} …"

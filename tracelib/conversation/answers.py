@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from tracelib.conversation import single
-from tracelib.conversation.chat import choice_messages, message
+from tracelib.conversation.chat import answer_message, choice_messages, message
 from tracelib.conversation.json_values import array, mapping, objects, stored_json, string
 from tracelib.conversation.media import media_part
 from tracelib.conversation.messages import Kind, Message, Part
@@ -33,6 +33,10 @@ def _answers(stored: object, call_type: str) -> tuple[Message, ...]:
         return (Message("assistant", (data_part(stored),)),)
     if set(stored) == {"response"}:  # a pass-through wraps what the vendor sent
         return _answers(stored_json(stored["response"]), call_type)
+    if stored.get("object") == "response":  # it repeats fields of the request, tools and text
+        return _output(stored, call_type)
+    if "realtime" in call_type:
+        return _events(objects(stored.get("results")))
     for field, read in _SHAPES.items():
         found = read(stored, call_type) if stored.get(field) else ()
         if found:
@@ -56,7 +60,7 @@ def _choices(stored: Body, _: str) -> tuple[Message, ...]:
 
 
 def _output(stored: Body, _: str) -> tuple[Message, ...]:
-    items = item_messages(stored["output"])
+    items = item_messages(stored.get("output"))
     parts = tuple(part for raw in items for part in message(raw).parts)
     return (Message("assistant", parts),) if parts else ()
 
@@ -68,7 +72,7 @@ def _candidates(stored: Body, _: str) -> tuple[Message, ...]:
 
 def _content(stored: Body, _: str) -> tuple[Message, ...]:
     if stored.get("type") == "message" or "role" in stored:
-        return (message({"role": "assistant", **stored}),)
+        return (answer_message(stored),)
     return (single.tool_answer(stored),)
 
 
@@ -89,13 +93,13 @@ def _generated_image(entry: Body) -> tuple[Part, ...]:
     return (text_part(revised), image) if revised else (image,)
 
 
-def _results(stored: Body, call_type: str) -> tuple[Message, ...]:
+def _results(stored: Body, _: str) -> tuple[Message, ...]:
     entries = objects(stored["results"])
     if any("relevance_score" in entry for entry in entries):
         return (Message("assistant", (single.ranking(entries),)),)
     if any("flagged" in entry for entry in entries):
         return (Message("assistant", single.verdicts(entries)),)
-    return _events(entries) if "realtime" in call_type else ()
+    return ()
 
 
 def _events(events: list[Body]) -> tuple[Message, ...]:
@@ -108,7 +112,8 @@ def _events(events: list[Body]) -> tuple[Message, ...]:
 
 
 def _text(stored: Body, _: str) -> tuple[Message, ...]:
-    return (Message("assistant", parts_of(string(stored["text"]))),)
+    text = string(stored["text"])
+    return (Message("assistant", parts_of(text)),) if text else ()
 
 
 def _binary(stored: Body, call_type: str) -> tuple[Message, ...]:

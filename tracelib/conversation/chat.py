@@ -36,10 +36,15 @@ def choice_messages(choices: object) -> tuple[Message, ...]:
     return tuple(_choice(entry) for entry in objects(choices))
 
 
+def answer_message(raw: Mapping[str, object]) -> Message:
+    """The message of an answer, the assistant's where it does not say whose it is."""
+    return message({**raw, "role": raw.get("role") or "assistant"})
+
+
 def _choice(choice: Mapping[str, object]) -> Message:
     said = choice.get("message") or choice.get("delta")
     if isinstance(said, dict):
-        return message({"role": "assistant", **said})
+        return answer_message(said)
     if said is not None:
         return Message("assistant", (data_part(said),))
     return Message("assistant", parts_of(choice.get("text")))

@@ -73,6 +73,21 @@ def pretty(value: object) -> str:
         return TOO_DEEP
 
 
+def counted(value: object) -> object:
+    """The value with long arrays of numbers, vectors, replaced by their count.
+
+    >>> counted({"values": [0.5] * 1536, "few": [1, 2]})
+    {'values': '1,536 numbers', 'few': [1, 2]}
+    """
+    if isinstance(value, dict):
+        return {key: counted(entry) for key, entry in value.items()}
+    if not isinstance(value, list):
+        return value
+    if len(value) > 32 and all(isinstance(entry, int | float) for entry in value):
+        return f"{len(value):,} numbers"
+    return [counted(entry) for entry in value]
+
+
 def canonical(value: object) -> str:
     """One spelling for equal JSON: no spacing, keys sorted, 1.0 written as 1.
 

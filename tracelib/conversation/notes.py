@@ -16,13 +16,10 @@ REFUSED = (
     "and none at all unless store_prompts_in_spend_logs: true is set under general_settings."
 )
 NO_PROMPT = (
-    "The prompt of this request is not stored, only its answer: LiteLLM keeps no prompt of its "
-    "own health checks, nor a prompt that its settings leave out of the request it logs."
+    "The prompt of this request is not stored, only its answer. LiteLLM keeps no prompt of its "
+    "own health checks, for instance."
 )
-NO_ANSWER = (
-    "The answer is not stored, though the request succeeded: streams that LiteLLM could not "
-    "put together and answers of some endpoints are left out."
-)
+NO_ANSWER = "The request succeeded, but LiteLLM stored no answer to it."
 UNREADABLE = (
     "What is stored of this request is in no known shape, and is not shown because it may hold "
     "keys and addresses. LiteLLM's own log page shows it."
@@ -35,6 +32,8 @@ REDACTED = (
     "LiteLLM redacted what was said here. To store it, set turn_off_message_logging: false "
     "under litellm_settings, and have clients send no x-litellm-enable-message-redaction header."
 )
+_ASK_NOTHING = ("list_", "retrieve")  # in call types without a prompt
+
 BROKEN_OFF = "The request failed after its answer had begun: what had arrived is shown."
 ELSEWHERE = (
     "This goes on from a response that is not in this session, so what was said before is not "
@@ -64,6 +63,8 @@ def notes_on(
 
 
 def _missing(request: StoredRequest, asked: Asked, answered: Sequence[Message]) -> str | None:
+    if any(word in (request.call_type or "") for word in _ASK_NOTHING):
+        return None
     if asked.is_unreadable:
         return UNREADABLE
     if asked.messages:

@@ -2,6 +2,7 @@
 
 from tracelib.conversation.json_values import (
     canonical,
+    counted,
     mapping,
     objects,
     parsed_text,
@@ -53,7 +54,7 @@ def call_part(name: object, arguments: object, call_id: object) -> Part:
 
 def data_part(value: object) -> Part:
     """The part that shows a value of no known shape: text as it is, all else as JSON."""
-    return text_part(value, "data") if isinstance(value, str) else json_part(value)
+    return text_part(value, "data") if isinstance(value, str) else json_part(counted(value))
 
 
 def written(value: object) -> str:
