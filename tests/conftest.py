@@ -1,0 +1,109 @@
+"""The ground the tests stand on: a real PostgreSQL with LiteLLM's real schema."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+
+from tests import litellm, rows
+from tests.database import Database
+from tests.database import role as make_role
+from tests.pooler import PROGRAM, PgBouncer, pooling
+from tests.server import Server, free_port, running
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A running PostgreSQL of this session's own, with the templates of all versions."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def spare_server() -> Iterator[Server]:
+    """A server like `server` which the test may stop, start and reconfigure."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[Callable[..., Database]]:
+    """Makes databases for one test: `database(version, rows, partitioned)`.
+
+    Each has LiteLLM's schema of that version and those rows; with `partitioned` its spend log
+    has a partition for each day of the rows and its neighbours.
+    """
+    with ExitStack() as made:
+
+        def make(
+            version: str = "latest", rows: Iterable[dict] | None = None, partitioned: bool = False
+        ) -> Database:
+            new = Database(server, version)
+            made.callback(new.drop)
+            return _filled(new, list(rows or ()), partitioned)
+
+        yield make
+
+
+def _filled(new: Database, spend_logs: list[dict], partitioned: bool) -> Database:
+    if partitioned:
+        litellm.partition(new.engine, rows.days(spend_logs or [rows.spend_log()]))
+    new.insert(spend_logs)
+    return new
+
+
+@pytest.fixture(scope="session")
+def real_rows_database(server: Server) -> Iterator[Database]:
+    """The latest schema with all true rows, shared by the session: to be read only."""
+    shared = Database(server, name="real_rows")
+    shared.insert(rows.real_rows())
+    yield shared
+    shared.drop()
+
+
+@pytest.fixture(scope="session")
+def empty_database(server: Server) -> Iterator[Database]:
+    """The latest schema without a row, shared by the session: to be read only."""
+    shared = Database(server, name="no_rows")
+    yield shared
+    shared.drop()
+
+
+@pytest.fixture
+def role() -> Callable[..., str]:
+    """Makes roles: `role(database, name, grants)` is a URL that signs in with those grants."""
+    return make_role
+
+
+@dataclass(frozen=True)
+class TcpServer:
+    """Where a server listens on 127.0.0.1, and a role that signs in with a password."""
+
+    server: Server
+    host: str
+    port: int
+    user: str
+    password: str
+
+    def url(self, database: str = "postgres", password: str | None = None) -> str:
+        """The URL of a database over TCP, with the right password unless given another."""
+        secret = password or self.password
+        return f"postgresql://{self.user}:{secret}@{self.host}:{self.port}/{database}"
+
+
+@pytest.fixture(scope="session")
+def tcp_server() -> Iterator[TcpServer]:
+    """A second server, which listens on 127.0.0.1 and asks for a password (SCRAM)."""
+    with running(port=free_port()) as server:
+        server.execute("CREATE ROLE visitor LOGIN SUPERUSER PASSWORD 'correct-horse'")
+        yield TcpServer(server, "127.0.0.1", server.port, "visitor", "correct-horse")
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(server: Server) -> Iterator[PgBouncer]:
+    """A PgBouncer in transaction mode before `server`: `pgbouncer.url(database)`."""
+    if PROGRAM is None:
+        pytest.skip("PgBouncer is not installed (Debian: apt install pgbouncer)")
+    with pooling(server) as pooler:
+        yield pooler
