@@ -55,10 +55,11 @@ def name_of(
     known = [name for names in looked_up for name in names]
     carried = _carried(schema, dimension, sample_request_id)
     named = func.coalesce(*known, *carried, _shortened(dimension, identity), type_=Text())
-    if dimension == "key":
-        named = case(SPECIAL_KEYS, value=identity, else_=named)
-    # Old failures carry the alias of a key without the key.
-    return type_coerce(case((identity.is_not(None), named)), Text())
+    # Old failures carry the alias of a key without the key: no id, no name.
+    known_id = case((identity.is_not(None), named))
+    if dimension != "key":
+        return type_coerce(known_id, Text())
+    return type_coerce(case(SPECIAL_KEYS, value=identity, else_=known_id), Text())
 
 
 def ids_called(schema: Schema, dimension: str, text: str) -> list[Select[Any]]:
