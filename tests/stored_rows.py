@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,28 @@ def stored_request(row: dict[str, Any]) -> StoredRequest:
         response_body=row["response"],
         messages_body=row["messages"],
     )
+
+
+def made(
+    asked: object,
+    answered: object = None,
+    *,
+    call_type: str = "acompletion",
+    request_id: str = "r",
+    at: int = 0,
+    **changes: Any,
+) -> StoredRequest:
+    """A request with these bodies, started `at` seconds after a fixed moment."""
+    moment = datetime(2026, 11, 23, 9, tzinfo=UTC) + timedelta(seconds=at)
+    plain = replace(scenario("chat_success"), started_at=moment, ended_at=moment)
+    facts = {"call_type": call_type, "request_id": request_id, "messages_body": {}, **changes}
+    return replace(plain, request_body=asked, response_body=answered, **facts)
+
+
+def choice(*contents: str | None, **beside: object) -> dict[str, object]:
+    """The answer of a chat completion, one choice per content."""
+    messages = [{"role": "assistant", "content": content, **beside} for content in contents]
+    return {"object": "chat.completion", "choices": [{"message": one} for one in messages]}
 
 
 def told(whole: Transcript, names: dict[str, str] | None = None) -> str:

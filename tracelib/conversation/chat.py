@@ -24,7 +24,7 @@ def message(raw: Mapping[str, object]) -> Message:
         call = raw.get("tool_call_id") or raw.get("call_id")
         return Message(role, _tool_message(raw.get("content"), call, name), name)
     said = parts_of(raw.get("content"))
-    if role == "user" and said and all(part.kind == "tool_result" for part in said):
+    if role == "user" and said and all(map(_is_result, said)):
         role = "tool"  # Anthropic returns results in the user's name
     if not any(part.kind == "reasoning" for part in said):
         said = (*_reasoning(raw), *said)
@@ -34,6 +34,10 @@ def message(raw: Mapping[str, object]) -> Message:
 def choice_messages(choices: object) -> tuple[Message, ...]:
     """The answers in `choices`, one message each; the answer of a text completion too."""
     return tuple(_choice(entry) for entry in objects(choices))
+
+
+def _is_result(part: Part) -> bool:
+    return part.kind == "tool_result" or (part.call_id is not None and part.kind != "tool_call")
 
 
 def answer_message(raw: Mapping[str, object]) -> Message:
