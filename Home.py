@@ -28,5 +28,5 @@ with st.grid(columns=4, min_column_width=220):
     home.overview_card(view, totals, series)
     home.models_card(view, usage)
     home.sessions_card(view, sessions, series)
-    home.status_card(view, totals, fresh)
+    home.status_card(view, totals, series, fresh)
 page.foot(view, totals, sessions, series, usage)

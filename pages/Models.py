@@ -19,7 +19,14 @@ with left:
     page.chart("Share of requests", usage, ranking.shares, "requests", colours)
 with right:
     page.chart("Cost by model", usage, ranking.by_model, "cost_usd", formatting.money, colours)
-page.foot(view, usage, deployments, series)
+page.foot(
+    view,
+    usage,
+    deployments,
+    series,
+    requests=int(usage.value["requests"].sum()),
+    newest=usage.value["last_seen"].max(),
+)
 
 page.chart("Response time by model", usage, by_model.response_times, caption=page.RESPONSE_TIME)
 page.choose_bucket(view)

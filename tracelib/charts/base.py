@@ -13,7 +13,7 @@ from tracelib.window import Bucket, TimeWindow, bucket_starts
 
 HEIGHT = 280
 FIRST_HEIGHT = 340
-LINE_LABELS_UP_TO = 5
+MARKED_UP_TO = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,14 @@ def figure(traces: Sequence[Any], height: int = HEIGHT, **layout: Any) -> go.Fig
     common: dict[str, Any] = {
         "height": height,
         "margin": {"l": 52, "r": 12, "t": 28, "b": 28},
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "y": 1.02,
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "traceorder": "normal",
+        },
         "hoverlabel": {"namelength": -1},
         "dragmode": False,
         "bargap": 0.15,
@@ -100,7 +107,8 @@ def line(
         x=axis.local(frame["bucket"]),
         y=frame[column].astype("float64"),
         name=name,
-        mode="lines+markers" if len(frame) <= 40 else "lines",
+        # A lone answer between silent buckets has no line to either side.
+        mode="lines+markers" if frame[column].count() <= MARKED_UP_TO else "lines",
         marker={"size": 4},
         line={"color": colour, "width": 1.8},
         connectgaps=False,

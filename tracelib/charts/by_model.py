@@ -31,7 +31,7 @@ def response_times(usage: pd.DataFrame) -> go.Figure:
         ("response_ms_avg", "Average", palette.TYPICAL, "solid"),
     )
     traces = [
-        _points(known, column, name, names, colour, dash) for column, name, colour, dash in series
+        _points(known, names, column, name, colour, dash) for column, name, colour, dash in series
     ]
     chart = figure(traces, 320, hovermode="x unified")
     chart.update_layout(margin={"b": 70})

@@ -43,7 +43,7 @@ def ranked(
     chart.update_layout(margin={"l": 8, "r": 8, "t": 8, "b": 8})
     chart.update_xaxes(visible=False, range=[0, top * 1.28])
     chart.update_yaxes(
-        autorange="reversed",
+        range=[max(len(names), 3) - 0.5, -0.5],
         tickvals=[f"{position}" for position in range(len(names))],
         ticktext=[plain(name, 26) for name in names],
         automargin=True,
@@ -54,7 +54,7 @@ def ranked(
     return chart
 
 
-def shares(usage: pd.DataFrame, value: str, colours: Mapping[str, str], total: str) -> go.Figure:
+def shares(usage: pd.DataFrame, value: str, colours: Mapping[str, str]) -> go.Figure:
     """Which share has each model? At most six slices and "others", the total in the middle."""
     top = usage.nlargest(SLICES, value) if len(usage) > SLICES + 1 else usage
     rest = float(usage[value].sum() - top[value].sum())
@@ -76,7 +76,9 @@ def shares(usage: pd.DataFrame, value: str, colours: Mapping[str, str], total: s
     chart.update_layout(
         margin={"l": 24, "r": 24, "t": 24, "b": 24},
         legend={"orientation": "v", "x": 1.05, "y": 0.5, "yanchor": "middle"},
-        annotations=[{"text": total, "showarrow": False, "font": {"size": 20}}],
+        annotations=[
+            {"text": formatting.count(sum(values)), "showarrow": False, "font": {"size": 20}}
+        ],
     )
     return chart
 

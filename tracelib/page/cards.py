@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -28,7 +28,7 @@ def failed(error: errors.TraceError) -> None:
 @contextmanager
 def card(title: str, caption: str | None = None, key: str | None = None) -> Iterator[None]:
     """A bordered box with a short heading, and a caption where a definition is needed."""
-    with st.container(border=True, key=key):
+    with st.container(border=True, key=key, height="stretch"):
         st.markdown(f"**{title}**", help=caption)
         yield
 
@@ -101,7 +101,20 @@ def literal(figure: str) -> str:
     return figure.replace("$", "\\$").replace("<", "\\<")
 
 
-def _arrow(now: float | None, before: float | None) -> str:
+def _arrow(now: float | None, before: float | None) -> Literal["up", "down", "off"]:
     if now is None or before is None or now == before:
         return "off"
     return "up" if now > before else "down"
+
+
+def money_format(costs: "pd.Series[float]") -> str:
+    """How many decimals does a column of dollars need, so that nothing becomes $0.00?"""
+    spent = costs[costs > 0]
+    if spent.empty or spent.min() >= 0.01:
+        return "$%.2f"
+    return "$%.4f" if spent.min() >= 0.0001 else "$%.6f"
+
+
+def known(value: float) -> float | None:
+    """A figure out of a frame, where unknown is not a number."""
+    return None if pd.isna(value) else float(value)

@@ -1,5 +1,8 @@
 """What several pages say in the same words: where figures are from, and why there are none."""
 
+from datetime import datetime
+from typing import Any
+
 import streamlit as st
 
 from tracelib import formatting
@@ -24,7 +27,7 @@ NOTHING_HERE = (
 )
 
 
-def stop_without_database(answer: Answer[object]) -> None:
+def stop_without_database(answer: Answer[Any]) -> None:
     """Where the database cannot be asked, say why and how to go on, and stop the page."""
     if answer.value is None:
         unanswered(answer)
@@ -40,10 +43,10 @@ def stop_without_requests(totals: Answer[Totals]) -> None:
         st.stop()
 
 
-def stop_without_rows(answer: Answer[object]) -> None:
+def stop_without_rows(answer: Answer[Any]) -> None:
     """The same, where the answer is a frame."""
     stop_without_database(answer)
-    if answer.value is not None and len(answer.value) == 0:  # type: ignore[arg-type]
+    if answer.value is not None and len(answer.value) == 0:
         nothing(NOTHING_HERE)
         st.stop()
 
@@ -65,17 +68,18 @@ def choose_bucket(view: View) -> None:
     )
 
 
-def foot(view: View, *answers: Answer[object]) -> None:
+def foot(
+    view: View, *answers: Answer[Any], requests: int | None = None, newest: datetime | None = None
+) -> None:
     """Where do these figures come from: how many rows, how long it took, how fresh?"""
     totals = next((one.value for one in answers if isinstance(one.value, Totals)), None)
-    seconds = sum(answer.seconds for answer in answers)
-    parts = [f"{seconds:.2f} s of database time"]
     if totals is not None:
-        parts.insert(0, f"{formatting.exact(totals.requests)} requests")
-        if totals.newest_at:
-            parts.append(f"newest {formatting.age(totals.newest_at, view.now)}")
-    for answer in answers:
-        if answer.is_stale:
-            parts.append(f"as of {formatting.clock(answer.asked_at, view.filters.zone)}")
-            break
+        requests, newest = totals.requests, totals.newest_at
+    parts = [] if requests is None else [f"{formatting.exact(requests)} requests"]
+    parts.append(f"{sum(answer.seconds for answer in answers):.2f} s of database time")
+    if newest is not None:
+        parts.append(f"newest {formatting.age(newest, view.now)}")
+    stale = [answer.asked_at for answer in answers if answer.is_stale]
+    if stale:
+        parts.append(f"as of {formatting.clock(min(stale), view.filters.zone)}")
     st.caption(", ".join(parts))

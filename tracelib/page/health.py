@@ -113,7 +113,12 @@ def missing(answer: Answer[pd.DataFrame]) -> None:
                 "since": "In LiteLLM since",
                 "without_it": "What that costs",
             }
-            st.dataframe(answer.value.rename(columns=titles), hide_index=True, key="missing")
+            st.dataframe(
+                answer.value.rename(columns=titles),
+                hide_index=True,
+                placeholder=formatting.UNKNOWN,
+                key="missing",
+            )
 
 
 def failure_groups(answer: Answer[pd.DataFrame]) -> None:
@@ -122,18 +127,31 @@ def failure_groups(answer: Answer[pd.DataFrame]) -> None:
         if answer.value is None:
             unanswered(answer)
         return
-    for column, (by, title) in zip(st.columns(4), GROUPS, strict=True):
-        with column, card(f"By {title.lower()}"):
-            rows = answer.value[answer.value["by"] == by]
-            shown = pd.DataFrame(
-                {
-                    title: rows["value"].fillna("(none)"),
-                    "Failures": rows["failures"],
-                    "Share": rows["share"].astype("float64") * 100,
-                }
-            )
-            share = st.column_config.NumberColumn(format="%.1f %%")
-            st.dataframe(shown, hide_index=True, column_config={"Share": share}, key=f"by {by}")
+    with st.grid(columns=2, min_column_width=330, gap="small"):
+        for by, title in GROUPS:
+            with card(f"By {title.lower()}"):
+                _group(answer.value[answer.value["by"] == by], by, title)
+
+
+def _group(rows: pd.DataFrame, by: str, title: str) -> None:
+    shown = pd.DataFrame(
+        {
+            title: rows["value"].fillna("(none)"),
+            "Failures": rows["failures"],
+            "Share": rows["share"].astype("float64") * 100,
+        }
+    )
+    columns = {
+        "Failures": st.column_config.NumberColumn(format="localized", width="small"),
+        "Share": st.column_config.NumberColumn(format="%.1f %%", width="small"),
+    }
+    st.dataframe(
+        shown,
+        hide_index=True,
+        placeholder=formatting.UNKNOWN,
+        column_config=columns,
+        key=f"by {by}",
+    )
 
 
 def newest_failures(view: View, answer: Answer[pd.DataFrame]) -> None:
@@ -165,6 +183,7 @@ def _failures_table(view: View, failures: pd.DataFrame) -> None:
     picked = st.dataframe(
         failures,
         hide_index=True,
+        placeholder=formatting.UNKNOWN,
         column_order=list(titles),
         column_config=titles | {"started_at": when, "error_message": message},
         on_select="rerun",
@@ -189,6 +208,8 @@ def _kind(facts: ServerFacts) -> str:
 
 
 def _facts(*pairs: tuple[str, str]) -> None:
-    """Names and values, one pair a line."""
-    lines = [f"| {name} | {label(value, 120)} |" for name, value in pairs]
-    st.markdown("\n".join(["| | |", "|---|---|", *lines]))
+    """Names on the left, values on the right, one pair a line."""
+    for name, value in pairs:
+        with st.container(horizontal=True, horizontal_alignment="distribute", gap="small"):
+            st.caption(name, width="content")
+            st.markdown(label(value, 120), width="content")

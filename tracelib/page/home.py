@@ -1,5 +1,7 @@
 """The cards of the front door."""
 
+from typing import Literal
+
 import pandas as pd
 import streamlit as st
 
@@ -92,25 +94,35 @@ def sessions_card(
         _way_in(view, "pages/Sessions.py", "Open Sessions")
 
 
-def status_card(view: View, totals: Answer[Totals], fresh: Answer[Freshness]) -> None:
+def status_card(
+    view: View,
+    totals: Answer[Totals],
+    series: Answer[pd.DataFrame],
+    fresh: Answer[Freshness],
+) -> None:
     """Status' headline: what fails, and how fresh the log is."""
     with card("Status"):
         if totals.value is None:
             unanswered(totals)
         else:
+            trend = None if series.value is None else list(series.value["failures"].astype(int))
             newest = fresh.value.newest_started_at if fresh.value else None
             said = formatting.age(newest, view.now) if newest else formatting.UNKNOWN
             _headline(
                 "Error rate",
                 formatting.share(totals.value.error_rate),
                 f"{formatting.exact(totals.value.failures)} failures, newest request {said}",
-                None,
+                trend,
             )
         _way_in(view, "pages/Status.py", "Open Status")
 
 
 def _headline(
-    title: str, value: str, beside: str, trend: list[float] | list[int] | None, kind: str = "line"
+    title: str,
+    value: str,
+    beside: str,
+    trend: list[float] | list[int] | None,
+    kind: Literal["line", "bar"] = "line",
 ) -> None:
     st.metric(title, literal(value), chart_data=trend, chart_type=kind)
     st.caption(label(beside, 90))

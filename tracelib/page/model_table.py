@@ -1,10 +1,13 @@
 """The tables of the Models page: every figure of every model, and the deployments behind them."""
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
+from tracelib.formatting import UNKNOWN
 from tracelib.page.answers import Answer
-from tracelib.page.cards import card, nothing, unanswered
+from tracelib.page.cards import card, money_format, nothing, unanswered
 
 SHARES = {
     "share": "Share of requests",
@@ -66,8 +69,9 @@ def all_figures(usage: pd.DataFrame) -> None:
         st.dataframe(
             _shown(usage),
             hide_index=True,
+            placeholder=UNKNOWN,
             column_order=[name for name in ORDER if name in usage],
-            column_config=_columns(),
+            column_config=_columns(usage["cost_usd"]),
             key="all figures",
         )
 
@@ -80,9 +84,17 @@ def deployments(answer: Answer[pd.DataFrame]) -> None:
         elif answer.value.empty:
             nothing("No requests in this time range.")
         else:
-            columns = _columns() | {"api_base": st.column_config.TextColumn("Address")}
+            columns = _columns(answer.value["cost_usd"]) | {
+                "api_base": st.column_config.TextColumn("Address")
+            }
             shown = _shown(answer.value)
-            st.dataframe(shown, hide_index=True, column_config=columns, key="deployments")
+            st.dataframe(
+                shown,
+                hide_index=True,
+                placeholder=UNKNOWN,
+                column_config=columns,
+                key="deployments",
+            )
 
 
 def _shown(frame: pd.DataFrame) -> pd.DataFrame:
@@ -95,7 +107,7 @@ def _shown(frame: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
-def _columns() -> dict[str, object]:
+def _columns(costs: "pd.Series[float]") -> dict[str, Any]:
     column = st.column_config
     texts = {"model": "Model", "providers": "Providers", "provider": "Provider"}
     return (
@@ -105,5 +117,5 @@ def _columns() -> dict[str, object]:
         | {name: column.NumberColumn(title, format="%.1f %%") for name, title in SHARES.items()}
         | {name: column.NumberColumn(title, format="%.2f s") for name, title in SECONDS.items()}
         | {"tokens_per_second": column.NumberColumn("Tokens per second", format="%.1f")}
-        | {"cost_usd": column.NumberColumn("Cost", format="$%.4f")}
+        | {"cost_usd": column.NumberColumn("Cost", format=money_format(costs))}
     )

@@ -10,7 +10,7 @@ import streamlit as st
 from tracelib import formatting, sessions
 from tracelib.page import address
 from tracelib.page.answers import Answer
-from tracelib.page.cards import card, nothing, unanswered
+from tracelib.page.cards import card, known, money_format, nothing, unanswered
 from tracelib.page.safe import label
 from tracelib.page.view import View
 from tracelib.sessions import SessionPage, SessionSearch, read_search
@@ -83,12 +83,13 @@ def _table(view: View, rows: pd.DataFrame) -> None:
     column = st.column_config
     dearest = float(rows["cost_usd"].max() or 0) or 1.0
     shown = rows.assign(
-        minutes=rows["duration_ms"].map(formatting.duration, na_action="ignore"),
+        duration=[formatting.duration(known(value)) for value in rows["duration_ms"]],
         beyond=rows["goes_on"].map({True: "goes on", False: ""}),
     )
     picked = st.dataframe(
         shown,
         hide_index=True,
+        placeholder=formatting.UNKNOWN,
         height=min(36 * (len(rows) + 1) + 4, 760),
         column_order=[
             "ended_at",
@@ -96,11 +97,11 @@ def _table(view: View, rows: pd.DataFrame) -> None:
             "team_name",
             "key_name",
             "models",
+            "cost_usd",
             "requests",
             "failures",
             "total_tokens",
-            "minutes",
-            "cost_usd",
+            "duration",
             "started_at",
             "beyond",
             "session_id",
@@ -115,13 +116,17 @@ def _table(view: View, rows: pd.DataFrame) -> None:
             "user_name": "User",
             "team_name": "Team",
             "key_name": "Key",
-            "models": column.TextColumn("Models", width="medium"),
+            "models": column.TextColumn("Models", width=170),
             "requests": column.NumberColumn("Requests", format="localized"),
             "failures": column.NumberColumn("Errors", format="localized"),
             "total_tokens": column.NumberColumn("Tokens", format="localized"),
-            "minutes": column.TextColumn("Duration"),
+            "duration": column.TextColumn("Duration", width="small"),
             "cost_usd": column.ProgressColumn(
-                "Cost", format="$%.4f", min_value=0.0, max_value=dearest, width="medium"
+                "Cost",
+                format=money_format(rows["cost_usd"]),
+                min_value=0.0,
+                max_value=dearest,
+                width=130,
             ),
             "beyond": column.TextColumn("Outside the range"),
             "session_id": column.TextColumn("Session", width="small"),

@@ -1,5 +1,6 @@
 """The sidebar of every page: the menu, the filters, the refresh."""
 
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 from zoneinfo import available_timezones
@@ -64,12 +65,16 @@ def dimensions(choice: Choice, facets: Facets) -> None:
         st.multiselect(
             dimension.capitalize(),
             [*names, *(one for one in chosen if one not in names)],
-            format_func=lambda one, names=names: names.get(one, one),
+            format_func=_named_by(names),
             key=key,
             placeholder="All",
             on_change=address.from_widget,
             args=(key, dimension, lambda ids: tuple(sorted(ids))),
         )
+
+
+def _named_by(names: Mapping[str, str]) -> Callable[[str], str]:
+    return lambda one: names.get(one, one)
 
 
 def refresh(choice: Choice, default: str, page_name: str) -> None:

@@ -4,7 +4,7 @@ import streamlit as st
 
 RULES = """
 <style>
-[data-testid="stMainBlockContainer"] { max-width: 1400px; padding-top: 2.25rem; }
+[data-testid="stMainBlockContainer"] { max-width: 1400px; padding-top: 3.5rem; }
 [data-testid="stMetricValue"], [data-testid="stMetricDelta"], [data-testid="stCaptionContainer"] {
   font-variant-numeric: tabular-nums;
 }

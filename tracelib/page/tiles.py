@@ -1,5 +1,7 @@
 """The row of figures that Overview opens with."""
 
+from statistics import fmean
+
 import pandas as pd
 import streamlit as st
 
@@ -99,12 +101,7 @@ def _trend(over_time: Answer[pd.DataFrame], column: str) -> list[float] | None:
     """A sparkline of at most 60 points; unknown buckets are left out, not drawn as zero."""
     if over_time.value is None:
         return None
-    known = over_time.value[column].astype("float64").dropna()
+    known = [float(value) for value in over_time.value[column].astype("float64").dropna()]
     step = max(1, -(-len(known) // MOST_POINTS))
-    thinned = known.groupby(range(len(known))).mean() if step == 1 else _means(known, step)
-    return [float(value) for value in thinned] if len(known) > 1 else None
-
-
-def _means(known: "pd.Series[float]", step: int) -> "pd.Series[float]":
-    groups = [position // step for position in range(len(known))]
-    return known.groupby(groups).mean()
+    points = [fmean(known[start : start + step]) for start in range(0, len(known), step)]
+    return points if len(points) > 1 else None

@@ -30,28 +30,38 @@ def show(transcript: Transcript, zone: str) -> None:
     first = (page - 1) * TURNS_A_PAGE
     numbers = count()
     with st.container(key="transcript"):
-        for turn in transcript.turns[first : first + TURNS_A_PAGE]:
-            _turn(turn, transcript, zone, numbers)
+        for position in range(first, min(first + TURNS_A_PAGE, len(transcript.turns))):
+            _turn(transcript, position, zone, numbers)
 
 
-def _turn(turn: Turn, transcript: Transcript, zone: str, numbers: Iterator[int]) -> None:
-    if turn.branches:
-        _branch(turn, transcript)
+def _turn(transcript: Transcript, position: int, zone: str, numbers: Iterator[int]) -> None:
+    turn = transcript.turns[position]
+    _thread(transcript, position)
     for message in turn.asked:
         _message(message, turn, zone, next(numbers))
     for number, message in enumerate(turn.answered, start=1):
         choice = f", choice {number}" if len(turn.answered) > 1 else ""
         _message(message, turn, zone, next(numbers), choice)
-    _figures(turn.request)
+    _figures(turn.request, position + 1)
     for note in turn.notes:
         st.caption(label(note, 400))
 
 
-def _branch(turn: Turn, transcript: Transcript) -> None:
-    positions = {one.request.request_id: n for n, one in enumerate(transcript.turns, start=1)}
-    parent = positions.get(turn.parent_id or "")
-    said = f"Branches off after request {parent}" if parent else "Starts a thread of its own"
-    repeated = f", {turn.repeated} earlier messages not repeated" if turn.repeated else ""
+def _thread(transcript: Transcript, position: int) -> None:
+    """Where does this request go on from? Said wherever it is not the one just above."""
+    turn = transcript.turns[position]
+    above = transcript.turns[position - 1].request.request_id if position else None
+    if turn.parent_id == above and not turn.branches:
+        return
+    places = {one.request.request_id: n for n, one in enumerate(transcript.turns, start=1)}
+    parent = places.get(turn.parent_id or "")
+    if parent is None:
+        said = "Starts a thread of its own"
+    elif turn.branches:
+        said = f"Branches off request {parent}"
+    else:
+        said = f"Goes on from request {parent}"
+    repeated = f", {turn.repeated} messages from above not repeated" if turn.repeated else ""
     st.divider()
     st.caption(f":material/fork_right: {said}{repeated}")
 
@@ -112,7 +122,7 @@ def _size(part: Part) -> int:
     return part.size_bytes or len(part.text.encode("utf-8", "surrogatepass"))
 
 
-def _figures(request: StoredRequest) -> None:
+def _figures(request: StoredRequest, position: int) -> None:
     """One line: model, tokens, cost, times, cache; and what went wrong, in red."""
     model = request.model
     if request.asked_model and request.asked_model != request.model:
@@ -120,7 +130,7 @@ def _figures(request: StoredRequest) -> None:
     cached = f" ({request.cached_prompt_tokens:,} cached)" if request.cached_prompt_tokens else ""
     first = formatting.duration(request.ttft_ms)
     parts = [
-        label(model),
+        f"Request {position}: {label(model)}",
         f"{request.prompt_tokens:,} → {request.completion_tokens:,} tokens{cached}",
         label(formatting.money(request.spend_usd)),
         formatting.duration(request.latency_ms)

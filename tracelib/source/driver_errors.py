@@ -50,6 +50,8 @@ def explained(error: SQLAlchemyError) -> errors.TraceError:
     original = error.orig
     sqlstate = getattr(original, "pgcode", None)
     said = _said(original)
+    if sqlstate == "42P01" and "does not exist" not in said:
+        return errors.QuestionRefused(said)
     if sqlstate:
         return BY_SQLSTATE.get(sqlstate, errors.QuestionRefused)(said)
     return _of_connection(said)
