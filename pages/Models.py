@@ -18,7 +18,15 @@ left, right = st.columns(2)
 with left:
     page.chart("Share of requests", usage, ranking.shares, "requests", colours)
 with right:
-    page.chart("Cost by model", usage, ranking.by_model, "cost_usd", formatting.money, colours)
+    page.chart(
+        "Cost by model",
+        usage,
+        ranking.by_model,
+        "cost_usd",
+        formatting.money,
+        colours,
+        narrows="model",
+    )
 page.foot(
     view,
     usage,

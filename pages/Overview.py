@@ -36,12 +36,18 @@ with right:
     page.chart("Tokens", series, traffic.tokens, axis, caption=page.TOKENS)
     page.chart("Error rate", series, traffic.error_rate, axis)
 
-for column, dimension in zip(st.columns(4), ("user", "team", "key", "tag"), strict=True):
-    with column:
-        if dimension == "tag":
-            page.chart("Top tags by cost", tags, ranking.money_by_tag, caption=page.TAGS)
-        else:
-            page.chart(f"Top {dimension}s by cost", owners, ranking.money_by_owner, dimension)
+with st.grid(columns=2, min_column_width=330, gap="small"):
+    for dimension in ("user", "team", "key"):
+        page.chart(
+            f"Top {dimension}s by cost",
+            owners,
+            ranking.money_by_owner,
+            dimension,
+            narrows=dimension,
+        )
+    page.chart(
+        "Top tags by cost", tags, ranking.money_by_tag, caption=page.TAGS, empty=page.NO_TAGS
+    )
 
 caching.cards(saved, prompts, series, axis)
 page.chart(

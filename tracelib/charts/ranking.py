@@ -10,6 +10,7 @@ from tracelib import formatting
 from tracelib.charts import palette
 from tracelib.charts.base import figure
 from tracelib.charts.labels import plain
+from tracelib.filters import NONE
 
 BAR_PX = 26
 SLICES = 6
@@ -21,30 +22,33 @@ def ranked(
     values: Sequence[float],
     written: Callable[[float | None], str],
     colours: Sequence[str] | str,
-    height: int | None = None,
+    ids: Sequence[object] | None = None,
 ) -> go.Figure:
-    """Bars from the largest value down, each with its name before and its figure behind it."""
+    """Bars from the largest value down, each with its name before and its figure behind it.
+
+    `ids` tell a click what was clicked; names where none are given.
+    """
     numbers = [float(value) if pd.notna(value) else None for value in values]
+    places = [str(position) for position in range(len(names))]
     bar = go.Bar(
         x=numbers,
-        y=[f"{position}" for position in range(len(names))],
+        y=places,
         orientation="h",
-        marker={"color": list(colours) if not isinstance(colours, str) else colours},
+        marker={"color": colours if isinstance(colours, str) else list(colours)},
         text=[written(number) for number in numbers],
         textposition="outside",
         cliponaxis=False,
-        customdata=[
-            [plain(name, 120), written(number)] for name, number in zip(names, numbers, strict=True)
-        ],
-        hovertemplate="%{customdata[0]}: %{customdata[1]}<extra></extra>",
+        hovertext=[plain(name, 120) for name in names],
+        customdata=[one if isinstance(one, str) else NONE for one in ids or names],
+        hovertemplate="%{hovertext}: %{text}<extra></extra>",
     )
-    chart = figure([bar], height or 44 + BAR_PX * max(len(names), 3), showlegend=False, bargap=0.3)
+    chart = figure([bar], 44 + BAR_PX * max(len(names), 3), showlegend=False, bargap=0.3)
     top = max((number for number in numbers if number), default=1.0)
-    chart.update_layout(margin={"l": 8, "r": 8, "t": 8, "b": 8})
+    chart.update_layout(margin={"l": 8, "r": 8, "t": 8, "b": 8}, clickmode="event+select")
     chart.update_xaxes(visible=False, range=[0, top * 1.28])
     chart.update_yaxes(
         range=[max(len(names), 3) - 0.5, -0.5],
-        tickvals=[f"{position}" for position in range(len(names))],
+        tickvals=places,
         ticktext=[plain(name, 26) for name in names],
         automargin=True,
         showgrid=False,
@@ -107,7 +111,9 @@ def busy_hours(hours: pd.DataFrame) -> go.Figure:
 def money_by_owner(owners: pd.DataFrame, dimension: str) -> go.Figure:
     """What did each user, team or key cost? Dearest first, US dollars."""
     mine = owners[owners["dimension"] == dimension]
-    return ranked(list(mine["name"]), list(mine["cost_usd"]), formatting.money, palette.COST)
+    return ranked(
+        list(mine["name"]), list(mine["cost_usd"]), formatting.money, palette.COST, list(mine["id"])
+    )
 
 
 def money_by_tag(tags: pd.DataFrame) -> go.Figure:

@@ -3,6 +3,7 @@
 from tracelib.page.cards import chart
 from tracelib.page.ground import (
     FIRST_TOKEN,
+    NO_TAGS,
     RESPONSE_TIME,
     TAGS,
     TOKENS,
@@ -17,6 +18,7 @@ from tracelib.page.view import View, begin
 
 __all__ = [
     "FIRST_TOKEN",
+    "NO_TAGS",
     "RESPONSE_TIME",
     "TAGS",
     "TOKENS",

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from tracelib import errors, formatting
+from tracelib.page import address
 from tracelib.page.answers import Answer
 
 CONFIG = {
@@ -40,18 +41,42 @@ def chart(
     *arguments: Any,
     caption: str | None = None,
     empty: str = "No requests in this time range.",
-    is_empty: Callable[[pd.DataFrame], bool] = lambda frame: frame.empty,
+    narrows: str | None = None,
 ) -> None:
-    """A card with a chart of an answer, or why there is none."""
+    """A card with a chart of an answer, or why there is none.
+
+    Where it `narrows` a dimension, a click on a bar chooses it in the filters.
+    """
     with card(title, caption):
         if answer.value is None:
             unanswered(answer)
-        elif is_empty(answer.value):
+        elif answer.value.empty:
             nothing(empty)
         else:
-            st.plotly_chart(draw(answer.value, *arguments), key=f"chart {title}", config=CONFIG)
+            _drawn(title, draw(answer.value, *arguments), narrows)
         if answer.is_stale:
             st.caption(f"As of {answer.asked_at:%H:%M:%S} UTC: the database does not answer now.")
+
+
+def _drawn(title: str, figure: go.Figure, narrows: str | None) -> None:
+    key = f"chart {title}"
+    if narrows is None:
+        st.plotly_chart(figure, key=key, config=CONFIG)
+        return
+    st.plotly_chart(
+        figure,
+        key=key,
+        config=CONFIG,
+        on_select=lambda: _narrow(key, narrows),
+        selection_mode="points",
+    )
+
+
+def _narrow(key: str, dimension: str) -> None:
+    """Choose the bar that was clicked."""
+    points = st.session_state[key]["selection"]["points"]
+    if points and isinstance(chosen := points[0].get("customdata"), str):
+        address.change(**{dimension: (chosen,)})
 
 
 def unanswered(answer: Answer[Any]) -> None:

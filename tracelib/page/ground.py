@@ -21,6 +21,7 @@ TOKENS_PER_SECOND = (
     "over the whole response time."
 )
 TAGS = "A request counts once for each of its tags, so these do not add up to the total."
+NO_TAGS = "No request in this time range carries a tag."
 NOTHING_HERE = (
     "No requests in this time range with these filters. Choose a longer range or remove "
     "filters; Status says how far back the log reaches."
