@@ -1,0 +1,147 @@
+"""What the figures show: series, order, gaps, colours, harmless labels."""
+
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from tracelib import formatting
+from tracelib.charts import by_model, palette, ranking, traffic
+from tracelib.charts.base import TimeAxis
+from tracelib.charts.labels import plain
+from tracelib.window import BUCKETS, TimeWindow
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+AXIS = TimeAxis(TimeWindow(NOON, NOON + timedelta(hours=3)), "Europe/Paris", BUCKETS["1h"])
+UNFINISHED = TimeAxis(TimeWindow(NOON, NOON + timedelta(hours=2, minutes=30)), "UTC", BUCKETS["1h"])
+SERIES = pd.DataFrame(
+    {
+        "bucket": pd.to_datetime([NOON + timedelta(hours=h) for h in range(3)], utc=True),
+        "requests": pd.array([10, 0, 4], dtype="Int64"),
+        "failures": pd.array([1, 0, 4], dtype="Int64"),
+        "cost_usd": [0.5, 0.0, 0.25],
+        "prompt_tokens": pd.array([100, 0, 40], dtype="Int64"),
+        "completion_tokens": pd.array([10, 0, 4], dtype="Int64"),
+        "replayed_tokens": pd.array([5, 0, 0], dtype="Int64"),
+        "response_ms_p50": [800.0, None, 1_200.0],
+        "response_ms_p95": [2_000.0, None, 3_000.0],
+        "error_rate": [0.1, None, 1.0],
+        "cache_hit_rate": [0.2, None, 0.0],
+    }
+)
+
+
+def by_name(chart):
+    return {trace.name: trace for trace in chart.data}
+
+
+def test_requests_are_stacked_with_failures_in_red_on_top():
+    chart = traffic.requests(SERIES, AXIS)
+    traces = by_name(chart)
+    assert list(traces) == ["Succeeded", "Failed"]
+    assert list(traces["Succeeded"].y) == [9, 0, 0]
+    assert list(traces["Failed"].y) == [1, 0, 4]
+    assert traces["Failed"].marker.color == palette.FAILURE
+    assert chart.layout.barmode == "stack"
+
+
+def test_bars_stand_on_the_viewers_clock():
+    chart = traffic.cost(SERIES, AXIS)
+    assert [str(moment) for moment in pd.to_datetime(chart.data[0].x)] == [
+        "2026-11-23 13:00:00",
+        "2026-11-23 14:00:00",
+        "2026-11-23 15:00:00",
+    ]
+
+
+def test_every_chart_over_time_shares_one_axis():
+    drawn = [
+        draw(SERIES, AXIS)
+        for draw in (traffic.requests, traffic.cost, traffic.tokens, traffic.response_time)
+    ]
+    assert len({tuple(chart.layout.xaxis.range) for chart in drawn}) == 1
+    assert len({(chart.layout.margin.l, chart.layout.margin.r) for chart in drawn}) == 1
+
+
+def test_response_times_are_seconds_and_broken_where_unknown():
+    lines = by_name(traffic.response_time(SERIES, AXIS))
+    assert list(lines["p50"].y)[::2] == [0.8, 1.2]
+    assert pd.isna(lines["p50"].y[1])
+    assert not lines["p50"].connectgaps
+
+
+def test_only_the_bucket_that_still_fills_is_lighter():
+    assert list(traffic.cost(SERIES, AXIS).data[0].marker.opacity) == [1.0, 1.0, 1.0]
+    assert list(traffic.cost(SERIES, UNFINISHED).data[0].marker.opacity) == [1.0, 1.0, 0.45]
+
+
+def test_ranked_bars_carry_ids_for_a_click_and_figures_for_the_eye():
+    owners = pd.DataFrame(
+        {
+            "dimension": ["user", "user", "team"],
+            "id": ["u-1", None, "t-1"],
+            "name": ["Ada", None, "Red"],
+            "cost_usd": [2.0, 0.5, 2.5],
+        }
+    )
+    bar = ranking.money_by_owner(owners, "user").data[0]
+    assert list(bar.customdata) == ["u-1", "(none)"]
+    assert list(bar.text) == ["$2.00", "$0.500"]
+    assert list(bar.hovertext) == ["Ada", "(none)"]
+
+
+def test_the_doughnut_has_six_slices_and_others():
+    usage = pd.DataFrame({"model": [f"m{n}" for n in range(9)], "requests": [90, *range(8, 0, -1)]})
+    ring = ranking.shares(usage, "requests", {}).data[0]
+    assert list(ring.labels) == ["m0", "m1", "m2", "m3", "m4", "m5", "others"]
+    assert sum(ring.values) == usage["requests"].sum()
+
+
+def test_the_heat_map_has_a_cell_for_every_hour_of_the_week():
+    hours = pd.DataFrame({"weekday": [0, 6], "hour": [9, 23], "requests": [5, 7]})
+    grid = ranking.busy_hours(hours).data[0].z
+    assert (grid.shape, grid[0][9], grid[6][23], grid.sum()) == ((7, 24), 5, 7, 12)
+
+
+def test_a_model_without_an_answer_has_no_bar():
+    usage = pd.DataFrame({"model": ["a", "b"], "ttft_ms_p50": [None, 400.0]})
+    bar = ranking.by_model(usage, "ttft_ms_p50", formatting.duration, {"b": "#123456"}).data[0]
+    assert list(bar.customdata) == ["b"]
+    assert list(bar.marker.color) == ["#123456"]
+
+
+def test_lines_of_models_are_broken_where_a_model_was_silent():
+    frame = pd.DataFrame(
+        {
+            "model": ["a", "a"],
+            "bucket": SERIES["bucket"].iloc[[0, 2]],
+            "response_ms_p95": [1_000.0, 2_000.0],
+        }
+    )
+    (line,) = by_model.over_time(frame, AXIS, "response_ms_p95", {}).data
+    assert [line.y[0], line.y[2]] == [1.0, 2.0]
+    assert pd.isna(line.y[1])
+
+
+@pytest.mark.parametrize(("slowest", "axis"), [(1_000.0, "linear"), (60_000.0, "log")])
+def test_response_times_by_model_are_logarithmic_only_where_needed(slowest, axis):
+    usage = pd.DataFrame(
+        {
+            "model": ["a"],
+            "response_ms_avg": [300.0],
+            "response_ms_p95": [500.0],
+            "response_ms_max": [slowest],
+        }
+    )
+    assert by_model.response_times(usage).layout.yaxis.type == axis
+
+
+def test_tags_in_a_name_are_shown_and_not_obeyed():
+    assert plain("<b>bold</b>") == "&lt;b&gt;bold&lt;/b&gt;"
+
+
+def test_models_keep_their_colour_and_the_tenth_is_grey():
+    colours = palette.model_colours([f"m{n}" for n in range(11)])
+    assert len({colours[f"m{n}"] for n in range(9)}) == 9
+    assert colours["m9"] == colours["m10"] == palette.OTHERS
+    assert palette.FAILURE not in colours.values()
