@@ -10,6 +10,7 @@ from sqlalchemy.types import Text
 
 from tracelib.conversation.stored import StoredRequest
 from tracelib.source import Source
+from tracelib.spendlogs.conditions import of_key
 from tracelib.spendlogs.facts import with_facts
 
 BODIES = ("request_body", "response_body", "messages_body")
@@ -58,7 +59,7 @@ def stored_requests(
     requests = source.by_id("session_id", [session_id])
     page = (
         select(*requests.c)
-        .where(requests.c.api_key == api_key, *_beyond(requests, after))
+        .where(of_key(requests, api_key), *_beyond(requests, after))
         .order_by(requests.c.started_at, requests.c.request_id)
         .limit(limit)
         .subquery("page")

@@ -5,6 +5,7 @@ from sqlalchemy import func, literal, select, union_all
 
 from tracelib.source import Source
 from tracelib.spendlogs import measures
+from tracelib.spendlogs.conditions import of_key
 from tracelib.spendlogs.names import name_of
 
 MOST_KEYS = 1_000
@@ -102,7 +103,7 @@ def requests_of(source: Source, session_id: str, api_key: str, limit: int = 5_00
     requests = source.by_id("session_id", [session_id])
     return source.frame(
         select(*(requests.c[name] for name in TIMELINE), requests.c.spend_usd.label("cost_usd"))
-        .where(requests.c.api_key == api_key)
+        .where(of_key(requests, api_key))
         .order_by(requests.c.started_at, requests.c.request_id)
         .limit(limit)
     )

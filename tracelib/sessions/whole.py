@@ -12,6 +12,7 @@ from tracelib import errors
 from tracelib.schema import Schema
 from tracelib.source import Source
 from tracelib.spendlogs import measures
+from tracelib.spendlogs.conditions import of_key
 from tracelib.spendlogs.names import name_of
 
 MOST_TAGS = 20
@@ -78,7 +79,7 @@ def summary(source: Source, session_id: str, api_key: str) -> SessionSummary:
 
 def _requests(source: Source, session_id: str, api_key: str) -> Subquery:
     found = source.by_id("session_id", [session_id])
-    return select(*found.c).where(found.c.api_key == api_key).subquery("session")
+    return select(*found.c).where(of_key(found, api_key)).subquery("session")
 
 
 def _figures(requests: Subquery) -> Subquery:

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, TableClause, bindparam, func, or_
+from sqlalchemy import ColumnElement, Subquery, TableClause, bindparam, false, func, or_
 from sqlalchemy.types import DateTime
 
 from tracelib.filters import DIMENSIONS, NONE, Filters
+from tracelib.spendlogs.table import UNSTORABLE
 from tracelib.window import TimeWindow
 
 
@@ -33,6 +34,11 @@ def passes(requests: Subquery, filters: Filters) -> tuple[ColumnElement[bool], .
         requests.c.started_at < filters.window.end,
         *chosen_ids(clean, filters),
     )
+
+
+def of_key(requests: Subquery, api_key: str) -> ColumnElement[bool]:
+    """Which rows are of this key? None of a key that PostgreSQL could not hold."""
+    return false() if UNSTORABLE.search(api_key) else requests.c.api_key == api_key
 
 
 def _is_one_of(value: ColumnElement[Any], ids: tuple[str, ...]) -> ColumnElement[bool]:

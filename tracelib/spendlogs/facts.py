@@ -11,13 +11,14 @@ from sqlalchemy import (
     Subquery,
     TableValuedAlias,
     case,
+    cast,
     column,
     func,
     select,
     true,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.types import Integer, Text
+from sqlalchemy.types import Integer, Numeric, Text
 
 TEXTS = (
     "user_api_key_alias",
@@ -32,6 +33,7 @@ DOCUMENTS = (
     "attempted_retries",
     "attempted_fallbacks",
 )
+GREATEST = 2**31 - 1
 
 
 def with_facts(requests: Subquery, *columns: str) -> Select[Any]:
@@ -99,4 +101,6 @@ def _number(document: ColumnElement[Any], key: str) -> ColumnElement[int]:
 
 def _whole(value: ColumnElement[Any]) -> ColumnElement[int]:
     """A JSON number as an integer; anything else is unknown rather than an error."""
-    return case((func.jsonb_typeof(value) == "number", value.cast(Integer)))
+    number = cast(value, Numeric)
+    fitting = case((number.between(-GREATEST, GREATEST), cast(number, Integer)))
+    return case((func.jsonb_typeof(value) == "number", fitting))
