@@ -8,10 +8,15 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+
+from tests.rows import name_key, name_team, name_user, spend_log
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed.")
 
@@ -38,21 +43,34 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def app(tmp_path_factory):
-    """The address of the app, running on its own sample traffic."""
+@contextmanager
+def serving(**environment: str) -> Iterator[str]:
+    """The app on a free port of this machine, with these variables; gives its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    log = (tmp_path_factory.mktemp("app") / "log").open("w")
+    inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     command = [sys.executable, "-m", "streamlit", "run", "Home.py", "--server.port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-    address = f"http://127.0.0.1:{port}"
-    _wait_for(f"{address}/_stcore/health")
-    yield address
-    process.terminate()
-    process.wait(10)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=inherited | environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/_stcore/health")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def app() -> Iterator[str]:
+    """The address of the app, running on its own sample traffic."""
+    with serving() as address:
+        yield address
 
 
 def _wait_for(url: str, seconds: float = 30) -> None:
@@ -181,3 +199,53 @@ def test_the_range_changes_the_figures_and_stays_on_the_next_page(app, browser):
     visit.settle()
     assert visit.page.get_by_text("Last 30 days,").count() == 1
     visit.check()
+
+
+CANARY = "http://canary.invalid"
+HOSTILE = (
+    f"![md]({CANARY}/md.png) <img src='{CANARY}/tag.png'> <script>fetch('{CANARY}/x')</script> "
+    f"[ref]: {CANARY}/ref ![ref] :red[shout] $x^2$ <style>@import '{CANARY}/css';</style> "
+    f"<iframe src='{CANARY}/frame'></iframe> {CANARY}/bare \u202ereversed\u202c =1+1"
+)
+
+
+def hostile_rows() -> list[dict]:
+    """Requests in which everything a client can choose is an attack."""
+    start = datetime.now(UTC) - timedelta(minutes=30)
+    said = {"messages": [{"role": "user", "content": HOSTILE}]}
+    answer = {"choices": [{"message": {"role": "assistant", "content": HOSTILE + "x" * 2_000_000}}]}
+    failed = {"error_information": {"error_class": HOSTILE, "error_message": HOSTILE}}
+    chosen = {
+        "session_id": "hostile",
+        "model": HOSTILE,
+        "model_group": HOSTILE,
+        "custom_llm_provider": HOSTILE,
+        "end_user": HOSTILE,
+        "user": "hostile-user",
+        "team_id": "hostile-team",
+        "api_key": "hostile-key",
+        "request_tags": [HOSTILE],
+        "proxy_server_request": said,
+        "startTime": start,
+        "endTime": start + timedelta(seconds=2),
+    }
+    return [
+        spend_log(**chosen, response=answer),
+        spend_log(**chosen, status="failure", metadata=failed),
+    ]
+
+
+def test_hostile_content_reaches_no_other_host(browser, database):
+    log = database(rows=hostile_rows())
+    name_key(log.engine, "hostile-key", HOSTILE)
+    name_team(log.engine, "hostile-team", HOSTILE)
+    name_user(log.engine, "hostile-user", alias=HOSTILE)
+    with serving(DATABASE_URL=log.url) as address:
+        visit = Visit(browser, address)
+        for path in (*PAGES, "Sessions?session=hostile", "Overview?user=hostile-user"):
+            visit.open(path)
+        visit.shoot("Hostile-light")
+        visit.page.get_by_label("Team").first.click()
+        visit.page.wait_for_timeout(500)
+        visit.check()
+        assert visit.page.locator("img[src*='canary'], iframe[src*='canary']").count() == 0
