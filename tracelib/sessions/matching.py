@@ -67,8 +67,8 @@ def _by_call_id(source: Source, filters: Filters, identity: str) -> Select[Any]:
 
 
 def _carries(schema: Schema, requests: Subquery, text: str) -> ColumnElement[bool]:
-    if not text:
-        return literal(True)
+    if not text or BETWEEN in text:
+        return literal(not text)
     shown = func.concat_ws(BETWEEN, *(requests.c[name] for name in SEARCHED), type_=Text())
     named = [shown.icontains(text, autoescape=True), *_by_key(requests.c.key, text)]
     for dimension in NAMED_BY:

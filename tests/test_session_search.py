@@ -1,0 +1,356 @@
+"""What sessions are searched for: texts and ids, the URL's words, and the pages of the list."""
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from tests import rows
+from tests.database import Database
+from tests.rows import KEY, NOON, failure, spend_log
+from tests.sources import FILTERS, HOUR, WINDOW, source_of
+from tracelib import sessions
+from tracelib.sessions import SessionSearch, read_search
+from tracelib.sessions.cursor import COMPLAINT, MOVED, Cursor
+from tracelib.sessions.search import SORTS, STATUSES
+from tracelib.source import Source
+
+ALL = SessionSearch()
+OTHER_KEY = "b" * 64
+
+
+def found(source: Source, search: SessionSearch = ALL, filters=FILTERS) -> set[str]:
+    """The ids of all sessions found."""
+    page = sessions.found_sessions(source, filters, search, limit=500)
+    assert sessions.session_counts(source, filters, search) == len(page.rows)
+    return set(page.rows["session_id"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Nightly Report", "REPORT", "Blue", "Ann", "ann@example", "model-x", "Azure/dep"),
+        *("customer-9", "agent-7", "user-9", "team-9", "99999999", "99999999…"),
+    ],
+)
+def test_a_text_is_found_in_every_name_whatever_its_case(database, text):
+    sought = spend_log(
+        session_id="sought",
+        api_key="9" * 64,
+        user="user-9",
+        team_id="team-9",
+        model_group="Model-X",
+        model="azure/Dep-1",
+        end_user="customer-9",
+        agent_id="agent-7",
+    )
+    made = database(rows=[sought, spend_log(session_id="other")])
+    rows.name_key(made.engine, "9" * 64, "nightly report")
+    rows.name_team(made.engine, "team-9", "blue team")
+    rows.name_user(made.engine, "user-9", "ann", "ann@example.com")
+    assert found(source_of(made), SessionSearch(text=text)) == {"sought"}
+
+
+def test_a_session_found_by_one_request_is_listed_with_all_of_them(database):
+    made = database(
+        rows=[
+            spend_log(session_id="s", model_group="claude", spend=1),
+            spend_log(session_id="s", spend=2),
+            spend_log(session_id="s", spend=4, startTime=NOON - HOUR),
+        ]
+    )
+    page = sessions.found_sessions(source_of(made), FILTERS, SessionSearch(text="claude"))
+    assert page.rows[["requests", "cost_usd"]].values.tolist() == [[2, 3.0]]
+
+
+def test_a_deleted_key_and_a_special_one_are_found_by_name(database):
+    made = database(
+        rows=[
+            spend_log(session_id="gone"),
+            spend_log(session_id="master", api_key="litellm_proxy_master_key"),
+        ]
+    )
+    rows.name_deleted_key(made.engine, KEY, "an old key")
+    source = source_of(made)
+    assert found(source, SessionSearch(text="old")) == {"gone"}
+    assert found(source, SessionSearch(text="Master Key")) == {"master"}
+
+
+@pytest.mark.parametrize("sign", ["%", "_", "\\", "/", "'", '"', ";--", "%(x)s", ":x", "$1", "…"])
+def test_signs_that_mean_something_in_sql_stand_for_themselves(database, sign):
+    named = spend_log(session_id="named", user=f"a{sign}b")
+    made = database(rows=[named, spend_log(session_id="plain", user="axb", model_group="m")])
+    assert found(source_of(made), SessionSearch(text=f"A{sign}B")) == {"named"}
+
+
+@pytest.mark.parametrize("sign", ["%", "_", "'; DROP TABLE x; --", "\x1f"])
+def test_signs_that_nobody_has_in_a_name_find_nothing(database, sign):
+    row = spend_log(user="x", team_id="y", model_group="m", model="p/m")
+    assert found(source_of(database(rows=[row])), SessionSearch(text=sign)) == set()
+
+
+def test_a_text_does_not_reach_from_one_name_into_the_next(database):
+    row = spend_log(model_group="alpha", model="beta")
+    assert found(source_of(database(rows=[row])), SessionSearch(text="alphabeta")) == set()
+
+
+def test_names_that_may_not_be_read_are_not_searched(database, role):
+    made = database(rows=[spend_log(session_id="s")])
+    rows.name_key(made.engine, KEY, "a key")
+    source = source_of(made, role(made, "nameless", ['SELECT ON "LiteLLM_SpendLogs"']))
+    assert found(source, SessionSearch(text="a key")) == set()
+    assert found(source, SessionSearch(text="gpt")) == {"s"}
+
+
+@pytest.mark.parametrize("identity", ["session", "request", "call"])
+def test_an_id_finds_its_session_whenever_it_was_and_whatever_is_filtered(database, identity):
+    made = database(
+        rows=[
+            spend_log(
+                session_id="session",
+                request_id="request",
+                litellm_call_id="call",
+                startTime=NOON - timedelta(days=90),
+                spend=1,
+            ),
+            spend_log(session_id="session", spend=2),
+            spend_log(session_id="other"),
+        ]
+    )
+    made.execute('CREATE INDEX ON "LiteLLM_SpendLogs" (litellm_call_id)')
+    search = SessionSearch(id=identity, text="nobody", min_cost_usd=99, status="with failures")
+    for filters in (FILTERS, replace(FILTERS, model=("no model",))):
+        page = sessions.found_sessions(source_of(made), filters, search)
+        listed = page.rows[["session_id", "requests", "cost_usd", "goes_on"]]
+        assert listed.values.tolist() == [["session", 2, 3.0, False]]
+        assert sessions.session_counts(source_of(made), filters, search) == 1
+
+
+def test_without_its_index_a_call_id_is_found_in_the_window_only(database):
+    made = database(
+        rows=[
+            spend_log(session_id="now", litellm_call_id="in"),
+            spend_log(session_id="then", litellm_call_id="out", startTime=WINDOW.end),
+        ]
+    )
+    source = source_of(made)
+    assert found(source, SessionSearch(id="in")) == {"now"}
+    assert found(source, SessionSearch(id="out")) == set()
+
+
+def test_an_id_is_found_whole_or_not_at_all(database):
+    source = source_of(database(rows=[spend_log(session_id="session%_1")]))
+    assert found(source, SessionSearch(id="session%_1")) == {"session%_1"}
+    for other in ("session", "SESSION%_1", "session%%1", "%", "session__1"):
+        assert found(source, SessionSearch(id=other)) == set()
+
+
+def test_an_id_shared_by_two_keys_finds_two_sessions_and_a_request_its_own(database):
+    shared = [
+        spend_log(session_id="shared", request_id="1"),
+        spend_log(session_id="shared", request_id="2", api_key=OTHER_KEY),
+    ]
+    source = source_of(database(rows=shared))
+
+    def keys(identity):
+        search = SessionSearch(id=identity)
+        return sorted(sessions.found_sessions(source, FILTERS, search).rows["api_key"])
+
+    assert keys("shared") == sorted([KEY, OTHER_KEY])
+    assert (keys("1"), keys("2")) == ([KEY], [OTHER_KEY])
+
+
+words = st.text(max_size=300).map(lambda text: SessionSearch(text=text).text)
+costs = st.none() | st.floats(-1e15, 1e15)
+searches = st.builds(
+    SessionSearch,
+    text=words,
+    id=words,
+    min_cost_usd=costs,
+    max_cost_usd=costs,
+    status=st.sampled_from(STATUSES),
+    many_requests_only=st.booleans(),
+    sort=st.sampled_from(SORTS),
+)
+
+
+@given(searches)
+@example(SessionSearch(text="  a\0 \ud800 "))
+@example(SessionSearch(min_cost_usd=0.0, max_cost_usd=-0.0))
+def test_a_search_comes_back_from_the_url_as_it_was(search):
+    least, most = search.min_cost_usd, search.max_cost_usd
+    assume(least is None or most is None or least <= most)
+    assert read_search(search.to_query()) == (search, ())
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["q", "id", "min_cost", "max_cost", "status", "many", "sort", "x"]),
+        st.lists(st.text() | st.sampled_from(["nan", "1e999", "-inf", "1", "0", "cost"])),
+    )
+)
+def test_whatever_the_url_says_makes_a_search_that_the_url_can_say(query):
+    search, _ = read_search(query)
+    assert read_search(search.to_query()) == (search, ())
+
+
+@pytest.mark.parametrize(
+    ("query", "complaint"),
+    [
+        ({"min_cost": "much"}, "The link’s min_cost “much” is no amount and was left out."),
+        ({"max_cost": "nan"}, "The link’s max_cost “nan” is no amount and was left out."),
+        ({"max_cost": "1e999"}, "The link’s max_cost “1e999” is no amount and was left out."),
+        (
+            {"min_cost": "2", "max_cost": "1"},
+            "The link’s least cost is above its greatest; both were left out.",
+        ),
+        ({"status": "odd"}, "The link’s status “odd” does not exist and was left out."),
+        ({"many": "perhaps"}, "The link’s many “perhaps” does not exist and was left out."),
+        ({"sort": "name"}, "The link’s sort “name” does not exist and was left out."),
+        ({"q": "x" * 301}, "The link’s q is too long or unreadable and was left out."),
+        ({"id": "a\0b"}, "The link’s id is too long or unreadable and was left out."),
+    ],
+)
+def test_what_makes_no_sense_in_a_url_is_left_out_and_said(query, complaint):
+    read = read_search({name: [value] for name, value in query.items()})
+    assert read == (ALL, (complaint,))
+
+
+def test_the_plain_search_is_the_plain_url():
+    assert ALL.to_query() == {}
+    assert read_search({}) == read_search({"q": [], "sort": [""]}) == (ALL, ())
+
+
+@pytest.fixture(scope="module")
+def log(server) -> Iterator[tuple[Database, Source]]:
+    """A log that one test fills and empties again and again."""
+    made = Database(server)
+    yield made, source_of(made)
+    made.drop()
+
+
+requests = st.fixed_dictionaries(
+    {
+        "session_id": st.sampled_from(["a", "b", "c", "d:", "é", None, ""]),
+        "api_key": st.sampled_from([KEY, OTHER_KEY, ""]),
+        "startTime": st.integers(0, 3).map(lambda second: NOON + timedelta(seconds=second)),
+        "spend": st.sampled_from([0, 0.1, 0.2, 0.3, -0.1, 1e-12, 1e15, float("nan")]),
+        "status": st.sampled_from(["success", "failure", None]),
+    }
+)
+
+
+def figures_of(made: list[dict], sort: str) -> dict[str, Decimal]:
+    """What each session is sorted by, worked out by hand."""
+    figure: dict[str, list] = {}
+    for row in made:
+        session_id = row["session_id"] or row["request_id"]
+        figure.setdefault(f"{session_id}:{row['api_key']}", []).append(row)
+    if sort == "recent":
+        return {
+            key: Decimal(max(row["startTime"] for row in rows).timestamp())
+            for key, rows in figure.items()
+        }
+    if sort == "cost":
+        sums = {
+            key: sum(Decimal(repr(row["spend"])) for row in rows) for key, rows in figure.items()
+        }
+        # PostgreSQL puts what is no number above every number.
+        return {key: Decimal("Infinity") if cost.is_nan() else cost for key, cost in sums.items()}
+    return {
+        key: Decimal(sum(sort == "length" or row["status"] == "failure" for row in rows))
+        for key, rows in figure.items()
+    }
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(requests, max_size=14),
+    st.sampled_from(SORTS),
+    st.integers(1, 4),
+    st.sampled_from([ALL, SessionSearch(status="with failures"), SessionSearch(text="gpt")]),
+)
+def test_the_pages_joined_are_the_whole_list_each_session_once_in_order(
+    log, changes, sort, limit, search
+):
+    database, source = log
+    made = [spend_log(**change) for change in changes]
+    database.execute('TRUNCATE "LiteLLM_SpendLogs"')
+    database.insert(made)
+    search = replace(search, sort=sort)
+    listed = list(pages(source, search, limit))
+    figure = figures_of(made, sort)
+    if search.status != "any":
+        failing = figures_of(made, "errors")
+        figure = {key: value for key, value in figure.items() if failing[key]}
+    assert listed == sorted(figure, key=lambda key: (-figure[key], key))
+
+
+def pages(source: Source, search: SessionSearch, limit: int) -> Iterator[str]:
+    """The session keys of one page after the other."""
+    after = None
+    while True:
+        page = sessions.found_sessions(source, FILTERS, search, after, limit)
+        assert page.complaint is None
+        assert len(page.rows) == limit or page.next is None
+        yield from page.rows["session_key"]
+        if page.next is None:
+            return
+        after = page.next
+
+
+def forged(*parts: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        *("x", "%%%", "😀", "e30=", "bnVsbA==", "W10=", "A" * 9_000, "W" * 999),
+        forged("cost", "1"),
+        forged("cost", 1, "key"),
+        forged("cost", "1; DROP TABLE x", "key"),
+        forged("cost", "1e999999999", "key"),
+        forged("cost", "1", "k\0y"),
+        forged("cost", "1", "\ud800"),
+        forged("length", "-1", "key"),
+        forged("length", "9" * 30, "key"),
+        forged("recent", "yesterday", "key"),
+        forged("recent", "2026-11-23T12:00:00", "key"),
+        forged("name", "1", "key"),
+        base64.urlsafe_b64encode(b"[" * 5_000).decode(),
+    ],
+)
+def test_a_forged_place_gives_the_first_page_and_says_so(database, after):
+    source = source_of(database(rows=[spend_log(session_id="s")]))
+    page = sessions.found_sessions(source, FILTERS, SessionSearch(sort="cost"), after)
+    assert (list(page.rows["session_id"]), page.complaint) == (["s"], COMPLAINT)
+
+
+def test_a_place_in_another_order_gives_the_first_page_and_says_so(database):
+    source = source_of(database(rows=[spend_log(session_id="s")]))
+    after = Cursor("length", "1", "key").written()
+    page = sessions.found_sessions(source, FILTERS, SessionSearch(sort="cost"), after)
+    assert (list(page.rows["session_id"]), page.complaint) == (["s"], MOVED)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text() | st.builds(forged, st.sampled_from(SORTS), st.text(), st.text()))
+def test_no_place_however_odd_is_an_error(log, after):
+    _, source = log
+    for sort in SORTS:
+        sessions.found_sessions(source, FILTERS, SessionSearch(sort=sort), after)
+
+
+@pytest.mark.parametrize("value", ["0", "-1.5", "1E-12", "1E+300", "NaN", "Infinity", "-Infinity"])
+def test_every_cost_that_can_be_stored_can_be_a_place(database, value):
+    source = source_of(database(rows=[spend_log(), failure()]))
+    after = Cursor("cost", value, "key").written()
+    page = sessions.found_sessions(source, FILTERS, SessionSearch(sort="cost"), after)
+    assert page.complaint is None
