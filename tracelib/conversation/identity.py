@@ -44,14 +44,15 @@ def said(message: Message, *, is_answer: bool = False) -> Said:
     texts = [part.text for part in message.parts if part.kind == "text"]
     if message.role in SYSTEM_ROLES:
         return Said(message, _system_keys(texts))
-    text = "".join(texts).strip()
+    whole = "".join(texts)
+    text = whole.strip()
     calls = [part for part in message.parts if part.kind == "tool_call"]
     beside = tuple(_beside(part) for part in message.parts if _counts(part, message.role))
     keys = [_key(message.role, text, _exact(calls), beside)]
     by_id = _key(message.role, text, _by_id(calls), beside)
     if _may_be_cut(calls):
         keys.append(by_id)
-    old = cut_as_old_versions_did(text) if is_answer else None
+    old = cut_as_old_versions_did(whole) if is_answer else None
     if old:
         keys.append(_key(message.role, old.strip(), _exact(calls), beside))
         keys.append(_key(message.role, old.strip(), _by_id(calls), beside))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tracelib.conversation.answers import answers
-from tracelib.conversation.asked import Asked, asked
+from tracelib.conversation.asked import CHAT, Asked, asked
 from tracelib.conversation.identity import Said, said
 from tracelib.conversation.json_values import TOO_DEEP
 from tracelib.conversation.messages import Message, Part
@@ -77,7 +77,7 @@ class _Session:
         self._tools: dict[str, str] = {}  # call id -> name of the tool
 
     def turn(self, request: StoredRequest) -> Turn:
-        question = asked(request)
+        question = _asked(request)
         messages = [self._reader.read(raw) for raw in question.messages]
         answered = _answers(request)
         after = self._after(question)
@@ -129,6 +129,13 @@ class _Session:
         if part.kind != "tool_result" or part.name:
             return part
         return replace(part, name=self._tools.get(part.call_id or ""))
+
+
+def _asked(request: StoredRequest) -> Asked:
+    try:
+        return asked(request)
+    except RecursionError:
+        return Asked((Message("user", (Part("data", TOO_DEEP),)),), CHAT, {})
 
 
 def _answers(request: StoredRequest) -> tuple[Message, ...]:

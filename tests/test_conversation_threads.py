@@ -1,0 +1,298 @@
+"""Which request goes on from which, in the cases that the real rows do not have."""
+
+import json
+import time
+
+import pytest
+
+from tests.stored_rows import choice, made, told
+from tracelib.conversation import transcript
+from tracelib.conversation.notes import ELSEWHERE, REDACTED
+
+
+def chat(at, *messages, answer=None, **facts):
+    """A chat request: `S:` opens a system prompt, `A:` an answer, `U:` a question."""
+    roles = {"S": "system", "U": "user", "A": "assistant"}
+    sent = [{"role": roles[text[0]], "content": text[2:]} for text in messages]
+    answered = choice(answer) if isinstance(answer, str) else answer
+    return made({"messages": sent}, answered, request_id=f"r{at}", at=at, **facts)
+
+
+def response(at, text, answer, *, after=None, instructions=None, link="previous_response_id"):
+    asked = {"input": text, link: after, "instructions": instructions}
+    output = [{"type": "message", "content": [{"type": "output_text", "text": answer}]}]
+    answered = {"object": "response", "output": output}
+    return made(asked, answered, call_type="aresponses", request_id=f"r{at}", at=at)
+
+
+def heads(rows) -> list[tuple[str | None, int, bool, int, int]]:
+    """Parent, thread, branch, messages shown, messages repeated; a row per turn."""
+    return [
+        (turn.parent_id, turn.thread, turn.branches, len(turn.asked), turn.repeated)
+        for turn in transcript(rows).turns
+    ]
+
+
+def test_a_question_asked_anew_branches_from_the_first_time_it_was_asked():
+    rows = [chat(0, "U:q", answer="a"), chat(1, "U:q", answer="b"), chat(2, "U:q", answer="c")]
+    assert heads(rows) == [
+        (None, 0, False, 1, 0),
+        ("r0", 0, True, 0, 1),
+        ("r1", 0, True, 0, 1),
+    ]
+
+
+def test_any_of_several_answers_can_be_gone_on_from():
+    rows = [
+        chat(0, "U:q", answer=choice("a", "b")),
+        chat(1, "U:q", "A:b", "U:more", answer="c"),
+    ]
+    assert heads(rows)[1] == ("r0", 0, False, 1, 2)
+
+
+def test_an_edited_answer_is_shown_as_it_was_sent():
+    rows = [chat(0, "U:q", answer="a"), chat(1, "U:q", "A:edited", "U:more", answer="b")]
+    assert heads(rows)[1] == ("r0", 0, True, 2, 1)
+
+
+def test_conversations_without_anything_in_common_are_threads_of_their_own():
+    rows = [chat(0, "U:one", answer="a"), chat(1, "U:two", answer="b"), chat(2, "U:one", "A:a")]
+    assert heads(rows) == [
+        (None, 0, False, 1, 0),
+        (None, 1, True, 1, 0),
+        ("r0", 0, False, 0, 2),
+    ]
+
+
+def test_a_shared_system_prompt_alone_joins_nothing_and_shows_in_each_thread():
+    rows = [chat(0, "S:s", "U:one", answer="a"), chat(1, "S:s", "U:two", answer="b")]
+    assert heads(rows) == [(None, 0, False, 2, 0), (None, 1, True, 2, 0)]
+
+
+def test_a_system_prompt_with_a_clock_shows_again_but_the_conversation_does_not():
+    def clock(minute):
+        return f"S:It is 09:{minute} on 2026-11-23. Be brief."
+
+    rows = [
+        chat(0, clock(10), "U:q", answer="a"),
+        chat(1, clock(11), "U:q", "A:a", "U:more", answer="b"),
+        chat(2, clock(11), "U:q", "A:a", "U:more", "A:b", "U:most", answer="c"),
+    ]
+    assert heads(rows)[1:] == [("r0", 0, False, 2, 2), ("r1", 0, False, 1, 5)]
+    second = transcript(rows).turns[1].asked
+    assert [message.parts[0].text for message in second] == [clock(11)[2:], "more"]
+
+
+def test_the_billing_block_of_a_coding_agent_does_not_part_its_requests():
+    def row(at, stamp, *messages):
+        blocks = [f"x-anthropic-billing-header: cch={stamp};", "Be brief."]
+        system = [{"type": "text", "text": text} for text in blocks]
+        sent = [{"role": role, "content": text} for role, text in messages]
+        return made({"system": system, "messages": sent}, choice("a"), request_id=f"r{at}", at=at)
+
+    rows = [
+        row(0, "aaa", ("user", "q")),
+        row(1, "bbb", ("user", "q"), ("assistant", "a"), ("user", "more")),
+    ]
+    assert heads(rows)[1] == ("r0", 0, False, 1, 3)
+
+
+def test_a_client_that_forgets_its_oldest_messages_goes_on_all_the_same():
+    said = ["U:q1", "A:a1", "U:q2", "A:a2", "U:q3", "A:a3", "U:q4"]
+    rows = [
+        chat(0, "S:s", *said[:1], answer="a1"),
+        chat(1, "S:s", *said[:3], answer="a2"),
+        chat(2, "S:s", *said[2:5], answer="a3"),
+        chat(3, "S:s", *said[4:7], answer="a4"),
+    ]
+    assert heads(rows)[1:] == [
+        ("r0", 0, False, 1, 3),
+        ("r1", 0, False, 1, 3),
+        ("r2", 0, False, 1, 3),
+    ]
+
+
+def test_the_same_question_under_another_system_prompt_is_another_conversation():
+    rows = [
+        chat(0, "S:s", "U:q1", answer="a1"),
+        chat(1, "S:s", "U:q1", "A:a1", "U:q2", answer="a2"),
+        chat(2, "S:titles", "U:q2", "A:a2", "U:title?", answer="t"),
+        chat(3, "S:s", "U:q2", "U:alone", answer="x"),
+    ]
+    assert heads(rows)[2:] == [(None, 1, True, 4, 0), (None, 2, True, 3, 0)]
+
+
+def test_a_long_answer_that_an_old_version_cut_in_the_next_prompt_is_not_said_again():
+    whole = "long " * 400
+    cut = f"{whole[:1000]}... (truncated {len(whole) - 1000} chars)"
+    rows = [chat(0, "U:q", answer=whole), chat(1, "U:q", f"A:{cut}", "U:more", answer="b")]
+    assert heads(rows)[1] == ("r0", 0, False, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "resent",
+    [
+        {"content": "so", "tool_calls": [("c1", '{"b":2,"a":1.0}')]},
+        {"content": "so ", "tool_calls": [("other", '{ "a": 1, "b": 2 }')]},
+        {"content": [{"type": "text", "text": "s"}, {"type": "text", "text": "o"}], "tool_calls": [
+            ("c1", '{"a": 1, "b": 2}')
+        ]},
+        {"content": "so", "reasoning_content": "hm", "tool_calls": [("c1", '{"a": 1, "b": 2}')]},
+    ],
+    ids=["keys in another order", "another id", "content in blocks", "reasoning kept"],
+)  # fmt: skip
+def test_an_answer_sent_back_in_another_spelling_is_the_same_answer(resent):
+    def calls(pairs):
+        return [
+            {"id": name, "type": "function", "function": {"name": "f", "arguments": given}}
+            for name, given in pairs
+        ]
+
+    answer = choice("so", tool_calls=calls([("c1", '{"a": 1, "b": 2}')]))
+    again = {"role": "assistant", **resent, "tool_calls": calls(resent["tool_calls"])}
+    question = {"role": "user", "content": "q"}
+    result = {"role": "tool", "tool_call_id": "c1", "content": "ok"}
+    rows = [
+        made({"messages": [question]}, answer, request_id="r0"),
+        made({"messages": [question, again, result]}, choice("b"), request_id="r1", at=1),
+    ]
+    assert heads(rows)[1] == ("r0", 0, False, 1, 2)
+    other = json.loads(json.dumps(again).replace("2", "3"))
+    rows[1] = made({"messages": [question, other, result]}, choice("b"), request_id="r1", at=1)
+    assert heads(rows)[1] == ("r0", 0, True, 2, 1)
+
+
+def test_pictures_are_told_apart_by_their_bytes():
+    def row(at, letter):
+        url = f"data:image/png;base64,{letter * 40}"
+        content = [
+            {"type": "text", "text": "What is it?"},
+            {"type": "image_url", "image_url": {"url": url}},
+        ]
+        return made(
+            {"messages": [{"role": "user", "content": content}]}, request_id=f"r{at}", at=at
+        )
+
+    assert heads([row(0, "A"), row(1, "B"), row(2, "A")]) == [
+        (None, 0, False, 1, 0),
+        (None, 1, True, 1, 0),
+        ("r0", 0, False, 0, 1),
+    ]
+
+
+@pytest.mark.parametrize("link", ["previous_response_id", "_litellm_addressed_response_id"])
+def test_a_response_goes_on_from_the_one_it_names_and_all_its_input_is_new(link):
+    rows = [
+        response(0, "yes", "a", instructions="Be brief."),
+        response(1, "yes", "b", after="r0", instructions="Be brief.", link=link),
+        response(2, "yes", "c", after="r1", instructions="Be long.", link=link),
+        response(3, "no", "d", after="r1", link=link),
+    ]
+    assert heads(rows) == [
+        (None, 0, False, 2, 0),
+        ("r0", 0, False, 1, 1),
+        ("r1", 0, False, 2, 0),
+        ("r1", 0, True, 1, 0),
+    ]
+    assert [turn.notes for turn in transcript(rows).turns] == [()] * 4
+
+
+def test_a_response_named_by_a_cached_row_s_own_id_is_found():
+    rows = [response(0, "q", "a"), response(1, "more", "b", after="r0")]
+    cached = made({"input": "q"}, {}, call_type="aresponses", request_id="r9_cache_hit17.5")
+    assert heads([cached, response(1, "more", "b", after="r9")])[1][0] == "r9_cache_hit17.5"
+    assert heads(rows)[1][0] == "r0"
+
+
+def test_a_response_that_goes_on_from_an_absent_one_starts_a_thread_and_says_why():
+    rows = [
+        response(0, "more", "a", after="gone"),
+        response(1, "more", "b", after="gone"),
+        response(2, "more", "b", after="lost"),
+    ]
+    assert heads(rows) == [
+        (None, 0, False, 1, 0),
+        ("r0", 0, True, 0, 1),
+        (None, 1, True, 1, 0),
+    ]
+    assert transcript(rows).notes == (ELSEWHERE,)
+
+
+def test_redacted_requests_look_alike_and_are_not_taken_for_one_another():
+    mark = "redacted-by-litellm"
+    rows = [chat(at, f"U:{mark}", answer=mark) for at in range(3)]
+    assert heads(rows) == [(None, 0, False, 1, 0)] * 3
+    assert transcript(rows).notes == (REDACTED,)
+
+
+def test_an_answer_redacted_in_its_row_is_shown_where_the_next_request_sends_it_back():
+    rows = [
+        chat(0, "U:q", answer={"text": "redacted-by-litellm"}),
+        chat(1, "U:q", "A:a", "U:more", answer={"text": "redacted-by-litellm"}),
+    ]
+    assert heads(rows)[1] == ("r0", 0, False, 2, 1)
+
+
+def test_a_request_without_a_prompt_stays_beside_the_one_before_it():
+    rows = [
+        chat(0, "U:one", answer="a"),
+        chat(1, "U:two", answer="b"),
+        made({}, {}, request_id="r2", at=2, is_failure=True),
+        chat(3, "U:two", "A:b", "U:more", answer="c"),
+    ]
+    assert heads(rows)[2:] == [(None, 1, False, 0, 0), ("r1", 1, False, 1, 2)]
+
+
+def test_single_calls_are_no_conversations():
+    rows = [
+        made({"input": "hi"}, {}, call_type="aembedding", request_id="r0"),
+        chat(1, "U:hi", answer="a"),
+        made({"input": "hi"}, {}, call_type="aembedding", request_id="r2", at=2),
+        made({"prompt": "hi"}, {}, call_type="aimage_generation", request_id="r3", at=3),
+        chat(4, "U:hi", "A:a", "U:more", answer="b"),
+    ]
+    assert heads(rows) == [
+        (None, 0, False, 1, 0),
+        (None, 1, False, 1, 0),
+        ("r0", 0, False, 0, 1),
+        (None, 2, False, 1, 0),
+        ("r1", 1, False, 1, 2),
+    ]
+
+
+def test_requests_of_the_same_moment_are_ordered_by_id():
+    rows = [chat(0, "U:b", answer="b"), chat(0, "U:a", answer="a", error_class=None)]
+    first, second = (
+        made(row.request_body, row.response_body, request_id=name)
+        for row, name in zip(rows, ("z", "a"), strict=True)
+    )
+    assert [turn.request.request_id for turn in transcript([first, second]).turns] == ["a", "z"]
+
+
+def test_a_name_is_given_to_a_result_by_the_call_it_belongs_to():
+    call = {"id": "c1", "function": {"name": "look", "arguments": "{}"}}
+    question = {"role": "user", "content": "q"}
+    rows = [
+        made({"messages": [question]}, choice(None, tool_calls=[call]), request_id="r0"),
+        made(
+            {"messages": [{"role": "tool", "tool_call_id": "c1", "content": "ok"}]},
+            request_id="r1",
+            at=1,
+        ),
+    ]
+    assert told(transcript(rows)).splitlines()[-2].strip() == "tool: [look: ok]"
+
+
+def test_a_long_session_takes_no_more_than_its_share_of_time():
+    """A thousand requests that each repeat all before them: half a million messages."""
+    history: list[dict[str, str]] = []
+    rows = []
+    for at in range(1000):
+        history = [*history, {"role": "user", "content": f"q{at}"}]
+        rows.append(made({"messages": history}, choice(f"a{at}"), request_id=f"r{at}", at=at))
+        history = [*history, {"role": "assistant", "content": f"a{at}"}]
+    started = time.process_time()
+    whole = transcript(rows)
+    assert time.process_time() - started < 10  # measured: 1.2
+    assert {len(turn.asked) for turn in whole.turns} == {1}
+    assert {turn.thread for turn in whole.turns} == {0}
