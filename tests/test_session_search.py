@@ -89,7 +89,7 @@ def test_signs_that_mean_something_in_sql_stand_for_themselves(database, sign):
     assert found(source_of(made), SessionSearch(text=f"A{sign}B")) == {"named"}
 
 
-@pytest.mark.parametrize("sign", ["%", "_", "'; DROP TABLE x; --", "\x1f"])
+@pytest.mark.parametrize("sign", ["%", "_", "'; DROP TABLE x; --", "x\x1fy"])
 def test_signs_that_nobody_has_in_a_name_find_nothing(database, sign):
     row = spend_log(user="x", team_id="y", model_group="m", model="p/m")
     assert found(source_of(database(rows=[row])), SessionSearch(text=sign)) == set()
@@ -340,7 +340,7 @@ def test_a_place_in_another_order_gives_the_first_page_and_says_so(database):
     assert (list(page.rows["session_id"]), page.complaint) == (["s"], MOVED)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.text() | st.builds(forged, st.sampled_from(SORTS), st.text(), st.text()))
 def test_no_place_however_odd_is_an_error(log, after):
     _, source = log
