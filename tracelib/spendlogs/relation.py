@@ -1,6 +1,7 @@
 """The one relation every question is asked of: a row a request, with honest names and types."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -13,6 +14,7 @@ from sqlalchemy import (
     cast,
     extract,
     func,
+    literal,
     select,
     union_all,
 )
@@ -22,6 +24,9 @@ from tracelib.filters import Filters
 from tracelib.schema import Schema
 from tracelib.spendlogs.conditions import chosen_ids, in_window
 from tracelib.spendlogs.table import can_be_stored, spend_logs, stored
+
+# A row from before LiteLLM, or from far ahead, is some clock's mistake: it counts, at the edge.
+BELIEVABLE = (datetime(2000, 1, 1), datetime(2200, 1, 1))  # noqa: DTZ001 - stored without zone
 
 
 def requests(schema: Schema, filters: Filters) -> Subquery:
@@ -189,9 +194,15 @@ def _latency_ms(logs: TableClause) -> ColumnElement[float]:
 
 
 def _elapsed_ms(start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[float]:
-    return cast(extract("epoch", end - start) * 1000, Double)
+    return cast(extract("epoch", _believable(end) - _believable(start)) * 1000, Double)
 
 
 def utc(stored_time: ColumnElement[Any]) -> ColumnElement[Any]:
     """Prisma stores UTC without saying so."""
-    return func.timezone("UTC", stored_time, type_=DateTime(timezone=True))
+    return func.timezone("UTC", _believable(stored_time), type_=DateTime(timezone=True))
+
+
+def _believable(stored_time: ColumnElement[Any]) -> ColumnElement[Any]:
+    """PostgreSQL knows years, and infinities, that Python and intervals do not."""
+    early, late = (literal(moment, DateTime()) for moment in BELIEVABLE)
+    return case((stored_time < early, early), (stored_time > late, late), else_=stored_time)
