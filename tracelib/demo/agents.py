@@ -1,0 +1,165 @@
+"""Agents: they call tools, read the results and go on, over chat completions or /v1/messages."""
+
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import orjson
+
+from tracelib.demo.asking import Asker, insist
+from tracelib.demo.cast import Key
+from tracelib.demo.exchange import Outcome, Usage
+from tracelib.demo.gateway import new_id
+from tracelib.demo.messages import Said, Thread, ToolCall
+from tracelib.demo.scene import Scene
+from tracelib.demo.talk import Voice, handbook
+
+Step = tuple[Said, Said]
+"""The model calls a tool; the tool answers."""
+
+_CLI_HIDDEN_TOKENS = 11_000  # the tools and the long briefing of a coding client
+_LOOP_BEFORE_SUMMARY = 45
+RUNAWAY_REQUESTS = 430
+
+
+def agent(rng: Random, key: Key, at: float, scene: Scene, theme: str) -> Iterator[Outcome]:
+    """An agent works on one task until it has an answer."""
+    asker, task, voice = Asker(rng, key, scene, at), _tasks()[theme], Voice(rng)
+    thread = Thread()
+    thread.add(Said("system", task["system"] + "\n\n" + handbook()))
+    thread.add(Said("user", voice.fill(rng.choice(task["goals"]))))
+    tools, before = _tools(task), 0
+    for said, result in [*_steps(rng, task, voice, "call_"), (_last(task, voice), None)]:
+        ask = asker.chat(at, thread, said, cached=before, tools=tools, hidden_tokens=600)
+        tries = insist(rng, ask, scene)
+        yield from tries
+        if tries[-1].failure is not None or result is None:
+            return
+        before = thread.tokens
+        thread.add(said, result)
+        at = tries[-1].ended + rng.lognormvariate(1.2, 0.9)
+
+
+def cli(rng: Random, key: Key, at: float, scene: Scene, theme: str) -> Iterator[Outcome]:
+    """A person with a coding client: tasks one after the other in one session."""
+    asker, session = Asker(rng, key, scene, at), new_id(rng)
+    task = _tasks()[theme or "cli"]
+    thread, before = Thread(anthropic=True), 0
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        voice = Voice(rng)
+        thread.add(Said("user", voice.fill(rng.choice(task["goals"]))))
+        steps = [*_steps(rng, task, voice, "toolu_"), (_last(task, voice), None)]
+        for said, result in steps:
+            prompt = thread.tokens + _CLI_HIDDEN_TOKENS
+            usage = Usage(prompt, said.tokens + 30, cached=before, written=prompt - before)
+            body = _cli_body(task, thread)
+            ask = asker.messages(at, session, body, said.as_answer(), usage)
+            tries = insist(rng, ask, scene)
+            yield from tries
+            if tries[-1].failure is not None:
+                return
+            before = prompt
+            thread.add(said, *([result] if result else []))
+            at = tries[-1].ended + rng.lognormvariate(1.4, 0.9)
+        at += rng.lognormvariate(4.6, 0.6)
+        if at - tries[-1].ended > 300:
+            before = 0  # the provider has forgotten the prompt by then
+
+
+def runaway(rng: Random, key: Key, scene: Scene) -> Iterator[Outcome]:
+    """An agent that goes round in circles for a night and pays for its whole history each time."""
+    asker, task, voice = Asker(rng, key, scene, scene.runaway_at), _tasks()["ci"], Voice(rng)
+    story, at = _tasks()["runaway"], scene.runaway_at
+    goal = Said("user", voice.fill(story["goal"]))
+    briefing = Said("system", task["system"] + "\n\n" + handbook())
+    thread, tools = Thread(), _tools(task)
+    for turn in range(RUNAWAY_REQUESTS):
+        if turn % _LOOP_BEFORE_SUMMARY == 0:
+            thread = Thread()
+            thread.add(briefing, goal)
+            if turn:
+                thread.add(Said("user", story["summary"]))
+        said, result = _step(rng, story["steps"][turn % 4], voice, "call_")
+        if result.text.startswith("#"):
+            result = Said("tool", _long_file(voice, turn), (), result.answers_call)
+        ask = asker.chat(at, thread, said, tools=tools, hidden_tokens=9_000)
+        tries = insist(rng, ask, scene)
+        yield from tries
+        if tries[-1].failure is None:
+            thread.add(said, result)
+        at = tries[-1].ended + rng.uniform(14, 34)
+
+
+def _steps(rng: Random, task: dict[str, Any], voice: Voice, prefix: str) -> list[Step]:
+    count = rng.randint(3, len(task["steps"]))
+    return [_step(rng, step, voice, prefix) for step in task["steps"][:count]]
+
+
+def _step(rng: Random, step: list[str], voice: Voice, prefix: str) -> Step:
+    say, tool, argument, result = (voice.fill(part) for part in step)
+    parameter = _parameters()[tool]
+    call = ToolCall(
+        id=f"{prefix}{rng.getrandbits(96):024x}",
+        name=tool,
+        arguments=orjson.dumps({parameter: argument}).decode(),
+    )
+    return Said("assistant", say, (call,)), Said("tool", result, (), call.id)
+
+
+def _last(task: dict[str, Any], voice: Voice) -> Said:
+    return Said("assistant", voice.fill(task["answer"]))
+
+
+def _long_file(voice: Voice, turn: int) -> str:
+    """A file that is longer than what LiteLLM keeps of a text."""
+    line = voice.fill(
+        "def _legacy_{{function}}_%d(rows):\n    return [row for row in rows if row]\n"
+    )
+    return "".join(line % (turn * 100 + number) for number in range(110))
+
+
+def _cli_body(task: dict[str, Any], thread: Thread) -> dict[str, Any]:
+    block = {"type": "text", "text": task["system"], "cache_control": {"type": "ephemeral"}}
+    tools = [
+        {
+            "name": tool["name"],
+            "description": tool["description"],
+            "input_schema": _schema(tool["parameter"]),
+        }
+        for tool in task["tools"]
+    ]
+    messages = list(thread.encoded)
+    return {"max_tokens": 8192, "system": [block], "messages": messages, "tools": tools}
+
+
+def _tools(task: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": "function",
+            "function": {
+                "name": tool["name"],
+                "description": tool["description"],
+                "parameters": _schema(tool["parameter"]),
+            },
+        }
+        for tool in task["tools"]
+    ]
+
+
+def _schema(parameter: str) -> dict[str, Any]:
+    properties = {parameter: {"type": "string"}}
+    return {"type": "object", "properties": properties, "required": [parameter]}
+
+
+@cache
+def _tasks() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name("tasks.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def _parameters() -> dict[str, str]:
+    tasks = (task for task in _tasks().values() if "tools" in task)
+    return {tool["name"]: tool["parameter"] for task in tasks for tool in task["tools"]}

@@ -1,0 +1,101 @@
+"""Who makes the sample traffic: an invented company with its teams, people and keys."""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A team. Where it stores no prompts, its rows hold `{}` for all that was said."""
+
+    id: str
+    alias: str
+    stores_prompts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """The owner of keys."""
+
+    id: str
+    alias: str
+
+    @property
+    def email(self) -> str:
+        """The address at example.com, which belongs to nobody."""
+        return self.alias.lower().replace(" ", ".") + "@example.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A virtual key and the habits of the program that uses it.
+
+    work       kind of work -> how many begin in a busy hour
+    models     public model name -> weight
+    rhythm     one of rhythm.RHYTHMS
+    newcomer_share  0 to 1: how much of its traffic the new model takes in the end
+    is_deleted  gone from LiteLLM by now, though its rows are still there
+    """
+
+    alias: str
+    team: Team
+    user: User
+    client: str
+    work: dict[str, float]
+    models: dict[str, float]
+    tags: tuple[str, ...] = ()
+    rhythm: str = "office"
+    sends_session: bool = False
+    end_users: bool = False
+    redacted: bool = False
+    agent: str | None = None
+    newcomer_share: float = 0.0
+    is_deleted: bool = False
+    token: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        digest = hashlib.sha256(f"sk-sample-{self.alias}".encode()).hexdigest()
+        object.__setattr__(self, "token", digest)
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Everybody, in the order of cast.toml."""
+
+    organization_id: str
+    organization_alias: str
+    teams: tuple[Team, ...]
+    users: tuple[User, ...]
+    keys: tuple[Key, ...]
+
+    def key(self, alias: str) -> Key:
+        """The key of that alias. Raises KeyError for an unknown one."""
+        for key in self.keys:
+            if key.alias == alias:
+                return key
+        raise KeyError(alias)
+
+
+@cache
+def cast() -> Cast:
+    """Who is in the story?"""
+    data = tomllib.loads(Path(__file__).with_name("cast.toml").read_text(encoding="utf-8"))
+    teams = tuple(Team(**team) for team in data["teams"])
+    users = tuple(User(id, alias) for id, alias in data["users"].items())
+    return Cast(
+        data["organization"]["id"],
+        data["organization"]["alias"],
+        teams,
+        users,
+        tuple(_key(entry, teams, users) for entry in data["keys"]),
+    )
+
+
+def _key(entry: dict[str, Any], teams: tuple[Team, ...], users: tuple[User, ...]) -> Key:
+    team = next(team for team in teams if team.id == entry["team"])
+    user = next(user for user in users if user.id == entry["user"])
+    return Key(**{**entry, "team": team, "user": user, "tags": tuple(entry["tags"])})

@@ -1,0 +1,110 @@
+"""Messages as clients send them and as LiteLLM keeps them: cut in the middle when long."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+LONGEST = 2048
+"""Characters of one string that LiteLLM keeps."""
+
+_MARKER = (
+    "... (litellm_truncated skipped {skipped} chars. Truncation is a DB storage safeguard. Full, "
+    "untruncated data is logged to logging callbacks (OTEL, Datadog, etc.). To increase the "
+    "truncation limit, set `MAX_STRING_LENGTH_PROMPT_IN_DB` in your env.) ..."
+)
+
+
+def stored(text: str) -> str:
+    """What LiteLLM keeps of a text: 35 % of its head and 65 % of its tail when it is long.
+
+    >>> stored("short")
+    'short'
+    >>> len(stored("x" * 9000))
+    2293
+    """
+    if len(text) <= LONGEST:
+        return text
+    head = int(LONGEST * 0.35)
+    tail = LONGEST - head
+    return text[:head] + _MARKER.format(skipped=len(text) - LONGEST) + text[-tail:]
+
+
+def token_count(text: str) -> int:
+    """About how many tokens is that? Four characters make one."""
+    return len(text) // 4 + 1
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A model asks for a tool; `arguments` is JSON text, as providers send it."""
+
+    id: str
+    name: str
+    arguments: str
+
+    def as_openai(self) -> dict[str, Any]:
+        """The shape of chat completions."""
+        function = {"arguments": stored(self.arguments), "name": self.name}
+        return {"function": function, "id": self.id, "type": "function"}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message. `tokens` are those of the whole text, before LiteLLM cuts it."""
+
+    role: str
+    text: str
+    calls: tuple[ToolCall, ...] = ()
+    answers_call: str = ""
+
+    @property
+    def tokens(self) -> int:
+        """How long is it for a model?"""
+        called = sum(token_count(call.name + call.arguments) for call in self.calls)
+        return token_count(self.text) + called + 4
+
+    def as_openai(self) -> dict[str, Any]:
+        """The message in a chat completion's request."""
+        message: dict[str, Any] = {"role": self.role, "content": stored(self.text) or None}
+        if self.calls:
+            message["tool_calls"] = [call.as_openai() for call in self.calls]
+        if self.answers_call:
+            message["tool_call_id"] = self.answers_call
+        return message
+
+    def as_anthropic(self) -> dict[str, Any]:
+        """The message in a /v1/messages request; a tool's result comes from the user there."""
+        if self.answers_call:
+            block = {"type": "tool_result", "tool_use_id": self.answers_call}
+            return {"role": "user", "content": [{**block, "content": stored(self.text)}]}
+        blocks: list[dict[str, Any]] = []
+        if self.text:
+            blocks.append({"type": "text", "text": stored(self.text)})
+        for call in self.calls:
+            arguments = orjson.Fragment(call.arguments)
+            use = {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments}
+            blocks.append(use)
+        return {"role": self.role, "content": blocks}
+
+    def as_answer(self) -> dict[str, Any]:
+        """The `message` of a stored chat completion, which Anthropic's answers share."""
+        calls = [call.as_openai() for call in self.calls] or None
+        message: dict[str, Any] = {"content": stored(self.text) or None, "role": self.role}
+        return message | {"tool_calls": calls, "function_call": None, "refusal": None}
+
+
+@dataclass(slots=True)
+class Thread:
+    """A conversation that is sent whole with each request. Its messages are encoded only once."""
+
+    anthropic: bool = False
+    encoded: list[orjson.Fragment] = field(default_factory=list)
+    tokens: int = 0
+
+    def add(self, *messages: Said) -> None:
+        """Append what was said."""
+        for said in messages:
+            shape = said.as_anthropic() if self.anthropic else said.as_openai()
+            self.encoded.append(orjson.Fragment(orjson.dumps(shape)))
+            self.tokens += said.tokens

