@@ -15,7 +15,7 @@ SHARE = "%{y:.1%}<extra>%{fullData.name}</extra>"
 def requests(traffic: pd.DataFrame, axis: TimeAxis) -> go.Figure:
     """How many requests succeeded and failed in each bucket? Stacked, failures on top."""
     succeeded = traffic.assign(succeeded=traffic["requests"] - traffic["failures"])
-    return over_time(
+    chart = over_time(
         axis,
         [
             bars(axis, succeeded, "succeeded", "Succeeded", palette.REQUESTS, COUNT),
@@ -24,6 +24,10 @@ def requests(traffic: pd.DataFrame, axis: TimeAxis) -> go.Figure:
         height=FIRST_HEIGHT,
         barmode="stack",
     )
+    if traffic["requests"].max() <= 5:
+        # There is no half a request.
+        chart.update_yaxes(dtick=1)
+    return chart
 
 
 def cost(traffic: pd.DataFrame, axis: TimeAxis) -> go.Figure:

@@ -61,12 +61,13 @@ def chart(
 def _drawn(title: str, figure: go.Figure, narrows: str | None) -> None:
     key = f"chart {title}"
     if narrows is None:
-        st.plotly_chart(figure, key=key, config=CONFIG)
+        st.plotly_chart(figure, key=key, config=CONFIG, alt=title)
         return
     st.plotly_chart(
         figure,
         key=key,
         config=CONFIG,
+        alt=title,
         on_select=lambda: _narrow(key, narrows),
         selection_mode="points",
     )

@@ -25,6 +25,8 @@ from tracelib.settings import TICKS
 ICON = Path(__file__).with_name("icon.png")
 # Drop-downs and colours need not follow every tick.
 FACETS_TICK_S = 300
+# Only the first load shows it; a refresh changes figures in place.
+SKELETON_PX = 560
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,13 @@ class View:
     def ask(self, *questions: tuple[Any, ...]) -> list[Answer[Any]]:
         """What does the database say to these (question, argument…) tuples, asked side by side?"""
         asked = [Question(ask, tuple(arguments)) for ask, *arguments in questions]
-        return answers(self.installed, self.now, asked)
+        place = st.empty()
+        if not st.session_state.get(f"seen {self.name}"):
+            place.skeleton(SKELETON_PX)
+        given = answers(self.installed, self.now, asked)
+        place.empty()
+        st.session_state[f"seen {self.name}"] = True
+        return given
 
 
 def begin(name: str) -> View:
