@@ -38,7 +38,7 @@ class Key:
     models     public model name -> weight
     rhythm     one of rhythm.RHYTHMS
     newcomer_share  0 to 1: how much of its traffic the new model takes in the end
-    is_deleted  gone from LiteLLM by now, though its rows are still there
+    is_deleted  given up when the new model came; its rows are still there
     """
 
     alias: str

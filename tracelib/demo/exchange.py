@@ -67,7 +67,12 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a request was refused or broke. `reached` tells whether a provider was asked at all."""
+    """Why a request was refused or broke.
+
+    reached  whether a provider was asked at all
+    extra    more of error_information
+    tokens   of the prompt, where the error tells them
+    """
 
     error_class: str
     code: str
@@ -75,6 +80,7 @@ class Failure:
     normalized: str
     reached: bool = True
     extra: dict[str, Any] = field(default_factory=dict)
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

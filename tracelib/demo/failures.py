@@ -10,6 +10,9 @@ _NO_FALLBACK = (
     "was found for it, so the request was not retried on another model."
 )
 
+# Only prompts of more tokens can be too long for a model; that fault is the last in the list.
+_LONG_PROMPT = 1500
+
 # error class, code, normalized_error, weight, message
 _PROVIDER_FAULTS = (
     (
@@ -63,7 +66,7 @@ _PROVIDER_FAULTS = (
         "ContextWindowExceededError",
         "400",
         "400_CONTEXT_WINDOW_EXCEEDED",
-        6,
+        9,
         "BadRequestError: ContextWindowExceededError: {vendor}Exception - This model's maximum "
         "context length is {context} tokens. However, your messages resulted in {over} tokens.",
     ),
@@ -83,15 +86,22 @@ _VENDORS = {
 
 def provider_fault(rng: Random, ask: Ask, provider: str) -> Failure:
     """Which error did the provider give? Drawn as often as each is met in practice."""
-    weights = [fault[3] for fault in _PROVIDER_FAULTS]
-    error_class, code, normalized, _, message = rng.choices(_PROVIDER_FAULTS, weights)[0]
-    text = f"litellm.{error_class}: {message.format(**_words(ask, provider))}"
+    faults = _PROVIDER_FAULTS if ask.usage.prompt > _LONG_PROMPT else _PROVIDER_FAULTS[:-1]
+    chosen = rng.choices(faults, [fault[3] for fault in faults])[0]
+    error_class, code, normalized, _, message = chosen
+    over = ask.model.context + 41 + ask.usage.prompt
+    text = f"litellm.{error_class}: {message.format(**_words(ask, provider), over=over)}"
     extra: dict[str, Any] = {}
     if error_class == "RateLimitError":
         extra["error_rate_limit_category"] = "vendor_rate_limit"
         extra["error_provider_request_id"] = f"req_{rng.getrandbits(96):024x}"
     return Failure(
-        error_class, code, text + _NO_FALLBACK.format(model=ask.model.name), normalized, True, extra
+        error_class,
+        code,
+        text + _NO_FALLBACK.format(model=ask.model.name),
+        normalized,
+        extra=extra,
+        tokens=over if error_class == "ContextWindowExceededError" else 0,
     )
 
 
@@ -176,5 +186,4 @@ def _words(ask: Ask, provider: str) -> dict[str, object]:
         "host": deployment.base.split("/")[2],
         "tokens": max(ask.usage.prompt, 900),
         "context": ask.model.context,
-        "over": ask.model.context + 41 + ask.usage.prompt,
     }

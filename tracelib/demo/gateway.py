@@ -40,11 +40,11 @@ def send(rng: Random, ask: Ask, outage: Outage) -> Outcome:
         return _failed(rng, ask, ask.model.deployments[0], refusal, 0.02)
     deployment = ask.model.pick(rng)
     if outage.hits(deployment.provider, ask.at):
-        return _in_outage(rng, ask, deployment)
+        return _in_outage(rng, ask, deployment, outage)
     if rng.random() < _FAULT_RATE:
         return _faulty(rng, ask, deployment)
-    if ask.model.fallback and ask.call_type != "aresponses" and rng.random() < _FALLBACK_RATE:
-        return _fallen_back(rng, ask, waited_s=rng.uniform(0.8, 9.0))
+    if _may_fall_back(ask) and rng.random() < _FALLBACK_RATE:
+        return _fallen_back(rng, ask, outage, waited_s=rng.uniform(0.8, 9.0))
     retries = 1 if rng.random() < _RETRY_RATE else 0
     waited_s = rng.uniform(0.6, 4.0) if retries else 0.0
     return _answered(rng, ask, ask.model, deployment, waited_s, retries=retries)
@@ -83,9 +83,14 @@ def _refusal(rng: Random, ask: Ask) -> Failure | None:
     return None
 
 
-def _in_outage(rng: Random, ask: Ask, deployment: Deployment) -> Outcome:
-    if ask.model.fallback and rng.random() < 0.55:
-        return _fallen_back(rng, ask, waited_s=rng.uniform(1.5, 22.0))
+def _may_fall_back(ask: Ask) -> bool:
+    """Fallbacks are set up for chat completions only; coding clients want their own model."""
+    return ask.model.fallback is not None and ask.call_type == "acompletion"
+
+
+def _in_outage(rng: Random, ask: Ask, deployment: Deployment, outage: Outage) -> Outcome:
+    if _may_fall_back(ask) and rng.random() < 0.45:
+        return _fallen_back(rng, ask, outage, waited_s=rng.uniform(1.5, 22.0))
     failure = failures.outage(rng, ask, deployment.provider)
     waited_s = 60.2 if failure.error_class == "Timeout" else rng.uniform(0.3, 8.0)
     return _failed(rng, ask, deployment, failure, waited_s)
@@ -102,9 +107,12 @@ def _faulty(rng: Random, ask: Ask, deployment: Deployment) -> Outcome:
     return _failed(rng, ask, deployment, failure, waited_s)
 
 
-def _fallen_back(rng: Random, ask: Ask, waited_s: float) -> Outcome:
+def _fallen_back(rng: Random, ask: Ask, outage: Outage, waited_s: float) -> Outcome:
     other = models()[ask.model.fallback or ask.model.name]
-    return _answered(rng, ask, other, other.pick(rng), waited_s, fallbacks=1)
+    chosen = other.pick(rng)
+    if outage.hits(chosen.provider, ask.at):
+        chosen = other.deployments[-1]
+    return _answered(rng, ask, other, chosen, waited_s, fallbacks=1)
 
 
 def _answered(
@@ -154,7 +162,7 @@ def _failed(
         ended=ended,
         first_token=ended,
         written=ended + rng.uniform(2, 12),
-        usage=Usage(prompt=ask.usage.prompt) if failure.reached else Usage(),
+        usage=Usage(prompt=failure.tokens or ask.usage.prompt) if failure.reached else Usage(),
         spend=0.0,
         costs={},
         failure=failure,

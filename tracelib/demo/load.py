@@ -9,7 +9,8 @@ from typing import Any
 import psycopg2
 
 from tracelib.demo import tables
-from tracelib.demo.scene import DAYS
+from tracelib.demo.rows import moment
+from tracelib.demo.scene import DAYS, scene
 from tracelib.demo.story import SEED, requests
 
 VERSION = 1
@@ -65,7 +66,7 @@ def _tell_anew(connection: Any, now: datetime) -> None:
         tables.create(cursor)
         tables.copy(cursor, requests(SEED, now - timedelta(days=DAYS), now))
         tables.add_indexes(cursor)
-        tables.add_names(cursor, _stored(now - timedelta(days=2)))
+        tables.add_names(cursor, deleted_at=moment(scene(now).newcomer_from))
         cursor.execute(_REMEMBER)
         cursor.execute(
             "INSERT INTO sample.story VALUES (%s, %s, %s)", (VERSION, SEED, _stored(now))

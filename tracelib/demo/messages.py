@@ -26,8 +26,8 @@ def stored(text: str) -> str:
     if len(text) <= LONGEST:
         return text
     head = int(LONGEST * 0.35)
-    tail = LONGEST - head
-    return text[:head] + _MARKER.format(skipped=len(text) - LONGEST) + text[-tail:]
+    tail = int(LONGEST * 0.65)
+    return text[:head] + _MARKER.format(skipped=len(text) - head - tail) + text[-tail:]
 
 
 def token_count(text: str) -> int:

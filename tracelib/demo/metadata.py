@@ -19,7 +19,6 @@ _ALWAYS_NULL = (
     "vector_store_request_metadata",
     "routing_decision",
     "internal_call_origin",
-    "guardrail_information",
     "eval_information",
     "proxy_server_request",
     "batch_models",
@@ -66,6 +65,7 @@ def metadata(outcome: Outcome) -> dict[str, Any]:
         **_identity(outcome),
         "billing_agent_id": ask.key.agent,
         "applied_guardrails": [],
+        "guardrail_information": _guardrails(outcome),
         "used_client_oauth_token": False,
         "litellm_roi_estimator": False,
         "billed_retry_attempt": False,
@@ -103,9 +103,9 @@ def address(alias: str) -> str:
     """A private address for a key's machine.
 
     >>> address("ada-cli")
-    '10.20.7.108'
+    '10.20.7.153'
     """
-    return f"10.20.{len(alias)}.{sum(alias.encode()) % 250 - 2}"
+    return f"10.20.{len(alias)}.{sum(alias.encode()) % 250 + 2}"
 
 
 def _error(failure: Failure, outcome: Outcome) -> dict[str, Any]:
@@ -119,6 +119,13 @@ def _error(failure: Failure, outcome: Outcome) -> dict[str, Any]:
         "normalized_error": failure.normalized,
         **failure.extra,
     }
+
+
+def _guardrails(outcome: Outcome) -> list[dict[str, Any]] | None:
+    if outcome.failure is None or outcome.failure.error_class != "GuardrailRaisedException":
+        return None
+    stopped = {"guardrail_name": "no-card-numbers", "guardrail_mode": "pre_call"}
+    return [{**stopped, "guardrail_status": "guardrail_intervened", "duration": 0.0003}]
 
 
 def _costs(outcome: Outcome) -> dict[str, Any]:

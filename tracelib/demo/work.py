@@ -66,7 +66,7 @@ def faq(rng: Random, key: Key, at: float, scene: Scene, _theme: str) -> Iterator
 
 def document(rng: Random, key: Key, at: float, scene: Scene, _theme: str) -> Iterator[Outcome]:
     """A long text and its summary; LiteLLM keeps only the ends of the text."""
-    text, summary = talk.document(rng, rng.randint(10, 60))
+    text, summary = talk.document(rng, rng.randint(20, 240))
     thread = Thread()
     thread.add(Said("system", talk.system("document")), Said("user", text))
     asker = Asker(rng, key, scene, at)
@@ -105,13 +105,11 @@ def embed_query(rng: Random, key: Key, at: float, scene: Scene, _theme: str) -> 
 
 
 def embed_batch(rng: Random, key: Key, at: float, scene: Scene, _theme: str) -> Iterator[Outcome]:
-    """The nightly index: requests with some thirty passages each, one after the other."""
+    """The nightly index: requests with a dozen passages each, one after the other."""
     asker = Asker(rng, key, scene, at)
     for _ in range(rng.randint(40, 75)):
-        passages = [talk.document(rng, 1)[0] for _ in range(3)]
-        ask = _embedding(rng, asker, at, passages)
-        ask = replace(ask, usage=Usage(prompt=ask.usage.prompt * 10))
-        tries = insist(rng, ask, scene)
+        passages = [talk.document(rng, 1)[0] for _ in range(12)]
+        tries = insist(rng, _embedding(rng, asker, at, passages), scene)
         yield from tries
         at = tries[-1].ended + rng.uniform(0.2, 2.5)
 
@@ -161,9 +159,9 @@ def begin(rng: Random, key: Key, at: float, scene: Scene, work: str) -> Iterator
 
 
 def _briefing(theme: str) -> str:
-    """The system message, with the house rules that make it long for service and code."""
+    """The system message, with the house rules that make it long for reviews of code."""
     text = talk.system(theme)
-    return text + "\n\n" + talk.handbook() if theme in ("support", "code") else text
+    return text + "\n\n" + talk.handbook() if theme == "code" else text
 
 
 def _embedding(rng: Random, asker: Asker, at: float, texts: list[str]) -> Any:
