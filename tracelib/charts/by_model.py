@@ -15,7 +15,8 @@ MODELS_SHOWN = 10
 SECONDS = "%{y:.3~s}s<extra>%{fullData.name}</extra>"
 LOGARITHMIC_FROM = 10
 # One hue for failures, told apart by lightness so that they stay red and nothing else is.
-REDS = ("#C92A2A", "#F03E3E", "#FF8787", "#A61E4D", "#E8590C", "#FFA8A8", "#862E9C", "#868E96")
+REDS = ("#C92A2A", "#F03E3E", "#FF8787", "#A61E4D", "#E8590C", "#FFA8A8", "#862E9C")
+OTHERS = "others"
 
 
 def response_times(usage: pd.DataFrame) -> go.Figure:
@@ -120,7 +121,7 @@ def failures(frame: pd.DataFrame, axis: TimeAxis) -> go.Figure:
                 x=axis.local(rows["bucket"]),
                 y=rows["failures"].astype("float64"),
                 name=plain(name),
-                marker={"color": REDS[min(position, len(REDS) - 1)]},
+                marker={"color": palette.OTHERS if name == OTHERS else REDS[position % len(REDS)]},
                 hovertemplate="%{y:,.0f}<extra>%{fullData.name}</extra>",
             )
         )

@@ -70,7 +70,10 @@ def shares(usage: pd.DataFrame, value: str, colours: Mapping[str, str]) -> go.Fi
         hole=0.62,
         sort=False,
         direction="clockwise",
-        marker={"colors": [colours.get(str(name), palette.OTHERS) for name in names]},
+        marker={
+            "line": {"width": 1.5, "color": "rgba(255,255,255,0.7)"},
+            "colors": [colours.get(str(name), palette.OTHERS) for name in names],
+        },
         textinfo="percent",
         textposition="outside",
         texttemplate="%{percent:.1%}",

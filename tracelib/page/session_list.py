@@ -113,14 +113,14 @@ def _table(view: View, rows: pd.DataFrame) -> None:
             "started_at": column.DatetimeColumn(
                 "First activity", timezone=view.filters.zone, format="D MMM HH:mm:ss"
             ),
-            "user_name": "User",
-            "team_name": "Team",
-            "key_name": "Key",
-            "models": column.TextColumn("Models", width=170),
-            "requests": column.NumberColumn("Requests", format="localized"),
-            "failures": column.NumberColumn("Errors", format="localized"),
-            "total_tokens": column.NumberColumn("Tokens", format="localized"),
-            "duration": column.TextColumn("Duration", width="small"),
+            "user_name": column.TextColumn("User", width=110),
+            "team_name": column.TextColumn("Team", width=110),
+            "key_name": column.TextColumn("Key", width=95),
+            "models": column.TextColumn("Models", width=130),
+            "requests": column.NumberColumn("Requests", format="localized", width=70),
+            "failures": column.NumberColumn("Errors", format="localized", width=55),
+            "total_tokens": column.NumberColumn("Tokens", format="compact", width=65),
+            "duration": column.TextColumn("Duration", width=90),
             "cost_usd": column.ProgressColumn(
                 "Cost",
                 format=money_format(rows["cost_usd"]),
