@@ -9,7 +9,7 @@ from sqlalchemy.types import Double
 from tracelib.filters import Filters
 from tracelib.source import Source
 from tracelib.spendlogs import measures
-from tracelib.spendlogs.facts import with_facts
+from tracelib.spendlogs.facts import with_prompt_caching
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def _tokens_by_model(requests: Subquery) -> Select[Any]:
 
 def _prompt_caching(requests: Subquery, newest: int) -> Select[Any]:
     read = _newest(requests, newest).subquery("read")
-    facts = with_facts(read, "is_cache_hit", "prompt_tokens").subquery("facts")
+    facts = with_prompt_caching(read, "is_cache_hit", "prompt_tokens").subquery("facts")
     figures = measures.named(
         requests_read=measures.requests_count(),
         requests=select(func.count()).select_from(requests).scalar_subquery(),

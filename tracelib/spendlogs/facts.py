@@ -56,6 +56,20 @@ def with_facts(requests: Subquery, *columns: str) -> Select[Any]:
     return select(*kept, *facts).select_from(requests.outerjoin(record, true()))
 
 
+def with_prompt_caching(requests: Subquery, *columns: str) -> Select[Any]:
+    """What do these requests say of the provider's prompt cache, beside the named columns?
+
+    The two facts `cached_prompt_tokens` and `cache_write_tokens` of `with_facts`, at half its
+    cost: the metadata is read once, for `->` finds nothing in what is no object.
+    """
+    kept = [requests.c[name] for name in columns]
+    usage = requests.c.metadata.op("->", return_type=JSONB())("additional_usage_values")
+    # OFFSET keeps PostgreSQL from taking the document out again for each fact.
+    read = select(*kept, usage.label("usage")).offset(0).subquery("read")
+    facts = [value.label(name) for name, value in _prompt_caching(read.c.usage).items()]
+    return select(*(read.c[name] for name in columns), *facts)
+
+
 def _record(metadata: ColumnElement[Any]) -> TableValuedAlias:
     is_object = func.jsonb_typeof(metadata) == "object"
     document = case((is_object, metadata), else_=func.jsonb_build_object(type_=JSONB()))
@@ -69,7 +83,21 @@ def _record(metadata: ColumnElement[Any]) -> TableValuedAlias:
 
 def _facts(record: TableValuedAlias) -> dict[str, ColumnElement[Any]]:
     error = record.c.error_information
-    usage = record.c.additional_usage_values
+    return {
+        "error_class": _text(error, "error_class"),
+        "error_code": _text(error, "error_code"),
+        "error_message": _text(error, "error_message"),
+        **_prompt_caching(record.c.additional_usage_values),
+        "asked_model": func.nullif(record.c.original_model_group, "", type_=Text()),
+        "attempted_retries": _whole(record.c.attempted_retries),
+        "attempted_fallbacks": _whole(record.c.attempted_fallbacks),
+        "key_alias": func.nullif(record.c.user_api_key_alias, "", type_=Text()),
+        "team_alias": func.nullif(record.c.user_api_key_team_alias, "", type_=Text()),
+        "cold_storage_key": func.nullif(record.c.cold_storage_object_key, "", type_=Text()),
+    }
+
+
+def _prompt_caching(usage: ColumnElement[Any]) -> dict[str, ColumnElement[Any]]:
     details = usage.op("->", return_type=JSONB())
     cached = func.coalesce(
         _number(usage, "cache_read_input_tokens"),
@@ -77,17 +105,8 @@ def _facts(record: TableValuedAlias) -> dict[str, ColumnElement[Any]]:
         _number(details("input_tokens_details"), "cached_tokens"),
     )
     return {
-        "error_class": _text(error, "error_class"),
-        "error_code": _text(error, "error_code"),
-        "error_message": _text(error, "error_message"),
         "cached_prompt_tokens": cached,
         "cache_write_tokens": _number(usage, "cache_creation_input_tokens"),
-        "asked_model": func.nullif(record.c.original_model_group, "", type_=Text()),
-        "attempted_retries": _whole(record.c.attempted_retries),
-        "attempted_fallbacks": _whole(record.c.attempted_fallbacks),
-        "key_alias": func.nullif(record.c.user_api_key_alias, "", type_=Text()),
-        "team_alias": func.nullif(record.c.user_api_key_team_alias, "", type_=Text()),
-        "cold_storage_key": func.nullif(record.c.cold_storage_object_key, "", type_=Text()),
     }
 
 

