@@ -184,6 +184,7 @@ def test_two_megabytes_are_read_in_a_moment(text):
         ),
         ("ab... (truncated 7 chars)", 7, "ab … [7 characters cut by LiteLLM] …"),
         ("ab... (truncated 7 chars) said he", 0, "ab... (truncated 7 chars) said he"),
+        ("ab... (truncated 7 chars)\n", 0, "ab... (truncated 7 chars)\n"),
         ("ab... (truncated many chars)", 0, "ab... (truncated many chars)"),
     ],
 )

@@ -178,6 +178,29 @@ def test_the_fields_that_may_be_shown_of_a_request_are_its_settings():
     assert turn.settings[2:] == (("tools offered", "get_weather"), ("tools called", "get_weather"))
 
 
+def test_a_field_that_is_not_on_the_list_is_not_among_the_settings():
+    body = {
+        "model": "gpt-4o",
+        "api_key": "sk-1",
+        "user": "somebody@example.com",
+        "litellm_call_id": "1e32",
+        "metadata": {"user_api_key": "0992"},
+        "extra_headers": {"authorization": "Bearer sk-1"},
+        "tool_choice": {"type": "function", "function": {"name": "look"}},
+        "response_format": {"type": "json_schema", "json_schema": {"schema": {"secret": 1}}},
+        "stop": ["END", "STOP"],
+        "stream": False,
+    }
+    (turn,) = transcript([made(body)]).turns
+    assert turn.settings == (
+        ("model", "gpt-4o"),
+        ("stop", "END, STOP"),
+        ("stream", "no"),
+        ("tool_choice", "look"),
+        ("response_format", "json_schema"),
+    )
+
+
 def test_nothing_of_a_request_is_shown_but_its_prompt_and_settings():
     for name, row in every_row():
         shown = repr([(t.asked, t.settings, t.notes) for t in transcript([row]).turns])
@@ -264,6 +287,25 @@ MADE = {
         """
         user: hm?
         => assistant: (spoken) so""",
+    ),
+    "reasoning in the content and beside it": (
+        "anthropic_messages",
+        {"messages": [{"role": "user", "content": "hm?"}]},
+        choice(
+            [{"type": "thinking", "thinking": "deep"}, {"type": "text", "text": "so"}],
+            reasoning_content="deep",
+        ),
+        """
+        user: hm?
+        => assistant: (deep) so""",
+    ),
+    "a response that was stopped before it said anything": (
+        "aresponses",
+        {"input": "hm?"},
+        {"object": "response", "output": [], "tools": [{"name": "f"}], "text": {"format": {}}},
+        f"""
+        user: hm?
+        note: {NO_ANSWER[:48].rstrip()} …""",
     ),
     "blocks of Anthropic": (
         "anthropic_messages",

@@ -50,6 +50,20 @@ def test_any_of_several_answers_can_be_gone_on_from():
     assert heads(rows)[1] == ("r0", 0, False, 1, 2)
 
 
+def test_a_request_that_shares_the_middle_of_another_goes_on_from_that_one():
+    rows = [
+        chat(0, "U:old", "A:before", "U:one", answer="a"),
+        chat(1, "U:old", "A:before", "U:two", answer="b"),
+    ]
+    assert heads(rows) == [(None, 0, False, 3, 0), ("r0", 0, True, 1, 2)]
+
+
+def test_a_spoken_answer_is_the_same_when_only_its_words_are_sent_back():
+    spoken = choice("a", audio={"id": "s1", "data": "AAAA"})
+    rows = [chat(0, "U:q", answer=spoken), chat(1, "U:q", "A:a", "U:more", answer="b")]
+    assert heads(rows)[1] == ("r0", 0, False, 1, 2)
+
+
 def test_an_edited_answer_is_shown_as_it_was_sent():
     rows = [chat(0, "U:q", answer="a"), chat(1, "U:q", "A:edited", "U:more", answer="b")]
     assert heads(rows)[1] == ("r0", 0, True, 2, 1)

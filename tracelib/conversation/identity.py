@@ -94,7 +94,7 @@ def _is_long(call: Part) -> bool:
 
 def _counts(part: Part, role: str) -> bool:
     """Reasoning is often not sent back, an answer's sounds and images never are."""
-    if part.kind in ("text", "tool_call", "reasoning"):
+    if part.kind in ("text", "tool_call"):
         return False
     return role != "assistant" or part.kind in ("data", "tool_result")
 

@@ -66,11 +66,11 @@ def string(value: object) -> str:
 
 
 def pretty(value: object) -> str:
-    """JSON as a person reads it: indented, accents and emoji as they are."""
-    try:
-        return json.dumps(value, indent=2, ensure_ascii=False, default=str)
-    except (ValueError, RecursionError, TypeError):
-        return TOO_DEEP
+    """JSON as a person reads it: indented, accents and emoji as they are.
+
+    Raises RecursionError where it is nested a thousand deep.
+    """
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
 
 
 def counted(value: object) -> object:

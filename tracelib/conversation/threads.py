@@ -94,7 +94,7 @@ class Threads:
     def _repeats_system(self, first: Said, after: int | str | None) -> bool:
         """Instructions are sent with every response of a chain, and stored with every one."""
         before = self._system(after)
-        return before is not None and first.is_system and first.keys[0] == before.keys[0]
+        return before is not None and first.keys[0] == before.keys[0]
 
     def _known(self, start: int, messages: Sequence[Said]) -> tuple[Walk, bool]:
         walk = self._tree.walk(start, messages)
