@@ -27,7 +27,6 @@ def deployments(source: Source, filters: Filters, limit: int = 500) -> pd.DataFr
 
 
 def _deployments(requests: Subquery, limit: int) -> Select[Any]:
-    requests = measures.worked_out_once(requests)
     ways = [requests.c[name] for name in ("model", "deployment", "provider", "api_base")]
     count = measures.requests_count()
     return (

@@ -39,8 +39,6 @@ def over_time_by_model(
 
 
 def _by_model(requests: Subquery, models: tuple[str, ...]) -> Select[Any]:
-    asked_for = select(requests).where(requests.c.model.in_(models)).subquery("asked_for")
-    requests = measures.worked_out_once(asked_for)
     model, number = requests.c.model, requests.c.bucket_number
     return (
         select(
@@ -54,6 +52,7 @@ def _by_model(requests: Subquery, models: tuple[str, ...]) -> Select[Any]:
             measures.percentile(requests.c.response_ms, 0.95).label("response_ms_p95"),
             func.max(requests.c.response_ms).label("response_ms_max"),
         )
+        .where(model.in_(models))
         .group_by(model, number)
         .order_by(model, number)
     )

@@ -85,7 +85,6 @@ def _over_time(requests: Subquery) -> Select[Any]:
 
 
 def _traffic(requests: Subquery) -> Select[Any]:
-    requests = measures.worked_out_once(requests)
     count = measures.requests_count()
     figures = measures.named(
         requests=count,

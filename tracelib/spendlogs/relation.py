@@ -120,7 +120,8 @@ def _times(logs: TableClause) -> dict[str, ColumnElement[Any]]:
     latency = _latency_ms(logs)
     answered = and_(~is_failure(logs), ~is_cache_hit(logs))
     first_token = stored(logs, "completionStartTime")
-    known = and_(first_token != logs.c.endTime, first_token >= logs.c.startTime, answered)
+    # Old versions note the first token of some streams at the end, or a moment after it.
+    known = and_(first_token < logs.c.endTime, first_token >= logs.c.startTime, answered)
     return {
         "started_at": utc(logs.c.startTime),
         "start_order": logs.c.startTime,
