@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -464,3 +465,13 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(errors.SampleUnavailable):
         demo.start(tmp_path / "file" / "below")
+
+
+def test_a_note_of_a_server_that_is_gone_is_not_believed(folder, sample):
+    data = folder / "data"
+    get_server(data).cleanup()
+    # After a restart of the machine the process id may be that of any other program: of this one.
+    lines = (os.getpid(), data, 1_795_000_000, 5432, data, "", "1 0", "ready")
+    (data / "postmaster.pid").write_text("\n".join(map(str, lines)) + "\n")
+    assert demo.start(folder, NOW + timedelta(days=50)) == sample
+    assert asked(sample, "SELECT 1") == [(1,)]

@@ -71,7 +71,7 @@ def _tell_anew(connection: Any, now: datetime) -> None:
         cursor.execute(
             "INSERT INTO sample.story VALUES (%s, %s, %s)", (VERSION, SEED, _stored(now))
         )
-    _tidy(connection)
+    _tidy(connection, "ANALYZE")
 
 
 def _go_on(connection: Any, told: Told, now: datetime) -> None:
@@ -83,15 +83,14 @@ def _go_on(connection: Any, told: Told, now: datetime) -> None:
             (_stored(now - timedelta(days=DAYS)),),
         )
         tables.add(cursor, requests(told.seed, since, now, anchor=told.anchor))
-    _tidy(connection)
+    _tidy(connection, 'VACUUM (ANALYZE) "LiteLLM_SpendLogs"')
 
 
-def _tidy(connection: Any) -> None:
+def _tidy(connection: Any, statement: str) -> None:
     """Statistics for the planner, and the visibility map that index-only scans need."""
     connection.autocommit = True
     with connection.cursor() as cursor:
-        cursor.execute('VACUUM (ANALYZE) "LiteLLM_SpendLogs"')
-        cursor.execute("ANALYZE")
+        cursor.execute(statement)
     connection.autocommit = False
 
 

@@ -41,10 +41,8 @@ def row(outcome: Outcome) -> Row:
         "endTime": moment(outcome.ended),
         "completionStartTime": moment(outcome.first_token),
         "model": outcome.deployment.model,
-        "model_id": outcome.deployment.id if reached else "",
         "model_group": outcome.model.name,
-        "custom_llm_provider": outcome.deployment.provider if reached else "",
-        "api_base": outcome.deployment.base if reached else "",
+        **_deployment(outcome, reached),
         "user": key.user.id,
         "metadata": _json(metadata(outcome)),
         "cache_hit": _cache_hit(outcome),
@@ -66,6 +64,16 @@ def row(outcome: Outcome) -> Row:
         "updated_at": written,
         "litellm_call_id": outcome.call_id,
         "billing_agent_id": key.agent,
+    }
+
+
+def _deployment(outcome: Outcome, reached: bool) -> Row:
+    """Where it was sent; empty for what was refused before."""
+    deployment = outcome.deployment
+    return {
+        "model_id": deployment.id if reached else "",
+        "custom_llm_provider": deployment.provider if reached else "",
+        "api_base": deployment.base if reached else "",
     }
 
 

