@@ -1,5 +1,6 @@
 """The sample traffic: the story keeps its promises, and the database its manners."""
 
+import atexit
 import hashlib
 import json
 import os
@@ -36,7 +37,7 @@ def folder():
     home = Path(tempfile.mkdtemp(prefix="sample-"))
     yield home / "sample"
     if (home / "sample" / "data").exists():
-        get_server(home / "sample" / "data").cleanup()
+        stop(home / "sample" / "data")
     shutil.rmtree(home)
 
 
@@ -50,6 +51,13 @@ def sample(folder):
 def ask(sample):
     """Runs one statement on the sample and gives its rows."""
     return lambda statement, *values: asked(sample, statement, *values)
+
+
+def stop(data):
+    """Stop the server now, and not once more when the process ends."""
+    server = get_server(data)
+    server.cleanup()
+    atexit.unregister(server._cleanup)
 
 
 def asked(sample, statement, *values):
@@ -469,7 +477,7 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path):
 
 def test_a_note_of_a_server_that_is_gone_is_not_believed(folder, sample):
     data = folder / "data"
-    get_server(data).cleanup()
+    stop(data)
     # After a restart of the machine the process id may be that of any other program: of this one.
     lines = (os.getpid(), data, 1_795_000_000, 5432, data, "", "1 0", "ready")
     (data / "postmaster.pid").write_text("\n".join(map(str, lines)) + "\n")

