@@ -1,0 +1,210 @@
+"""That any PostgreSQL URL people paste is understood, and a wrong setting is named."""
+
+import pytest
+
+from tracelib import errors
+from tracelib.database_url import DatabaseAddress, read_address
+from tracelib.settings import Settings, read_settings
+
+
+def parameters(url: str) -> dict[str, str]:
+    return dict(read_address(url).parameters)
+
+
+PLAIN = {"user": "ada", "password": "s3cret", "host": "db", "port": "5432", "dbname": "litellm"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ada:s3cret@db:5432/litellm",
+        "postgres://ada:s3cret@db:5432/litellm",
+        "POSTGRES://ada:s3cret@db:5432/litellm",
+        "postgresql+psycopg2://ada:s3cret@db:5432/litellm",
+        "postgresql+psycopg://ada:s3cret@db:5432/litellm",
+        "  postgresql://ada:s3cret@db:5432/litellm\n",
+        '"postgresql://ada:s3cret@db:5432/litellm"',
+        "'postgresql://ada:s3cret@db:5432/litellm'",
+    ],
+)
+def test_the_same_place_written_in_different_ways(url):
+    assert read_address(url) == DatabaseAddress(tuple(PLAIN.items()), None)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("p@ss/w#rd%", "p@ss/w#rd%"),
+        ("p%40ss%2Fw%23rd%25", "p@ss/w#rd%"),
+        ("a:b:c", "a:b:c"),
+        ("wh?t", "wh?t"),
+        ("wh?t@else", "wh?t@else"),
+        ("[x]", "[x]"),
+        ("a&b=c", "a&b=c"),
+        ("a+b", "a+b"),
+        ("a b", "a b"),
+        ("100%", "100%"),
+        ("100%25", "100%"),
+        ("50%off", "50%off"),
+        ("ключ", "ключ"),
+        ("%D0%BA", "к"),
+        ("", ""),
+    ],
+)
+def test_a_password_is_read_as_it_was_meant(written, meant):
+    assert parameters(f"postgresql://ada:{written}@db:5432/litellm") == PLAIN | {"password": meant}
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("ada%40corp", "ada@corp"), ("ada@corp", "ada@corp"), ("postgres.abcdef", "postgres.abcdef")],
+)
+def test_a_user_name_is_read_as_it_was_meant(written, meant):
+    assert parameters(f"postgresql://{written}:s3cret@db:5432/litellm") == PLAIN | {"user": meant}
+
+
+@pytest.mark.parametrize(
+    ("authority", "expected"),
+    [
+        ("db/litellm", {"host": "db", "dbname": "litellm"}),
+        ("db:6543/litellm", {"host": "db", "port": "6543", "dbname": "litellm"}),
+        ("db:/litellm", {"host": "db", "dbname": "litellm"}),
+        ("ada@db", {"user": "ada", "host": "db"}),
+        ("db/", {"host": "db"}),
+        ("/litellm", {"dbname": "litellm"}),
+        ("[::1]:6543/litellm", {"host": "::1", "port": "6543", "dbname": "litellm"}),
+        ("[::1]/litellm", {"host": "::1", "dbname": "litellm"}),
+        ("a,b:6543/litellm", {"host": "a,b", "port": "5432,6543", "dbname": "litellm"}),
+        ("%2Frun%2Fpg/litellm", {"host": "/run/pg", "dbname": "litellm"}),
+        ("ada@/litellm?host=/run/pg", {"user": "ada", "dbname": "litellm", "host": "/run/pg"}),
+        ("db/my%20base", {"host": "db", "dbname": "my base"}),
+    ],
+)
+def test_a_place_is_read_as_libpq_reads_it(authority, expected):
+    assert parameters(f"postgresql://{authority}") == expected
+
+
+def test_prismas_own_parameters_are_left_out_but_the_schema_is_kept():
+    address = read_address(
+        "postgresql://ada:s3cret@db:5432/litellm?schema=llm&connection_limit=10&pool_timeout=60"
+        "&pgbouncer=true&statement_cache_size=0&socket_timeout=5&sslmode=require"
+    )
+    expected = PLAIN | {"sslmode": "require"}
+    assert address == DatabaseAddress(tuple(expected.items()), "llm")
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("sslmode=verify-full", {"sslmode": "verify-full"}),
+        ("sslaccept=strict", {"sslmode": "verify-full"}),
+        ("sslaccept=accept_invalid_certs", {"sslmode": "require"}),
+        ("sslrootcert=/etc/my%20ca.pem", {"sslrootcert": "/etc/my ca.pem"}),
+        ("options=endpoint%3Dep-cool-1", {"options": "endpoint=ep-cool-1"}),
+        ("options=-c%20statement_timeout%3D0", {}),
+        ("application_name=a@b", {}),
+        ("connect_timeout=9", {"connect_timeout": "9"}),
+        ("channel_binding=require", {"channel_binding": "require"}),
+        ("sslmode=", {}),
+        ("", {}),
+    ],
+)
+def test_parameters_that_libpq_knows_are_kept(query, expected):
+    assert parameters(f"postgresql://ada:s3cret@db:5432/litellm?{query}") == PLAIN | expected
+
+
+@pytest.mark.parametrize("schema", ["", "?schema=", "?sslmode=require"])
+def test_without_a_schema_in_the_url_the_search_path_decides(schema):
+    assert read_address(f"postgresql://db/litellm{schema}").schema is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "litellm",
+        "mysql://ada:s3cret@db/litellm",
+        "https://db/litellm",
+        "prisma://accelerate.example.com/?api_key=s3cret",
+        "host=db user=ada password=s3cret dbname=litellm",
+        "//ada:s3cret@db/litellm",
+        "postgresql://ada:s3cret@db:port/litellm",
+    ],
+)
+def test_what_is_no_postgresql_url_is_refused_without_saying_the_password(url):
+    with pytest.raises(errors.BadSetting, match="DATABASE_URL") as raised:
+        read_address(url)
+    assert "s3cret" not in f"{raised.value} {raised.value.detail} {raised.value!r}"
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("postgresql://ada:s3cret@db.example.com:5432/litellm", "litellm on db.example.com"),
+        ("postgresql://ada:s3cret@db:6543/litellm", "litellm on db:6543"),
+        ("postgresql://ada:s3cret@db", "ada on db"),
+        ("postgresql:///litellm?host=/run/pg&password=s3cret", "litellm on this machine"),
+        ("postgresql://", "the default database on this machine"),
+    ],
+)
+def test_an_address_in_words_names_the_place_and_never_the_password(url, words):
+    address = read_address(url)
+    assert address.in_words() == words
+    assert "s3cret" not in f"{address} {address!r} {Settings(address)!r}"
+
+
+def test_without_any_variable_the_sample_is_shown_gently():
+    assert read_settings({}) == Settings(
+        database=None,
+        table="LiteLLM_SpendLogs",
+        statement_timeout_s=15.0,
+        pool_size=4,
+        refresh="30s",
+        proxy_url=None,
+        sample_folder=None,
+    )
+
+
+def test_every_variable_is_read():
+    environ = {
+        "DATABASE_URL": " postgresql://ada:s3cret@db:5432/litellm ",
+        "TRACELIB_TABLE": "Archive",
+        "TRACELIB_STATEMENT_TIMEOUT_S": "2.5",
+        "TRACELIB_POOL_SIZE": "2",
+        "TRACELIB_REFRESH": "5m",
+        "LITELLM_PROXY_URL": "https://proxy.example.com/",
+        "TRACELIB_SAMPLE_FOLDER": "/var/sample",
+    }
+    assert read_settings(environ) == Settings(
+        database=DatabaseAddress(tuple(PLAIN.items()), None),
+        table="Archive",
+        statement_timeout_s=2.5,
+        pool_size=2,
+        refresh="5m",
+        proxy_url="https://proxy.example.com",
+        sample_folder="/var/sample",
+    )
+
+
+def test_a_variable_that_is_set_to_nothing_is_not_set():
+    names = ("DATABASE_URL", "TRACELIB_TABLE", "TRACELIB_STATEMENT_TIMEOUT_S")
+    names += ("TRACELIB_POOL_SIZE", "TRACELIB_REFRESH", "LITELLM_PROXY_URL")
+    assert read_settings(dict.fromkeys(names, "  ")) == read_settings({})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "db"),
+        ("TRACELIB_STATEMENT_TIMEOUT_S", "soon"),
+        ("TRACELIB_STATEMENT_TIMEOUT_S", "0"),
+        ("TRACELIB_STATEMENT_TIMEOUT_S", "nan"),
+        ("TRACELIB_STATEMENT_TIMEOUT_S", "inf"),
+        ("TRACELIB_POOL_SIZE", "0"),
+        ("TRACELIB_POOL_SIZE", "many"),
+        ("TRACELIB_REFRESH", "2s"),
+        ("LITELLM_PROXY_URL", "proxy:4000"),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_its_name(name, value):
+    with pytest.raises(errors.BadSetting, match=name):
+        read_settings({name: value})
