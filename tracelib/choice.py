@@ -51,12 +51,10 @@ class Choice:
         named = {"1h": "hour", "24h": "24 hours", "7d": "7 days", "30d": "30 days"}.get(self.span)
         if not named:
             last = end - timedelta(microseconds=1)
-            return f"{start:%-d %B %Y} to {last:%-d %B %Y}, {filters.zone}"
-        format_ = "%H:%M" if self.span == "1h" else "%-d %B %H:%M"
-        return (
-            f"Last {named}, {start.strftime(format_)} to {end.strftime(format_)}, {filters.zone}, "
-            f"against the {named} before"
-        )
+            return f"{start.day} {start:%B %Y} to {last.day} {last:%B %Y}, {filters.zone}"
+        first = f"{start:%H:%M}" if self.span == "1h" else f"{start.day} {start:%B %H:%M}"
+        last_moment = f"{end:%H:%M}" if self.span == "1h" else f"{end.day} {end:%B %H:%M}"
+        return f"Last {named}, {first} to {last_moment}, {filters.zone}, against the {named} before"
 
     def _window(self, now: datetime, zone: str) -> windows.TimeWindow:
         if self.span != CUSTOM:

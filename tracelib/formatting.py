@@ -150,7 +150,8 @@ def clock(moment: datetime | None, zone: str) -> str:
     """
     if moment is None:
         return UNKNOWN
-    return f"{moment.astimezone(ZoneInfo(zone)):%-d %b %Y %H:%M:%S}"
+    local = moment.astimezone(ZoneInfo(zone))
+    return f"{local.day} {local:%b %Y %H:%M:%S}"
 
 
 def shortened(text: str, length: int = 40) -> str:

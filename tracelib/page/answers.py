@@ -21,6 +21,9 @@ from tracelib.page.installation import Installation, source
 
 T = TypeVar("T")
 KEPT = 400
+# A conversation may weigh megabytes, so fewer are held for when the database is away.
+KEPT_GOOD = 60
+KEPT_SIZE = "256MB"
 # After a failed connection nobody waits for the next one for so long.
 BREATHER_S = 10.0
 
@@ -80,7 +83,7 @@ def _answer(installed: Installation, now: datetime, question: Question) -> Answe
         if fresh.error is None:
             memory.good[view] = fresh
             memory.good.move_to_end(view)
-            while len(memory.good) > KEPT:
+            while len(memory.good) > KEPT_GOOD:
                 memory.good.popitem(last=False)
             return fresh
         if fresh.error.is_passing and view in memory.good:
@@ -88,7 +91,7 @@ def _answer(installed: Installation, now: datetime, question: Question) -> Answe
     return fresh
 
 
-@st.cache_data(ttl="10m", max_entries=KEPT, show_spinner=False)
+@st.cache_data(ttl="10m", max_entries=KEPT, max_size=KEPT_SIZE, show_spinner=False)
 def _asked(
     name: str,  # noqa: ARG001 - the first four arguments are the cache's key
     arguments: str,  # noqa: ARG001
@@ -122,13 +125,15 @@ def _memory() -> Memory:
 
 def _view(question: Question, now: datetime, installed: Installation) -> str:
     """The same question of the same view a tick later: only the clock has moved on."""
-    relative = [
-        (repr(replace(one, window=now_window(one, now))) if isinstance(one, Filters) else repr(one))
-        for one in question.arguments
-    ]
+    relative = [_relative(argument, now) for argument in question.arguments]
     return f"{question.name} {relative} {hash(installed)}"
 
 
-def now_window(filters: Filters, now: datetime) -> Any:
-    """How long is the window and how far back does it end, whatever the clock shows?"""
-    return (filters.window.length, now - filters.window.end)
+def _relative(argument: object, now: datetime) -> str:
+    """A moment as its distance from now; a window as that and its length."""
+    if isinstance(argument, datetime):
+        return repr(now - argument)
+    if isinstance(argument, Filters):
+        window = argument.window
+        return f"{window.length!r} {now - window.end!r} {argument.zone} {argument.chosen()}"
+    return repr(argument)
