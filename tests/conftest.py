@@ -11,6 +11,9 @@ from tests.database import Database
 from tests.database import role as make_role
 from tests.pooler import PROGRAM, PgBouncer, pooling
 from tests.server import Server, free_port, running
+from tracelib.database_url import read_address
+from tracelib.settings import Settings
+from tracelib.source import Source, connect
 
 
 @pytest.fixture(scope="session")
@@ -107,3 +110,16 @@ def pgbouncer(server: Server) -> Iterator[PgBouncer]:
         pytest.skip("PgBouncer is not installed (Debian: apt install pgbouncer)")
     with pooling(server) as pooler:
         yield pooler
+
+
+@pytest.fixture
+def open_source() -> Iterator[Callable[..., Source]]:
+    """Makes sources: `open_source(url, **settings)`; their pools are closed after the test."""
+    with ExitStack() as opened:
+
+        def make(url: str, **settings: object) -> Source:
+            source = connect(Settings(**settings), read_address(url))
+            opened.callback(source.engine.dispose)
+            return source
+
+        yield make
