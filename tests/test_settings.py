@@ -208,3 +208,26 @@ def test_a_variable_that_is_set_to_nothing_is_not_set():
 def test_a_wrong_setting_is_refused_by_its_name(name, value):
     with pytest.raises(errors.BadSetting, match=name):
         read_settings({name: value})
+
+
+@pytest.mark.parametrize(
+    ("url", "meant"),
+    [
+        ("postgresql+asyncpg://ada:s3cret@db:5432/litellm", PLAIN),
+        ("jdbc:postgresql://ada:s3cret@db:5432/litellm", PLAIN),
+        ("postgresql://ada:s3cret@db:5432/litellm?ssl=true", PLAIN | {"sslmode": "require"}),
+        ("postgresql://ada@db:5432/litellm?password=a+b", PLAIN | {"password": "a+b"}),
+        ("postgresql://ada:a?b=c@db:5432/litellm", PLAIN | {"password": "a?b=c"}),
+        (
+            "postgresql://ada:s3cret@db:5432/litellm?sslcert=ca.pem",
+            PLAIN | {"sslcert": "", "sslrootcert": "ca.pem"},
+        ),
+    ],
+)
+def test_what_other_drivers_write_is_understood(url, meant):
+    assert parameters(url) == meant
+
+
+def test_a_search_path_names_the_schema():
+    url = "postgresql://db/litellm?options=-c%20search_path%3Dllm"
+    assert read_address(url) == DatabaseAddress((("host", "db"), ("dbname", "litellm")), "llm")

@@ -220,3 +220,20 @@ def test_a_question_that_makes_no_sense_is_refused_with_what_the_server_said(
 ):
     with told(errors.QuestionRefused, "division by zero"):
         open_source(empty_database.url).rows(sa.text("SELECT 1/0"))
+
+
+def test_a_table_that_a_migration_holds(open_source, database):
+    made = database()
+    source = open_source(made.url)
+    with made.engine.begin() as migration:
+        migration.execute(sa.text('LOCK TABLE "LiteLLM_SpendLogs" IN ACCESS EXCLUSIVE MODE'))
+        with told(errors.TableBusy, "lock timeout"):
+            count(source)
+
+
+def test_a_role_that_may_not_connect_to_the_database(open_source, database, role):
+    made = database()
+    url = role(made, "outsider")
+    made.execute(f"REVOKE CONNECT ON DATABASE {made.name} FROM PUBLIC")
+    with told(errors.PermissionMissing, "permission denied for database"):
+        open_source(url)

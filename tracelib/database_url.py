@@ -10,7 +10,14 @@ from urllib.parse import parse_qsl, unquote
 
 from tracelib import errors
 
-SCHEMES = ("postgresql", "postgres", "postgresql+psycopg2", "postgresql+psycopg")
+SCHEMES = (
+    "postgresql",
+    "postgres",
+    "postgresql+psycopg2",
+    "postgresql+psycopg",
+    "postgresql+asyncpg",
+    "jdbc:postgresql",
+)
 # What libpq knows and a person may want; everything else is Prisma's or a pooler's and is dropped.
 LIBPQ_PARAMETERS = frozenset(
     (
@@ -48,6 +55,7 @@ LIBPQ_PARAMETERS = frozenset(
 )
 # Managed services route by these start-up options; any other option would fail behind PgBouncer.
 ROUTING_OPTION = re.compile(r"^(endpoint|project|reference)=", re.ASCII)
+SEARCH_PATH = re.compile(r"search_path\s*=\s*\"?(\w+)")
 PRISMA_SSLACCEPT = {"strict": "verify-full", "accept_invalid_certs": "require"}
 
 
@@ -85,13 +93,28 @@ def read_address(url: str) -> DatabaseAddress:
         )
     authority, _, query = _split_query(rest)
     parameters = _user(authority) | _place(authority)
-    asked = dict(parse_qsl(query, keep_blank_values=False))
+    # To libpq a plus is a plus.
+    asked = dict(parse_qsl(query.replace("+", "%2B"), keep_blank_values=False))
     parameters |= {key: value for key, value in asked.items() if key in LIBPQ_PARAMETERS}
-    if ROUTING_OPTION.match(asked.get("options", "")):
-        parameters["options"] = asked["options"]
+    options = asked.get("options", "")
+    if ROUTING_OPTION.match(options):
+        parameters["options"] = options
+    path = SEARCH_PATH.search(options)
+    schema = asked.get("schema") or (path[1] if path else None)
+    return DatabaseAddress(tuple((parameters | _encryption(asked)).items()), schema)
+
+
+def _encryption(asked: dict[str, str]) -> dict[str, str]:
+    """What drivers and Prisma say in other words than libpq."""
+    said: dict[str, str] = {}
+    if asked.get("ssl") == "true" and "sslmode" not in asked:
+        said["sslmode"] = "require"
     if (accept := asked.get("sslaccept")) in PRISMA_SSLACCEPT:
-        parameters["sslmode"] = PRISMA_SSLACCEPT[accept]
-    return DatabaseAddress(tuple(parameters.items()), asked.get("schema"))
+        said["sslmode"] = PRISMA_SSLACCEPT[accept]
+    if "sslcert" in asked and "sslkey" not in asked:
+        # Prisma's is the server's certificate; libpq's is of no use without its key.
+        said |= {"sslrootcert": asked.get("sslrootcert", asked["sslcert"]), "sslcert": ""}
+    return said
 
 
 def _split_query(rest: str) -> tuple[str, str, str]:
@@ -106,7 +129,11 @@ def _split_query(rest: str) -> tuple[str, str, str]:
 def _query_with_at(rest: str) -> int:
     """An `@` may also stand in a parameter's value: `…@host/db?application_name=a@b`."""
     found = re.search(r"\?(?=[a-z_]+=[^?]*$)", rest)
-    return found.start() if found else -1
+    if not found:
+        return -1
+    # Before it stands a host, perhaps with a port; else a user whose password holds the sign.
+    is_host = re.fullmatch(r"[^:/]*(:\d+)?(/.*)?", rest[: found.start()].rpartition("@")[2])
+    return found.start() if is_host else -1
 
 
 def _user(authority: str) -> dict[str, str]:

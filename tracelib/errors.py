@@ -96,6 +96,18 @@ class QuestionTooSlow(TraceError):
     is_passing = True
 
 
+class TableBusy(TraceError):
+    sentence = "LiteLLM is changing the table at the moment."
+    remedy = "A migration holds it; the next refresh asks again."
+    is_passing = True
+
+
+class QuestionInterrupted(TraceError):
+    sentence = "The database broke the question off."
+    remedy = "A replica catching up, or a server short of memory; the next refresh asks again."
+    is_passing = True
+
+
 class QuestionRefused(TraceError):
     sentence = "The database refused the question."
     remedy = "What the server said is below; if it goes on, open an issue with that text."

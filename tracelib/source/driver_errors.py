@@ -9,18 +9,28 @@ BY_SQLSTATE: dict[str, type[errors.TraceError]] = {
     "28000": errors.SignInRefused,
     "28P01": errors.SignInRefused,
     "3D000": errors.NoSuchDatabase,
+    "25P03": errors.QuestionInterrupted,
+    "40001": errors.QuestionInterrupted,
+    "40P01": errors.QuestionInterrupted,
     "42501": errors.PermissionMissing,
     "42P01": errors.TableMissing,
     "42703": errors.ColumnMissing,
     "53300": errors.ConnectionsExhausted,
+    "55P03": errors.TableBusy,
     "57014": errors.QuestionTooSlow,
     "57P01": errors.DatabaseUnreachable,
     "57P02": errors.DatabaseUnreachable,
     "57P03": errors.DatabaseUnreachable,
 }
+# Else the first two digits decide: a connection lost, a server short of something.
+BY_CLASS: dict[str, type[errors.TraceError]] = {
+    "08": errors.DatabaseUnreachable,
+    "53": errors.QuestionInterrupted,
+}
 # A connection that fails has no SQLSTATE in psycopg2; libpq's and PgBouncer's words must do.
 BY_WORDS: tuple[tuple[str, type[errors.TraceError]], ...] = (
     ("password authentication failed", errors.SignInRefused),
+    ("permission denied for database", errors.PermissionMissing),
     ("no password supplied", errors.SignInRefused),
     ("no such user", errors.SignInRefused),
     ("no pg_hba.conf entry", errors.SignInRefused),
@@ -53,7 +63,8 @@ def explained(error: SQLAlchemyError) -> errors.TraceError:
     if sqlstate == "42P01" and "does not exist" not in said:
         return errors.QuestionRefused(said)
     if sqlstate:
-        return BY_SQLSTATE.get(sqlstate, errors.QuestionRefused)(said)
+        by_class = BY_CLASS.get(sqlstate[:2], errors.QuestionRefused)
+        return BY_SQLSTATE.get(sqlstate, by_class)(said)
     return _of_connection(said)
 
 
