@@ -10,6 +10,7 @@ from tests.rows import NOON, failure, spend_log
 from tests.sources import FILTERS, HOUR, records, source_of
 from tracelib import models
 from tracelib.filters import NONE, Filters
+from tracelib.spendlogs.catalog import REQUIRED
 from tracelib.window import BUCKETS, days
 
 SECOND = timedelta(seconds=1)
@@ -350,3 +351,11 @@ def test_absurd_rows_break_nothing(question, database):
     gpt = records(found[found["model"] == "gpt-4o"])
     assert sum(row["requests"] for row in gpt) == 4
     assert sum(row["cost_usd"] for row in gpt) == 0.25
+
+
+def test_a_role_that_may_read_little_still_gets_every_answer(question, database, role):
+    made = database(rows=ordinary())
+    columns = ", ".join(f'"{name}"' for name in REQUIRED)
+    url = role(made, "reader", [f'SELECT ({columns}) ON "LiteLLM_SpendLogs"'])
+    found = question(source_of(made, url), replace(FILTERS, model=("openai/gpt-4o",)))
+    assert found.empty or set(found["requests"]) == {2}

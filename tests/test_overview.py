@@ -13,6 +13,7 @@ from tests.sources import FILTERS, HOUR, WINDOW, records, source_of
 from tracelib import overview
 from tracelib.filters import NONE, Filters
 from tracelib.overview import CacheSavings, PromptCaching, SessionCounts
+from tracelib.spendlogs.catalog import REQUIRED
 from tracelib.window import BUCKETS, TimeWindow, bucket_starts, days, recent
 
 SECOND = timedelta(seconds=1)
@@ -531,3 +532,10 @@ def test_absurd_rows_count_where_they_can(database):
     # Three end before they start, one is a cache hit.
     assert (found.answered, found.ttft_known) == (8, 0)
     assert found.response_ms_avg == 1000
+
+
+def test_a_role_that_may_read_little_still_gets_every_answer(question, database, role):
+    made = database(rows=ordinary())
+    columns = ", ".join(f'"{name}"' for name in REQUIRED)
+    url = role(made, "reader", [f'SELECT ({columns}) ON "LiteLLM_SpendLogs"'])
+    assert question(source_of(made, url), FILTERS) is not None
