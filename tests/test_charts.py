@@ -12,8 +12,11 @@ from tracelib.charts.labels import plain
 from tracelib.window import BUCKETS, TimeWindow
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-AXIS = TimeAxis(TimeWindow(NOON, NOON + timedelta(hours=3)), "Europe/Paris", BUCKETS["1h"])
-UNFINISHED = TimeAxis(TimeWindow(NOON, NOON + timedelta(hours=2, minutes=30)), "UTC", BUCKETS["1h"])
+LATER = NOON + timedelta(hours=3)
+AXIS = TimeAxis(TimeWindow(NOON, LATER), "Europe/Paris", BUCKETS["1h"], LATER)
+EARLIER = NOON + timedelta(hours=2, minutes=30)
+UNFINISHED = TimeAxis(TimeWindow(NOON, EARLIER), "UTC", BUCKETS["1h"], EARLIER)
+OVER = TimeAxis(TimeWindow(NOON, EARLIER), "UTC", BUCKETS["1h"], LATER)
 SERIES = pd.DataFrame(
     {
         "bucket": pd.to_datetime([NOON + timedelta(hours=h) for h in range(3)], utc=True),
@@ -72,7 +75,31 @@ def test_response_times_are_seconds_and_broken_where_unknown():
 
 def test_only_the_bucket_that_still_fills_is_lighter():
     assert list(traffic.cost(SERIES, AXIS).data[0].marker.opacity) == [1.0, 1.0, 1.0]
+    assert list(traffic.cost(SERIES, OVER).data[0].marker.opacity) == [1.0, 1.0, 1.0]
     assert list(traffic.cost(SERIES, UNFINISHED).data[0].marker.opacity) == [1.0, 1.0, 0.45]
+
+
+def test_the_hour_that_comes_twice_in_autumn_stands_in_two_places():
+    start = datetime(2026, 10, 24, 22, tzinfo=UTC)
+    window = TimeWindow(start, start + timedelta(hours=25))
+    axis = TimeAxis(window, "Europe/Paris", BUCKETS["1h"], window.end)
+    hours = pd.Series(pd.to_datetime([start + timedelta(hours=h) for h in range(25)], utc=True))
+    assert axis.local(hours).is_unique
+
+
+def test_models_whose_names_shorten_alike_are_not_added_up():
+    twins = ["bedrock/us.anthropic.claude-sonnet-4-a", "bedrock/us.anthropic.claude-sonnet-4-b"]
+    usage = pd.DataFrame(
+        {
+            "model": twins,
+            "requests": [2, 1],
+            "total_tokens": [20, 10],
+            "prompt_tokens": [15, 8],
+            "completion_tokens": [5, 2],
+        }
+    )
+    assert len(set(ranking.shares(usage, "requests", {}).data[0].labels)) == 2
+    assert list(by_model.tokens(usage).data[0].x) == [0, 1]
 
 
 def test_ranked_bars_carry_ids_for_a_click_and_figures_for_the_eye():

@@ -112,7 +112,7 @@ def test_a_choice_says_its_window_in_words():
     )
     custom, _ = read_choice({"range": ["custom"], "from": ["2026-03-28"], "to": ["2026-03-29"]})
     assert custom.in_words(custom.filters(NOW, "Europe/Paris")) == (
-        "28 March 2026 to 29 March 2026, Europe/Paris"
+        "28 March 2026 to 29 March 2026, Europe/Paris, against as long before"
     )
 
 
@@ -122,3 +122,10 @@ def test_equal_choices_are_equal_values():
     other = Filters(window, model=("a", "b"))
     assert one == other
     assert hash(one) == hash(other)
+
+
+def test_custom_days_not_picked_yet_are_today_up_to_now():
+    choice, complaints = read_choice(Choice(span=CUSTOM).to_query())
+    assert (choice, complaints) == (Choice(span=CUSTOM), ())
+    window = choice.filters(NOW, "Europe/Paris").window
+    assert window == TimeWindow(datetime(2026, 11, 22, 23, tzinfo=UTC), NOW)

@@ -65,7 +65,7 @@ def test_times_are_stored_as_utc_whatever_their_zone_and_the_servers(database):
     kinds = (noon, noon.replace(tzinfo=None), "2026-11-23T13:00:00+01:00")
     made.insert([rows.spend_log(startTime=start) for start in kinds])
     found = made.execute('SELECT DISTINCT "startTime" FROM "LiteLLM_SpendLogs"')
-    assert found == [(datetime(2026, 11, 23, 12),)]  # noqa: DTZ001
+    assert found == [(datetime(2026, 11, 23, 12),)]
 
 
 def test_json_is_stored_as_json(database):

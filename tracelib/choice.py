@@ -51,7 +51,10 @@ class Choice:
         named = {"1h": "hour", "24h": "24 hours", "7d": "7 days", "30d": "30 days"}.get(self.span)
         if not named:
             last = end - timedelta(microseconds=1)
-            return f"{start.day} {start:%B %Y} to {last.day} {last:%B %Y}, {filters.zone}"
+            return (
+                f"{start.day} {start:%B %Y} to {last.day} {last:%B %Y}, {filters.zone}, "
+                "against as long before"
+            )
         first = f"{start:%H:%M}" if self.span == "1h" else f"{start.day} {start:%B %H:%M}"
         last_moment = f"{end:%H:%M}" if self.span == "1h" else f"{end.day} {end:%B %H:%M}"
         return f"Last {named}, {first} to {last_moment}, {filters.zone}, against the {named} before"
@@ -60,7 +63,10 @@ class Choice:
         if self.span != CUSTOM:
             return windows.recent(self.span, now)
         today = now.astimezone(ZoneInfo(zone)).date()
-        return windows.days(self.first_day or today, self.last_day or today, zone)
+        chosen = windows.days(self.first_day or today, self.last_day or today, zone)
+        # A day that is not over is compared with as much of the time before it.
+        is_going_on = chosen.start < now < chosen.end
+        return replace(chosen, end=now) if is_going_on else chosen
 
     def to_query(self) -> dict[str, list[str]]:
         """How does the URL say this? Defaults are left out, so the plain URL is the plain view."""
@@ -118,6 +124,8 @@ def _with_range(choice: Choice, said: Mapping[str, list[str]], complaints: list[
 
 
 def _with_days(choice: Choice, said: Mapping[str, list[str]], complaints: list[str]) -> Choice:
+    if not _first(said, "from") and not _first(said, "to"):
+        return replace(choice, span=CUSTOM)
     try:
         first = date.fromisoformat(_first(said, "from") or "")
         last = date.fromisoformat(_first(said, "to") or "")

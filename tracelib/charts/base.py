@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from tracelib.window import Bucket, TimeWindow, bucket_starts
+from tracelib.window import Bucket, TimeWindow, bucket_starts, offset_s
 
 HEIGHT = 280
 FIRST_HEIGHT = 340
@@ -23,25 +22,39 @@ class TimeAxis:
     window: TimeWindow
     zone: str
     bucket: Bucket
+    now: datetime
 
     def local(self, moments: "pd.Series[Any]") -> "pd.Series[Any]":
-        """When is that on the viewer's clock? Plotly knows no zones, so the zone goes."""
-        local: pd.Series[Any] = moments.dt.tz_convert(self.zone).dt.tz_localize(None)
+        """When is that on the viewer's clock? Plotly knows no zones, so the zone goes.
+
+        Hours keep the clock of the window's start, as their buckets do: else the hour that
+        comes twice in autumn would stand in one place. Days are the viewer's own.
+        """
+        if self.bucket.is_day:
+            local: pd.Series[Any] = moments.dt.tz_convert(self.zone).dt.tz_localize(None)
+        else:
+            local = moments.dt.tz_localize(None) + self._offset
         return local
 
     def range(self) -> list[datetime]:
         """From where to where does the axis reach? Half a bucket of room on both sides."""
-        starts = bucket_starts(self.window, self.bucket, self.zone)
+        ends = pd.Series(self._starts()[:: max(len(self._starts()) - 1, 1)])
         half = timedelta(seconds=self.bucket.seconds / 2)
-        return [self._on_clock(starts[0]) - half, self._on_clock(starts[-1]) + half]
+        clock = list(self.local(ends))
+        return [clock[0].to_pydatetime() - half, clock[-1].to_pydatetime() + half]
 
     def last_is_unfinished(self) -> bool:
-        """Does the last bucket reach beyond the window, so that it still fills?"""
-        last = bucket_starts(self.window, self.bucket, self.zone)[-1]
-        return last + timedelta(seconds=self.bucket.seconds) > self.window.end
+        """Does the last bucket that has begun still fill?"""
+        last = self._starts()[-1]
+        longest = timedelta(seconds=self.bucket.seconds)
+        return last + longest > self.window.end and self.window.end >= self.now
 
-    def _on_clock(self, moment: datetime) -> datetime:
-        return moment.astimezone(ZoneInfo(self.zone)).replace(tzinfo=None)
+    def _starts(self) -> list[datetime]:
+        return bucket_starts(self.window, self.bucket, self.zone)
+
+    @property
+    def _offset(self) -> timedelta:
+        return timedelta(seconds=offset_s(self.window, self.zone))
 
 
 def figure(traces: Sequence[Any], height: int = HEIGHT, **layout: Any) -> go.Figure:

@@ -25,18 +25,14 @@ def response_times(usage: pd.DataFrame) -> go.Figure:
     Seconds; logarithmic where the slowest answer took ten times the p95.
     """
     known = usage[usage["response_ms_avg"].notna()].head(MODELS_SHOWN)
-    names = [plain(model, 18) for model in known["model"]]
     series = (
         ("response_ms_max", "Maximum", palette.OTHERS, "dot"),
         ("response_ms_p95", "p95", palette.SLOW, "solid"),
         ("response_ms_avg", "Average", palette.TYPICAL, "solid"),
     )
-    traces = [
-        _points(known, names, column, name, colour, dash) for column, name, colour, dash in series
-    ]
+    traces = [_points(known, column, name, colour, dash) for column, name, colour, dash in series]
     chart = figure(traces, 320, hovermode="x unified")
-    chart.update_layout(margin={"b": 70})
-    chart.update_xaxes(type="category", showgrid=False)
+    _name_places(chart, list(known["model"]))
     far = (known["response_ms_max"] > LOGARITHMIC_FROM * known["response_ms_p95"]).any()
     chart.update_yaxes(ticksuffix=" s", type="log" if far else "linear", nticks=None)
     if far:
@@ -46,12 +42,10 @@ def response_times(usage: pd.DataFrame) -> go.Figure:
     return chart
 
 
-def _points(
-    known: pd.DataFrame, names: list[str], column: str, name: str, colour: str, dash: str
-) -> go.Scatter:
+def _points(known: pd.DataFrame, column: str, name: str, colour: str, dash: str) -> go.Scatter:
     milliseconds = known[column].astype("float64")
     return go.Scatter(
-        x=names,
+        x=list(range(len(known))),
         y=milliseconds / 1_000,
         name=name,
         mode="lines+markers",
@@ -65,10 +59,9 @@ def _points(
 def tokens(usage: pd.DataFrame) -> go.Figure:
     """How many tokens went into and came out of each model? Stacked, the most first."""
     top = usage.sort_values(["total_tokens", "model"], ascending=[False, True]).head(MODELS_SHOWN)
-    names = [plain(model, 18) for model in top["model"]]
     traces = [
         go.Bar(
-            x=names,
+            x=list(range(len(top))),
             y=top[column].astype("float64"),
             name=name,
             marker={"color": colour},
@@ -80,9 +73,19 @@ def tokens(usage: pd.DataFrame) -> go.Figure:
         )
     ]
     chart = figure(traces, 320, barmode="stack", hovermode="x unified", bargap=0.35)
-    chart.update_layout(margin={"b": 70})
-    chart.update_xaxes(type="category", showgrid=False)
+    _name_places(chart, list(top["model"]))
     return chart
+
+
+def _name_places(chart: go.Figure, models: list[str]) -> None:
+    """Models stand at places, not at their names: two long names may shorten to the same."""
+    chart.update_layout(margin={"b": 70})
+    chart.update_xaxes(
+        tickvals=list(range(len(models))),
+        ticktext=[plain(model, 18) for model in models],
+        range=[-0.5, max(len(models), 1) - 0.5],
+        showgrid=False,
+    )
 
 
 def over_time(
@@ -121,7 +124,10 @@ def failures(frame: pd.DataFrame, axis: TimeAxis) -> go.Figure:
                 x=axis.local(rows["bucket"]),
                 y=rows["failures"].astype("float64"),
                 name=plain(name),
-                marker={"color": palette.OTHERS if name == OTHERS else REDS[position % len(REDS)]},
+                marker={
+                    "color": palette.OTHERS if name == OTHERS else REDS[position % len(REDS)],
+                    "opacity": base.fading(axis, len(rows)),
+                },
                 hovertemplate="%{y:,.0f}<extra>%{fullData.name}</extra>",
             )
         )

@@ -65,7 +65,8 @@ def shares(usage: pd.DataFrame, value: str, colours: Mapping[str, str]) -> go.Fi
     names = [*top["model"], *(["others"] if len(top) < len(usage) else [])]
     values = [*top[value].astype("float64"), *([rest] if len(top) < len(usage) else [])]
     ring = go.Pie(
-        labels=[plain(name) for name in names],
+        # Plotly adds slices of one label together, so a long name stays whole.
+        labels=[plain(name, 300) for name in names],
         values=values,
         hole=0.62,
         sort=False,

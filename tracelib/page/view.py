@@ -50,7 +50,7 @@ class View:
     @property
     def axis(self) -> TimeAxis:
         """Which time axis do all charts of this page share?"""
-        return TimeAxis(self.filters.window, self.filters.zone, self.bucket)
+        return TimeAxis(self.filters.window, self.filters.zone, self.bucket, self.now)
 
     def ask(self, *questions: tuple[Any, ...]) -> list[Answer[Any]]:
         """What does the database say to these (question, argument…) tuples, asked side by side?"""
