@@ -23,6 +23,8 @@ from tracelib.source import Source
 
 ALL = SessionSearch()
 OTHER_KEY = "b" * 64
+SECOND = timedelta(seconds=1)
+MOST_PAGES = 40
 
 
 def found(source: Source, search: SessionSearch = ALL, filters=FILTERS) -> set[str]:
@@ -279,12 +281,9 @@ def figures_of(made: list[dict], sort: str) -> dict[str, Decimal]:
 def test_the_pages_joined_are_the_whole_list_each_session_once_in_order(
     log, changes, sort, limit, search
 ):
-    database, source = log
-    made = [spend_log(**change) for change in changes]
-    database.execute('TRUNCATE "LiteLLM_SpendLogs"')
-    database.insert(made)
+    made = refilled(log, changes)
     search = replace(search, sort=sort)
-    listed = list(pages(source, search, limit))
+    listed = list(pages(log[1], search, limit))
     figure = figures_of(made, sort)
     if search.status != "any":
         failing = figures_of(made, "errors")
@@ -292,10 +291,43 @@ def test_the_pages_joined_are_the_whole_list_each_session_once_in_order(
     assert listed == sorted(figure, key=lambda key: (-figure[key], key))
 
 
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "session_id": st.sampled_from("abcdef"),
+                "startTime": st.integers(-2, 15).map(lambda second: NOON + second * SECOND),
+            }
+        ),
+        max_size=30,
+    ),
+    st.integers(1, 3),
+    st.sampled_from([2, 3]),
+)
+def test_the_newest_sessions_are_the_same_from_a_few_requests_as_from_all(
+    log, changes, limit, requests_a_session
+):
+    made = refilled(log, changes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tracelib.sessions.newest.REQUESTS_A_SESSION", requests_a_session)
+        listed = list(pages(log[1], ALL, limit))
+    figure = figures_of([row for row in made if row["startTime"] >= WINDOW.start], "recent")
+    assert listed == sorted(figure, key=lambda key: (-figure[key], key))
+
+
+def refilled(log: tuple[Database, Source], changes: list[dict]) -> list[dict]:
+    """Put these rows in place of those of the example before."""
+    made = [spend_log(**change) for change in changes]
+    log[0].execute('TRUNCATE "LiteLLM_SpendLogs"')
+    log[0].insert(made)
+    return made
+
+
 def pages(source: Source, search: SessionSearch, limit: int) -> Iterator[str]:
     """The session keys of one page after the other."""
     after = None
-    while True:
+    for _ in range(MOST_PAGES):
         page = sessions.found_sessions(source, FILTERS, search, after, limit)
         assert page.complaint is None
         assert len(page.rows) == limit or page.next is None
@@ -303,6 +335,33 @@ def pages(source: Source, search: SessionSearch, limit: int) -> Iterator[str]:
         if page.next is None:
             return
         after = page.next
+    pytest.fail("The pages never end.")
+
+
+def test_the_newest_page_is_read_from_the_newest_requests_alone(database, monkeypatch):
+    made = [spend_log(session_id=f"s{n}", startTime=NOON + timedelta(seconds=n)) for n in range(9)]
+    made += [spend_log(session_id="s8"), spend_log(session_id="s5")]
+    source = source_of(database(rows=made))
+    monkeypatch.setattr("tracelib.sessions.newest.REQUESTS_A_SESSION", 2)
+    monkeypatch.delattr("tracelib.sessions.found.searched_requests")
+    first = sessions.found_sessions(source, FILTERS, ALL, limit=2)
+    assert list(first.rows["session_id"]) == ["s8", "s7"]
+    second = sessions.found_sessions(source, FILTERS, ALL, first.next, limit=2)
+    assert list(second.rows["session_id"]) == ["s6", "s5"]
+
+
+def test_sessions_that_began_in_the_same_moment_are_each_listed_once(database, monkeypatch):
+    source = source_of(database(rows=[spend_log(session_id=name) for name in "abcdefgh"]))
+    monkeypatch.setattr("tracelib.sessions.newest.REQUESTS_A_SESSION", 2)
+    assert [key[0] for key in pages(source, ALL, 2)] == list("abcdefgh")
+
+
+def test_a_moment_written_in_another_way_is_the_same_place(database):
+    made = [spend_log(session_id=f"s{n}", startTime=NOON + timedelta(seconds=n)) for n in range(3)]
+    source = source_of(database(rows=made))
+    for moment in ("2026-11-23T12:00:02+00:00", "20261123T130002+0100", "2026-W48-1T12:00:02Z"):
+        page = sessions.found_sessions(source, FILTERS, ALL, forged("recent", moment, "z"))
+        assert (list(page.rows["session_id"]), page.complaint) == (["s1", "s0"], None)
 
 
 def forged(*parts: object) -> str:

@@ -5,17 +5,17 @@ import binascii
 import json
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, cast, literal
+from sqlalchemy import ColumnElement, and_, cast, literal, or_
 from sqlalchemy.types import BigInteger, DateTime, Numeric, Text, TypeEngine
 
 from tracelib.spendlogs.table import can_be_stored
 
 COMPLAINT = "The link’s place in the list cannot be read; the first page is shown."
 MOVED = "The link’s place belongs to another order of the list; the first page is shown."
-LONGEST = 8_000
+LONGEST = 16_000
 # What a double and the exact sum of doubles can be, as PostgreSQL writes and reads them.
 AMOUNT = re.compile(r"-?\d{1,400}(\.\d{1,400})?(E[+-]?\d{1,3})?|NaN|-?Infinity", re.ASCII)
 KINDS: dict[str, TypeEngine[Any]] = {
@@ -37,12 +37,19 @@ class Cursor:
 
     def written(self) -> str:
         """How does the URL say this?"""
-        plain = json.dumps([self.sort, self.value, self.session_key])
+        plain = json.dumps([self.sort, self.value, self.session_key], ensure_ascii=False)
         return base64.urlsafe_b64encode(plain.encode()).decode()
 
     def bound(self) -> ColumnElement[Any]:
         """The sort value for a comparison; text is cast by PostgreSQL, so no digit is lost."""
         return cast(literal(self.value, Text()), KINDS[self.sort])
+
+    def is_before(
+        self, value: ColumnElement[Any], session_key: ColumnElement[str]
+    ) -> ColumnElement[bool]:
+        """Which sessions come later in the list: smaller, or as great with a later key?"""
+        last = self.bound()
+        return or_(value < last, and_(value == last, session_key > self.session_key))
 
 
 def read_cursor(after: str | None, sort: str) -> tuple[Cursor | None, str | None]:
@@ -72,16 +79,23 @@ def _parsed(after: str) -> Cursor | None:
         return None
     if not all(isinstance(part, str) and can_be_stored(part) for part in parts):
         return None
-    cursor = Cursor(*parts)
-    return cursor if _is_value(cursor) else None
+    sort, written, session_key = parts
+    value = _value(sort, written)
+    return None if value is None else Cursor(sort, value, session_key)
 
 
-def _is_value(cursor: Cursor) -> bool:
-    if cursor.sort == "cost":
-        return AMOUNT.fullmatch(cursor.value) is not None
-    if cursor.sort != "recent":
-        return cursor.sort in KINDS and COUNT.fullmatch(cursor.value) is not None
+def _value(sort: str, written: str) -> str | None:
+    """The sort value as PostgreSQL reads it; None where it makes no sense."""
+    if sort == "recent":
+        return _moment(written)
+    pattern = AMOUNT if sort == "cost" else COUNT
+    return written if sort in KINDS and pattern.fullmatch(written) else None
+
+
+def _moment(written: str) -> str | None:
+    """Python reads more ways to write a time than PostgreSQL does, so it is written anew."""
     try:
-        return datetime.fromisoformat(cursor.value).tzinfo is not None
-    except ValueError:
-        return False
+        moment = datetime.fromisoformat(written)
+        return moment.astimezone(UTC).isoformat() if moment.tzinfo else None
+    except (ValueError, OverflowError):
+        return None

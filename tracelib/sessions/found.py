@@ -6,13 +6,14 @@ from decimal import Decimal
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Row, Select, Subquery, and_, func, literal, or_, select
+from sqlalchemy import ColumnElement, Row, Select, Subquery, and_, func, literal, select
 from sqlalchemy.types import Numeric
 
 from tracelib.filters import Filters
 from tracelib.sessions.cursor import Cursor, read_cursor
 from tracelib.sessions.figures import figures
 from tracelib.sessions.matching import searched_requests
+from tracelib.sessions.newest import newest_sessions
 from tracelib.sessions.search import SessionSearch
 from tracelib.source import Source
 from tracelib.spendlogs import measures
@@ -63,8 +64,7 @@ def found_sessions(
     No session gives the same columns without rows.
     """
     cursor, complaint = read_cursor(after, search.sort)
-    requests = searched_requests(source, filters, search)
-    found = source.rows(_found_keys(requests, search, cursor, limit + 1))
+    found = _found_rows(source, filters, search, cursor, limit + 1)
     rows = figures(source, None if search.id else filters, _keys(found[:limit]))
     more = _cursor(found[limit - 1], search.sort) if len(found) > limit else None
     return SessionPage(rows, more, complaint)
@@ -78,15 +78,25 @@ def session_counts(source: Source, filters: Filters, search: SessionSearch) -> i
     return count if count <= MOST_COUNTED else None
 
 
+def _found_rows(
+    source: Source, filters: Filters, search: SessionSearch, cursor: Cursor | None, limit: int
+) -> Sequence[Row[Any]]:
+    """Session key, session id and sort value of a page's sessions, by the cheapest way."""
+    if search == SessionSearch():
+        newest = newest_sessions(source, filters, cursor, limit)
+        if newest is not None:
+            return newest
+    requests = searched_requests(source, filters, search)
+    return source.rows(_found_keys(requests, search, cursor, limit))
+
+
 def _found_keys(
     requests: Subquery, search: SessionSearch, cursor: Cursor | None, limit: int
 ) -> Select[Any]:
     found = _found(requests, search).subquery("found")
     statement = select(found.c.session_key, found.c.session_id, found.c.sort_value)
     if cursor:
-        last = cursor.bound()
-        same = and_(found.c.sort_value == last, found.c.session_key > cursor.session_key)
-        statement = statement.where(or_(found.c.sort_value < last, same))
+        statement = statement.where(cursor.is_before(found.c.sort_value, found.c.session_key))
     return statement.order_by(found.c.sort_value.desc(), found.c.session_key).limit(limit)
 
 
