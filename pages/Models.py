@@ -32,7 +32,7 @@ page.foot(
     usage,
     deployments,
     series,
-    requests=int(usage.value["requests"].sum()),
+    requests=round(usage.value["requests"].iloc[0] / usage.value["share"].iloc[0]),
     newest=usage.value["last_seen"].max(),
 )
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import streamlit as st
@@ -16,7 +16,7 @@ from tracelib.filters import Filters
 from tracelib.page.answers import BREATHER_S, Question, answers, forget_answers
 from tracelib.page.installation import Installation, forget_connection
 from tracelib.settings import Settings
-from tracelib.window import recent
+from tracelib.window import days, recent
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TICK = timedelta(seconds=30)
@@ -112,3 +112,14 @@ def test_an_error_that_will_not_pass_never_hides_behind_an_old_answer(database):
     (answer,) = answers(place, NOW + TICK, [totals_at(NOW + TICK)])
     assert answer.value is None
     assert isinstance(answer.error, errors.TableMissing)
+
+
+def test_chosen_days_keep_their_last_good_answer_too(spare_server):
+    log = Database(spare_server)
+    place = installed_on(log.url)
+    filters = Filters(days(date(2026, 11, 1), date(2026, 11, 3), "UTC"))
+    question = Question(overview.totals, (filters,))
+    answers(place, NOW, [question])
+    spare_server.stop()
+    (answer,) = answers(place, NOW + TICK, [question])
+    assert (answer.value.requests, answer.is_stale) == (0, True)

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from tests import litellm
-from tests.database import role
+from tests.database import Database, role
 from tests.rows import real_rows, spend_log
 
+ROOT = Path(__file__).parent.parent
 PAGES = ["Home.py", "pages/Overview.py", "pages/Models.py", "pages/Sessions.py", "pages/Status.py"]
 DAYS_OF_THE_REAL_ROWS = {"range": "custom", "from": "2026-11-23", "to": "2026-11-23", "zone": "UTC"}
 HOSTILE = '![x](http://canary.invalid/a.png)<img src="http://canary.invalid/b.png">:red[x]$a$'
@@ -198,3 +200,52 @@ def test_every_click_in_the_sidebar_counts(open_page, real_rows_database):
         app.selectbox("filter span").set_value(span).run()
         kept.append(app.selectbox("filter span").value)
     assert kept == ["24h", "30d", "1h", "24h"]
+
+
+def test_custom_days_may_reach_beyond_today(open_page, real_rows_database):
+    days = {"range": "custom", "from": "2026-11-01", "to": "2027-01-01"}
+    app = open_page("pages/Overview.py", real_rows_database.url, **days)
+    assert not app.exception
+    assert figures(app)["Requests"] == "130"
+
+
+def test_another_choice_begins_the_list_at_its_beginning(open_page, database):
+    now = datetime.now(UTC)
+    rows = [spend_log(startTime=now - timedelta(minutes=n), user="ada") for n in range(1, 70)]
+    app = open_page("pages/Sessions.py", database(rows=rows).url)
+    app.button("next page").click().run()
+    assert "after" in app.query_params
+    app.multiselect("filter user").set_value(["ada"]).run()
+    assert "after" not in app.query_params
+    assert len(app.dataframe[0].value) == 50
+
+
+def test_the_way_back_from_a_session_leads_to_the_same_search(open_page, real_rows_database):
+    search = {"q": "alice", "sort": "cost", "session": "sess-agent-0140"}
+    app = open_page("pages/Sessions.py", real_rows_database.url, **search)
+    (way_back,) = [link for link in app.get("page_link") if link.proto.label == "All sessions"]
+    assert "q=alice" in way_back.proto.query_string
+    assert "sort=cost" in way_back.proto.query_string
+
+
+def test_status_says_no_while_the_last_good_figures_stand(open_page, spare_server):
+    log = Database(spare_server)
+    app = open_page("pages/Status.py", log.url)
+    assert "yes&#44;" in words(app)
+    spare_server.stop()
+    st.cache_data.clear()
+    app.run()
+    assert "no&#44;" in words(app)
+    assert "The database does not answer. The figures are those of" in words(app)
+
+
+def test_secrets_that_cannot_be_read_never_show_the_sample(monkeypatch, tmp_path):
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "secrets.toml").write_text("url = = secret-word")
+    monkeypatch.setattr(st.secrets, "_secrets", None, raising=False)
+    monkeypatch.chdir(tmp_path)
+    app = AppTest.from_file(ROOT / "Home.py", default_timeout=30).run()
+    assert not app.exception
+    assert "secrets.toml is not valid TOML." in words(app)
+    assert "secret-word" not in words(app)

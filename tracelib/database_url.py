@@ -91,6 +91,8 @@ def read_address(url: str) -> DatabaseAddress:
         raise errors.BadSetting(
             "DATABASE_URL must look like postgresql://user:password@host:5432/litellm."
         )
+    if "\0" in unquote(rest):
+        raise errors.BadSetting("DATABASE_URL holds a NUL character.")
     authority, _, query = _split_query(rest)
     parameters = _user(authority) | _place(authority)
     # To libpq a plus is a plus.
@@ -131,8 +133,8 @@ def _query_with_at(rest: str) -> int:
     found = re.search(r"\?(?=[a-z_]+=[^?]*$)", rest)
     if not found:
         return -1
-    # Before it stands a host, perhaps with a port; else a user whose password holds the sign.
-    is_host = re.fullmatch(r"[^:/]*(:\d+)?(/.*)?", rest[: found.start()].rpartition("@")[2])
+    # Before it stands a host with its database; else a user whose password holds the sign.
+    is_host = re.fullmatch(r"[^:/]*(:\d+)?/.*", rest[: found.start()].rpartition("@")[2])
     return found.start() if is_host else -1
 
 

@@ -32,7 +32,7 @@ KNOWN_COLUMNS = (
     KnownColumn("request_duration_ms", "2026-02-24", "Response time is end minus start."),
     KnownColumn("created_at", "2026-08-18", "Ingest lag is measured from the newest row only."),
     KnownColumn("updated_at", "2026-08-18", "Rows that LiteLLM changed later cannot be told."),
-    KnownColumn("litellm_call_id", "2026-08-31", "The call id is read out of metadata."),
+    KnownColumn("litellm_call_id", "2026-08-31", "Requests cannot be found by their call id."),
     KnownColumn("billing_agent_id", "2026-09-21", "The agent that pays is unknown."),
 )
 KNOWN_INDEXES = (

@@ -15,6 +15,7 @@ from tracelib.choice import PARAMETERS, Choice, read_choice
 
 CHOICE = "choice"
 SAID = "said in the URL"
+PLACE = "after"
 
 
 def read() -> tuple[Choice, tuple[str, ...]]:
@@ -42,6 +43,9 @@ def write(choice: Choice) -> None:
 def change(**changes: Any) -> None:
     """Choose otherwise; for callbacks, which run before the page does."""
     st.session_state[CHOICE] = replace(st.session_state[CHOICE], **changes)
+    # Another choice is another list, which begins at its beginning.
+    if PLACE in st.query_params:
+        del st.query_params[PLACE]
 
 
 def from_widget(
@@ -51,7 +55,7 @@ def from_widget(
     change(**{field: read_value(st.session_state[key])})
 
 
-def query_of(choice: Choice, **more: str) -> Mapping[str, Any]:
+def query_of(choice: Choice, **more: Any) -> Mapping[str, Any]:
     """Which query leads to this choice on another page?"""
     return choice.to_query() | more
 

@@ -18,11 +18,13 @@ import streamlit as st
 from tracelib import errors
 from tracelib.filters import Filters
 from tracelib.page.installation import Installation, source
+from tracelib.window import TimeWindow
 
 T = TypeVar("T")
 KEPT = 400
-# A conversation may weigh megabytes, so fewer are held for when the database is away.
-KEPT_GOOD = 60
+KEPT_GOOD = 200
+# A conversation may weigh megabytes: none is held for when the database is away.
+HEAVY = frozenset({"tracelib.conversation.session_rows"})
 KEPT_SIZE = "256MB"
 # After a failed connection nobody waits for the next one for so long.
 BREATHER_S = 10.0
@@ -81,6 +83,8 @@ def _answer(installed: Installation, now: datetime, question: Question) -> Answe
     memory, view = _memory(), _view(question, now, installed)
     with memory.lock:
         if fresh.error is None:
+            if question.ask.__module__ in HEAVY:
+                return fresh
             memory.good[view] = fresh
             memory.good.move_to_end(view)
             while len(memory.good) > KEPT_GOOD:
@@ -134,6 +138,12 @@ def _relative(argument: object, now: datetime) -> str:
     if isinstance(argument, datetime):
         return repr(now - argument)
     if isinstance(argument, Filters):
-        window = argument.window
-        return f"{window.length!r} {now - window.end!r} {argument.zone} {argument.chosen()}"
+        return f"{_moving(argument.window, now)} {argument.zone} {argument.chosen()}"
     return repr(argument)
+
+
+def _moving(window: TimeWindow, now: datetime) -> str:
+    """The range up to now, and the one before it, move with the clock; chosen days do not."""
+    if window.end == now:
+        return f"up to now {window.length!r}"
+    return f"before {window.length!r}" if window.end + window.length == now else repr(window)

@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import formatting, status
+from tracelib.page import address, picking
 from tracelib.page.answers import Answer
 from tracelib.page.cards import card, nothing, unanswered
 from tracelib.page.safe import label
@@ -21,8 +22,9 @@ def database(view: View, answer: Answer[ServerFacts]) -> None:
             unanswered(answer)
             return
         facts = answer.value
+        reachable = "no" if answer.is_stale else "yes"
         _facts(
-            ("Reachable", f"yes, {view.installed.in_words()}"),
+            ("Reachable", f"{reachable}, {view.installed.in_words()}"),
             ("Round trip", formatting.duration(facts.round_trip_ms)),
             ("Version", f"PostgreSQL {facts.version}"),
             ("Role", f"{facts.role}, {_may(facts)}"),
@@ -180,20 +182,21 @@ def _failures_table(view: View, failures: pd.DataFrame) -> None:
         "When", timezone=view.filters.zone, format="D MMM HH:mm:ss"
     )
     message = st.column_config.TextColumn("Message", width="large")
-    picked = st.dataframe(
+    st.dataframe(
         failures,
         hide_index=True,
         placeholder=formatting.UNKNOWN,
         column_order=list(titles),
         column_config=titles | {"started_at": when, "error_message": message},
-        on_select="rerun",
+        on_select=lambda: picking.take("newest failures"),
         selection_mode="single-row",
         key="newest failures",
     )
-    for position in picked["selection"]["rows"][:1]:
-        row = failures.iloc[position]
-        query = view.choice.to_query() | {"session": row["session_id"], "of": row["api_key"]}
-        st.switch_page("pages/Sessions.py", query_params=query)
+    picking.show("newest failures", failures)
+    if session := picking.taken():
+        st.switch_page(
+            "pages/Sessions.py", query_params={**address.query_of(view.choice), **session}
+        )
 
 
 def _may(facts: ServerFacts) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.errors import StreamlitSecretNotFoundError
 
-from tracelib import demo
+from tracelib import demo, errors
 from tracelib.database_url import DatabaseAddress, read_address
 from tracelib.settings import Settings, read_settings
 from tracelib.source import Source, connect
@@ -72,10 +72,20 @@ def _environment() -> dict[str, str]:
 
 
 def _secrets() -> dict[str, str]:
+    """What the secrets say. A file that cannot be read is an error, not a missing file."""
     try:
         secrets = st.secrets.to_dict()
-    except (StreamlitSecretNotFoundError, FileNotFoundError):
+    except (StreamlitSecretNotFoundError, FileNotFoundError) as error:
+        if "parsing" in str(error):
+            # Its text may quote a secret, so none of it is passed on.
+            raise errors.BadSetting("secrets.toml is not valid TOML.") from None
         return {}
     flat = {name: str(value) for name, value in secrets.items() if not isinstance(value, dict)}
-    url = secrets.get("connections", {}).get("litellm", {}).get("url")
+    url = _nested(secrets, "connections", "litellm", "url")
     return flat | ({"DATABASE_URL": str(url)} if url else {})
+
+
+def _nested(document: object, *path: str) -> object:
+    for name in path:
+        document = document.get(name) if isinstance(document, dict) else None
+    return document

@@ -5,7 +5,7 @@ import streamlit as st
 
 from tracelib import conversation, errors, formatting, sessions
 from tracelib.conversation import session_rows
-from tracelib.page import address, transcript
+from tracelib.page import address, session_list, transcript
 from tracelib.page.cards import card, literal, nothing, unanswered
 from tracelib.page.safe import label
 from tracelib.page.view import View
@@ -36,7 +36,7 @@ def show(view: View, session_id: str, api_key: str | None) -> None:
 
 
 def _way_back(view: View) -> None:
-    query = address.query_of(view.choice)
+    query = session_list.query_of_list(view)
     st.page_link(
         "pages/Sessions.py",
         label="All sessions",

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import formatting, sessions
-from tracelib.page import address
+from tracelib.page import address, picking
 from tracelib.page.answers import Answer
 from tracelib.page.cards import card, known, money_format, nothing, unanswered
 from tracelib.page.safe import label
@@ -25,6 +25,8 @@ SORTS = {
     "errors": "Most failures",
 }
 PAGE_LENGTH = 50
+# A Responses id has several hundred characters.
+LONGEST_ID = 2_000
 
 
 def opened() -> tuple[str, str | None] | None:
@@ -71,12 +73,13 @@ def results(view: View, search: SessionSearch) -> None:
         _pager(after, found.value)
 
 
-def open_session(view: View, session_id: str, api_key: str | None) -> None:
-    """Go to a session; the URL says which."""
-    query = address.query_of(view.choice, session=session_id)
-    st.switch_page(
-        "pages/Sessions.py", query_params=dict(query) | ({"of": api_key} if api_key else {})
-    )
+def query_of_list(view: View) -> dict[str, Any]:
+    """Which query leads back to this list: the choice, the search, and the place in it?"""
+    search = {name: st.query_params.get_all(name) for name in (*PARAMETERS, address.PLACE)}
+    return {
+        **address.query_of(view.choice),
+        **{name: said for name, said in search.items() if said},
+    }
 
 
 def _table(view: View, rows: pd.DataFrame) -> None:
@@ -86,7 +89,7 @@ def _table(view: View, rows: pd.DataFrame) -> None:
         duration=[formatting.duration(known(value)) for value in rows["duration_ms"]],
         beyond=rows["goes_on"].map({True: "goes on", False: ""}),
     )
-    picked = st.dataframe(
+    st.dataframe(
         shown,
         hide_index=True,
         placeholder=formatting.UNKNOWN,
@@ -131,13 +134,13 @@ def _table(view: View, rows: pd.DataFrame) -> None:
             "beyond": column.TextColumn("Outside the range"),
             "session_id": column.TextColumn("Session", width="small"),
         },
-        on_select="rerun",
+        on_select=lambda: picking.take("sessions"),
         selection_mode="single-row",
-        key=f"sessions {st.query_params.get('after', '')[:40]}",
+        key="sessions",
     )
-    for position in picked["selection"]["rows"][:1]:
-        row = rows.iloc[position]
-        open_session(view, row["session_id"], row["api_key"])
+    picking.show("sessions", rows)
+    if session := picking.taken():
+        st.switch_page("pages/Sessions.py", query_params=query_of_list(view) | session)
 
 
 def _heading(counted: Answer[int | None]) -> str:
@@ -194,7 +197,12 @@ def _text(title: str, field: str, current: str, placeholder: str) -> None:
     key = f"search {field}"
     st.session_state[key] = current
     st.text_input(
-        title, key=key, placeholder=placeholder, max_chars=300, on_change=_take, args=(key, field)
+        title,
+        key=key,
+        placeholder=placeholder,
+        max_chars=LONGEST_ID,
+        on_change=_take,
+        args=(key, field),
     )
 
 

@@ -30,6 +30,7 @@ SPANS = {
 }
 REFRESH = {"off": "Off", "10s": "10 s", "30s": "30 s", "1m": "1 min", "5m": "5 min"}
 BROWSER = "browser"
+EARLIEST, LATEST = date(2000, 1, 1), date(2200, 12, 31)
 
 
 def menu(choice: Choice) -> None:
@@ -115,7 +116,7 @@ def _select(
 def _days(choice: Choice, today: date) -> None:
     key = "filter days"
     st.session_state[key] = (choice.first_day or today, choice.last_day or today)
-    st.date_input("Days", key=key, max_value=today, on_change=_take_days)
+    st.date_input("Days", key=key, min_value=EARLIEST, max_value=LATEST, on_change=_take_days)
 
 
 def _take_days() -> None:

@@ -8,8 +8,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from tracelib import errors, facets
+from tracelib import errors, facets, formatting
 from tracelib import window as windows
 from tracelib.charts.base import TimeAxis
 from tracelib.charts.palette import model_colours
@@ -40,6 +41,7 @@ class View:
     installed: Installation
     facets: Facets
     colours: Mapping[str, str]
+    notice: DeltaGenerator
 
     @property
     def bucket(self) -> windows.Bucket:
@@ -61,7 +63,15 @@ class View:
         given = answers(self.installed, self.now, asked)
         place.empty()
         st.session_state[f"seen {self.name}"] = True
+        self._say_if_stale(given)
         return given
+
+    def _say_if_stale(self, given: list[Answer[Any]]) -> None:
+        """The last good figures stay while the database is away, and the page says so."""
+        stale = [answer for answer in given if answer.is_stale]
+        if stale and stale[0].error:
+            at = formatting.clock(min(one.asked_at for one in stale), self.filters.zone)
+            self.notice.warning(f"{stale[0].error.sentence} The figures are those of {at}.")
 
 
 def begin(name: str) -> View:
@@ -80,8 +90,9 @@ def begin(name: str) -> View:
     address.write(choice)
     filters = choice.filters(now, viewer_zone)
     colours = model_colours(facet.id for facet in known.of("model"))
-    view = View(name, choice, filters, now, installed, known, colours)
-    _head(view, complaints)
+    _head(name, choice, filters, installed, complaints)
+    view = View(name, choice, filters, now, installed, known, colours, st.empty())
+    _chips(view)
     return view
 
 
@@ -113,6 +124,9 @@ def _viewer_zone() -> str:
 def _facets(installed: Installation, now: datetime) -> Facets:
     tick = windows.ticked(now, FACETS_TICK_S)
     answer = answers(installed, tick, [Question(facets.facets, (tick,))])[0]
+    if answer.value is None:
+        # A failure is worth asking again at the next refresh, not in five minutes.
+        answer = answers(installed, now, [Question(facets.facets, (now,))])[0]
     return answer.value or Facets.none()
 
 
@@ -141,10 +155,16 @@ def refresh_now() -> None:
     forget_connection()
 
 
-def _head(view: View, complaints: tuple[str, ...]) -> None:
-    st.header(view.name, anchor=False)
-    st.caption(label(view.choice.in_words(view.filters), 200))
-    if view.installed.is_sample:
+def _head(
+    name: str,
+    choice: Choice,
+    filters: Filters,
+    installed: Installation,
+    complaints: tuple[str, ...],
+) -> None:
+    st.header(name, anchor=False)
+    st.caption(label(choice.in_words(filters), 200))
+    if installed.is_sample:
         st.info(
             "This is sample traffic, made up for trying the dashboard out. Set DATABASE_URL to "
             "see your own.",
@@ -152,7 +172,6 @@ def _head(view: View, complaints: tuple[str, ...]) -> None:
         )
     for complaint in complaints:
         st.warning(label(complaint, 200))
-    _chips(view)
 
 
 def _chips(view: View) -> None:

@@ -25,7 +25,6 @@ TEXTS = (
     "user_api_key_team_alias",
     "original_model_group",
     "cold_storage_object_key",
-    "litellm_call_id",
 )
 DOCUMENTS = (
     "error_information",
