@@ -43,6 +43,7 @@ with st.grid(columns=2, min_column_width=330, gap="small"):
             owners,
             ranking.money_by_owner,
             dimension,
+            view.facets.names(dimension),
             narrows=dimension,
         )
     page.chart(

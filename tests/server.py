@@ -110,6 +110,7 @@ def run_program(name: str, *arguments: str, cwd: Path) -> None:
 @contextmanager
 def running(port: int | None = None) -> Iterator[Server]:
     """A server with the templates, alone on a copy of their data; gone after the block."""
+    _make_reachable()
     home = _home(Path(tempfile.gettempdir()))
     runs = _runs_folder(home)
     data = runs / f"run-{uuid.uuid4().hex[:6]}"
@@ -188,11 +189,16 @@ def _initialise(data: Path) -> None:
 
 
 def _hand_over(data: Path) -> None:
-    """Let the user without privileges own the data and reach PostgreSQL's programs."""
+    """Let the user without privileges own the data."""
     owner = utils.ensure_user_exists(SYSTEM_USER)
     os.chown(data, owner.pw_uid, owner.pw_gid)
-    utils.ensure_prefix_permissions(PROGRAMS)
-    utils.ensure_folder_permissions(PROGRAMS.parent, 0o555)
+
+
+def _make_reachable() -> None:
+    """Let the user without privileges reach PostgreSQL's programs, wherever they are installed."""
+    if SYSTEM_USER:
+        utils.ensure_prefix_permissions(PROGRAMS)
+        utils.ensure_folder_permissions(PROGRAMS.parent, 0o555)
 
 
 def _clear_up(runs: Path) -> None:

@@ -181,6 +181,12 @@ def test_a_session_is_followed_to_its_messages(app, browser):
     assert visit.page.get_by_text("All sessions").count() == 1
     assert visit.page.locator("[class*=st-key-role-]").count() > 3
     visit.shoot("Session-light")
+    visit.page.get_by_role("button", name="All sessions").click()
+    visit.page.wait_for_url(lambda url: "session=" not in url and "sort=length" in url)
+    visit.settle()
+    visit.page.wait_for_timeout(1_500)
+    assert "session=" not in visit.page.url
+    assert visit.page.locator("[data-testid=stDataFrame]").count() == 1
     visit.check()
 
 

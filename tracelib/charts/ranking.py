@@ -112,12 +112,17 @@ def busy_hours(hours: pd.DataFrame) -> go.Figure:
     return chart
 
 
-def money_by_owner(owners: pd.DataFrame, dimension: str) -> go.Figure:
-    """What did each user, team or key cost? Dearest first, US dollars."""
+def money_by_owner(
+    owners: pd.DataFrame, dimension: str, known: Mapping[str, str] | None = None
+) -> go.Figure:
+    """What did each user, team or key cost? Dearest first, US dollars.
+
+    `known` names tell apart ids that share a name.
+    """
     mine = owners[owners["dimension"] == dimension]
-    return ranked(
-        list(mine["name"]), list(mine["cost_usd"]), formatting.money, palette.COST, list(mine["id"])
-    )
+    pairs = zip(mine["id"], mine["name"], strict=True)
+    names = [(known or {}).get(one, name) for one, name in pairs]
+    return ranked(names, list(mine["cost_usd"]), formatting.money, palette.COST, list(mine["id"]))
 
 
 def money_by_tag(tags: pd.DataFrame) -> go.Figure:

@@ -80,7 +80,9 @@ def cache_hit_rate(traffic: pd.DataFrame, axis: TimeAxis) -> go.Figure:
 
 def _share(traffic: pd.DataFrame, axis: TimeAxis, column: str, name: str, colour: str) -> go.Figure:
     chart = over_time(axis, [line(axis, traffic, column, name, colour, SHARE)])
-    chart.update_traces(fill="tozeroy", fillcolor=_faint(colour))
+    if traffic[column].notna().all():
+        # Over a gap the area would be drawn where nothing is known.
+        chart.update_traces(fill="tozeroy", fillcolor=_faint(colour))
     top = traffic[column].max()
     chart.update_yaxes(
         tickformat=".0%", range=[0, max(0.05, float(top) * 1.1 if top == top else 0.05)]

@@ -16,6 +16,7 @@ from tracelib.choice import PARAMETERS, Choice, read_choice
 CHOICE = "choice"
 SAID = "said in the URL"
 PLACE = "after"
+SESSION, OF_KEY, PAGE = "session", "of", "page"
 
 
 def read() -> tuple[Choice, tuple[str, ...]]:
@@ -32,11 +33,7 @@ def write(choice: Choice) -> None:
     """Let the URL say what is chosen, leaving its other parameters alone."""
     query = choice.to_query()
     if query != _said():
-        for name in PARAMETERS:
-            if name in query:
-                st.query_params[name] = query[name]
-            elif name in st.query_params:
-                del st.query_params[name]
+        _say({**_without(*PARAMETERS), **query})
     st.session_state[SAID] = _said()
 
 
@@ -45,7 +42,7 @@ def change(**changes: Any) -> None:
     st.session_state[CHOICE] = replace(st.session_state[CHOICE], **changes)
     # Another choice is another list, which begins at its beginning.
     if PLACE in st.query_params:
-        del st.query_params[PLACE]
+        _say(_without(PLACE))
 
 
 def from_widget(
@@ -55,9 +52,31 @@ def from_widget(
     change(**{field: read_value(st.session_state[key])})
 
 
+def open_session(session_id: str, api_key: str) -> None:
+    """Let the URL name a session; for callbacks."""
+    _say({**_without(PAGE), SESSION: [session_id], OF_KEY: [api_key]})
+
+
+def close_session() -> None:
+    """Let the URL name no session, and keep the search; for callbacks.
+
+    A link would not do: within one page it changes what is shown and not the URL.
+    """
+    _say(_without(SESSION, OF_KEY, PAGE))
+
+
 def query_of(choice: Choice, **more: Any) -> Mapping[str, Any]:
     """Which query leads to this choice on another page?"""
     return choice.to_query() | more
+
+
+def _without(*names: str) -> dict[str, list[str]]:
+    return {name: st.query_params.get_all(name) for name in st.query_params if name not in names}
+
+
+def _say(query: dict[str, list[str]]) -> None:
+    """Change the URL in one step: each step is one the browser's way back would take."""
+    st.query_params.from_dict(query)
 
 
 def _said() -> dict[str, list[str]]:

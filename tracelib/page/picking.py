@@ -19,7 +19,8 @@ def show(key: str, rows: pd.DataFrame) -> None:
 
 def take(key: str) -> None:
     """A row was clicked; for the table's callback, which runs before the page does."""
-    positions = st.session_state[key]["selection"]["rows"]
+    selection = st.session_state[key]["selection"]
+    positions = selection["rows"] or [row for row, _ in selection["cells"]]
     drawn = st.session_state.get(f"{key} as drawn", [])
     if positions and positions[0] < len(drawn):
         st.session_state[PICKED] = drawn[positions[0]]

@@ -5,18 +5,19 @@ import streamlit as st
 
 from tracelib import conversation, errors, formatting, sessions
 from tracelib.conversation import session_rows
-from tracelib.page import address, session_list, transcript
+from tracelib.filters import NONE
+from tracelib.page import address, transcript
 from tracelib.page.cards import card, literal, nothing, unanswered
 from tracelib.page.safe import label
 from tracelib.page.view import View
 from tracelib.sessions import SessionSummary
 
-MOST_REQUESTS = 400
+MOST_REQUESTS = 1_000
 
 
 def show(view: View, session_id: str, api_key: str | None) -> None:
     """What happened in this session? Says so where it does not exist or is not the only one."""
-    _way_back(view)
+    _way_back()
     if api_key is None:
         api_key = _only_key(view, session_id)
     summary, stored = view.ask(
@@ -35,14 +36,8 @@ def show(view: View, session_id: str, api_key: str | None) -> None:
     transcript.show(conversation.transcript(stored.value), view.filters.zone)
 
 
-def _way_back(view: View) -> None:
-    query = session_list.query_of_list(view)
-    st.page_link(
-        "pages/Sessions.py",
-        label="All sessions",
-        icon=":material/arrow_back:",
-        query_params=query,
-    )
+def _way_back() -> None:
+    st.button("All sessions", icon=":material/arrow_back:", on_click=address.close_session)
 
 
 def _only_key(view: View, session_id: str) -> str:
@@ -55,18 +50,18 @@ def _only_key(view: View, session_id: str) -> str:
     elif keys.value.empty:
         nothing(f"{errors.NoSuchSession.sentence} {errors.NoSuchSession.remedy}")
     else:
-        _which_key(view, session_id, keys.value)
+        _which_key(session_id, keys.value)
     st.stop()
 
 
-def _which_key(view: View, session_id: str, keys: pd.DataFrame) -> None:
+def _which_key(session_id: str, keys: pd.DataFrame) -> None:
     with card("Several keys share this session id; each has a session of its own"):
         for key in keys.to_dict("records"):
-            query = address.query_of(view.choice, session=session_id, of=key["api_key"])
-            st.page_link(
-                "pages/Sessions.py",
-                label=f"{label(key['key_name'])}, {key['requests']} requests",
-                query_params=query,
+            st.button(
+                f"{label(key['key_name'] or NONE)}, {key['requests']} requests",
+                key=f"session of {key['api_key']}",
+                on_click=address.open_session,
+                args=(session_id, key["api_key"]),
             )
 
 

@@ -60,7 +60,10 @@ def results(view: View, search: SessionSearch) -> None:
         (sessions.found_sessions, view.filters, search, after, PAGE_LENGTH),
         (sessions.session_counts, view.filters, search),
     )
-    with card(_heading(counted), "Figures are those of the requests in the time range."):
+    with card(
+        _heading(counted),
+        "Choose a row to open it. Figures are those of the requests in the time range.",
+    ):
         if found.value is None:
             unanswered(found)
             return
@@ -71,15 +74,6 @@ def results(view: View, search: SessionSearch) -> None:
         else:
             _table(view, found.value.rows)
         _pager(after, found.value)
-
-
-def query_of_list(view: View) -> dict[str, Any]:
-    """Which query leads back to this list: the choice, the search, and the place in it?"""
-    search = {name: st.query_params.get_all(name) for name in (*PARAMETERS, address.PLACE)}
-    return {
-        **address.query_of(view.choice),
-        **{name: said for name, said in search.items() if said},
-    }
 
 
 def _table(view: View, rows: pd.DataFrame) -> None:
@@ -135,12 +129,13 @@ def _table(view: View, rows: pd.DataFrame) -> None:
             "session_id": column.TextColumn("Session", width="small"),
         },
         on_select=lambda: picking.take("sessions"),
-        selection_mode="single-row",
+        selection_mode=["single-row", "single-cell"],
         key="sessions",
     )
     picking.show("sessions", rows)
     if session := picking.taken():
-        st.switch_page("pages/Sessions.py", query_params=query_of_list(view) | session)
+        address.open_session(session["session"], session["of"])
+        st.rerun()
 
 
 def _heading(counted: Answer[int | None]) -> str:

@@ -37,7 +37,10 @@ def menu(choice: Choice) -> None:
     """Name of the product and the five pages; each link carries the choice along."""
     st.markdown("**LLM traceability**")
     for path, title, icon in PAGES:
-        st.page_link(path, label=title, icon=icon, query_params=address.query_of(choice))
+        if title == "Sessions" and address.SESSION in st.query_params:
+            st.button(title, icon=icon, type="tertiary", on_click=address.close_session)
+        else:
+            st.page_link(path, label=title, icon=icon, query_params=address.query_of(choice))
 
 
 def time_range(choice: Choice, today: date, viewer_zone: str) -> None:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from tracelib import formatting
 from tracelib.conversation import Message, Part, StoredRequest, Transcript, Turn
+from tracelib.page import address
 from tracelib.page.safe import label
 
 TURNS_A_PAGE = 40
@@ -18,6 +19,7 @@ LINES_SHOWN = 12
 CHARACTERS_SHOWN = 1_600
 # A browser chokes on megabytes in one element; the rest is counted, not sent.
 LONGEST_SENT = 60_000
+PAGER = "transcript page"
 ROLES = {"system": "System", "developer": "Developer", "user": "User", "tool": "Tool"}
 
 
@@ -26,12 +28,29 @@ def show(transcript: Transcript, zone: str) -> None:
     for note in transcript.notes:
         st.info(label(note, 400), icon=":material/info:")
     pages = max(1, -(-len(transcript.turns) // TURNS_A_PAGE))
-    page = st.pagination(pages, key="transcript page") if pages > 1 else 1
+    page = _page(pages)
     first = (page - 1) * TURNS_A_PAGE
     numbers = count()
     with st.container(key="transcript"):
         for position in range(first, min(first + TURNS_A_PAGE, len(transcript.turns))):
             _turn(transcript, position, zone, numbers)
+    if page < pages:
+        words = f"Go on to page {page + 1} of {pages}"
+        st.button(words, icon=":material/arrow_forward:", on_click=_turn_to, args=(page + 1,))
+
+
+def _page(pages: int) -> int:
+    """Which page is read? The URL holds it, so that a passage can be handed on."""
+    said = st.query_params.get(address.PAGE, "1")
+    page = min(max(int(said), 1), pages) if said.isdecimal() and len(said) < 6 else 1
+    if pages > 1:
+        st.session_state[PAGER] = page
+        st.pagination(pages, key=PAGER, on_change=lambda: _turn_to(st.session_state[PAGER]))
+    return page
+
+
+def _turn_to(page: int) -> None:
+    st.query_params[address.PAGE] = str(page)
 
 
 def _turn(transcript: Transcript, position: int, zone: str, numbers: Iterator[int]) -> None:
@@ -140,7 +159,7 @@ def _figures(request: StoredRequest, position: int) -> None:
         parts.append("from LiteLLM's cache")
     if request.attempted_retries:
         parts.append(f"{request.attempted_retries} retries")
-    st.caption(", ".join(parts))
+    st.caption(", ".join(parts), help=f"Request id: {label(request.request_id, 2_000)}")
     if request.is_failure:
         _failure(request)
 
