@@ -38,7 +38,13 @@ def menu(choice: Choice) -> None:
     st.markdown("**LLM traceability**")
     for path, title, icon in PAGES:
         if title == "Sessions" and address.SESSION in st.query_params:
-            st.button(title, icon=icon, type="tertiary", on_click=address.close_session)
+            st.button(
+                title,
+                icon=icon,
+                type="tertiary",
+                key="menu-sessions",
+                on_click=address.close_session,
+            )
         else:
             st.page_link(path, label=title, icon=icon, query_params=address.query_of(choice))
 

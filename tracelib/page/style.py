@@ -13,6 +13,10 @@ RULES = """
 [class*="st-key-role-user"] { border-left-color: #4C6EF5; }
 [class*="st-key-role-assistant"] { border-left-color: #12B886; }
 [class*="st-key-role-tool"] { border-left-color: #F59F00; }
+/* Where a session is open, its menu entry is a button that looks like the links beside it. */
+.st-key-menu-sessions button {
+  padding: 0 0.5rem; min-height: 1.9rem; font-weight: 600;
+}
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding-left: 0.9rem; padding-right: 0.9rem; }
 }
