@@ -77,57 +77,18 @@ def results(view: View, search: SessionSearch) -> None:
 
 
 def _table(view: View, rows: pd.DataFrame) -> None:
-    column = st.column_config
-    dearest = float(rows["cost_usd"].max() or 0) or 1.0
     shown = rows.assign(
         duration=[formatting.duration(known(value)) for value in rows["duration_ms"]],
         beyond=rows["goes_on"].map({True: "goes on", False: ""}),
     )
+    columns = _columns(rows["cost_usd"], view.filters.zone)
     st.dataframe(
         shown,
         hide_index=True,
         placeholder=formatting.UNKNOWN,
         height=min(36 * (len(rows) + 1) + 4, 760),
-        column_order=[
-            "ended_at",
-            "user_name",
-            "team_name",
-            "key_name",
-            "models",
-            "cost_usd",
-            "requests",
-            "failures",
-            "total_tokens",
-            "duration",
-            "started_at",
-            "beyond",
-            "session_id",
-        ],
-        column_config={
-            "ended_at": column.DatetimeColumn(
-                "Last activity", timezone=view.filters.zone, format="D MMM HH:mm:ss"
-            ),
-            "started_at": column.DatetimeColumn(
-                "First activity", timezone=view.filters.zone, format="D MMM HH:mm:ss"
-            ),
-            "user_name": column.TextColumn("User", width=110),
-            "team_name": column.TextColumn("Team", width=110),
-            "key_name": column.TextColumn("Key", width=95),
-            "models": column.TextColumn("Models", width=130),
-            "requests": column.NumberColumn("Requests", format="localized", width=70),
-            "failures": column.NumberColumn("Errors", format="localized", width=55),
-            "total_tokens": column.NumberColumn("Tokens", format="compact", width=65),
-            "duration": column.TextColumn("Duration", width=90),
-            "cost_usd": column.ProgressColumn(
-                "Cost",
-                format=money_format(rows["cost_usd"]),
-                min_value=0.0,
-                max_value=dearest,
-                width=130,
-            ),
-            "beyond": column.TextColumn("Outside the range"),
-            "session_id": column.TextColumn("Session", width="small"),
-        },
+        column_order=list(columns),
+        column_config=columns,
         on_select=lambda: picking.take("sessions"),
         selection_mode=["single-row", "single-cell"],
         key="sessions",
@@ -136,6 +97,34 @@ def _table(view: View, rows: pd.DataFrame) -> None:
     if session := picking.taken():
         address.open_session(session["session"], session["of"])
         st.rerun()
+
+
+def _columns(costs: "pd.Series[float]", zone: str) -> dict[str, Any]:
+    """The columns in their order, each with its heading and how it is written."""
+    column = st.column_config
+    dearest = float(costs.max() or 0) or 1.0
+    money = money_format(costs)
+    return {
+        "ended_at": _moment("Last activity", zone),
+        "user_name": column.TextColumn("User", width=110),
+        "team_name": column.TextColumn("Team", width=110),
+        "key_name": column.TextColumn("Key", width=95),
+        "models": column.TextColumn("Models", width=130),
+        "cost_usd": column.ProgressColumn(
+            "Cost", format=money, min_value=0.0, max_value=dearest, width=120
+        ),
+        "requests": column.NumberColumn("Requests", format="localized", width=70),
+        "failures": column.NumberColumn("Errors", format="localized", width=55),
+        "total_tokens": column.NumberColumn("Tokens", format="compact", width=65),
+        "duration": column.TextColumn("Duration", width=90),
+        "started_at": _moment("First activity", zone),
+        "beyond": column.TextColumn("Outside the range"),
+        "session_id": column.TextColumn("Session", width="small"),
+    }
+
+
+def _moment(title: str, zone: str) -> Any:
+    return st.column_config.DatetimeColumn(title, timezone=zone, format="D MMM HH:mm:ss")
 
 
 def _heading(counted: Answer[int | None]) -> str:
