@@ -172,3 +172,15 @@ def test_models_keep_their_colour_and_the_tenth_is_grey():
     assert len({colours[f"m{n}"] for n in range(9)}) == 9
     assert colours["m9"] == colours["m10"] == palette.OTHERS
     assert palette.FAILURE not in colours.values()
+
+
+def test_failures_of_other_classes_come_last_and_grey():
+    counts = {"others": 9, "Timeout": 1, "RateLimitError": 5}
+    start = SERIES["bucket"].iloc[:1]
+    rows = [
+        pd.DataFrame({"bucket": start, "error_class": name, "failures": count})
+        for name, count in counts.items()
+    ]
+    traces = by_model.failures(pd.concat(rows), AXIS).data
+    assert [trace.name for trace in traces] == ["RateLimitError", "Timeout", "others"]
+    assert traces[-1].marker.color == palette.OTHERS

@@ -113,9 +113,8 @@ def _with_gaps(rows: pd.DataFrame, axis: TimeAxis, column: str) -> pd.DataFrame:
 
 def failures(frame: pd.DataFrame, axis: TimeAxis) -> go.Figure:
     """Which kinds of failure came when? Stacked bars, shades of the failures' red."""
-    classes = list(
-        frame.groupby("error_class")["failures"].sum().sort_values(ascending=False).index
-    )
+    totals = frame.groupby("error_class")["failures"].sum()
+    classes = sorted(totals.index, key=lambda name: (name == OTHERS, -totals[name], name))
     traces = []
     for position, name in enumerate(classes):
         rows = frame[frame["error_class"] == name]
