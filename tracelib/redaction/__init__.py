@@ -1,0 +1,1 @@
+"""Private facts in text, masked before anyone sees them: addresses, keys, cards, numbers."""

@@ -1,0 +1,1 @@
+"""Requests that clients sent without a session id, joined by what they say: always inferred."""
