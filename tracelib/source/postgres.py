@@ -27,6 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tracelib.database_url import DatabaseAddress
 from tracelib.filters import Filters
 from tracelib.schema import Schema
+from tracelib.selection import Selection
 from tracelib.settings import Settings
 from tracelib.source.driver_errors import explained
 from tracelib.source.frames import frame_of
@@ -57,6 +58,10 @@ class Source:
     def by_id(self, column: str, ids: Sequence[str]) -> Subquery:
         """Which requests carry one of these ids: request_id, session_id or call_id?"""
         return relation.by_id(self.schema, column, ids)
+
+    def selected(self, selection: Selection) -> Subquery:
+        """Which requests are read as one conversation?"""
+        return relation.selected(self.schema, selection)
 
     def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
         """What does the database answer, row by row? Raises a TraceError."""

@@ -22,7 +22,8 @@ from sqlalchemy.types import DateTime, Double, Numeric, Text
 
 from tracelib.filters import Filters
 from tracelib.schema import Schema
-from tracelib.spendlogs.conditions import chosen_ids, in_window
+from tracelib.selection import Selection
+from tracelib.spendlogs.conditions import chosen_ids, in_window, of_key
 from tracelib.spendlogs.table import can_be_stored, spend_logs, stored
 
 # A row from before LiteLLM, or from far ahead, is some clock's mistake: it counts, at the edge.
@@ -76,6 +77,15 @@ def by_id(schema: Schema, column: str, ids: Sequence[str]) -> Subquery:
         _relation(logs).where(logs.c.session_id.in_(sought)),
         _relation(logs).where(own_session, filled(logs, "session_id").is_(None)),
     ).subquery("requests")
+
+
+def selected(schema: Schema, selection: Selection) -> Subquery:
+    """Which requests are selected, whenever they were? Same columns as `requests`."""
+    if selection.request_ids:
+        found = by_id(schema, "request_id", selection.request_ids)
+    else:
+        found = by_id(schema, "session_id", selection.session_ids)
+    return select(*found.c).where(of_key(found, selection.api_key)).subquery("selected")
 
 
 def all_requests(schema: Schema) -> Subquery:
