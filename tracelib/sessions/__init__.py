@@ -5,18 +5,26 @@ A session is what LiteLLM groups: requests of one key that carry the same sessio
 
 from tracelib.sessions.found import SessionPage, found_sessions, session_counts
 from tracelib.sessions.lookup import keys_of, requests_of, session_of_request
+from tracelib.sessions.over_time import sessions_over_time
+from tracelib.sessions.scanning import Scan, scan, scanned_sessions
 from tracelib.sessions.search import SessionSearch, read_search
 from tracelib.sessions.whole import SessionSummary, summary
+from tracelib.sessions.words import in_words
 
 __all__ = [
+    "Scan",
     "SessionPage",
     "SessionSearch",
     "SessionSummary",
     "found_sessions",
+    "in_words",
     "keys_of",
     "read_search",
     "requests_of",
+    "scan",
+    "scanned_sessions",
     "session_counts",
     "session_of_request",
+    "sessions_over_time",
     "summary",
 ]

@@ -1,54 +1,157 @@
 """What a person searches sessions for: one frozen value, as the URL holds it."""
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from tracelib.choice import LONGEST_VALUE
 from tracelib.spendlogs.table import UNSTORABLE, can_be_stored
 
-STATUSES = ("any", "with failures", "without failures")
-SORTS = ("recent", "cost", "length", "errors")
-PARAMETERS = ("q", "id", "min_cost", "max_cost", "status", "many", "sort")
 YES = "yes"
 # A Responses id is base64 of a route and the vendor's id: several hundred characters.
 LONGEST_ID = 2_000
-# Beyond it no cost is meant, and PostgreSQL need not be asked.
-GREATEST_COST = 1e15
+STATUSES = ("any", "with failures", "without failures")
+SORTS = ("recent", "cost", "length", "errors", "duration", "tokens")
+# A field of the search -> its name in the URL.
+TEXTS = {
+    "text": "q",
+    "id": "id",
+    "said": "said",
+    "tool": "tool",
+    "error_class": "error",
+    "tag": "tag",
+    "end_user": "end_user",
+    "agent": "agent",
+}
+FLAGS = {"many_requests_only": "many", "has_tool_calls": "calls", "used_fallback": "fallback"}
+CHOICES = {"status": STATUSES, "sort": SORTS}
+METADATA = "meta"
+# These stand in JSON documents, which are read one after the other rather than grouped.
+IN_DOCUMENTS = (
+    *("said", "tool", "error_class", "metadata_key"),
+    *("has_tool_calls", "used_fallback"),
+)
+
+
+class Range(NamedTuple):
+    """From a least to a greatest figure, both inclusive: two fields and two words of the URL."""
+
+    noun: str
+    fields: tuple[str, str]
+    parameters: tuple[str, str]
+    number: Callable[[str], float]
+    smallest: float
+    # Beyond it nothing is meant, and PostgreSQL need not be asked.
+    greatest: float
+
+
+def _range(noun: str, name: str, number: Callable[[str], float], *ends: float) -> Range:
+    named = (f"min_{name}", f"max_{name}")
+    return Range(noun, named, named, number, *ends)
+
+
+COST = Range(
+    "cost",
+    ("min_cost_usd", "max_cost_usd"),
+    ("min_cost", "max_cost"),
+    *(float, -1e15, 1e15),
+)
+RANGES = (
+    COST,
+    _range("number of requests", "requests", int, 0, 10**15),
+    _range("share of failures", "error_share", float, 0, 1),
+    _range("duration", "duration_s", float, 0, 1e12),
+    _range("number of tokens", "tokens", int, 0, 10**15),
+    _range("number of models", "models", int, 0, 10**6),
+)
+PARAMETERS = (
+    *TEXTS.values(),
+    METADATA,
+    *FLAGS.values(),
+    *CHOICES,
+    *(name for one in RANGES for name in one.parameters),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class SessionSearch:
-    """Which sessions are sought, and in which order?
+    """Which sessions are sought, and in which order? A session must meet every condition.
 
-    `text` is part of a name or id: key, team, user, model, deployment, end user or agent.
+    One request of it is enough for each of these:
+
+        text        part of a name or id: key, team, user, model, deployment, end user, agent
+        said        part of a prompt or an answer, whatever its case
+        tool        a tool that was called, by its whole name
+        error_class            what a failure is called, whole, whatever its case
+        metadata_key, metadata_value      what LiteLLM or the client noted; no value: anything
+        tag, end_user, agent   whole
+        has_tool_calls, used_fallback
+
+    The ranges are of the whole session, inclusive: US dollars, counts, billed tokens, seconds
+    from the first start to the last end, failures as a share of 0 to 1.
+
     `id` is a session id, a request id or a call id, whole; where it is given, nothing else
-    narrows the search, neither the time range nor a filter. Costs are US dollars, inclusive.
+    narrows the search, neither the time range nor a filter.
     """
 
     text: str = ""
     id: str = ""
+    said: str = ""
+    tool: str = ""
+    error_class: str = ""
+    metadata_key: str = ""
+    metadata_value: str = ""
+    tag: str = ""
+    end_user: str = ""
+    agent: str = ""
     min_cost_usd: float | None = None
     max_cost_usd: float | None = None
+    min_requests: int | None = None
+    max_requests: int | None = None
+    min_error_share: float | None = None
+    max_error_share: float | None = None
+    min_duration_s: float | None = None
+    max_duration_s: float | None = None
+    min_tokens: int | None = None
+    max_tokens: int | None = None
+    min_models: int | None = None
+    max_models: int | None = None
     status: str = "any"
     many_requests_only: bool = False
+    has_tool_calls: bool = False
+    used_fallback: bool = False
     sort: str = "recent"
 
     def __post_init__(self) -> None:
-        for name in ("text", "id"):
+        for name in (*TEXTS, "metadata_key", "metadata_value"):
             object.__setattr__(self, name, UNSTORABLE.sub("", getattr(self, name)).strip())
+        # As the URL would read it again, where the first sign of equality ends the key.
+        key, value = _key_and_value(f"{self.metadata_key}={self.metadata_value}")
+        object.__setattr__(self, "metadata_key", key)
+        object.__setattr__(self, "metadata_value", value if key else "")
+
+    @property
+    def needs_scan(self) -> bool:
+        """Must JSON documents be read for it, so that `scan` answers and not the list?"""
+        return not self.id and any(getattr(self, name) for name in IN_DOCUMENTS)
+
+    @property
+    def is_plain(self) -> bool:
+        """Does it let every session pass?"""
+        return replace(self, sort=SORTS[0]) == SessionSearch()
 
     def to_query(self) -> dict[str, list[str]]:
         """How does the URL say this? Defaults are left out."""
-        said = {
-            "q": self.text,
-            "id": self.id,
-            "min_cost": _written(self.min_cost_usd),
-            "max_cost": _written(self.max_cost_usd),
-            "status": self.status if self.status != "any" else "",
-            "many": YES if self.many_requests_only else "",
-            "sort": self.sort if self.sort != "recent" else "",
-        }
+        said: dict[str, str] = {url: getattr(self, name) for name, url in TEXTS.items()}
+        said |= {url: YES if getattr(self, name) else "" for name, url in FLAGS.items()}
+        for name, allowed in CHOICES.items():
+            said[name] = getattr(self, name) if getattr(self, name) != allowed[0] else ""
+        for one in RANGES:
+            ends = zip(one.parameters, one.fields, strict=True)
+            said |= {url: _written(getattr(self, name)) for url, name in ends}
+        if self.metadata_key:
+            said[METADATA] = f"{self.metadata_key}={self.metadata_value}"
         return {name: [value] for name, value in said.items() if value}
 
 
@@ -57,51 +160,64 @@ def read_search(query: Mapping[str, Iterable[str]]) -> tuple[SessionSearch, tupl
 
     The second value holds a sentence for each part that was left out.
 
-    >>> read_search({"q": ["billing"], "min_cost": ["0.5"], "sort": ["cost"]})[0]
-    SessionSearch(text='billing', id='', min_cost_usd=0.5, max_cost_usd=None, status='any', \
-many_requests_only=False, sort='cost')
+    >>> search, complaints = read_search({"q": ["billing"], "min_cost": ["0.5"], "max_cost": []})
+    >>> search == SessionSearch(text="billing", min_cost_usd=0.5), complaints
+    (True, ())
     >>> read_search({"min_cost": ["much"]})[1]
     ('The link’s min_cost “much” is no amount and was left out.',)
     """
     said = {name: next(iter(values), "") for name, values in query.items()}
     complaints: list[str] = []
-    least, most = _costs(said, complaints)
-    search = SessionSearch(
-        text=_text(said, "q", LONGEST_VALUE, complaints),
-        id=_text(said, "id", LONGEST_ID, complaints),
-        min_cost_usd=least,
-        max_cost_usd=most,
-        status=_one_of(said, "status", STATUSES, complaints),
-        many_requests_only=_one_of(said, "many", ("", YES), complaints) == YES,
-        sort=_one_of(said, "sort", SORTS, complaints),
-    )
-    return search, tuple(complaints)
+    read: dict[str, Any] = {name: _text(said, url, complaints) for name, url in TEXTS.items()}
+    read |= {name: _one_of(said, url, ("", YES), complaints) == YES for name, url in FLAGS.items()}
+    read |= {name: _one_of(said, name, allowed, complaints) for name, allowed in CHOICES.items()}
+    for one in RANGES:
+        read |= _ends(said, one, complaints)
+    read |= _metadata(said, complaints)
+    return SessionSearch(**read), tuple(complaints)
 
 
-def _costs(said: Mapping[str, str], complaints: list[str]) -> tuple[float | None, float | None]:
-    least, most = (_cost(said, name, complaints) for name in ("min_cost", "max_cost"))
+def _ends(said: Mapping[str, str], one: Range, complaints: list[str]) -> dict[str, float | None]:
+    least, most = (_number(said, name, one, complaints) for name in one.parameters)
     if least is not None and most is not None and least > most:
-        complaints.append("The link’s least cost is above its greatest; both were left out.")
-        return None, None
-    return least, most
+        complaints.append(f"The link’s least {one.noun} is above its greatest; both were left out.")
+        least = most = None
+    return dict(zip(one.fields, (least, most), strict=True))
 
 
-def _cost(said: Mapping[str, str], name: str, complaints: list[str]) -> float | None:
+def _number(said: Mapping[str, str], name: str, one: Range, complaints: list[str]) -> float | None:
     written = said.get(name, "").strip()
     if not written:
         return None
     try:
-        value = float(written)
+        value = one.number(written)
     except ValueError:
         value = math.nan
-    if abs(value) <= GREATEST_COST:
+    if one.smallest <= value <= one.greatest:
         return value
-    complaints.append(f"The link’s {name} “{written[:40]}” is no amount and was left out.")
+    kind = "amount" if one is COST else "number that makes sense"
+    complaints.append(f"The link’s {name} “{written[:40]}” is no {kind} and was left out.")
     return None
 
 
-def _text(said: Mapping[str, str], name: str, longest: int, complaints: list[str]) -> str:
+def _metadata(said: Mapping[str, str], complaints: list[str]) -> dict[str, str]:
+    written = _text(said, METADATA, complaints)
+    key, value = _key_and_value(written)
+    if key:
+        return {"metadata_key": key, "metadata_value": value}
+    if written:
+        complaints.append(f"The link’s {METADATA} names no key and was left out.")
+    return {}
+
+
+def _key_and_value(written: str) -> tuple[str, str]:
+    key, _, value = written.partition("=")
+    return key.strip(), value.strip()
+
+
+def _text(said: Mapping[str, str], name: str, complaints: list[str]) -> str:
     written = said.get(name, "").strip()
+    longest = {"id": LONGEST_ID, METADATA: 2 * LONGEST_VALUE + 1}.get(name, LONGEST_VALUE)
     if not written or (len(written) <= longest and can_be_stored(written)):
         return written
     complaints.append(f"The link’s {name} is too long or unreadable and was left out.")
@@ -119,5 +235,5 @@ def _one_of(
     return allowed[0]
 
 
-def _written(cost: float | None) -> str:
-    return "" if cost is None else repr(cost)
+def _written(number: float | None) -> str:
+    return "" if number is None else repr(number)
