@@ -8,6 +8,7 @@ from tests.rows import spend_log
 from tracelib import sessions, status
 from tracelib.conversation import session_rows
 from tracelib.database_url import read_address
+from tracelib.selection import session
 from tracelib.settings import Settings
 from tracelib.source import connect
 
@@ -39,7 +40,7 @@ def absurd(request, database):
 
 def test_a_session_with_an_absurd_date_opens(absurd):
     source, shown = absurd
-    summary = sessions.summary(source, "s", "k")
+    summary = sessions.summary(source, session("s", "k"))
     (request,) = session_rows.stored_requests(source, "s", "k")
     assert (summary.started_at, summary.ended_at, summary.duration_ms) == (shown, shown, 0)
     assert (request.started_at, request.latency_ms) == (shown, 0)

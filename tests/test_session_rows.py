@@ -11,6 +11,7 @@ from tests.sources import records, source_of
 from tracelib import sessions
 from tracelib.conversation.session_rows import stored_requests
 from tracelib.conversation.stored import StoredRequest
+from tracelib.selection import session
 
 SECOND = timedelta(seconds=1)
 BODIES = ("request_body", "response_body", "messages_body")
@@ -129,7 +130,7 @@ def test_each_version_and_layout_gives_the_same_requests_as_the_timeline(
     session_id, api_key = sessions.session_of_request(source, agent["request_id"])
     stored = stored_requests(source, session_id, api_key)
     assert len(stored) == expected
-    light = sessions.requests_of(source, session_id, api_key)
+    light = sessions.requests_of(source, session(session_id, api_key))
     assert [one.request_id for one in stored] == list(light["request_id"])
     same = {field.name for field in fields(StoredRequest)} & set(light)
     for one, row in zip(stored, records(light), strict=True):

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from tests import litellm, rows
-from tests.rows import KEY, NOON, failure, spend_log
+from tests.rows import KEY, NOON, failure, metadata, spend_log
 from tests.sources import FILTERS, HOUR, WINDOW, records, source_of
 from tracelib import errors, sessions
 from tracelib.filters import Filters
+from tracelib.selection import Selection, session
 from tracelib.sessions import SessionSearch
 from tracelib.window import TimeWindow
 
@@ -194,8 +195,8 @@ def test_two_keys_with_the_same_session_id_have_two_sessions(database):
         {"api_key": OTHER_KEY, "key_name": "bbbbbbbb…", "requests": 1, "started_at": NOON},
         {"api_key": KEY, "key_name": "a key", "requests": 2, "started_at": NOON + SECOND},
     ]
-    assert sessions.summary(source, "shared", KEY).cost_usd == 3
-    assert len(sessions.requests_of(source, "shared", OTHER_KEY)) == 1
+    assert sessions.summary(source, session("shared", KEY)).cost_usd == 3
+    assert len(sessions.requests_of(source, session("shared", OTHER_KEY))) == 1
 
 
 @pytest.mark.parametrize(
@@ -304,9 +305,9 @@ def test_each_version_and_layout_lists_and_opens_its_sessions(database, version,
     assert page.rows["requests"].sum() == 130
     for row in page.rows.head(3).to_dict("records"):
         identity = row["session_id"], row["api_key"]
-        whole = sessions.summary(source, *identity)
+        whole = sessions.summary(source, session(*identity))
         assert (whole.requests, whole.cost_usd) == (row["requests"], row["cost_usd"])
-        light = sessions.requests_of(source, *identity)
+        light = sessions.requests_of(source, session(*identity))
         assert len(light) == row["requests"]
         assert sessions.session_of_request(source, light["request_id"][0]) == identity
         assert identity[1] in set(sessions.keys_of(source, identity[0])["api_key"])
@@ -327,9 +328,10 @@ def test_a_request_without_session_id_is_a_session_by_its_own_id(database, versi
     source = source_of(made)
     assert set(found(source)) >= {"empty", "null"}
     for request_id in ("null", "empty"):
-        whole = sessions.summary(source, request_id, KEY)
+        whole = sessions.summary(source, session(request_id, KEY))
         assert (whole.session_id, whole.requests) == (request_id, 1)
-        assert list(sessions.requests_of(source, request_id, KEY)["request_id"]) == [request_id]
+        light = sessions.requests_of(source, session(request_id, KEY))
+        assert list(light["request_id"]) == [request_id]
         assert sessions.session_of_request(source, request_id) == (request_id, KEY)
     keys = set(sessions.keys_of(source, "null")["api_key"])
     assert keys == ({KEY} if version == "2025-03-26" else {KEY, OTHER_KEY})
@@ -374,7 +376,7 @@ def test_the_whole_of_a_session_is_summed_up(database):
     )
     rows.name_key(made.engine, KEY, "a key")
     rows.name_user(made.engine, "user-1", email="ann@example.com")
-    assert asdict(sessions.summary(source_of(made), "s", KEY)) == {
+    assert asdict(sessions.summary(source_of(made), session("s", KEY))) == {
         "session_id": "s",
         "api_key": KEY,
         "key_name": "a key",
@@ -408,52 +410,134 @@ def test_the_whole_of_a_session_is_summed_up(database):
 def test_a_session_that_is_not_there_is_said_so(empty_database):
     source = source_of(empty_database)
     with pytest.raises(errors.NoSuchSession):
-        sessions.summary(source, "nobody", KEY)
+        sessions.summary(source, session("nobody", KEY))
     assert sessions.keys_of(source, "nobody").empty
-    assert sessions.requests_of(source, "nobody", KEY).empty
+    assert sessions.requests_of(source, session("nobody", KEY)).empty
     assert sessions.session_of_request(source, "nobody") is None
 
 
 def test_at_most_twenty_tags_are_told(database):
     tags = [f"tag-{number:02}" for number in range(30)]
     made = database(rows=[spend_log(session_id="s", request_tags=tags)])
-    assert sessions.summary(source_of(made), "s", KEY).tags == tuple(tags[:20])
+    assert sessions.summary(source_of(made), session("s", KEY)).tags == tuple(tags[:20])
 
 
 def test_requests_come_in_the_order_they_started_without_bodies(database):
     made = database(
         rows=[
-            spend_log(session_id="s", request_id="b", request_duration_ms=20),
+            spend_log(
+                session_id="s",
+                request_id="b",
+                litellm_call_id="c",
+                request_duration_ms=20,
+                metadata=metadata(
+                    litellm_overhead_time_ms=2.5,
+                    attempted_retries=1,
+                    original_model_group="gpt-5",
+                    additional_usage_values={"cache_read_input_tokens": 4},
+                    cost_breakdown={"input_cost": 0.125, "cache_read_cost": 1e-7},
+                    model_map_information={
+                        "model_map_value": {"max_input_tokens": 128_000, "input_cost_per_token": 1}
+                    },
+                ),
+            ),
             spend_log(session_id="s", request_id="a", spend=0.1, cache_hit="True"),
             failure(session_id="s", request_id="0", startTime=NOON + HOUR * 100, model="m"),
         ]
     )
     source = source_of(made)
-    light = sessions.requests_of(source, "s", KEY)
+    light = sessions.requests_of(source, session("s", KEY))
     assert records(light)[1] == {
         "request_id": "b",
+        "session_id": "s",
+        "api_key": KEY,
+        "call_id": "c",
         "started_at": NOON,
         "ended_at": NOON + timedelta(milliseconds=20),
         "latency_ms": 20.0,
+        "response_ms": 20.0,
         "ttft_ms": None,
         "model": "gpt-4o",
         "deployment": "openai/gpt-4o",
+        "provider": "openai",
         "call_type": "acompletion",
         "is_failure": False,
         "is_cache_hit": False,
         "prompt_tokens": 10,
         "completion_tokens": 5,
+        "total_tokens": 15,
+        "error_class": None,
+        "error_message": None,
+        "asked_model": "gpt-5",
+        "attempted_retries": 1,
+        "attempted_fallbacks": 0,
+        "cached_prompt_tokens": 4,
+        "overhead_ms": 2.5,
+        "max_input_tokens": 128_000,
+        "input_cost_usd": 0.125,
+        "cached_input_cost_usd": 1e-7,
+        "input_cost_per_token": 1.0,
         "cost_usd": 0.25,
     }
+    assert light["error_class"][2] == "RateLimitError"
     told = light[["request_id", "is_failure", "is_cache_hit", "cost_usd"]]
     assert told.values.tolist() == [
         ["a", False, True, 0.1],
         ["b", False, False, 0.25],
         ["0", True, False, 0.0],
     ]
-    assert list(sessions.requests_of(source, "s", KEY, limit=2)["request_id"]) == ["a", "b"]
-    none = sessions.requests_of(source, "nobody", KEY)
+    first = sessions.requests_of(source, session("s", KEY), limit=2)
+    assert list(first["request_id"]) == ["a", "b"]
+    none = sessions.requests_of(source, session("nobody", KEY))
     assert none.dtypes.to_dict() == light.dtypes.to_dict()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"model_map_information": "gpt-4o", "cost_breakdown": "free"},
+        {"model_map_information": {"model_map_value": "{}"}, "cost_breakdown": []},
+        {"model_map_information": {"model_map_value": {"max_input_tokens": "128000"}}},
+        {"model_map_information": {"model_map_value": {"max_input_tokens": 1e300}}},
+        {"model_map_information": {"model_map_value": ["x" * 2_000_000]}},
+        {"cost_breakdown": {"input_cost": "0.1", "cache_read_cost": None}},
+        {"cost_breakdown": {"input_cost": 1e300}, "litellm_overhead_time_ms": True},
+    ],
+    ids=lambda said: str(said)[:60],
+)
+def test_metadata_that_makes_no_sense_says_nothing(database, said):
+    made = database(rows=[spend_log(session_id="s", metadata=metadata(**said))])
+    (row,) = records(sessions.requests_of(source_of(made), session("s", KEY)))
+    unknown = ("overhead_ms", "max_input_tokens", "input_cost_usd", "cached_input_cost_usd")
+    assert [row[name] for name in unknown] == [None] * 4
+
+
+def test_an_amount_too_small_for_a_double_is_nothing(database):
+    costs = '{"cost_breakdown": {"input_cost": 1e-400}}'
+    made = database(rows=[spend_log(session_id="s", metadata=costs)])
+    (row,) = records(sessions.requests_of(source_of(made), session("s", KEY)))
+    assert row["input_cost_usd"] == 0
+
+
+def test_requests_joined_from_several_sessions_are_one(database):
+    made = database(
+        rows=[
+            spend_log(session_id="s", request_id="a", request_tags=["red"]),
+            spend_log(session_id="t", request_id="b", startTime=NOON + SECOND),
+            spend_log(session_id="u", request_id="c", startTime=NOON + 2 * SECOND),
+            spend_log(session_id="s", request_id="d", api_key=OTHER_KEY),
+        ]
+    )
+    source = source_of(made)
+    joined = Selection(KEY, session_ids=("s", "t"))
+    named = Selection(KEY, request_ids=("c", "b", "d"))
+    assert list(sessions.requests_of(source, joined)["request_id"]) == ["a", "b"]
+    assert list(sessions.requests_of(source, named)["request_id"]) == ["b", "c"]
+    whole = sessions.summary(source, joined)
+    assert (whole.session_id, whole.requests, whole.tags) == ("s", 2, ("red",))
+    assert sessions.summary(source, named).session_id == "c"
+    with pytest.raises(errors.NoSuchSession):
+        sessions.summary(source, Selection(KEY))
 
 
 def test_a_request_leads_to_its_session_by_either_of_its_ids(database):
@@ -511,8 +595,8 @@ def test_an_absurd_row_is_listed_and_opened_like_any(database, changes):
     for sort in ("recent", "cost", "length", "errors"):
         assert (identity[0] in found(source, SessionSearch(sort=sort))) is in_window
     assert found(source, SessionSearch(id=row["request_id"])) in ([identity[0]], [])
-    assert sessions.summary(source, *identity).requests == 1
-    assert len(sessions.requests_of(source, *identity)) == 1
+    assert sessions.summary(source, session(*identity)).requests == 1
+    assert len(sessions.requests_of(source, session(*identity))) == 1
 
 
 @pytest.mark.parametrize("identity", ["", "\0", "a\0b", "\ud800", "%", "_", "' OR '1'='1"])
@@ -520,17 +604,17 @@ def test_an_id_that_nobody_has_finds_nothing(database, identity):
     source = source_of(database(rows=[spend_log(session_id=None), spend_log(session_id="")]))
     assert sessions.keys_of(source, identity).empty
     assert sessions.session_of_request(source, identity) is None
-    assert sessions.requests_of(source, identity, KEY).empty
+    assert sessions.requests_of(source, session(identity, KEY)).empty
     with pytest.raises(errors.NoSuchSession):
-        sessions.summary(source, identity, KEY)
+        sessions.summary(source, session(identity, KEY))
 
 
 @pytest.mark.parametrize("api_key", ["\0", "\ud800"])
 def test_a_key_that_nobody_has_finds_nothing(database, api_key):
     source = source_of(database(rows=[spend_log(session_id="s")]))
-    assert sessions.requests_of(source, "s", api_key).empty
+    assert sessions.requests_of(source, session("s", api_key)).empty
     with pytest.raises(errors.NoSuchSession):
-        sessions.summary(source, "s", api_key)
+        sessions.summary(source, session("s", api_key))
 
 
 def test_a_role_with_the_needed_columns_alone_sees_sessions(database, role):
@@ -541,7 +625,7 @@ def test_a_role_with_the_needed_columns_alone_sees_sessions(database, role):
     )
     source = source_of(made, role(made, "narrow", [f'SELECT ({needed}) ON "LiteLLM_SpendLogs"']))
     assert found(source) == ["r"]
-    whole = sessions.summary(source, "r", KEY)
+    whole = sessions.summary(source, session("r", KEY))
     assert (whole.models, whole.user_name, whole.key_name) == (
         ("openai/gpt-4o",),
         None,

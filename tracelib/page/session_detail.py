@@ -10,6 +10,7 @@ from tracelib.page import address, transcript
 from tracelib.page.cards import card, literal, nothing, unanswered
 from tracelib.page.safe import label
 from tracelib.page.view import View
+from tracelib.selection import session
 from tracelib.sessions import SessionSummary
 
 MOST_REQUESTS = 1_000
@@ -21,7 +22,7 @@ def show(view: View, session_id: str, api_key: str | None) -> None:
     if api_key is None:
         api_key = _only_key(view, session_id)
     summary, stored = view.ask(
-        (sessions.summary, session_id, api_key),
+        (sessions.summary, session(session_id, api_key)),
         (session_rows.stored_requests, session_id, api_key, MOST_REQUESTS),
     )
     if summary.value is None:

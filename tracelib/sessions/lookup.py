@@ -2,26 +2,46 @@
 
 import pandas as pd
 from sqlalchemy import func, literal, select, union_all
+from sqlalchemy.types import Text
 
+from tracelib.selection import Selection
 from tracelib.source import Source
 from tracelib.spendlogs import measures
-from tracelib.spendlogs.conditions import of_key
+from tracelib.spendlogs.facts import with_run_facts
 from tracelib.spendlogs.names import name_of
 
 MOST_KEYS = 1_000
 TIMELINE = (
     "request_id",
+    "session_id",
+    "api_key",
+    "call_id",
     "started_at",
     "ended_at",
     "latency_ms",
+    "response_ms",
     "ttft_ms",
     "model",
     "deployment",
+    "provider",
     "call_type",
     "is_failure",
     "is_cache_hit",
     "prompt_tokens",
     "completion_tokens",
+    "total_tokens",
+)
+FACTS = (
+    "error_class",
+    "error_message",
+    "attempted_retries",
+    "attempted_fallbacks",
+    "cached_prompt_tokens",
+    "overhead_ms",
+    "max_input_tokens",
+    "input_cost_usd",
+    "cached_input_cost_usd",
+    "input_cost_per_token",
 )
 
 
@@ -86,24 +106,38 @@ def session_of_request(source: Source, request_id: str) -> tuple[str, str] | Non
     return (rows[0].session_id, rows[0].api_key) if rows else None
 
 
-def requests_of(source: Source, session_id: str, api_key: str, limit: int = 5_000) -> pd.DataFrame:
-    """Which requests did this session make, and when? Light rows, without a body.
+def requests_of(source: Source, selection: Selection, limit: int = 5_000) -> pd.DataFrame:
+    """Which requests were made here, when, and how did each run? Light rows, without a body.
 
     A row a request, the first on top, ties by request_id, at most `limit`:
 
-        request_id, model, deployment, call_type   text
-        started_at, ended_at                       aware UTC
-        latency_ms, ttft_ms                        double, None where unknown
-        is_failure, is_cache_hit                   bool
-        prompt_tokens, completion_tokens           int
-        cost_usd                                   US dollars
+        request_id, session_id, api_key, call_id     text
+        model, deployment, provider, call_type       text
+        started_at, ended_at                         aware UTC
+        latency_ms, ttft_ms, overhead_ms             double, None where unknown
+        response_ms                                  latency_ms of answers that models gave
+        is_failure, is_cache_hit                     bool
+        error_class, error_message                   text, of a failure
+        asked_model                text, the group asked for where another answered
+        attempted_retries, attempted_fallbacks       int, None before LiteLLM 1.85
+        prompt_tokens, completion_tokens, total_tokens, cached_prompt_tokens   int
+        max_input_tokens                             int, the model's limit
+        cost_usd, input_cost_usd, cached_input_cost_usd, input_cost_per_token  US dollars
 
-    No session gives the same columns without rows.
+    No request gives the same columns without rows.
     """
-    requests = source.by_id("session_id", [session_id])
-    return source.frame(
-        select(*(requests.c[name] for name in TIMELINE), requests.c.spend_usd.label("cost_usd"))
-        .where(of_key(requests, api_key))
+    requests = source.selected(selection)
+    page = (
+        select(*requests.c)
         .order_by(requests.c.started_at, requests.c.request_id)
         .limit(limit)
+        .subquery("page")
+    )
+    known = with_run_facts(page, *TIMELINE, "spend_usd").subquery("known")
+    return source.frame(
+        select(
+            *(known.c[name] for name in (*TIMELINE, *FACTS)),
+            func.nullif(known.c.asked_model, known.c.model, type_=Text()).label("asked_model"),
+            known.c.spend_usd.label("cost_usd"),
+        ).order_by(known.c.started_at, known.c.request_id)
     )

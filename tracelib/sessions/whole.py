@@ -4,26 +4,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Subquery, case, column, func, select, true
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy import ColumnElement, Select, Subquery, func, select, true
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
 from tracelib import errors
 from tracelib.schema import Schema
+from tracelib.selection import Selection
 from tracelib.source import Source
 from tracelib.spendlogs import measures
-from tracelib.spendlogs.conditions import of_key
 from tracelib.spendlogs.names import name_of
+from tracelib.spendlogs.tags import client_tags
 
 MOST_TAGS = 20
-# LiteLLM adds two of these to what the client tagged.
-AUTOMATIC_TAG = "User-Agent:"
 
 
 @dataclass(frozen=True, slots=True)
 class SessionSummary:
     """A session's figures. Times aware UTC, costs US dollars, durations ms, absent is None.
 
+    `session_id` is that of the session, or of the first that was joined to it; requests that
+    were joined one by one have none in common, so theirs is the id of the first request.
     Tokens are those billed; what LiteLLM's cache repeated is in `replayed_tokens`.
     `duration_ms` is from the first start to the last end, `model_ms` the time of all requests.
     """
@@ -57,29 +58,24 @@ class SessionSummary:
     tags: tuple[str, ...]
 
 
-def summary(source: Source, session_id: str, api_key: str) -> SessionSummary:
+def summary(source: Source, selection: Selection) -> SessionSummary:
     """What did this session do, cost and take, from its first request to its last?
 
     Raises NoSuchSession where no row is left of it.
     """
-    requests = _requests(source, session_id, api_key)
-    row = source.row(_named(source.schema, _figures(requests)))._asdict()
+    requests = source.selected(selection)
+    row = source.row(_named(source.schema, _figures(requests), _tags(requests)))._asdict()
     if not row["requests"]:
         raise errors.NoSuchSession()
     row |= {
-        "session_id": session_id,
-        "api_key": api_key,
+        "session_id": (*selection.session_ids, *selection.request_ids)[0],
+        "api_key": selection.api_key,
         "models": tuple(sorted(row["models"])),
         "providers": tuple(sorted(row["providers"] or ())),
         "cost_usd": float(row["cost_usd"]),
-        "tags": tuple(tag for (tag,) in source.rows(_tags(requests))),
+        "tags": tuple(row["tags"]),
     }
     return SessionSummary(**row)
-
-
-def _requests(source: Source, session_id: str, api_key: str) -> Subquery:
-    found = source.by_id("session_id", [session_id])
-    return select(*found.c).where(of_key(found, api_key)).subquery("session")
 
 
 def _figures(requests: Subquery) -> Subquery:
@@ -111,7 +107,7 @@ def _all_of(requests: Subquery, name: str) -> Any:
     return func.array_agg(value.distinct(), type_=ARRAY(Text())).filter(value.is_not(None))
 
 
-def _named(schema: Schema, one: Subquery) -> Select[Any]:
+def _named(schema: Schema, one: Subquery, tags: ColumnElement[Any]) -> Select[Any]:
     hidden = ("key", "sample_request_id")
     return select(
         *(column for column in one.c if column.name not in hidden),
@@ -122,26 +118,18 @@ def _named(schema: Schema, one: Subquery) -> Select[Any]:
             for dimension in ("key", "user", "team")
         ),
         measures.elapsed_ms(one.c.started_at, one.c.ended_at).label("duration_ms"),
+        tags.label("tags"),
     )
 
 
-def _tags(requests: Subquery) -> Select[Any]:
-    """The client's own tags, those on most requests first."""
-    listed = case(
-        (func.jsonb_typeof(requests.c.request_tags) == "array", requests.c.request_tags),
-        else_=func.jsonb_build_array(type_=JSONB()),
-    )
-    tags = (
-        func.jsonb_array_elements_text(listed)
-        .table_valued(column("tag", Text()), name="tags")
-        .render_derived()
-    )
-    tag = tags.c.tag
-    return (
-        select(tag)
-        .select_from(requests.join(tags, true()))
-        .where(tag != "", tag.not_like(f"{AUTOMATIC_TAG}%"))
-        .group_by(tag)
-        .order_by(func.count().desc(), tag)
+def _tags(requests: Subquery) -> ColumnElement[Any]:
+    """The client's own tags, those on most requests first, as one value: a statement fewer."""
+    tag = client_tags(requests.c.request_tags)
+    most_used = (
+        select(tag.c.tag)
+        .select_from(requests.join(tag, true()))
+        .group_by(tag.c.tag)
+        .order_by(func.count().desc(), tag.c.tag)
         .limit(MOST_TAGS)
     )
+    return func.array(most_used.scalar_subquery(), type_=ARRAY(Text()))

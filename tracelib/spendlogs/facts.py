@@ -18,7 +18,7 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.types import Integer, Numeric, Text
+from sqlalchemy.types import Double, Integer, Numeric, Text
 
 TEXTS = (
     "user_api_key_alias",
@@ -32,7 +32,11 @@ DOCUMENTS = (
     "attempted_retries",
     "attempted_fallbacks",
 )
+# The price list alone is most of the metadata: only who reads it has it taken out.
+OF_A_RUN = ("litellm_overhead_time_ms", "cost_breakdown", "model_map_information")
 GREATEST = 2**31 - 1
+GREATEST_AMOUNT = 10**15
+DECIMALS = 20
 
 
 def with_facts(requests: Subquery, *columns: str) -> Select[Any]:
@@ -55,6 +59,24 @@ def with_facts(requests: Subquery, *columns: str) -> Select[Any]:
     return select(*kept, *facts).select_from(requests.outerjoin(record, true()))
 
 
+def with_run_facts(requests: Subquery, *columns: str) -> Select[Any]:
+    """How did these requests run, beside the named columns? The facts of `with_facts`, and:
+
+        overhead_ms             double   LiteLLM's own time, before and after the model
+        max_input_tokens        int      the model's limit, of LiteLLM's price list then
+        input_cost_usd          double   of the prompt, cached tokens included
+        cached_input_cost_usd   double   of its tokens read from the provider's cache
+        input_cost_per_token    double   US dollars, of the price list
+
+    None where the metadata says nothing, as in all versions before 1.85 but for the price list.
+    """
+    record = _record(requests.c.metadata, OF_A_RUN)
+    kept = [requests.c[name] for name in columns]
+    values = {**_facts(record), **_run_facts(record)}
+    facts = [value.label(name) for name, value in values.items()]
+    return select(*kept, *facts).select_from(requests.outerjoin(record, true()))
+
+
 def with_prompt_caching(requests: Subquery, *columns: str) -> Select[Any]:
     """What do these requests say of the provider's prompt cache, beside the named columns?
 
@@ -69,13 +91,14 @@ def with_prompt_caching(requests: Subquery, *columns: str) -> Select[Any]:
     return select(*(read.c[name] for name in columns), *facts)
 
 
-def _record(metadata: ColumnElement[Any]) -> TableValuedAlias:
+def _record(metadata: ColumnElement[Any], more: tuple[str, ...] = ()) -> TableValuedAlias:
     is_object = func.jsonb_typeof(metadata) == "object"
     document = case((is_object, metadata), else_=func.jsonb_build_object(type_=JSONB()))
-    typed = [column(name, Text()) for name in TEXTS] + [column(name, JSONB()) for name in DOCUMENTS]
+    texts = [column(name, Text()) for name in TEXTS]
+    documents = [column(name, JSONB()) for name in (*DOCUMENTS, *more)]
     return (
         func.jsonb_to_record(document)
-        .table_valued(*typed, name="facts")
+        .table_valued(*texts, *documents, name="facts")
         .render_derived(with_types=True)
     )
 
@@ -93,6 +116,19 @@ def _facts(record: TableValuedAlias) -> dict[str, ColumnElement[Any]]:
         "key_alias": func.nullif(record.c.user_api_key_alias, "", type_=Text()),
         "team_alias": func.nullif(record.c.user_api_key_team_alias, "", type_=Text()),
         "cold_storage_key": func.nullif(record.c.cold_storage_object_key, "", type_=Text()),
+    }
+
+
+def _run_facts(record: TableValuedAlias) -> dict[str, ColumnElement[Any]]:
+    costs = record.c.cost_breakdown.op("->", return_type=JSONB())
+    prices = record.c.model_map_information.op("->", return_type=JSONB())("model_map_value")
+    price = prices.op("->", return_type=JSONB())
+    return {
+        "overhead_ms": _amount(record.c.litellm_overhead_time_ms),
+        "max_input_tokens": _whole(price("max_input_tokens")),
+        "input_cost_usd": _amount(costs("input_cost")),
+        "cached_input_cost_usd": _amount(costs("cache_read_cost")),
+        "input_cost_per_token": _amount(price("input_cost_per_token")),
     }
 
 
@@ -121,4 +157,13 @@ def _whole(value: ColumnElement[Any]) -> ColumnElement[int]:
     """A JSON number as an integer; anything else is unknown rather than an error."""
     number = cast(value, Numeric)
     fitting = case((number.between(-GREATEST, GREATEST), cast(number, Integer)))
+    return case((func.jsonb_typeof(value) == "number", fitting))
+
+
+def _amount(value: ColumnElement[Any]) -> ColumnElement[float]:
+    """A JSON number as a double; anything else, and what no amount can be, is unknown."""
+    number = cast(value, Numeric)
+    # Digits that a double cannot hold would be an error rather than a zero.
+    amount = cast(func.round(number, DECIMALS), Double)
+    fitting = case((number.between(-GREATEST_AMOUNT, GREATEST_AMOUNT), amount))
     return case((func.jsonb_typeof(value) == "number", fitting))
