@@ -14,14 +14,15 @@ from tracelib.conversation.tool_use import offered_never_called, tool_uses
 
 
 def used(rows: list[StoredRequest], names: dict[str, str] | None = None) -> str:
-    """A line for each use: what was called where, what came back where."""
+    """A line for each call, where it was made, and one below it for its result."""
     known = names or {}
     lines = []
     for use in tool_uses(transcript(rows).turns):
-        line = f"{known.get(use.called_in, use.called_in)}: {use.name} {few(use.arguments.text)}"
+        called_in = known.get(use.called_in, use.called_in)
+        lines.append(f"{called_in}: {use.name} {few(use.arguments.text)}")
         if use.is_answered:
-            line += f" = {few(use.result.text)} in {known.get(use.answered_in, use.answered_in)}"
-        lines.append(line)
+            answered_in = known.get(use.answered_in, use.answered_in)
+            lines.append(f"  {answered_in}: {few(use.result.text)}")
     return "\n".join(lines)
 
 
@@ -60,31 +61,45 @@ def asks(at: int, *messages: dict[str, object], answered: object = None, **body:
 
 
 def test_the_agent_session_calls_its_tools_and_gets_their_results_in_each_thread():
-    assert (
-        real("agent_", file=MORE)
-        == dedent("""\
-        agent_02_main: run_tests {} = FAILED test_parser.py::test_empty - Inde … in agent_03_main
-        agent_03_main: spawn_agent { "task": "find callers of parse()" } = main.py, cli.py in agent_07_main
-        agent_04_sub1: read_file { "path": "main.py" } = # main.py parse(sys.argv[1:]) in agent_05_sub1
-        agent_05_sub1: read_file { "path": "cli.py" } = # cli.py parse(sys.argv[1:]) in agent_06_sub1
-        agent_07_main: spawn_agent { "task": "read parser.py" } = parser_0.py, parser_1.py in agent_14_main
-        agent_07_main: spawn_agent { "task": "read the docs" } = docs/0.md in agent_14_main
-        agent_08_sub2: read_file { "path": "parser_0.py" } = def parse(x): return x[0] in agent_10_sub2
-        agent_09_sub3: read_file { "path": "docs/0.md" } = # docs parse() wants a list. in agent_11_sub3
-        agent_10_sub2: read_file { "path": "parser_1.py" } = def parse(x): return x[0] def parse(x): … in agent_12_sub2
-        agent_11_sub3: read_file { "path": "docs/1.md" } = # docs parse() wants a list. in agent_13_sub3
-        agent_14_main: edit_file { "path": "parser.py", "patch": "- retur … = ok in agent_15_main
-        agent_15_main: run_tests {} = 12 passed in agent_16_main_stream
-        agent_17_main: edit_file { "path": "docs/0.md", "patch": "+ parse … = ok in agent_18_main
-        agent_20_after_compact: edit_file { "path": "CHANGELOG.md", "patch": "+ fi … = ok in agent_21_after_compact""")
-    )
+    assert real("agent_", file=MORE) == dedent("""\
+        agent_02_main: run_tests {}
+          agent_03_main: FAILED test_parser.py::test_empty - Inde …
+        agent_03_main: spawn_agent { "task": "find callers of parse()" }
+          agent_07_main: main.py, cli.py
+        agent_04_sub1: read_file { "path": "main.py" }
+          agent_05_sub1: # main.py parse(sys.argv[1:])
+        agent_05_sub1: read_file { "path": "cli.py" }
+          agent_06_sub1: # cli.py parse(sys.argv[1:])
+        agent_07_main: spawn_agent { "task": "read parser.py" }
+          agent_14_main: parser_0.py, parser_1.py
+        agent_07_main: spawn_agent { "task": "read the docs" }
+          agent_14_main: docs/0.md
+        agent_08_sub2: read_file { "path": "parser_0.py" }
+          agent_10_sub2: def parse(x): return x[0]
+        agent_09_sub3: read_file { "path": "docs/0.md" }
+          agent_11_sub3: # docs parse() wants a list.
+        agent_10_sub2: read_file { "path": "parser_1.py" }
+          agent_12_sub2: def parse(x): return x[0] def parse(x): …
+        agent_11_sub3: read_file { "path": "docs/1.md" }
+          agent_13_sub3: # docs parse() wants a list.
+        agent_14_main: edit_file { "path": "parser.py", "patch": "- retur …
+          agent_15_main: ok
+        agent_15_main: run_tests {}
+          agent_16_main_stream: 12 passed
+        agent_17_main: edit_file { "path": "docs/0.md", "patch": "+ parse …
+          agent_18_main: ok
+        agent_20_after_compact: edit_file { "path": "CHANGELOG.md", "patch": "+ fi …
+          agent_21_after_compact: ok""")
 
 
 def test_a_chain_of_responses_brings_two_results_at_once_and_one_later():
     assert real("responses_chain", file=MORE) == dedent("""\
-        responses_chain_1: get_weather { "city": "Paris" } = {"temp": 20} in responses_chain_2
-        responses_chain_1: get_weather { "city": "Rome" } = {"temp": 20} in responses_chain_2
-        responses_chain_3: get_weather { "city": "Oslo" } = {"temp": 20} in responses_chain_4""")
+        responses_chain_1: get_weather { "city": "Paris" }
+          responses_chain_2: {"temp": 20}
+        responses_chain_1: get_weather { "city": "Rome" }
+          responses_chain_2: {"temp": 20}
+        responses_chain_3: get_weather { "city": "Oslo" }
+          responses_chain_4: {"temp": 20}""")
 
 
 @pytest.mark.parametrize(
@@ -94,7 +109,7 @@ def test_a_chain_of_responses_brings_two_results_at_once_and_one_later():
             "tool_call",
             NEW,
             'tool_call_request: get_weather { "city": "Paris", "unit": "celsius" }'
-            ' = {"temp_c": 21} in tool_call_result',
+            '\n  tool_call_result: {"temp_c": 21}',
         ),
         (
             "anthropic_messages_tool",
@@ -105,13 +120,13 @@ def test_a_chain_of_responses_brings_two_results_at_once_and_one_later():
             "body_session_tool",
             OLD,
             'body_session_tool_request: get_weather { "city": "Paris", "unit": "celsius" }'
-            ' = {"temp_c": 21} in body_session_tool_result',
+            '\n  body_session_tool_result: {"temp_c": 21}',
         ),
         (
             "mcp_tool_call",
             MORE,
             'mcp_tool_call: get_forecast { "city": "Paris" }'
-            ' = {"city": "Paris", "temp_c": 21} in mcp_tool_call',
+            '\n  mcp_tool_call: {"city": "Paris", "temp_c": 21}',
         ),
         ("session_turn", NEW, ""),
     ],
@@ -143,7 +158,7 @@ def test_results_find_their_calls_whatever_their_order():
         asks(0, QUESTION, answered=answer(*calls)),
         asks(1, QUESTION, calling(*calls), result("2", "c2"), result("1", "c1")),
     ]
-    assert used(rows) == "r0: one {} = 1 in r1\nr0: two {} = 2 in r1"
+    assert used(rows) == "r0: one {}\n  r1: 1\nr0: two {}\n  r1: 2"
 
 
 def test_an_anthropic_result_and_its_picture_are_one_result():
@@ -159,7 +174,7 @@ def test_an_anthropic_result_and_its_picture_are_one_result():
             {"role": "user", "content": [back]},
         ),
     ]
-    assert used(rows) == "r0: shot {} =  in r1"
+    assert used(rows) == "r0: shot {}\n  r1: "
 
 
 def test_functions_of_old_clients_have_no_ids_and_match_by_name():
@@ -174,7 +189,7 @@ def test_functions_of_old_clients_have_no_ids_and_match_by_name():
             answered=choice(None, function_call=call),
         ),
     ]
-    assert used(rows) == "r0: look {} = seen in r1\nr1: look {}"
+    assert used(rows) == "r0: look {}\n  r1: seen\nr1: look {}"
 
 
 def gemini(*turns: tuple[str, list[dict[str, object]]]) -> list[dict[str, object]]:
@@ -209,7 +224,7 @@ def test_several_calls_without_ids_match_by_name_in_the_order_they_were_made():
 def test_a_result_without_id_or_name_matches_a_single_call_only():
     one, two = called("one", {}), called("two", {})
     alone = [asks(0, QUESTION, answered=answer(one)), asks(1, QUESTION, calling(one), result("x"))]
-    assert used(alone) == "r0: one {} = x in r1"
+    assert used(alone) == "r0: one {}\n  r1: x"
     both = [
         asks(0, QUESTION, answered=answer(one, two)),
         asks(1, QUESTION, calling(one, two), result("x")),
@@ -219,7 +234,7 @@ def test_a_result_without_id_or_name_matches_a_single_call_only():
 
 def test_a_call_whose_answer_is_not_there_is_shown_where_it_is_quoted_first():
     rows = [asks(0, QUESTION, calling(called("look", {}, "c1")), result("seen", "c1"))]
-    assert used(rows) == "r0: look {} = seen in r0"
+    assert used(rows) == "r0: look {}\n  r0: seen"
 
 
 def test_a_result_whose_call_is_not_there_is_nobody_s():
@@ -239,7 +254,7 @@ def test_a_call_quoted_in_another_thread_is_not_called_again():
             result("seen", "c1"),
         ),
     ]
-    assert used(rows) == "r0: look {} = seen in r1"
+    assert used(rows) == "r0: look {}\n  r1: seen"
 
 
 def test_of_two_branches_results_the_first_counts():
@@ -249,7 +264,7 @@ def test_of_two_branches_results_the_first_counts():
         asks(1, QUESTION, calling(call), result("first", "c1")),
         asks(2, QUESTION, calling(call), result("second", "c1")),
     ]
-    assert used(rows) == "r0: look {} = first in r1"
+    assert used(rows) == "r0: look {}\n  r1: first"
 
 
 def test_ids_counted_anew_for_every_answer_stay_apart():
@@ -260,7 +275,7 @@ def test_ids_counted_anew_for_every_answer_stay_apart():
         asks(1, *told, answered=answer(second)),
         asks(2, *told, calling(second), result("two", "call_0")),
     ]
-    assert used(rows) == 'r0: look { "n": 1 } = one in r1\nr1: look { "n": 2 } = two in r2'
+    assert used(rows) == 'r0: look { "n": 1 }\n  r1: one\nr1: look { "n": 2 }\n  r2: two'
 
 
 def test_equal_ids_in_two_threads_find_the_result_of_their_own():
@@ -272,7 +287,7 @@ def test_equal_ids_in_two_threads_find_the_result_of_their_own():
         asks(2, QUESTION, calling(call), result("mine", "call_0")),
         asks(3, other, calling(call), result("yours", "call_0")),
     ]
-    assert used(rows) == "r0: look {} = mine in r2\nr1: look {} = yours in r3"
+    assert used(rows) == "r0: look {}\n  r2: mine\nr1: look {}\n  r3: yours"
 
 
 def offering(*tools: dict[str, object], answered: object = None):
