@@ -41,7 +41,7 @@ def absurd(request, database):
 def test_a_session_with_an_absurd_date_opens(absurd):
     source, shown = absurd
     summary = sessions.summary(source, session("s", "k"))
-    (request,) = session_rows.stored_requests(source, "s", "k")
+    (request,) = session_rows.stored_requests(source, session("s", "k"))
     assert (summary.started_at, summary.ended_at, summary.duration_ms) == (shown, shown, 0)
     assert (request.started_at, request.latency_ms) == (shown, 0)
 

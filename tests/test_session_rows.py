@@ -47,7 +47,9 @@ def test_a_request_comes_with_its_facts_and_bodies(database):
         response={"choices": []},
         messages=[1],
     )
-    assert [asdict(one) for one in stored_requests(source_of(database(rows=[row])), "s", KEY)] == [
+    assert [
+        asdict(one) for one in stored_requests(source_of(database(rows=[row])), session("s", KEY))
+    ] == [
         {
             "request_id": "r",
             "call_type": "acompletion",
@@ -81,7 +83,7 @@ def test_a_request_comes_with_its_facts_and_bodies(database):
 
 def test_a_failure_says_what_went_wrong(database):
     made = database(rows=[failure("429", "RateLimitError", "slow down", session_id="s")])
-    [one] = stored_requests(source_of(made), "s", KEY)
+    [one] = stored_requests(source_of(made), session("s", KEY))
     assert one.is_failure
     assert (one.error_class, one.error_code, one.error_message) == (
         "RateLimitError",
@@ -94,15 +96,15 @@ def test_a_model_that_answered_itself_was_not_asked_for_in_vain(database):
     made = database(
         rows=[spend_log(session_id="s", metadata=metadata(original_model_group="gpt-4o"))]
     )
-    [one] = stored_requests(source_of(made), "s", KEY)
+    [one] = stored_requests(source_of(made), session("s", KEY))
     assert one.asked_model is None
 
 
 def test_a_session_that_is_not_there_has_no_requests(empty_database):
     source = source_of(empty_database)
     for session_id in ("nobody", "", "\0", "\ud800", "%"):
-        assert stored_requests(source, session_id, KEY) == ()
-    assert stored_requests(source, "nobody", "\0") == ()
+        assert stored_requests(source, session(session_id, KEY)) == ()
+    assert stored_requests(source, session("nobody", "\0")) == ()
 
 
 def test_requests_come_in_order_and_page_by_page(database):
@@ -112,10 +114,10 @@ def test_requests_come_in_order_and_page_by_page(database):
     ]
     made += [spend_log(session_id="s", api_key="other"), spend_log(session_id="t")]
     source = source_of(database(rows=made))
-    ids = [one.request_id for one in stored_requests(source, "s", KEY)]
+    ids = [one.request_id for one in stored_requests(source, session("s", KEY))]
     assert ids == ["c", "a", "b", "0"]
     joined, after = [], None
-    while page := stored_requests(source, "s", KEY, limit=1, after=after):
+    while page := stored_requests(source, session("s", KEY), limit=1, after=after):
         joined += [one.request_id for one in page]
         after = (page[-1].started_at, page[-1].request_id)
     assert joined == ids
@@ -128,7 +130,7 @@ def test_each_version_and_layout_gives_the_same_requests_as_the_timeline(
     expected = 1 if version == "2025-03-26" else 25
     agent = next(row for row in rows.real_rows() if row["session_id"] == "sess-agent-0140")
     session_id, api_key = sessions.session_of_request(source, agent["request_id"])
-    stored = stored_requests(source, session_id, api_key)
+    stored = stored_requests(source, session(session_id, api_key))
     assert len(stored) == expected
     light = sessions.requests_of(source, session(session_id, api_key))
     assert [one.request_id for one in stored] == list(light["request_id"])
@@ -139,7 +141,7 @@ def test_each_version_and_layout_gives_the_same_requests_as_the_timeline(
 
 def test_a_body_whose_column_is_missing_is_none(database):
     row = spend_log(request_id="r", proxy_server_request={"a": 1}, response={"b": 2})
-    [one] = stored_requests(source_of(database("2025-03-26", [row])), "r", KEY)
+    [one] = stored_requests(source_of(database("2025-03-26", [row])), session("r", KEY))
     assert (one.request_body, one.response_body) == (None, {"b": 2})
 
 
@@ -151,7 +153,7 @@ def test_bodies_and_facts_that_are_not_granted_are_none(database, role):
         " total_tokens, model, session_id, status"
     )
     source = source_of(made, role(made, "narrow", [f'SELECT ({granted}) ON "LiteLLM_SpendLogs"']))
-    [one] = stored_requests(source, "s", KEY)
+    [one] = stored_requests(source, session("s", KEY))
     assert one.is_failure
     assert {getattr(one, name) for name in (*BODIES, "error_class", "call_type")} == {None}
 
@@ -171,14 +173,14 @@ def test_bodies_and_facts_that_are_not_granted_are_none(database, role):
 )
 def test_a_body_is_whatever_the_column_held(database, body, expected):
     row = spend_log(session_id="s", proxy_server_request=body, response=body, messages=body)
-    [one] = stored_requests(source_of(database(rows=[row])), "s", KEY)
+    [one] = stored_requests(source_of(database(rows=[row])), session("s", KEY))
     assert [getattr(one, name) for name in BODIES] == [expected] * 3
 
 
 @pytest.mark.parametrize("body", ["[" * 3_000 + "]" * 3_000, "1" * 9_000])
 def test_a_body_that_python_cannot_read_stays_text(database, body):
     made = database(rows=[spend_log(session_id="s", response=body)])
-    [one] = stored_requests(source_of(made), "s", KEY)
+    [one] = stored_requests(source_of(made), session("s", KEY))
     assert one.response_body == body or isinstance(one.response_body, list)
 
 
@@ -200,7 +202,7 @@ def test_a_body_that_python_cannot_read_stays_text(database, body):
 )
 def test_metadata_of_any_shape_is_read_or_unknown(database, about):
     made = database(rows=[spend_log(session_id="s", metadata=about)])
-    [one] = stored_requests(source_of(made), "s", KEY)
+    [one] = stored_requests(source_of(made), session("s", KEY))
     assert (one.cached_prompt_tokens, one.attempted_retries, one.attempted_fallbacks) == (
         None,
         None,
@@ -213,7 +215,7 @@ def test_all_true_rows_are_read(real_rows_database):
     read = 0
     for row in rows.real_rows():
         session_id, api_key = sessions.session_of_request(source, row["request_id"])
-        ids = [one.request_id for one in stored_requests(source, session_id, api_key)]
+        ids = [one.request_id for one in stored_requests(source, session(session_id, api_key))]
         assert row["request_id"] in ids
         read += 1
     assert read == 130

@@ -5,16 +5,22 @@ sent it back. The two differ in spelling: no content against empty content, argu
 text against arguments as an object, reasoning left out, cache marks added.
 """
 
+import marshal
 import re
 from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
 
 from tracelib.conversation.markers import cut_as_old_versions_did
 from tracelib.conversation.messages import Message, Part
 
-Key = tuple[object, ...]
+Key = bytes  # a digest: the words themselves are not kept
 
 SYSTEM_ROLES = frozenset({"system", "developer"})
 
+_KEY_BYTES = 16
+# Of marshal's formats the last whose bytes depend on the value alone.
+_BY_VALUE = 2
 _LONG_ARGUMENTS = 256
 _SYSTEM_HEAD = 200
 _BILLING = "x-anthropic-billing-header:"  # Claude Code's first system block, new every time
@@ -22,64 +28,70 @@ _BILLING = "x-anthropic-billing-header:"  # Claude Code's first system block, ne
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A message with the keys it is recognised by, the strictest first.
+    """What a message is recognised by: its keys, the strictest first, and nothing it says.
 
     Two messages are the same when one's key is among the other's.
     """
 
-    message: Message
+    role: str
     keys: tuple[Key, ...]
+    beginning: Key | None  # the one of `keys` that tells only how a system prompt begins
+    is_redacted: bool
+    calls: tuple[tuple[str, str], ...]  # ids and names of the tools it calls
 
     @property
     def is_system(self) -> bool:
-        return self.message.role in SYSTEM_ROLES
-
-    @property
-    def is_redacted(self) -> bool:
-        return any(part.is_redacted for part in self.message.parts)
+        return self.role in SYSTEM_ROLES
 
 
 def said(message: Message, *, is_answer: bool = False) -> Said:
-    """The message with its keys; an answer has more, for what old versions made of it."""
+    """The keys of this message; an answer has more, for what old versions made of it."""
+    calls = [part for part in message.parts if part.kind == "tool_call"]
+    spellings = _spellings(message, calls, is_answer)
+    keys = tuple(digest(spelling) for spelling in spellings)
+    return Said(
+        message.role,
+        keys,
+        keys[-1] if message.role in SYSTEM_ROLES else None,
+        any(part.is_redacted for part in message.parts),
+        tuple((call.call_id, call.name) for call in calls if call.call_id and call.name),
+    )
+
+
+def digest(value: Any) -> Key:
+    """Sixteen bytes that stand for this value. Raises ValueError where it is nested too deeply."""
+    return blake2b(marshal.dumps(value, _BY_VALUE), digest_size=_KEY_BYTES).digest()
+
+
+def _spellings(message: Message, calls: list[Part], is_answer: bool) -> list[tuple[object, ...]]:
     texts = [part.text for part in message.parts if part.kind == "text"]
     if message.role in SYSTEM_ROLES:
-        return Said(message, _system_keys(texts))
+        return _system_spellings(texts)
     whole = "".join(texts)
     text = whole.strip()
-    calls = [part for part in message.parts if part.kind == "tool_call"]
     beside = tuple(_beside(part) for part in message.parts if _counts(part, message.role))
-    keys = [_key(message.role, text, _exact(calls), beside)]
-    by_id = _key(message.role, text, _by_id(calls), beside)
+    found: list[tuple[object, ...]] = [(message.role, text, _exact(calls), beside)]
     if _may_be_cut(calls):
-        keys.append(by_id)
+        found.append((message.role, text, _by_id(calls), beside))
     old = cut_as_old_versions_did(whole) if is_answer else None
     if old:
-        keys.append(_key(message.role, old.strip(), _exact(calls), beside))
-        keys.append(_key(message.role, old.strip(), _by_id(calls), beside))
-    return Said(message, tuple(keys))
+        found.append((message.role, old.strip(), _exact(calls), beside))
+        found.append((message.role, old.strip(), _by_id(calls), beside))
+    return found
 
 
-def is_beginning(key: Key) -> bool:
-    """Does this key stand for a system prompt of which only the beginning is known?"""
-    return key[0] == "system, its beginning"
-
-
-def _system_keys(texts: list[str]) -> tuple[Key, ...]:
+def _system_spellings(texts: list[str]) -> list[tuple[object, ...]]:
     text = "\n".join(text for text in texts if not text.startswith(_BILLING)).strip()
     # Many prompts carry the time of day; the conversation below them is still the same one.
     head = re.sub(r"\d", "0", text[:_SYSTEM_HEAD])
-    return (("system", text), ("system, its beginning", head))
+    return [("system", text), ("system, its beginning", head)]
 
 
-def _key(role: str, text: str, calls: Key, beside: Key) -> Key:
-    return (role, text, calls, beside)
-
-
-def _exact(calls: list[Part]) -> Key:
+def _exact(calls: list[Part]) -> tuple[object, ...]:
     return tuple((call.name, call.fingerprint or call.text) for call in calls)
 
 
-def _by_id(calls: list[Part]) -> Key:
+def _by_id(calls: list[Part]) -> tuple[object, ...]:
     return tuple((call.name, call.call_id, "by its id") for call in calls)
 
 
@@ -99,5 +111,5 @@ def _counts(part: Part, role: str) -> bool:
     return role != "assistant" or part.kind in ("data", "tool_result")
 
 
-def _beside(part: Part) -> Key:
+def _beside(part: Part) -> tuple[object, ...]:
     return (part.kind, part.fingerprint or part.text)

@@ -32,6 +32,11 @@ REDACTED = (
     "LiteLLM redacted what was said here. To store it, set turn_off_message_logging: false "
     "under litellm_settings, and have clients send no x-litellm-enable-message-redaction header."
 )
+NOT_COMPARED = (
+    "So much was said before this page that it is not read yet: of a request that goes on from "
+    "earlier ones, only what followed the last answer is shown. Each refresh reads on."
+)
+TOO_MANY = "This conversation has more requests than can be read here: its first 20,000 are shown."
 _ASK_NOTHING = ("list_", "retrieve")  # in call types without a prompt
 
 BROKEN_OFF = "The request failed after its answer had begun: what had arrived is shown."

@@ -1,39 +1,37 @@
 """Raw messages read once each, however often they were sent."""
 
-import marshal
-
 from tracelib.conversation.chat import message
-from tracelib.conversation.identity import Said, said
+from tracelib.conversation.identity import Key, Said, digest, said
 from tracelib.conversation.json_values import TOO_DEEP
 from tracelib.conversation.messages import Message, Part
 from tracelib.conversation.responses import Raw
 
-# Of marshal's formats the last whose bytes depend on the value alone.
-_BY_VALUE = 2
-
 
 class Reader:
-    """Reads the messages of one session; what a later request repeats is found, not re-read."""
+    """Recognises the messages of one session; what a later request repeats is not read again."""
 
     def __init__(self) -> None:
-        self._read: dict[bytes, Said] = {}
+        self._read: dict[Key, Said] = {}
 
     def read(self, raw: Raw | Message) -> Said:
-        """The message with its keys; nested too deeply it says just that."""
+        """The keys of this message."""
         if isinstance(raw, Message):
             return said(raw)
         try:
-            spelling = marshal.dumps(raw, _BY_VALUE)
+            spelling = digest(raw)
         except ValueError:  # nested too deeply, or no JSON at all
-            return _unseen(raw)
+            return said(spoken(raw))
         known = self._read.get(spelling)
         if known is None:
-            known = self._read[spelling] = _unseen(raw)
+            known = self._read[spelling] = said(spoken(raw))
         return known
 
 
-def _unseen(raw: Raw) -> Said:
+def spoken(raw: Raw | Message) -> Message:
+    """What does this message say? Nested too deeply it says just that."""
+    if isinstance(raw, Message):
+        return raw
     try:
-        return said(message(raw))
+        return message(raw)
     except RecursionError:
-        return said(Message("user", (Part("data", TOO_DEEP),)))
+        return Message("user", (Part("data", TOO_DEEP),))

@@ -1,7 +1,7 @@
-"""The requests of one session with what was asked and answered in them."""
+"""The requests of a conversation with what was asked and answered in them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,8 +9,8 @@ from sqlalchemy import Row, Select, Subquery, and_, cast, or_, select
 from sqlalchemy.types import Text
 
 from tracelib.conversation.stored import StoredRequest
+from tracelib.selection import Selection
 from tracelib.source import Source
-from tracelib.spendlogs.conditions import of_key
 from tracelib.spendlogs.facts import with_facts
 
 BODIES = ("request_body", "response_body", "messages_body")
@@ -42,29 +42,61 @@ COLUMNS = (
     "is_failure",
 )
 
+# Bodies grow from request to request: the size of a batch follows from the one before.
+FIRST_BATCH = 10
+LARGEST_BATCH = 200
+BATCH_CHARACTERS = 4_000_000
+
 
 def stored_requests(
     source: Source,
-    session_id: str,
-    api_key: str,
+    selection: Selection,
     limit: int = 200,
     after: tuple[datetime, str] | None = None,
 ) -> tuple[StoredRequest, ...]:
-    """What was asked and answered in this session, request by request?
+    """What was asked and answered in these requests, one by one?
 
     In the order they started, ties by request id, at most `limit`; `after` is the start and
     id of the last one of the page before. A body is None where its column is missing or not
-    granted. A session that does not exist has no requests.
+    granted. A selection of nothing has no requests.
     """
-    requests = source.by_id("session_id", [session_id])
+    return tuple(map(_request, source.rows(_page(source, selection, limit, after))))
+
+
+def stored_in_batches(
+    source: Source,
+    selection: Selection,
+    request_ids: Sequence[str],
+    most_characters: int | None = None,
+) -> Iterator[StoredRequest]:
+    """What was asked and answered in these requests of the selection, in their order?
+
+    They are read a few megabytes at a time, so that those already used need not be held. Ends
+    early once so many characters of bodies were read. Ids that are not there are passed over.
+    """
+    read, batch = 0, FIRST_BATCH
+    while request_ids and (most_characters is None or read < most_characters):
+        ids, request_ids = request_ids[:batch], request_ids[batch:]
+        named = Selection(selection.api_key, request_ids=tuple(ids))
+        rows = source.rows(_page(source, named, len(ids), after=None))
+        size = sum(len(row._mapping[name] or "") for row in rows for name in BODIES)
+        yield from map(_request, rows)
+        read += size
+        batch = min(max(BATCH_CHARACTERS * len(ids) // (size + 1), 1), LARGEST_BATCH)
+
+
+def _page(
+    source: Source, selection: Selection, limit: int, after: tuple[datetime, str] | None
+) -> Select[Any]:
+    requests = source.selected(selection)
     page = (
         select(*requests.c)
-        .where(of_key(requests, api_key), *_beyond(requests, after))
+        .where(*_beyond(requests, after))
         .order_by(requests.c.started_at, requests.c.request_id)
         .limit(limit)
         .subquery("page")
     )
-    return tuple(_request(row) for row in source.rows(_with_bodies(page)))
+    return _with_bodies(page)
 
 
 def _beyond(requests: Subquery, after: tuple[datetime, str] | None) -> Sequence[Any]:

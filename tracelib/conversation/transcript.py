@@ -1,38 +1,40 @@
 """What was said in a session, each message once, in order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tracelib.conversation.answers import answers
-from tracelib.conversation.asked import CHAT, Asked, asked
-from tracelib.conversation.identity import Said, said
-from tracelib.conversation.json_values import TOO_DEEP
+from tracelib.conversation.history import History, Opened, opened
 from tracelib.conversation.messages import Message, Part
 from tracelib.conversation.notes import notes_on, shared_notes
 from tracelib.conversation.parameters import settings
-from tracelib.conversation.reader import Reader
+from tracelib.conversation.reader import spoken
 from tracelib.conversation.stored import StoredRequest
-from tracelib.conversation.threads import Threads
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One request, with what it added to the conversation and what it was answered.
 
-    `parent_id` is the request whose conversation this one extends, None where it starts one.
-    `branches` is True where it goes on from anything but the newest state of its thread
-    (an edited question, another choice, a parallel call) and where it starts a thread of its
-    own beside an earlier one (a sub-agent, a compacted history). `thread` numbers the chains
-    of extensions from 0, in order of appearance. Single calls (embedding, image, tool) never
-    branch; a request whose prompt cannot be read stays in the thread before it.
+    `number` counts the requests of the session from 1, in the order they started. `parent_id`
+    and `parent_number` are the request whose conversation this one extends, None where it
+    starts one. `branches` is True where it goes on from anything but the newest state of its
+    thread (an edited question, another choice, a parallel call) and where it starts a thread
+    of its own beside an earlier one (a sub-agent, a compacted history). `thread` numbers the
+    chains of extensions from 0, in order of appearance. Single calls (embedding, image, tool)
+    never branch; a request whose prompt cannot be read stays in the thread before it.
+    `system_changed` is True where a system prompt says something else than the parent's: it
+    is among `asked` again.
     """
 
     request: StoredRequest
+    number: int
     parent_id: str | None
+    parent_number: int | None
     branches: bool
     thread: int
     asked: tuple[Message, ...]  # only what is new against the parent
     repeated: int  # messages of this request that were shown before
+    system_changed: bool
     answered: tuple[Message, ...]  # one per choice
     notes: tuple[str, ...]
     settings: tuple[tuple[str, str], ...] = ()
@@ -53,97 +55,72 @@ def transcript(requests: Sequence[StoredRequest]) -> Transcript:
     id. A system prompt shows once per thread, and again where it changed. No requests give no
     turns. Never raises: what cannot be read is shown as data, or a note says why it is not.
     """
-    session = _Session()
+    history = History()
     ordered = sorted(requests, key=lambda request: (request.started_at, request.request_id))
-    turns = [session.turn(request) for request in ordered]
+    read = [opened(request) for request in ordered]
+    return told_once([turn_of(history, history.add(one), one) for one in read])
+
+
+def told_once(turns: Sequence[Turn]) -> Transcript:
+    """These turns, with the notes that hold for all of them said once, above them."""
     shared = shared_notes([turn.notes for turn in turns])
+    if not shared:
+        return Transcript(tuple(turns), ())
     return Transcript(tuple(_without(turn, shared) for turn in turns), shared)
 
 
 def _without(turn: Turn, shared: Sequence[str]) -> Turn:
-    if not shared:
-        return turn
     return replace(turn, notes=tuple(note for note in turn.notes if note not in shared))
 
 
-class _Session:
-    """What is known of a session after the turns read so far."""
+def turn_of(history: History, index: int, one: Opened, hidden: int = 0) -> Turn:
+    """What did the request of this index, added to the history before, add to the conversation?
 
-    def __init__(self) -> None:
-        self._reader = Reader()
-        self._threads = Threads()
-        self._requests: list[StoredRequest] = []
-        self._index_of: dict[str, int] = {}
-        self._tools: dict[str, str] = {}  # call id -> name of the tool
-
-    def turn(self, request: StoredRequest) -> Turn:
-        question = _asked(request)
-        messages = [self._reader.read(raw) for raw in question.messages]
-        answered = _answers(request)
-        after = self._after(question)
-        place = self._threads.place(messages, _keyed(answered), question.kind, after)
-        shown = tuple(self._named(messages[position].message) for position in place.new)
-        self._remember(request, answered)
-        return Turn(
-            request=request,
-            parent_id=None if place.parent is None else self._requests[place.parent].request_id,
-            branches=place.branches,
-            thread=place.thread,
-            asked=shown,
-            repeated=len(messages) - len(shown),
-            answered=answered,
-            notes=notes_on(
-                request, question, shown, answered, goes_on_elsewhere=isinstance(after, str)
-            ),
-            settings=settings(question.body, answered),
-        )
-
-    def _after(self, question: Asked) -> int | str | None:
-        """The earlier request this one says it goes on from, or the id of an absent one."""
-        known = (self._index_of.get(link) for link in question.previous_ids)
-        absent = question.previous_ids[0] if question.previous_ids else None
-        return next((index for index in known if index is not None), absent)
-
-    def _remember(self, request: StoredRequest, answered: Sequence[Message]) -> None:
-        index = len(self._requests)
-        self._requests.append(request)
-        self._index_of[request.request_id] = index
-        # A response replayed from LiteLLM's cache keeps its id, its row gets a suffix.
-        self._index_of.setdefault(request.request_id.split("_cache_hit")[0], index)
-        self._learn_tools(answered)
-
-    def _learn_tools(self, messages: Sequence[Message]) -> None:
-        for message in messages:
-            for part in message.parts:
-                if part.kind == "tool_call" and part.call_id and part.name:
-                    self._tools[part.call_id] = part.name
-
-    def _named(self, message: Message) -> Message:
-        """Results carry the id of their call only; a person wants the tool's name."""
-        self._learn_tools([message])
-        if not any(part.kind == "tool_result" and not part.name for part in message.parts):
-            return message
-        return replace(message, parts=tuple(map(self._named_part, message.parts)))
-
-    def _named_part(self, part: Part) -> Part:
-        if part.kind != "tool_result" or part.name:
-            return part
-        return replace(part, name=self._tools.get(part.call_id or ""))
+    `hidden` messages at its beginning are not shown, known before or not.
+    """
+    standing = history.standing(index)
+    place, messages = standing.place, one.question.messages
+    positions = [at for at in place.shown(len(messages)) if at >= hidden]
+    shown = _named(history, index, [spoken(messages[at]) for at in positions])
+    return Turn(
+        request=one.request,
+        number=index + 1,
+        parent_id=None if place.parent is None else history.request_id(place.parent),
+        parent_number=None if place.parent is None else place.parent + 1,
+        branches=place.branches,
+        thread=place.thread,
+        asked=shown,
+        repeated=len(messages) - len(shown),
+        system_changed=bool(place.changed),
+        answered=one.answered,
+        notes=notes_on(
+            one.request,
+            one.question,
+            shown,
+            one.answered,
+            goes_on_elsewhere=standing.goes_on_elsewhere,
+        ),
+        settings=settings(one.question.body, one.answered),
+    )
 
 
-def _asked(request: StoredRequest) -> Asked:
-    try:
-        return asked(request)
-    except RecursionError:
-        return Asked((Message("user", (Part("data", TOO_DEEP),)),), CHAT, {})
+def _named(history: History, index: int, messages: Sequence[Message]) -> tuple[Message, ...]:
+    """The messages, with the names of the called tools on their results."""
+    called: dict[str, str] = {}  # in the messages above: their ids may have been used before
+    named = []
+    for message in messages:
+        called |= {p.call_id: p.name for p in message.parts if p.call_id and p.name and _calls(p)}
+        parts = (_with_name(part, called, history, index) for part in message.parts)
+        named.append(replace(message, parts=tuple(parts)))
+    return tuple(named)
 
 
-def _answers(request: StoredRequest) -> tuple[Message, ...]:
-    try:
-        return answers(request)
-    except RecursionError:
-        return (Message("assistant", (Part("data", TOO_DEEP),)),)
+def _calls(part: Part) -> bool:
+    return part.kind == "tool_call"
 
 
-def _keyed(answered: Sequence[Message]) -> list[Said]:
-    return [said(message, is_answer=True) for message in answered]
+def _with_name(part: Part, called: Mapping[str, str], history: History, index: int) -> Part:
+    if part.kind != "tool_result" or part.name or not part.call_id:
+        return part
+    name = called.get(part.call_id) or history.tool_name(part.call_id, index)
+    return replace(part, name=name)

@@ -1,9 +1,9 @@
 """All conversations of a session as one tree of messages, each known once."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tracelib.conversation.identity import Key, Said, is_beginning
+from tracelib.conversation.identity import Key, Said, digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,12 @@ class MessageTree:
         self._children: dict[tuple[int, Key], int] = {}
         self._brought_by: list[int] = []
 
-    def start(self, name: Hashable, request: int) -> int:
+    def __len__(self) -> int:
+        return len(self._brought_by)
+
+    def start(self, name: object, request: int) -> int:
         """The node from which all conversations of this name start."""
-        return self._child(-1, (("start", name),), request)
+        return self._child(-1, (digest(("start", name)),), request)
 
     def detached(self, request: int) -> int:
         """A node that no walk reaches."""
@@ -43,7 +46,7 @@ class MessageTree:
             if found is None:
                 return Walk(node, position, tuple(changed))
             key, node = found
-            if is_beginning(key):
+            if key == message.beginning:
                 changed.append(position)
         return Walk(node, len(messages), tuple(changed))
 

@@ -24,7 +24,7 @@ T = TypeVar("T")
 KEPT = 400
 KEPT_GOOD = 200
 # A conversation may weigh megabytes: none is held for when the database is away.
-HEAVY = frozenset({"tracelib.conversation.session_rows"})
+HEAVY = frozenset({"tracelib.conversation.reading", "tracelib.conversation.session_rows"})
 KEPT_SIZE = "256MB"
 # After a failed connection nobody waits for the next one for so long.
 BREATHER_S = 10.0

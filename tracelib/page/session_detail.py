@@ -23,7 +23,7 @@ def show(view: View, session_id: str, api_key: str | None) -> None:
         api_key = _only_key(view, session_id)
     summary, stored = view.ask(
         (sessions.summary, session(session_id, api_key)),
-        (session_rows.stored_requests, session_id, api_key, MOST_REQUESTS),
+        (session_rows.stored_requests, session(session_id, api_key), MOST_REQUESTS),
     )
     if summary.value is None:
         unanswered(summary)

@@ -1,0 +1,103 @@
+"""What is remembered of the requests of a session read so far: where each stands, no words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tracelib.conversation.answers import answers
+from tracelib.conversation.asked import CHAT, Asked, asked
+from tracelib.conversation.call_names import CallNames
+from tracelib.conversation.identity import said
+from tracelib.conversation.json_values import TOO_DEEP
+from tracelib.conversation.messages import Message, Part
+from tracelib.conversation.reader import Reader
+from tracelib.conversation.stored import StoredRequest
+from tracelib.conversation.threads import Place, Threads
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A request with its bodies opened: what it asked, and what it was answered."""
+
+    request: StoredRequest
+    question: Asked
+    answered: tuple[Message, ...]  # one per choice
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a request stands, and whether it goes on from a response that is not there."""
+
+    place: Place
+    goes_on_elsewhere: bool
+
+
+def opened(request: StoredRequest) -> Opened:
+    """What do the bodies of this request hold? Nested too deeply they say just that."""
+    too_deep = (Part("data", TOO_DEEP),)
+    try:
+        question = asked(request)
+    except RecursionError:
+        question = Asked((Message("user", too_deep),), CHAT, {})
+    try:
+        answered = answers(request)
+    except RecursionError:
+        answered = (Message("assistant", too_deep),)
+    return Opened(request, question, answered)
+
+
+class History:
+    """Requests one after another, in the order they started; of each only what later ones need.
+
+    That is a few hundred bytes for a request and for a message, however long and often sent.
+    """
+
+    def __init__(self) -> None:
+        self._reader = Reader()
+        self._threads = Threads()
+        self._ids: list[str] = []
+        self._standings: list[Standing] = []
+        self._index_of: dict[str, int] = {}
+        self._names = CallNames()
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def messages_known(self) -> int:
+        """How many messages are remembered?"""
+        return self._threads.messages_known()
+
+    def add(self, one: Opened) -> int:
+        """Place this request after those before it; gives its index."""
+        index = len(self)
+        messages = [self._reader.read(raw) for raw in one.question.messages]
+        answered = [said(message, is_answer=True) for message in one.answered]
+        after = self._after(one.question.previous_ids)
+        place = self._threads.place(messages, answered, one.question.kind, after)
+        self._standings.append(Standing(place, isinstance(after, str)))
+        self._ids.append(one.request.request_id)
+        self._index_of[one.request.request_id] = index
+        # A response replayed from LiteLLM's cache keeps its id, its row gets a suffix.
+        self._index_of.setdefault(one.request.request_id.split("_cache_hit")[0], index)
+        for position in place.shown(len(messages)):
+            self._names.learn(messages[position].calls, (index, False))
+        for answer in answered:
+            self._names.learn(answer.calls, (index, True))
+        return index
+
+    def standing(self, index: int) -> Standing:
+        """Where does the request of this index stand?"""
+        return self._standings[index]
+
+    def request_id(self, index: int) -> str:
+        """Which request has this index?"""
+        return self._ids[index]
+
+    def tool_name(self, call_id: str, index: int) -> str | None:
+        """Which tool was called under this id, as the request of this index knows it?"""
+        return self._names.name(call_id, index)
+
+    def _after(self, previous_ids: Sequence[str]) -> int | str | None:
+        """The earlier request this one says it goes on from, or the id of an absent one."""
+        known = (self._index_of.get(link) for link in previous_ids)
+        absent = previous_ids[0] if previous_ids else None
+        return next((index for index in known if index is not None), absent)

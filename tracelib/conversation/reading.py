@@ -1,0 +1,149 @@
+"""A long conversation read page by page: what is not on the page is read once and forgotten."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from threading import Lock
+
+from tracelib.conversation.history import History, Opened, opened
+from tracelib.conversation.notes import NOT_COMPARED, TOO_MANY
+from tracelib.conversation.reader import spoken
+from tracelib.conversation.session_rows import stored_in_batches
+from tracelib.conversation.stored import StoredRequest
+from tracelib.conversation.transcript import Turn, told_once, turn_of
+from tracelib.conversation.turn_order import MOST_TURNS, turn_order
+from tracelib.selection import Selection
+from tracelib.source import Source
+
+TURNS_A_PAGE = 40
+# Of earlier bodies, in one call: what PostgreSQL sends and Python reads in about a second.
+CHARACTERS_AT_ONCE = 32_000_000
+# About 400 bytes each. Conversations resend what they know; one that never does is not held.
+MOST_MESSAGES_KNOWN = 250_000
+
+Start = tuple[str, datetime]  # a request's id and its start
+
+
+@dataclass(frozen=True, slots=True)
+class TurnPage:
+    """Some turns of a conversation.
+
+    `total` counts all its turns, `first` is the number of the first one here, from 1. `notes`
+    hold for every turn of the page. Where `is_compared` is False the page was read alone: what
+    its requests share with those before the page is not known, and its threads are its own.
+    """
+
+    turns: tuple[Turn, ...]
+    notes: tuple[str, ...]
+    total: int
+    first: int
+    is_compared: bool
+
+
+class Reading:
+    """How far a conversation was read, and what must be known of it to read on: no words.
+
+    Threads may share it. It starts anew where a request appears before the end of what was
+    read, as one does that took long and so was written late, or where one is gone.
+    """
+
+    def __init__(self, selection: Selection) -> None:
+        self.selection = selection
+        self.lock = Lock()
+        self._history = History()
+        self._read: dict[Start, int] = {}  # in their order, with their index in the history
+
+    def __repr__(self) -> str:
+        return f"Reading({self.selection!r})"
+
+    def keep_to(self, order: Sequence[Start]) -> None:
+        """Forget what was read unless these requests begin with it."""
+        if list(self._read) != list(order[: len(self._read)]):
+            self._history, self._read = History(), {}
+
+    def read_up_to(self, source: Source, order: Sequence[Start], most_characters: int) -> bool:
+        """Are all these requests read, after reading on as far as is allowed?"""
+        left = [request_id for request_id, _ in order[len(self._read) :]]
+        if left and self._history.messages_known() < MOST_MESSAGES_KNOWN:
+            for request in stored_in_batches(source, self.selection, left, most_characters):
+                self._add(opened(request))
+        return len(self._read) >= len(order)
+
+    def turns(self, source: Source, request_ids: Sequence[str]) -> Iterator[Turn]:
+        """The turns of these requests, which are read or follow what was read."""
+        for request in stored_in_batches(source, self.selection, request_ids):
+            one = opened(request)
+            index = self._read.get((request.request_id, request.started_at))
+            yield turn_of(self._history, self._add(one) if index is None else index, one)
+
+    def _add(self, one: Opened) -> int:
+        index = self._history.add(one)
+        self._read[one.request.request_id, one.request.started_at] = index
+        return index
+
+
+def turns(
+    source: Source,
+    reading: Reading,
+    first: int = 1,
+    count: int = TURNS_A_PAGE,
+    most_characters: int = CHARACTERS_AT_ONCE,
+) -> TurnPage:
+    """What was said in the turns from number `first` on, each message once, in order?
+
+    Reads the bodies of the page, and those of earlier requests that `reading` does not know
+    yet: up to about `most_characters` of them, else the page is read alone, and the next call
+    goes on from there. The requests of the turns come without their bodies. A page beyond the
+    end, and one of a selection of nothing, has no turns.
+    """
+    with reading.lock:
+        order = _order(source, reading.selection)
+        before, page = order[: first - 1], order[first - 1 : first - 1 + count]
+        ids = [request_id for request_id, _ in page]
+        reading.keep_to(order)
+        is_compared = not page or reading.read_up_to(source, before, most_characters)
+        found = reading.turns(source, ids) if is_compared else _alone(source, reading, ids, first)
+        told = told_once([_without_bodies(turn) for turn in found])
+    notes = [] if is_compared else [NOT_COMPARED]
+    notes += [TOO_MANY] if len(order) == MOST_TURNS else []
+    return TurnPage(told.turns, (*notes, *told.notes), len(order), first, is_compared)
+
+
+def _order(source: Source, selection: Selection) -> list[Start]:
+    found = turn_order(source, selection)
+    return list(zip(found["request_id"], found["started_at"].dt.to_pydatetime(), strict=True))
+
+
+def _alone(
+    source: Source, reading: Reading, request_ids: Sequence[str], first: int
+) -> Iterator[Turn]:
+    """A page compared with itself only: of what starts there, just the newest is shown."""
+    history = History()
+    for request in stored_in_batches(source, reading.selection, request_ids):
+        one = opened(request)
+        index = history.add(one)
+        turn = turn_of(history, index, one)
+        if turn.parent_number is None:
+            turn = replace(
+                turn_of(history, index, one, hidden=_answered_before(one)), branches=False
+            )
+            yield replace(turn, number=first + index)
+        else:
+            parent_number = turn.parent_number + first - 1
+            yield replace(turn, number=first + index, parent_number=parent_number)
+
+
+def _answered_before(one: Opened) -> int:
+    """How many messages stand up to the last answer that this request quotes?"""
+    messages = one.question.messages
+    ends = range(len(messages), 0, -1)
+    return next((end for end in ends if spoken(messages[end - 1]).role == "assistant"), 0)
+
+
+def _without_bodies(turn: Turn) -> Turn:
+    """Megabytes that a page has no use for: what they say is in the turn."""
+    return replace(turn, request=_bare(turn.request))
+
+
+def _bare(request: StoredRequest) -> StoredRequest:
+    return replace(request, request_body=None, response_body=None, messages_body=None)
