@@ -13,7 +13,7 @@ _SERVERS = frozenset({"mcp"})
 
 @dataclass(frozen=True, slots=True)
 class ToolUse:
-    """One call of a tool. `result` and `answered_in` are None until a request brings a result.
+    """One call of a tool. `result` and `answered_in` are None where no turn brought a result.
 
     `called_in` is the request whose answer made the call, or the first that quoted it where
     that answer is not among the turns.

@@ -1,16 +1,15 @@
 """What one request said that another did not: messages, system prompt, settings."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal
 
-from tracelib.conversation.asked import asked
-from tracelib.conversation.chat import message
+from tracelib.conversation.history import opened
 from tracelib.conversation.identity import SYSTEM_ROLES, said
-from tracelib.conversation.json_values import TOO_DEEP, mapping, stored_json
 from tracelib.conversation.messages import Message, Part
 from tracelib.conversation.parameters import settings
+from tracelib.conversation.reader import spoken
 from tracelib.conversation.session_rows import stored_requests
 from tracelib.conversation.stored import StoredRequest
 from tracelib.conversation.text_diff import Line, text_diff
@@ -86,21 +85,15 @@ def turn_diff(before: StoredRequest, after: StoredRequest) -> TurnDiff:
     system prompt always does. Answers are not compared, and of a chain of responses only what
     each request itself sent. A prompt that is not stored has no messages. Never raises.
     """
-    old, new = _messages(before), _messages(after)
+    asked = [opened(request).question for request in (before, after)]
+    old, new = ([spoken(raw) for raw in one.messages] for one in asked)
+    sent = [dict(settings(one.body, ())) for one in asked]
     return TurnDiff(
         before.request_id,
         after.request_id,
         tuple(_aligned(old, new)),
-        tuple(_settings(before, after)),
+        tuple(_settings(sent[0], sent[1])),
     )
-
-
-def _messages(request: StoredRequest) -> Sequence[Message]:
-    try:
-        raws = asked(request).messages
-        return [raw if isinstance(raw, Message) else message(raw) for raw in raws]
-    except RecursionError:
-        return [Message("user", (Part("data", TOO_DEEP),))]
 
 
 def _aligned(old: Sequence[Message], new: Sequence[Message]) -> Iterator[MessageDiff]:
@@ -145,10 +138,7 @@ def _headed(part: Part) -> tuple[str, ...]:
     return (f"[{part.kind.replace('_', ' ')} {part.name or ''}".rstrip() + "]", part.text)
 
 
-def _settings(before: StoredRequest, after: StoredRequest) -> Iterator[SettingDiff]:
-    old, new = (
-        dict(settings(mapping(stored_json(one.request_body)), ())) for one in (before, after)
-    )
+def _settings(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[SettingDiff]:
     for name in dict.fromkeys((*old, *new)):
         if old.get(name) != new.get(name):
             yield SettingDiff(name, old.get(name), new.get(name))
