@@ -1,0 +1,137 @@
+"""The conversation around one request, among the requests of its key that stand alone."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, func, select
+
+from tracelib.conversation.session_rows import stored_in_batches
+from tracelib.filters import Filters
+from tracelib.selection import Selection
+from tracelib.source import Source
+from tracelib.spendlogs.conditions import of_key
+from tracelib.stitching.joining import Link, joined
+from tracelib.window import TimeWindow
+
+REACH = timedelta(hours=12)
+MOST_EACH_WAY = 500
+# Of bodies, the nearest requests first: what PostgreSQL sends and Python reads in seconds.
+MOST_CHARACTERS = 64_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stitched:
+    """A conversation that is inferred, with what was searched for it.
+
+    `selection` chooses its requests; where none joins the opened one, it is the opened one.
+    `searched` counts the single requests that were read, the opened one among them; where it
+    `is_bounded` there were more within twelve hours. `links` show what joins the requests.
+    """
+
+    selection: Selection
+    searched: int
+    is_bounded: bool
+    links: tuple[Link, ...]
+
+    @property
+    def found(self) -> int:
+        """How many requests does it have? 0 where nothing joins the opened one."""
+        return len(self.selection.request_ids) if self.links else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A request of the key, and the session that LiteLLM stored it in."""
+
+    request_id: str
+    session_id: str
+    started_at: datetime
+
+
+def conversation_around(source: Source, selection: Selection) -> Stitched:
+    """Which conversation does this single request seem to belong to, told by what was said?
+
+    Searched are the requests of its key that are sessions of their own, at most 500 before it
+    and 500 after it within twelve hours: what LiteLLM stored as a session of several requests
+    is never changed nor joined. A selection of several requests, or of none, comes back as it
+    is, with nothing searched. Raises a TraceError.
+    """
+    opened = _requests(source, selection)
+    if len(opened) != 1:
+        return Stitched(selection, searched=0, is_bounded=False, links=())
+    around, is_bounded = _around(source, selection.api_key, opened[0])
+    ids = _nearest_first(_single(source, selection.api_key, around), opened[0])
+    read = stored_in_batches(source, selection, ids, MOST_CHARACTERS)
+    told = joined(read)
+    searched = sum(map(len, told.conversations))
+    conversation = next(one for one in told.conversations if opened[0].request_id in one)
+    return Stitched(
+        Selection(selection.api_key, request_ids=conversation) if conversation[1:] else selection,
+        searched,
+        is_bounded or searched < len(ids),
+        tuple(link for link in told.links if link.request_id in conversation),
+    )
+
+
+def _requests(source: Source, selection: Selection) -> list[Neighbour]:
+    """The first two requests selected: more need not be known."""
+    requests = source.selected(selection)
+    chosen = select(requests.c.request_id, requests.c.session_id, requests.c.started_at)
+    return _neighbours(source, chosen.limit(2))
+
+
+def _around(source: Source, api_key: str, opened: Neighbour) -> tuple[list[Neighbour], bool]:
+    """The key's requests within reach, each once, and whether there are more than that."""
+    moment = opened.started_at
+    before = _side(source, api_key, TimeWindow(moment - REACH, moment), is_before=True)
+    after = _side(source, api_key, TimeWindow(moment, moment + REACH), is_before=False)
+    near = {one.request_id: one for one in (opened, *before, *after)}
+    return list(near.values()), len(before) == MOST_EACH_WAY or len(after) == MOST_EACH_WAY
+
+
+def _side(source: Source, api_key: str, window: TimeWindow, *, is_before: bool) -> list[Neighbour]:
+    requests = source.requests(Filters(window))
+    order = requests.c.start_order
+    near = (
+        select(requests.c.request_id, requests.c.session_id, requests.c.started_at)
+        .where(of_key(requests, api_key))
+        .order_by(order.desc() if is_before else order, requests.c.request_id)
+        .limit(MOST_EACH_WAY)
+    )
+    return _neighbours(source, near)
+
+
+def _neighbours(source: Source, statement: Select[Any]) -> list[Neighbour]:
+    return [
+        Neighbour(row.request_id, row.session_id, row.started_at) for row in source.rows(statement)
+    ]
+
+
+def _single(source: Source, api_key: str, near: Sequence[Neighbour]) -> list[Neighbour]:
+    """Those of them that are sessions of one request, whenever its others were."""
+    several = _several(source, api_key, near)
+    return [one for one in near if one.session_id not in several]
+
+
+def _several(source: Source, api_key: str, near: Sequence[Neighbour]) -> set[str]:
+    """The sessions of these requests that have others too."""
+    counted = Counter(one.session_id for one in near)
+    several = {session_id for session_id, count in counted.items() if count > 1}
+    if not source.schema.is_indexed("session_id"):
+        return several  # looking for the others would read the whole log
+    requests = source.by_id("session_id", sorted(counted.keys() - several))
+    others = (
+        select(requests.c.session_id)
+        .where(of_key(requests, api_key))
+        .group_by(requests.c.session_id)
+        .having(func.count() > 1)
+    )
+    return several | {row.session_id for row in source.rows(others)}
+
+
+def _nearest_first(near: Sequence[Neighbour], opened: Neighbour) -> list[str]:
+    by_distance = sorted(near, key=lambda one: abs(one.started_at - opened.started_at))
+    return [one.request_id for one in by_distance]

@@ -1,0 +1,105 @@
+"""What is known of a request by what was said in it, its stored session id left aside."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import takewhile
+
+from tracelib.conversation.asked import CHAT, Asked
+from tracelib.conversation.history import opened
+from tracelib.conversation.identity import Said, said
+from tracelib.conversation.json_values import string
+from tracelib.conversation.messages import Message
+from tracelib.conversation.reader import Reader, spoken
+from tracelib.conversation.stored import StoredRequest
+from tracelib.stitching import errands
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One request as joining sees it: keys of what was said, and few words. Times aware UTC.
+
+    `asked` is the whole history it sent, `answered` one message per choice; all is empty
+    where the words are not stored, redacted, or no conversation (an embedding, an image).
+    `user` is the end user that the client named, '' for none. `previous_ids` name the response
+    it goes on from; such a request sends no history, so it is found by that name alone.
+
+    `task` is its first message after the system prompt, `outcome` its answer, in words; `tasks`
+    are what its answer hands to tools, `outcomes` what tools brought back since the answer
+    before, each with the id of the call.
+    """
+
+    request_id: str
+    started_at: datetime
+    ended_at: datetime
+    is_failure: bool
+    user: str
+    previous_ids: tuple[str, ...]
+    asked: tuple[Said, ...] = ()
+    answered: tuple[Said, ...] = ()
+    task: str = ""
+    outcome: str = ""
+    tasks: tuple[tuple[str, str], ...] = ()
+    outcomes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def opening(self) -> tuple[Said, ...]:
+        """The system prompt and the first message after it; () for a system prompt alone."""
+        systems = sum(1 for _ in takewhile(lambda one: one.is_system, self.asked))
+        return self.asked[: systems + 1] if systems < len(self.asked) else ()
+
+    @property
+    def answers_held(self) -> int:
+        """How many earlier answers does its history hold?"""
+        return sum(message.role == "assistant" for message in self.asked)
+
+    @property
+    def is_left_open(self) -> bool:
+        """Did it end without an answer, or with one that waits for a tool?"""
+        return self.is_failure or any(answer.calls for answer in self.answered)
+
+
+def heard(request: StoredRequest, reader: Reader) -> Heard:
+    """What was said in this request? `reader` knows what others have said."""
+    one = opened(request)
+    question, replies = one.question, one.answered
+    named = Heard(
+        request.request_id,
+        request.started_at,
+        request.ended_at,
+        request.is_failure,
+        string(question.body.get("user")),
+        question.previous_ids,
+    )
+    history = tuple(reader.read(raw) for raw in question.messages)
+    answered = tuple(said(reply, is_answer=True) for reply in replies)
+    if question.kind != CHAT or question.previous_ids or not history or _redacted(history):
+        return named
+    if _redacted(answered):
+        return _asking(named, question, history)
+    return replace(
+        _asking(named, question, history),
+        answered=answered,
+        outcome=errands.words(replies[0]) if replies else "",
+        tasks=errands.tasks(replies),
+    )
+
+
+def _asking(named: Heard, question: Asked, history: tuple[Said, ...]) -> Heard:
+    opening = len(replace(named, asked=history).opening)
+    return replace(
+        named,
+        asked=history,
+        task=errands.words(spoken(question.messages[opening - 1])) if opening else "",
+        outcomes=errands.outcomes(_since_last_answer(question, history)),
+    )
+
+
+def _redacted(messages: Sequence[Said]) -> bool:
+    return any(message.is_redacted for message in messages)
+
+
+def _since_last_answer(question: Asked, history: Sequence[Said]) -> list[Message]:
+    newest = takewhile(lambda one: one.role != "assistant", reversed(history))
+    count = sum(1 for _ in newest)
+    return [spoken(raw) for raw in question.messages[len(history) - count :]]

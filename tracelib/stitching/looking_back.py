@@ -1,0 +1,104 @@
+"""What shows only once all requests are known: what was left open, what tools brought back."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import takewhile
+
+from tracelib.stitching.following import CLOCKS_APART, SOON, Following
+
+# A summary is a text of some length, of a conversation of some length.
+LEAST_QUOTED = 40
+ANSWERS_SUMMED_UP = 2
+LONGEST_ANSWER = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """A task that an answer handed to a tool, and what came of it in a later request."""
+
+    sender: int
+    receiver: int
+    outcome: str
+
+
+def link_beginnings(following: Following) -> None:
+    """Link each beginning to the conversation that it shortens or works for, if one is told."""
+    errands = _errands(following)
+    for number in following.beginnings:
+        if (left := _left_before(following, number)) is not None:
+            following.link(number, left, "begins anew")
+        elif (summary := _summary(following, number)) is not None:
+            following.link(number, summary, "sums it up")
+        elif (sender := _sender(following, number, errands)) is not None:
+            following.link(number, sender, "was handed on")
+
+
+def _left_before(following: Following, number: int) -> int | None:
+    """The one conversation of this opening that was left open shortly before."""
+    request = following.requests[number]
+    if len(request.asked) == len(request.opening):
+        return None  # a job that starts again, not a history made shorter
+    left = [
+        other
+        for other in following.histories.opened_like(request)
+        if _is_left(following, other) and following.is_soon_after(number, other)
+    ]
+    return left[-1] if len({following.groups.of(other) for other in left}) == 1 else None
+
+
+def _is_left(following: Following, number: int) -> bool:
+    return following.requests[number].is_left_open and not following.followers.get(number)
+
+
+def _summary(following: Following, number: int) -> int | None:
+    """The request whose answer, on a whole conversation, this first message holds word by word."""
+    quoted = [
+        other
+        for other in _recent(following, number)
+        if following.requests[other].answers_held >= ANSWERS_SUMMED_UP
+        and len(following.requests[other].outcome) >= LEAST_QUOTED
+        and following.requests[other].outcome in following.requests[number].task
+        and following.is_soon_after(number, other)
+    ]
+    return quoted[0] if len({following.groups.of(other) for other in quoted}) == 1 else None
+
+
+def _recent(following: Following, number: int) -> Iterator[int]:
+    """The requests that started within some minutes before, the newest first."""
+    earliest = following.requests[number].started_at - LONGEST_ANSWER - SOON
+    before = range(number - 1, -1, -1)
+    return takewhile(lambda one: following.requests[one].started_at >= earliest, before)
+
+
+def _errands(following: Following) -> dict[str, list[Errand]]:
+    found: dict[str, list[Errand]] = {}
+    for sender, receivers in following.followers.items():
+        for call_id, task in following.requests[sender].tasks:
+            for receiver in receivers:
+                outcome = dict(following.requests[receiver].outcomes).get(call_id)
+                if outcome:
+                    found.setdefault(task, []).append(Errand(sender, receiver, outcome))
+    return found
+
+
+def _sender(following: Following, number: int, errands: dict[str, list[Errand]]) -> int | None:
+    """Who handed this on: the task began it, its outcome went back, and in between it was done."""
+    requests = following.requests
+    last = max(_thread(following, number), key=lambda one: (requests[one].started_at, one))
+    senders = {
+        errand.sender
+        for errand in errands.get(requests[number].task, ())
+        if errand.outcome == requests[last].outcome
+        and following.may_follow(number, errand.sender)
+        and requests[last].ended_at <= requests[errand.receiver].started_at + CLOCKS_APART
+    }
+    return senders.pop() if len(senders) == 1 else None
+
+
+def _thread(following: Following, number: int) -> Iterator[int]:
+    waiting = [number]
+    while waiting:
+        one = waiting.pop()
+        yield one
+        waiting += following.followers.get(one, ())
