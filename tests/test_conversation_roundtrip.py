@@ -1,7 +1,8 @@
 """Any conversation, stored as LiteLLM stores it and read back, is whole and says nothing twice.
 
 Conversations are generated as plain messages, each with a mark of its own; they branch, call
-tools, fail, are resent, and are written in three APIs. Long strings are cut as LiteLLM cuts.
+tools, fail, are resent, change their system prompt, and are written in every API that LiteLLM
+stores. Long strings are cut as LiteLLM cuts.
 """
 
 import json
@@ -18,7 +19,14 @@ from tests.stored_rows import made
 from tracelib.conversation import StoredRequest, Turn, transcript
 
 LIMIT = 300  # of LiteLLM's 2048, so that examples stay small
-CHAT, ANTHROPIC, RESPONSES = range(3)
+CHAT, ANTHROPIC, RESPONSES, CHAINED, COMPLETION = range(5)
+CALL_TYPES = (
+    "acompletion",
+    "anthropic_messages",
+    "aresponses",
+    "aresponses",
+    "atext_completion",
+)
 
 
 @dataclass(frozen=True)
@@ -102,53 +110,82 @@ def response_items(said: Plain, is_resent: bool) -> list[dict[str, Any]]:
     return [*([] if is_resent else [thought]), *spoken, *calls]
 
 
-def request_body(api: int, system: str, history: Sequence[Plain]) -> dict[str, Any]:
+def request_body(
+    api: int, system: str, messages: Sequence[Plain], previous: str | None
+) -> dict[str, Any]:
     if api == CHAT:
-        told = [chat_message(said, is_resent=True) for said in history]
+        told = [chat_message(said, is_resent=True) for said in messages]
         return {"messages": [{"role": "system", "content": system}, *told]}
     if api == ANTHROPIC:
         blocks = [{"type": "text", "text": system}]
-        return {"system": blocks, "messages": [anthropic_message(said) for said in history]}
-    items = [item for said in history for item in response_items(said, is_resent=True)]
-    return {"instructions": system, "input": items}
+        return {"system": blocks, "messages": [anthropic_message(said) for said in messages]}
+    if api == COMPLETION:
+        return {"prompt": "".join(said.text for said in messages)}
+    items = [item for said in messages for item in response_items(said, is_resent=True)]
+    named = {"previous_response_id": previous} if previous else {}
+    return {"instructions": system, "input": items, **named}
 
 
 def response_body(api: int, answer: Plain | None) -> dict[str, Any]:
     if answer is None:
         return {}
-    if api == RESPONSES:
+    if api == COMPLETION:
+        return {"object": "text_completion", "choices": [{"text": answer.text}]}
+    if api in (RESPONSES, CHAINED):
         return {"object": "response", "output": response_items(answer, is_resent=False)}
     message = chat_message(answer, is_resent=False)
     return {"object": "chat.completion", "choices": [{"message": message}]}
 
 
+@dataclass(frozen=True)
+class Sent:
+    """What one request said, and what it was answered."""
+
+    api: int
+    system: str
+    asked: tuple[Plain, ...]  # the history before it too
+    answer: Plain | None
+    parent: int | None  # the row it goes on from, where that is its newest state
+    after: int | None  # the row that it names
+
+    @property
+    def state(self) -> tuple[Plain, ...]:
+        return (*self.asked, self.answer) if self.answer else self.asked
+
+
 @dataclass
 class Client:
-    """Sends requests as the steps say, and remembers what it sent."""
+    """Sends requests as the steps say, and remembers what it sent. `name` begins its row ids."""
 
+    name: str = ""
     rows: list[StoredRequest] = field(default_factory=list)
-    states: list[tuple[int, str, tuple[Plain, ...]]] = field(default_factory=list)
-    extended: list[int | None] = field(default_factory=list)  # per row, the row it goes on from
-    asked: list[tuple[Plain, ...]] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
     marks: int = 0
 
     def step(self, action: str, which: int, back: int, calls: int, is_long: bool) -> None:
-        if action == "start" or not self.states:
-            system = f"You are agent {'abc'[which % 3] * 3}."
-            new = self.plain("user", is_long)
-            return self.send(which % 3, system, (new,), None, calls, is_long, fails=False)
-        row = which % len(self.states) if action in ("edit", "resend") else len(self.states) - 1
-        api, system, history = self.states[row]
+        if action == "start" or not self.sent:
+            system = f"You are agent {'abc'[which % 3] * 3}. It is 09:00."
+            return self.begin(which % 5, system, calls, is_long)
+        row = which % len(self.sent) if action in ("edit", "resend") else len(self.sent) - 1
+        before = self.sent[row]
         if action == "resend":
-            asked = self.asked[row]
-            return self.send(api, system, asked, None, calls, is_long, fails=False)
-        if action == "edit":
-            kept = history[: max(1, len(history) - back)]
-            row = row if len(kept) == len(history) else None
-            history = kept
-        new = self.next_messages(history, is_long)
-        self.send(api, system, (*history, *new), row, calls, is_long, fails=action == "fail")
-        return None
+            return self.send(before.api, before.system, before.asked, None, before.after, calls)
+        if before.api == COMPLETION:
+            return self.begin(COMPLETION, "", calls, is_long)
+        history, parent = before.state, row
+        if action == "edit" and before.api != CHAINED:
+            history = history[: max(1, len(history) - back)]
+            parent = row if history == before.state else None
+        system = before.system
+        if action == "clock":
+            system = f"{system.partition(' It is')[0]} It is 09:{10 + which}."
+        asked = (*history, *self.next_messages(history, is_long))
+        after = row if before.api == CHAINED else None
+        fails = action == "fail"
+        return self.send(before.api, system, asked, parent, after, calls, is_long, fails)
+
+    def begin(self, api: int, system: str, calls: int, is_long: bool) -> None:
+        self.send(api, system, (self.plain("user", is_long),), None, None, calls, is_long)
 
     def next_messages(self, history: Sequence[Plain], is_long: bool) -> list[Plain]:
         results = [
@@ -171,29 +208,31 @@ class Client:
         system: str,
         asked: tuple[Plain, ...],
         parent: int | None,
+        after: int | None,
         calls: int,
-        is_long: bool,
-        fails: bool,
+        is_long: bool = False,
+        fails: bool = False,
     ) -> None:
+        calls = 0 if api == COMPLETION else calls
         answer = None if fails else self.plain("assistant", is_long, calls)
         index = len(self.rows)
+        told_before = 0 if after is None else len(self.sent[after].state)
+        previous = None if after is None else f"{self.name}r{after}"
         self.rows.append(
             made(
-                cut(request_body(api, system, asked)),
+                cut(request_body(api, system, asked[told_before:], previous)),
                 cut(response_body(api, answer)),
-                call_type=("acompletion", "anthropic_messages", "aresponses")[api],
-                request_id=f"r{index}",
+                call_type=CALL_TYPES[api],
+                request_id=f"{self.name}r{index}",
                 at=index,
                 is_failure=fails,
             )
         )
-        self.asked.append(asked)
-        self.states.append((api, system, (*asked, answer) if answer else asked))
-        self.extended.append(parent)
+        self.sent.append(Sent(api, system, asked, answer, parent, after))
 
 
 STEPS = st.tuples(
-    st.sampled_from(["start", "go on", "go on", "go on", "edit", "resend", "fail"]),
+    st.sampled_from(["start", "go on", "go on", "go on", "clock", "edit", "resend", "fail"]),
     st.integers(0, 9),
     st.integers(0, 4),
     st.integers(0, 2),
@@ -201,8 +240,8 @@ STEPS = st.tuples(
 )
 
 
-def sent(steps: Sequence[tuple[str, int, int, int, bool]]) -> Client:
-    client = Client()
+def client_of(steps: Sequence[tuple[str, int, int, int, bool]], name: str = "") -> Client:
+    client = Client(name)
     for step in steps:
         client.step(*step)
     return client
@@ -220,45 +259,49 @@ def marks_in(turn: Turn) -> list[str]:
 
 def expected_marks(client: Client) -> Counter[str]:
     """Each message once, whichever requests it was in; its calls, and its text if it has one."""
-    seen = {said for _, _, history in client.states for said in history}
+    seen = {said for one in client.sent for said in one.state}
     marks = [call for said in seen for call in said.calls]
     marks += [said.mark for said in seen if not said.calls or said.is_long]
     return Counter(marks)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(STEPS, max_size=12))
 def test_no_message_is_lost_and_none_is_said_twice(steps):
-    client = sent(steps)
+    client = client_of(steps)
     turns = transcript(client.rows).turns
     shown = Counter(mark for turn in turns for mark in marks_in(turn))
     # In arguments that were cut the mark stands at the beginning, before the cut.
     assert shown == expected_marks(client)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(STEPS, max_size=12))
 def test_a_request_that_goes_on_from_another_says_so(steps):
-    client = sent(steps)
+    client = client_of(steps)
     turns = transcript(client.rows).turns
     newest: dict[int, str] = {}
-    for turn, parent in zip(turns, client.extended, strict=True):
-        if parent is not None:
-            before = turns[parent]
+    for turn, one in zip(turns, client.sent, strict=True):
+        if one.parent is not None:
+            before = turns[one.parent]
+            assert turn.parent_number == before.number
             assert turn.parent_id == before.request.request_id
             assert turn.thread == before.thread
             assert turn.branches == (newest[turn.thread] != turn.parent_id)
         newest[turn.thread] = turn.request.request_id
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(STEPS, max_size=12))
-def test_a_system_prompt_is_shown_where_its_thread_starts_and_nowhere_else(steps):
-    started: set[int] = set()
-    for turn in transcript(sent(steps).rows).turns:
-        systems = [message for message in turn.asked if message.role == "system"]
-        assert len(systems) == (0 if turn.thread in started else 1)
-        started.add(turn.thread)
+def test_a_system_prompt_is_shown_where_its_thread_starts_and_where_it_changes(steps):
+    client = client_of(steps)
+    systems = [None if one.api == COMPLETION else one.system for one in client.sent]
+    for turn in transcript(client.rows).turns:
+        mine = systems[turn.number - 1]
+        before = systems[turn.parent_number - 1] if turn.parent_number else None
+        shown = [said.parts[0].text for said in turn.asked if said.role == "system"]
+        assert shown == ([mine] if mine and mine != before else [])
+        assert turn.system_changed == (before is not None and mine != before)
 
 
 def test_the_generated_conversations_do_branch_call_fail_and_are_cut():
@@ -272,9 +315,13 @@ def test_the_generated_conversations_do_branch_call_fail_and_are_cut():
         ("start", 1, 0, 1, True),
         ("go on", 0, 0, 0, True),
         ("start", 2, 0, 1, True),
+        ("clock", 0, 0, 0, True),
+        ("start", 3, 0, 1, True),
         ("go on", 0, 0, 0, True),
+        ("edit", 9, 0, 0, False),
+        ("start", 4, 0, 0, True),
     ]
-    client = sent(steps)
+    client = client_of(steps)
     turns = transcript(client.rows).turns
     assert [(turn.thread, turn.parent_id, turn.branches) for turn in turns] == [
         (0, None, False),
@@ -286,7 +333,12 @@ def test_the_generated_conversations_do_branch_call_fail_and_are_cut():
         (1, "r5", False),
         (2, None, True),
         (2, "r7", False),
+        (3, None, True),
+        (3, "r9", False),
+        (3, "r9", True),
+        (4, None, False),
     ]
+    assert [turn.number for turn in turns if turn.system_changed] == [9]
     parts = [part for turn in turns for said in turn.asked for part in said.parts]
     assert any(part.truncated_chars for part in parts)
     assert {part.kind for part in parts} == {"text", "tool_result"}
