@@ -4,6 +4,7 @@ import pytest
 
 from tracelib import errors
 from tracelib.database_url import DatabaseAddress, read_address
+from tracelib.redaction import OwnPattern
 from tracelib.settings import Settings, read_settings
 
 
@@ -161,6 +162,7 @@ def test_without_any_variable_the_sample_is_shown_gently():
         refresh="30s",
         proxy_url=None,
         sample_folder=None,
+        redact=(),
     )
 
 
@@ -173,6 +175,7 @@ def test_every_variable_is_read():
         "TRACELIB_REFRESH": "5m",
         "LITELLM_PROXY_URL": "https://proxy.example.com/",
         "TRACELIB_SAMPLE_FOLDER": "/var/sample",
+        "TRACELIB_REDACT": '{"employee": "EMP-[0-9]{5}"}',
     }
     assert read_settings(environ) == Settings(
         database=DatabaseAddress(tuple(PLAIN.items()), None),
@@ -182,12 +185,13 @@ def test_every_variable_is_read():
         refresh="5m",
         proxy_url="https://proxy.example.com",
         sample_folder="/var/sample",
+        redact=(OwnPattern("employee", "EMP-[0-9]{5}"),),
     )
 
 
 def test_a_variable_that_is_set_to_nothing_is_not_set():
     names = ("DATABASE_URL", "TRACELIB_TABLE", "TRACELIB_STATEMENT_TIMEOUT_S")
-    names += ("TRACELIB_POOL_SIZE", "TRACELIB_REFRESH", "LITELLM_PROXY_URL")
+    names += ("TRACELIB_POOL_SIZE", "TRACELIB_REFRESH", "LITELLM_PROXY_URL", "TRACELIB_REDACT")
     assert read_settings(dict.fromkeys(names, "  ")) == read_settings({})
 
 
@@ -203,6 +207,19 @@ def test_a_variable_that_is_set_to_nothing_is_not_set():
         ("TRACELIB_POOL_SIZE", "many"),
         ("TRACELIB_REFRESH", "2s"),
         ("LITELLM_PROXY_URL", "proxy:4000"),
+        ("TRACELIB_REDACT", "EMP-[0-9]{5}"),
+        ("TRACELIB_REDACT", '"EMP"'),
+        ("TRACELIB_REDACT", '["("]'),
+        ("TRACELIB_REDACT", '["(?<=a)b"]'),
+        ("TRACELIB_REDACT", '["(a)\\\\1"]'),
+        ("TRACELIB_REDACT", "[7]"),
+        ("TRACELIB_REDACT", '[""]'),
+        ("TRACELIB_REDACT", '{"key": "a"}'),
+        ("TRACELIB_REDACT", '{"a]b": "a"}'),
+        ("TRACELIB_REDACT", '["' + "a" * 1_001 + '"]'),
+        ("TRACELIB_REDACT", "[" + ", ".join(['"a"'] * 51) + "]"),
+        ("TRACELIB_REDACT", "[" * 100_000),
+        ("TRACELIB_REDACT", '["\\ud800"]'),
     ],
 )
 def test_a_wrong_setting_is_refused_by_its_name(name, value):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tracelib import errors
 from tracelib.database_url import DatabaseAddress, read_address
+from tracelib.redaction import OwnPattern, read_own_patterns
 
 TICKS = {"off": 0, "10s": 10, "30s": 30, "1m": 60, "5m": 300}
 
@@ -20,6 +21,7 @@ class Settings:
     refresh: str = "30s"
     proxy_url: str | None = None
     sample_folder: str | None = None
+    redact: tuple[OwnPattern, ...] = ()
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -37,6 +39,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         refresh=_refresh(environ),
         proxy_url=_proxy_url(environ),
         sample_folder=environ.get("TRACELIB_SAMPLE_FOLDER", "").strip() or None,
+        redact=_own_patterns(environ),
     )
 
 
@@ -67,3 +70,11 @@ def _proxy_url(environ: Mapping[str, str]) -> str | None:
     if written and not written.startswith(("http://", "https://")):
         raise errors.BadSetting("LITELLM_PROXY_URL must start with http:// or https://.")
     return written or None
+
+
+def _own_patterns(environ: Mapping[str, str]) -> tuple[OwnPattern, ...]:
+    written = environ.get("TRACELIB_REDACT", "").strip()
+    try:
+        return read_own_patterns(written) if written else ()
+    except ValueError as error:
+        raise errors.BadSetting(f"TRACELIB_REDACT {error}") from None

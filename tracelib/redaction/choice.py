@@ -1,0 +1,79 @@
+"""What is to be masked: kinds of private facts, and patterns of an installation's own."""
+
+import json
+import re
+from dataclasses import dataclass
+
+from tracelib.redaction.patterns import PatternError, compiled
+
+KINDS = ("e-mail", "key", "card", "phone")
+MOST_PATTERNS = 50
+LONGEST_PATTERN = 1_000
+NAME = re.compile(r"[\w -]{1,30}")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPattern:
+    """A regular expression of this installation, and the name that stands for what it finds."""
+
+    name: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """Which kinds of KINDS and which own patterns are masked; nothing unless it is named."""
+
+    kinds: frozenset[str] = frozenset()
+    own: tuple[OwnPattern, ...] = ()
+
+    def names(self) -> tuple[str, ...]:
+        """What is masked, by name: the kinds in their order, then the own patterns."""
+        kinds = (kind for kind in KINDS if kind in self.kinds)
+        return (*kinds, *(own.name for own in self.own))
+
+
+NONE = Redaction()
+ALL = Redaction(frozenset(KINDS))
+
+
+def read_own_patterns(written: str) -> tuple[OwnPattern, ...]:
+    """Which patterns does this setting hold?
+
+    JSON: a list of regular expressions, called "own 1" and so on, or an object of names and
+    regular expressions. Raises ValueError with what is wrong, to go on from the setting's name.
+
+    >>> read_own_patterns('{"employee": "EMP-[0-9]{5}"}')
+    (OwnPattern(name='employee', pattern='EMP-[0-9]{5}'),)
+    >>> [own.name for own in read_own_patterns('["a+", "b+"]')]
+    ['own 1', 'own 2']
+    """
+    try:
+        value = json.loads(written)
+    except (ValueError, RecursionError):
+        raise ValueError("is not JSON.") from None
+    if isinstance(value, list):
+        value = {f"own {number}": pattern for number, pattern in enumerate(value, start=1)}
+    if not isinstance(value, dict):
+        raise ValueError("must be a list of patterns, or an object of names and patterns.")
+    if len(value) > MOST_PATTERNS:
+        raise ValueError(f"holds more than {MOST_PATTERNS} patterns.")
+    return tuple(_own_pattern(name, pattern) for name, pattern in value.items())
+
+
+def _own_pattern(name: str, pattern: object) -> OwnPattern:
+    if not NAME.fullmatch(name) or name in KINDS:
+        raise ValueError(
+            f"has a pattern called {name[:40]!r}; a name has 1 to 30 letters, digits, spaces or "
+            f"hyphens, and is none of {', '.join(KINDS)}."
+        )
+    if not isinstance(pattern, str) or not 0 < len(pattern) <= LONGEST_PATTERN:
+        raise ValueError(f"needs a text of 1 to {LONGEST_PATTERN} characters for {name!r}.")
+    try:
+        compiled(pattern)
+    except (PatternError, UnicodeError):
+        raise ValueError(
+            f"has no usable regular expression for {name!r}; the syntax is RE2's, without "
+            "look-around and back-references."
+        ) from None
+    return OwnPattern(name, pattern)
