@@ -205,9 +205,9 @@ def test_whatever_the_url_says_makes_a_search_that_the_url_can_say(query):
 @pytest.mark.parametrize(
     ("query", "complaint"),
     [
-        ({"min_cost": "much"}, "The link’s min_cost “much” is no amount and was left out."),
-        ({"max_cost": "nan"}, "The link’s max_cost “nan” is no amount and was left out."),
-        ({"max_cost": "1e999"}, "The link’s max_cost “1e999” is no amount and was left out."),
+        ({"min_cost": "much"}, "The link’s min_cost “much” is no cost and was left out."),
+        ({"max_cost": "nan"}, "The link’s max_cost “nan” is no cost and was left out."),
+        ({"max_cost": "1e999"}, "The link’s max_cost “1e999” is no cost and was left out."),
         (
             {"min_cost": "2", "max_cost": "1"},
             "The link’s least cost is above its greatest; both were left out.",

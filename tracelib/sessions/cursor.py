@@ -23,8 +23,10 @@ KINDS: dict[str, TypeEngine[Any]] = {
     "cost": Numeric(),
     "length": BigInteger(),
     "errors": BigInteger(),
+    "duration": BigInteger(),
+    "tokens": BigInteger(),
 }
-COUNT = re.compile(r"\d{1,18}", re.ASCII)
+COUNT = re.compile(r"-?\d{1,18}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,30 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Row, Select, Subquery, and_, func, literal, select
-from sqlalchemy.types import Numeric
+from sqlalchemy import Row, Select, Subquery, and_, func, select
 
 from tracelib.filters import Filters
 from tracelib.sessions.cursor import Cursor, read_cursor
 from tracelib.sessions.figures import figures
 from tracelib.sessions.matching import searched_requests
+from tracelib.sessions.narrowing import SORTED_BY, of_sessions
 from tracelib.sessions.newest import newest_sessions
 from tracelib.sessions.search import SessionSearch
 from tracelib.source import Source
-from tracelib.spendlogs import measures
 
 MOST_COUNTED = 10_000
-# Sort -> the column it goes by, always the greatest first.
-SORTED_BY = {
-    "recent": "last_started_at",
-    "cost": "cost_usd",
-    "length": "requests",
-    "errors": "failures",
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,46 +93,15 @@ def _found_keys(
 
 def _found(requests: Subquery, search: SessionSearch) -> Select[Any]:
     """Only what narrows and sorts: the figures are read for one page's sessions alone."""
-    figure: dict[str, ColumnElement[Any]] = {
-        "requests": measures.requests_count(),
-        "failures": measures.failures(requests),
-        "cost_usd": measures.cost_usd(requests),
-        "last_started_at": func.max(requests.c.started_at),
-    }
     return (
         select(
             requests.c.session_key,
             func.min(requests.c.session_id).label("session_id"),
-            figure[SORTED_BY[search.sort]].label("sort_value"),
+            SORTED_BY[search.sort](requests).label("sort_value"),
         )
         .group_by(requests.c.session_key)
-        .having(and_(True, *_narrowed(requests, search, figure)))
+        .having(and_(True, *of_sessions(requests, search)))
     )
-
-
-def _narrowed(
-    requests: Subquery, search: SessionSearch, figure: dict[str, ColumnElement[Any]]
-) -> list[ColumnElement[bool]]:
-    if search.id:
-        return []
-    conditions: list[ColumnElement[bool]] = []
-    if search.text:
-        conditions.append(func.bool_or(requests.c.is_match))
-    if search.min_cost_usd is not None:
-        conditions.append(figure["cost_usd"] >= _dollars(search.min_cost_usd))
-    if search.max_cost_usd is not None:
-        conditions.append(figure["cost_usd"] <= _dollars(search.max_cost_usd))
-    if search.status != "any":
-        is_failing = figure["failures"] > 0
-        conditions.append(is_failing if search.status == "with failures" else ~is_failing)
-    if search.many_requests_only:
-        conditions.append(figure["requests"] > 1)
-    return conditions
-
-
-def _dollars(amount: float) -> ColumnElement[Any]:
-    """As it was written: 0.1 means a tenth, not the double nearest to it."""
-    return literal(Decimal(repr(amount)), Numeric())
 
 
 def _keys(found: Sequence[Row[Any]]) -> list[tuple[str, str]]:

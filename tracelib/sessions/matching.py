@@ -1,5 +1,6 @@
 """Which requests a search is asked of, and which of them carry the text that is sought."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Subquery, func, literal, or_, select, union_all
@@ -9,6 +10,7 @@ from tracelib.filters import Filters
 from tracelib.schema import Schema
 from tracelib.sessions.search import SessionSearch
 from tracelib.source import Source
+from tracelib.spendlogs import conditions
 from tracelib.spendlogs.names import NAMED_BY, SPECIAL_KEYS, ids_called
 
 # What a page shows of a request besides its key; one text, so that it is searched in one go.
@@ -32,6 +34,20 @@ def searched_requests(source: Source, filters: Filters, search: SessionSearch) -
     requests = source.by_id("session_id", sorted({key.session_id for key in keys}))
     is_one = requests.c.session_key.in_([key.session_key for key in keys])
     return _marked(requests, literal(True), is_one)
+
+
+def requests_in(
+    source: Source, filters: Filters, search: SessionSearch, session_ids: Sequence[str]
+) -> Subquery:
+    """Which requests do the filters choose, of sessions of these ids? `is_match` as above.
+
+    Without an index on the session id all that the filters choose: no worse than a scan.
+    """
+    requests = source.requests(filters)
+    if source.schema.is_indexed("session_id") or not source.schema.has("session_id"):
+        whole = source.by_id("session_id", session_ids)
+        requests = select(*whole.c).where(*conditions.passes(whole, filters)).subquery("chosen")
+    return _marked(requests, _carries(source.schema, requests, search.text))
 
 
 def _marked(

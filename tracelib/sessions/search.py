@@ -27,7 +27,7 @@ TEXTS = {
 FLAGS = {"many_requests_only": "many", "has_tool_calls": "calls", "used_fallback": "fallback"}
 CHOICES = {"status": STATUSES, "sort": SORTS}
 METADATA = "meta"
-# These stand in JSON documents, which are read one after the other rather than grouped.
+# These stand in JSON documents, which are read one by one rather than grouped.
 IN_DOCUMENTS = (
     *("said", "tool", "error_class", "metadata_key"),
     *("has_tool_calls", "used_fallback"),
@@ -37,6 +37,7 @@ IN_DOCUMENTS = (
 class Range(NamedTuple):
     """From a least to a greatest figure, both inclusive: two fields and two words of the URL."""
 
+    figure: str
     noun: str
     fields: tuple[str, str]
     parameters: tuple[str, str]
@@ -46,24 +47,21 @@ class Range(NamedTuple):
     greatest: float
 
 
-def _range(noun: str, name: str, number: Callable[[str], float], *ends: float) -> Range:
-    named = (f"min_{name}", f"max_{name}")
-    return Range(noun, named, named, number, *ends)
+def _range(
+    figure: str, noun: str, number: Callable[[str], float], smallest: float, greatest: float
+) -> Range:
+    named = (f"min_{figure}", f"max_{figure}")
+    parameters = ("min_cost", "max_cost") if figure == "cost_usd" else named
+    return Range(figure, noun, named, parameters, number, smallest, greatest)
 
 
-COST = Range(
-    "cost",
-    ("min_cost_usd", "max_cost_usd"),
-    ("min_cost", "max_cost"),
-    *(float, -1e15, 1e15),
-)
 RANGES = (
-    COST,
-    _range("number of requests", "requests", int, 0, 10**15),
-    _range("share of failures", "error_share", float, 0, 1),
-    _range("duration", "duration_s", float, 0, 1e12),
-    _range("number of tokens", "tokens", int, 0, 10**15),
-    _range("number of models", "models", int, 0, 10**6),
+    _range("cost_usd", "cost", float, -1e15, 1e15),
+    _range("requests", "number of requests", int, 0, 10**15),
+    _range("error_share", "share of failures", float, 0, 1),
+    _range("duration_s", "duration", float, 0, 1e12),
+    _range("tokens", "number of tokens", int, 0, 10**15),
+    _range("models", "number of models", int, 0, 10**6),
 )
 PARAMETERS = (
     *TEXTS.values(),
@@ -132,13 +130,19 @@ class SessionSearch:
         object.__setattr__(self, "metadata_value", value if key else "")
 
     @property
+    def in_documents(self) -> tuple[str, ...]:
+        """Which of its conditions are on JSON documents, which only `scan` reads?"""
+        asked = tuple(name for name in IN_DOCUMENTS if getattr(self, name))
+        return () if self.id else asked
+
+    @property
     def needs_scan(self) -> bool:
-        """Must JSON documents be read for it, so that `scan` answers and not the list?"""
-        return not self.id and any(getattr(self, name) for name in IN_DOCUMENTS)
+        """Does `scan` answer it, and not the list?"""
+        return bool(self.in_documents)
 
     @property
     def is_plain(self) -> bool:
-        """Does it let every session pass?"""
+        """Does every session pass, whatever the order?"""
         return replace(self, sort=SORTS[0]) == SessionSearch()
 
     def to_query(self) -> dict[str, list[str]]:
@@ -164,7 +168,7 @@ def read_search(query: Mapping[str, Iterable[str]]) -> tuple[SessionSearch, tupl
     >>> search == SessionSearch(text="billing", min_cost_usd=0.5), complaints
     (True, ())
     >>> read_search({"min_cost": ["much"]})[1]
-    ('The link’s min_cost “much” is no amount and was left out.',)
+    ('The link’s min_cost “much” is no cost and was left out.',)
     """
     said = {name: next(iter(values), "") for name, values in query.items()}
     complaints: list[str] = []
@@ -195,8 +199,7 @@ def _number(said: Mapping[str, str], name: str, one: Range, complaints: list[str
         value = math.nan
     if one.smallest <= value <= one.greatest:
         return value
-    kind = "amount" if one is COST else "number that makes sense"
-    complaints.append(f"The link’s {name} “{written[:40]}” is no {kind} and was left out.")
+    complaints.append(f"The link’s {name} “{written[:40]}” is no {one.noun} and was left out.")
     return None
 
 
