@@ -16,7 +16,12 @@ from tracelib.choice import PARAMETERS, Choice, read_choice
 CHOICE = "choice"
 SAID = "said in the URL"
 PLACE = "after"
-SESSION, OF_KEY, PAGE = "session", "of", "page"
+# What a session's page is opened with: which session, beside which other one, and where in it.
+SESSION, OF_KEY, PAGE, REQUEST = "session", "of", "page", "request"
+WITH, WITH_OF, DIFF = "with", "with_of", "diff"
+FORMATTED, REDACTED, JOINED = "formatted", "redacted", "joined"
+YES = "yes"
+OF_A_SESSION = (SESSION, OF_KEY, PAGE, REQUEST, WITH, WITH_OF, DIFF, JOINED)
 
 
 def read() -> tuple[Choice, tuple[str, ...]]:
@@ -52,9 +57,10 @@ def from_widget(
     change(**{field: read_value(st.session_state[key])})
 
 
-def open_session(session_id: str, api_key: str) -> None:
-    """Let the URL name a session; for callbacks."""
-    _say({**_without(PAGE), SESSION: [session_id], OF_KEY: [api_key]})
+def open_session(session_id: str, api_key: str, request_id: str | None = None) -> None:
+    """Let the URL name a session, and a request in it to go to; for callbacks."""
+    place = {REQUEST: [request_id]} if request_id else {}
+    _say({**_without(*OF_A_SESSION), SESSION: [session_id], OF_KEY: [api_key], **place})
 
 
 def close_session() -> None:
@@ -62,7 +68,42 @@ def close_session() -> None:
 
     A link would not do: within one page it changes what is shown and not the URL.
     """
-    _say(_without(SESSION, OF_KEY, PAGE))
+    _say(_without(*OF_A_SESSION))
+
+
+def open_request(request_id: str) -> None:
+    """Let the URL name the request of the open session to go to; for callbacks."""
+    _say({**_without(PAGE, DIFF), REQUEST: [request_id]})
+
+
+def open_page(page: int) -> None:
+    """Let the URL name the page of the transcript; for callbacks."""
+    _say({**_without(REQUEST, DIFF), PAGE: [str(page)]})
+
+
+def open_diff(before_id: str, after_id: str) -> None:
+    """Let the URL name two requests to compare; for callbacks."""
+    _say({**_without(DIFF), DIFF: [before_id, after_id]})
+
+
+def open_beside(session_id: str, api_key: str) -> None:
+    """Let the URL name a second session, to be read beside the first; for callbacks."""
+    _say({**_without(WITH, WITH_OF, PAGE, REQUEST, DIFF), WITH: [session_id], WITH_OF: [api_key]})
+
+
+def close(*names: str) -> None:
+    """Let the URL say no more of these; for callbacks."""
+    _say(_without(*names))
+
+
+def is_said(name: str) -> bool:
+    """Does the URL say yes to this?"""
+    return bool(st.query_params.get(name) == YES)
+
+
+def say(name: str, is_wanted: bool) -> None:
+    """Let the URL say yes to this, or nothing; for callbacks."""
+    _say({**_without(name), **({name: [YES]} if is_wanted else {})})
 
 
 def query_of(choice: Choice, **more: Any) -> Mapping[str, Any]:

@@ -1,0 +1,108 @@
+"""One message to read: who said it, when, and its parts in order.
+
+Nothing that anybody wrote is ever given to something that reads Markdown or HTML, but for the
+formatted view, which a reader opts into and which shows what `defused` has made of the text.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from tracelib import formatting
+from tracelib.conversation import Message, Part
+from tracelib.page.defused import defused
+from tracelib.page.safe import label
+
+LINES_SHOWN = 12
+CHARACTERS_SHOWN = 1_600
+# A browser chokes on megabytes in one element; the rest is counted, not sent.
+LONGEST_SENT = 60_000
+ROLES = {"system": "System", "developer": "Developer", "user": "User", "tool": "Tool"}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a conversation is shown.
+
+    Clock times are of `zone`; `is_formatted` lays Markdown out. `side` tells two conversations
+    on one page apart: it begins the keys of their elements.
+    """
+
+    zone: str
+    is_formatted: bool = False
+    side: str = ""
+
+
+@contextmanager
+def framed(
+    message: Message, said_at: datetime, look: Look, key: str, beside: str = ""
+) -> Iterator[None]:
+    """The frame of a message: who said it and when. `beside` stands behind the role."""
+    role = message.role if message.role in ROLES else "assistant"
+    # The beginning of the key decides the colour of the edge.
+    with st.container(key=f"role-{role}-{look.side}{key}", gap="xxsmall"):
+        clock = said_at.astimezone(ZoneInfo(look.zone))
+        name = ROLES.get(message.role, label(message.role.capitalize()))
+        said_by = f" {label(message.name)}" if message.name else ""
+        st.caption(f"**{name}**{said_by}{beside} · {clock:%H:%M:%S}")
+        yield
+
+
+def show_part(part: Part, look: Look) -> None:
+    """What does this part say? Images, sound and files are named with their size."""
+    if part.kind == "text" and not part.is_json:
+        _folded(part, _formatted if look.is_formatted else _plain)
+    elif part.kind == "reasoning":
+        with st.expander(f"Reasoning, {formatting.size(_size(part))}"):
+            _whole(part.text, _plain)
+    elif part.kind in ("image", "audio", "file"):
+        st.caption(f":material/attach_file: {label(part.name or '')} {label(part.text, 200)}")
+    else:
+        _named(part)
+        _folded(part, _code)
+    if part.truncated_chars:
+        st.caption(f"{part.truncated_chars:,} characters were cut out before LiteLLM stored it.")
+
+
+def _named(part: Part) -> None:
+    titles = {"tool_call": "Calls", "tool_result": "Result of"}
+    if title := titles.get(part.kind):
+        st.caption(f"{title} **{label(part.name or part.call_id or 'a tool')}**")
+
+
+def _folded(part: Part, write: Callable[[str], None]) -> None:
+    """Short text whole; of long text the beginning, and the rest behind its size."""
+    lines = part.text[: CHARACTERS_SHOWN + 1].split("\n")
+    if len(lines) <= LINES_SHOWN and len(part.text) <= CHARACTERS_SHOWN:
+        _whole(part.text, write)
+        return
+    write("\n".join(lines[:LINES_SHOWN])[:CHARACTERS_SHOWN].rstrip() + " …")
+    kind = "JSON" if part.is_json else "text"
+    with st.expander(f"All of it ({kind}, {formatting.size(_size(part))})", type="compact"):
+        _whole(part.text, write)
+
+
+def _whole(text: str, write: Callable[[str], None]) -> None:
+    write(text[:LONGEST_SENT])
+    if len(text) > LONGEST_SENT:
+        st.caption(f"The first {LONGEST_SENT:,} of {len(text):,} characters are shown.")
+
+
+def _plain(text: str) -> None:
+    st.text(text)
+
+
+def _code(text: str) -> None:
+    st.code(text, language=None, wrap_lines=True)
+
+
+def _formatted(text: str) -> None:
+    st.markdown(defused(text), anchors=False)
+
+
+def _size(part: Part) -> int:
+    return part.size_bytes or len(part.text.encode("utf-8", "surrogatepass"))

@@ -1,0 +1,126 @@
+"""The conversation on a session's page: where in it the reader is, and the way to elsewhere."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from tracelib import conversation, formatting
+from tracelib.conversation.reading import TURNS_A_PAGE, Reading, TurnPage
+from tracelib.page import address, following, transcript
+from tracelib.page.answers import Answer
+from tracelib.page.cards import nothing, unanswered
+from tracelib.page.installation import Installation
+from tracelib.page.message import Look
+from tracelib.page.view import View
+from tracelib.selection import Selection
+
+PAGER = "transcript page"
+PAGE_READ = "page read"
+# As many failures as fit in a line; the rest are found from the timeline.
+MOST_JUMPS = 12
+READINGS_KEPT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a conversation the reader is: on which page of how many, going to which turn."""
+
+    page: int
+    pages: int
+    target: int | None
+
+
+def place(order: pd.DataFrame) -> Place:
+    """Where does the URL say the reader is?"""
+    target = _target(order)
+    pages = max(1, -(-len(order) // TURNS_A_PAGE))
+    return Place(page_of(target) if target else _said_page(pages), pages, target)
+
+
+def page_of(number: int) -> int:
+    """On which page does the turn of this number stand?
+
+    >>> page_of(1), page_of(40), page_of(41)
+    (1, 1, 2)
+    """
+    return (number - 1) // TURNS_A_PAGE + 1
+
+
+def question(view: View, selection: Selection, at: Place) -> tuple[Any, ...]:
+    """What is asked for the page that is read?"""
+    first = (at.page - 1) * TURNS_A_PAGE + 1
+    return conversation.turns, reading(view.installed, selection), first
+
+
+def show(told: Answer[TurnPage], order: pd.DataFrame, at: Place, look: Look) -> None:
+    """What was said? One page of it, opened where the URL says."""
+    st.subheader("Conversation", anchor=False)
+    _failures(order)
+    _pager(at, "above")
+    if told.value is None:
+        unanswered(told)
+        return
+    if not told.value.turns:
+        nothing("No request of this conversation is left in the log.")
+    transcript.show(told.value, look)
+    _pager(at, "below")
+    _follow(at)
+
+
+@st.cache_resource(
+    max_entries=READINGS_KEPT, show_spinner=False, hash_funcs={Installation: hash, Selection: repr}
+)
+def reading(installed: Installation, selection: Selection) -> Reading:  # noqa: ARG001
+    """How far is this conversation read? All viewers of an installation read on together."""
+    return Reading(selection)
+
+
+def _target(order: pd.DataFrame) -> int | None:
+    """The number of the request that the URL goes to."""
+    sought = st.query_params.get(address.REQUEST)
+    found = order.index[order["request_id"] == sought]
+    return int(found[0]) + 1 if len(found) else None
+
+
+def _said_page(pages: int) -> int:
+    said = st.query_params.get(address.PAGE, "1")
+    return min(max(int(said), 1), pages) if said.isdecimal() and len(said) < 6 else 1
+
+
+def _pager(at: Place, where: str) -> None:
+    if at.pages == 1:
+        return
+    key = f"{PAGER} {where}"
+    st.session_state[key] = at.page
+    st.pagination(at.pages, key=key, on_change=lambda: address.open_page(st.session_state[key]))
+
+
+def _failures(order: pd.DataFrame) -> None:
+    """A way to each failure: the first of them, by the number of the request."""
+    failed = order[order["is_failure"]]
+    if failed.empty:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        word = "failure" if len(failed) == 1 else "failures"
+        st.caption(f"{formatting.exact(len(failed))} {word}, at request", width="content")
+        for number, request_id in failed["request_id"].head(MOST_JUMPS).items():
+            st.button(
+                str(int(str(number)) + 1),
+                key=f"failure {number}",
+                type="tertiary",
+                on_click=address.open_request,
+                args=(request_id,),
+            )
+        if len(failed) > MOST_JUMPS:
+            st.caption("and later", width="content")
+
+
+def _follow(at: Place) -> None:
+    """Bring the reader to what the URL names: a request, or the top of another page."""
+    if at.target:
+        following.follow(transcript.turn_key(at.target), f"request {at.target}")
+    elif st.session_state.get(PAGE_READ, at.page) != at.page:
+        following.follow("transcript", f"page {at.page}")
+    st.session_state[PAGE_READ] = at.page

@@ -1,0 +1,80 @@
+"""What one request said that the one before it did not, over the page while the URL names both."""
+
+from collections import Counter
+
+import streamlit as st
+
+from tracelib.conversation.text_diff import Line, LineKind
+from tracelib.conversation.turn_diff import Fate, MessageDiff, SettingDiff, TurnDiff, diff_between
+from tracelib.page import address, message
+from tracelib.page.cards import nothing, unanswered
+from tracelib.page.message import LONGEST_SENT, Look
+from tracelib.page.safe import label
+from tracelib.page.view import View
+from tracelib.selection import Selection
+
+MOST_MESSAGES = 60
+SIGNS: dict[LineKind, str] = {"added": "+", "removed": "-", "same": " ", "gap": "@@"}
+FATES: dict[Fate, str] = {
+    "added": "Added",
+    "removed": "Removed",
+    "changed": "Changed",
+    "kept": "Kept",
+}
+
+
+def show(view: View, selection: Selection, look: Look) -> None:
+    """What changed between the two requests that the URL names?"""
+    asked = st.query_params.get_all(address.DIFF)
+    if len(asked) == 2:
+        _dialog(view, selection, look, *asked)
+
+
+@st.dialog("What changed", width="large", on_dismiss=lambda: address.close(address.DIFF))
+def _dialog(view: View, selection: Selection, look: Look, before_id: str, after_id: str) -> None:
+    (found,) = view.ask((diff_between, selection, before_id, after_id))
+    if found.error:
+        unanswered(found)
+    elif found.value is None:
+        nothing("One of the two requests is no longer in the log.")
+    else:
+        _changes(found.value, look)
+
+
+def _changes(diff: TurnDiff, look: Look) -> None:
+    counts = Counter(one.fate for one in diff.messages)
+    said = [f"{FATES[fate].lower()} {counts[fate]}" for fate in FATES if counts[fate]]
+    st.caption(f"Messages of the request: {', '.join(said) or 'none is stored'}.")
+    if diff.is_redacted:
+        st.info("LiteLLM redacted prompts here: messages may look alike that were not.")
+    if diff.is_system_changed:
+        st.warning("The system prompt changed.", icon=":material/edit_note:")
+    for setting in diff.settings:
+        _setting(setting)
+    differing = [one for one in diff.messages if one.fate != "kept"]
+    for position, one in enumerate(differing[:MOST_MESSAGES]):
+        _message(one, look, position)
+    if len(differing) > MOST_MESSAGES:
+        st.caption(f"The first {MOST_MESSAGES} of {len(differing):,} are shown.")
+
+
+def _setting(setting: SettingDiff) -> None:
+    before, after = (label(value or "–", 300) for value in (setting.before, setting.after))
+    st.caption(f"**{label(setting.name)}**: {before} → {after}")
+
+
+def _message(one: MessageDiff, look: Look, position: int) -> None:
+    with st.container(key=f"change-{one.fate}-{position}", gap="xxsmall"):
+        role = message.ROLES.get(one.message.role, label(one.message.role.capitalize()))
+        st.caption(f"**{FATES[one.fate]}** {role}")
+        if one.fate != "changed":
+            for part in one.message.parts:
+                message.show_part(part, look)
+            return
+        st.code(_written(one.lines), language="diff", wrap_lines=True)
+        if one.is_cut:
+            st.caption("The texts differ over more than is compared here.")
+
+
+def _written(lines: tuple[Line, ...]) -> str:
+    return "\n".join(f"{SIGNS[kind]} {text}" for kind, text in lines)[:LONGEST_SENT]
