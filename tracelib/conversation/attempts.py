@@ -1,0 +1,97 @@
+"""The rows of requests, with those that LiteLLM wrote for attempts it had to pay for."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+import pandas as pd
+
+# LiteLLM numbers the rows of earlier attempts that a provider billed, after the request's id.
+_BILLED = re.compile(r"(.+)-attempt-\d+", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A light row of a request, None where nothing is known."""
+
+    request_id: str
+    call_id: str | None
+    api_key: str
+    started_at: datetime
+    ended_at: datetime
+    model: str
+    deployment: str | None
+    is_failure: bool
+    cost_usd: float
+    error_class: str | None
+    asked_model: str | None
+    attempted_retries: int | None
+    attempted_fallbacks: int | None
+    prompt_md5: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """A request: its own row, and one for each earlier attempt that was billed."""
+
+    row: Row
+    billed: tuple[Row, ...] = ()
+
+    @property
+    def request_ids(self) -> tuple[str, ...]:
+        return tuple(row.request_id for row in (*self.billed, self.row))
+
+    @property
+    def failed_before(self) -> int:
+        """How many attempts failed before the one of the row, at least?
+
+        LiteLLM counts retries anew after a fallback, so that there may have been more.
+        """
+        told = (self.row.attempted_retries or 0) + (self.row.attempted_fallbacks or 0)
+        return max(told, len(self.billed))
+
+    @property
+    def reasons(self) -> tuple[str | None, ...]:
+        """Why each attempt failed. A billed one's row repeats the error of the last: unknown."""
+        own = (self.row.error_class,) if self.row.is_failure else ()
+        return (*(None for _ in range(self.failed_before)), *own)
+
+    @property
+    def lost_usd(self) -> float:
+        """What the failed attempts that have a row cost, US dollars."""
+        own = self.row.cost_usd if self.row.is_failure else 0.0
+        return own + sum(row.cost_usd for row in self.billed)
+
+
+def attempted_requests(
+    requests: pd.DataFrame, same_prompt: pd.DataFrame | None = None
+) -> tuple[Attempted, ...]:
+    """Which requests are these, each once, with its billed attempts?
+
+    By start, ties by request id. A billed attempt whose request is not there stands alone.
+    """
+    rows = {row.request_id: row for row in _rows(requests)}
+    if same_prompt is not None:
+        rows |= {row.request_id: row for row in _rows(same_prompt)}
+    ordered = sorted(rows.values(), key=lambda row: (row.started_at, row.request_id))
+    owners = {(row.api_key, row.call_id or row.request_id): row.request_id for row in ordered}
+    own: list[Row] = []
+    billed: dict[str, list[Row]] = defaultdict(list)
+    for row in ordered:
+        owner = owners.get((row.api_key, _billed_for(row)))
+        (own if owner is None else billed[owner]).append(row)
+    return tuple(Attempted(row, tuple(billed[row.request_id])) for row in own)
+
+
+def _billed_for(row: Row) -> str:
+    """The call that this row is an earlier attempt of; empty for a request's own row."""
+    found = _BILLED.fullmatch(row.call_id or row.request_id)
+    return found[1] if found and row.is_failure else ""
+
+
+def _rows(frame: pd.DataFrame) -> Iterator[Row]:
+    known = [field.name for field in fields(Row) if field.name in frame]
+    plain = frame[known].astype(object).where(frame[known].notna(), None)
+    return (Row(*values) for values in plain.itertuples(index=False, name=None))

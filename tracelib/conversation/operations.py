@@ -1,0 +1,165 @@
+"""Retries and fallbacks as one operation: what was asked for, what served it, what it cost."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+import pandas as pd
+
+from tracelib.conversation.attempts import Attempted, attempted_requests
+
+How = Literal["call id", "metadata", "same prompt"]
+
+NEAR_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing that was asked for, however many attempts it took.
+
+    `request_ids` are its rows in order; LiteLLM stores none for most of its own retries and
+    fallbacks, so `attempts` may be more, and is the least there were. `reasons` are the error
+    classes of the failed ones, None for each that is not stored. `served_model` and
+    `served_by` (the deployment) are None where every attempt failed, `asked_model` where a
+    fallback answered and the model asked for is not stored.
+
+    `lost_ms` is the time until the attempt that served began, or all of it where none did;
+    `lost_usd` what the failed attempts cost. Both are None where attempts are not stored
+    that they would have to count.
+    """
+
+    request_ids: tuple[str, ...]
+    started_at: datetime
+    asked_model: str | None
+    served_model: str | None
+    served_by: str | None
+    reasons: tuple[str | None, ...]
+    attempts: int
+    lost_ms: float | None
+    lost_usd: float | None
+    how: How
+
+    @property
+    def is_inferred(self) -> bool:
+        """Is it LiteLLM that says these belong together, or do they only look like it?"""
+        return self.how == "same prompt"
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """Requests that each tried again what the one before had failed to do."""
+
+    requests: tuple[Attempted, ...]
+    how: How
+
+
+def operations(
+    requests: pd.DataFrame, same_prompt: pd.DataFrame | None = None
+) -> tuple[Operation, ...]:
+    """Which of these requests took more than one attempt?
+
+    `requests` are light rows, `same_prompt` those of `same_prompt_neighbours`, which may stand
+    in other sessions. A request tries another again that failed before it started: under the
+    same call id, or with the same prompt of the same key within 10 s of the failure. Attempts
+    inside LiteLLM are those its metadata tells of. In the order they started, ties by request
+    id; none of neighbours alone.
+    """
+    asked_about = set(requests["request_id"])
+    chains = _chains(attempted_requests(requests, same_prompt))
+    found = (_operation(chain) for chain in chains if _attempts(chain.requests) > 1)
+    return tuple(one for one in found if asked_about.intersection(one.request_ids))
+
+
+def _chains(requests: Iterable[Attempted]) -> list[_Chain]:
+    chains: list[_Chain] = []
+    failed: dict[Hashable, list[int]] = defaultdict(list)  # chains that may go on, by key
+    for request in requests:
+        how, before = _tries_again(request, chains, failed)
+        if before is None:
+            before = len(chains)
+            chains.append(_Chain((request,), how))
+        else:
+            _leave(failed, chains[before].requests[-1], before)
+            chains[before] = _longer(chains[before], request, how)
+        if request.row.is_failure:
+            for _, key in _keys(request):
+                failed[key].append(before)
+    return chains
+
+
+def _tries_again(
+    request: Attempted, chains: Sequence[_Chain], failed: dict[Hashable, list[int]]
+) -> tuple[How, int | None]:
+    for how, key in _keys(request):
+        for index in failed.get(key, ()):
+            if _follows(request, chains[index].requests[-1], how):
+                return how, index
+    return ("call id" if request.billed else "metadata"), None
+
+
+def _follows(request: Attempted, failure: Attempted, how: How) -> bool:
+    waited_s = (request.row.started_at - failure.row.ended_at).total_seconds()
+    # Parallel requests of one prompt overlap: neither tries the other again.
+    return waited_s >= 0 and (how == "call id" or waited_s <= NEAR_S)
+
+
+def _keys(request: Attempted) -> Iterator[tuple[How, Hashable]]:
+    row = request.row
+    if row.call_id:
+        yield "call id", (row.api_key, "call id", row.call_id)
+    if row.prompt_md5:
+        yield "same prompt", (row.api_key, "same prompt", row.prompt_md5)
+
+
+def _leave(failed: dict[Hashable, list[int]], last: Attempted, chain: int) -> None:
+    for _, key in _keys(last):
+        failed[key].remove(chain)
+
+
+def _longer(chain: _Chain, request: Attempted, how: How) -> _Chain:
+    """What is inferred once stays inferred."""
+    known = chain.how if chain.how == "same prompt" else how
+    return replace(chain, requests=(*chain.requests, request), how=known)
+
+
+def _attempts(requests: Iterable[Attempted]) -> int:
+    return sum(1 + request.failed_before for request in requests)
+
+
+def _operation(chain: _Chain) -> Operation:
+    first, last = chain.requests[0].row, chain.requests[-1].row
+    is_served = not last.is_failure
+    return Operation(
+        request_ids=tuple(one for request in chain.requests for one in request.request_ids),
+        started_at=first.started_at,
+        asked_model=first.asked_model or (None if first.attempted_fallbacks else first.model),
+        served_model=last.model if is_served else None,
+        served_by=last.deployment if is_served else None,
+        reasons=tuple(reason for request in chain.requests for reason in request.reasons),
+        attempts=_attempts(chain.requests),
+        lost_ms=_lost_ms(chain.requests),
+        lost_usd=_lost_usd(chain.requests),
+        how=chain.how,
+    )
+
+
+def _lost_ms(requests: Sequence[Attempted]) -> float | None:
+    first, last = requests[0].row, requests[-1]
+    # Versions before 1.85 note of a failure only when it ended.
+    if first.is_failure and first.ended_at <= first.started_at:
+        return None
+    if last.row.is_failure:
+        return _elapsed_ms(first.started_at, last.row.ended_at)
+    return None if last.failed_before else _elapsed_ms(first.started_at, last.row.started_at)
+
+
+def _elapsed_ms(start: datetime, end: datetime) -> float:
+    return (end - start) / timedelta(milliseconds=1)
+
+
+def _lost_usd(requests: Sequence[Attempted]) -> float | None:
+    if any(request.failed_before > len(request.billed) for request in requests):
+        return None
+    return sum((request.lost_usd for request in requests), 0.0)
