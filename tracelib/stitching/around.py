@@ -84,24 +84,27 @@ def _requests(source: Source, selection: Selection) -> list[Neighbour]:
 
 
 def _around(source: Source, api_key: str, opened: Neighbour) -> tuple[list[Neighbour], bool]:
-    """The key's requests within reach, each once, and whether there are more than that."""
+    """The key's requests within reach, the opened one too; and whether there are more."""
     moment = opened.started_at
-    before = _side(source, api_key, TimeWindow(moment - REACH, moment), is_before=True)
-    after = _side(source, api_key, TimeWindow(moment, moment + REACH), is_before=False)
-    near = {one.request_id: one for one in (opened, *before, *after)}
-    return list(near.values()), len(before) == MOST_EACH_WAY or len(after) == MOST_EACH_WAY
+    before = _side(source, api_key, opened, TimeWindow(moment - REACH, moment), is_before=True)
+    after = _side(source, api_key, opened, TimeWindow(moment, moment + REACH), is_before=False)
+    is_bounded = max(len(before), len(after)) > MOST_EACH_WAY
+    return [opened, *before[:MOST_EACH_WAY], *after[:MOST_EACH_WAY]], is_bounded
 
 
-def _side(source: Source, api_key: str, window: TimeWindow, *, is_before: bool) -> list[Neighbour]:
+def _side(
+    source: Source, api_key: str, opened: Neighbour, window: TimeWindow, *, is_before: bool
+) -> list[Neighbour]:
+    """The nearest on one side, one more than are read: it tells whether there are more."""
     requests = source.requests(Filters(window))
     order = requests.c.start_order
-    near = (
+    return _neighbours(
+        source,
         select(requests.c.request_id, requests.c.session_id, requests.c.started_at)
-        .where(of_key(requests, api_key))
+        .where(of_key(requests, api_key), requests.c.request_id != opened.request_id)
         .order_by(order.desc() if is_before else order, requests.c.request_id)
-        .limit(MOST_EACH_WAY)
+        .limit(MOST_EACH_WAY + 1),
     )
-    return _neighbours(source, near)
 
 
 def _neighbours(source: Source, statement: Select[Any]) -> list[Neighbour]:
