@@ -86,9 +86,10 @@ def open_diff(before_id: str, after_id: str) -> None:
     _say({**_without(DIFF), DIFF: [before_id, after_id]})
 
 
-def open_beside(session_id: str, api_key: str) -> None:
+def open_beside(session_id: str, api_key: str | None) -> None:
     """Let the URL name a second session, to be read beside the first; for callbacks."""
-    _say({**_without(WITH, WITH_OF, PAGE, REQUEST, DIFF), WITH: [session_id], WITH_OF: [api_key]})
+    key = {} if api_key is None else {WITH_OF: [api_key]}
+    _say({**_without(WITH, WITH_OF, PAGE, REQUEST, DIFF), WITH: [session_id], **key})
 
 
 def close(*names: str) -> None:

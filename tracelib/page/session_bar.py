@@ -3,10 +3,11 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from tracelib.page import address
+from tracelib.page import address, opened_before
 from tracelib.page.message import Look
 from tracelib.page.view import View
-from tracelib.selection import Selection
+
+BESIDE = "session to read beside"
 
 
 def begin() -> DeltaGenerator:
@@ -18,15 +19,44 @@ def begin() -> DeltaGenerator:
         )
 
 
-def show(bar: DeltaGenerator, view: View, selection: Selection) -> Look:
+def look(view: View) -> Look:
     """How is this session shown? The URL holds it."""
-    with bar:
-        _switch(
-            "Formatted",
-            address.FORMATTED,
-            "Lays Markdown out: headings, lists, tables, code. Links and images stay text.",
-        )
+    _switch(
+        "Formatted",
+        address.FORMATTED,
+        "Lays Markdown out: headings, lists, tables, code. Links and images stay text.",
+    )
     return Look(view.filters.zone, address.is_said(address.FORMATTED))
+
+
+def compare(session_id: str, api_key: str) -> None:
+    """Choose a session to be read beside this one, or close the one that is."""
+    if address.WITH in st.query_params:
+        st.button(
+            "Close the comparison",
+            icon=":material/close:",
+            on_click=address.close,
+            args=(address.WITH, address.WITH_OF, address.PAGE),
+        )
+        return
+    with st.popover("Compare", icon=":material/compare_arrows:"):
+        st.text_input(
+            "Session id to read beside this one", key=BESIDE, on_change=_open_said, max_chars=2_000
+        )
+        for other_id, other_key, called in opened_before.others(session_id, api_key):
+            st.button(
+                called,
+                key=f"beside {other_id} {other_key}",
+                type="tertiary",
+                on_click=address.open_beside,
+                args=(other_id, other_key),
+            )
+        st.caption("Sessions that were opened in this tab are listed here.")
+
+
+def _open_said() -> None:
+    if session_id := st.session_state[BESIDE].strip():
+        address.open_beside(session_id, None)
 
 
 def _switch(title: str, name: str, explained: str) -> None:

@@ -58,15 +58,24 @@ def show(told: Answer[TurnPage], order: pd.DataFrame, at: Place, look: Look) -> 
     """What was said? One page of it, opened where the URL says."""
     st.subheader("Conversation", anchor=False)
     _failures(order)
-    _pager(at, "above")
+    pager(at, "above")
     if told.value is None:
         unanswered(told)
         return
     if not told.value.turns:
         nothing("No request of this conversation is left in the log.")
     transcript.show(told.value, look)
-    _pager(at, "below")
+    pager(at, "below")
     _follow(at)
+
+
+def pager(at: Place, where: str) -> None:
+    """The way to the other pages; `where` tells several of them apart."""
+    if at.pages == 1:
+        return
+    key = f"{PAGER} {where}"
+    st.session_state[key] = at.page
+    st.pagination(at.pages, key=key, on_change=lambda: address.open_page(st.session_state[key]))
 
 
 @st.cache_resource(
@@ -87,14 +96,6 @@ def _target(order: pd.DataFrame) -> int | None:
 def _said_page(pages: int) -> int:
     said = st.query_params.get(address.PAGE, "1")
     return min(max(int(said), 1), pages) if said.isdecimal() and len(said) < 6 else 1
-
-
-def _pager(at: Place, where: str) -> None:
-    if at.pages == 1:
-        return
-    key = f"{PAGER} {where}"
-    st.session_state[key] = at.page
-    st.pagination(at.pages, key=key, on_change=lambda: address.open_page(st.session_state[key]))
 
 
 def _failures(order: pd.DataFrame) -> None:

@@ -9,9 +9,11 @@ from tracelib import conversation, sessions
 from tracelib.conversation import TurnPage
 from tracelib.page import (
     address,
+    opened_before,
     session_bar,
     session_conversation,
     session_figures,
+    session_pair,
     session_timeline,
     stitching,
     turn_changes,
@@ -39,14 +41,24 @@ def show(view: View, session_id: str, api_key: str | None) -> None:
     """What happened in this session? Says so where it does not exist or is not the only one."""
     bar = session_bar.begin()
     stored = session(session_id, api_key if api_key is not None else only_key(view, session_id))
+    with bar:
+        look = session_bar.look(view)
+        session_bar.compare(session_id, stored.api_key)
+    if beside := st.query_params.get(address.WITH):
+        session_pair.show(view, stored, beside, st.query_params.get(address.WITH_OF), look)
+    else:
+        _alone(view, stored, look)
+
+
+def _alone(view: View, stored: Selection, look: Look) -> None:
     known = _asked(view, stored)
     if known.summary.value is None:
         unanswered(known.summary)
         return
+    opened_before.remember(known.summary.value, look.zone)
     selection = _joined(view, stored, known.summary.value)
     if selection != stored:
         known = _asked(view, selection)
-    look = session_bar.show(bar, view, selection)
     _whole(view, selection, known, look)
 
 

@@ -1,0 +1,117 @@
+"""Two sessions side by side: their figures with the difference, and both conversations."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from tracelib import conversation, formatting, sessions
+from tracelib.page import session_conversation, transcript
+from tracelib.page.cards import card, unanswered
+from tracelib.page.message import Look
+from tracelib.page.safe import label
+from tracelib.page.session_conversation import Place
+from tracelib.page.view import View
+from tracelib.page.whose_session import only_key
+from tracelib.selection import Selection, session
+from tracelib.sessions import SessionSummary
+
+SIDES = ("left-", "right-")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure that both sessions have, and how it is written."""
+
+    name: str
+    of: Callable[[SessionSummary], float | None]
+    written: Callable[[float | None], str]
+
+
+FIGURES = (
+    Figure("Cost", lambda one: one.cost_usd, formatting.money),
+    Figure("Requests", lambda one: one.requests, formatting.exact),
+    Figure("Failures", lambda one: one.failures, formatting.exact),
+    Figure("Cache hits", lambda one: one.cache_hits, formatting.exact),
+    Figure("Prompt tokens", lambda one: one.prompt_tokens, formatting.exact),
+    Figure("Completion tokens", lambda one: one.completion_tokens, formatting.exact),
+    Figure("Duration", lambda one: one.duration_ms, formatting.duration),
+    Figure("Time in models", lambda one: one.model_ms, formatting.duration),
+    Figure("Average response time", lambda one: one.response_ms_avg, formatting.duration),
+    Figure("Time to first token, p50", lambda one: one.ttft_ms_p50, formatting.duration),
+)
+
+
+def show(view: View, first: Selection, second_id: str, second_key: str | None, look: Look) -> None:
+    """How do these two sessions differ, and what was said in each?"""
+    key = second_key if second_key is not None else only_key(view, second_id)
+    second = session(second_id, key)
+    answers = view.ask((sessions.summary, first), (sessions.summary, second))
+    for answer in answers:
+        unanswered(answer)
+    summaries = [answer.value for answer in answers if answer.value is not None]
+    if len(summaries) < len(answers):
+        return
+    _figures(*summaries)
+    columns = zip(st.columns(2, gap="medium"), (first, second), summaries, SIDES, strict=True)
+    for column, selection, summary, side in columns:
+        with column:
+            _conversation(view, selection, summary, look, side)
+
+
+def compared(left: SessionSummary, right: SessionSummary) -> pd.DataFrame:
+    """How do the figures of two sessions differ?
+
+    A row a figure: figure, left, right and change, all as text; change is None where one of
+    them is unknown or the first is 0. The models of both come last.
+    """
+    rows = [
+        (
+            one.name,
+            one.written(one.of(left)),
+            one.written(one.of(right)),
+            formatting.change(one.of(right), one.of(left)),
+        )
+        for one in FIGURES
+    ]
+    rows.append(("Models", ", ".join(left.models), ", ".join(right.models), None))
+    return pd.DataFrame(rows, columns=["figure", "left", "right", "change"])
+
+
+def _figures(left: SessionSummary, right: SessionSummary) -> None:
+    column = st.column_config.TextColumn
+    with card("Both sessions", "The change is that of the second against the first."):
+        st.dataframe(
+            compared(left, right),
+            hide_index=True,
+            height="content",
+            placeholder=formatting.UNKNOWN,
+            column_config={
+                "figure": column("", width="medium"),
+                "left": column("First", alignment="right"),
+                "right": column("Second", alignment="right"),
+                "change": column("Change", alignment="right"),
+            },
+        )
+
+
+def _conversation(
+    view: View, selection: Selection, summary: SessionSummary, look: Look, side: str
+) -> None:
+    """One of the two; both turn their pages together, and the shorter one ends first."""
+    st.code(summary.session_id, language=None)
+    who = summary.user_name or summary.key_name or summary.end_user
+    st.caption(f"{label(who)}, {formatting.clock(summary.started_at, look.zone)}")
+    (order,) = view.ask((conversation.turn_order, selection))
+    if order.value is None:
+        unanswered(order)
+        return
+    said = session_conversation.place(order.value)
+    at = Place(said.page, said.pages, None)
+    (told,) = view.ask(session_conversation.question(view, selection, at))
+    if told.value is None:
+        unanswered(told)
+        return
+    transcript.show(told.value, Look(look.zone, look.is_formatted, side))
+    session_conversation.pager(at, side)
