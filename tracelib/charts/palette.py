@@ -35,3 +35,13 @@ def model_colours(ranked: Iterable[str]) -> Mapping[str, str]:
         model: CATEGORICAL[rank] if rank < len(CATEGORICAL) else OTHERS
         for rank, model in enumerate(ranked)
     }
+
+
+def tint(colour: str, opacity: float) -> str:
+    """How is this colour written where what is behind it shows through?
+
+    >>> tint("#4C6EF5", 0.12)
+    'rgba(76,110,245,0.12)'
+    """
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"

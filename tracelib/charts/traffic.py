@@ -82,14 +82,9 @@ def _share(traffic: pd.DataFrame, axis: TimeAxis, column: str, name: str, colour
     chart = over_time(axis, [line(axis, traffic, column, name, colour, SHARE)])
     if traffic[column].notna().all():
         # Over a gap the area would be drawn where nothing is known.
-        chart.update_traces(fill="tozeroy", fillcolor=_faint(colour))
+        chart.update_traces(fill="tozeroy", fillcolor=palette.tint(colour, 0.12))
     top = traffic[column].max()
     chart.update_yaxes(
         tickformat=".0%", range=[0, max(0.05, float(top) * 1.1 if top == top else 0.05)]
     )
     return chart
-
-
-def _faint(colour: str) -> str:
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.12)"

@@ -1,0 +1,135 @@
+"""What each request of a session sent, how near the limit, and what all had cost by then."""
+
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from tracelib import formatting
+from tracelib.charts import palette
+from tracelib.charts.base import figure
+from tracelib.charts.palette import tint
+
+HEIGHT = 260
+# More bars than pixels: beyond this the stack is drawn as areas.
+MOST_BARS = 200
+# A limit far above all prompts would press them flat.
+LIMIT_SHOWN_FROM = 0.3
+PARTS = (
+    ("cached_tokens", "From the provider's cache", 0.22),
+    ("resent_tokens", "Sent again", 0.5),
+    ("new_tokens", "New", 1.0),
+)
+
+
+def context(turns: pd.DataFrame, near_limit: float) -> go.Figure:
+    """What of each prompt was new, sent again, or cached? Stacked tokens, a place a request.
+
+    The models' limit is drawn where a prompt came near enough for both to be legible; prompts
+    at `near_limit` of it or beyond have a mark. A click gives the request's id.
+    """
+    draw = _bar if len(turns) <= MOST_BARS else _area
+    traces = [draw(turns, column, name, opacity) for column, name, opacity in PARTS]
+    if turns["context_share"].max() >= LIMIT_SHOWN_FROM:
+        traces.append(_limit(turns))
+    near = turns[turns["context_share"] >= near_limit]
+    if len(near):
+        traces.append(_near(near, near_limit))
+    chart = figure(traces, HEIGHT, barmode="stack", bargap=0.18, clickmode="event+select")
+    chart.update_layout(hovermode="x unified")
+    chart.update_yaxes(rangemode="tozero", tickformat="~s")
+    return _by_request(chart, len(turns))
+
+
+def cost_so_far(turns: pd.DataFrame) -> go.Figure:
+    """What had the session cost after each request, US dollars?"""
+    line = go.Scatter(
+        x=turns["number"],
+        y=turns["cost_so_far_usd"],
+        name="Cost so far",
+        mode="lines+markers" if len(turns) <= 60 else "lines",
+        line={"color": palette.COST, "width": 1.8, "shape": "hv"},
+        marker={"size": 4},
+        fill="tozeroy",
+        fillcolor=tint(palette.COST, 0.12),
+        customdata=list(turns["request_id"]),
+        hovertext=[
+            f"{formatting.money(so_far)}, this request {formatting.money(own)}"
+            for so_far, own in zip(turns["cost_so_far_usd"], turns["cost_usd"], strict=True)
+        ],
+        hovertemplate="%{hovertext}<extra></extra>",
+        unselected={"marker": {"opacity": 1}},
+        showlegend=False,
+    )
+    chart = figure([line], HEIGHT, hovermode="x unified", clickmode="event+select")
+    chart.update_yaxes(rangemode="tozero", tickprefix="$", tickformat=",~g")
+    return _by_request(chart, len(turns))
+
+
+def _bar(turns: pd.DataFrame, column: str, name: str, opacity: float) -> go.Bar:
+    return go.Bar(
+        x=turns["number"],
+        y=turns[column],
+        name=name,
+        marker={"color": tint(palette.TOKENS_IN, opacity), "line": {"width": 0}},
+        unselected={"marker": {"opacity": 1}},
+        customdata=list(turns["request_id"]),
+        hovertemplate="%{y:,.0f}<extra>%{fullData.name}</extra>",
+    )
+
+
+def _area(turns: pd.DataFrame, column: str, name: str, opacity: float) -> go.Scatter:
+    return go.Scatter(
+        x=turns["number"],
+        y=turns[column],
+        name=name,
+        mode="lines",
+        line={"width": 0, "shape": "hv", "color": palette.TOKENS_IN},
+        stackgroup="prompt",
+        fillcolor=tint(palette.TOKENS_IN, opacity),
+        customdata=list(turns["request_id"]),
+        hovertemplate="%{y:,.0f}<extra>%{fullData.name}</extra>",
+    )
+
+
+def _limit(turns: pd.DataFrame) -> go.Scatter:
+    limit = turns["max_input_tokens"].astype("float64")
+    # Points along a level line would break up its dashes.
+    turning = (limit != limit.shift()) | (limit != limit.shift(-1))
+    return go.Scatter(
+        x=turns.loc[turning, "number"],
+        y=limit[turning],
+        name="The model's limit",
+        mode="lines",
+        line={"color": palette.OTHERS, "width": 1.4, "dash": "dash", "shape": "hvh"},
+        hovertemplate="%{y:,.0f}<extra>%{fullData.name}</extra>",
+    )
+
+
+def _near(near: pd.DataFrame, near_limit: float) -> go.Scatter:
+    sent = near[[column for column, _, _ in PARTS]].sum(axis=1)
+    return go.Scatter(
+        x=near["number"],
+        y=sent,
+        name=f"{near_limit * 100:.0f} % of it or more",
+        mode="markers",
+        marker={"color": palette.SLOW, "symbol": "triangle-down", "size": 9},
+        unselected={"marker": {"opacity": 1}},
+        customdata=list(near["request_id"]),
+        hovertext=[formatting.share(share) for share in near["context_share"]],
+        hovertemplate="%{hovertext}<extra>Of the limit</extra>",
+    )
+
+
+def _by_request(chart: go.Figure, requests: int) -> go.Figure:
+    places: dict[str, Any] = {"dtick": 1} if requests <= 12 else {"nticks": 8}
+    chart.update_xaxes(
+        range=[0.4, max(requests, 3) + 0.6],
+        tickformat=",d",
+        hoverformat=",d",
+        title={"text": "Request", "font": {"size": 12}, "standoff": 6},
+        showgrid=False,
+        **places,
+    )
+    chart.update_layout(margin={"b": 48}, legend={"xref": "container"})
+    return chart

@@ -1,0 +1,199 @@
+"""The timeline of a session: when its requests ran, what they sent, and where time went."""
+
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from tracelib import formatting
+from tracelib.charts import activity, context, waterfall
+from tracelib.page.answers import Answer
+from tracelib.page.cards import CONFIG, card, literal, nothing, unanswered
+from tracelib.page.view import View
+from tracelib.timeline import NEAR_LIMIT, Timeline, drawn, timeline
+from tracelib.timeline import activity as busy_bins
+
+# A session that idles for longer than this share of its time is drawn without.
+IDLE_FROM = 0.5
+MAP = (
+    "Each bar is a request, in the order they started. Its length is its time, as far as LiteLLM "
+    "tells divided into LiteLLM's own, the wait for the first token and the rest. A click leads "
+    "to its messages."
+)
+KNOWN = "Which request goes on from which is known from what was said."
+GUESSED = "What was said is not stored, so the nearest earlier answer of the same model counts."
+RESENT = (
+    "Estimated from token counts: of a prompt, what the request before it in its thread had sent "
+    "and been answered."
+)
+
+
+def show(
+    view: View,
+    requests: Answer[pd.DataFrame],
+    parents: Mapping[str, str | None] | None,
+    on_open: Callable[[str], None],
+    opened: str | None = None,
+) -> None:
+    """When did each request of this session run, and what did sending it all again cost?
+
+    `requests` are those of `sessions.requests_of`; `parents`, where the transcript knows them,
+    say which request each goes on from. A click on a request calls `on_open` with its id; the
+    `opened` one is marked.
+    """
+    if requests.value is None:
+        with card("Timeline"):
+            unanswered(requests)
+        return
+    if requests.value.empty:
+        return
+    told = timeline(requests.value, parents)
+    with card("Timeline", MAP):
+        if len(told.turns) > 1:
+            _figures(told)
+        _map(view, told, on_open, opened)
+    if len(told.turns) > 1:
+        how = KNOWN if parents is not None else GUESSED
+        left, right = st.columns([3, 2])
+        with left, card("What each request sent, tokens", f"{RESENT} {how}"):
+            _context(told, on_open)
+        with right, card("Cost so far"):
+            _drawn("cost so far", context.cost_so_far(told.turns), on_open)
+
+
+def _figures(told: Timeline) -> None:
+    resent = _ratio(told.repeated_tokens, told.prompt_tokens)
+    with st.grid(columns=5, min_column_width=130, gap="small"):
+        _figure("Model time", formatting.duration(told.model_ms), _at_once(told))
+        _figure("Idle time", formatting.duration(told.idle_ms), _of_all(told))
+        _figure("Longest gap", formatting.duration(told.longest_gap_ms), _after(told))
+        _figure(
+            "Cost of sending again",
+            formatting.money(told.resending_usd),
+            f"{formatting.share(resent)} of prompt tokens",
+        )
+        _figure("Fullest context", formatting.share(told.fullest_share), _fullest(told))
+
+
+def _figure(title: str, value: str, beside: str) -> None:
+    with st.container(gap="xxsmall"):
+        st.metric(title, literal(value))
+        st.caption(literal(beside))
+
+
+def _at_once(told: Timeline) -> str:
+    if told.overlap_ms:
+        return f"up to {told.most_at_once} requests at once"
+    return "one request at a time"
+
+
+def _of_all(told: Timeline) -> str:
+    share = _ratio(told.idle_ms, told.wall_ms)
+    return f"{formatting.share(share)} of {formatting.duration(told.wall_ms)}"
+
+
+def _after(told: Timeline) -> str:
+    """Which request came before the longest gap?"""
+    if told.gaps.empty:
+        return "always something ran"
+    (begins,) = told.gaps.nlargest(1, "length_ms")["start_ms"]
+    return f"after request {(told.turns['start_ms'] <= begins).sum()}"
+
+
+def _fullest(told: Timeline) -> str:
+    if told.fullest_share is None:
+        return "the model's limit is unknown"
+    if told.near_limit:
+        return f"{formatting.exact(told.near_limit)} requests at {NEAR_LIMIT * 100:.0f} % or more"
+    (request,) = told.turns.nlargest(1, "context_share")["number"]
+    return f"of the limit, request {request}"
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
+
+
+def _map(view: View, told: Timeline, on_open: Callable[[str], None], opened: str | None) -> None:
+    turns = _shown(told, opened)
+    placed, cuts = drawn(turns, skips_idle=_skips_idle(told))
+    chart = waterfall.waterfall(placed, cuts, view.colours, opened)
+    _drawn("waterfall", chart, on_open)
+
+
+def _shown(told: Timeline, opened: str | None) -> pd.DataFrame:
+    """The requests of one picture: of a long session a page, under a strip of the whole."""
+    turns, rows = told.turns, waterfall.ROWS_SHOWN
+    if len(turns) <= rows:
+        return turns
+    pages = -(-len(turns) // rows)
+    found = turns.loc[turns["request_id"] == opened, "number"]
+    default = (int(found.iloc[0]) - 1) // rows + 1 if len(found) else 1
+    key = f"timeline page of {opened}"
+    page = min(max(int(st.session_state.get(key, default)), 1), pages)
+    shown = turns.iloc[(page - 1) * rows : page * rows]
+    _strip(told, shown, key)
+    numbers = f"Requests {shown['number'].iloc[0]:,} to {shown['number'].iloc[-1]:,}"
+    st.caption(f"{numbers} of {len(turns):,} below; the strip is the whole session.")
+    st.pagination(pages, default=default, key=key)
+    return shown
+
+
+def _strip(told: Timeline, shown: pd.DataFrame, key: str) -> None:
+    reaches = float(shown["start_ms"].min()), float(shown["end_ms"].max())
+    chart = activity.strip(busy_bins(told.turns), reaches)
+    name = "activity"
+
+    def turn_to() -> None:
+        if isinstance(number := _clicked(name), int):
+            st.session_state[key] = (number - 1) // waterfall.ROWS_SHOWN + 1
+
+    st.plotly_chart(
+        chart,
+        key=name,
+        config=CONFIG,
+        alt="When the session was busy",
+        on_select=turn_to,
+        selection_mode="points",
+    )
+
+
+def _skips_idle(told: Timeline) -> bool:
+    if told.gaps.empty:
+        return False
+    is_mostly_idle = told.idle_ms > IDLE_FROM * told.wall_ms
+    return st.toggle(
+        "Skip idle time",
+        value=is_mostly_idle,
+        key=f"skip idle time of {told.turns['request_id'].iloc[0]}",
+        help="Grey bands stand for time in which nothing ran.",
+    )
+
+
+def _context(told: Timeline, on_open: Callable[[str], None]) -> None:
+    if not told.prompt_tokens:
+        nothing("No request of this session sent a prompt to a model.")
+        return
+    _drawn("context", context.context(told.turns, NEAR_LIMIT), on_open)
+
+
+def _drawn(name: str, chart: go.Figure, on_open: Callable[[str], None]) -> None:
+    """A chart in which a click on a request opens it."""
+
+    def open_clicked() -> None:
+        if isinstance(request_id := _clicked(name), str):
+            on_open(request_id)
+
+    st.plotly_chart(
+        chart,
+        key=name,
+        config=CONFIG,
+        alt=name.capitalize(),
+        on_select=open_clicked,
+        selection_mode="points",
+    )
+
+
+def _clicked(name: str) -> object:
+    points = st.session_state[name]["selection"]["points"]
+    return points[0].get("customdata") if points else None
