@@ -6,6 +6,8 @@ from tracelib.redaction.patterns import WORD_BEGINS, compiled, finds
 
 # By how they begin.
 _BEGINNINGS = (
+    # OpenAI, Anthropic, LiteLLM and others; a digit or capital tells it from sk-learn-like names.
+    r"sk-[a-z_-]{0,48}[0-9A-Z][\w-]{8,}",
     r"[sprw][kh]_(?:live|test|sec)_\w{16,}",  # Stripe
     r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b",  # AWS
     r"gh[oprsu]_\w{30,}|github_pat_\w{22,}|glpat-[\w-]{20,}",  # GitHub, GitLab
@@ -17,9 +19,6 @@ _BEGINNINGS = (
     r"eyJ[\w-]{8,}(?:\.[\w-]*){1,4}",  # a JSON web token: base64 of {" and what follows it
 )
 _BEGUN = compiled(f"{WORD_BEGINS}({'|'.join(_BEGINNINGS)})")
-
-# OpenAI, Anthropic, LiteLLM, OpenRouter and others.
-_SK = compiled(rf"{WORD_BEGINS}(sk-[\w-]{{16,}})")
 
 # Whole, or as far as lines of base64 go where the end was cut off.
 _PRIVATE_KEY = compiled(
@@ -49,7 +48,7 @@ _NAMED = compiled(
     r"|signature|authorization|passw(?:or)?d|passphrase|pwd)(?i:[_-]?(?:hash|id))?"
     rf"{_ASSIGNED}([\w.~+/=-]{{8,}})"
 )
-_IF_RANDOM = (_SK, _BEARER, _NAMED)
+_IF_RANDOM = (_BEARER, _NAMED)
 
 
 def keys(text: str) -> Iterator[tuple[int, int]]:

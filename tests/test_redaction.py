@@ -1,0 +1,312 @@
+"""That private facts are found in text and masked, that nothing else is, and soon enough."""
+
+import json
+import re
+from time import process_time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.rows import DATA, FILES
+from tracelib.redaction import ALL, KINDS, NONE, OwnPattern, Redaction, masked, read_own_patterns
+
+EMPLOYEE = OwnPattern("employee", "EMP-[0-9]{5}")
+WEB_TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9Pl"
+BASE64 = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n" * 3
+PEM = f"-----BEGIN RSA PRIVATE KEY-----\n{BASE64}-----END RSA PRIVATE KEY-----"
+
+
+def said(text: str, redaction: Redaction = ALL) -> str:
+    return masked(text, redaction)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("write to ada.lovelace+ci@mail.example.co.uk.", "write to [e-mail]."),
+        ("<ada@example.org>,bo@example.org", "<[e-mail]>,[e-mail]"),
+        ("mailto:ada@example.org?subject=x", "mailto:[e-mail]?subject=x"),
+        ("user=ada%40example.org&x=1", "user=[e-mail]&x=1"),
+        ("zoë@bücher.example", "[e-mail]"),
+        (r'{"text": "hello\nada@example.org\"}', r'{"text": "hello\n[e-mail]\"}'),
+        (r"\u003cada@example.org\u003e", r"\u003c[e-mail]\u003e"),
+        (r"CORP\ada@example.org", r"CORP\[e-mail]"),
+        ("ada@example.org.2 and x@y.zz1", "[e-mail].2 and [e-mail]"),
+    ],
+)
+def test_an_e_mail_address_is_masked(text, expected):
+    assert said(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "react@18.2.0, lodash@4.17.x, actions/checkout@v4, python@3.11",
+        "@app.route('/'), @ada, a@b, user@localhost, 3 @ 4.50",
+    ],
+)
+def test_what_only_has_the_sign_is_no_address(text):
+    assert masked(text, ALL) == (text, {})
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "sk-proj-" + "aB3_" * 30,
+        "sk-" + "aB3d" * 12,
+        "sk-ant-api03-" + "aB3-" * 22 + "AA",
+        "sk-or-v1-" + "0a1b" * 16,
+        "sk-x4Tq9LmZ0aPw7Rv2Kd8Yhg",
+        "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc",
+        "AKIAIOSFODNN7EXAMPLE",
+        "ghp_" + "aB3d" * 9,
+        "github_pat_11" + "aB3d" * 20,
+        "glpat-" + "aB3d" * 5,
+        "AIza" + "SyA1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q",
+        "xoxb-123456789012-123456789012-aBcDeFgHiJkLmNoPqRsTuVwX",
+        "hf_" + "aBcDeFgHiJ" * 4,
+        "gsk_" + "aB3d" * 13,
+        WEB_TOKEN,
+        PEM,
+        PEM.replace("\n", "\\n"),
+        PEM.replace("RSA ", ""),
+    ],
+    ids=lambda key: key[:12],
+)
+def test_a_key_is_known_by_its_beginning(key):
+    assert said(f"use {key}, please") == "use [key], please"
+    assert said(f'{{"text": "use:\\n{key}"}}') == '{"text": "use:\\n[key]"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Authorization: Bearer abc1", "Authorization: Bearer [key]"),
+        ('"authorization": "Basic dXNlcjpwdw=="', '"authorization": "Basic [key]"'),
+        ("curl -H 'X-Api-Key: 1f3870be274f6c49'", "curl -H 'X-Api-Key: [key]'"),
+        ("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG+b", "aws_secret_access_key = [key]"),
+        ("ACCESS_TOKEN=1/fFAGRNJru1FTz70BzhT3Zg", "ACCESS_TOKEN=[key]"),
+        (r"{\"api_key\": \"1f3870be274f6c49\"}", r"{\"api_key\": \"[key]\"}"),
+        ('"user_api_key_hash": "88dc28d0f030c55ed4ab77ed"', '"user_api_key_hash": "[key]"'),
+        ('"password": "hunter2"', '"password": "[key]"'),
+        ("password='open-sesame'", "password='[key]'"),
+        ("postgresql://ada:s3cret@db:5432/x", "postgresql://ada:[key]@db:5432/x"),
+        ("bearer 1f3870be274f6c49b3e31a0c", "bearer [key]"),
+    ],
+)
+def test_a_secret_is_known_by_what_stands_before_it(text, expected):
+    assert said(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "max_tokens: 4096, total_tokens=123456789012, token: the, tokens: completion_tokens",
+        "import sklearn; sk-learn-compatible-estimator; task-1234567890123456789",
+        "the bearer of this letter, password: required, api_key=None, secret: ${SECRET}",
+        "sha 9b74c9897bac770ffc029102a200c5de, id 5e551011-0000-4000-8000-000000000001",
+        "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+        "chatcmpl-BxK2vQ9YzA1b2C3d4E5f6G7h8I9j, call_a1B2c3D4e5F6g7H8i9J0k1L2",
+    ],
+)
+def test_what_only_looks_like_a_secret_stays(text):
+    assert masked(text, ALL) == (text, {})
+
+
+def test_of_a_private_key_without_its_end_the_lines_are_masked():
+    text = f"-----BEGIN PRIVATE KEY-----\n{BASE64[:150]} … cut. The rest is prose."
+    assert said(text) == "[key] … cut. The rest is prose."
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        "4111111111111111",
+        "4111 1111 1111 1111",
+        "4111-1111-1111-1111",
+        "5555555555554444",
+        "2223003122003222",
+        "378282246310005",
+        "3782 822463 10005",
+        "30569309025904",
+        "6011111111111117",
+        "3530111333300000",
+    ],
+)
+def test_a_card_number_is_masked(card):
+    assert said(f"card {card}, 12/29 123") == "card [card], 12/29 123"
+    assert said(f"{card} 12/29") == "[card] 12/29"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4111111111111112, 1732620000000, 1111111111111117",
+        "0.4111111111111111, [0.5555555555554444]",
+        "a4111111111111111, 4111111111111111f, 41111111111111111111",
+        "4111 1111-1111 1111",
+    ],
+)
+def test_other_numbers_are_no_cards(text):
+    assert masked(text, ALL) == (text, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("call +49 30 1234567, 2024-01-01", "call [phone], 2024-01-01"),
+        ("+33 6 12 34 56 78, +33 6 12 34 56 79", "[phone], [phone]"),
+        ("tel:+14155550132", "tel:[phone]"),
+        ("+44 (0)20 7946 0958", "[phone]"),
+        ("0049 30 1234567", "[phone]"),
+        ("(415) 555-0132 or 415-555-0132 or 1-415-555-0132", "([phone] or [phone] or [phone]"),
+        ('"phone_number": "030/1234567"', '"phone_number": "[phone]"'),
+        ("Tel. 06 12 34 56 78.", "Tel. [phone]."),
+    ],
+)
+def test_a_telephone_number_is_masked(text, expected):
+    assert said(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1732620000, 2026-11-23 09:00:00, 3.14159265, 192.168.100.200, 12345678",
+        "+1234567890, x+4930123456, -12 34 56 78, 1 234 567 890, v1.2.3-20240101",
+        "[0.123, 0.456, 0.789], 100-200-3000, 123-456-7890, page 12-34-56",
+        "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9, phone: 12, +1 (see above)",
+    ],
+)
+def test_other_numbers_are_no_telephones(text):
+    assert masked(text, ALL) == (text, {})
+
+
+def test_what_litellm_stores_holds_only_what_was_put_there():
+    """All true rows: ids, times, counts, vectors, code. Keys are those that are named as such."""
+    found = dict.fromkeys(KINDS, 0)
+    for file in FILES:
+        for line in (DATA / file).read_text().splitlines():
+            for body in ("response", "messages", "proxy_server_request"):
+                counts = masked(json.loads(line)[body] or "", ALL)[1]
+                found |= {kind: found[kind] + counts[kind] for kind in KINDS}
+    assert found["card"] == found["phone"] == 0
+    assert found["e-mail"] > 0
+
+
+def test_own_patterns_are_masked_by_their_names():
+    redaction = Redaction(frozenset({"e-mail"}), (EMPLOYEE, OwnPattern("own 1", "(?i)zürich")))
+    text, counts = masked("EMP-12345 of ZÜRICH, ada@example.org, +49 30 1234567", redaction)
+    assert text == "[employee] of [own 1], [e-mail], +49 30 1234567"
+    assert counts == {"employee": 1, "own 1": 1, "e-mail": 1}
+    assert redaction.names() == ("e-mail", "employee", "own 1")
+
+
+def test_the_longest_of_what_overlaps_is_named_and_all_of_it_goes():
+    whole = Redaction(frozenset(KINDS), (OwnPattern("line", ".+"),))
+    assert masked("key ada@example.org\nnext", whole) == ("[line]\n[line]", {"line": 2})
+    part = Redaction(frozenset({"e-mail"}), (OwnPattern("site", r"example\.org/\w+"),))
+    assert said("ada@example.org/home", part) == "[e-mail][site]"
+
+
+def test_a_placeholder_protects_nothing_beside_it():
+    greedy = Redaction(own=(OwnPattern("word", r"\S+"),))
+    assert said("secret[key]text [word]", greedy) == "[word][key][word] [word]"
+
+
+def test_nothing_is_masked_unless_it_is_named():
+    text = "ada@example.org 4111111111111111"
+    assert masked(text, NONE) == (text, {})
+    assert said(text, Redaction(frozenset({"card"}))) == "ada@example.org [card]"
+    assert masked("", ALL) == ("", {})
+
+
+def test_half_characters_are_no_hindrance():
+    own = Redaction(frozenset(KINDS), (EMPLOYEE,))
+    assert (
+        said("\ud800 EMP-12345 \udfff ada@example.org", own) == "\ud800 [employee] \udfff [e-mail]"
+    )
+
+
+SECRETS = {
+    "e-mail": "ada@example.org",
+    "key": "sk-proj-aB3dE5fG7hI9jK1l",
+    "card": "4111111111111111",
+    "phone": "+49 30 1234567",
+    "employee": "EMP-12345",
+}
+EVERYTHING = Redaction(frozenset(KINDS), (EMPLOYEE,))
+secrets = st.sampled_from(sorted(SECRETS.items()))
+between = st.text(alphabet=st.sampled_from(" \n\t,;()<>\"'|"), min_size=1, max_size=3)
+words = st.text(alphabet=st.sampled_from("abcxyz \n,.;:()[]{}\"'\\/=-_é😀"), max_size=20)
+anything = st.lists(
+    st.one_of(words, st.text(max_size=8), secrets.map(lambda one: one[1]), st.just("[key]"))
+).map("".join)
+
+
+@given(anything)
+def test_masking_twice_is_masking_once(text):
+    once, _ = masked(text, EVERYTHING)
+    assert masked(once, EVERYTHING) == (once, {})
+
+
+@given(anything)
+def test_a_text_without_a_find_is_unchanged(text):
+    masked_text, counts = masked(text, EVERYTHING)
+    assert (masked_text == text) == (not counts)
+
+
+@given(st.lists(st.tuples(between, secrets, between, words)))
+def test_every_planted_secret_disappears(planted):
+    text = "".join(f"{left}{secret}{right}{rest}" for left, (_, secret), right, rest in planted)
+    masked_text, counts = masked(text, EVERYTHING)
+    assert [secret for secret in SECRETS.values() if secret in masked_text] == []
+    for kind in SECRETS:
+        assert counts[kind] == sum(1 for _, (name, _), _, _ in planted if name == kind)
+
+
+UNITS = [
+    *("1", "4111 ", "+1 ", "+9 9 9 9 9 9", "a@", "a.", "a@b.", "a%40b.", "sk-", "eyJ-", "token="),
+    *('password="aaaa', "://a:b", "\\n", "-----BEGIN PRIVATE KEY-----", "-", "(", "tel "),
+]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_time_grows_as_the_text_does(unit):
+    """Not how fast, but that 8 times the text takes nothing like 64 times the time."""
+
+    def seconds(length: int) -> float:
+        text = (unit * (length // len(unit) + 1))[:length]
+        began = process_time()
+        masked(text, EVERYTHING)
+        return process_time() - began
+
+    seconds(10_000)
+    assert seconds(160_000) < 32 * max(seconds(20_000), 0.002)
+
+
+@pytest.mark.parametrize(
+    ("written", "complaint"),
+    [
+        ("EMP", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ('"EMP"', "must be a list"),
+        ('["("]', "no usable regular expression for 'own 1'"),
+        ('["(?<=a)b"]', "RE2"),
+        ('["a", 7]', "for 'own 2'"),
+        ('{"": "a"}', "called ''"),
+        ('{"e-mail": "a"}', "none of e-mail, key, card, phone"),
+        ('{"a]": "a"}', "called 'a]'"),
+        (json.dumps(["a"] * 51), "more than 50"),
+        (json.dumps(["a" * 1_001]), "1 to 1000 characters"),
+        (r'["\ud800"]', "no usable"),
+    ],
+    ids=lambda value: value[:20],
+)
+def test_what_is_no_pattern_is_refused_with_a_sentence(written, complaint):
+    with pytest.raises(ValueError, match=re.escape(complaint)):
+        read_own_patterns(written)
+
+
+def test_no_patterns_are_none():
+    assert read_own_patterns("[]") == read_own_patterns("{}") == ()

@@ -1,0 +1,128 @@
+"""A session as one HTML file that needs nothing else: no script, no font, no other host."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from tracelib import formatting
+from tracelib.conversation import Message, Part, StoredRequest, Turn
+from tracelib.handover.document import SessionDocument
+from tracelib.sessions import SessionSummary
+
+ROLES = {
+    "system": "System",
+    "developer": "Developer",
+    "user": "User",
+    "assistant": "Assistant",
+    "tool": "Tool",
+}
+PIECES_AT_ONCE = 500
+
+
+def as_html(document: SessionDocument, zone: str = "UTC") -> Iterator[str]:
+    """What does the file say, piece by piece? Clock times are of `zone`.
+
+    All text is escaped, and a policy in the file keeps it from loading anything.
+    """
+    stream = _template().stream(
+        document=document,
+        figures=_figures(document.figures),
+        facts=_facts(document.figures, zone),
+        turns=zip(document.transcript.turns, (None, *document.transcript.turns), strict=False),
+        zone=zone,
+        clock=lambda moment: _clock(moment, zone),
+    )
+    stream.enable_buffering(PIECES_AT_ONCE)
+    return stream
+
+
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"origin": _origin, "role": _role, "metrics": _metrics, "title": _title}
+    return environment.get_template("session.html")
+
+
+def _figures(figures: SessionSummary) -> list[tuple[str, str]]:
+    return [
+        ("Cost", formatting.money(figures.cost_usd)),
+        ("Requests", formatting.exact(figures.requests)),
+        ("Failures", formatting.exact(figures.failures)),
+        ("Tokens", formatting.exact(figures.total_tokens)),
+        ("Duration", formatting.duration(figures.duration_ms)),
+        ("Cache hits", formatting.exact(figures.cache_hits)),
+    ]
+
+
+def _facts(figures: SessionSummary, zone: str) -> list[tuple[str, str]]:
+    """Who asked, with what, and when: only what is known."""
+    known = (
+        ("User", figures.user_name),
+        ("Team", figures.team_name),
+        ("Key", figures.key_name),
+        ("Agent", figures.agent),
+        ("End user", figures.end_user),
+        ("Models", ", ".join(figures.models)),
+        ("Providers", ", ".join(figures.providers)),
+        ("Tags", ", ".join(figures.tags)),
+        ("From", formatting.clock(figures.started_at, zone)),
+        ("To", formatting.clock(figures.ended_at, zone)),
+    )
+    return [(name, value) for name, value in known if value]
+
+
+def _origin(turn: Turn, above: Turn | None) -> str | None:
+    """Where does this request go on from? None where it is the one just above."""
+    if not turn.branches and turn.parent_number == (above.number if above else None):
+        return None
+    if turn.parent_number is None:
+        return "Starts a thread of its own"
+    return f"{'Branches off' if turn.branches else 'Goes on from'} request {turn.parent_number}"
+
+
+def _role(message: Message) -> str:
+    """The role as a class of the file's own style: never what a caller wrote."""
+    return message.role if message.role in ROLES else "other"
+
+
+def _title(thing: Message | Part) -> str:
+    if isinstance(thing, Message):
+        return ROLES.get(thing.role, thing.role)
+    named = thing.name or thing.call_id or "a tool"
+    titles = {
+        "reasoning": "Reasoning",
+        "tool_call": f"Calls {named}",
+        "tool_result": f"Result of {named}",
+        "data": "Data",
+    }
+    return titles.get(thing.kind, thing.name or "")
+
+
+def _metrics(request: StoredRequest) -> str:
+    """One line: model, tokens, cost, times, cache."""
+    asked = f"{request.asked_model} asked, " if request.asked_model else ""
+    cached = f" ({request.cached_prompt_tokens:,} cached)" if request.cached_prompt_tokens else ""
+    first = formatting.duration(request.ttft_ms)
+    parts = [
+        f"{asked}{request.model}",
+        f"{request.prompt_tokens:,} → {request.completion_tokens:,} tokens{cached}",
+        formatting.money(request.spend_usd),
+        formatting.duration(request.latency_ms)
+        + (f" (first token {first})" if request.ttft_ms is not None else ""),
+    ]
+    if request.is_cache_hit:
+        parts.append("from LiteLLM’s cache")
+    if request.attempted_retries:
+        parts.append(f"{request.attempted_retries} retries")
+    return ", ".join(parts)
+
+
+def _clock(moment: datetime, zone: str) -> str:
+    return formatting.clock(moment, zone)

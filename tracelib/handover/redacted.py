@@ -1,0 +1,54 @@
+"""A conversation without what is private in it: in its words, names, notes and errors."""
+
+from collections import Counter
+from dataclasses import fields, is_dataclass, replace
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from tracelib.conversation.session_rows import BODIES
+from tracelib.redaction import NONE, Redaction, masked
+
+T = TypeVar("T")
+# What rows are found by, and calls paired by. None of it is a person's word.
+IDS = frozenset({"request_id", "parent_id", "call_id", "called_in", "answered_in", "api_key"})
+SHORT = 200
+
+
+def redacted(value: T, redaction: Redaction) -> tuple[T, Counter[str]]:
+    """What is this without what is private in it, and how much was masked, by kind?
+
+    `value` is a turn, a page of them, a message, a summary or a tuple of such: every text in
+    it is masked but ids. Bodies as they were stored are left out, whatever the redaction.
+    A text that stands twice counts twice.
+    """
+    counts: Counter[str] = Counter()
+    return _without(value, redaction, counts), counts
+
+
+def _without(value: Any, redaction: Redaction, counts: Counter[str]) -> Any:
+    if isinstance(value, str):
+        return _masked(value, redaction, counts)
+    if isinstance(value, tuple):
+        return tuple(_without(one, redaction, counts) for one in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        named = {field.name: getattr(value, field.name) for field in fields(value)}
+        changed = {
+            name: None if name in BODIES else _without(one, redaction, counts)
+            for name, one in named.items()
+            if name not in IDS
+        }
+        return replace(value, **changed)
+    return value
+
+
+def _masked(text: str, redaction: Redaction, counts: Counter[str]) -> str:
+    if redaction == NONE:
+        return text
+    without, found = (_masked_short if len(text) <= SHORT else masked)(text, redaction)
+    counts.update(found)
+    return without
+
+
+@lru_cache(maxsize=4_096)  # roles, names and notes stand in turn after turn
+def _masked_short(text: str, redaction: Redaction) -> tuple[str, Counter[str]]:
+    return masked(text, redaction)

@@ -1,0 +1,141 @@
+"""The list of sessions as files: CSV for spreadsheets, JSON lines for programs."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from tracelib import sessions
+from tracelib.filters import Filters
+from tracelib.redaction import Redaction, masked
+from tracelib.sessions import SessionSearch
+from tracelib.source import Source
+
+# Name of the column, and of the key in JSON -> its heading in CSV.
+COLUMNS = {
+    "ended_at": "Last activity (UTC)",
+    "user_name": "User",
+    "team_name": "Team",
+    "key_name": "Key",
+    "agent": "Agent",
+    "end_user": "End user",
+    "models": "Models",
+    "cost_usd": "Cost (USD)",
+    "requests": "Requests",
+    "failures": "Errors",
+    "cache_hits": "Cache hits",
+    "total_tokens": "Tokens",
+    "duration_ms": "Duration (ms)",
+    "started_at": "First activity (UTC)",
+    "goes_on": "Goes on outside the range",
+    "session_id": "Session",
+}
+PAGE_LENGTH = 1_000
+MOST_SESSIONS = 100_000
+CUT = "The list goes on: this file holds its first {:,} sessions."
+# A spreadsheet takes what begins like this for a formula.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+BYTE_ORDER_MARK = "\ufeff"  # without it Excel takes UTF-8 for something else
+Record = dict[str, Any]
+
+
+def listed_sessions(
+    source: Source, filters: Filters, search: SessionSearch
+) -> Iterator[pd.DataFrame]:
+    """Which sessions are found, page after page, in the order of the list?
+
+    A search in documents gives one page, once all of the window is read, of at most the 200
+    sessions that such a search finds. Raises a TraceError.
+    """
+    if search.needs_scan:
+        scan = sessions.scan(source, filters, search, for_seconds=float("inf"))
+        yield sessions.scanned_sessions(source, filters, search, scan)
+        return
+    after = None
+    while True:
+        page = sessions.found_sessions(source, filters, search, after, PAGE_LENGTH)
+        yield page.rows
+        after = page.next
+        if after is None:
+            return
+
+
+def sessions_csv(
+    pages: Iterable[pd.DataFrame], redaction: Redaction, most: int = MOST_SESSIONS
+) -> Iterator[bytes]:
+    """How is this list written as CSV, page by page?
+
+    A heading, a line a session, UTF-8 with a byte order mark, times ISO 8601 in UTC; unknown
+    is empty. Text that a spreadsheet would take for a formula has an apostrophe before it.
+    After `most` sessions a line says that there are more.
+    """
+    yield BYTE_ORDER_MARK.encode() + _csv_lines([COLUMNS.values()])
+    for records in _pages(pages, redaction, most):
+        if records is None:
+            yield _csv_lines([[CUT.format(most)]])
+        else:
+            yield _csv_lines(map(_cell, record.values()) for record in records)
+
+
+def sessions_jsonl(
+    pages: Iterable[pd.DataFrame], redaction: Redaction, most: int = MOST_SESSIONS
+) -> Iterator[bytes]:
+    """How is this list written as JSON, a line a session, page by page?
+
+    Times ISO 8601 in UTC; unknown is null. After `most` sessions a line of one key, "note",
+    says that there are more.
+    """
+    for records in _pages(pages, redaction, most):
+        lines = [{"note": CUT.format(most)}] if records is None else records
+        written = (json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        yield "".join(written).encode()
+
+
+def _pages(
+    pages: Iterable[pd.DataFrame], redaction: Redaction, most: int
+) -> Iterator[list[Record] | None]:
+    """The records of each page; None where the rest is left out."""
+    left = most
+    for page in pages:
+        yield _records(page.head(left), redaction)
+        if len(page) > left:
+            yield None
+            return
+        left -= len(page)
+
+
+def _records(page: pd.DataFrame, redaction: Redaction) -> list[Record]:
+    known = page[list(COLUMNS)].astype(object).where(page[list(COLUMNS)].notna(), None)
+    return [
+        {name: _value(value, redaction) for name, value in zip(COLUMNS, row, strict=True)}
+        for row in known.itertuples(index=False)
+    ]
+
+
+def _value(value: Any, redaction: Redaction) -> Any:
+    if isinstance(value, str):
+        return masked(value, redaction)[0]
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return value
+
+
+def _cell(value: Any) -> Any:
+    """
+    >>> [_cell(value) for value in ("=1+1", "gpt-4o", -1.5, True, None)]
+    ["'=1+1", 'gpt-4o', -1.5, 'yes', None]
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    is_formula = isinstance(value, str) and value.startswith(FORMULA)
+    return f"'{value}" if is_formula else value
+
+
+def _csv_lines(rows: Iterable[Iterable[Any]]) -> bytes:
+    written = io.StringIO()
+    csv.writer(written).writerows(rows)
+    return written.getvalue().encode()
