@@ -303,7 +303,7 @@ ATTEMPTS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(ATTEMPTS, max_size=8))
 def test_each_request_is_in_one_operation_at_most_and_only_the_last_may_succeed(attempts):
     known = light(*attempts, prompts=True)

@@ -1,9 +1,10 @@
 """Retries and fallbacks as one operation: what was asked for, what served it, what it cost."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from heapq import heappop, heappush
 from typing import Literal
 
 import pandas as pd
@@ -12,7 +13,10 @@ from tracelib.conversation.attempts import Attempted, attempted_requests
 
 How = Literal["call id", "metadata", "same prompt"]
 
-NEAR_S = 10
+NEAR = timedelta(seconds=10)
+
+# When it ended, the chain it is the last of, and how long that was then.
+Failure = tuple[datetime, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,35 +78,38 @@ def operations(
 
 def _chains(requests: Iterable[Attempted]) -> list[_Chain]:
     chains: list[_Chain] = []
-    failed: dict[Hashable, list[int]] = defaultdict(list)  # chains that may go on, by key
+    waiting: dict[Hashable, list[Failure]] = defaultdict(list)
     for request in requests:
-        how, before = _tries_again(request, chains, failed)
-        if before is None:
-            before = len(chains)
+        how, index = _tries_again(request, chains, waiting)
+        if index is None:
+            index = len(chains)
             chains.append(_Chain((request,), how))
         else:
-            _leave(failed, chains[before].requests[-1], before)
-            chains[before] = _longer(chains[before], request, how)
+            chains[index] = _longer(chains[index], request, how)
         if request.row.is_failure:
+            failure = (request.row.ended_at, index, len(chains[index].requests))
             for _, key in _keys(request):
-                failed[key].append(before)
+                heappush(waiting[key], failure)
     return chains
 
 
 def _tries_again(
-    request: Attempted, chains: Sequence[_Chain], failed: dict[Hashable, list[int]]
+    request: Attempted, chains: Sequence[_Chain], waiting: Mapping[Hashable, list[Failure]]
 ) -> tuple[How, int | None]:
+    """Which chain does this request go on with, and how is that known?
+
+    Requests come as they started, so a failure passed over here is of no use to a later one.
+    """
+    started_at = request.row.started_at
     for how, key in _keys(request):
-        for index in failed.get(key, ()):
-            if _follows(request, chains[index].requests[-1], how):
+        failures = waiting.get(key, [])
+        # Parallel requests of one prompt overlap: neither tries the other again.
+        while failures and failures[0][0] <= started_at:
+            ended_at, index, length = heappop(failures)
+            is_near = how == "call id" or started_at - ended_at <= NEAR
+            if is_near and len(chains[index].requests) == length:
                 return how, index
     return ("call id" if request.billed else "metadata"), None
-
-
-def _follows(request: Attempted, failure: Attempted, how: How) -> bool:
-    waited_s = (request.row.started_at - failure.row.ended_at).total_seconds()
-    # Parallel requests of one prompt overlap: neither tries the other again.
-    return waited_s >= 0 and (how == "call id" or waited_s <= NEAR_S)
 
 
 def _keys(request: Attempted) -> Iterator[tuple[How, Hashable]]:
@@ -111,11 +118,6 @@ def _keys(request: Attempted) -> Iterator[tuple[How, Hashable]]:
         yield "call id", (row.api_key, "call id", row.call_id)
     if row.prompt_md5:
         yield "same prompt", (row.api_key, "same prompt", row.prompt_md5)
-
-
-def _leave(failed: dict[Hashable, list[int]], last: Attempted, chain: int) -> None:
-    for _, key in _keys(last):
-        failed[key].remove(chain)
 
 
 def _longer(chain: _Chain, request: Attempted, how: How) -> _Chain:
