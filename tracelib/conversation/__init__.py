@@ -11,10 +11,10 @@ and `history` remembers that without the words.
 """
 
 from tracelib.conversation.messages import Message, Part
+from tracelib.conversation.order import turn_number_of, turn_order
 from tracelib.conversation.reading import Reading, TurnPage, turns
 from tracelib.conversation.stored import StoredRequest
 from tracelib.conversation.transcript import Transcript, Turn, transcript
-from tracelib.conversation.turn_order import turn_number_of, turn_order
 
 __all__ = [
     "Message",

@@ -59,9 +59,9 @@ def _messages_and_kind(
 ) -> tuple[tuple[Raw | Message, ...], str]:
     if "realtime" in call_type:
         return (), CHAT  # its body is a WebSocket handshake
-    chat = _system(body) + _chat(body)
-    if _chat(body):
-        return tuple(chat), CHAT
+    chat = _chat(body)
+    if chat:
+        return (*_system(body), *chat), CHAT
     if _is_responses(body, call_type):
         return tuple(_system(body) + _input(body.get("input"))), CHAT
     return single_request(body, call_type), call_type or "single"

@@ -69,7 +69,7 @@ class History:
     def add(self, one: Opened) -> int:
         """Place this request after those before it; gives its index."""
         index = len(self)
-        messages = [self._reader.read(raw) for raw in one.question.messages]
+        messages = self._reader.read_all(one.question.messages)
         answered = [said(message, is_answer=True) for message in one.answered]
         after = self._after(one.question.previous_ids)
         place = self._threads.place(messages, answered, one.question.kind, after)

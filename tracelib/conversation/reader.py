@@ -1,5 +1,7 @@
 """Raw messages read once each, however often they were sent."""
 
+from collections.abc import Sequence
+
 from tracelib.conversation.chat import message
 from tracelib.conversation.identity import Key, Said, digest, said
 from tracelib.conversation.json_values import TOO_DEEP
@@ -12,14 +14,21 @@ class Reader:
 
     def __init__(self) -> None:
         self._read: dict[Key, Said] = {}
+        self._last: tuple[Key | None, list[Said]] = (None, [])
+
+    def read_all(self, messages: Sequence[Raw | Message]) -> list[Said]:
+        """The keys of these messages. Those of the last request, sent again, come for nothing."""
+        spelling, known = self._last
+        if spelling is None or _spelling(messages[: len(known)]) != spelling:
+            known = []
+        read = [*known, *map(self.read, messages[len(known) :])]
+        self._last = (_spelling(messages), read)
+        return read
 
     def read(self, raw: Raw | Message) -> Said:
         """The keys of this message."""
-        if isinstance(raw, Message):
-            return said(raw)
-        try:
-            spelling = digest(raw)
-        except ValueError:  # nested too deeply, or no JSON at all
+        spelling = _spelling(raw)
+        if spelling is None:
             return said(spoken(raw))
         known = self._read.get(spelling)
         if known is None:
@@ -35,3 +44,11 @@ def spoken(raw: Raw | Message) -> Message:
         return message(raw)
     except RecursionError:
         return Message("user", (Part("data", TOO_DEEP),))
+
+
+def _spelling(raw: object) -> Key | None:
+    """A digest of this JSON. None where it is nested too deeply, or was read already."""
+    try:
+        return digest(raw)
+    except ValueError:
+        return None

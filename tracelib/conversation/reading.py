@@ -7,11 +7,11 @@ from threading import Lock
 
 from tracelib.conversation.history import History, Opened, opened
 from tracelib.conversation.notes import NOT_COMPARED, TOO_MANY
+from tracelib.conversation.order import MOST_TURNS, turn_order
 from tracelib.conversation.reader import spoken
 from tracelib.conversation.session_rows import stored_in_batches
 from tracelib.conversation.stored import StoredRequest
 from tracelib.conversation.transcript import Turn, told_once, turn_of
-from tracelib.conversation.turn_order import MOST_TURNS, turn_order
 from tracelib.selection import Selection
 from tracelib.source import Source
 

@@ -62,7 +62,8 @@ class MessageTree:
         for key in message.keys:
             child = self._children.get((node, key))
             if child is not None:
-                self._learn(node, message.keys, child)
+                if len(message.keys) > 1:
+                    self._learn(node, message.keys, child)
                 return key, child
         return None
 
