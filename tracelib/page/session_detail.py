@@ -9,6 +9,7 @@ from tracelib import conversation, sessions
 from tracelib.conversation import TurnPage
 from tracelib.page import (
     address,
+    attempts,
     opened_before,
     session_bar,
     session_conversation,
@@ -89,6 +90,7 @@ def _whole(view: View, selection: Selection, known: Asked, look: Look) -> None:
     (page,) = view.ask(session_conversation.question(view, selection, place))
     opened = st.query_params.get(address.REQUEST)
     session_timeline.show(view, known.requests, _parents(page), address.open_request, opened)
+    attempts.show(view, selection, known.requests, look.zone)
     session_conversation.show(page, known.order.value, place, look)
     turn_changes.show(view, selection, look)
 

@@ -57,7 +57,7 @@ def _turn(turn: Turn, above: Turn | None, tools: Tools, look: Look) -> None:
     for number, answer in enumerate(turn.answered, start=1):
         choice = f", choice {number}" if len(turn.answered) > 1 else ""
         _message(answer, turn, tools, look, f"{turn.number}-answer-{number}", choice)
-    _figures(turn.request, turn)
+    _figures(turn, look)
     for note in turn.notes:
         st.caption(label(note, 400))
 
@@ -98,12 +98,13 @@ def _thread(turn: Turn) -> None:
         st.caption(f":material/fork_right: {said}{repeated}")
 
 
-def _figures(request: StoredRequest, turn: Turn) -> None:
+def _figures(turn: Turn, look: Look) -> None:
     """One line: model, tokens, cost, times, cache; and what went wrong, in red."""
+    request = turn.request
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         said = ", ".join(_said_of(request, turn.number))
         st.caption(said, help=f"Request id: {label(request.request_id, 2_000)}", width="content")
-        if turn.parent_id:
+        if turn.parent_id and not look.side:
             st.button(
                 "What changed",
                 key=f"diff {turn.number} {request.request_id}",

@@ -1,0 +1,128 @@
+"""Retries and fallbacks of a session: asked for, served by, because, and what it lost."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from tracelib import formatting
+from tracelib.conversation.operations import Operation, operations
+from tracelib.conversation.same_prompt import same_prompt_neighbours
+from tracelib.page import address
+from tracelib.page.answers import Answer
+from tracelib.page.cards import card, literal
+from tracelib.page.view import View
+from tracelib.selection import Selection
+
+EXPLAINED = (
+    "Requests that were tried more than once, each as one operation. Inferred: LiteLLM does not "
+    "say that they belong together; the same key sent the same prompt again within 10 s."
+)
+TABLE = "attempts"
+ROWS_SHOWN = 8
+
+
+def show(view: View, selection: Selection, requests: Answer[pd.DataFrame], zone: str) -> None:
+    """Which requests of this session took more than one attempt? Nothing where none did."""
+    if requests.value is None or requests.value.empty:
+        return
+    same_prompt = None
+    if requests.value["is_failure"].any():
+        (same_prompt,) = view.ask((same_prompt_neighbours, selection))
+    found = operations(requests.value, same_prompt.value if same_prompt else None)
+    if found:
+        _card(found, list(requests.value["request_id"]), zone)
+
+
+def _card(found: Sequence[Operation], order: list[str], zone: str) -> None:
+    word = "operation" if len(found) == 1 else "operations"
+    with card(f"{len(found):,} {word} took more than one attempt", EXPLAINED):
+        st.caption(_lost(found))
+        rows = told(found, order)
+        st.dataframe(
+            rows,
+            hide_index=True,
+            height="content" if len(rows) <= ROWS_SHOWN else 36 * (ROWS_SHOWN + 1),
+            placeholder=formatting.UNKNOWN,
+            column_order=list(_columns(zone)),
+            column_config=_columns(zone),
+            on_select=lambda: _open(rows),
+            selection_mode=["single-row", "single-cell"],
+            key=TABLE,
+        )
+
+
+def told(found: Sequence[Operation], order: Sequence[str]) -> pd.DataFrame:
+    """How are these operations shown?
+
+    A row an operation: started_at, request (its number in `order`, None where it is not
+    there), asked, served, deployment, attempts, because, time_lost, money_lost, how; and
+    request_id, the first of its requests that `order` holds.
+    """
+    numbers = {request_id: number for number, request_id in enumerate(order, start=1)}
+    return pd.DataFrame([_row(one, numbers) for one in found])
+
+
+def _row(one: Operation, numbers: Mapping[str, int]) -> dict[str, Any]:
+    own = next((known for known in one.request_ids if known in numbers), None)
+    return {
+        "started_at": one.started_at,
+        "request": numbers.get(own or ""),
+        "request_id": own,
+        "asked": one.asked_model,
+        "served": one.served_model or "nothing",
+        "deployment": one.served_by,
+        "attempts": one.attempts,
+        "because": _because(one.reasons),
+        "time_lost": formatting.duration(one.lost_ms),
+        "money_lost": formatting.money(one.lost_usd),
+        "how": "Inferred" if one.is_inferred else "Told by LiteLLM",
+    }
+
+
+def _columns(zone: str) -> dict[str, Any]:
+    column = st.column_config
+    return {
+        "request": column.NumberColumn("Request", width=70),
+        "started_at": column.DatetimeColumn(
+            "Started", timezone=zone, format="D MMM HH:mm:ss", width=120
+        ),
+        "asked": column.TextColumn("Asked for"),
+        "served": column.TextColumn("Served by"),
+        "deployment": column.TextColumn("Deployment"),
+        "attempts": column.NumberColumn("Attempts", width=70),
+        "because": column.TextColumn("Because of"),
+        "time_lost": column.TextColumn("Time lost", width=80, alignment="right"),
+        "money_lost": column.TextColumn("Money lost", width=85, alignment="right"),
+        "how": column.TextColumn("How it is known"),
+    }
+
+
+def _open(rows: pd.DataFrame) -> None:
+    """Go to the request of the row that was clicked."""
+    chosen = st.session_state[TABLE]["selection"]
+    positions = chosen["rows"] or [row for row, _ in chosen["cells"]]
+    if positions and positions[0] < len(rows) and rows["request_id"].iloc[positions[0]]:
+        address.open_request(rows["request_id"].iloc[positions[0]])
+
+
+def _lost(found: Sequence[Operation]) -> str:
+    """What is known of all of it, and of how many it is known."""
+    times = [one.lost_ms for one in found if one.lost_ms is not None]
+    costs = [one.lost_usd for one in found if one.lost_usd is not None]
+    said = []
+    for name, values, written in (
+        ("Time", times, formatting.duration),
+        ("Money", costs, formatting.money),
+    ):
+        of = "" if len(values) == len(found) else f" (known of {len(values)} of {len(found)})"
+        said.append(f"{name} lost: {literal(written(sum(values) if values else None))}{of}")
+    return ". ".join(said) + "."
+
+
+def _because(reasons: Sequence[str | None]) -> str | None:
+    counted = Counter(reason for reason in reasons if reason)
+    said = [name + (f" ×{times}" if times > 1 else "") for name, times in counted.items()]
+    return ", ".join(said) or None
