@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from tracelib import conversation, formatting
+from tracelib import conversation
 from tracelib.conversation.reading import TURNS_A_PAGE, Reading, TurnPage
-from tracelib.page import address, following, transcript
+from tracelib.page import address, following, jumps, transcript
 from tracelib.page.answers import Answer
 from tracelib.page.cards import nothing, unanswered
 from tracelib.page.installation import Installation
@@ -18,8 +18,6 @@ from tracelib.selection import Selection
 
 PAGER = "transcript page"
 PAGE_READ = "page read"
-# As many failures as fit in a line; the rest are found from the timeline.
-MOST_JUMPS = 12
 READINGS_KEPT = 100
 
 
@@ -57,13 +55,14 @@ def question(view: View, selection: Selection, at: Place) -> tuple[Any, ...]:
 def show(told: Answer[TurnPage], order: pd.DataFrame, at: Place, look: Look) -> None:
     """What was said? One page of it, opened where the URL says."""
     st.subheader("Conversation", anchor=False)
-    _failures(order)
+    jumps.to_failures(order)
     pager(at, "above")
     if told.value is None:
         unanswered(told)
         return
     if not told.value.turns:
         nothing("No request of this conversation is left in the log.")
+    jumps.to_words(told.value, st.query_params.get("said", ""))
     transcript.show(told.value, look)
     pager(at, "below")
     _follow(at)
@@ -96,26 +95,6 @@ def _target(order: pd.DataFrame) -> int | None:
 def _said_page(pages: int) -> int:
     said = st.query_params.get(address.PAGE, "1")
     return min(max(int(said), 1), pages) if said.isdecimal() and len(said) < 6 else 1
-
-
-def _failures(order: pd.DataFrame) -> None:
-    """A way to each failure: the first of them, by the number of the request."""
-    failed = order[order["is_failure"]]
-    if failed.empty:
-        return
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        word = "failure" if len(failed) == 1 else "failures"
-        st.caption(f"{formatting.exact(len(failed))} {word}, at request", width="content")
-        for number, request_id in failed["request_id"].head(MOST_JUMPS).items():
-            st.button(
-                str(int(str(number)) + 1),
-                key=f"failure {number}",
-                type="tertiary",
-                on_click=address.open_request,
-                args=(request_id,),
-            )
-        if len(failed) > MOST_JUMPS:
-            st.caption("and later", width="content")
 
 
 def _follow(at: Place) -> None:

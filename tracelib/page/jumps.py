@@ -1,0 +1,62 @@
+"""Ways to places in a conversation: to its failures, and to where the sought words stand."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from tracelib import formatting
+from tracelib.conversation import TurnPage
+from tracelib.page import address
+from tracelib.page.safe import label
+
+# As many as fit in a line; the rest are found from the timeline.
+MOST = 12
+
+Place = tuple[int, str]  # the number of a request, and its id
+
+
+def to_failures(order: pd.DataFrame) -> None:
+    """A way to each failure of the conversation. Nothing where there is none."""
+    failed = order.index[order["is_failure"]]
+    word = "failure" if len(failed) == 1 else "failures"
+    places = [(int(index) + 1, str(order["request_id"][index])) for index in failed]
+    _line(f"{formatting.exact(len(failed))} {word}, at request", places, "failure")
+
+
+def to_words(page: TurnPage, said: str) -> None:
+    """A way to each request of this page in which something holds these words."""
+    sought = said.casefold()
+    if not sought:
+        return
+    places = [
+        (turn.number, turn.request.request_id)
+        for turn in page.turns
+        if any(
+            sought in part.text.casefold()
+            for message in (*turn.asked, *turn.answered)
+            for part in message.parts
+        )
+    ]
+    where = "" if len(page.turns) == page.total else " on this page"
+    if places:
+        _line(f"“{label(said)}” stands{where} in request", places, "said")
+    else:
+        st.caption(f"“{label(said)}” stands in no request{where}.")
+
+
+def _line(title: str, places: Sequence[Place], kind: str) -> None:
+    if not places:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        st.caption(title, width="content")
+        for number, request_id in places[:MOST]:
+            st.button(
+                str(number),
+                key=f"{kind} {number}",
+                type="tertiary",
+                on_click=address.open_request,
+                args=(request_id,),
+            )
+        if len(places) > MOST:
+            st.caption("and later", width="content")
