@@ -11,6 +11,8 @@ from tracelib.redaction import NONE, Redaction, masked
 T = TypeVar("T")
 # What rows are found by, and calls paired by. None of it is a person's word.
 IDS = frozenset({"request_id", "parent_id", "call_id", "called_in", "answered_in", "api_key"})
+# Stored bodies, and what keeps arguments or images apart by holding them as they came.
+LEFT_OUT: dict[str, Any] = {**dict.fromkeys(BODIES), "fingerprint": ""}
 SHORT = 200
 
 
@@ -32,12 +34,13 @@ def _without(value: Any, redaction: Redaction, counts: Counter[str]) -> Any:
         return tuple(_without(one, redaction, counts) for one in value)
     if is_dataclass(value) and not isinstance(value, type):
         named = {field.name: getattr(value, field.name) for field in fields(value)}
-        changed = {
-            name: None if name in BODIES else _without(one, redaction, counts)
+        masked_ones = {
+            name: _without(one, redaction, counts)
             for name, one in named.items()
-            if name not in IDS
+            if name not in IDS and name not in LEFT_OUT
         }
-        return replace(value, **changed)
+        left_out = {name: LEFT_OUT[name] for name in named if name in LEFT_OUT}
+        return replace(value, **masked_ones, **left_out)
     return value
 
 

@@ -24,7 +24,7 @@ def row_line(request: StoredRequest) -> bytes:
     r"""What of this row is added up? One line of JSON, before anything is masked.
 
     Sorted keys, no spaces, all but ASCII as \u escapes, a line feed at the end: id, start and
-    end in UTC to the microsecond, LiteLLM's model column, spend, tokens, status and the three
+    end in UTC to the microsecond, LiteLLM's model column, spend to 15 digits, tokens, status and the three
     bodies.
     """
     facts = {
