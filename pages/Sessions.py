@@ -10,5 +10,4 @@ view = page.begin("Sessions")
 if opened := session_list.opened():
     session_detail.show(view, *opened)
     st.stop()
-search = session_list.search_form()
-session_list.results(view, search)
+session_list.show(view)

@@ -1,0 +1,56 @@
+"""Why no session was found, and what to do about it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from tracelib import formatting
+from tracelib.filters import DIMENSIONS
+from tracelib.page import address, session_search, session_strip, sidebar
+from tracelib.page.cards import nothing
+from tracelib.page.view import View
+from tracelib.sessions import SessionSearch
+from tracelib.window import SPANS, TimeWindow
+
+
+def show(
+    view: View, search: SessionSearch, part: TimeWindow | None, read: int | None = None
+) -> None:
+    """Why is there none, and what may help? `read` requests were searched, where known."""
+    nothing(_why(view, search, part, read))
+    with st.container(horizontal=True, gap="xsmall"):
+        if part is not None and not search.id:
+            _offer("Search the whole range", session_strip.choose_whole)
+        elif longer := _longer(view):
+            _offer(f"Search the {sidebar.SPANS[longer].lower()}", address.change, span=longer)
+        if not search.is_plain:
+            plain = SessionSearch(sort=search.sort)
+            _offer("Clear the search", session_search.say, search=plain)
+        if view.filters.chosen() and not search.id:
+            _offer("Remove the filters", address.change, **dict.fromkeys(DIMENSIONS, ()))
+
+
+def _why(view: View, search: SessionSearch, part: TimeWindow | None, read: int | None) -> str:
+    if search.id:
+        return "No session, request or call has this id, whenever it was."
+    where = "in this part of the time range" if part else "in this time range"
+    if read is not None:
+        return f"No session fits this search in the {formatting.exact(read)} requests read {where}."
+    if not search.is_plain:
+        return f"No session fits this search {where}. An id is found whenever it was."
+    if view.filters.chosen():
+        return f"No sessions {where} with these filters."
+    return f"No sessions {where}. Status says how far back the log reaches."
+
+
+def _longer(view: View) -> str | None:
+    """The next longer of the named ranges; None where the longest or days are chosen."""
+    spans = [*SPANS]
+    if view.choice.span not in spans[:-1]:
+        return None
+    return spans[spans.index(view.choice.span) + 1]
+
+
+def _offer(title: str, do: Callable[..., None], **arguments: Any) -> None:
+    st.button(title, key=f"offer {title}", on_click=do, kwargs=arguments)

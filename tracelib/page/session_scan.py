@@ -1,0 +1,211 @@
+"""A search in what was said: it reads on second by second, and shows what it has found so far.
+
+The filters are those of the moment at which it began: the page's clock goes on, and a search
+that began anew at each of its ticks would never come to its end.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from tracelib import errors, formatting, sessions
+from tracelib.filters import Filters
+from tracelib.page import session_empty, session_strip, session_table, session_words
+from tracelib.page.cards import failed
+from tracelib.page.installation import Installation, source
+from tracelib.page.view import View
+from tracelib.sessions import Scan, SessionSearch
+from tracelib.window import TimeWindow
+
+READING = "reading"
+STEP_S = 1.0
+# A tick that comes while a step is taken waits for it; the next step follows at once.
+TICK_S = 0.5
+
+
+@dataclass
+class Reading:
+    """A search under way in one browser: of what, since when, and how far it has come.
+
+    `rows` are the sessions found, as they were looked up for `rows_of`: keys and order.
+    """
+
+    of: tuple[Any, ...]
+    filters: Filters
+    whole: TimeWindow
+    began_at: datetime
+    scan: Scan | None = None
+    rows: pd.DataFrame | None = None
+    rows_of: tuple[Any, ...] | None = None
+    error: errors.TraceError | None = None
+    is_stopped: bool = False
+
+    @property
+    def so_far(self) -> Scan:
+        return self.scan or Scan()
+
+    @property
+    def is_going_on(self) -> bool:
+        is_over = self.so_far.is_finished or self.so_far.is_capped
+        return not (is_over or self.is_stopped or self.error)
+
+
+def show(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
+    """Which sessions are found in what was said? Reads on while somebody looks."""
+    reading = _reading(view, search, part)
+    count = session_words.sentence(view, search, part)
+    if reading.is_going_on:
+        st.fragment(_step, run_every=TICK_S)(view, search, part, reading, count)
+    else:
+        _draw(view, search, part, reading, count)
+
+
+def _step(
+    view: View,
+    search: SessionSearch,
+    part: TimeWindow | None,
+    reading: Reading,
+    count: DeltaGenerator,
+) -> None:
+    """Show what is found, then read on: a tick that comes early interrupts neither for long."""
+    if reading.is_going_on:
+        _draw(view, search, part, reading, count)
+        with _noted(reading):
+            log = source(view.installed)
+            reading.scan = sessions.scan(log, reading.filters, search, reading.scan, STEP_S)
+    if not reading.is_going_on:
+        # Only a run of the whole page ends the ticking.
+        st.rerun()
+
+
+def _reading(view: View, search: SessionSearch, part: TimeWindow | None) -> Reading:
+    """The search as it stands, or a new one where something else is searched for now."""
+    choice = replace(view.choice, refresh=None, bucket=None)
+    of = (replace(search, sort="recent"), part, choice, hash(view.installed))
+    kept: Reading | None = st.session_state.get(READING)
+    if kept is None or kept.of != of:
+        filters = session_strip.narrowed(view.filters, part)
+        kept = Reading(of, filters, view.filters.window, datetime.now(UTC))
+        st.session_state[READING] = kept
+    return kept
+
+
+def _draw(
+    view: View,
+    search: SessionSearch,
+    part: TimeWindow | None,
+    reading: Reading,
+    count: DeltaGenerator,
+) -> None:
+    with _noted(reading):
+        _look_up(view.installed, search, reading)
+    count.markdown(f"**{_how_many(reading)}**", width="content")
+    _progress(reading)
+    if reading.error:
+        failed(reading.error)
+    if reading.rows is not None and not reading.rows.empty:
+        _strip(view, part, reading, reading.rows)
+        session_table.show(reading.rows, reading.filters.zone, "sessions found")
+    elif reading.so_far.is_finished:
+        session_empty.show(view, search, part, reading.so_far.requests_read)
+
+
+def _look_up(installed: Installation, search: SessionSearch, reading: Reading) -> None:
+    """What do the sessions hold? Asked again only where others are found or another order is."""
+    wanted = (reading.so_far.keys, search.sort)
+    if reading.so_far.keys and reading.rows_of != wanted:
+        log = source(installed)
+        reading.rows = sessions.scanned_sessions(log, reading.filters, search, reading.so_far)
+        reading.rows_of = wanted
+
+
+@contextmanager
+def _noted(reading: Reading) -> Iterator[None]:
+    try:
+        yield
+    except errors.TraceError as error:
+        reading.error = error
+
+
+def _strip(view: View, part: TimeWindow | None, reading: Reading, rows: pd.DataFrame) -> None:
+    """Bars come as the search goes back in time; what is not read yet stands under a veil."""
+    axis = replace(view.axis, window=reading.whole, now=reading.began_at)
+    unread = None if reading.so_far.is_finished else reading.so_far.reached
+    spread = session_strip.spread_of(rows, axis)
+    session_strip.show(spread, axis, part, unread, is_still=not reading.is_going_on)
+
+
+def _progress(reading: Reading) -> None:
+    told = in_words(reading.so_far, reading.filters.zone)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if reading.is_going_on:
+            st.progress(share_read(reading.so_far, reading.filters.window), told)
+            st.button("Stop", key="stop", icon=":material/stop:", on_click=_stop, args=(reading,))
+            return
+        st.caption(f"{_end(reading)} {told}")
+        if reading.is_stopped or reading.error:
+            st.button("Continue", key="continue", on_click=_go_on, args=(reading,))
+        st.button("Search again", key="search again", on_click=_forget)
+
+
+def share_read(scan: Scan, window: TimeWindow) -> float:
+    """How much of the window is read, from 0 to 1? By time where its requests are not counted."""
+    if scan.requests_in_window:
+        return min(scan.requests_read / scan.requests_in_window, 1.0)
+    if scan.reached is None:
+        return 0.0
+    return max(0.0, min((window.end - scan.reached) / window.length, 1.0))
+
+
+def in_words(scan: Scan, zone: str) -> str:
+    """How far has it come, in how much time?
+
+    >>> in_words(Scan(requests_read=12_400, requests_in_window=98_000, seconds=3.24), "UTC")
+    'Read 12,400 of 98,000 requests in 3.2 s.'
+    """
+    if scan.reached is None and not scan.requests_read:
+        return "Counting the requests of the time range."
+    most = scan.requests_in_window
+    of = "more than 1,000,000" if most is None else formatting.exact(most)
+    back = ""
+    if scan.reached is not None and not scan.is_finished:
+        back = f", back to {session_strip.minute(scan.reached, zone)},"
+    took = formatting.duration(scan.seconds * 1_000)
+    return f"Read {formatting.exact(scan.requests_read)} of {of} requests{back} in {took}."
+
+
+def _how_many(reading: Reading) -> str:
+    found = session_words.counted(len(reading.so_far.keys))
+    if reading.so_far.is_capped:
+        return f"The newest {found}"
+    return found if reading.so_far.is_finished else f"{found} so far"
+
+
+def _end(reading: Reading) -> str:
+    """Why does it not go on?"""
+    if reading.error:
+        return "The search broke off."
+    if reading.so_far.is_capped:
+        return "That is as many as one search finds: choose a part of the time, or ask for more."
+    if reading.is_stopped and not reading.so_far.is_finished:
+        return "Stopped."
+    at = formatting.clock(reading.began_at, reading.filters.zone)[-8:]
+    return f"Searched all there was at {at}."
+
+
+def _stop(reading: Reading) -> None:
+    reading.is_stopped = True
+
+
+def _go_on(reading: Reading) -> None:
+    reading.is_stopped, reading.error = False, None
+
+
+def _forget() -> None:
+    st.session_state.pop(READING, None)

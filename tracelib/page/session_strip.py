@@ -1,0 +1,144 @@
+"""The strip above the list: sessions over time, and the part of it that narrows the list.
+
+The part is the list's own; the range of the page stays what it is, so that the strip keeps
+showing the whole of it and another drag chooses another part.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import streamlit as st
+
+from tracelib.charts import strip
+from tracelib.charts.base import TimeAxis
+from tracelib.filters import Filters
+from tracelib.page import session_search
+from tracelib.window import TimeWindow, bucket_starts
+
+SINCE, UNTIL = "since", "until"
+KEY = "session strip"
+CONFIG = {"displayModeBar": False, "scrollZoom": False, "showTips": False}
+COMPLAINT = "The link’s part of the time range {why}; the whole range is shown."
+
+
+def part(window: TimeWindow) -> tuple[TimeWindow | None, str | None]:
+    """Which part of this range does the URL choose, and what is wrong with it, if anything?"""
+    since, until = (st.query_params.get(name) for name in (SINCE, UNTIL))
+    if since is None and until is None:
+        return None, None
+    try:
+        chosen = TimeWindow(_moment(since), _moment(until))
+    except (ValueError, OverflowError):
+        return None, COMPLAINT.format(why="cannot be read")
+    if chosen.end <= window.start or chosen.start >= window.end:
+        return None, COMPLAINT.format(why="lies outside it")
+    return chosen, None
+
+
+def narrowed(filters: Filters, chosen: TimeWindow | None) -> Filters:
+    """Which filters choose the requests of that part alone?"""
+    if chosen is None:
+        return filters
+    window = filters.window
+    inside = TimeWindow(max(chosen.start, window.start), min(chosen.end, window.end))
+    return replace(filters, window=inside)
+
+
+def in_words(chosen: TimeWindow, zone: str) -> str:
+    """From when to when is that, on the viewer's clock?"""
+    start, end = (minute(moment, zone) for moment in (chosen.start, chosen.end))
+    is_one_day = start[:-6] == end[:-6]
+    return f"{start} to {end[-5:] if is_one_day else end}"
+
+
+def minute(moment: datetime, zone: str) -> str:
+    """When is that on the viewer's clock, without the year?
+
+    >>> minute(datetime(2026, 11, 23, 12, 5, 9, tzinfo=UTC), "Europe/Paris")
+    '23 Nov 13:05'
+    """
+    local = moment.astimezone(ZoneInfo(zone))
+    return f"{local.day} {local:%b %H:%M}"
+
+
+def choose_whole() -> None:
+    """Let the list be of the whole range again; for callbacks."""
+    session_search.say_instead((SINCE, UNTIL), {})
+
+
+def show(
+    spread: pd.DataFrame,
+    axis: TimeAxis,
+    chosen: TimeWindow | None,
+    unread_until: datetime | None = None,
+    is_still: bool = True,
+) -> None:
+    """How do the sessions spread over time? A drag over bars narrows the list to them.
+
+    A strip that is not still is drawn anew every second, and a drag on it would be lost.
+    """
+    figure = strip.sessions(spread, axis, chosen, unread_until)
+    st.plotly_chart(
+        figure,
+        key=KEY if is_still else f"{KEY} moving",
+        config=CONFIG,
+        alt="Sessions over time",
+        on_select=_narrow_by(axis) if is_still else "ignore",
+        selection_mode="box",
+    )
+
+
+def spread_of(rows: pd.DataFrame, axis: TimeAxis) -> pd.DataFrame:
+    """How do these sessions spread over the axis, each at its last activity?"""
+    starts = pd.Series(
+        bucket_starts(axis.window, axis.bucket, axis.zone), dtype="datetime64[us, UTC]"
+    )
+    place = starts.searchsorted(rows["ended_at"], side="right") - 1
+    has_failures = rows["failures"] > 0
+    counts = {
+        "sessions": pd.Series(place).value_counts(),
+        "with_failures": pd.Series(place[has_failures.to_numpy()]).value_counts(),
+    }
+    spread = pd.DataFrame(counts).reindex(range(len(starts))).fillna(0)
+    return spread.assign(bucket=starts)
+
+
+def bars_between(axis: TimeAxis, first: pd.Timestamp, last: pd.Timestamp) -> TimeWindow:
+    """Which buckets have the middle of their bar between these moments of the axis's clock?
+
+    Where none has, it is the one bucket whose bar is nearest.
+    """
+    starts = bucket_starts(axis.window, axis.bucket, axis.zone)
+    middles = axis.local(pd.Series(starts, dtype="datetime64[us, UTC]"))
+    inside = [place for place, middle in enumerate(middles) if first <= middle <= last]
+    inside = inside or [int((middles - first).abs().argmin())]
+    ends = [*starts[1:], starts[-1] + timedelta(seconds=axis.bucket.seconds)]
+    return TimeWindow(starts[inside[0]], ends[inside[-1]])
+
+
+def _narrow_by(axis: TimeAxis) -> Callable[[], None]:
+    return lambda: _narrow(axis)
+
+
+def _narrow(axis: TimeAxis) -> None:
+    """Take over the bars that were dragged over."""
+    boxes = st.session_state[KEY]["selection"]["box"]
+    if not boxes:
+        return
+    chosen = bars_between(axis, *sorted(pd.Timestamp(end) for end in boxes[0]["x"]))
+    since, until = _written(chosen.start), _written(chosen.end)
+    session_search.say_instead((SINCE, UNTIL), {SINCE: [since], UNTIL: [until]})
+
+
+def _moment(written: str | None) -> datetime:
+    moment = datetime.fromisoformat(written or "")
+    if moment.tzinfo is None:
+        raise ValueError("a moment needs a zone")
+    return moment.astimezone(UTC)
+
+
+def _written(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

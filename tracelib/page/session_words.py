@@ -1,0 +1,63 @@
+"""What is sought, in words above the results; each condition is a chip that can be removed."""
+
+from collections.abc import Callable
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from tracelib import formatting
+from tracelib.choice import CUSTOM
+from tracelib.page import kept_searches, session_search, session_strip
+from tracelib.page.safe import label
+from tracelib.page.session_search import CONDITIONS, SORTS
+from tracelib.page.sidebar import SPANS
+from tracelib.page.view import View
+from tracelib.sessions import SessionSearch, in_words
+from tracelib.window import TimeWindow
+
+
+def sentence(view: View, search: SessionSearch, part: TimeWindow | None) -> DeltaGenerator:
+    """Sessions of which time, of which kind, in which order? Gives the place for how many."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        count = st.empty()
+        if part is not None and not search.id:
+            words = session_strip.in_words(part, view.filters.zone)
+            _chip(words, "part", "Back to the whole range", session_strip.choose_whole)
+        for fields in CONDITIONS:
+            if session_search.is_set(search, fields):
+                words = ", ".join(in_words(session_search.only(search, fields)))
+                _chip(words, fields[0], "Remove this condition", _remover(search, fields))
+        st.caption(f"{_range(view, search, part)}{SORTS[search.sort].lower()} first")
+        kept_searches.keep()
+    return count
+
+
+def counted(count: int) -> str:
+    """
+    >>> counted(0), counted(1), counted(1_200)
+    ('0 sessions', '1 session', '1,200 sessions')
+    """
+    return f"{formatting.exact(count)} {'session' if count == 1 else 'sessions'}"
+
+
+def _range(view: View, search: SessionSearch, part: TimeWindow | None) -> str:
+    """The time range in a few words, where no chip says it; the head of the page says all of it."""
+    if search.id:
+        return "Whenever it was, "
+    if part is not None:
+        return ""
+    return "Days chosen, " if view.choice.span == CUSTOM else f"{SPANS[view.choice.span]}, "
+
+
+def _chip(words: str, key: str, what: str, remove: Callable[[], None]) -> None:
+    st.button(
+        label(words, 60),
+        key=f"condition {key}",
+        icon=":material/close:",
+        help=what,
+        on_click=remove,
+    )
+
+
+def _remover(search: SessionSearch, fields: tuple[str, ...]) -> Callable[[], None]:
+    return lambda: session_search.say(session_search.without(search, fields))
