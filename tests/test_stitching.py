@@ -4,14 +4,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+import streamlit as st
 from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import strategies as some
+from streamlit.testing.v1 import AppTest
 
 from benchmarks import stitching as benchmark
 from tests.rows import KEY, NOON, spend_log
 from tests.sources import source_of
 from tests.stored_rows import MORE, choice, made, scenario_names, session
 from tracelib.demo.story import SEED, requests
+from tracelib.page import stitching
 from tracelib.selection import Selection
 from tracelib.stitching import Link, Stitched, around, conversation_around, joined
 
@@ -208,7 +211,7 @@ def test_no_requests_have_no_conversations():
     assert joined([]).conversations == ()
 
 
-@given(st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=6), min_size=1, max_size=4))
+@given(some.lists(some.lists(some.integers(0, 5), min_size=1, max_size=6), min_size=1, max_size=4))
 def test_any_conversations_side_by_side_are_found_again(shapes):
     """Each conversation starts with its own answer; each later turn extends any earlier one."""
     sent, expected = [], []
@@ -360,3 +363,62 @@ def test_the_sample_is_found_again_when_its_session_ids_are_hidden(database):
         row = figures[among]
         assert min(row["pair_precision"], row["request_precision"]) >= benchmark.PRECISION_BAR
         assert min(row["pair_recall"], row["request_recall"]) >= benchmark.RECALL_BAR
+
+
+@pytest.fixture
+def opened_page(database, monkeypatch):
+    """Opens the page of a made up request: `opened_page(rows, request, **query)`."""
+
+    def opened(spend_logs, request, **query):
+        monkeypatch.setenv("DATABASE_URL", database(rows=spend_logs).url)
+        st.cache_data.clear()
+        st.cache_resource.clear()
+        app = AppTest.from_file("../Home.py", default_timeout=60)
+        whole = {"session": request["session_id"], "of": KEY, "refresh": "off"} | query
+        app.query_params.update(whole)
+        app.run()
+        app.query_params.update(whole)
+        return app.switch_page("pages/Sessions.py").run()
+
+    yield opened
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+def captions(app):
+    return " ".join(caption.value for caption in app.caption)
+
+
+def test_the_page_joins_nothing_unless_it_is_asked_to(opened_page):
+    app = opened_page(TALK, TALK[0])
+    assert not app.exception
+    assert app.toggle(key=stitching.TOGGLE).value is False
+    assert "Inferred" not in captions(app)
+    assert "seems to belong" not in captions(app)
+
+
+def test_the_page_says_what_it_joined_and_why(opened_page):
+    app = opened_page(TALK, TALK[0], joined="yes")
+    assert not app.exception
+    assert app.toggle(key=stitching.TOGGLE).value is True
+    assert (
+        "This request seems to belong to a conversation of 3 requests, which LiteLLM stored "
+        "apart. What joins a request to the others: it repeats the messages and answer of another "
+        "(2). Searched: 3 single requests of its key, all within 12 hours."
+    ) in captions(app)
+
+
+def test_the_page_says_where_nothing_joins(opened_page):
+    app = opened_page([TALK[0]], TALK[0], joined="yes")
+    assert not app.exception
+    assert (
+        "Nothing joins this request to another. Searched: 1 single request of its key, all within "
+        "12 hours."
+    ) in captions(app)
+
+
+def test_the_page_of_a_stored_session_offers_nothing(opened_page):
+    stored = [{**request, "session_id": "s"} for request in TALK[:2]]
+    app = opened_page(stored, stored[0], joined="yes")
+    assert not app.exception
+    assert stitching.TOGGLE not in [switch.key for switch in app.toggle]

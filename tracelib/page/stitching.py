@@ -12,13 +12,13 @@ from tracelib.selection import Selection
 from tracelib.stitching import Reason, Stitched
 
 TOGGLE = "joined conversation"
-WORDS: dict[Reason, str] = {
-    "names it": "name the response they go on from",
-    "extends it": "repeat the messages and the answer of another and go on from there",
-    "sends it again": "send again what failed within two minutes before",
-    "begins anew": "open a conversation anew that was left open within two minutes before",
-    "sums it up": "begin with the summary of another",
-    "was handed on": "work on what a tool call of another handed on and brought back",
+SIGNS: dict[Reason, str] = {
+    "names it": "names the response it goes on from",
+    "extends it": "repeats the messages and answer of another",
+    "sends it again": "sends again what failed just before",
+    "begins anew": "opens anew what was left open just before",
+    "sums it up": "begins with the summary of another",
+    "was handed on": "does what a tool call handed on, and its answer came back",
 }
 
 
@@ -33,7 +33,8 @@ def offer(view: View, selection: Selection) -> Selection:
         "Join requests that seem to go on from this one",
         key=TOGGLE,
         on_change=lambda: address.say(address.JOINED, st.session_state[TOGGLE]),
-        help="The client sent no session id. What was said may still tell what belongs together.",
+        help="Clients that send no session id have each request stored as a session of its own. "
+        "What was said may still tell which belong together.",
     )
     if not is_wanted:
         return selection
@@ -53,23 +54,21 @@ def _explained(stitched: Stitched) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.badge("Inferred", color="orange")
         st.caption(
-            f"This request seems to belong to a conversation of {stitched.found:,} requests: "
-            f"{_reasons(stitched)}. LiteLLM stored them as sessions of their own. "
-            f"{_searched(stitched)}",
+            f"This request seems to belong to a conversation of {formatting.exact(stitched.found)} "
+            f"requests, which LiteLLM stored apart. {_signs(stitched)} {_searched(stitched)}",
             width="content",
         )
 
 
-def _reasons(stitched: Stitched) -> str:
+def _signs(stitched: Stitched) -> str:
     counted = Counter(link.reason for link in stitched.links)
-    return ", ".join(f"{counted[reason]:,} {WORDS[reason]}" for reason in WORDS if counted[reason])
+    told = [f"{sign} ({counted[reason]:,})" for reason, sign in SIGNS.items() if counted[reason]]
+    return f"What joins a request to the others: it {'; it '.join(told)}."
 
 
 def _searched(stitched: Stitched) -> str:
     hours = int(stitching.REACH.total_seconds() // 3600)
-    searched = formatting.exact(stitched.searched)
-    nearest = "the nearest " if stitched.is_bounded else ""
-    return (
-        f"Searched were {nearest}{searched} single requests of its key, "
-        f"up to {hours} hours before and after it."
-    )
+    count = f"{formatting.exact(stitched.searched)} single request{'s'[: stitched.searched != 1]}"
+    if stitched.is_bounded:
+        return f"Searched: the nearest {count} of its key; within {hours} hours there are more."
+    return f"Searched: {count} of its key, all within {hours} hours."
