@@ -14,15 +14,15 @@ from sqlalchemy import (
     cast,
     false,
     func,
-    literal,
     or_,
     select,
     true,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.types import DateTime, Text
+from sqlalchemy.types import Text
 
 from tracelib.conversation.body_fields import body_fields
+from tracelib.conversation.started import started_between
 from tracelib.selection import Selection
 from tracelib.source import Source
 from tracelib.spendlogs.conditions import of_key
@@ -100,7 +100,7 @@ def _periods(failures: Iterable[Row[Any]]) -> Sequence[Period]:
 
 def _near(source: Source, api_key: str, periods: Iterable[Period]) -> Subquery:
     every = all_requests(source.schema)
-    near = (every.c.start_order.between(_stored(start), _stored(end)) for start, end in periods)
+    near = (started_between(every, start, end) for start, end in periods)
     names = (*KEPT, "spend_usd", "metadata", "request_body")
     return (
         select(*(every.c[name] for name in names))
@@ -109,11 +109,6 @@ def _near(source: Source, api_key: str, periods: Iterable[Period]) -> Subquery:
         .limit(MOST_NEIGHBOURS)
         .subquery("near")
     )
-
-
-def _stored(moment: datetime) -> ColumnElement[Any]:
-    """A moment as the start is stored, so that the index on it serves."""
-    return func.timezone("UTC", literal(moment, DateTime(timezone=True)), type_=DateTime())
 
 
 def _hashed(near: Subquery) -> Select[Any]:
