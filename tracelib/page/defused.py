@@ -17,7 +17,11 @@ from tracelib.formatting import shortened
 from tracelib.page.safe import SPACES, WORD_JOINER, literal, visible
 
 LONGEST = 60_000
-DEEPEST = 14  # levels of quotes, lists (two each) and emphasis
+# What a browser still lays out in a moment: levels of quotes, lists (two each) and emphasis; and
+# all that is opened, closed or said, of which a long answer has some hundreds.
+DEEPEST = 14
+MOST_PARTS = 4_000
+LONGEST_COLOURED = 5_000  # of one block of code
 # Definitions of links would vanish from the text: whoever reads it shall see them.
 # The parser leaves out what is nested deeper than its own limit, which must not be met first.
 PARSER = (
@@ -35,6 +39,7 @@ LANGUAGES = {
 ADDRESS = re.compile(r"((?:\b[a-z]{2,12}://|\bwww\.)(?:[!-~]*[\w/])?)", re.ASCII | re.IGNORECASE)
 LONGEST_ADDRESS = 300  # an image may be written out whole as its own address
 EDGES = {"text-align:left": ":--", "text-align:center": ":-:", "text-align:right": "--:"}
+LISTS = ("bullet_list", "ordered_list")
 NEW_LINE = "\\\n"
 FIRST_LETTER = re.compile(r"^((?:&#\d+;|[^\w&]|_)*[^\W_])")
 
@@ -42,12 +47,12 @@ FIRST_LETTER = re.compile(r"^((?:&#\d+;|[^\w&]|_)*[^\W_])")
 def defused(markdown: str) -> str:
     """How is this text written so that st.markdown lays it out and does nothing else?
 
-    Line breaks stay. What is longer than 60,000 signs or nested too deeply stays as it was
-    written, as one block of code under a sentence that says so. To be shown with
-    `anchors=False`: else each heading gets a link.
+    Line breaks stay. What is longer than 60,000 signs, or nested more deeply or of more parts
+    than a browser can take, stays as it was written: one block of code under a sentence that
+    says so. To be shown with `anchors=False`, else each heading gets a link.
 
     >>> print(defused("# Hi\\n\\n![x](http://a.b/c) *really*"))
-    ### H\u2060i
+    #### H\u2060i
     <BLANKLINE>
     Image x &#40;\u2060`http://a.b/c`\u2060&#41; *really*
     """
@@ -55,8 +60,8 @@ def defused(markdown: str) -> str:
     if len(text) > LONGEST:
         return _as_written(text, f"Longer than {LONGEST:,} characters")
     tokens = PARSER.parse(text)
-    if _depth(tokens) > DEEPEST:
-        return _as_written(text, "Nested too deeply")
+    if _depth(tokens) > DEEPEST or _parts(tokens) > MOST_PARTS:
+        return _as_written(text, "Laid out too richly")
     return "\n".join(_blocks(SyntaxTreeNode(tokens)))
 
 
@@ -68,23 +73,28 @@ def _depth(tokens: list[Token]) -> int:
     return max((token.level + _depth(token.children or []) for token in tokens), default=0)
 
 
+def _parts(tokens: list[Token]) -> int:
+    return sum(1 + _parts(token.children or []) for token in tokens)
+
+
 def _blocks(parent: SyntaxTreeNode) -> list[str]:
     """The lines of what stands in a document, a quote or an item of a list."""
     lines: list[str] = []
+    before: SyntaxTreeNode | None = None
     for node in parent.children:
-        if lines and not _follows_closely(node):
+        if before and not _follows_closely(before, node):
             lines.append("")
         lines += BLOCKS[node.type](node)
+        before = node
     return lines
 
 
-def _follows_closely(node: SyntaxTreeNode) -> bool:
-    """Whether a list goes on right under the line that it belongs to, as most do."""
-    before = node.previous_sibling
-    is_list = node.type == "bullet_list" or (
-        node.type == "ordered_list" and node.attrs.get("start", 1) == 1
-    )
-    return is_list and before is not None and before.type == "paragraph" and before.hidden
+def _follows_closely(before: SyntaxTreeNode, node: SyntaxTreeNode) -> bool:
+    """Whether this is a list that goes on right under its line, as most do.
+
+    Only one that counts from 1 may: another would be read as part of the line.
+    """
+    return before.hidden and node.type in LISTS and node.attrs.get("start", 1) == 1
 
 
 def _paragraph(node: SyntaxTreeNode) -> list[str]:
@@ -97,7 +107,7 @@ def _heading(node: SyntaxTreeNode) -> list[str]:
     Streamlit makes the id of the words; a sign without width after the first letter parts them.
     """
     words = FIRST_LETTER.sub(rf"\1{WORD_JOINER}", _one_line(node.children[0]), count=1)
-    return [f"{'#' * min(int(node.tag[1:]) + 2, 6)} {words}"]
+    return [f"{'#' * min(int(node.tag[1:]) + 3, 6)} {words}"]
 
 
 def _quote(node: SyntaxTreeNode) -> list[str]:
@@ -128,7 +138,8 @@ def _is_tight(item: SyntaxTreeNode) -> bool:
 
 def _code(node: SyntaxTreeNode) -> list[str]:
     language = node.info.strip().lower()
-    return _fenced(node.content.removesuffix("\n"), language if language in LANGUAGES else "")
+    is_coloured = language in LANGUAGES and len(node.content) <= LONGEST_COLOURED
+    return _fenced(node.content.removesuffix("\n"), language if is_coloured else "")
 
 
 def _fenced(text: str, language: str) -> list[str]:

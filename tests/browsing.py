@@ -1,0 +1,153 @@
+"""A real Chromium, the app it visits, and a tab that remembers all it asked for."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed.")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+REQUIRED = os.environ.get("TRACELIB_BROWSER_TESTS") == "required"
+ROOT = Path(__file__).parent.parent
+SCREENSHOTS = ROOT / "screenshots"
+PAGES = ("", "Overview", "Models", "Sessions", "Status")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+MARKS = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        not CHROMIUM and not REQUIRED, reason="There is no Chromium; install the package chromium."
+    ),
+]
+# The script has run, nothing is stale or still to come, and that for half a second.
+SETTLED = """() => {
+  const app = document.querySelector('[data-testid=stApp]');
+  const waits = '[data-testid=stSkeleton], [data-stale=true], [data-testid=stStatusWidget]';
+  if (app?.dataset.testScriptState !== 'notRunning' || document.querySelector(waits)) {
+    window.settledSince = undefined;
+    return false;
+  }
+  window.settledSince ??= performance.now();
+  return performance.now() - window.settledSince > 500;
+}"""
+
+
+@contextmanager
+def serving(script: str = "Home.py", **environment: str) -> Iterator[str]:
+    """The app on a free port of this machine, with these variables; gives its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    command = [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port)]
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=inherited | {"PYTHONPATH": str(ROOT)} | environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/_stcore/health")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _wait_for(url: str, seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.2)
+    raise TimeoutError(url)
+
+
+@contextmanager
+def chromium() -> Iterator:
+    """A browser of the test's own."""
+    assert CHROMIUM, "Browser tests are required, and there is no Chromium."
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+class Visit:
+    """A tab, with everything it asked for and complained about."""
+
+    def __init__(self, browser, app: str, scheme: str = "light", width: int = 1440):
+        self.context = browser.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,
+            timezone_id="Europe/Paris",
+            locale="en-GB",
+        )
+        self.app = app
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(60_000)
+        self.hosts: set[str] = set()
+        self.complaints: list[str] = []
+        self.page.on("request", lambda asked: self.hosts.add(urlsplit(asked.url).netloc))
+        self.page.on("console", self._note)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _note(self, message) -> None:
+        # Streamlit looks for its own files relative to a deep link first, and is told 404.
+        if message.type == "error" and "404" not in message.text:
+            self.complaints.append(message.text)
+
+    def open(self, path: str) -> None:
+        self.page.goto(f"{self.app}/{path}")
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the script has run and its answer is drawn.
+
+        A click takes a moment to reach the script: first wait for what it changes.
+        """
+        self.page.wait_for_function(SETTLED)
+
+    def is_sideways(self) -> bool:
+        """Whether the page can be scrolled to the side."""
+        return self.page.evaluate("() => document.documentElement.scrollWidth > innerWidth")
+
+    def shoot(self, name: str) -> None:
+        """A picture of the whole page; Streamlit scrolls inside itself, so the window grows."""
+        SCREENSHOTS.mkdir(exist_ok=True)
+        width = self.page.viewport_size["width"]
+        height = self.page.evaluate(
+            "() => document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight + 80"
+        )
+        self.page.set_viewport_size({"width": width, "height": min(max(height, 900), 6_000)})
+        self.page.wait_for_timeout(600)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
+        self.page.set_viewport_size({"width": width, "height": 900})
+
+    def check(self) -> None:
+        """Nothing complained, nothing was asked of another host; then close the tab."""
+        assert self.complaints == []
+        assert self.hosts <= {urlsplit(self.app).netloc, ""}
+        assert self.page.locator("[data-testid=stException]").count() == 0
+        self.context.close()
