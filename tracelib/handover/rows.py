@@ -24,8 +24,8 @@ def row_line(request: StoredRequest) -> bytes:
     r"""What of this row is added up? One line of JSON, before anything is masked.
 
     Sorted keys, no spaces, all but ASCII as \u escapes, a line feed at the end: id, start and
-    end in UTC to the microsecond, LiteLLM's model column, spend to 15 digits, tokens, status and the three
-    bodies.
+    end in UTC to the microsecond, LiteLLM's model column, spend to 15 digits, tokens, whether
+    it failed, and the three bodies.
     """
     facts = {
         "request_id": request.request_id,

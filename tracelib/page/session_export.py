@@ -1,0 +1,138 @@
+"""Handing on: what is masked, and the files of a session and of the list.
+
+A file is made when its button is clicked, not when the page is drawn. Streamlit holds it in
+memory until the page is left, so `handover` bounds how long it can get.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pandas as pd
+import streamlit as st
+
+from tracelib import handover
+from tracelib.filters import Filters
+from tracelib.handover import SessionDocument
+from tracelib.page import address
+from tracelib.page.installation import source
+from tracelib.page.view import View
+from tracelib.redaction import KINDS, NONE, Redaction, masked
+from tracelib.selection import Selection
+from tracelib.sessions import SessionSearch
+
+TITLES = {
+    "e-mail": "E-mail addresses",
+    "key": "Keys and passwords",
+    "card": "Card numbers",
+    "phone": "Telephone numbers",
+}
+EXPLAINED = (
+    "Masked in all that was said, in names, tags and errors. Patterns find what looks like such "
+    "a thing: read the file before it leaves the house."
+)
+SHORT = 12  # characters of a session id in a file's name
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that can be asked for. `make` is called when it is, and gives its pieces."""
+
+    label: str
+    name: str
+    kind: str
+    make: Callable[[], Iterable[bytes]]
+
+
+def shown(view: View) -> Redaction:
+    """What is masked on the page itself? Everything where the URL says so, else nothing."""
+    return _everything(view) if address.is_said(address.REDACTED) else NONE
+
+
+def session_buttons(view: View, selection: Selection) -> None:
+    """Hand on this session, as a page to read or as data?"""
+    with st.popover("Hand on", icon=":material/ios_share:"):
+        redaction = _choose(view, "session")
+        named = _name("session", selection, redaction, view.now)
+        zone = view.filters.zone
+
+        def document() -> SessionDocument:
+            log, now = source(view.installed), datetime.now(UTC)
+            return handover.session_document(log, selection, redaction, now)
+
+        def html() -> Iterable[bytes]:
+            return (piece.encode() for piece in handover.as_html(document(), zone))
+
+        def data() -> Iterable[bytes]:
+            return [handover.as_json(document()).encode()]
+
+        _button(File("One HTML file", f"{named}.html", "text/html", html))
+        _button(File("JSON", f"{named}.json", "application/json", data))
+
+
+def list_buttons(
+    view: View, filters: Filters, search: SessionSearch, found: pd.DataFrame | None = None
+) -> None:
+    """Hand on the list, for a spreadsheet or for a program?
+
+    All that is found with these filters; with `found` those sessions alone, as a search in
+    documents has found them so far.
+    """
+    with st.popover("Download", icon=":material/download:"):
+        redaction = _choose(view, "list")
+        named = f"sessions-{view.now:%Y%m%d-%H%M}"
+
+        def pages() -> Iterable[pd.DataFrame]:
+            if found is not None:
+                return [found]
+            return handover.listed_sessions(source(view.installed), filters, search)
+
+        def table() -> Iterable[bytes]:
+            return handover.sessions_csv(pages(), redaction)
+
+        def lines() -> Iterable[bytes]:
+            return handover.sessions_jsonl(pages(), redaction)
+
+        _button(File("CSV", f"{named}.csv", "text/csv", table))
+        _button(File("JSON lines", f"{named}.jsonl", "application/jsonl", lines))
+
+
+def _everything(view: View) -> Redaction:
+    return Redaction(frozenset(KINDS), view.installed.settings.redact)
+
+
+def _choose(view: View, of: str) -> Redaction:
+    """What is masked in the file? All of it, unless somebody switches it off."""
+    st.caption("Mask", help=EXPLAINED)
+    own = view.installed.settings.redact
+    kinds = [kind for kind, title in TITLES.items() if _is_on(title, f"mask {of} {kind}")]
+    chosen = [one for one in own if _is_on(one.name, f"mask {of} own {one.name}")]
+    return Redaction(frozenset(kinds), tuple(chosen))
+
+
+def _is_on(title: str, key: str) -> bool:
+    return bool(st.toggle(title, value=True, key=key))
+
+
+def _name(what: str, selection: Selection, redaction: Redaction, now: datetime) -> str:
+    """
+    >>> _name("session", Selection("", ("0a1b2c3d-4e5f",)), NONE, datetime(2026, 11, 23, 9, 5))
+    'session-0a1b2c3d-4e5-20261123-0905'
+    """
+    ids = (*selection.session_ids, *selection.request_ids)
+    plain = re.sub(r"[^A-Za-z0-9-]", "", masked("".join(ids[:1]), redaction)[0])
+    return "-".join(part for part in (what, plain[:SHORT], f"{now:%Y%m%d-%H%M}") if part)
+
+
+def _button(file: File) -> None:
+    st.download_button(
+        file.label,
+        lambda: b"".join(file.make()),
+        file_name=file.name,
+        mime=file.kind,
+        key=f"download {file.label}",
+        on_click="ignore",
+        icon=":material/download:",
+        width="stretch",
+    )
