@@ -22,7 +22,7 @@ def show(
     with st.container(horizontal=True, gap="xsmall"):
         if part is not None and not search.id:
             _offer("Search the whole range", session_strip.choose_whole)
-        elif longer := _longer(view):
+        elif (longer := _longer(view)) and not search.id:
             _offer(f"Search the {sidebar.SPANS[longer].lower()}", address.change, span=longer)
         if not search.is_plain:
             plain = SessionSearch(sort=search.sort)
@@ -36,7 +36,7 @@ def _why(view: View, search: SessionSearch, part: TimeWindow | None, read: int |
         return "No session, request or call has this id, whenever it was."
     where = "in this part of the time range" if part else "in this time range"
     if read is not None:
-        return f"No session fits this search in the {formatting.exact(read)} requests read {where}."
+        return f"No session fits this search {where}. Requests read: {formatting.exact(read)}."
     if not search.is_plain:
         return f"No session fits this search {where}. An id is found whenever it was."
     if view.filters.chosen():

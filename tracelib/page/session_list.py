@@ -33,7 +33,7 @@ def show(view: View) -> None:
     """Which sessions are sought, and which were found? A row opens the session."""
     kept_searches.heading()
     search = session_search.form()
-    session_search.more()
+    session_search.more(search)
     part, complaint = session_strip.part(view.filters.window)
     if complaint:
         st.warning(complaint)

@@ -16,7 +16,6 @@ from tracelib.page.safe import label
 from tracelib.sessions import SessionSearch, read_search
 from tracelib.sessions.search import LONGEST_ID, PARAMETERS, RANGES, STATUSES
 
-SEARCH = "search"
 METADATA = ("metadata_key", "metadata_value")
 SORTS = {
     "recent": "Most recent",
@@ -48,40 +47,38 @@ def form() -> SessionSearch:
     search, complaints = read_search(_query(PARAMETERS))
     for complaint in complaints:
         st.warning(label(complaint, 200))
-    st.session_state[SEARCH] = search
     with _fields():
-        _text("Text in prompts and answers", "said", "Such as refund")
-        _text("Name", "text", "Part of a user, team, key, model")
-        _text("Session, request or call id", "id", "Whole; found whenever it was")
-        _choice("Failures", "status", STATUSES, str.capitalize)
-        _choice("Order", "sort", tuple(SORTS), SORTS.__getitem__)
+        _text(search, "Text in prompts and answers", "said", "Such as refund")
+        _text(search, "Name", "text", "Part of a user, team, key, model")
+        _text(search, "Session, request or call id", "id", "Whole; found whenever it was")
+        _choice(search, "Failures", "status", STATUSES, str.capitalize)
+        _choice(search, "Order", "sort", tuple(SORTS), SORTS.__getitem__)
     return search
 
 
-def more() -> None:
+def more(search: SessionSearch) -> None:
     """Which rarer conditions are there? Draws them in groups, and says how many are set."""
-    search = st.session_state[SEARCH]
     count = sum(is_set(search, fields) for fields in MORE)
     with st.expander(f"More conditions ({count})" if count else "More conditions", key="more"):
         st.caption("What was done, and what went wrong")
         with _fields():
-            _text("Tool called", "tool", "Its whole name")
-            _text("Error class", "error_class", "Such as RateLimitError")
-            _metadata()
-            _toggles()
+            _text(search, "Tool called", "tool", "Its whole name")
+            _text(search, "Error class", "error_class", "Such as RateLimitError")
+            _metadata(search)
+            _toggles(search)
         st.caption("Who")
         with _fields():
-            _text("End user", "end_user", "Whole")
-            _text("Tag", "tag", "Whole")
-            _text("Agent", "agent", "Whole")
+            _text(search, "End user", "end_user", "Whole")
+            _text(search, "Tag", "tag", "Whole")
+            _text(search, "Agent", "agent", "Whole")
         st.caption("How much, over the whole session")
         with st.grid(columns=6, min_column_width=140, gap="small"):
-            _from_to("Cost, $", "cost_usd", 0.01)
-            _from_to("Requests", "requests", 1)
-            _from_to("Failures, % of requests", "error_share", 1.0, 100)
-            _from_to("Duration, s", "duration_s", 1.0)
-            _from_to("Tokens", "tokens", 1)
-            _from_to("Models", "models", 1)
+            _from_to(search, "Cost, $", "cost_usd", 0.01)
+            _from_to(search, "Requests", "requests", 1)
+            _from_to(search, "Failures, % of requests", "error_share", 1.0, 100)
+            _from_to(search, "Duration, s", "duration_s", 1.0)
+            _from_to(search, "Tokens", "tokens", 1)
+            _from_to(search, "Models", "models", 1)
 
 
 def is_set(search: SessionSearch, fields: tuple[str, ...]) -> bool:
@@ -119,7 +116,13 @@ def _query(names: Iterable[str]) -> dict[str, list[str]]:
 
 def _take(key: str, field: str, read_value: Callable[[Any], Any]) -> None:
     """Take over what a field shows."""
-    say(replace(st.session_state[SEARCH], **{field: read_value(st.session_state[key])}))
+    _change(**{field: read_value(st.session_state[key])})
+
+
+def _change(**changes: Any) -> None:
+    """Two fields may be left in one run of the page, so each adds to what the URL says by then."""
+    search, _ = read_search(_query(PARAMETERS))
+    say(replace(search, **changes))
 
 
 def _begin(field: str, shown: Any) -> str:
@@ -133,8 +136,8 @@ def _fields() -> DeltaGenerator:
     return st.grid(columns=5, min_column_width=160, gap="small")
 
 
-def _text(title: str, field: str, placeholder: str) -> None:
-    key = _begin(field, getattr(st.session_state[SEARCH], field))
+def _text(search: SessionSearch, title: str, field: str, placeholder: str) -> None:
+    key = _begin(field, getattr(search, field))
     st.text_input(
         title,
         key=key,
@@ -146,17 +149,20 @@ def _text(title: str, field: str, placeholder: str) -> None:
 
 
 def _choice(
-    title: str, field: str, options: tuple[str, ...], written: Callable[[str], str]
+    search: SessionSearch,
+    title: str,
+    field: str,
+    options: tuple[str, ...],
+    written: Callable[[str], str],
 ) -> None:
-    key = _begin(field, getattr(st.session_state[SEARCH], field))
+    key = _begin(field, getattr(search, field))
     st.selectbox(
         title, options, format_func=written, key=key, on_change=_take, args=(key, field, str)
     )
 
 
-def _metadata() -> None:
+def _metadata(search: SessionSearch) -> None:
     """One field for key and value: the one without the other would be forgotten."""
-    search = st.session_state[SEARCH]
     said = f"{search.metadata_key}={search.metadata_value}" if search.metadata_key else ""
     key = _begin("metadata", said.removesuffix("="))
     st.text_input(
@@ -171,30 +177,34 @@ def _metadata() -> None:
 
 def _take_metadata(key: str) -> None:
     name, _, value = st.session_state[key].partition("=")
-    say(replace(st.session_state[SEARCH], metadata_key=name, metadata_value=value))
+    _change(metadata_key=name, metadata_value=value)
 
 
-def _toggles() -> None:
+def _toggles(search: SessionSearch) -> None:
     with st.container(gap="xxsmall"):
-        _toggle("Called a tool", "has_tool_calls")
-        _toggle("Used a fallback", "used_fallback")
-        _toggle("More than one request", "many_requests_only")
+        _toggle(search, "Called a tool", "has_tool_calls")
+        _toggle(search, "Used a fallback", "used_fallback")
+        _toggle(search, "More than one request", "many_requests_only")
 
 
-def _toggle(title: str, field: str) -> None:
-    key = _begin(field, getattr(st.session_state[SEARCH], field))
+def _toggle(search: SessionSearch, title: str, field: str) -> None:
+    key = _begin(field, getattr(search, field))
     st.toggle(title, key=key, on_change=_take, args=(key, field, bool))
 
 
-def _from_to(title: str, quantity: str, step: float, times: float = 1) -> None:
+def _from_to(
+    search: SessionSearch, title: str, quantity: str, step: float, times: float = 1
+) -> None:
     """Two fields, from and to, in a unit of which the search's own holds so many `times`."""
     with st.container(gap="xxsmall"):
         for end, placeholder in (("min", "From"), ("max", "Up to")):
-            _amount(title, f"{end}_{quantity}", placeholder, step, times)
+            _amount(search, title, f"{end}_{quantity}", placeholder, step, times)
 
 
-def _amount(title: str, field: str, placeholder: str, step: float, times: float) -> None:
-    value = getattr(st.session_state[SEARCH], field)
+def _amount(
+    search: SessionSearch, title: str, field: str, placeholder: str, step: float, times: float
+) -> None:
+    value = getattr(search, field)
     key = _begin(field, None if value is None else type(step)(value * times))
     st.number_input(
         title if placeholder == "From" else f"{title}, up to",

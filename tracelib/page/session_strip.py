@@ -26,7 +26,18 @@ COMPLAINT = "The link’s part of the time range {why}; the whole range is shown
 
 def part(window: TimeWindow) -> tuple[TimeWindow | None, str | None]:
     """Which part of this range does the URL choose, and what is wrong with it, if anything?"""
-    since, until = (st.query_params.get(name) for name in (SINCE, UNTIL))
+    return read_part(st.query_params.get(SINCE), st.query_params.get(UNTIL), window)
+
+
+def read_part(
+    since: str | None, until: str | None, window: TimeWindow
+) -> tuple[TimeWindow | None, str | None]:
+    """Which part of the range lies between these written moments, and what is wrong with them?
+
+    >>> noon = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    >>> read_part("now", None, TimeWindow(noon, noon + timedelta(hours=3)))
+    (None, 'The link’s part of the time range cannot be read; the whole range is shown.')
+    """
     if since is None and until is None:
         return None, None
     try:

@@ -1,0 +1,347 @@
+"""The list of sessions as a page: the form and the URL, words and chips, a search that reads on."""
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests import test_pages
+from tests.database import Database
+from tests.rows import spend_log
+from tests.test_pages import words
+from tracelib.charts import palette, strip
+from tracelib.charts.base import TimeAxis
+from tracelib.filters import Filters
+from tracelib.page import session_scan, session_strip
+from tracelib.page.session_search import CONDITIONS
+from tracelib.sessions import SessionSearch
+from tracelib.window import BUCKETS, TimeWindow, bucket_starts, usable_buckets
+
+open_page, fresh_caches = test_pages.open_page, test_pages.fresh_caches
+
+PAGE = "pages/Sessions.py"
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+WINDOW = TimeWindow(NOON, NOON + timedelta(hours=3))
+AXIS = TimeAxis(WINDOW, "Europe/Paris", BUCKETS["1h"], NOON + timedelta(hours=3))
+
+
+def minutes_ago(minutes: float) -> datetime:
+    return datetime.now(UTC) - timedelta(minutes=minutes)
+
+
+def asking(text: str, minutes: float, **changes: object) -> dict:
+    """A request in which this was said."""
+    said = {"messages": [{"role": "user", "content": text}]}
+    return spend_log(startTime=minutes_ago(minutes), proxy_server_request=said, **changes)
+
+
+def chips(app) -> list[str]:
+    """The conditions above the list, as they are read."""
+    return [
+        button.label.replace("&#45;", "-")
+        for button in app.button
+        if (button.key or "").startswith("condition ")
+    ]
+
+
+def listed(app) -> list[str]:
+    """The ids of the sessions in the table, in its order; none without a table."""
+    return list(app.dataframe[0].value["session_id"]) if app.dataframe else []
+
+
+def said_in_url(app) -> dict[str, str]:
+    """The URL's parameters, but for the one that every test gives."""
+    return {
+        name: values[0] if isinstance(values, list) else values
+        for name, values in app.query_params.items()
+        if name != "refresh"
+    }
+
+
+EVERY_FIELD = [
+    ("text_input", "said", " refund ", {"said": "refund"}),
+    ("text_input", "text", "ada", {"q": "ada"}),
+    ("selectbox", "status", "with failures", {"status": "with failures"}),
+    ("selectbox", "sort", "tokens", {"sort": "tokens"}),
+    ("text_input", "tool", "look_up", {"tool": "look_up"}),
+    ("text_input", "error_class", "Timeout", {"error": "Timeout"}),
+    ("text_input", "metadata", "stage = live = 1", {"meta": "stage=live = 1"}),
+    ("toggle", "has_tool_calls", True, {"calls": "yes"}),
+    ("toggle", "used_fallback", True, {"fallback": "yes"}),
+    ("toggle", "many_requests_only", True, {"many": "yes"}),
+    ("text_input", "end_user", "customer-1", {"end_user": "customer-1"}),
+    ("text_input", "tag", "nightly", {"tag": "nightly"}),
+    ("text_input", "agent", "agent-1", {"agent": "agent-1"}),
+    ("number_input", "min_cost_usd", 0.5, {"min_cost": "0.5"}),
+    ("number_input", "max_cost_usd", 2.0, {"max_cost": "2.0"}),
+    ("number_input", "min_requests", 2, {"min_requests": "2"}),
+    ("number_input", "min_error_share", 25.0, {"min_error_share": "0.25"}),
+    ("number_input", "max_duration_s", 90.0, {"max_duration_s": "90.0"}),
+    ("number_input", "min_tokens", 1_000, {"min_tokens": "1000"}),
+    ("number_input", "max_models", 3, {"max_models": "3"}),
+]
+
+
+def test_every_field_is_said_in_the_url_and_shown_again_from_there(open_page, empty_database):
+    app = open_page(PAGE, empty_database.url)
+    expected: dict[str, str] = {}
+    for kind, field, value, query in EVERY_FIELD:
+        getattr(app, kind)(f"search {field}").set_value(value)
+        expected |= query
+    app.run()
+    assert not app.exception
+    assert said_in_url(app) == expected
+    assert "More conditions (15)" in [one.label for one in app.expander]
+
+    again = open_page(PAGE, empty_database.url, **expected)
+    shown = {
+        field: getattr(again, kind)(f"search {field}").value for kind, field, *_ in EVERY_FIELD
+    }
+    typed = {field: value for _, field, value, _ in EVERY_FIELD}
+    assert shown == typed | {"said": "refund", "metadata": "stage=live = 1"}
+
+
+def test_every_field_of_a_search_is_a_condition_but_the_order():
+    fields = [field for condition in CONDITIONS for field in condition]
+    assert sorted([*fields, "sort"]) == sorted(SessionSearch.__dataclass_fields__)
+
+
+def test_conditions_stand_in_words_above_the_list_and_are_removed_one_by_one(open_page, database):
+    rows = [spend_log(startTime=minutes_ago(5), session_id="s", user="ada") for _ in range(3)]
+    search = {"q": "ada", "min_requests": "2", "max_requests": "4", "sort": "cost"}
+    app = open_page(PAGE, database(rows=rows).url, **search)
+    assert "**1 session**" in words(app)
+    assert "Last 7 days, dearest first" in words(app)
+    assert chips(app) == ["named “ada”", "from 2 to 4 requests"]
+    app.button("condition min_requests").click().run()
+    assert chips(app) == ["named “ada”"]
+    assert said_in_url(app) == {"q": "ada", "sort": "cost"}
+
+
+def test_a_search_for_what_was_said_finds_it_and_says_what_it_read(open_page, database):
+    rows = [
+        asking("Where is my refund?", 5, session_id="sought"),
+        asking("REFUND me", 50, session_id="older"),
+        asking("Good morning", 20, session_id="other"),
+    ]
+    app = open_page(PAGE, database(rows=rows).url, said="refund")
+    assert not app.exception
+    assert listed(app) == ["sought", "older"]
+    said = words(app)
+    assert "**2 sessions**" in said
+    assert "Searched all there was at " in said
+    assert "Read 3 of 3 requests in " in said
+    assert not [button for button in app.button if button.key in ("stop", "continue")]
+
+
+def test_a_search_is_stopped_and_goes_on_where_it_was(open_page, database, monkeypatch):
+    monkeypatch.setattr(session_scan, "STEP_S", 0)
+    said = {10: "refund", 390: "refund"}
+    rows = [asking(said.get(n, "tea"), n + 1, session_id=f"s{n}") for n in range(400)]
+    log = database(rows=rows)
+    app = open_page(PAGE, log.url, said="refund")
+    assert "**0 sessions so far**" in words(app)
+    app.button("stop").click().run()
+    assert "**1 session so far**" in words(app)
+    assert "Stopped. Read 200 of 400 requests, back to " in words(app)
+    assert listed(app) == ["s10"]
+    app.run()
+    assert "Stopped. Read 200 of 400 requests, back to " in words(app)
+    app.button("continue").click().run()
+    app.run()
+    assert listed(app) == ["s10", "s390"]
+    assert "Read 400 of 400 requests in " in words(app)
+
+
+def test_what_is_found_is_put_in_another_order_without_reading_again(open_page, database):
+    rows = [
+        asking("refund", 5, session_id="new", spend=0.1),
+        asking("refund", 9, session_id="old", spend=9),
+    ]
+    app = open_page(PAGE, database(rows=rows).url, said="refund")
+    assert listed(app) == ["new", "old"]
+    reading = app.session_state[session_scan.READING]
+    app.selectbox("search sort").set_value("cost").run()
+    assert listed(app) == ["old", "new"]
+    assert app.session_state[session_scan.READING] is reading
+
+
+def test_a_search_goes_on_after_the_database_was_away(open_page, spare_server):
+    log = Database(spare_server)
+    log.insert([asking("refund", 5, session_id="sought")])
+    app = open_page(PAGE, log.url)
+    spare_server.stop()
+    app.text_input("search said").set_value("refund").run()
+    assert "The database does not answer." in words(app)
+    assert "The search broke off." in words(app)
+    spare_server.start()
+    app.button("continue").click().run()
+    assert listed(app) == ["sought"]
+
+
+def test_a_search_begins_anew_when_asked_for(open_page, database):
+    log = database(rows=[asking("refund", 5, session_id="first")])
+    app = open_page(PAGE, log.url, said="refund")
+    log.insert([asking("refund", 4, session_id="second")])
+    assert listed(app.run()) == ["first"]
+    app.button("search again").click().run()
+    assert listed(app) == ["second", "first"]
+
+
+def test_a_search_that_finds_nothing_says_where_and_offers_a_longer_range(open_page, database):
+    log = database(rows=[asking("tea", 5), asking("refund", 60 * 24 * 3, session_id="older")])
+    app = open_page(PAGE, log.url, said="refund", range="24h")
+    assert "No session fits this search in this time range. Requests read: 1." in words(app)
+    app.button("offer Search the last 7 days").click().run()
+    assert listed(app) == ["older"]
+    assert app.selectbox("filter span").value == "7d"
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence", "offers"),
+    [
+        ({}, "No sessions in this time range.", ["Search the last 30 days"]),
+        (
+            {"range": "30d", "q": "ada", "user": "ada"},
+            "No session fits this search in this time range.",
+            ["Clear the search", "Remove the filters"],
+        ),
+        ({"id": "gone"}, "No session, request or call has this id", ["Clear the search"]),
+    ],
+)
+def test_a_list_without_sessions_says_why_and_what_may_help(
+    open_page, empty_database, query, sentence, offers
+):
+    app = open_page(PAGE, empty_database.url, **query)
+    assert not app.exception
+    assert sentence in words(app)
+    offered = [button.label for button in app.button if (button.key or "").startswith("offer ")]
+    assert offered == offers
+    app.button(f"offer {offers[-1]}").click().run()
+    assert f"offer {offers[-1]}" not in [button.key for button in app.button]
+
+
+def test_a_part_of_the_range_narrows_the_list_and_not_the_strip(open_page, database):
+    log = database(rows=[spend_log(startTime=minutes_ago(n), session_id=f"s{n}") for n in (5, 90)])
+    since, until = (f"{minutes_ago(n):%Y-%m-%dT%H:%M:%SZ}" for n in (120, 60))
+    app = open_page(PAGE, log.url, since=since, until=until)
+    assert listed(app) == ["s90"]
+    assert sum(drawn_bars(app)) == 2
+    app.button("condition part").click().run()
+    assert listed(app) == ["s5", "s90"]
+    assert said_in_url(app) == {}
+
+
+def drawn_bars(app) -> list[float]:
+    """How high are the bars of sessions without failures? Plotly packs numbers into bytes."""
+    (strip_drawn,) = app.get("plotly_chart")
+    packed = json.loads(strip_drawn.proto.spec)["data"][0]["y"]
+    return np.frombuffer(base64.b64decode(packed["bdata"]), packed["dtype"]).tolist()
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "why"),
+    [
+        ("today", "tomorrow", "cannot be read"),
+        ("2026-11-23T12:00:00Z", None, "cannot be read"),
+        ("2026-11-23T12:00:00", "2026-11-23T13:00:00", "cannot be read"),
+        ("2026-11-23T13:00:00Z", "2026-11-23T12:00:00Z", "cannot be read"),
+        ("0001-01-01T00:00:00+10:00", "2026-11-23T13:00:00Z", "cannot be read"),
+        ("2026-11-23T11:00:00Z", "2026-11-23T12:00:00Z", "lies outside it"),
+        ("2026-11-23T15:00:00Z", "2026-11-23T16:00:00Z", "lies outside it"),
+    ],
+)
+def test_a_part_that_makes_no_sense_is_named(since, until, why):
+    complaint = f"The link’s part of the time range {why}; the whole range is shown."
+    assert session_strip.read_part(since, until, WINDOW) == (None, complaint)
+
+
+def test_a_part_reaches_no_further_than_the_range():
+    chosen, complaint = session_strip.read_part(
+        "2026-11-23T14:00:00+01:00", "2026-11-24T00:00:00Z", WINDOW
+    )
+    assert complaint is None
+    inside = session_strip.narrowed(Filters(WINDOW), chosen).window
+    assert inside == TimeWindow(NOON + timedelta(hours=1), WINDOW.end)
+
+
+def test_a_name_makes_a_kept_search_of_a_link(open_page, database):
+    log = database(rows=[spend_log(startTime=minutes_ago(n), user="ada") for n in range(60)])
+    app = open_page(PAGE, log.url, q="ada", sort="cost")
+    app.button("next page").click().run()
+    app.text_input("name to keep").set_value(" Ada’s ![x](y) ").run()
+    (link,) = [code.value for code in app.code]
+    assert link.split("?")[1] == "name=Ada%E2%80%99s+%21%5Bx%5D%28y%29&refresh=off&q=ada&sort=cost"
+
+    kept = open_page(PAGE, log.url, q="ada", name="Ada’s ![x](y)")
+    (heading,) = [one.value for one in kept.subheader]
+    assert "![x](" not in heading
+    assert heading.startswith("Ada’s")
+    kept.button("forget the name").click().run()
+    assert not kept.subheader
+    assert said_in_url(kept) == {"q": "ada"}
+
+
+def test_another_page_is_another_table_read_from_its_top(open_page, database):
+    rows = [spend_log(startTime=minutes_ago(n + 1), session_id=f"s{n}") for n in range(60)]
+    app = open_page(PAGE, database(rows=rows).url)
+    first = listed(app)
+    app.button("next page").click().run()
+    assert first + listed(app) == [f"s{n}" for n in range(60)]
+    app.button("first page").click().run()
+    assert listed(app) == first
+
+
+def test_the_strip_has_failures_in_red_and_draws_faint_what_is_not_chosen():
+    starts = bucket_starts(AXIS.window, AXIS.bucket, AXIS.zone)
+    spread = pd.DataFrame(
+        {
+            "bucket": pd.Series(starts, dtype="datetime64[us, UTC]"),
+            "sessions": [5, 0, 2],
+            "with_failures": [1, 0, 2],
+        }
+    )
+    plain = strip.sessions(spread, AXIS, None)
+    assert [(list(one.y), list(one.marker.opacity)) for one in plain.data] == [
+        ([4, 0, 0], [1, 1, 1]),
+        ([1, 0, 2], [1, 1, 1]),
+    ]
+    assert [one.marker.color for one in plain.data] == [palette.REQUESTS, palette.FAILURE]
+    assert not plain.layout.shapes
+    chosen = strip.sessions(spread, AXIS, TimeWindow(starts[1], starts[2]), starts[1])
+    assert list(chosen.data[0].marker.opacity) == [strip.OUTSIDE, 1, strip.OUTSIDE]
+    (veil,) = chosen.layout.shapes
+    assert (veil.x0, veil.x1) == (AXIS.range()[0], pd.Timestamp("2026-11-23T14:00"))
+
+
+@st.composite
+def axes(draw):
+    start = NOON + timedelta(minutes=draw(st.integers(-300_000, 300_000)))
+    window = TimeWindow(start, start + timedelta(minutes=draw(st.integers(2, 60_000))))
+    zone = draw(st.sampled_from(["UTC", "Europe/Paris", "Asia/Kathmandu"]))
+    return TimeAxis(window, zone, draw(st.sampled_from(usable_buckets(window))), window.end)
+
+
+@given(axes(), st.data())
+def test_a_drag_from_bar_to_bar_chooses_their_buckets(axis, data):
+    starts = bucket_starts(axis.window, axis.bucket, axis.zone)
+    first = data.draw(st.integers(0, len(starts) - 1))
+    last = data.draw(st.integers(first, len(starts) - 1))
+    middles = axis.local(pd.Series([starts[first], starts[last]], dtype="datetime64[us, UTC]"))
+    a_bit = timedelta(seconds=1)
+    chosen = session_strip.bars_between(axis, middles[0] - a_bit, middles[1] + a_bit)
+    assert chosen.start == starts[first]
+    beyond = last + 1 < len(starts)
+    assert chosen.end == starts[last + 1] if beyond else chosen.end >= axis.window.end
+
+
+def test_a_drag_within_one_bar_chooses_that_bar():
+    a_bit = timedelta(minutes=2)
+    clock = pd.Timestamp("2026-11-23T14:10")
+    chosen = session_strip.bars_between(AXIS, clock, clock + a_bit)
+    assert chosen == TimeWindow(NOON + timedelta(hours=1), NOON + timedelta(hours=2))
