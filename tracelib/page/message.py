@@ -16,6 +16,7 @@ from tracelib import formatting
 from tracelib.conversation import Message, Part
 from tracelib.page.defused import defused
 from tracelib.page.safe import label
+from tracelib.redaction import NONE, Redaction
 
 LINES_SHOWN = 12
 CHARACTERS_SHOWN = 1_600
@@ -28,13 +29,14 @@ ROLES = {"system": "System", "developer": "Developer", "user": "User", "tool": "
 class Look:
     """How a conversation is shown.
 
-    Clock times are of `zone`; `is_formatted` lays Markdown out. `side` tells two conversations
-    on one page apart: it begins the keys of their elements.
+    Clock times are of `zone`; `is_formatted` lays Markdown out; `redaction` says what is masked.
+    `side` tells two conversations on one page apart: it begins the keys of their elements.
     """
 
     zone: str
     is_formatted: bool = False
     side: str = ""
+    redaction: Redaction = NONE
 
 
 @contextmanager

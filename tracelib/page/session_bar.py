@@ -3,11 +3,16 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from tracelib.page import address, opened_before
+from tracelib.page import address, opened_before, session_export
 from tracelib.page.message import Look
 from tracelib.page.view import View
 
 BESIDE = "session to read beside"
+MASKED = (
+    "Masks e-mail addresses, keys, card and telephone numbers, and this installation's own "
+    "patterns, in all that was said."
+)
+FORMATTED = "Lays Markdown out: headings, lists, tables, code. Links and images stay text."
 
 
 def begin() -> DeltaGenerator:
@@ -21,12 +26,10 @@ def begin() -> DeltaGenerator:
 
 def look(view: View) -> Look:
     """How is this session shown? The URL holds it."""
-    _switch(
-        "Formatted",
-        address.FORMATTED,
-        "Lays Markdown out: headings, lists, tables, code. Links and images stay text.",
-    )
-    return Look(view.filters.zone, address.is_said(address.FORMATTED))
+    _switch("Masked", address.REDACTED, MASKED)
+    _switch("Formatted", address.FORMATTED, FORMATTED)
+    is_formatted = address.is_said(address.FORMATTED)
+    return Look(view.filters.zone, is_formatted, redaction=session_export.shown(view))
 
 
 def compare(session_id: str, api_key: str) -> None:

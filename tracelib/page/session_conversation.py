@@ -8,6 +8,7 @@ import streamlit as st
 
 from tracelib import conversation
 from tracelib.conversation.reading import TURNS_A_PAGE, Reading, TurnPage
+from tracelib.handover import redacted
 from tracelib.page import address, following, jumps, transcript
 from tracelib.page.answers import Answer
 from tracelib.page.cards import nothing, unanswered
@@ -62,8 +63,9 @@ def show(told: Answer[TurnPage], order: pd.DataFrame, at: Place, look: Look) -> 
         return
     if not told.value.turns:
         nothing("No request of this conversation is left in the log.")
-    jumps.to_words(told.value, st.query_params.get("said", ""))
-    transcript.show(told.value, look)
+    page, _ = redacted(told.value, look.redaction)
+    jumps.to_words(page, st.query_params.get("said", ""))
+    transcript.show(page, look)
     pager(at, "below")
     _follow(at)
 

@@ -4,15 +4,18 @@ from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from tracelib import conversation, sessions
 from tracelib.conversation import TurnPage
+from tracelib.handover import redacted
 from tracelib.page import (
     address,
     attempts,
     opened_before,
     session_bar,
     session_conversation,
+    session_export,
     session_figures,
     session_pair,
     session_timeline,
@@ -48,10 +51,10 @@ def show(view: View, session_id: str, api_key: str | None) -> None:
     if beside := st.query_params.get(address.WITH):
         session_pair.show(view, stored, beside, st.query_params.get(address.WITH_OF), look)
     else:
-        _alone(view, stored, look)
+        _alone(view, stored, look, bar)
 
 
-def _alone(view: View, stored: Selection, look: Look) -> None:
+def _alone(view: View, stored: Selection, look: Look, bar: DeltaGenerator) -> None:
     known = _asked(view, stored)
     if known.summary.value is None:
         unanswered(known.summary)
@@ -60,6 +63,8 @@ def _alone(view: View, stored: Selection, look: Look) -> None:
     selection = _joined(view, stored, known.summary.value)
     if selection != stored:
         known = _asked(view, selection)
+    with bar:
+        session_export.session_buttons(view, selection)
     _whole(view, selection, known, look)
 
 
@@ -82,7 +87,8 @@ def _whole(view: View, selection: Selection, known: Asked, look: Look) -> None:
     if known.summary.value is None:
         unanswered(known.summary)
         return
-    session_figures.show(known.summary.value, look.zone)
+    summary, _ = redacted(known.summary.value, look.redaction)
+    session_figures.show(summary, look.zone)
     if known.order.value is None:
         unanswered(known.order)
         return

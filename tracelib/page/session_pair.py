@@ -1,12 +1,13 @@
 """Two sessions side by side: their figures with the difference, and both conversations."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import streamlit as st
 
 from tracelib import conversation, formatting, sessions
+from tracelib.handover import redacted
 from tracelib.page import session_conversation, transcript
 from tracelib.page.cards import card, unanswered
 from tracelib.page.message import Look
@@ -100,6 +101,7 @@ def _conversation(
     view: View, selection: Selection, summary: SessionSummary, look: Look, side: str
 ) -> None:
     """One of the two; both turn their pages together, and the shorter one ends first."""
+    summary, _ = redacted(summary, look.redaction)
     st.code(summary.session_id, language=None)
     who = summary.user_name or summary.key_name or summary.end_user
     st.caption(f"{label(who)}, {formatting.clock(summary.started_at, look.zone)}")
@@ -113,5 +115,6 @@ def _conversation(
     if told.value is None:
         unanswered(told)
         return
-    transcript.show(told.value, Look(look.zone, look.is_formatted, side))
+    page, _ = redacted(told.value, look.redaction)
+    transcript.show(page, replace(look, side=side))
     session_conversation.pager(at, side)

@@ -6,6 +6,7 @@ import streamlit as st
 
 from tracelib.conversation.text_diff import Line, LineKind
 from tracelib.conversation.turn_diff import Fate, MessageDiff, SettingDiff, TurnDiff, diff_between
+from tracelib.handover import redacted
 from tracelib.page import address, message
 from tracelib.page.cards import nothing, unanswered
 from tracelib.page.message import LONGEST_SENT, Look
@@ -38,7 +39,8 @@ def _dialog(view: View, selection: Selection, look: Look, before_id: str, after_
     elif found.value is None:
         nothing("One of the two requests is no longer in the log.")
     else:
-        _changes(found.value, look)
+        diff, _ = redacted(found.value, look.redaction)
+        _changes(diff, look)
 
 
 def _changes(diff: TurnDiff, look: Look) -> None:
