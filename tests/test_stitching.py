@@ -135,17 +135,59 @@ def test_a_history_under_another_system_prompt_is_joined_by_two_answers_in_it():
     assert groups(first, chat("b", 9, other, *talk)) == ["a", "b"]
 
 
+CALL = {"id": "call_1", "type": "function", "function": {"name": "run", "arguments": "{}"}}
+CALLED = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+RESULT = {"role": "tool", "tool_call_id": "call_1", "content": "nothing found"}
+
+
+def waiting(name, at, *messages):
+    """A request that was answered by a call of a tool."""
+    answer = choice(None, tool_calls=[CALL])
+    return made({"messages": list(messages)}, answer, request_id=name, at=at)
+
+
 def test_a_history_made_shorter_goes_on_from_the_one_that_was_left_waiting():
-    call = {"id": "call_1", "type": "function", "function": {"name": "run", "arguments": "{}"}}
-    waiting = made({"messages": list(HELLO)}, choice(None, tool_calls=[call]), request_id="a", at=0)
-    anew = chat("b", 60, *HELLO, user("So far nothing was found."), answer="I go on.")
-    assert groups(waiting, anew) == ["a b"]
-    assert groups(waiting, chat("b", 60, *HELLO, answer="I begin.")) == ["a", "b"]
-    assert groups(waiting, chat("b", 600, *HELLO, user("So far nothing."))) == ["a", "b"]
-    result = {"role": "tool", "tool_call_id": "call_1", "content": "done"}
-    called = {"role": "assistant", "content": None, "tool_calls": [call]}
-    answered = chat("c", 90, *HELLO, called, result, answer="Done.")
-    assert groups(waiting, anew, answered) == ["a c", "b"]
+    agent = [waiting("a", 0, *HELLO), waiting("b", 9, *HELLO, CALLED, RESULT)]
+    anew = chat("c", 60, *HELLO, user("So far nothing was found."), answer="I go on.")
+    assert groups(*agent, anew) == ["a b c"]
+    late = chat("c", 600, *HELLO, user("So far nothing was found."), answer="I go on.")
+    assert groups(*agent, late) == ["a b", "c"]
+    assert groups(*agent, chat("c", 60, *HELLO, answer="I begin.")) == ["a b", "c"]
+    history = [CALLED, RESULT, CALLED, RESULT]
+    answered = chat("d", 90, *HELLO, *history, answer="Done.")
+    assert groups(*agent, anew, answered) == ["a b d", "c"]
+
+
+def test_a_history_made_shorter_goes_on_from_the_one_that_failed_for_its_length():
+    agent = [waiting("a", 0, *HELLO), failed("b", 9, *HELLO, CALLED, RESULT)]
+    anew = chat("c", 60, *HELLO, user("So far nothing was found."), answer="I go on.")
+    assert groups(*agent, anew) == ["a b c"]
+
+
+def test_an_opening_that_many_share_names_no_conversation():
+    answers_by_tool = [waiting(n, at, *HELLO, user(n)) for n, at in (("a", 0), ("b", 9), ("c", 20))]
+    assert groups(*answers_by_tool) == ["a", "b", "c"]
+    examples = (*HELLO, assistant("An example."))
+    several = [
+        chat("a", 0, *examples, user("One"), answer="1"),
+        waiting("b", 9, *examples, user("Two")),
+        waiting("c", 20, *examples, user("Two"), CALLED, RESULT),
+        chat("d", 30, *examples, user("Three"), answer="3"),
+    ]
+    assert groups(*several) == ["a", "b c", "d"]
+
+
+def test_a_summary_goes_on_under_the_system_prompt_of_what_it_sums_up():
+    talk = [user("One"), assistant("1"), user("Two"), assistant("2"), user("Sum it all up.")]
+    summary = "The user asked for one and for two, and got both of them as figures."
+    asked = [
+        chat("a", 0, SYSTEM, *talk[:3], answer="2"),
+        chat("b", 9, SYSTEM, *talk, answer=summary),
+    ]
+    on = chat("c", 20, SYSTEM, user(f"This goes on. {summary}"), user("Three"), answer="3")
+    assert groups(*asked, on) == ["a b c"]
+    judge = {"role": "system", "content": "You judge answers."}
+    assert groups(*asked, chat("c", 20, judge, user(f"Is it true? {summary}"))) == ["a b", "c"]
 
 
 def test_an_agent_with_its_sub_agents_and_its_summary_is_found_but_for_its_title():

@@ -67,7 +67,8 @@ def conversation_around(source: Source, selection: Selection) -> Stitched:
     read = stored_in_batches(source, selection, ids, MOST_CHARACTERS)
     told = joined(read)
     searched = sum(map(len, told.conversations))
-    conversation = next(one for one in told.conversations if opened[0].request_id in one)
+    conversations = (one for one in told.conversations if opened[0].request_id in one)
+    conversation = next(conversations, ())  # LiteLLM may prune it between two questions
     return Stitched(
         Selection(selection.api_key, request_ids=conversation) if conversation[1:] else selection,
         searched,

@@ -18,10 +18,11 @@ class Link:
     extends it      its messages begin with those of the other and its answer, or with a tail
                     of them that holds two answers
     sends it again  the other failed, and the same messages came again within two minutes
-    begins anew     the other failed or was left waiting for a tool, and within two minutes
-                    its opening came again with another history
-    sums it up      its first message holds, word by word, what the other answered to a whole
-                    conversation within two minutes before
+    begins anew     the other was under way and failed or was left waiting for a tool; within
+                    two minutes its opening, which no other conversation has, came again with
+                    another history
+    sums it up      under a system prompt of the other's conversation its first message holds,
+                    word by word, what the other answered to all of it within two minutes before
     was handed on   a tool call that answered the other carries its first message, and the
                     answer at its end came back as the result of that call
     """

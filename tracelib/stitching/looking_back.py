@@ -35,24 +35,34 @@ def link_beginnings(following: Following) -> None:
 
 
 def _left_before(following: Following, number: int) -> int | None:
-    """The one conversation of this opening that was left open shortly before."""
+    """The conversation of this opening that was left open shortly before, if it is the only one.
+
+    An opening that several conversations share is a template: it names none of them.
+    """
     request = following.requests[number]
     if len(request.asked) == len(request.opening):
         return None  # a job that starts again, not a history made shorter
+    alike = [other for other in following.histories.opened_like(request) if other < number]
     left = [
         other
-        for other in following.histories.opened_like(request)
+        for other in alike
         if _is_left(following, other) and following.is_soon_after(number, other)
     ]
-    return left[-1] if len({following.groups.of(other) for other in left}) == 1 else None
+    is_its_own = len({following.groups.of(other) for other in alike}) == 1
+    return left[-1] if left and is_its_own else None
 
 
 def _is_left(following: Following, number: int) -> bool:
-    return following.requests[number].is_left_open and not following.followers.get(number)
+    """Did it go on from another, and nobody from it, though it waited for a tool or failed?"""
+    goes_on = following.requests[number].answers_held > 0
+    return goes_on and following.requests[number].is_left_open and number not in following.followers
 
 
 def _summary(following: Following, number: int) -> int | None:
-    """The request whose answer, on a whole conversation, this first message holds word by word."""
+    """The request whose answer on a whole conversation this first message holds word by word.
+
+    It must go on under the system prompt of that conversation: judges quote answers, too.
+    """
     quoted = [
         other
         for other in _recent(following, number)
@@ -60,8 +70,17 @@ def _summary(following: Following, number: int) -> int | None:
         and len(following.requests[other].outcome) >= LEAST_QUOTED
         and following.requests[other].outcome in following.requests[number].task
         and following.is_soon_after(number, other)
+        and _has_system_of(following, number, other)
     ]
     return quoted[0] if len({following.groups.of(other) for other in quoted}) == 1 else None
+
+
+def _has_system_of(following: Following, number: int, other: int) -> bool:
+    """Does this request have the system prompt of one that is joined with the other?"""
+    group = following.groups.of(other)
+    members = (one for one in range(number) if following.groups.of(one) == group)
+    system = following.requests[number].opening[:-1]
+    return any(following.requests[one].opening[:-1] == system for one in members)
 
 
 def _recent(following: Following, number: int) -> Iterator[int]:
