@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.stored_rows import MORE, NEW, OLD, choice, made, scenario_names, session
-from tests.test_conversation_roundtrip import STEPS, Client, sent
+from tests.test_conversation_roundtrip import STEPS, Client, client_of
 from tracelib.conversation import StoredRequest, transcript
 from tracelib.conversation.tool_use import offered_never_called, tool_uses
 
@@ -323,24 +323,21 @@ def test_tools_of_the_provider_go_by_their_kind_and_servers_are_no_tools():
 def expected_uses(client: Client) -> list[tuple[str, str, str | None]]:
     """Each call an answer made, with the first request that had a result of it."""
     brought: dict[str, str] = {}
-    for index, asked in enumerate(client.asked):
-        for said in asked:
+    for index, one in enumerate(client.sent):
+        for said in one.asked:
             if said.role == "tool":
                 brought.setdefault(said.mark.split(".")[0], f"r{index}")
     return [
         (call, f"r{index}", brought.get(call))
-        for index, (asked, (_, _, history)) in enumerate(
-            zip(client.asked, client.states, strict=True)
-        )
-        for said in history[len(asked) :]
-        for call in said.calls
+        for index, one in enumerate(client.sent)
+        for call in (one.answer.calls if one.answer else ())
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(STEPS, max_size=12))
 def test_every_call_of_any_conversation_is_there_once_with_its_first_result(steps):
-    client = sent(steps)
+    client = client_of(steps)
     uses = tool_uses(transcript(client.rows).turns)
     found = [(use.call_id, use.called_in, use.answered_in) for use in uses]
     assert found == expected_uses(client)

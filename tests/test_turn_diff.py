@@ -188,7 +188,7 @@ def test_what_is_nested_too_deeply_says_so():
 TEXTS = st.sampled_from(["S:s", "S:t", "U:q", "U:q more", "A:a", "A:other", "U:new"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(TEXTS, max_size=12), st.lists(TEXTS, max_size=12))
 def test_every_message_of_both_is_there_once_and_in_order(before, after):
     found = turn_diff(chat(*before), chat(*after)).messages
@@ -275,7 +275,7 @@ def test_huge_texts_with_nothing_in_common_are_cut_and_say_so():
 LINES = st.lists(st.sampled_from(["a", "b", "c", "", "long " * 150]), max_size=40)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(LINES, LINES)
 def test_a_comparison_accounts_for_every_line_of_both_texts(old, new):
     found = text_diff("\n".join(old), "\n".join(new))

@@ -128,8 +128,8 @@ def _changed(old: Sequence[Message], new: Sequence[Message], i: int, j: int) -> 
     return MessageDiff("changed", i, j, new[j], compared.lines, compared.is_cut)
 
 
-def _text(said_one: Message) -> str:
-    return "\n".join(line for part in said_one.parts for line in _headed(part))
+def _text(message: Message) -> str:
+    return "\n".join(line for part in message.parts for line in _headed(part))
 
 
 def _headed(part: Part) -> tuple[str, ...]:
