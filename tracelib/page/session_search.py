@@ -133,7 +133,7 @@ def _begin(field: str, shown: Any) -> str:
 
 
 def _fields() -> DeltaGenerator:
-    return st.grid(columns=5, min_column_width=160, gap="small")
+    return st.grid(columns=5, min_column_width=150, gap="small")
 
 
 def _text(search: SessionSearch, title: str, field: str, placeholder: str) -> None:

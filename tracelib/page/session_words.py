@@ -46,7 +46,7 @@ def _range(view: View, search: SessionSearch, part: TimeWindow | None) -> str:
         return "Whenever it was, "
     if part is not None:
         return ""
-    return "Days chosen, " if view.choice.span == CUSTOM else f"{SPANS[view.choice.span]}, "
+    return "Chosen days, " if view.choice.span == CUSTOM else f"{SPANS[view.choice.span]}, "
 
 
 def _chip(words: str, key: str, what: str, remove: Callable[[], None]) -> None:
