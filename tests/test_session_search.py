@@ -15,16 +15,17 @@ from tests import rows
 from tests.database import Database
 from tests.rows import KEY, NOON, failure, spend_log
 from tests.sources import FILTERS, HOUR, WINDOW, source_of
-from tracelib import sessions
+from tracelib import choice, sessions
 from tracelib.sessions import SessionSearch, read_search
 from tracelib.sessions.cursor import COMPLAINT, MOVED, Cursor
-from tracelib.sessions.search import SORTS, STATUSES
+from tracelib.sessions.search import FLAGS, PARAMETERS, RANGES, SORTS, STATUSES, TEXTS
 from tracelib.source import Source
 
 ALL = SessionSearch()
 OTHER_KEY = "b" * 64
 SECOND = timedelta(seconds=1)
 MOST_PAGES = 40
+ENDS = ((min, "startTime"), (max, "endTime"))
 
 
 def found(source: Source, search: SessionSearch = ALL, filters=FILTERS) -> set[str]:
@@ -168,38 +169,151 @@ def test_an_id_shared_by_two_keys_finds_two_sessions_and_a_request_its_own(datab
     assert (keys("1"), keys("2")) == ([KEY], [OTHER_KEY])
 
 
+@pytest.mark.parametrize(
+    ("search", "expected"),
+    [
+        (SessionSearch(tag="nightly"), {"tagged"}),
+        (SessionSearch(tag="NIGHTLY"), set()),
+        (SessionSearch(end_user="customer-9"), {"tagged"}),
+        (SessionSearch(agent="agent-7"), {"tagged", "long"}),
+        (SessionSearch(agent="agent"), set()),
+        (SessionSearch(tag="nightly", end_user="customer-9"), {"tagged"}),
+        (SessionSearch(tag="nightly", status="with failures"), set()),
+        (SessionSearch(min_requests=2), {"tagged", "long"}),
+        (SessionSearch(min_requests=2, max_requests=2), {"tagged"}),
+        (SessionSearch(max_requests=0), set()),
+        (SessionSearch(min_error_share=1 / 3), {"long", "failed"}),
+        (SessionSearch(min_error_share=1.0), {"failed"}),
+        (SessionSearch(max_error_share=0.0), {"tagged", "plain"}),
+        (SessionSearch(min_duration_s=61.0), {"tagged"}),
+        (SessionSearch(min_duration_s=61.001), set()),
+        (SessionSearch(min_duration_s=1.0, max_duration_s=1.0), {"plain", "failed", "long"}),
+        (SessionSearch(min_tokens=31), {"long"}),
+        (SessionSearch(max_tokens=15), {"plain", "failed"}),
+        (SessionSearch(min_models=2), {"long"}),
+        (SessionSearch(max_models=1), {"plain", "tagged", "failed"}),
+    ],
+)
+def test_what_is_asked_of_the_whole_session_may_be_met_by_different_requests(
+    database, search, expected
+):
+    made = database(
+        rows=[
+            spend_log(session_id="plain"),
+            spend_log(session_id="tagged", request_tags=["User-Agent: x", "nightly"]),
+            spend_log(
+                session_id="tagged",
+                end_user="customer-9",
+                agent_id="agent-7",
+                startTime=NOON + timedelta(minutes=1),
+            ),
+            spend_log(session_id="long", agent_id="agent-7", prompt_tokens=100),
+            spend_log(session_id="long", model_group="claude"),
+            # What the cache repeats is not billed, and no model's work either.
+            failure(session_id="long", cache_hit="True", prompt_tokens=10_000),
+            failure(session_id="failed"),
+        ]
+    )
+    assert found(source_of(made), search) == expected
+
+
+def test_a_session_whose_clock_ran_backwards_has_no_duration_and_stays_in_the_list(database):
+    odd = spend_log(session_id="odd", endTime=NOON - HOUR)
+    source = source_of(database(rows=[odd, spend_log(session_id="even")]))
+    assert found(source, SessionSearch(min_duration_s=0.0)) == {"even"}
+    assert [key[:4] for key in pages(source, SessionSearch(sort="duration"), 1)] == ["even", "odd:"]
+
+
+def test_tags_of_another_shape_are_nobodys(database):
+    made = database(rows=[spend_log(request_tags=tags) for tags in ({"a": 1}, "null", [["a"]])])
+    assert found(source_of(made), SessionSearch(tag="a")) == set()
+
+
+def test_an_old_log_without_agents_has_none(database):
+    source = source_of(database("2025-05-23", rows=[spend_log(session_id="s")]))
+    assert found(source, SessionSearch(agent="agent-7")) == set()
+    assert found(source, SessionSearch(max_duration_s=5.0)) == {"s"}
+
+
 words = st.text(max_size=300).map(lambda text: SessionSearch(text=text).text)
-costs = st.none() | st.floats(-1e15, 1e15)
+some_words = dict.fromkeys((*TEXTS, "metadata_key", "metadata_value"), words)
 searches = st.builds(
     SessionSearch,
-    text=words,
-    id=words,
-    min_cost_usd=costs,
-    max_cost_usd=costs,
+    **some_words,
     status=st.sampled_from(STATUSES),
-    many_requests_only=st.booleans(),
     sort=st.sampled_from(SORTS),
+    **dict.fromkeys(FLAGS, st.booleans()),
+    **{
+        name: st.none()
+        | (st.integers if one.number is int else st.floats)(one.smallest, one.greatest)
+        for one in RANGES
+        for name in one.fields
+    },
 )
 
 
+@settings(deadline=None)
 @given(searches)
 @example(SessionSearch(text="  a\0 \ud800 "))
 @example(SessionSearch(min_cost_usd=0.0, max_cost_usd=-0.0))
+@example(SessionSearch(metadata_key="a=b", metadata_value="c=d"))
+@example(SessionSearch(metadata_key=" = ", metadata_value="v"))
+@example(SessionSearch(metadata_key="x" * 300, metadata_value="y" * 300))
 def test_a_search_comes_back_from_the_url_as_it_was(search):
-    least, most = search.min_cost_usd, search.max_cost_usd
-    assume(least is None or most is None or least <= most)
-    assert read_search(search.to_query()) == (search, ())
+    for one in RANGES:
+        least, most = (getattr(search, name) for name in one.fields)
+        assume(least is None or most is None or least <= most)
+    query = search.to_query()
+    assert set(query) <= set(PARAMETERS)
+    assert read_search(query) == (search, ())
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
-        st.sampled_from(["q", "id", "min_cost", "max_cost", "status", "many", "sort", "x"]),
-        st.lists(st.text() | st.sampled_from(["nan", "1e999", "-inf", "1", "0", "cost"])),
+        st.sampled_from([*PARAMETERS, "x"]),
+        st.lists(
+            st.text() | st.sampled_from(["nan", "1e999", "-inf", "1", "0", "cost", "=", "=a"])
+        ),
     )
 )
 def test_whatever_the_url_says_makes_a_search_that_the_url_can_say(query):
     search, _ = read_search(query)
     assert read_search(search.to_query()) == (search, ())
+
+
+def test_no_word_of_the_search_is_a_word_of_the_sidebar_or_of_the_page():
+    taken = {*choice.PARAMETERS, "session", "of", "page", "after"}
+    assert taken.isdisjoint(PARAMETERS)
+    assert len(set(PARAMETERS)) == len(PARAMETERS)
+
+
+@pytest.mark.parametrize(
+    ("search", "is_scanned"),
+    [
+        (ALL, False),
+        (SessionSearch(text="x", tag="x", end_user="x", agent="x", min_models=2), False),
+        (SessionSearch(said="x"), True),
+        (SessionSearch(tool="x"), True),
+        (SessionSearch(error_class="x"), True),
+        (SessionSearch(metadata_key="x"), True),
+        (SessionSearch(has_tool_calls=True), True),
+        (SessionSearch(used_fallback=True), True),
+        (SessionSearch(metadata_value="of no key"), False),
+        (SessionSearch(id="x", said="x"), False),
+    ],
+)
+def test_only_conditions_on_documents_need_a_scan(search, is_scanned):
+    assert search.needs_scan is is_scanned
+
+
+def test_a_search_is_plain_where_every_session_passes():
+    assert SessionSearch(sort="cost").is_plain
+    assert not SessionSearch(max_requests=10).is_plain
+
+
+def left_out(name: str, value: str, noun: str) -> str:
+    return f"The link’s {name} “{value}” is no {noun} and was left out."
 
 
 @pytest.mark.parametrize(
@@ -208,6 +322,20 @@ def test_whatever_the_url_says_makes_a_search_that_the_url_can_say(query):
         ({"min_cost": "much"}, "The link’s min_cost “much” is no cost and was left out."),
         ({"max_cost": "nan"}, "The link’s max_cost “nan” is no cost and was left out."),
         ({"max_cost": "1e999"}, "The link’s max_cost “1e999” is no cost and was left out."),
+        ({"min_requests": "1.5"}, left_out("min_requests", "1.5", "number of requests")),
+        ({"max_requests": "-1"}, left_out("max_requests", "-1", "number of requests")),
+        ({"min_error_share": "1.1"}, left_out("min_error_share", "1.1", "share of failures")),
+        ({"max_duration_s": "inf"}, left_out("max_duration_s", "inf", "duration")),
+        ({"min_tokens": "many"}, left_out("min_tokens", "many", "number of tokens")),
+        ({"min_models": "9" * 99}, left_out("min_models", "9" * 40, "number of models")),
+        (
+            {"min_models": "3", "max_models": "2"},
+            "The link’s least number of models is above its greatest; both were left out.",
+        ),
+        ({"meta": "=x"}, "The link’s meta names no key and was left out."),
+        ({"meta": "x" * 602}, "The link’s meta is too long or unreadable and was left out."),
+        ({"said": "x" * 301}, "The link’s said is too long or unreadable and was left out."),
+        ({"calls": "no"}, "The link’s calls “no” does not exist and was left out."),
         (
             {"min_cost": "2", "max_cost": "1"},
             "The link’s least cost is above its greatest; both were left out.",
@@ -222,6 +350,12 @@ def test_whatever_the_url_says_makes_a_search_that_the_url_can_say(query):
 def test_what_makes_no_sense_in_a_url_is_left_out_and_said(query, complaint):
     read = read_search({name: [value] for name, value in query.items()})
     assert read == (ALL, (complaint,))
+
+
+def test_metadata_is_split_at_its_first_sign_of_equality():
+    read = read_search({"meta": [" customer = a=b "]})
+    assert read == (SessionSearch(metadata_key="customer", metadata_value="a=b"), ())
+    assert read_search({"meta": ["customer"]})[0].to_query() == {"meta": ["customer="]}
 
 
 def test_the_plain_search_is_the_plain_url():
@@ -259,6 +393,12 @@ def figures_of(made: list[dict], sort: str) -> dict[str, Decimal]:
             key: Decimal(max(row["startTime"] for row in rows).timestamp())
             for key, rows in figure.items()
         }
+    if sort == "duration":
+        return {key: Decimal(lasted_ms(rows)) for key, rows in figure.items()}
+    if sort == "tokens":
+        return {
+            key: Decimal(sum(row["total_tokens"] for row in rows)) for key, rows in figure.items()
+        }
     if sort == "cost":
         sums = {
             key: sum(Decimal(repr(row["spend"])) for row in rows) for key, rows in figure.items()
@@ -269,6 +409,11 @@ def figures_of(made: list[dict], sort: str) -> dict[str, Decimal]:
         key: Decimal(sum(sort == "length" or row["status"] == "failure" for row in rows))
         for key, rows in figure.items()
     }
+
+
+def lasted_ms(rows: list[dict]) -> int:
+    first, last = (pick(row[end] for row in rows) for pick, end in ENDS)
+    return round((last - first) / timedelta(milliseconds=1))
 
 
 @settings(max_examples=60, deadline=None)
@@ -378,7 +523,6 @@ def forged(*parts: object) -> str:
         forged("cost", "1e999999999", "key"),
         forged("cost", "1", "k\0y"),
         forged("cost", "1", "\ud800"),
-        forged("length", "-1", "key"),
         forged("length", "9" * 30, "key"),
         forged("recent", "yesterday", "key"),
         forged("recent", "2026-11-23T12:00:00", "key"),
@@ -399,12 +543,14 @@ def test_a_place_in_another_order_gives_the_first_page_and_says_so(database):
     assert (list(page.rows["session_id"]), page.complaint) == (["s"], MOVED)
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.text() | st.builds(forged, st.sampled_from(SORTS), st.text(), st.text()))
-def test_no_place_however_odd_is_an_error(log, after):
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(SORTS),
+    st.text() | st.builds(forged, st.sampled_from(SORTS), st.text(), st.text()),
+)
+def test_no_place_however_odd_is_an_error(log, sort, after):
     _, source = log
-    for sort in SORTS:
-        sessions.found_sessions(source, FILTERS, SessionSearch(sort=sort), after)
+    sessions.found_sessions(source, FILTERS, SessionSearch(sort=sort), after)
 
 
 @pytest.mark.parametrize("value", ["0", "-1.5", "1E-12", "1E+300", "NaN", "Infinity", "-Infinity"])

@@ -130,10 +130,13 @@ def _says(
 
 
 def _texts(place: str) -> tuple[str, ...]:
-    """Where are the texts of a place: it itself, what its objects hold, what tools were given?"""
+    """Where are the texts of a place: it itself, what its objects hold, what tools were given,
+    documents sent as text?
+    """
     held = f'{place}.** ? (@.type() == "object").keyvalue()'
     given = f'{held} ? ({_one_of(GIVEN)}).value ? (@.type() == "object").**'
-    return place, f"{held} ? (!({_one_of(BESIDE)})).value", given
+    document = f'{place}.** ? (@.type == "text").data'
+    return place, f"{held} ? (!({_one_of(BESIDE)})).value", given, document
 
 
 def _spellings(text: str) -> list[str]:
