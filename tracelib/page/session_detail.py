@@ -12,6 +12,7 @@ from tracelib.handover import redacted
 from tracelib.page import (
     address,
     attempts,
+    chain,
     opened_before,
     session_bar,
     session_conversation,
@@ -19,7 +20,6 @@ from tracelib.page import (
     session_figures,
     session_pair,
     session_timeline,
-    stitching,
     turn_changes,
 )
 from tracelib.page.answers import Answer
@@ -60,7 +60,7 @@ def _alone(view: View, stored: Selection, look: Look, bar: DeltaGenerator) -> No
         unanswered(known.summary)
         return
     opened_before.remember(known.summary.value, look.zone)
-    selection = _joined(view, stored, known.summary.value)
+    selection = chain.joined(view, stored, known.summary.value)
     if selection != stored:
         known = _asked(view, selection)
     with bar:
@@ -76,11 +76,6 @@ def _asked(view: View, selection: Selection) -> Asked:
             (requests_of, selection),
         )
     )
-
-
-def _joined(view: View, stored: Selection, summary: SessionSummary) -> Selection:
-    """What is read as one: the session, or the requests it is joined with where that is wanted."""
-    return stitching.offer(view, stored) if summary.requests == 1 else stored
 
 
 def _whole(view: View, selection: Selection, known: Asked, look: Look) -> None:

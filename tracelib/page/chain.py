@@ -1,0 +1,85 @@
+"""Sessions that go on from one another: told above the page, and read as one where wanted.
+
+The Responses API names the response a turn goes on from, and LiteLLM stores each turn as a
+session of its own. That they belong together is stored, not inferred.
+"""
+
+from datetime import datetime
+
+import streamlit as st
+
+from tracelib import formatting
+from tracelib.conversation.links import LinkedSession, Links, chained, linked_sessions
+from tracelib.page import address, stitching
+from tracelib.page.cards import unanswered
+from tracelib.page.safe import label
+from tracelib.page.view import View
+from tracelib.selection import Selection
+from tracelib.sessions import SessionSummary
+
+TOGGLE = "read the chain as one"
+MOST_SHOWN = 8
+
+
+def joined(view: View, stored: Selection, summary: SessionSummary) -> Selection:
+    """What is read as one conversation on the page of this session?
+
+    The session, or with it those it is chained to where the URL says so. A session of a single
+    request in no chain may be joined with what seems to go on from it.
+    """
+    (links,) = view.ask((linked_sessions, stored))
+    if links.value is None:
+        unanswered(links)
+        return stored
+    if not links.value.earlier and not links.value.later:
+        _missing(links.value)
+        return stitching.offer(view, stored) if summary.requests == 1 else stored
+    _told(links.value, view.filters.zone)
+    if not _is_wanted():
+        return stored
+    (chain,) = view.ask((chained, stored))
+    return chain.value or stored
+
+
+def _told(links: Links, zone: str) -> None:
+    _missing(links)
+    _line("Goes on from", links.earlier, zone)
+    _line("Goes on in", links.later, zone)
+    _until(links.later_until, zone)
+
+
+def _missing(links: Links) -> None:
+    if not links.is_earlier_complete:
+        st.caption(":material/link_off: It goes on from a response that is not in the log.")
+
+
+def _until(moment: datetime | None, zone: str) -> None:
+    if moment is not None:
+        st.caption(f"Looked for what goes on until {formatting.clock(moment, zone)}.")
+
+
+def _line(title: str, linked: tuple[LinkedSession, ...], zone: str) -> None:
+    if not linked:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f":material/link: {title}", width="content")
+        for one in linked[:MOST_SHOWN]:
+            st.button(
+                f"{formatting.clock(one.started_at, zone)}, {label(one.model, 24)}",
+                key=f"linked {one.session_id}",
+                type="tertiary",
+                on_click=address.open_session,
+                args=(one.session_id, one.api_key),
+            )
+        if len(linked) > MOST_SHOWN:
+            st.caption(f"and {len(linked) - MOST_SHOWN:,} more", width="content")
+
+
+def _is_wanted() -> bool:
+    st.session_state[TOGGLE] = address.is_said(address.JOINED)
+    return st.toggle(
+        "Read the chain as one conversation",
+        key=TOGGLE,
+        on_change=lambda: address.say(address.JOINED, st.session_state[TOGGLE]),
+        help="Each turn names the response it goes on from; LiteLLM stores each as a session.",
+    )
