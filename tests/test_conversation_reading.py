@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -103,7 +104,7 @@ EVENTS = st.lists(
 names = itertools.count()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(STEPS, max_size=12), st.randoms(use_true_random=False), EVENTS)
 def test_pages_in_any_order_while_rows_arrive_in_any_order_are_those_of_the_whole(
     shared, steps, random, events
@@ -130,7 +131,6 @@ def test_a_page_of_a_selection_of_nothing_has_no_turns(empty_database):
     source = source_of(empty_database)
     assert turns(source, Reading(SESSION)) == TurnPage((), (), 0, 1, True)
     assert turns(source, Reading(Selection(KEY)), 41) == TurnPage((), (), 0, 41, True)
-    assert conversation.turn_number_of(source, SESSION, "r") is None
     assert conversation.turn_order(source, SESSION).empty
 
 
@@ -223,6 +223,17 @@ def test_call_ids_that_are_used_again_keep_the_name_of_their_time(database):
     assert named == {1: [], 2: done[:1], 3: done[1:2], 4: done[2:], 5: done}
 
 
+def test_many_may_read_the_same_conversation_at_once(database):
+    source, reading = source_of(database(rows=growing(40))), Reading(SESSION)
+    firsts = [31, 11, 21, 1] * 3
+    with ThreadPoolExecutor(4) as pool:
+        pages = list(pool.map(lambda first: turns(source, reading, first, 10), firsts))
+    assert [words(page) for page in pages] == [
+        [(at + 1, [f"question {at}"], [f"answer {at}"]) for at in range(first - 1, first + 9)]
+        for first in firsts
+    ]
+
+
 def test_a_row_that_was_written_late_or_is_gone_is_seen(database):
     made = growing(4)
     filled = database(rows=[made[0], made[2]])
@@ -287,11 +298,6 @@ def test_the_order_of_turns_is_told_without_their_words(database):
         {"request_id": "a", "started_at": NOON + SECOND, "is_failure": False},
         {"request_id": "b", "started_at": NOON + SECOND, "is_failure": False},
     ]
-    numbers = {
-        name: conversation.turn_number_of(source, SESSION, name)
-        for name in ("a", "b", "c", "other", "\0")
-    }
-    assert numbers == {"a": 2, "b": 3, "c": 1, "other": None, "\0": None}
     reading = Reading(SESSION)
     assert [turn.request.request_id for turn in turns(source, reading).turns] == ["c", "a", "b"]
 

@@ -1,6 +1,7 @@
 """Sessions that LiteLLM itself wrote, whole."""
 
 import json
+from itertools import pairwise
 from textwrap import dedent
 
 from tests.stored_rows import MORE, NEW, OLD, scenario_names, session, told
@@ -29,10 +30,22 @@ def test_the_agent_session_is_the_tree_that_its_requests_were():
         6: "20 21 22 23 24 25",
     }
     parents = {number[t.request.request_id]: number.get(t.parent_id or "") for t in whole.turns}
-    assert (parents["23"], parents["24"], parents["25"]) == ("21", "23", "24")
+    chains = "02 03 07 14 15 16 17 18,04 05 06,08 10 12,09 11 13,20 21 22,21 23 24 25"
+    assert {child: parent for child, parent in parents.items() if parent} == {
+        child: parent for chain in chains.split(",") for parent, child in pairwise(chain.split())
+    }
     assert [number[turn.request.request_id] for turn in whole.turns if turn.branches] == (
         ["02", "04", "08", "09", "19", "20", "23"]
     )
+    assert [turn.parent_number and f"{turn.parent_number:02}" for turn in whole.turns] == (
+        list(parents.values())
+    )
+    failed, again = whole.turns[23:]
+    assert [turn.request.request_id for turn in whole.turns if turn.request.is_failure] == (
+        [failed.request.request_id]
+    )
+    assert (failed.request.error_code, failed.answered) == ("429", ())
+    assert (again.asked, again.repeated, len(again.answered)) == ((), 9, 1)
 
 
 def test_a_system_prompt_shows_once_and_each_turn_adds_what_is_new():

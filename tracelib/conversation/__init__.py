@@ -11,7 +11,7 @@ and `history` remembers that without the words.
 """
 
 from tracelib.conversation.messages import Message, Part
-from tracelib.conversation.order import turn_number_of, turn_order
+from tracelib.conversation.order import turn_order
 from tracelib.conversation.reading import Reading, TurnPage, turns
 from tracelib.conversation.stored import StoredRequest
 from tracelib.conversation.transcript import Transcript, Turn, transcript
@@ -25,7 +25,6 @@ __all__ = [
     "Turn",
     "TurnPage",
     "transcript",
-    "turn_number_of",
     "turn_order",
     "turns",
 ]

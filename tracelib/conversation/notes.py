@@ -33,10 +33,11 @@ REDACTED = (
     "under litellm_settings, and have clients send no x-litellm-enable-message-redaction header."
 )
 NOT_COMPARED = (
-    "So much was said before this page that it is not read yet: of a request that goes on from "
-    "earlier ones, only what followed the last answer is shown. Each refresh reads on."
+    "Too much was said before this page to be read at once: of a request that goes on from "
+    "earlier ones, only what followed the last answer is shown. Each refresh reads on, as far as "
+    "memory allows."
 )
-TOO_MANY = "This conversation has more requests than can be read here: its first 20,000 are shown."
+TOO_MANY = "Of a conversation, the first 20,000 requests are shown: this one may have more."
 _ASK_NOTHING = ("list_", "retrieve")  # in call types without a prompt
 
 BROKEN_OFF = "The request failed after its answer had begun: what had arrived is shown."

@@ -1,5 +1,6 @@
 """In which order the turns of a conversation come, told without reading a word of it."""
 
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -9,6 +10,9 @@ from tracelib.selection import Selection
 from tracelib.source import Source
 
 MOST_TURNS = 20_000
+
+Start = tuple[str, datetime]
+"""A request's id, and when it started."""
 
 
 def turn_order(source: Source, selection: Selection) -> pd.DataFrame:
@@ -24,11 +28,9 @@ def turn_order(source: Source, selection: Selection) -> pd.DataFrame:
     return source.frame(_in_order(source, selection))
 
 
-def turn_number_of(source: Source, selection: Selection, request_id: str) -> int | None:
-    """Which turn of this conversation is this request, counted from 1? None where it is none."""
-    ids = turn_order(source, selection)["request_id"]
-    found = ids.index[ids == request_id]
-    return int(found[0]) + 1 if len(found) else None
+def starts(source: Source, selection: Selection) -> list[Start]:
+    """Ids and starts of these requests, aware UTC, in the order of their turns."""
+    return [(row.request_id, row.started_at) for row in source.rows(_in_order(source, selection))]
 
 
 def _in_order(source: Source, selection: Selection) -> Select[Any]:

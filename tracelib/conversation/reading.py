@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from threading import Lock
 
 from tracelib.conversation.history import History, Opened, opened
 from tracelib.conversation.notes import NOT_COMPARED, TOO_MANY
-from tracelib.conversation.order import MOST_TURNS, turn_order
+from tracelib.conversation.order import MOST_TURNS, Start, starts
 from tracelib.conversation.reader import spoken
 from tracelib.conversation.session_rows import stored_in_batches
 from tracelib.conversation.stored import StoredRequest
@@ -20,8 +19,6 @@ TURNS_A_PAGE = 40
 CHARACTERS_AT_ONCE = 32_000_000
 # About 400 bytes each. Conversations resend what they know; one that never does is not held.
 MOST_MESSAGES_KNOWN = 250_000
-
-Start = tuple[str, datetime]  # a request's id and its start
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +94,7 @@ def turns(
     end, and one of a selection of nothing, has no turns.
     """
     with reading.lock:
-        order = _order(source, reading.selection)
+        order = starts(source, reading.selection)
         before, page = order[: first - 1], order[first - 1 : first - 1 + count]
         ids = [request_id for request_id, _ in page]
         reading.keep_to(order)
@@ -109,11 +106,6 @@ def turns(
     return TurnPage(told.turns, (*notes, *told.notes), len(order), first, is_compared)
 
 
-def _order(source: Source, selection: Selection) -> list[Start]:
-    found = turn_order(source, selection)
-    return list(zip(found["request_id"], found["started_at"].dt.to_pydatetime(), strict=True))
-
-
 def _alone(
     source: Source, reading: Reading, request_ids: Sequence[str], first: int
 ) -> Iterator[Turn]:
@@ -123,14 +115,13 @@ def _alone(
         one = opened(request)
         index = history.add(one)
         turn = turn_of(history, index, one)
-        if turn.parent_number is None:
-            turn = replace(
-                turn_of(history, index, one, hidden=_answered_before(one)), branches=False
-            )
-            yield replace(turn, number=first + index)
+        parent_number = turn.parent_number
+        if parent_number is None:
+            newest = turn_of(history, index, one, hidden=_answered_before(one))
+            turn = replace(newest, branches=False)
         else:
-            parent_number = turn.parent_number + first - 1
-            yield replace(turn, number=first + index, parent_number=parent_number)
+            parent_number += first - 1
+        yield replace(turn, number=first + index, parent_number=parent_number)
 
 
 def _answered_before(one: Opened) -> int:
