@@ -97,6 +97,24 @@ def test_a_system_prompt_with_a_clock_shows_again_but_the_conversation_does_not(
     assert [message.parts[0].text for message in second] == [clock(11)[2:], "more"]
 
 
+def test_a_system_prompt_that_changes_is_shown_and_marked_also_when_it_changes_back():
+    one, two = "S:It is 09:10. Be brief.", "S:It is 09:11. Be brief."
+    rows = [
+        chat(0, one, "U:q", answer="a"),
+        chat(1, two, "U:q", "A:a", "U:more", answer="b"),
+        chat(2, two, "U:q", "A:a", "U:more", "A:b", "U:most", answer="c"),
+        chat(3, one, "U:q", "A:a", "U:more", "A:b", "U:most", "A:c", "U:end", answer="d"),
+        chat(4, "S:Another one.", "U:q", answer="e"),
+    ]
+    shown = [
+        [said.parts[0].text for said in turn.asked if said.role == "system"]
+        for turn in transcript(rows).turns
+    ]
+    assert shown == [[one[2:]], [two[2:]], [], [one[2:]], ["Another one."]]
+    changed = [turn.system_changed for turn in transcript(rows).turns]
+    assert changed == [False, True, False, True, False]
+
+
 def test_the_billing_block_of_a_coding_agent_does_not_part_its_requests():
     def row(at, stamp, *messages):
         blocks = [f"x-anthropic-billing-header: cch={stamp};", "Be brief."]
@@ -209,6 +227,8 @@ def test_a_response_goes_on_from_the_one_it_names_and_all_its_input_is_new(link)
         ("r1", 0, True, 1, 0),
     ]
     assert [turn.notes for turn in transcript(rows).turns] == [()] * 4
+    changed = [turn.system_changed for turn in transcript(rows).turns]
+    assert changed == [False, False, True, False]
 
 
 def test_a_response_named_by_a_cached_row_s_own_id_is_found():
