@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import rows
@@ -31,6 +31,7 @@ KINDS = {
     "input_cost_per_token": "float64",
     "request_id": "str",
     "model": "str",
+    "error_class": "str",
 }
 PLAIN = {
     "model": "gpt-4o",
@@ -309,6 +310,7 @@ MADE = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(MADE, min_size=1, max_size=12), st.booleans(), st.randoms(use_true_random=False))
 def test_everything_adds_up(made, knows_parents, random):
     frame = requests(*sorted(made, key=lambda one: one["at"]))

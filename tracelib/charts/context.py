@@ -10,13 +10,15 @@ from tracelib.charts import palette
 from tracelib.charts.base import figure
 from tracelib.charts.palette import tint
 
-HEIGHT = 260
+HEIGHT = 280
 # More bars than pixels: beyond this the stack is drawn as areas.
 MOST_BARS = 200
 # A limit far above all prompts would press them flat.
 LIMIT_SHOWN_FROM = 0.3
+# Entries of one width stand in columns, two of them on a telephone.
+LEGEND = {"entrywidth": 94, "font": {"size": 11}}
 PARTS = (
-    ("cached_tokens", "From the provider's cache", 0.22),
+    ("cached_tokens", "Provider's cache", 0.22),
     ("resent_tokens", "Sent again", 0.5),
     ("new_tokens", "New", 1.0),
 )
@@ -34,7 +36,7 @@ def context(turns: pd.DataFrame, near_limit: float) -> go.Figure:
         traces.append(_limit(turns))
     near = turns[turns["context_share"] >= near_limit]
     if len(near):
-        traces.append(_near(near, near_limit))
+        traces.append(_near(near))
     chart = figure(traces, HEIGHT, barmode="stack", bargap=0.18, clickmode="event+select")
     chart.update_layout(hovermode="x unified")
     chart.update_yaxes(rangemode="tozero", tickformat="~s")
@@ -99,19 +101,19 @@ def _limit(turns: pd.DataFrame) -> go.Scatter:
     return go.Scatter(
         x=turns.loc[turning, "number"],
         y=limit[turning],
-        name="The model's limit",
+        name="Model's limit",
         mode="lines",
         line={"color": palette.OTHERS, "width": 1.4, "dash": "dash", "shape": "hvh"},
         hovertemplate="%{y:,.0f}<extra>%{fullData.name}</extra>",
     )
 
 
-def _near(near: pd.DataFrame, near_limit: float) -> go.Scatter:
+def _near(near: pd.DataFrame) -> go.Scatter:
     sent = near[[column for column, _, _ in PARTS]].sum(axis=1)
     return go.Scatter(
         x=near["number"],
         y=sent,
-        name=f"{near_limit * 100:.0f} % of it or more",
+        name="Near the limit",
         mode="markers",
         marker={"color": palette.SLOW, "symbol": "triangle-down", "size": 9},
         unselected={"marker": {"opacity": 1}},
@@ -131,5 +133,5 @@ def _by_request(chart: go.Figure, requests: int) -> go.Figure:
         showgrid=False,
         **places,
     )
-    chart.update_layout(margin={"b": 48}, legend={"xref": "container"})
+    chart.update_layout(margin={"l": 40, "r": 6, "b": 48}, legend=LEGEND)
     return chart

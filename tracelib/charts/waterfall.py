@@ -20,7 +20,7 @@ AROUND_PX = 124
 BAR = 0.72  # of a row
 NAMES_SHOWN = 6
 # Entries of one width stand in columns, two of them on a telephone.
-LEGEND = {"itemclick": False, "itemdoubleclick": False, "xref": "container", "entrywidth": 112}
+LEGEND = {"entrywidth": 100, "font": {"size": 11}, "itemclick": False, "itemdoubleclick": False}
 # Bars shorter than this share of the axis get a tick mark, or nobody would see them.
 SHORT = 0.004
 
@@ -60,7 +60,7 @@ def waterfall(
     rows = max(len(facts), 3)
     height = AROUND_PX + rows * (ROW_PX if rows <= CROWDED_FROM else CROWDED_ROW_PX)
     chart = figure(traces, height, barmode="overlay", clickmode="event+select")
-    chart.update_layout(margin={"l": 34, "r": 12, "t": 8, "b": 48}, hovermode="closest")
+    chart.update_layout(margin={"l": 30, "r": 6, "t": 8, "b": 48}, hovermode="closest")
     chart.update_layout(legend=LEGEND)
     _number_rows(chart, facts)
     cut_time.tell(chart, facts, cuts)
@@ -101,7 +101,8 @@ def said(turn: Mapping[Any, Any]) -> str:
     if turn["is_cache_hit"]:
         lines.append("From LiteLLM's cache")
     if turn["is_failure"]:
-        lines.append(f"Failed: {plain(turn['error_class'] or 'without a reason', 60)}")
+        reason = turn["error_class"]
+        lines.append(f"Failed: {plain(reason if isinstance(reason, str) else 'unknown why', 60)}")
     return "<br>".join(lines)
 
 
