@@ -83,7 +83,7 @@ def _whole(view: View, selection: Selection, known: Asked, look: Look) -> None:
         unanswered(known.summary)
         return
     summary, _ = redacted(known.summary.value, look.redaction)
-    session_figures.show(summary, look.zone)
+    session_figures.show(summary, look.zone, _title(selection))
     if known.order.value is None:
         unanswered(known.order)
         return
@@ -94,6 +94,13 @@ def _whole(view: View, selection: Selection, known: Asked, look: Look) -> None:
     attempts.show(view, selection, known.requests, look.zone)
     session_conversation.show(page, known.order.value, place, look)
     turn_changes.show(view, selection, look)
+
+
+def _title(selection: Selection) -> str:
+    if selection.request_ids:
+        return "Requests joined as one conversation"
+    several = len(selection.session_ids)
+    return f"{several:,} sessions read as one conversation" if several > 1 else "Session"
 
 
 def _parents(page: Answer[TurnPage]) -> dict[str, str | None] | None:

@@ -43,6 +43,7 @@ def menu(choice: Choice) -> None:
                 icon=icon,
                 type="tertiary",
                 key="menu-sessions",
+                width="stretch",
                 on_click=address.close_session,
             )
         else:

@@ -14,9 +14,12 @@ RULES = """
 [class*="st-key-role-assistant"] { border-left-color: #12B886; }
 [class*="st-key-role-tool"] { border-left-color: #F59F00; }
 /* Where a session is open, its menu entry is a button that looks like the links beside it. */
+.st-key-menu-sessions { margin: -0.35rem 0 -0.28rem; }
 .st-key-menu-sessions button {
-  padding: 0 0.5rem; min-height: 1.9rem; font-weight: 600;
+  padding: 0 0.5rem; min-height: 1.9rem; font-weight: 600; justify-content: flex-start;
+  background: rgba(151, 166, 195, 0.2);
 }
+.st-key-menu-sessions button > div { justify-content: flex-start; }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding-left: 0.9rem; padding-right: 0.9rem; }
 }
