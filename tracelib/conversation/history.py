@@ -48,7 +48,7 @@ def opened(request: StoredRequest) -> Opened:
 class History:
     """Requests one after another, in the order they started; of each only what later ones need.
 
-    That is a few hundred bytes for a request and for a message, however long and often sent.
+    That is about a kilobyte for each message, however long it is and however often it was sent.
     """
 
     def __init__(self) -> None:

@@ -17,8 +17,8 @@ from tracelib.source import Source
 TURNS_A_PAGE = 40
 # Of earlier bodies, in one call: what PostgreSQL sends and Python reads in about a second.
 CHARACTERS_AT_ONCE = 32_000_000
-# About 400 bytes each. Conversations resend what they know; one that never does is not held.
-MOST_MESSAGES_KNOWN = 250_000
+# A kilobyte each. Conversations resend what they said; one that never does is not held whole.
+MOST_MESSAGES_KNOWN = 60_000
 
 
 @dataclass(frozen=True, slots=True)
