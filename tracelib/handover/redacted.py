@@ -47,11 +47,12 @@ def _without(value: Any, redaction: Redaction, counts: Counter[str]) -> Any:
 def _masked(text: str, redaction: Redaction, counts: Counter[str]) -> str:
     if redaction == NONE:
         return text
-    without, found = (_masked_short if len(text) <= SHORT else masked)(text, redaction)
+    without, found = (masked_name if len(text) <= SHORT else masked)(text, redaction)
     counts.update(found)
     return without
 
 
-@lru_cache(maxsize=4_096)  # roles, names and notes stand in turn after turn
-def _masked_short(text: str, redaction: Redaction) -> tuple[str, Counter[str]]:
+@lru_cache(maxsize=4_096)
+def masked_name(text: str, redaction: Redaction) -> tuple[str, Counter[str]]:
+    """`masked`, remembered: roles, names and notes stand in row after row."""
     return masked(text, redaction)

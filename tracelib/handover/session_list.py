@@ -11,7 +11,8 @@ import pandas as pd
 
 from tracelib import sessions
 from tracelib.filters import Filters
-from tracelib.redaction import Redaction, masked
+from tracelib.handover.redacted import masked_name
+from tracelib.redaction import Redaction
 from tracelib.sessions import SessionSearch
 from tracelib.source import Source
 
@@ -34,7 +35,7 @@ COLUMNS = {
     "goes_on": "Goes on outside the range",
     "session_id": "Session",
 }
-PAGE_LENGTH = 1_000
+PAGE_LENGTH = 5_000  # each page sums the window up again
 MOST_SESSIONS = 100_000
 CUT = "The list goes on: this file holds its first {:,} sessions."
 # A spreadsheet takes what begins like this for a formula.
@@ -118,7 +119,7 @@ def _records(page: pd.DataFrame, redaction: Redaction) -> list[Record]:
 
 def _value(value: Any, redaction: Redaction) -> Any:
     if isinstance(value, str):
-        return masked(value, redaction)[0]
+        return masked_name(value, redaction)[0]
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return value
