@@ -76,7 +76,7 @@ def _grow(connection: sa.Connection) -> None:
     connection.execute(sa.text(f'CREATE TABLE grown (LIKE "{TABLE}" INCLUDING DEFAULTS)'))
     new = sa.Table("grown", sa.MetaData(), *(sa.Column(one.name, one.type) for one in logs.c))
     for copy in range(ALL_ROWS // had):
-        recent = copy < ROWS // had
+        recent = copy < -(-ROWS // had)
         days, before = (DAYS, 0) if recent else (OLDER_DAYS, DAYS)
         connection.execute(_copied(logs, new, copy, _pressed(logs, days, before)))
     connection.execute(sa.text(f'DROP TABLE "{TABLE}"'))
