@@ -297,6 +297,13 @@ def test_another_page_is_another_table_read_from_its_top(open_page, database):
     assert listed(app) == first
 
 
+@pytest.mark.parametrize("query", [{}, {"said": "refund"}])
+def test_what_is_listed_can_be_downloaded(open_page, database, query):
+    app = open_page(PAGE, database(rows=[asking("refund", 5)]).url, **query)
+    assert not app.exception
+    assert [button.label for button in app.download_button] == ["CSV", "JSON lines"]
+
+
 def test_the_strip_has_failures_in_red_and_draws_faint_what_is_not_chosen():
     starts = bucket_starts(AXIS.window, AXIS.bucket, AXIS.zone)
     spread = pd.DataFrame(

@@ -7,6 +7,7 @@ from tracelib.page import (
     address,
     kept_searches,
     session_empty,
+    session_export,
     session_scan,
     session_search,
     session_strip,
@@ -66,7 +67,10 @@ def _listed(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
     else:
         # Another page is another table, which is read from its top.
         session_table.show(found.value.rows, view.filters.zone, f"sessions {after or ''}")
-    _pager(after, found.value)
+    with st.container(horizontal=True):
+        _pager(after, found.value)
+        if not found.value.rows.empty:
+            session_export.list_buttons(view, filters, search)
 
 
 def _how_many(counted: Answer[int | None]) -> str:
@@ -80,17 +84,14 @@ def _how_many(counted: Answer[int | None]) -> str:
 def _pager(after: str | None, page: SessionPage) -> None:
     if not after and not page.next:
         return
-    with st.container(horizontal=True):
-        st.button(
-            "First page",
-            disabled=not after,
-            on_click=address.close,
-            args=(address.PLACE,),
-            key="first page",
-        )
-        st.button(
-            "Next page", disabled=not page.next, on_click=_go, args=(page.next,), key="next page"
-        )
+    st.button(
+        "First page",
+        disabled=not after,
+        on_click=address.close,
+        args=(address.PLACE,),
+        key="first page",
+    )
+    st.button("Next page", disabled=not page.next, on_click=_go, args=(page.next,), key="next page")
 
 
 def _go(after: str) -> None:

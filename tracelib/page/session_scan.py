@@ -16,7 +16,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from tracelib import errors, formatting, sessions
 from tracelib.filters import Filters
-from tracelib.page import session_empty, session_strip, session_table, session_words
+from tracelib.page import session_empty, session_export, session_strip, session_table, session_words
 from tracelib.page.cards import failed
 from tracelib.page.installation import Installation, source
 from tracelib.page.view import View
@@ -112,6 +112,8 @@ def _draw(
     if reading.rows is not None and not reading.rows.empty:
         _strip(view, part, reading, reading.rows)
         session_table.show(reading.rows, reading.filters.zone, "sessions found")
+        if not reading.is_going_on:
+            session_export.list_buttons(view, reading.filters, search, reading.rows)
     elif reading.so_far.is_finished:
         session_empty.show(view, search, part, reading.so_far.requests_read)
 
