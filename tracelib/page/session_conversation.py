@@ -56,6 +56,7 @@ def question(view: View, selection: Selection, at: Place) -> tuple[Any, ...]:
 def show(told: Answer[TurnPage], order: pd.DataFrame, at: Place, look: Look) -> None:
     """What was said? One page of it, opened where the URL says."""
     st.subheader("Conversation", anchor=False)
+    _follow(at)
     jumps.to_failures(order)
     pager(at, "above")
     if told.value is None:
@@ -67,7 +68,6 @@ def show(told: Answer[TurnPage], order: pd.DataFrame, at: Place, look: Look) -> 
     jumps.to_words(page, st.query_params.get("said", ""))
     transcript.show(page, look)
     pager(at, "below")
-    _follow(at)
 
 
 def pager(at: Place, where: str) -> None:
@@ -101,8 +101,9 @@ def _said_page(pages: int) -> int:
 
 def _follow(at: Place) -> None:
     """Bring the reader to what the URL names: a request, or the top of another page."""
+    is_turned = st.session_state.get(PAGE_READ, at.page) != at.page
+    st.session_state[PAGE_READ] = at.page
     if at.target:
         following.follow(transcript.turn_key(at.target), f"request {at.target}")
-    elif st.session_state.get(PAGE_READ, at.page) != at.page:
-        following.follow("transcript", f"page {at.page}")
-    st.session_state[PAGE_READ] = at.page
+    else:
+        following.follow("transcript" if is_turned else None, f"page {at.page}")

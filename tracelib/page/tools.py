@@ -18,9 +18,7 @@ class Tools:
         self._names = [use.name or "a tool" for use in uses]
         self._result_of = {id(use.arguments): use.result for use in uses}
         self._placed = {id(use.result) for use in uses if use.result is not None}
-        self.why_no_result = (
-            "No result was sent back." if is_whole else "No result was sent back on this page."
-        )
+        self.why_no_result = "No result was sent back." if is_whole else "No result on this page."
 
     def calls(self) -> dict[str, int]:
         """Which tools were called, how often? In the order first called."""

@@ -28,7 +28,8 @@ def show(page: TurnPage, look: Look) -> None:
     with st.container(key=f"{look.side}transcript"):
         for turn in page.turns:
             with st.container(key=turn_key(turn.number, look.side), gap="small"):
-                _turn(turn, above, tools, look)
+                _thread(turn, above, is_compared=page.is_compared)
+                _turn(turn, tools, look)
             above = turn
 
 
@@ -46,9 +47,7 @@ def _tools_used(tools: Tools, never_called: Sequence[str]) -> None:
         st.caption(f":material/build: Offered, never called: {said}")
 
 
-def _turn(turn: Turn, above: Turn | None, tools: Tools, look: Look) -> None:
-    if turn.branches or turn.parent_id != (above.request.request_id if above else None):
-        _thread(turn)
+def _turn(turn: Turn, tools: Tools, look: Look) -> None:
     for position, asked in enumerate(turn.asked):
         left = tools.without_results(asked)
         if left.parts or not asked.parts:
@@ -84,10 +83,13 @@ def _call(part: Part, tools: Tools, look: Look) -> None:
             message.show_part(result, look)
 
 
-def _thread(turn: Turn) -> None:
+def _thread(turn: Turn, above: Turn | None, *, is_compared: bool) -> None:
     """Where does this request go on from? Said wherever it is not the one just above."""
+    if not turn.branches and turn.parent_id == (above.request.request_id if above else None):
+        return
     if turn.parent_number is None:
-        said = "Starts a thread of its own" if turn.number > 1 else ""
+        # Of a page that is read alone nobody knows what its first requests go on from.
+        said = "Starts a thread of its own" if is_compared and turn.number > 1 else ""
     elif turn.branches:
         said = f"Branches off request {turn.parent_number}"
     else:
@@ -114,7 +116,8 @@ def _figures(turn: Turn, look: Look) -> None:
                 args=(turn.parent_id, request.request_id),
             )
     if request.is_failure:
-        _failure(request)
+        with st.container(key=f"failed-{look.side}{turn.number}", gap="xxsmall"):
+            _failure(request)
 
 
 def _said_of(request: StoredRequest, number: int) -> list[str]:
