@@ -80,9 +80,7 @@ def press(visit: Visit, *keys: str) -> tuple[str | None, float]:
 
 
 def wait_for_focus(visit: Visit, key: str) -> None:
-    visit.page.wait_for_function(
-        "key => document.activeElement.classList.contains(`st-key-${key}`)", arg=key
-    )
+    expect(visit.page.locator(f".st-key-{key}")).to_be_focused(timeout=20_000)
 
 
 def test_a_jump_leads_to_its_message_once(visit):
@@ -137,7 +135,8 @@ def test_a_line_says_which_keys_there_are_and_a_strict_policy_lets_them_be(brows
     visit = Visit(browser, conversation)
     policy = "default-src 'self'; script-src 'self' blob:; style-src 'self' 'unsafe-inline'"
     visit.page.route(f"{conversation}/", lambda asked: _with_policy(asked, policy))
-    visit.open("")
+    visit.page.goto(conversation)
+    visit.page.get_by_text("Failure 30").wait_for()
     said = visit.page.locator(".following").inner_text()
     assert " ".join(said.split()) == (
         "j next message k previous n next failure p previous failure g first G last"
