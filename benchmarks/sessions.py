@@ -1,0 +1,266 @@
+"""How long do the list of sessions and a session's page take on a million requests?
+
+`python -m benchmarks.sessions [--json FILE] [--data FOLDER]` fills a database of its own (an
+embedded PostgreSQL: 1,000,000 rows of the sample traffic, 100,000 of them in the time range),
+which takes some minutes; with --data it stays in that folder and is used again. It measures
+
+    a session of 20 requests      the time of all statements that opening its page asks, as
+                                  the page asks them: at most 50 ms
+    a session of 5,000 requests   the run of the page that shows its first screen: at most
+                                  1 s; and the most memory that the process ever held: below
+                                  300 MB
+    the list                      all questions of the page side by side, in every order, at
+                                  the first, the tenth and the hundredth page: at most 300 ms
+
+The pages run as in a browser, without one: `AppTest` runs the same script. The least of some
+tries is quoted and judged, with the first beside it, when nothing was in PostgreSQL's memory.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from benchmarks.filling import DAYS, LONG_SESSION, SHORT_SESSION, TABLE, grown
+from tracelib import sessions
+from tracelib.database_url import read_address
+from tracelib.filters import Filters
+from tracelib.sessions.search import SORTS
+from tracelib.settings import Settings
+from tracelib.source import Source, connect
+from tracelib.window import TimeWindow, fitting_bucket
+
+TRIES = 5
+PAGE_LENGTH = 50
+DEPTHS = (1, 10, 100)
+HOME = Path(__file__).parent.parent / "Home.py"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What was measured: the least of the tries, the first of them, and what is allowed."""
+
+    name: str
+    unit: str
+    least: float
+    first: float
+    bar: float
+    beside: str = ""
+
+    @property
+    def is_met(self) -> bool:
+        """Is it within the bar?"""
+        return self.least <= self.bar
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--data", type=Path, help="keep the database in this folder")
+    parser.add_argument("--open", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.open:
+        print(json.dumps(opened(asked.open)))
+        return
+    with tempfile.TemporaryDirectory(prefix="tracelib-benchmark-") as folder:
+        os.environ["DATABASE_URL"] = url = grown(asked.data or Path(folder))
+        source = connect(Settings(statement_timeout_s=120), read_address(url))
+        figures = [*_session_figures(), *list_figures(source)]
+        source.engine.dispose()
+    _print(figures)
+    if asked.json:
+        written = [asdict(figure) | {"is_met": figure.is_met} for figure in figures]
+        asked.json.write_text(json.dumps(written, indent=2) + "\n")
+
+
+def _session_figures() -> Iterator[Figure]:
+    short, long = (
+        _in_a_process_of_its_own(session) for session, _ in (SHORT_SESSION, LONG_SESSION)
+    )
+    name = f"session of {SHORT_SESSION[1]} requests"
+    beside = f"{short['statements']} statements"
+    yield Figure(f"{name}, database", "ms", *_least_and_first(short["database_ms"]), 50, beside)
+    name = f"session of {LONG_SESSION[1]:,} requests"
+    beside = (
+        f"database {min(long['database_ms']):.0f} ms in {long['statements']} statements, "
+        f"{min(long['processor_ms']):.0f} ms of this process's own work"
+    )
+    yield Figure(f"{name}, first screen", "ms", *_least_and_first(long["run_ms"]), 1000, beside)
+    beside = f"{long['before_mb']:.0f} MB before it was opened"
+    yield Figure(f"{name}, memory", "MB", long["most_mb"], long["most_mb"], 300, beside)
+
+
+def _in_a_process_of_its_own(session: str) -> dict[str, Any]:
+    """Memory is measured over the life of a process, so each session gets one."""
+    command = [sys.executable, "-m", "benchmarks.sessions", "--open", session]
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, cwd=HOME.parent
+    )
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def opened(session: str) -> dict[str, Any]:
+    """What does it take to open that session's page from the list, some times over?"""
+    import streamlit as st
+    from streamlit.testing.v1 import AppTest
+
+    api_key, day = _whose(session)
+    app = AppTest.from_file(HOME, default_timeout=120)
+    app.query_params.update({"range": "custom", "from": day, "to": day, "refresh": "off"})
+    app.run()
+    database_ms, processor_ms, run_ms = [], [], []
+    before_mb, statements = 0.0, 0
+    for _ in range(TRIES):
+        st.cache_data.clear()
+        app.query_params.pop("session", None)
+        app.switch_page("pages/Sessions.py").run()
+        before_mb = before_mb or _most_mb()
+        app.query_params.update({"session": session, "of": api_key})
+        with _statements_timed() as timed:
+            worked = time.process_time()
+            run_ms.append(_ms(app.run))
+            processor_ms.append((time.process_time() - worked) * 1000)
+        assert not app.exception, app.exception
+        database_ms.append(sum(timed))
+        statements = len(timed)
+    return {
+        "database_ms": database_ms,
+        "processor_ms": processor_ms,
+        "run_ms": run_ms,
+        "statements": statements,
+        "before_mb": before_mb,
+        "most_mb": _most_mb(),
+    }
+
+
+def _whose(session: str) -> tuple[str, str]:
+    """The key of that session, and the day of its last request."""
+    logs = sa.table(TABLE, *map(sa.column, ("api_key", "session_id", "startTime")))
+    found = sa.select(sa.func.min(logs.c.api_key), sa.func.max(logs.c.startTime))
+    with sa.create_engine(os.environ["DATABASE_URL"]).connect() as connection:
+        api_key, last = connection.execute(found.where(logs.c.session_id == session)).one()
+    return api_key, f"{last:%Y-%m-%d}"
+
+
+@contextmanager
+def _statements_timed() -> Iterator[list[float]]:
+    """How many milliseconds does each statement take, of any engine, until its rows are there?"""
+    timed: list[float] = []
+
+    def before(
+        _connection: Any, _cursor: Any, _statement: Any, _values: Any, context: Any, _: Any
+    ) -> None:
+        context.began = time.perf_counter()
+
+    def after(
+        _connection: Any, _cursor: Any, _statement: Any, _values: Any, context: Any, _: Any
+    ) -> None:
+        timed.append((time.perf_counter() - context.began) * 1000)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", before)
+    sa.event.listen(sa.Engine, "after_cursor_execute", after)
+    try:
+        yield timed
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", before)
+        sa.event.remove(sa.Engine, "after_cursor_execute", after)
+
+
+def _most_mb() -> float:
+    """The most memory this process has held so far. Linux says it."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def list_figures(source: Source) -> Iterator[Figure]:
+    """How long do the questions of the list's page take, in each order and at each depth?"""
+    filters = Filters(_last_days(source))
+    bucket = fitting_bucket(filters.window)
+    for sort in SORTS:
+        search = sessions.SessionSearch(sort=sort)
+        for depth in DEPTHS:
+            questions = {
+                "list": (
+                    sessions.found_sessions,
+                    filters,
+                    search,
+                    _place(source, filters, search, depth),
+                ),
+                "count": (sessions.session_counts, filters, search),
+                "strip": (sessions.sessions_over_time, filters, search, bucket),
+            }
+            tries = [_side_by_side(source, questions) for _ in range(TRIES)]
+            best = min(tries, key=lambda one: one["all"])
+            beside = ", ".join(f"{name} {best[name]:.0f} ms" for name in questions)
+            name = f"list by {sort}, page {depth}"
+            yield Figure(name, "ms", best["all"], tries[0]["all"], 300, beside)
+
+
+def _last_days(source: Source) -> TimeWindow:
+    logs = sa.table(TABLE, sa.column("startTime"))
+    newest: datetime = source.row(sa.select(sa.func.max(logs.c.startTime)))[0]
+    end = newest.replace(tzinfo=UTC) + timedelta(seconds=1)
+    return TimeWindow(end - timedelta(days=DAYS), end)
+
+
+def _place(
+    source: Source, filters: Filters, search: sessions.SessionSearch, depth: int
+) -> str | None:
+    """Where that page of the list begins, as the URL says it."""
+    if depth == 1:
+        return None
+    before = (depth - 1) * PAGE_LENGTH
+    place = sessions.found_sessions(source, filters, search, None, before).next
+    assert place, f"the list has no page {depth}"
+    return place
+
+
+def _side_by_side(source: Source, questions: dict[str, tuple[Any, ...]]) -> dict[str, float]:
+    """Milliseconds of each question, asked at once as the page does, and of all together."""
+
+    def asked(question: tuple[Any, ...]) -> float:
+        ask, *arguments = question
+        return _ms(lambda: ask(source, *arguments))
+
+    with ThreadPoolExecutor(len(questions)) as pool:
+        started = time.perf_counter()
+        each = dict(zip(questions, pool.map(asked, questions.values()), strict=True))
+        return each | {"all": (time.perf_counter() - started) * 1000}
+
+
+def _ms(run: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    run()
+    return (time.perf_counter() - started) * 1000
+
+
+def _least_and_first(tries: list[float]) -> tuple[float, float]:
+    return min(tries), tries[0]
+
+
+def _print(figures: list[Figure]) -> None:
+    print(f"{'':40}{'least':>10}{'first':>10}{'bar':>10}")
+    for one in figures:
+        measures = "".join(
+            f"{value:>7,.0f} {one.unit}" for value in (one.least, one.first, one.bar)
+        )
+        print(f"{one.name:40}{measures}  {'met   ' if one.is_met else 'MISSED'}  {one.beside}")
+
+
+if __name__ == "__main__":
+    main()
