@@ -483,13 +483,13 @@ def refilled(log: tuple[Database, Source], made: list[dict]) -> None:
     log[0].insert(made)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(
         st.tuples(
             st.sampled_from("abcd"), st.integers(-1, 5), st.sampled_from(["x", "y", "xy", ""])
         ),
-        max_size=20,
+        max_size=12,
     ),
     st.integers(1, 4),
 )
@@ -554,12 +554,12 @@ def test_what_is_too_much_for_one_statement_is_read_in_several(database, monkeyp
     made = [chat("x", session_id=f"s{n}", startTime=NOON + n * SECOND) for n in range(24)]
     source = source_of(database(rows=made))
 
-    def impatient(source, filters, search, found, whole=scanning._chunk):
-        if found.chunk > 4:
+    def impatient(source, filters, search, after, limit, patient=scanning.next_requests):
+        if limit > 4:
             raise errors.QuestionTooSlow()
-        return whole(source, filters, search, found)
+        return patient(source, filters, search, after, limit)
 
-    monkeypatch.setattr(scanning, "_chunk", impatient)
+    monkeypatch.setattr(scanning, "next_requests", impatient)
     monkeypatch.setattr(scanning, "LARGEST_CHUNK", 16)
     scan = scanned(source, SessionSearch(said="x"))
     assert [key[1] for key in scan.keys] == [f"s{n}" for n in reversed(range(24))]
@@ -567,11 +567,11 @@ def test_what_is_too_much_for_one_statement_is_read_in_several(database, monkeyp
 
 
 def test_a_single_request_that_takes_too_long_is_an_error(database, monkeypatch):
-    def impatient(source, filters, search, found):
+    def impatient(*_):
         raise errors.QuestionTooSlow()
 
     source = source_of(database(rows=[chat("x")]))
-    monkeypatch.setattr(scanning, "_chunk", impatient)
+    monkeypatch.setattr(scanning, "next_requests", impatient)
     with pytest.raises(errors.QuestionTooSlow):
         scanned(source, SessionSearch(said="x"))
 

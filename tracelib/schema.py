@@ -56,7 +56,8 @@ class Schema:
     """What this database has, as far as the role may read it.
 
     `columns` are SpendLogs' readable columns, `unreadable` those that exist but are not
-    granted; `name_tables` maps each readable name table to its readable columns.
+    granted; `name_tables` maps each readable name table to its readable columns. Of the
+    columns in `searchable` an index of trigrams finds any part of what they hold as text.
     """
 
     table: str
@@ -65,6 +66,7 @@ class Schema:
     unreadable: frozenset[str] = frozenset()
     name_tables: tuple[tuple[str, frozenset[str]], ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
+    searchable: frozenset[str] = frozenset()
     is_partitioned: bool = False
 
     def has(self, column: str) -> bool:

@@ -12,29 +12,16 @@ from time import monotonic
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import (
-    ColumnElement,
-    Row,
-    Select,
-    Subquery,
-    and_,
-    case,
-    func,
-    literal,
-    or_,
-    select,
-    tuple_,
-)
-from sqlalchemy.types import DateTime, Text
+from sqlalchemy import Row, and_, func, select
 
 from tracelib import errors
 from tracelib.filters import Filters
+from tracelib.sessions.chunks import next_requests, requests_by_index
 from tracelib.sessions.figures import figures
 from tracelib.sessions.matching import requests_in
 from tracelib.sessions.narrowing import of_sessions
 from tracelib.sessions.search import SessionSearch
 from tracelib.source import Source
-from tracelib.spendlogs import documents
 
 MOST_FOUND = 200
 MOST_COUNTED = 1_000_000
@@ -58,7 +45,8 @@ class Scan:
     `keys` are the sessions found, pairs of session key and session id, as they were found:
     from newer requests to older ones. Everything from `reached` on is read; None where
     nothing is yet. `requests_in_window` is None where they are more than 1,000,000.
-    `is_finished` says that all is read, `is_capped` that it stopped at 200 sessions.
+    `is_finished` says that all is read, `is_capped` that it stopped at 200 sessions,
+    `uses_index` that an index of the database led to the few requests read.
 
     To go on: `last` is the place of the oldest request read, `chunk` how many come next, `met`
     which of the conditions each session has met, a bit for each.
@@ -71,6 +59,7 @@ class Scan:
     seconds: float = 0.0
     is_finished: bool = False
     is_capped: bool = False
+    uses_index: bool = False
     last: tuple[datetime, str] | None = None
     chunk: int = FIRST_CHUNK
     met: Mapping[str, int] = field(default_factory=dict, repr=False)
@@ -92,7 +81,7 @@ def scan(
     Raises a TraceError.
     """
     began = monotonic()
-    found = so_far or Scan(requests_in_window=_requests_in_window(source, filters))
+    found = so_far or _begun(source, filters, search)
     while not (found.is_finished or found.is_capped):
         found = _read_on(source, filters, search, found)
         if monotonic() - began >= for_seconds:
@@ -116,6 +105,26 @@ def scanned_sessions(
     return frame.sort_values(column, ascending=False, kind="stable", ignore_index=True)
 
 
+def _begun(source: Source, filters: Filters, search: SessionSearch) -> Scan:
+    """Where an index leads to the requests, the scan is over before it begins."""
+    begun = Scan(requests_in_window=_requests_in_window(source, filters))
+    read = requests_by_index(source, filters, search)
+    if read is None:
+        return begun
+    complete = list(dict.fromkeys((row.session_key, row.session_id) for row in read))
+    keys = tuple(_sought(source, filters, search, complete)[:MOST_FOUND])
+    is_capped = len(keys) == MOST_FOUND
+    return replace(
+        begun,
+        keys=keys,
+        requests_read=len(read),
+        reached=filters.window.start,
+        is_finished=not is_capped,
+        is_capped=is_capped,
+        uses_index=True,
+    )
+
+
 def _requests_in_window(source: Source, filters: Filters) -> int | None:
     some = select(source.requests(filters).c.request_id).limit(MOST_COUNTED + 1).subquery()
     count = int(source.row(select(func.count()).select_from(some))[0])
@@ -125,7 +134,7 @@ def _requests_in_window(source: Source, filters: Filters) -> int | None:
 def _read_on(source: Source, filters: Filters, search: SessionSearch, found: Scan) -> Scan:
     began = monotonic()
     try:
-        read = source.rows(_chunk(source, filters, search, found))
+        read = source.rows(next_requests(source, filters, search, found.last, found.chunk))
         complete, met = _completed(read, found.met, search)
         new = _sought(source, filters, search, complete)
     except errors.QuestionTooSlow:
@@ -147,53 +156,6 @@ def _read_on(source: Source, filters: Filters, search: SessionSearch, found: Sca
         is_capped=len(keys) == MOST_FOUND,
         chunk=_next_chunk(found.chunk, monotonic() - began),
     )
-
-
-def _chunk(source: Source, filters: Filters, search: SessionSearch, found: Scan) -> Select[Any]:
-    """The next requests: those that meet a condition, and the last one to know the place by."""
-    newest = _next_requests(source.requests(filters), found)
-    met: ColumnElement[int] = literal(0)
-    for bit, condition in enumerate(_conditions(newest, search)):
-        met = met + case((condition, 1 << bit), else_=0)
-    order = (newest.c.start_order.desc(), newest.c.request_id.desc())
-    read = select(
-        newest.c.session_key,
-        newest.c.session_id,
-        newest.c.start_order,
-        newest.c.request_id,
-        newest.c.started_at,
-        met.label("met"),
-        func.row_number().over(order_by=order).label("position"),
-        func.count().over().label("requests"),
-    ).subquery("read")
-    is_last = read.c.position == read.c.requests
-    return select(read).where(or_(read.c.met > 0, is_last)).order_by(read.c.position)
-
-
-def _next_requests(requests: Subquery, found: Scan) -> Subquery:
-    """Along the index on the start; the documents are searched of these alone."""
-    place = tuple_(requests.c.start_order, requests.c.request_id)
-    order = (requests.c.start_order.desc(), requests.c.request_id.desc())
-    newest = select(*requests.c).order_by(*order).limit(found.chunk)
-    if found.last:
-        start, request_id = found.last
-        newest = newest.where(
-            place < tuple_(literal(start, DateTime()), literal(request_id, Text()))
-        )
-    return newest.subquery("newest")
-
-
-def _conditions(requests: Subquery, search: SessionSearch) -> list[ColumnElement[bool]]:
-    """The conditions on documents that are asked, in the order of `search.in_documents`."""
-    conditions = {
-        "said": documents.says(requests, search.said),
-        "tool": documents.calls(requests, search.tool),
-        "error_class": documents.failed_with(requests, search.error_class),
-        "metadata_key": documents.notes(requests, search.metadata_key, search.metadata_value),
-        "has_tool_calls": documents.calls_any_tool(requests),
-        "used_fallback": documents.fell_back(requests),
-    }
-    return [conditions[name] for name in search.in_documents]
 
 
 def _completed(

@@ -1,7 +1,8 @@
 """What this database really has: columns, indexes and grants, whatever its migrations say."""
 
+import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, column, func, select, table, true, values
@@ -24,6 +25,10 @@ REQUIRED = frozenset(
     )
 )
 PARTITIONED = "p"
+# An index over whole rows, none left out: its columns stand last in its definition.
+INDEXED = re.compile(r".* USING (?:gin|gist) \((.*)\)")
+# A JSON column as one text, by trigrams of pg_trgm.
+TRIGRAMS = re.compile(r"\(+(\w+)\)?::text\) (?:\w+\.)?(?:gin|gist)_trgm_ops")
 
 ATTRIBUTES = table(
     "pg_attribute",
@@ -56,11 +61,15 @@ class Attribute(NamedTuple):
 
 
 class IndexedColumn(NamedTuple):
-    """A column of an index; None where the index is over an expression."""
+    """A column of an index; None where the index is over an expression.
+
+    `definition` is the statement that makes the whole index.
+    """
 
     index_id: int
     position: int
     name: str | None
+    definition: str
 
 
 def attributes(table_name: str, schema_name: str | None) -> Select[Any]:
@@ -99,8 +108,9 @@ def indexes(table_name: str, schema_name: str | None) -> Select[Any]:
     on_column = (ATTRIBUTES.c.attrelid == INDEXES.c.indrelid) & (
         ATTRIBUTES.c.attnum == key.c.attnum
     )
+    definition = func.pg_get_indexdef(INDEXES.c.indexrelid, type_=Text())
     return (
-        select(INDEXES.c.indexrelid, key.c.position, ATTRIBUTES.c.attname.cast(Text()))
+        select(INDEXES.c.indexrelid, key.c.position, ATTRIBUTES.c.attname.cast(Text()), definition)
         .select_from(INDEXES)
         .join(key, true())
         .outerjoin(ATTRIBUTES, on_column)
@@ -133,6 +143,7 @@ def schema_of(
         unreadable=frozenset(one.name for one in logs if not one.is_readable),
         name_tables=_name_tables(found),
         indexes=_column_lists(indexed),
+        searchable=frozenset(name for one in indexed for name in _as_text(one.definition)),
         is_partitioned=logs[0].relkind == PARTITIONED,
     )
 
@@ -166,3 +177,16 @@ def _column_lists(indexed: Sequence[IndexedColumn]) -> tuple[tuple[str, ...], ..
     for one in indexed:
         lists[one.index_id].append(one.name or "")
     return tuple(sorted(tuple(names) for names in lists.values()))
+
+
+def _as_text(definition: str) -> Iterator[str]:
+    """Of which columns does this index find any part of their text?
+
+    >>> made = "CREATE INDEX i ON t USING gin (((response)::text) gin_trgm_ops)"
+    >>> list(_as_text(made)), list(_as_text(f"{made} WHERE (status = 'failure'::text)"))
+    (['response'], [])
+    """
+    if found := INDEXED.fullmatch(definition):
+        for column in found[1].split(", "):
+            if trigrams := TRIGRAMS.fullmatch(column):
+                yield trigrams[1]

@@ -11,6 +11,8 @@ from sqlalchemy import ColumnElement, Subquery, and_, case, cast, func, literal,
 from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.types import Boolean, Text
 
+from tracelib.schema import Schema
+
 ASKED = (
     *("messages", "input", "prompt", "system", "instructions", "contents"),
     *("systemInstruction", "system_instruction", "query", "documents"),
@@ -66,6 +68,12 @@ def says(requests: Subquery, text: str) -> ColumnElement[bool]:
     """
     spelled = _spellings(text)
     return or_(*(_says(requests.c[name], places, spelled) for name, places in SAID.items()))
+
+
+def are_indexed(schema: Schema) -> bool:
+    """Does an index of trigrams lead to what these documents say, each as one text?"""
+    columns = ("proxy_server_request", "response", "messages")
+    return all(name in schema.searchable or not schema.has(name) for name in columns)
 
 
 def calls(requests: Subquery, tool: str) -> ColumnElement[bool]:
@@ -126,7 +134,7 @@ def _says(
     is_it = " || ".join(f'@ like_regex "{_quoted(one)}" flag "iq"' for one in spelled)
     texts = [text for place in places for text in _texts(place)]
     is_said = or_(*(_has(document, f"{text} ? ({is_it})") for text in texts))
-    return and_(func.coalesce(is_somewhere, False, type_=Boolean()), is_said)
+    return and_(is_somewhere, is_said)
 
 
 def _texts(place: str) -> tuple[str, ...]:
