@@ -52,7 +52,8 @@ def found_sessions(
 
     The figures are those of its requests in the window that pass the filters, so that they
     add up to Overview's; of a session found by its id they are those of the whole session.
-    No session gives the same columns without rows.
+    Conditions on documents are left out: a search that `needs_scan` is one for `scan`. No
+    session gives the same columns without rows.
     """
     cursor, complaint = read_cursor(after, search.sort)
     found = _found_rows(source, filters, search, cursor, limit + 1)
