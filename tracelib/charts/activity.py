@@ -36,7 +36,7 @@ def strip(busy: pd.DataFrame, shown_ms: tuple[float, float]) -> go.Figure:
         hoverinfo="skip",
     )
     chart = figure([bars, marks], HEIGHT, showlegend=False, clickmode="event+select", bargap=0)
-    chart.update_layout(margin={"l": 30, "r": 6, "t": 4, "b": 24}, hovermode="closest")
+    chart.update_layout(margin={"l": 30, "r": 6, "t": 4, "b": 24}, hovermode="x")
     end = float(busy["end_ms"].max())
     places = elapsed.ticks(0.0, end)
     chart.update_xaxes(
