@@ -5,6 +5,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
 
 from tests import litellm, rows
 from tests.database import Database
@@ -110,6 +112,33 @@ def pgbouncer(server: Server) -> Iterator[PgBouncer]:
         pytest.skip("PgBouncer is not installed (Debian: apt install pgbouncer)")
     with pooling(server) as pooler:
         yield pooler
+
+
+@pytest.fixture
+def fresh_caches() -> Iterator[None]:
+    """Nothing that another test has asked for: Streamlit's caches outlive a run of AppTest."""
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    yield
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def open_page(fresh_caches, monkeypatch) -> Callable[..., AppTest]:
+    """Opens a page on a database: `open_page(path, url, **query)`."""
+
+    def opened(path: str, url: str, **query: str | list[str]) -> AppTest:
+        monkeypatch.setenv("DATABASE_URL", url)
+        app = AppTest.from_file("../Home.py", default_timeout=60)
+        app.query_params.update({"refresh": "off"} | query)
+        if path == "Home.py":
+            return app.run()
+        app.run()
+        app.query_params.update({"refresh": "off"} | query)
+        return app.switch_page(path).run()
+
+    return opened
 
 
 @pytest.fixture

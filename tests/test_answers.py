@@ -1,12 +1,10 @@
 """The seam between pages and questions: shared answers, last good ones, no convoys."""
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-import streamlit as st
 
 from tests.database import Database
 from tests.rows import spend_log
@@ -20,15 +18,7 @@ from tracelib.window import days, recent
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TICK = timedelta(seconds=30)
-
-
-@pytest.fixture(autouse=True)
-def fresh_caches() -> Iterator[None]:
-    st.cache_data.clear()
-    st.cache_resource.clear()
-    yield
-    st.cache_data.clear()
-    st.cache_resource.clear()
+pytestmark = pytest.mark.usefixtures("fresh_caches")
 
 
 def installed_on(url: str) -> Installation:

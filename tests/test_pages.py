@@ -1,6 +1,5 @@
 """Every page runs: with rows, without, with the database down, on every version of LiteLLM."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,59 +9,13 @@ from streamlit.testing.v1 import AppTest
 
 from tests import litellm
 from tests.database import Database, role
+from tests.page_words import figures, words
 from tests.rows import real_rows, spend_log
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["Home.py", "pages/Overview.py", "pages/Models.py", "pages/Sessions.py", "pages/Status.py"]
 DAYS_OF_THE_REAL_ROWS = {"range": "custom", "from": "2026-11-23", "to": "2026-11-23", "zone": "UTC"}
 HOSTILE = '![x](http://canary.invalid/a.png)<img src="http://canary.invalid/b.png">:red[x]$a$'
-
-
-@pytest.fixture(autouse=True)
-def fresh_caches() -> Iterator[None]:
-    """Streamlit's caches outlive a run of AppTest."""
-    st.cache_data.clear()
-    st.cache_resource.clear()
-    yield
-    st.cache_data.clear()
-    st.cache_resource.clear()
-
-
-@pytest.fixture
-def open_page(monkeypatch):
-    """Opens a page on a database: `open_page(path, url, **query)`."""
-
-    def opened(path: str, url: str, **query: str) -> AppTest:
-        monkeypatch.setenv("DATABASE_URL", url)
-        app = AppTest.from_file("../Home.py", default_timeout=30)
-        app.query_params.update({"refresh": "off"} | query)
-        if path == "Home.py":
-            return app.run()
-        app.run()
-        app.query_params.update({"refresh": "off"} | query)
-        return app.switch_page(path).run()
-
-    return opened
-
-
-def words(app: AppTest) -> str:
-    """All that a page says, in one text."""
-    kinds = [
-        "error",
-        "warning",
-        "info",
-        "caption",
-        "markdown",
-        "text",
-        "header",
-        "subheader",
-        "code",
-    ]
-    return "\n".join(element.value for kind in kinds for element in getattr(app, kind))
-
-
-def figures(app: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in app.metric}
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -241,7 +194,7 @@ def test_status_says_no_while_the_last_good_figures_stand(open_page, spare_serve
     assert "The database does not answer. The figures are those of" in words(app)
 
 
-def test_secrets_that_cannot_be_read_never_show_the_sample(monkeypatch, tmp_path):
+def test_secrets_that_cannot_be_read_never_show_the_sample(fresh_caches, monkeypatch, tmp_path):
     monkeypatch.delenv("DATABASE_URL", raising=False)
     (tmp_path / ".streamlit").mkdir()
     (tmp_path / ".streamlit" / "secrets.toml").write_text("url = = secret-word")

@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests import test_pages
 from tests.database import Database
+from tests.page_words import words
 from tests.rows import spend_log
-from tests.test_pages import words
 from tracelib.charts import palette, strip
 from tracelib.charts.base import TimeAxis
 from tracelib.filters import Filters
@@ -21,8 +20,6 @@ from tracelib.page import session_scan, session_strip
 from tracelib.page.session_search import CONDITIONS
 from tracelib.sessions import SessionSearch
 from tracelib.window import BUCKETS, TimeWindow, bucket_starts, usable_buckets
-
-open_page, fresh_caches = test_pages.open_page, test_pages.fresh_caches
 
 PAGE = "pages/Sessions.py"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

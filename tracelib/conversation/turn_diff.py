@@ -13,6 +13,7 @@ from tracelib.conversation.reader import spoken
 from tracelib.conversation.session_rows import stored_requests
 from tracelib.conversation.stored import StoredRequest
 from tracelib.conversation.text_diff import Line, text_diff
+from tracelib.redaction import NONE, Redaction, masked
 from tracelib.selection import Selection
 from tracelib.source import Source
 
@@ -65,7 +66,11 @@ class TurnDiff:
 
 
 def diff_between(
-    source: Source, selection: Selection, before_id: str, after_id: str
+    source: Source,
+    selection: Selection,
+    before_id: str,
+    after_id: str,
+    redaction: Redaction = NONE,
 ) -> TurnDiff | None:
     """What did one request of this key say that another did not?
 
@@ -74,16 +79,19 @@ def diff_between(
     both = Selection(selection.api_key, request_ids=(before_id, after_id))
     found = {request.request_id: request for request in stored_requests(source, both)}
     before, after = found.get(before_id), found.get(after_id)
-    return turn_diff(before, after) if before and after else None
+    return turn_diff(before, after, redaction) if before and after else None
 
 
-def turn_diff(before: StoredRequest, after: StoredRequest) -> TurnDiff:
+def turn_diff(before: StoredRequest, after: StoredRequest, redaction: Redaction = NONE) -> TurnDiff:
     """What was added, removed or changed between these two requests?
 
     Messages are the same that the transcript takes for the same. Where different ones stand in
     the same place one by one, of one role and with words in common, they count as changed; a
     system prompt always does. Answers are not compared, and of a chain of responses only what
     each request itself sent. A prompt that is not stored has no messages. Never raises.
+
+    `redaction` is of the lines of changed messages, which cannot be masked one by one: a key
+    goes over several. What differs in nothing else is changed without a line.
     """
     asked = [opened(request).question for request in (before, after)]
     old, new = ([spoken(raw) for raw in one.messages] for one in asked)
@@ -91,12 +99,14 @@ def turn_diff(before: StoredRequest, after: StoredRequest) -> TurnDiff:
     return TurnDiff(
         before.request_id,
         after.request_id,
-        tuple(_aligned(old, new)),
+        tuple(_aligned(old, new, redaction)),
         tuple(_settings(sent[0], sent[1])),
     )
 
 
-def _aligned(old: Sequence[Message], new: Sequence[Message]) -> Iterator[MessageDiff]:
+def _aligned(
+    old: Sequence[Message], new: Sequence[Message], redaction: Redaction
+) -> Iterator[MessageDiff]:
     keys = [[said(one).keys[0] for one in messages] for messages in (old, new)]
     for tag, i1, i2, j1, j2 in SequenceMatcher(None, keys[0], keys[1]).get_opcodes():
         if tag == "equal":
@@ -104,7 +114,10 @@ def _aligned(old: Sequence[Message], new: Sequence[Message]) -> Iterator[Message
             yield from (MessageDiff("kept", i, j, new[j]) for i, j in pairs)
             continue
         edits = _edits(old[i1:i2], new[j1:j2])
-        yield from (_changed(old, new, i1 + at, j1 + at) for at in range(edits))
+        for i, j in zip(range(i1, i1 + edits), range(j1, j1 + edits), strict=True):
+            texts = (masked(_text(one), redaction)[0] for one in (old[i], new[j]))
+            compared = text_diff(*texts)
+            yield MessageDiff("changed", i, j, new[j], compared.lines, compared.is_cut)
         yield from (MessageDiff("removed", i, None, old[i]) for i in range(i1 + edits, i2))
         yield from (MessageDiff("added", None, j, new[j]) for j in range(j1 + edits, j2))
 
@@ -121,11 +134,6 @@ def _is_edit(old: Message, new: Message) -> bool:
         return True
     words = [set(_text(one).lower().split()) for one in (old, new)]
     return old.role == new.role and 2 * len(words[0] & words[1]) >= min(map(len, words))
-
-
-def _changed(old: Sequence[Message], new: Sequence[Message], i: int, j: int) -> MessageDiff:
-    compared = text_diff(_text(old[i]), _text(new[j]))
-    return MessageDiff("changed", i, j, new[j], compared.lines, compared.is_cut)
 
 
 def _text(message: Message) -> str:

@@ -20,8 +20,11 @@ PLACE = "after"
 SESSION, OF_KEY, PAGE, REQUEST = "session", "of", "page", "request"
 WITH, WITH_OF, DIFF = "with", "with_of", "diff"
 FORMATTED, REDACTED, JOINED = "formatted", "redacted", "joined"
+# How often the reader went to another place of the session that is open.
+MOVES = "moves in the session"
 YES = "yes"
-OF_A_SESSION = (SESSION, OF_KEY, PAGE, REQUEST, WITH, WITH_OF, DIFF, JOINED)
+PLACES_BESIDE = (WITH, WITH_OF, PAGE, REQUEST, DIFF)
+OF_A_SESSION = (SESSION, OF_KEY, JOINED, *PLACES_BESIDE)
 
 
 def read() -> tuple[Choice, tuple[str, ...]]:
@@ -60,7 +63,7 @@ def from_widget(
 def open_session(session_id: str, api_key: str, request_id: str | None = None) -> None:
     """Let the URL name a session, and a request in it to go to; for callbacks."""
     place = {REQUEST: [request_id]} if request_id else {}
-    _say({**_without(*OF_A_SESSION), SESSION: [session_id], OF_KEY: [api_key], **place})
+    _arrive({**_without(*OF_A_SESSION), SESSION: [session_id], OF_KEY: [api_key], **place})
 
 
 def close_session() -> None:
@@ -68,17 +71,17 @@ def close_session() -> None:
 
     A link would not do: within one page it changes what is shown and not the URL.
     """
-    _say(_without(*OF_A_SESSION))
+    _arrive(_without(*OF_A_SESSION))
 
 
 def open_request(request_id: str) -> None:
     """Let the URL name the request of the open session to go to; for callbacks."""
-    _say({**_without(PAGE, DIFF), REQUEST: [request_id]})
+    _move({**_without(PAGE, DIFF), REQUEST: [request_id]})
 
 
 def open_page(page: int) -> None:
     """Let the URL name the page of the transcript; for callbacks."""
-    _say({**_without(REQUEST, DIFF), PAGE: [str(page)]})
+    _move({**_without(REQUEST, DIFF), PAGE: [str(page)]})
 
 
 def open_diff(before_id: str, after_id: str) -> None:
@@ -89,12 +92,22 @@ def open_diff(before_id: str, after_id: str) -> None:
 def open_beside(session_id: str, api_key: str | None) -> None:
     """Let the URL name a second session, to be read beside the first; for callbacks."""
     key = {} if api_key is None else {WITH_OF: [api_key]}
-    _say({**_without(WITH, WITH_OF, PAGE, REQUEST, DIFF), WITH: [session_id], **key})
+    _arrive({**_without(*PLACES_BESIDE), WITH: [session_id], **key})
+
+
+def close_beside() -> None:
+    """Let the URL name no second session; for callbacks."""
+    _arrive(_without(*PLACES_BESIDE))
 
 
 def close(*names: str) -> None:
     """Let the URL say no more of these; for callbacks."""
     _say(_without(*names))
+
+
+def moves() -> int:
+    """How often did the reader go elsewhere in what is open? 0 where it has just been opened."""
+    return int(st.session_state.get(MOVES, 0))
 
 
 def is_said(name: str) -> bool:
@@ -114,6 +127,18 @@ def query_of(choice: Choice, **more: Any) -> Mapping[str, Any]:
 
 def _without(*names: str) -> dict[str, list[str]]:
     return {name: st.query_params.get_all(name) for name in st.query_params if name not in names}
+
+
+def _arrive(query: dict[str, list[str]]) -> None:
+    """Open something else, in which nobody has moved yet."""
+    st.session_state[MOVES] = 0
+    _say(query)
+
+
+def _move(query: dict[str, list[str]]) -> None:
+    """Go to a place of what is open; once more is another move, though the URL says the same."""
+    st.session_state[MOVES] = moves() + 1
+    _say(query)
 
 
 def _say(query: dict[str, list[str]]) -> None:

@@ -15,7 +15,8 @@ from typing import Any, Generic, TypeVar
 
 import streamlit as st
 
-from tracelib import errors
+from tracelib import conversation, errors
+from tracelib.conversation.turn_diff import diff_between
 from tracelib.filters import Filters
 from tracelib.page.installation import Installation, source
 from tracelib.window import TimeWindow
@@ -24,7 +25,7 @@ T = TypeVar("T")
 KEPT = 400
 KEPT_GOOD = 200
 # A conversation may weigh megabytes: none is held for when the database is away.
-HEAVY = frozenset({"tracelib.conversation.reading", "tracelib.conversation.session_rows"})
+HEAVY: frozenset[Callable[..., Any]] = frozenset({conversation.turns, diff_between})
 KEPT_SIZE = "256MB"
 # After a failed connection nobody waits for the next one for so long.
 BREATHER_S = 10.0
@@ -83,7 +84,7 @@ def _answer(installed: Installation, now: datetime, question: Question) -> Answe
     memory, view = _memory(), _view(question, now, installed)
     with memory.lock:
         if fresh.error is None:
-            if question.ask.__module__ in HEAVY:
+            if question.ask in HEAVY:
                 return fresh
             memory.good[view] = fresh
             memory.good.move_to_end(view)

@@ -10,10 +10,13 @@ import streamlit as st
 from tracelib import formatting
 from tracelib.conversation.operations import Operation, operations
 from tracelib.conversation.same_prompt import same_prompt_neighbours
+from tracelib.handover import redacted
 from tracelib.page import address
 from tracelib.page.answers import Answer
 from tracelib.page.cards import card, literal
+from tracelib.page.message import Look
 from tracelib.page.view import View
+from tracelib.redaction import NONE, Redaction
 from tracelib.selection import Selection
 
 EXPLAINED = (
@@ -24,7 +27,7 @@ TABLE = "attempts"
 ROWS_SHOWN = 8
 
 
-def show(view: View, selection: Selection, requests: Answer[pd.DataFrame], zone: str) -> None:
+def show(view: View, selection: Selection, requests: Answer[pd.DataFrame], look: Look) -> None:
     """Which requests of this session took more than one attempt? Nothing where none did."""
     if requests.value is None or requests.value.empty:
         return
@@ -33,28 +36,32 @@ def show(view: View, selection: Selection, requests: Answer[pd.DataFrame], zone:
         (same_prompt,) = view.ask((same_prompt_neighbours, selection))
     found = operations(requests.value, same_prompt.value if same_prompt else None)
     if found:
-        _card(found, list(requests.value["request_id"]), zone)
+        _card(found, list(requests.value["request_id"]), look)
 
 
-def _card(found: Sequence[Operation], order: list[str], zone: str) -> None:
+def _card(found: Sequence[Operation], order: list[str], look: Look) -> None:
     word = "operation" if len(found) == 1 else "operations"
     with card(f"{len(found):,} {word} took more than one attempt", EXPLAINED):
         st.caption(_lost(found))
-        rows = told(found, order)
+        rows = told(found, order, look.redaction)
+        # Another session has a table of its own, in which no row is chosen yet.
+        key = f"{TABLE} {order[0]}"
         st.dataframe(
             rows,
             hide_index=True,
             height="content" if len(rows) <= ROWS_SHOWN else 36 * (ROWS_SHOWN + 1),
             placeholder=formatting.UNKNOWN,
-            column_order=list(_columns(zone)),
-            column_config=_columns(zone),
-            on_select=lambda: _open(rows),
+            column_order=list(_columns(look.zone)),
+            column_config=_columns(look.zone),
+            on_select=lambda: _open(rows, key),
             selection_mode=["single-row", "single-cell"],
-            key=TABLE,
+            key=key,
         )
 
 
-def told(found: Sequence[Operation], order: Sequence[str]) -> pd.DataFrame:
+def told(
+    found: Sequence[Operation], order: Sequence[str], redaction: Redaction = NONE
+) -> pd.DataFrame:
     """How are these operations shown?
 
     A row an operation: started_at, request (its number in `order`, None where it is not
@@ -62,20 +69,22 @@ def told(found: Sequence[Operation], order: Sequence[str]) -> pd.DataFrame:
     request_id, the first of its requests that `order` holds.
     """
     numbers = {request_id: number for number, request_id in enumerate(order, start=1)}
-    return pd.DataFrame([_row(one, numbers) for one in found])
+    return pd.DataFrame([_row(one, numbers, redaction) for one in found])
 
 
-def _row(one: Operation, numbers: Mapping[str, int]) -> dict[str, Any]:
+def _row(one: Operation, numbers: Mapping[str, int], redaction: Redaction) -> dict[str, Any]:
     own = next((known for known in one.request_ids if known in numbers), None)
+    names = (one.asked_model, one.served_model, one.served_by, _because(one.reasons))
+    (asked, served, deployment, because), _ = redacted(names, redaction)
     return {
         "started_at": one.started_at,
         "request": numbers.get(own or ""),
         "request_id": own,
-        "asked": one.asked_model,
-        "served": one.served_model or "nothing",
-        "deployment": one.served_by,
+        "asked": asked,
+        "served": served or "nothing",
+        "deployment": deployment,
         "attempts": one.attempts,
-        "because": _because(one.reasons),
+        "because": because,
         "time_lost": formatting.duration(one.lost_ms),
         "money_lost": formatting.money(one.lost_usd),
         "how": "Inferred" if one.is_inferred else "Told by LiteLLM",
@@ -100,9 +109,9 @@ def _columns(zone: str) -> dict[str, Any]:
     }
 
 
-def _open(rows: pd.DataFrame) -> None:
+def _open(rows: pd.DataFrame, key: str) -> None:
     """Go to the request of the row that was clicked."""
-    chosen = st.session_state[TABLE]["selection"]
+    chosen = st.session_state[key]["selection"]
     positions = chosen["rows"] or [row for row, _ in chosen["cells"]]
     if positions and positions[0] < len(rows) and rows["request_id"].iloc[positions[0]]:
         address.open_request(rows["request_id"].iloc[positions[0]])
@@ -117,7 +126,7 @@ def _lost(found: Sequence[Operation]) -> str:
         ("Time", times, formatting.duration),
         ("Money", costs, formatting.money),
     ):
-        of = "" if len(values) == len(found) else f" (known of {len(values)} of {len(found)})"
+        of = f" (known of {len(values)} of {len(found)})" if 0 < len(values) < len(found) else ""
         said.append(f"{name} lost: {literal(written(sum(values) if values else None))}{of}")
     return ". ".join(said) + "."
 

@@ -12,8 +12,10 @@ from tracelib import formatting
 from tracelib.conversation.links import LinkedSession, Links, chained, linked_sessions
 from tracelib.page import address, stitching
 from tracelib.page.cards import unanswered
+from tracelib.page.message import Look
 from tracelib.page.safe import label
 from tracelib.page.view import View
+from tracelib.redaction import masked
 from tracelib.selection import Selection
 from tracelib.sessions import SessionSummary
 
@@ -21,7 +23,7 @@ TOGGLE = "read the chain as one"
 MOST_SHOWN = 8
 
 
-def joined(view: View, stored: Selection, summary: SessionSummary) -> Selection:
+def joined(view: View, stored: Selection, summary: SessionSummary, look: Look) -> Selection:
     """What is read as one conversation on the page of this session?
 
     The session, or with it those it is chained to where the URL says so. A session of a single
@@ -34,18 +36,21 @@ def joined(view: View, stored: Selection, summary: SessionSummary) -> Selection:
     if not links.value.earlier and not links.value.later:
         _missing(links.value)
         return stitching.offer(view, stored) if summary.requests == 1 else stored
-    _told(links.value, view.filters.zone)
+    _told(links.value, look)
     if not _is_wanted():
         return stored
-    (chain,) = view.ask((chained, stored))
-    return chain.value or stored
+    (whole,) = view.ask((chained, stored))
+    if whole.value is None:
+        unanswered(whole)
+    return whole.value or stored
 
 
-def _told(links: Links, zone: str) -> None:
+def _told(links: Links, look: Look) -> None:
+    """The nearest sessions of the chain on either side."""
     _missing(links)
-    _line("Goes on from", links.earlier, zone)
-    _line("Goes on in", links.later, zone)
-    _until(links.later_until, zone)
+    _line("Goes on from", links.earlier[-MOST_SHOWN:], len(links.earlier), look)
+    _line("Goes on in", links.later[:MOST_SHOWN], len(links.later), look)
+    _until(links.later_until, look.zone)
 
 
 def _missing(links: Links) -> None:
@@ -58,21 +63,22 @@ def _until(moment: datetime | None, zone: str) -> None:
         st.caption(f"Looked for what goes on until {formatting.clock(moment, zone)}.")
 
 
-def _line(title: str, linked: tuple[LinkedSession, ...], zone: str) -> None:
+def _line(title: str, linked: tuple[LinkedSession, ...], of: int, look: Look) -> None:
     if not linked:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f":material/link: {title}", width="content")
-        for one in linked[:MOST_SHOWN]:
+        for one in linked:
+            model, _ = masked(one.model, look.redaction)
             st.button(
-                f"{formatting.clock(one.started_at, zone)}, {label(one.model, 24)}",
+                f"{formatting.clock(one.started_at, look.zone)}, {label(model, 24)}",
                 key=f"linked {one.session_id}",
                 type="tertiary",
                 on_click=address.open_session,
                 args=(one.session_id, one.api_key),
             )
-        if len(linked) > MOST_SHOWN:
-            st.caption(f"and {len(linked) - MOST_SHOWN:,} more", width="content")
+        if of > len(linked):
+            st.caption(f"and {of - len(linked):,} more", width="content")
 
 
 def _is_wanted() -> bool:

@@ -9,6 +9,7 @@ from tracelib import formatting
 from tracelib.conversation import TurnPage
 from tracelib.page import address
 from tracelib.page.safe import label
+from tracelib.redaction import Redaction, masked
 
 # As many as fit in a line; the rest are found from the timeline.
 MOST = 12
@@ -24,8 +25,11 @@ def to_failures(order: pd.DataFrame) -> None:
     _line(f"{formatting.exact(len(failed))} {word}, at request", places, "failure")
 
 
-def to_words(page: TurnPage, said: str) -> None:
-    """A way to each request of this page in which something holds these words."""
+def to_words(page: TurnPage, said: str, redaction: Redaction) -> None:
+    """A way to each request of this page in which something holds these words.
+
+    They are looked for in what is stored, and written as the rest of the page is.
+    """
     sought = said.casefold()
     if not sought:
         return
@@ -39,10 +43,11 @@ def to_words(page: TurnPage, said: str) -> None:
         )
     ]
     where = "" if len(page.turns) == page.total else " on this page"
+    quoted = f"“{label(masked(said, redaction)[0])}”"
     if places:
-        _line(f"“{label(said)}” stands{where} in request", places, "said")
+        _line(f"{quoted} stands{where} in request", places, "said")
     else:
-        st.caption(f"“{label(said)}” stands in no request{where}.")
+        st.caption(f"{quoted} stands in no request{where}.")
 
 
 def _line(title: str, places: Sequence[Place], kind: str) -> None:

@@ -60,7 +60,7 @@ def show_part(part: Part, look: Look) -> None:
         _folded(part, _formatted if look.is_formatted else _plain)
     elif part.kind == "reasoning":
         with st.expander(f"Reasoning, {formatting.size(_size(part))}"):
-            _whole(part.text, _plain)
+            whole(part.text, _plain)
     elif part.kind in ("image", "audio", "file"):
         st.caption(f":material/attach_file: {label(part.name or '')} {label(part.text, 200)}")
     else:
@@ -80,15 +80,16 @@ def _folded(part: Part, write: Callable[[str], None]) -> None:
     """Short text whole; of long text the beginning, and the rest behind its size."""
     lines = part.text[: CHARACTERS_SHOWN + 1].split("\n")
     if len(lines) <= LINES_SHOWN and len(part.text) <= CHARACTERS_SHOWN:
-        _whole(part.text, write)
+        whole(part.text, write)
         return
     write("\n".join(lines[:LINES_SHOWN])[:CHARACTERS_SHOWN].rstrip() + " …")
     kind = "JSON" if part.is_json else "text"
     with st.expander(f"All of it ({kind}, {formatting.size(_size(part))})", type="compact"):
-        _whole(part.text, write)
+        whole(part.text, write)
 
 
-def _whole(text: str, write: Callable[[str], None]) -> None:
+def whole(text: str, write: Callable[[str], None]) -> None:
+    """All of a text, as far as a browser bears it, and how much that is."""
     write(text[:LONGEST_SENT])
     if len(text) > LONGEST_SENT:
         st.caption(f"The first {LONGEST_SENT:,} of {len(text):,} characters are shown.")

@@ -32,27 +32,26 @@ def look(view: View) -> Look:
     return Look(view.filters.zone, is_formatted, redaction=session_export.shown(view))
 
 
-def compare(session_id: str, api_key: str) -> None:
+def compare(session_id: str, api_key: str, look: Look) -> None:
     """Choose a session to be read beside this one, or close the one that is."""
     if address.WITH in st.query_params:
         st.button(
             "Close the comparison",
             icon=":material/close:",
-            on_click=address.close,
-            args=(address.WITH, address.WITH_OF, address.PAGE),
+            on_click=address.close_beside,
         )
         return
     with st.popover("Compare", icon=":material/compare_arrows:"):
         st.text_input(
             "Session id to read beside this one", key=BESIDE, on_change=_open_said, max_chars=2_000
         )
-        for other_id, other_key, called in opened_before.others(session_id, api_key):
+        for other in opened_before.others(session_id, api_key):
             st.button(
-                called,
-                key=f"beside {other_id} {other_key}",
+                opened_before.called(other, look),
+                key=f"beside {other.session_id} {other.api_key}",
                 type="tertiary",
                 on_click=address.open_beside,
-                args=(other_id, other_key),
+                args=(other.session_id, other.api_key),
             )
         st.caption("Sessions that were opened in this tab are listed here.")
 

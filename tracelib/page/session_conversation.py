@@ -18,8 +18,7 @@ from tracelib.page.view import View
 from tracelib.selection import Selection
 
 PAGER = "transcript page"
-PAGE_READ = "page read"
-READINGS_KEPT = 100
+READINGS_KEPT = 30  # of at most 60 MB, most of them of kilobytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +63,8 @@ def show(told: Answer[TurnPage], order: pd.DataFrame, at: Place, look: Look) -> 
         return
     if not told.value.turns:
         nothing("No request of this conversation is left in the log.")
+    jumps.to_words(told.value, st.query_params.get("said", ""), look.redaction)
     page, _ = redacted(told.value, look.redaction)
-    jumps.to_words(page, st.query_params.get("said", ""))
     transcript.show(page, look)
     pager(at, "below")
 
@@ -100,10 +99,10 @@ def _said_page(pages: int) -> int:
 
 
 def _follow(at: Place) -> None:
-    """Bring the reader to what the URL names: a request, or the top of another page."""
-    is_turned = st.session_state.get(PAGE_READ, at.page) != at.page
-    st.session_state[PAGE_READ] = at.page
+    """Bring the reader to what the URL names: a request, or the top of a page turned to."""
+    moves = address.moves()
+    token = f"{hash(st.query_params.get(address.SESSION))} {at.page} {at.target} {moves}"
     if at.target:
-        following.follow(transcript.turn_key(at.target), f"request {at.target}")
+        following.follow(transcript.turn_key(at.target), token)
     else:
-        following.follow("transcript" if is_turned else None, f"page {at.page}")
+        following.follow("transcript" if moves else None, token)

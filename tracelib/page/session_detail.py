@@ -1,6 +1,6 @@
 """One session: its figures, when its requests ran, and its whole conversation in order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import streamlit as st
@@ -27,9 +27,13 @@ from tracelib.page.cards import unanswered
 from tracelib.page.message import Look
 from tracelib.page.view import View
 from tracelib.page.whose_session import only_key
+from tracelib.redaction import NONE, Redaction
 from tracelib.selection import Selection, session
 from tracelib.sessions import SessionSummary
 from tracelib.sessions.lookup import requests_of
+
+# What a chart may say of a request: clients name models, and providers' errors quote them.
+CHOSEN_BY_CLIENTS = ("model", "deployment", "asked_model", "error_class", "error_message")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +48,13 @@ class Asked:
 def show(view: View, session_id: str, api_key: str | None) -> None:
     """What happened in this session? Says so where it does not exist or is not the only one."""
     bar = session_bar.begin()
-    stored = session(session_id, api_key if api_key is not None else only_key(view, session_id))
     with bar:
         look = session_bar.look(view)
-        session_bar.compare(session_id, stored.api_key)
+    if api_key is None:
+        api_key = only_key(view, session_id, look.redaction, address.open_session)
+    stored = session(session_id, api_key)
+    with bar:
+        session_bar.compare(session_id, api_key, look)
     if beside := st.query_params.get(address.WITH):
         session_pair.show(view, stored, beside, st.query_params.get(address.WITH_OF), look)
     else:
@@ -59,8 +66,8 @@ def _alone(view: View, stored: Selection, look: Look, bar: DeltaGenerator) -> No
     if known.summary.value is None:
         unanswered(known.summary)
         return
-    opened_before.remember(known.summary.value, look.zone)
-    selection = chain.joined(view, stored, known.summary.value)
+    opened_before.remember(known.summary.value)
+    selection = chain.joined(view, stored, known.summary.value, look)
     if selection != stored:
         known = _asked(view, selection)
     with bar:
@@ -90,8 +97,9 @@ def _whole(view: View, selection: Selection, known: Asked, look: Look) -> None:
     place = session_conversation.place(known.order.value)
     (page,) = view.ask(session_conversation.question(view, selection, place))
     opened = st.query_params.get(address.REQUEST)
-    session_timeline.show(view, known.requests, _parents(page), address.open_request, opened)
-    attempts.show(view, selection, known.requests, look.zone)
+    named = _without_names(known.requests, look.redaction)
+    session_timeline.show(view, named, _parents(page), address.open_request, opened)
+    attempts.show(view, selection, known.requests, look)
     session_conversation.show(page, known.order.value, place, look)
     turn_changes.show(view, selection, look)
 
@@ -101,6 +109,17 @@ def _title(selection: Selection) -> str:
         return "Requests joined as one conversation"
     several = len(selection.session_ids)
     return f"{several:,} sessions read as one conversation" if several > 1 else "Session"
+
+
+def _without_names(requests: Answer[pd.DataFrame], redaction: Redaction) -> Answer[pd.DataFrame]:
+    """The same requests, with the names that clients chose as the rest of the page writes them."""
+    if requests.value is None or redaction == NONE:
+        return requests
+    written = {
+        name: requests.value[name].map(lambda said: redacted(said, redaction)[0])
+        for name in CHOSEN_BY_CLIENTS
+    }
+    return replace(requests, value=requests.value.assign(**written))
 
 
 def _parents(page: Answer[TurnPage]) -> dict[str, str | None] | None:

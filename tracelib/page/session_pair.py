@@ -8,7 +8,7 @@ import streamlit as st
 
 from tracelib import conversation, formatting, sessions
 from tracelib.handover import redacted
-from tracelib.page import session_conversation, transcript
+from tracelib.page import address, session_conversation, transcript
 from tracelib.page.cards import card, unanswered
 from tracelib.page.message import Look
 from tracelib.page.safe import label
@@ -46,17 +46,18 @@ FIGURES = (
 
 def show(view: View, first: Selection, second_id: str, second_key: str | None, look: Look) -> None:
     """How do these two sessions differ, and what was said in each?"""
-    key = second_key if second_key is not None else only_key(view, second_id)
-    second = session(second_id, key)
-    answers = view.ask((sessions.summary, first), (sessions.summary, second))
-    for answer in answers:
-        unanswered(answer)
-    summaries = [answer.value for answer in answers if answer.value is not None]
-    if len(summaries) < len(answers):
+    if second_key is None:
+        second_key = only_key(view, second_id, look.redaction, address.open_beside)
+    second = session(second_id, second_key)
+    left, right = view.ask((sessions.summary, first), (sessions.summary, second))
+    if left.value is None or right.value is None:
+        unanswered(left if left.value is None else right)
         return
-    _figures(*summaries)
-    columns = zip(st.columns(2, gap="medium"), (first, second), summaries, SIDES, strict=True)
-    for column, selection, summary, side in columns:
+    first_one, _ = redacted(left.value, look.redaction)
+    second_one, _ = redacted(right.value, look.redaction)
+    _figures(first_one, second_one)
+    sides = zip(SIDES, (first, second), (first_one, second_one), strict=True)
+    for column, (side, selection, summary) in zip(st.columns(2, gap="medium"), sides, strict=True):
         with column:
             _conversation(view, selection, summary, look, side)
 
@@ -101,7 +102,6 @@ def _conversation(
     view: View, selection: Selection, summary: SessionSummary, look: Look, side: str
 ) -> None:
     """One of the two; both turn their pages together, and the shorter one ends first."""
-    summary, _ = redacted(summary, look.redaction)
     st.code(summary.session_id, language=None)
     who = summary.user_name or summary.key_name or summary.end_user
     st.caption(f"{label(who)}, {formatting.clock(summary.started_at, look.zone)}")

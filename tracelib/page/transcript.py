@@ -4,7 +4,7 @@ A tool's result stands beside its call where both are on the page. Where a reque
 another than the one above it, it says from which.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -22,8 +22,10 @@ def show(page: TurnPage, look: Look) -> None:
     """What was said, in order, on this page of the conversation?"""
     for note in page.notes:
         st.info(label(note, 400), icon=":material/info:")
-    tools = Tools(page.turns, is_whole=len(page.turns) == page.total)
-    _tools_used(tools, offered_never_called(page.turns))
+    is_whole = len(page.turns) == page.total
+    tools = Tools(page.turns, is_whole=is_whole)
+    where = "" if is_whole else " on this page"
+    _tools_used(tools.calls(), offered_never_called(page.turns), where)
     above: Turn | None = None
     with st.container(key=f"{look.side}transcript"):
         for turn in page.turns:
@@ -38,13 +40,13 @@ def turn_key(number: int, side: str = "") -> str:
     return f"{side}turn-{number}"
 
 
-def _tools_used(tools: Tools, never_called: Sequence[str]) -> None:
-    if calls := tools.calls():
+def _tools_used(calls: Mapping[str, int], never_called: Sequence[str], where: str) -> None:
+    if calls:
         said = ", ".join(f"{label(name)} ({times})" for name, times in calls.items())
-        st.caption(f":material/build: Tools called: {said}")
+        st.caption(f":material/build: Tools called{where}: {said}")
     if never_called:
         said = ", ".join(label(name) for name in never_called)
-        st.caption(f":material/build: Offered, never called: {said}")
+        st.caption(f":material/build: Offered, never called{where}: {said}")
 
 
 def _turn(turn: Turn, tools: Tools, look: Look) -> None:
@@ -76,11 +78,10 @@ def _call(part: Part, tools: Tools, look: Look) -> None:
     with called:
         message.show_part(part, look)
     with came_back:
-        result = tools.result_of(part)
-        if result is None:
-            st.caption(tools.why_no_result)
-        else:
+        if result := tools.result_of(part):
             message.show_part(result, look)
+        elif why := tools.why_no_result(part):
+            st.caption(why)
 
 
 def _thread(turn: Turn, above: Turn | None, *, is_compared: bool) -> None:
@@ -95,9 +96,22 @@ def _thread(turn: Turn, above: Turn | None, *, is_compared: bool) -> None:
     else:
         said = f"Goes on from request {turn.parent_number}"
     if said:
-        repeated = f", {turn.repeated} messages from above not repeated" if turn.repeated else ""
         st.divider()
-        st.caption(f":material/fork_right: {said}{repeated}")
+        st.caption(f":material/fork_right: {said}{_not_repeated(turn.repeated)}")
+
+
+def _not_repeated(messages: int) -> str:
+    if not messages:
+        return ""
+    return f", {_counted(messages, 'message')} from above not repeated"
+
+
+def _counted(count: int, one: str, several: str | None = None) -> str:
+    """
+    >>> _counted(1, "message"), _counted(2, "message"), _counted(2, "retry", "retries")
+    ('1 message', '2 messages', '2 retries')
+    """
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
 
 
 def _figures(turn: Turn, look: Look) -> None:
@@ -117,7 +131,7 @@ def _figures(turn: Turn, look: Look) -> None:
             )
     if request.is_failure:
         with st.container(key=f"failed-{look.side}{turn.number}", gap="xxsmall"):
-            _failure(request)
+            _failure(request, look)
 
 
 def _said_of(request: StoredRequest, number: int) -> list[str]:
@@ -125,7 +139,8 @@ def _said_of(request: StoredRequest, number: int) -> list[str]:
     if request.asked_model and request.asked_model != request.model:
         model = f"{request.asked_model} asked, {request.model} answered"
     cached = f" ({request.cached_prompt_tokens:,} cached)" if request.cached_prompt_tokens else ""
-    first = f" (first token {formatting.duration(request.ttft_ms)})" if request.ttft_ms else ""
+    is_streamed = request.ttft_ms is not None
+    first = f" (first token {formatting.duration(request.ttft_ms)})" if is_streamed else ""
     said = [
         f"Request {number}: {label(model)}",
         f"{request.prompt_tokens:,} → {request.completion_tokens:,} tokens{cached}",
@@ -134,12 +149,12 @@ def _said_of(request: StoredRequest, number: int) -> list[str]:
     ]
     said += ["from LiteLLM's cache"] if request.is_cache_hit else []
     if request.attempted_retries:
-        said.append(f"{request.attempted_retries} retries")
+        said.append(_counted(request.attempted_retries, "retry", "retries"))
     return said
 
 
-def _failure(request: StoredRequest) -> None:
+def _failure(request: StoredRequest, look: Look) -> None:
     words = [word for word in (request.error_class, request.error_code) if word]
     st.caption(f":red[**Failed** {label(', '.join(words) or 'without a reason')}]")
     if request.error_message:
-        st.code(request.error_message[:4_000], language=None, wrap_lines=True)
+        message.show_part(Part("data", request.error_message), look)

@@ -9,7 +9,7 @@ from tracelib.conversation.turn_diff import Fate, MessageDiff, SettingDiff, Turn
 from tracelib.handover import redacted
 from tracelib.page import address, message
 from tracelib.page.cards import nothing, unanswered
-from tracelib.page.message import LONGEST_SENT, Look
+from tracelib.page.message import Look
 from tracelib.page.safe import label
 from tracelib.page.view import View
 from tracelib.selection import Selection
@@ -33,7 +33,7 @@ def show(view: View, selection: Selection, look: Look) -> None:
 
 @st.dialog("What changed", width="large", on_dismiss=lambda: address.close(address.DIFF))
 def _dialog(view: View, selection: Selection, look: Look, before_id: str, after_id: str) -> None:
-    (found,) = view.ask((diff_between, selection, before_id, after_id))
+    (found,) = view.ask((diff_between, selection, before_id, after_id, look.redaction))
     if found.error:
         unanswered(found)
     elif found.value is None:
@@ -73,10 +73,17 @@ def _message(one: MessageDiff, look: Look, position: int) -> None:
             for part in one.message.parts:
                 message.show_part(part, look)
             return
-        st.code(_written(one.lines), language="diff", wrap_lines=True)
+        if not one.lines:
+            st.caption("It reads the same: what differs is masked, or no text.")
+            return
+        message.whole(_written(one.lines), _as_diff)
         if one.is_cut:
             st.caption("The texts differ over more than is compared here.")
 
 
 def _written(lines: tuple[Line, ...]) -> str:
-    return "\n".join(f"{SIGNS[kind]} {text}" for kind, text in lines)[:LONGEST_SENT]
+    return "\n".join(f"{SIGNS[kind]} {text}" for kind, text in lines)
+
+
+def _as_diff(text: str) -> None:
+    st.code(text, language="diff", wrap_lines=True)

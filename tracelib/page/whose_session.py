@@ -1,19 +1,25 @@
 """Whose session is it, where a link does not say? Several keys may share an id."""
 
+from collections.abc import Callable
+
 import pandas as pd
 import streamlit as st
 
 from tracelib import errors, formatting, sessions
 from tracelib.filters import NONE
-from tracelib.page import address
 from tracelib.page.cards import card, nothing, unanswered
 from tracelib.page.safe import label
 from tracelib.page.view import View
+from tracelib.redaction import Redaction, masked
 
 
-def only_key(view: View, session_id: str) -> str:
-    """Which key has a session of this id? Where several have, the reader chooses, and the page
-    stops there.
+def only_key(
+    view: View, session_id: str, redaction: Redaction, on_choose: Callable[[str, str], None]
+) -> str:
+    """Which key has a session of this id?
+
+    Where several have, the page stops and the reader chooses: `on_choose` is told the session
+    id and the key. Where none has, it says so and stops.
     """
     (keys,) = view.ask((sessions.keys_of, session_id))
     if keys.value is not None and len(keys.value) == 1:
@@ -23,16 +29,22 @@ def only_key(view: View, session_id: str) -> str:
     elif keys.value.empty:
         nothing(f"{errors.NoSuchSession.sentence} {errors.NoSuchSession.remedy}")
     else:
-        _which_key(session_id, keys.value)
+        _which_key(session_id, keys.value, redaction, on_choose)
     st.stop()
 
 
-def _which_key(session_id: str, keys: pd.DataFrame) -> None:
+def _which_key(
+    session_id: str,
+    keys: pd.DataFrame,
+    redaction: Redaction,
+    on_choose: Callable[[str, str], None],
+) -> None:
     with card("Several keys share this session id; each has a session of its own"):
         for key in keys.to_dict("records"):
+            name, _ = masked(key["key_name"] or NONE, redaction)
             st.button(
-                f"{label(key['key_name'] or NONE)}, {formatting.exact(key['requests'])} requests",
+                f"{label(name)}, {formatting.exact(key['requests'])} requests",
                 key=f"session of {key['api_key']}",
-                on_click=address.open_session,
+                on_click=on_choose,
                 args=(session_id, key["api_key"]),
             )
