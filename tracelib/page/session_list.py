@@ -1,8 +1,10 @@
 """The list of sessions: what is sought in words, how it spreads over time, and what was found."""
 
+import pandas as pd
 import streamlit as st
 
 from tracelib import sessions
+from tracelib.filters import Filters
 from tracelib.page import (
     address,
     kept_searches,
@@ -48,13 +50,13 @@ def show(view: View) -> None:
 def _listed(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
     """A page of the list; pages go by keyset."""
     filters, after = session_strip.narrowed(view.filters, part), st.query_params.get(address.PLACE)
-    found, counted, spread = view.ask(
+    found, spread = view.ask(
         (sessions.found_sessions, filters, search, after, PAGE_LENGTH),
-        (sessions.session_counts, filters, search),
         (sessions.sessions_over_time, view.filters, search, view.bucket),
     )
     count = session_words.sentence(view, search, part)
-    count.markdown(f"**{_how_many(counted)}**", width="content")
+    how_many = _how_many(view, filters, search, spread)
+    count.markdown(f"**{how_many}**", width="content")
     if found.value is None:
         unanswered(found)
         return
@@ -73,12 +75,22 @@ def _listed(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
             session_export.list_buttons(view, filters, search)
 
 
-def _how_many(counted: Answer[int | None]) -> str:
+def _how_many(
+    view: View, filters: Filters, search: SessionSearch, spread: Answer[pd.DataFrame]
+) -> str:
+    """The bars add up to the count, but for a part of them, and for what an id finds anywhere."""
+    if not search.id and filters == view.filters:
+        if spread.value is None:
+            return "Sessions"
+        return session_words.counted(int(spread.value["sessions"].sum()))
+    (counted,) = view.ask((sessions.session_counts, filters, search))
     if counted.error:
         return "Sessions"
-    if counted.value is None:
-        return "More than 10,000 sessions"
-    return session_words.counted(counted.value)
+    return (
+        "More than 10,000 sessions"
+        if counted.value is None
+        else session_words.counted(counted.value)
+    )
 
 
 def _pager(after: str | None, page: SessionPage) -> None:
