@@ -23,28 +23,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from benchmarks.filling import DAYS, LONG_SESSION, SHORT_SESSION, TABLE, grown
-from tracelib import sessions
+from benchmarks.filling import LONG_SESSION, SHORT_SESSION, TABLE, grown
+from benchmarks.session_list import TRIES, list_times, milliseconds
 from tracelib.database_url import read_address
-from tracelib.filters import Filters
-from tracelib.sessions.search import SORTS
 from tracelib.settings import Settings
 from tracelib.source import Source, connect
-from tracelib.window import TimeWindow, fitting_bucket
 
-TRIES = 5
-PAGE_LENGTH = 50
-DEPTHS = (1, 10, 100)
 HOME = Path(__file__).parent.parent / "Home.py"
 
 
@@ -77,7 +69,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="tracelib-benchmark-") as folder:
         os.environ["DATABASE_URL"] = url = grown(asked.data or Path(folder))
         source = connect(Settings(statement_timeout_s=120), read_address(url))
-        figures = [*_session_figures(), *list_figures(source)]
+        figures = [*_session_figures(), *_list_figures(source)]
         source.engine.dispose()
     _print(figures)
     if asked.json:
@@ -100,6 +92,11 @@ def _session_figures() -> Iterator[Figure]:
     yield Figure(f"{name}, first screen", "ms", *_least_and_first(long["run_ms"]), 1000, beside)
     beside = f"{long['before_mb']:.0f} MB before it was opened"
     yield Figure(f"{name}, memory", "MB", long["most_mb"], long["most_mb"], 300, beside)
+
+
+def _list_figures(source: Source) -> Iterator[Figure]:
+    for name, least, first, beside in list_times(source):
+        yield Figure(name, "ms", least, first, 300, beside)
 
 
 def _in_a_process_of_its_own(session: str) -> dict[str, Any]:
@@ -131,7 +128,7 @@ def opened(session: str) -> dict[str, Any]:
         app.query_params.update({"session": session, "of": api_key})
         with _statements_timed() as timed:
             worked = time.process_time()
-            run_ms.append(_ms(app.run))
+            run_ms.append(milliseconds(app.run))
             processor_ms.append((time.process_time() - worked) * 1000)
         assert not app.exception, app.exception
         database_ms.append(sum(timed))
@@ -185,68 +182,6 @@ def _most_mb() -> float:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024
     return 0.0
-
-
-def list_figures(source: Source) -> Iterator[Figure]:
-    """How long do the questions of the list's page take, in each order and at each depth?"""
-    filters = Filters(_last_days(source))
-    bucket = fitting_bucket(filters.window)
-    for sort in SORTS:
-        search = sessions.SessionSearch(sort=sort)
-        for depth in DEPTHS:
-            questions = {
-                "list": (
-                    sessions.found_sessions,
-                    filters,
-                    search,
-                    _place(source, filters, search, depth),
-                ),
-                "count": (sessions.session_counts, filters, search),
-                "strip": (sessions.sessions_over_time, filters, search, bucket),
-            }
-            tries = [_side_by_side(source, questions) for _ in range(TRIES)]
-            best = min(tries, key=lambda one: one["all"])
-            beside = ", ".join(f"{name} {best[name]:.0f} ms" for name in questions)
-            name = f"list by {sort}, page {depth}"
-            yield Figure(name, "ms", best["all"], tries[0]["all"], 300, beside)
-
-
-def _last_days(source: Source) -> TimeWindow:
-    logs = sa.table(TABLE, sa.column("startTime"))
-    newest: datetime = source.row(sa.select(sa.func.max(logs.c.startTime)))[0]
-    end = newest.replace(tzinfo=UTC) + timedelta(seconds=1)
-    return TimeWindow(end - timedelta(days=DAYS), end)
-
-
-def _place(
-    source: Source, filters: Filters, search: sessions.SessionSearch, depth: int
-) -> str | None:
-    """Where that page of the list begins, as the URL says it."""
-    if depth == 1:
-        return None
-    before = (depth - 1) * PAGE_LENGTH
-    place = sessions.found_sessions(source, filters, search, None, before).next
-    assert place, f"the list has no page {depth}"
-    return place
-
-
-def _side_by_side(source: Source, questions: dict[str, tuple[Any, ...]]) -> dict[str, float]:
-    """Milliseconds of each question, asked at once as the page does, and of all together."""
-
-    def asked(question: tuple[Any, ...]) -> float:
-        ask, *arguments = question
-        return _ms(lambda: ask(source, *arguments))
-
-    with ThreadPoolExecutor(len(questions)) as pool:
-        started = time.perf_counter()
-        each = dict(zip(questions, pool.map(asked, questions.values()), strict=True))
-        return each | {"all": (time.perf_counter() - started) * 1000}
-
-
-def _ms(run: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    run()
-    return (time.perf_counter() - started) * 1000
 
 
 def _least_and_first(tries: list[float]) -> tuple[float, float]:
