@@ -37,7 +37,6 @@ def list_times(source: Source) -> Iterator[tuple[str, float, float, str]]:
                     search,
                     _place(source, filters, search, depth),
                 ),
-                "count": (sessions.session_counts, filters, search),
                 "strip": (sessions.sessions_over_time, filters, search, bucket),
             }
             tries = [_side_by_side(source, questions) for _ in range(TRIES)]
