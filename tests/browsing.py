@@ -59,7 +59,9 @@ def serving(script: str = "Home.py", **environment: str) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    command = [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port)]
+    # A file that changes meanwhile puts a question on the page.
+    options = ["--server.port", str(port), "--server.fileWatcherType", "none"]
+    command = [sys.executable, "-m", "streamlit", "run", script, *options]
     process = subprocess.Popen(
         command,
         cwd=ROOT,
