@@ -1,6 +1,8 @@
 """What LiteLLM's log table holds in each version, and what it costs where something is missing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from tracelib.access import EVERYONE, Access, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ KNOWN_INDEXES = (
     KnownIndex(("api_key", "startTime"), "2026-08-23", "A key filter reads the whole window."),
     KnownIndex(("litellm_call_id",), "2026-08-31", "Search by call id reads the whole window."),
 )
+# What was said; a column of SpendLogs each.
+BODIES = frozenset({"proxy_server_request", "response", "messages"})
 # Tables that give names to ids; each may be missing or unreadable, then the id is shown.
 NAME_TABLES = (
     "LiteLLM_VerificationToken",
@@ -53,11 +57,12 @@ NAME_TABLES = (
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What this database has, as far as the role may read it.
+    """What this database has, as far as the role and whoever looks at it may read it.
 
     `columns` are SpendLogs' readable columns, `unreadable` those that exist but are not
     granted; `name_tables` maps each readable name table to its readable columns. Of the
     columns in `searchable` an index of trigrams finds any part of what they hold as text.
+    Of the rows only those of `scope` are there.
     """
 
     table: str
@@ -68,6 +73,12 @@ class Schema:
     indexes: tuple[tuple[str, ...], ...] = ()
     searchable: frozenset[str] = frozenset()
     is_partitioned: bool = False
+    scope: Scope = EVERYONE
+
+    def seen_by(self, access: Access) -> "Schema":
+        """What is there for somebody? The bodies are not for those who may not read them."""
+        kept = self.columns if access.reads_messages else self.columns - BODIES
+        return replace(self, columns=kept, scope=access.scope)
 
     def has(self, column: str) -> bool:
         """May this column be read here?"""

@@ -7,7 +7,7 @@ transaction mode, where a start-up option is refused and a plain SET leaks to ot
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
+from tracelib.access import Access
 from tracelib.database_url import DatabaseAddress
 from tracelib.filters import Filters
 from tracelib.schema import Schema
@@ -50,6 +51,10 @@ class Source:
     engine: Engine
     schema: Schema
     statement_timeout_s: float
+
+    def seen_by(self, access: Access) -> "Source":
+        """The same database for somebody who may not see all of it."""
+        return replace(self, schema=self.schema.seen_by(access))
 
     def requests(self, filters: Filters) -> Subquery:
         """Which requests do the filters choose? The relation every question is asked of."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, TableClause, bindparam, false, func, or_
+from sqlalchemy import ColumnElement, FromClause, Subquery, bindparam, false, func, or_
 from sqlalchemy.types import DateTime
 
 from tracelib.filters import DIMENSIONS, NONE, Filters
@@ -11,7 +11,7 @@ from tracelib.spendlogs.table import UNSTORABLE
 from tracelib.window import TimeWindow
 
 
-def in_window(logs: TableClause, window: TimeWindow) -> tuple[ColumnElement[bool], ...]:
+def in_window(logs: FromClause, window: TimeWindow) -> tuple[ColumnElement[bool], ...]:
     """Which rows start in the window? On the bare column, so that its index serves."""
     return (
         logs.c.startTime >= _stored_utc("window_start", window.start),

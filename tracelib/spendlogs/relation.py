@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    FromClause,
     Select,
     Subquery,
-    TableClause,
     and_,
     case,
     cast,
@@ -93,17 +93,17 @@ def all_requests(schema: Schema) -> Subquery:
     return _relation(spend_logs(schema)).subquery("requests")
 
 
-def _relation(logs: TableClause) -> Select[Any]:
+def _relation(logs: FromClause) -> Select[Any]:
     return select(*(value.label(name) for name, value in _clean(logs).items()))
 
 
-def _clean(logs: TableClause) -> dict[str, ColumnElement[Any]]:
+def _clean(logs: FromClause) -> dict[str, ColumnElement[Any]]:
     return (
         _identity(logs) | _who(logs) | _times(logs) | _what(logs) | _amounts(logs) | _bodies(logs)
     )
 
 
-def _identity(logs: TableClause) -> dict[str, ColumnElement[Any]]:
+def _identity(logs: FromClause) -> dict[str, ColumnElement[Any]]:
     session_id = func.coalesce(filled(logs, "session_id"), logs.c.request_id)
     return {
         "request_id": logs.c.request_id,
@@ -115,7 +115,7 @@ def _identity(logs: TableClause) -> dict[str, ColumnElement[Any]]:
     }
 
 
-def _who(logs: TableClause) -> dict[str, ColumnElement[Any]]:
+def _who(logs: FromClause) -> dict[str, ColumnElement[Any]]:
     return {
         "key": filled(logs, "api_key"),
         "user": filled(logs, "user"),
@@ -126,7 +126,7 @@ def _who(logs: TableClause) -> dict[str, ColumnElement[Any]]:
     }
 
 
-def _times(logs: TableClause) -> dict[str, ColumnElement[Any]]:
+def _times(logs: FromClause) -> dict[str, ColumnElement[Any]]:
     latency = _latency_ms(logs)
     answered = and_(~is_failure(logs), ~is_cache_hit(logs))
     first_token = stored(logs, "completionStartTime")
@@ -143,7 +143,7 @@ def _times(logs: TableClause) -> dict[str, ColumnElement[Any]]:
     }
 
 
-def _what(logs: TableClause) -> dict[str, ColumnElement[Any]]:
+def _what(logs: FromClause) -> dict[str, ColumnElement[Any]]:
     return {
         "model": func.coalesce(filled(logs, "model_group"), filled(logs, "model"), "unknown"),
         "deployment": filled(logs, "model"),
@@ -156,7 +156,7 @@ def _what(logs: TableClause) -> dict[str, ColumnElement[Any]]:
     }
 
 
-def _amounts(logs: TableClause) -> dict[str, ColumnElement[Any]]:
+def _amounts(logs: FromClause) -> dict[str, ColumnElement[Any]]:
     return {
         # Sums of floats depend on their order; LiteLLM's users compare digits.
         "spend_usd": cast(logs.c.spend, Numeric),
@@ -166,7 +166,7 @@ def _amounts(logs: TableClause) -> dict[str, ColumnElement[Any]]:
     }
 
 
-def _bodies(logs: TableClause) -> dict[str, ColumnElement[Any]]:
+def _bodies(logs: FromClause) -> dict[str, ColumnElement[Any]]:
     return {
         "request_tags": stored(logs, "request_tags"),
         "metadata": stored(logs, "metadata"),
@@ -176,28 +176,28 @@ def _bodies(logs: TableClause) -> dict[str, ColumnElement[Any]]:
     }
 
 
-def filled(logs: TableClause, name: str) -> ColumnElement[str]:
+def filled(logs: FromClause, name: str) -> ColumnElement[str]:
     """LiteLLM writes an empty string where it means nothing."""
     return func.nullif(stored(logs, name), "", type_=Text())
 
 
-def is_cache_hit(logs: TableClause) -> ColumnElement[bool]:
+def is_cache_hit(logs: FromClause) -> ColumnElement[bool]:
     """The column is text: True, False, None, empty or NULL."""
     return func.coalesce(func.lower(stored(logs, "cache_hit")), "") == "true"
 
 
-def is_failure(logs: TableClause) -> ColumnElement[bool]:
+def is_failure(logs: FromClause) -> ColumnElement[bool]:
     """No status means success; before 2025-05-08 it stood in the metadata only."""
     status = logs.c.status if "status" in logs.c else _status_in_metadata(logs)
     return func.coalesce(status, "success") == "failure"
 
 
-def _status_in_metadata(logs: TableClause) -> ColumnElement[Any]:
+def _status_in_metadata(logs: FromClause) -> ColumnElement[Any]:
     metadata = stored(logs, "metadata")
     return metadata.op("->>")("status")
 
 
-def _latency_ms(logs: TableClause) -> ColumnElement[float]:
+def _latency_ms(logs: FromClause) -> ColumnElement[float]:
     elapsed = _elapsed_ms(logs.c.startTime, logs.c.endTime)
     measured = cast(stored(logs, "request_duration_ms"), Double)
     latency = func.coalesce(measured, elapsed) if "request_duration_ms" in logs.c else elapsed

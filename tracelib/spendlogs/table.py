@@ -1,12 +1,14 @@
 """SpendLogs as it lies in the database: the columns we read, by LiteLLM's own names."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, TableClause, column, null, table
+from sqlalchemy import ColumnElement, FromClause, column, false, null, or_, select, table
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import DateTime, Float, Integer, Text, TypeEngine
 
+from tracelib.access import Scope
 from tracelib.schema import Schema
 
 STORED: dict[str, type[TypeEngine[Any]]] = {
@@ -46,13 +48,31 @@ STORED: dict[str, type[TypeEngine[Any]]] = {
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
-def spend_logs(schema: Schema) -> TableClause:
-    """Which table holds the requests? Only columns that this database lets us read."""
+def spend_logs(schema: Schema) -> FromClause:
+    """Which rows hold the requests? Only columns and rows that whoever asks may read.
+
+    Everything that is asked of the log is asked of this, so that nothing reaches past a scope.
+    """
     readable = [column(name, kind()) for name, kind in STORED.items() if schema.has(name)]
-    return table(schema.table, *readable, schema=schema.name)
+    logs = table(schema.table, *readable, schema=schema.name)
+    if schema.scope.is_all:
+        return logs
+    return select(logs).where(_is_within(logs, schema.scope)).subquery("own_logs")
 
 
-def stored(logs: TableClause, name: str) -> ColumnElement[Any]:
+def _is_within(logs: FromClause, scope: Scope) -> ColumnElement[bool]:
+    named = {"team_id": scope.teams, "user": scope.users, "api_key": scope.keys}
+    return or_(
+        false(),
+        *(stored(logs, name).in_(_storable(ids)) for name, ids in named.items() if ids),
+    )
+
+
+def _storable(ids: Iterable[str]) -> list[str]:
+    return [one for one in ids if can_be_stored(one)]
+
+
+def stored(logs: FromClause, name: str) -> ColumnElement[Any]:
     """What does the row hold under LiteLLM's name? A typed NULL where the column is missing."""
     if name in logs.c:
         return logs.c[name]
