@@ -131,6 +131,7 @@ class Visit:
 
         A click takes a moment to reach the script: first wait for what it changes.
         """
+        self.page.evaluate("() => { window.settledSince = undefined; }")
         self.page.wait_for_function(SETTLED)
 
     def is_sideways(self) -> bool:

@@ -162,6 +162,7 @@ def test_defused_twice_says_the_same(said, data):
         ("![x](http://a.b)", "Image x &#40;|`http://a.b`|&#41;"),
         ("<http://a.b>", "|`http://a.b`|"),
         ("see http://a.b/c_d.", "see |`http://a.b/c_d`|&#46;"),
+        ("<a href='http://a.b'>", "&#60;a href&#61;&#39;|`http://a.b`|&#39;&#62;"),
         ("[x]: http://a.b", "&#91;x&#93;&#58; |`http://a.b`|"),
         ("<b>x</b>", "&#60;b&#62;x&#60;&#47;b&#62;"),
         ("<script>\n# x", "&#60;script&#62;\n\n#### x|"),

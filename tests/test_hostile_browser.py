@@ -132,13 +132,32 @@ def assert_harmless(visit: Visit) -> None:
     assert visit.page.evaluate(TOO_WIDE) == []
 
 
-@pytest.mark.parametrize("width", [1440, 390])
-def test_hostile_content_is_harmless_on_every_page(browser, hostile_app, width):
-    visit = Visit(browser, hostile_app, width=width)
-    for path in (*PAGES, "Overview?user=hostile-user", SESSION, f"{SESSION}&formatted=yes"):
-        visit.open(path)
-        visit.shoot(f"Hostile-{path.partition('?')[0] or 'Home'}-{path[-3:]}-{width}")
+def assert_harmless_in_both_widths(visit: Visit) -> None:
+    for width in (1440, 390):
+        visit.page.set_viewport_size({"width": width, "height": 900})
+        visit.settle()
         assert_harmless(visit)
+
+
+def test_hostile_content_is_harmless_on_every_page(browser, hostile_app):
+    visit = Visit(browser, hostile_app)
+    for path in (*PAGES, "Overview?user=hostile-user"):
+        visit.open(path)
+        assert_harmless_in_both_widths(visit)
+    visit.check()
+
+
+@pytest.mark.parametrize("look", ["plain", "formatted"])
+def test_a_hostile_conversation_is_harmless(browser, hostile_app, look):
+    visit = Visit(browser, hostile_app)
+    visit.open(SESSION if look == "plain" else f"{SESSION}&formatted=yes")
+    transcript = visit.page.locator(".st-key-transcript")
+    for folded in transcript.locator("summary").all():
+        folded.click()
+    visit.settle()
+    assert_harmless_in_both_widths(visit)
+    assert transcript.bounding_box()["width"] > 300
+    visit.shoot(f"Hostile-{look}")
     visit.check()
 
 
@@ -155,20 +174,8 @@ def mixtures(count: int) -> list[str]:
     """Attacks cut up and put together anew, at random but always the same."""
     chance = random.Random(7)
     joints = [
-        " ",
-        "\n",
-        "\n\n",
-        "\n- ",
-        "\n> ",
-        "\n# ",
-        "`",
-        "``",
-        "**",
-        "|",
-        "\n|-|\n",
-        "~~",
-        "](",
-        "\\",
+        *(" ", "\n", "\n\n", "\n- ", "\n> ", "\n# ", "`", "``"),
+        *("**", "~~", "](", "\\", "|", "\n|-|\n"),
     ]
     pieces = [attack[: chance.randrange(len(attack))] for attack in ATTACKS[:-2] for _ in range(9)]
     return [

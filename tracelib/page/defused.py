@@ -35,8 +35,10 @@ LANGUAGES = {
     *("jsx", "kotlin", "php", "python", "ruby", "rust", "sh", "sql", "swift", "toml", "tsx"),
     *("typescript", "xml", "yaml"),
 }
-# To be copied whole; the full stop of a sentence is not part of it.
-ADDRESS = re.compile(r"((?:\b[a-z]{2,12}://|\bwww\.)(?:[!-~]*[\w/])?)", re.ASCII | re.IGNORECASE)
+# To be copied whole; neither quotes around it nor the full stop of a sentence are part of it.
+ADDRESS = re.compile(
+    r"((?:\b[a-z]{2,12}://|\bwww\.)(?:[!#-&(-;=?-_a-~]*[\w/])?)", re.ASCII | re.IGNORECASE
+)
 LONGEST_ADDRESS = 300  # an image may be written out whole as its own address
 EDGES = {"text-align:left": ":--", "text-align:center": ":-:", "text-align:right": "--:"}
 LISTS = ("bullet_list", "ordered_list")
