@@ -1,6 +1,7 @@
 """What a page says, read off a run of AppTest."""
 
 import html
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,8 @@ KINDS = (
     *("text", "header", "subheader", "code"),
 )
 WORD_JOINER = "\u2060"
+MARKUP = re.compile(r"\*\*|:material/\w+:")
+COLOURED = re.compile(r":red\[(.*)\]$")
 
 
 def words(app: AppTest) -> str:
@@ -24,8 +27,9 @@ def figures(app: AppTest) -> dict[str, str]:
 
 
 def plain(text: str) -> str:
-    """What a reader sees of a label: entities as the signs they stand for, nothing bold."""
-    return html.unescape(text).replace(WORD_JOINER, "").replace("**", "").strip()
+    """What a reader sees of a label: entities as the signs they stand for, no bold, no colour."""
+    bare = MARKUP.sub("", html.unescape(text).replace(WORD_JOINER, ""))
+    return COLOURED.sub(r"\1", bare).strip()
 
 
 def told(app: AppTest, side: str = "") -> str:
@@ -43,19 +47,18 @@ def told(app: AppTest, side: str = "") -> str:
 
 def turns(app: AppTest, side: str = "") -> dict[str, Any]:
     """The blocks of the requests on a session's page, by their keys."""
-    keyed = {key: block for block in blocks(app.main) if (key := key_of(block))}
-    return {key: block for key, block in keyed.items() if key.startswith(f"{side}turn-")}
+    keyed = {key: node for node in nodes(app.main) if (key := _key(node))}
+    return {key: node for key, node in keyed.items() if key.startswith(f"{side}turn-")}
 
 
-def blocks(node: Any) -> Iterator[Any]:
-    """This block of a page and all blocks within it, in their order."""
+def nodes(node: Any) -> Iterator[Any]:
+    """This block of a page and all that is within it, in its order."""
     yield node
-    for child in node.children.values():
-        if hasattr(child, "children"):
-            yield from blocks(child)
+    for child in getattr(node, "children", {}).values():
+        yield from nodes(child)
 
 
-def key_of(block: Any) -> str:
+def _key(block: Any) -> str:
     """The key of a block, empty where it has none."""
     _, _, key = getattr(block.proto, "id", "").removeprefix("$$ID-").partition("-")
     return key
@@ -65,7 +68,7 @@ def _lines(turn: Any) -> Iterator[str]:
     for child in turn.children.values():
         if child.type == "caption":
             is_thread = child.value.startswith(":material/fork_right:")
-            said = plain(child.value.removeprefix(":material/fork_right:"))
+            said = plain(child.value)
             yield f"--- {said}" if is_thread else f"note: {_few(said)}"
         elif child.type != "divider":
             yield _said(child)

@@ -17,7 +17,6 @@ from tracelib.page.message import Look
 from tracelib.page.view import View
 from tracelib.selection import Selection
 
-PAGER = "transcript page"
 READINGS_KEPT = 30  # of at most 60 MB, most of them of kilobytes
 
 
@@ -73,9 +72,14 @@ def pager(at: Place, where: str) -> None:
     """The way to the other pages; `where` tells several of them apart."""
     if at.pages == 1:
         return
-    key = f"{PAGER} {where}"
-    st.session_state[key] = at.page
-    st.pagination(at.pages, key=key, on_change=lambda: address.open_page(st.session_state[key]))
+    # Another page has a pager of its own: the URL alone says where the reader is.
+    key = f"transcript page {at.page} {where}"
+    st.pagination(
+        at.pages,
+        default=at.page,
+        key=key,
+        on_change=lambda: address.open_page(st.session_state[key]),
+    )
 
 
 @st.cache_resource(

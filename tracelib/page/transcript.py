@@ -30,7 +30,7 @@ def show(page: TurnPage, look: Look) -> None:
     with st.container(key=f"{look.side}transcript"):
         for turn in page.turns:
             with st.container(key=turn_key(turn.number, look.side), gap="small"):
-                _thread(turn, above, is_compared=page.is_compared)
+                _thread(turn, above)
                 _turn(turn, tools, look)
             above = turn
 
@@ -84,20 +84,22 @@ def _call(part: Part, tools: Tools, look: Look) -> None:
             st.caption(why)
 
 
-def _thread(turn: Turn, above: Turn | None, *, is_compared: bool) -> None:
+def _thread(turn: Turn, above: Turn | None) -> None:
     """Where does this request go on from? Said wherever it is not the one just above."""
-    if not turn.branches and turn.parent_id == (above.request.request_id if above else None):
-        return
-    if turn.parent_number is None:
-        # Of a page that is read alone nobody knows what its first requests go on from.
-        said = "Starts a thread of its own" if is_compared and turn.number > 1 else ""
-    elif turn.branches:
-        said = f"Branches off request {turn.parent_number}"
-    else:
-        said = f"Goes on from request {turn.parent_number}"
-    if said:
+    if said := _goes_on(turn, above):
         st.divider()
         st.caption(f":material/fork_right: {said}{_not_repeated(turn.repeated)}")
+
+
+def _goes_on(turn: Turn, above: Turn | None) -> str | None:
+    if turn.parent_number is None:
+        # One whose prompt is not stored starts nothing that is known.
+        return "Starts a thread of its own" if turn.branches else None
+    if turn.branches:
+        return f"Branches off request {turn.parent_number}"
+    if above is None or turn.parent_number != above.number:
+        return f"Goes on from request {turn.parent_number}"
+    return None
 
 
 def _not_repeated(messages: int) -> str:
