@@ -79,7 +79,12 @@ def forget_answers() -> None:
 
 def _answer(installed: Installation, now: datetime, question: Question) -> Answer[Any]:
     fresh: Answer[Any] = _asked(
-        question.name, repr(question.arguments), now, hash(installed), question, installed
+        question.name,
+        repr(question.arguments),
+        now,
+        (hash(installed), repr(installed.access)),
+        question,
+        installed,
     )
     memory, view = _memory(), _view(question, now, installed)
     with memory.lock:
@@ -101,7 +106,7 @@ def _asked(
     name: str,  # noqa: ARG001 - the first four arguments are the cache's key
     arguments: str,  # noqa: ARG001
     now: datetime,  # noqa: ARG001
-    database: int,  # noqa: ARG001
+    seen: tuple[int, str],  # noqa: ARG001 - which database, and what of it
     _question: Question,
     _installed: Installation,
 ) -> Answer[Any]:
@@ -131,7 +136,7 @@ def _memory() -> Memory:
 def _view(question: Question, now: datetime, installed: Installation) -> str:
     """The same question of the same view a tick later: only the clock has moved on."""
     relative = [_relative(argument, now) for argument in question.arguments]
-    return f"{question.name} {relative} {hash(installed)}"
+    return f"{question.name} {relative} {hash(installed)} {installed.access!r}"
 
 
 def _relative(argument: object, now: datetime) -> str:

@@ -2,13 +2,14 @@
 
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import streamlit as st
 from streamlit.errors import StreamlitSecretNotFoundError
 
 from tracelib import demo, errors
+from tracelib.access import FULL, Access
 from tracelib.database_url import DatabaseAddress, read_address
 from tracelib.settings import Settings, read_settings
 from tracelib.source import Source, connect
@@ -18,11 +19,15 @@ RECONNECT_AFTER = "10m"
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """The settings, and the database that is shown."""
+    """The settings, the database that is shown, and what of it: all, unless somebody sees less.
+
+    It is part of every key under which an answer is kept, so that nobody is given another's.
+    """
 
     settings: Settings
     address: DatabaseAddress
     is_sample: bool
+    access: Access = FULL
 
     def in_words(self) -> str:
         """Which database is it? Never says a password."""
@@ -38,8 +43,9 @@ def installation() -> Installation:
 
 
 def source(installed: Installation) -> Source:
-    """How is that database asked? Raises TraceError while it cannot be."""
-    return _connected(installed)
+    """How is that database asked, for whoever looks? Raises TraceError while it cannot be."""
+    # One connection for everybody: what they may see is a matter of the statements.
+    return _connected(replace(installed, access=FULL)).seen_by(installed.access)
 
 
 def forget_connection() -> None:
