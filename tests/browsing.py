@@ -74,7 +74,7 @@ def serving(script: str = "Home.py", **environment: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def _wait_for(url: str, seconds: float = 60) -> None:
