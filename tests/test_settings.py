@@ -163,6 +163,7 @@ def test_without_any_variable_the_sample_is_shown_gently():
         proxy_url=None,
         sample_folder=None,
         redact=(),
+        api_tokens=(),
     )
 
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 from tracelib import errors
 from tracelib.database_url import DatabaseAddress, read_address
 from tracelib.redaction import OwnPattern, read_own_patterns
+from tracelib.tokens import Token, read_tokens
 
 TICKS = {"off": 0, "10s": 10, "30s": 30, "1m": 60, "5m": 300}
 
@@ -22,6 +25,7 @@ class Settings:
     proxy_url: str | None = None
     sample_folder: str | None = None
     redact: tuple[OwnPattern, ...] = ()
+    api_tokens: tuple[Token, ...] = ()
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -40,6 +44,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         proxy_url=_proxy_url(environ),
         sample_folder=environ.get("TRACELIB_SAMPLE_FOLDER", "").strip() or None,
         redact=_own_patterns(environ),
+        api_tokens=_api_tokens(environ),
     )
 
 
@@ -78,3 +83,26 @@ def _own_patterns(environ: Mapping[str, str]) -> tuple[OwnPattern, ...]:
         return read_own_patterns(written) if written else ()
     except ValueError as error:
         raise errors.BadSetting(f"TRACELIB_REDACT {error}") from None
+
+
+def _api_tokens(environ: Mapping[str, str]) -> tuple[Token, ...]:
+    """JSON, or the path of a file with it: without a token there is no API."""
+    written = environ.get("TRACELIB_API_TOKENS", "").strip()
+    if not written:
+        return ()
+    try:
+        return _read_once(written)
+    except ValueError as error:
+        raise errors.BadSetting(f"TRACELIB_API_TOKENS {error}") from None
+
+
+@cache
+def _read_once(written: str) -> tuple[Token, ...]:
+    """A file is read when the app starts; who may come in does not change under it."""
+    if written.startswith(("[", "{")):
+        return read_tokens(written)
+    try:
+        text = Path(written).read_text("utf-8")
+    except (OSError, ValueError):
+        raise ValueError("is neither JSON nor the path of a file that can be read.") from None
+    return read_tokens(text)

@@ -15,9 +15,10 @@ from typing import Any, Generic, TypeVar
 
 import streamlit as st
 
-from tracelib import conversation, errors
+from tracelib import conversation, errors, metrics
 from tracelib.conversation.turn_diff import diff_between
 from tracelib.filters import Filters
+from tracelib.page import allowed
 from tracelib.page.installation import Installation, source
 from tracelib.window import TimeWindow
 
@@ -78,14 +79,16 @@ def forget_answers() -> None:
 
 
 def _answer(installed: Installation, now: datetime, question: Question) -> Answer[Any]:
-    fresh: Answer[Any] = _asked(
-        question.name,
-        repr(question.arguments),
-        now,
-        (hash(installed), repr(installed.access)),
-        question,
-        installed,
-    )
+    with metrics.asking(question.name) as asking:
+        fresh: Answer[Any] = _asked(
+            question.name,
+            repr(question.arguments),
+            now,
+            (hash(installed), repr(installed.access)),
+            question,
+            installed,
+            asking,
+        )
     memory, view = _memory(), _view(question, now, installed)
     with memory.lock:
         if fresh.error is None:
@@ -109,13 +112,19 @@ def _asked(
     seen: tuple[int, str],  # noqa: ARG001 - which database, and what of it
     _question: Question,
     _installed: Installation,
+    _asking: metrics.Asking,
 ) -> Answer[Any]:
     started = time.perf_counter()
     value, error = _tried(_question, _installed)
-    return Answer(value, error, datetime.now(UTC), time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    _asking.worked_out(seconds, error)
+    told = error and allowed.told(error, _installed.access)
+    return Answer(value, told, datetime.now(UTC), seconds)
 
 
 def _tried(question: Question, installed: Installation) -> tuple[Any, errors.TraceError | None]:
+    if refused := allowed.refusal(question.ask, installed.access):
+        return None, refused
     memory = _memory()
     if memory.away and time.monotonic() < memory.away_until:
         return None, memory.away

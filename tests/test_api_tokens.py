@@ -1,0 +1,99 @@
+"""That the tokens of the API are read as they were meant, and a mistake among them is named."""
+
+import hashlib
+import json
+
+import pytest
+
+from tracelib import errors
+from tracelib.access import EVERYONE, Access, Scope
+from tracelib.settings import Settings, read_settings
+from tracelib.tokens import Token
+
+SECRET = "a-long-secret"
+DIGEST = hashlib.sha256(SECRET.encode()).hexdigest()
+OTHER = hashlib.sha256(b"another").hexdigest()
+PLAIN = {"name": "ci", "sha256": DIGEST, "scope": {"all": True}}
+
+
+def read(written: object) -> tuple[Token, ...]:
+    value = written if isinstance(written, str) else json.dumps(written)
+    return read_settings({"TRACELIB_API_TOKENS": value}).api_tokens
+
+
+def test_a_token_that_says_nothing_more_is_an_auditor_of_all():
+    digest = bytes.fromhex(DIGEST)
+    assert read([PLAIN]) == (Token("ci", digest, Access(EVERYONE, "auditor")),)
+
+
+def test_a_token_may_see_some_teams_users_and_keys():
+    scope = {"teams": ["b", "a"], "users": ["u"], "keys": ["k"]}
+    [token] = read([PLAIN | {"scope": scope, "role": "viewer", "sha256": DIGEST.upper()}])
+    assert token.access == Access(Scope(teams=("a", "b"), users=("u",), keys=("k",)), "viewer")
+    assert token.sha256.hex() == DIGEST
+
+
+def test_the_tokens_may_be_in_a_file_which_is_read_once(tmp_path):
+    path = tmp_path / "tokens.json"
+    path.write_text(json.dumps([PLAIN]))
+    first = read(str(path))
+    path.write_text(json.dumps([PLAIN | {"name": "changed"}]))
+    assert read(str(path)) == first
+    assert [token.name for token in first] == ["ci"]
+
+
+def test_without_the_setting_there_is_no_token():
+    assert read_settings({"TRACELIB_API_TOKENS": " "}).api_tokens == ()
+
+
+def test_a_digest_is_in_no_text_of_the_settings():
+    settings = Settings(api_tokens=read([PLAIN]))
+    assert DIGEST not in repr(settings)
+    assert repr(bytes.fromhex(DIGEST)) not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("written", "complaint"),
+    [
+        ("[{", "neither JSON"),
+        ("[" * 100_000, "neither JSON"),
+        ("{}", "list"),
+        ([], "list"),
+        ([PLAIN] * 201, "list"),
+        ("/no/such/file", "file that can be read"),
+        ("/", "file that can be read"),
+        ("x\0y", "file that can be read"),
+        ("x" * 5_000, "file that can be read"),
+        (["ci"], "number 1"),
+        ([PLAIN | {"name": ""}], "name for token 1"),
+        ([PLAIN | {"name": "a\nb"}], "name for token 1"),
+        ([PLAIN | {"name": 7}], "name for token 1"),
+        ([PLAIN | {"name": "x" * 61}], "name for token 1"),
+        ([PLAIN | {"sha": DIGEST}], "'sha'"),
+        ([PLAIN | {"sha256": SECRET}], "64 hexadecimal digits"),
+        ([PLAIN | {"sha256": DIGEST[:-1]}], "64 hexadecimal digits"),
+        ([PLAIN | {"sha256": DIGEST[:-1] + "g"}], "64 hexadecimal digits"),
+        ([PLAIN | {"sha256": None}], "64 hexadecimal digits"),
+        ([{"name": "ci", "sha256": DIGEST}], "scope"),
+        ([PLAIN | {"scope": {}}], "scope"),
+        ([PLAIN | {"scope": []}], "scope"),
+        ([PLAIN | {"scope": {"all": False}}], "alone"),
+        ([PLAIN | {"scope": {"all": True, "teams": ["a"]}}], "alone"),
+        ([PLAIN | {"scope": {"team": ["a"]}}], "'team'"),
+        ([PLAIN | {"scope": {"teams": []}}], "teams"),
+        ([PLAIN | {"scope": {"teams": "a"}}], "teams"),
+        ([PLAIN | {"scope": {"users": [""]}}], "users"),
+        ([PLAIN | {"scope": {"keys": ["k", 7]}}], "keys"),
+        ([PLAIN | {"scope": {"keys": ["k" * 301]}}], "keys"),
+        ([PLAIN | {"role": "owner"}], "viewer, auditor, admin"),
+        ([PLAIN | {"role": ["admin"]}], "viewer, auditor, admin"),
+        ([PLAIN, PLAIN | {"sha256": OTHER}], "two tokens called 'ci'"),
+        ([PLAIN, PLAIN | {"name": "more"}], "another has"),
+    ],
+)
+def test_a_mistake_is_named_and_no_digest_said(written, complaint):
+    with pytest.raises(errors.BadSetting, match=r"TRACELIB_API_TOKENS") as raised:
+        read(written)
+    assert complaint in raised.value.detail
+    assert DIGEST not in raised.value.detail
+    assert SECRET not in raised.value.detail

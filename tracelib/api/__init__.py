@@ -1,0 +1,1 @@
+"""The questions of the pages, for programs: JSON over HTTP."""

@@ -1,0 +1,119 @@
+"""The tokens that programs are let in by: whose each is, and what it may see."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+from tracelib.access import EVERYONE, Access, Role, Scope
+
+MOST_TOKENS = 200
+MOST_IDS = 1_000
+LONGEST_ID = 300
+NAME = re.compile(r"[\w][\w .-]{0,59}")
+DIGEST = re.compile(r"[0-9a-fA-F]{64}")
+FIELDS = {"name", "sha256", "scope", "role"}
+OF_SCOPE = ("teams", "users", "keys")
+DEFAULT_ROLE = "auditor"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One program's token: what it is called, the SHA-256 of it, and what it may see."""
+
+    name: str
+    sha256: bytes = field(repr=False)
+    access: Access
+
+
+def read_tokens(written: str) -> tuple[Token, ...]:
+    """Which tokens does this setting hold?
+
+    JSON: a list of objects with `name`, `sha256` (hexadecimal, of the token), `scope` (either
+    `{"all": true}` or any of `teams`, `users` and `keys`, lists of ids) and, where it is not
+    an auditor's, `role`. Raises ValueError with what is wrong, to go on from the setting's
+    name; no digest is ever in it.
+
+    >>> [one] = read_tokens('[{"name": "ci", "sha256": "%s", "scope": {"all": true}}]' % ("0" * 64))
+    >>> one
+    Token(name='ci', access=Access(scope=Scope(is_all=True, teams=(), users=(), keys=()), \
+role='auditor'))
+    """
+    try:
+        value = json.loads(written)
+    except (ValueError, RecursionError):
+        raise ValueError("is neither JSON nor the path of a file with it.") from None
+    if not isinstance(value, list) or not 0 < len(value) <= MOST_TOKENS:
+        raise ValueError(f"must be a list of 1 to {MOST_TOKENS} tokens.")
+    tokens = tuple(_token(number, one) for number, one in enumerate(value, start=1))
+    _refuse_twins(tokens)
+    return tokens
+
+
+def _refuse_twins(tokens: Iterable[Token]) -> None:
+    names: set[str] = set()
+    digests: set[bytes] = set()
+    for token in tokens:
+        if token.name in names:
+            raise ValueError(f"has two tokens called {token.name!r}.")
+        if token.sha256 in digests:
+            raise ValueError(f"gives {token.name!r} a token that another has, too.")
+        names.add(token.name)
+        digests.add(token.sha256)
+
+
+def _token(number: int, value: object) -> Token:
+    if not isinstance(value, dict):
+        raise ValueError(f"must hold an object for each token; number {number} is none.")
+    name = value.get("name")
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise ValueError(
+            f"needs a name for token {number}: 1 to 60 letters, digits, spaces, dots or hyphens."
+        )
+    if unknown := value.keys() - FIELDS:
+        raise ValueError(f"has {_quoted(unknown)} for {name!r}, which no token has.")
+    digest = value.get("sha256")
+    if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
+        raise ValueError(f"needs 64 hexadecimal digits as sha256 of {name!r}.")
+    return Token(name, bytes.fromhex(digest), Access(_scope(name, value), _role(name, value)))
+
+
+def _role(name: str, value: Mapping[str, Any]) -> Role:
+    role = value.get("role", DEFAULT_ROLE)
+    if role not in get_args(Role):
+        raise ValueError(f"needs {name!r} to be one of {', '.join(get_args(Role))}.")
+    found: Role = role
+    return found
+
+
+def _scope(name: str, value: Mapping[str, Any]) -> Scope:
+    scope = value.get("scope")
+    if not isinstance(scope, dict) or not scope:
+        raise ValueError(f"needs a scope for {name!r}: all, or any of {', '.join(OF_SCOPE)}.")
+    if "all" in scope:
+        if scope != {"all": True}:
+            raise ValueError(f'needs {{"all": true}} alone where {name!r} may see all.')
+        return EVERYONE
+    if unknown := scope.keys() - set(OF_SCOPE):
+        raise ValueError(f"has {_quoted(unknown)} in the scope of {name!r}.")
+    teams, users, keys = (_ids(name, of, scope) for of in OF_SCOPE)
+    return Scope(teams=teams, users=users, keys=keys)
+
+
+def _ids(name: str, of: str, scope: Mapping[str, object]) -> tuple[str, ...]:
+    if of not in scope:
+        return ()
+    ids = scope[of]
+    named = ids if isinstance(ids, list) else []
+    if not 0 < len(named) <= MOST_IDS or not all(_is_id(one) for one in named):
+        raise ValueError(f"needs a list of 1 to {MOST_IDS} ids as {of} of {name!r}.")
+    return tuple(named)
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID
+
+
+def _quoted(names: Iterable[object]) -> str:
+    return repr(min(map(str, names))[:40])
