@@ -4,7 +4,7 @@ import streamlit as st
 
 from tracelib import page, status
 from tracelib.charts import by_model
-from tracelib.page import health
+from tracelib.page import health, sharing
 
 view = page.begin("Status")
 filters = view.filters
@@ -12,13 +12,17 @@ filters = view.filters
 server, fresh, size, gaps = view.ask(
     (status.server,), (status.freshness, view.now), (status.size,), (status.missing,)
 )
-left, right = st.columns(2)
-with left:
-    health.database(view, server)
-    health.proxy(view)
-with right:
+if view.installed.access.sees_installation:
+    left, right = st.columns(2)
+    with left:
+        health.database(view, server)
+        health.proxy(view)
+        sharing.show(view)
+    with right:
+        health.freshness(view, fresh)
+        health.size(size)
+else:
     health.freshness(view, fresh)
-    health.size(size)
 health.missing(gaps)
 
 st.subheader("Failures", anchor=False)

@@ -125,3 +125,13 @@ class NoSuchSession(TraceError):
     remedy = (
         "Its rows may have been pruned by LiteLLM's retention; search for it on the Sessions page."
     )
+
+
+class AuditFailed(TraceError):
+    sentence = "It could not be noted who reads this, so it is not shown."
+    remedy = "Give the app a TRACELIB_AUDIT_LOG that it may write to, on a disk with space left."
+
+
+class NotForThisRole(TraceError):
+    sentence = "Your role does not show this."
+    remedy = "Ask whoever runs this dashboard for another role."

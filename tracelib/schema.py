@@ -77,8 +77,13 @@ class Schema:
 
     def seen_by(self, access: Access) -> "Schema":
         """What is there for somebody? The bodies are not for those who may not read them."""
-        kept = self.columns if access.reads_messages else self.columns - BODIES
-        return replace(self, columns=kept, scope=access.scope)
+        withheld = frozenset() if access.reads_messages else self.columns & BODIES
+        return replace(
+            self,
+            columns=self.columns - withheld,
+            unreadable=self.unreadable | withheld,
+            scope=access.scope,
+        )
 
     def has(self, column: str) -> bool:
         """May this column be read here?"""

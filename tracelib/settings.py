@@ -1,15 +1,20 @@
 """What the environment tells us, read once: where the database is and how gently to ask it."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from tracelib import errors
 from tracelib.database_url import DatabaseAddress, read_address
+from tracelib.people import Listed, read_people
 from tracelib.redaction import OwnPattern, read_own_patterns
 from tracelib.tokens import Token, read_tokens
 
+# A header's name as HTTP allows it, and a secret that nobody guesses.
+HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
+SHORTEST_SECRET = 32
 TICKS = {"off": 0, "10s": 10, "30s": 30, "1m": 60, "5m": 300}
 
 
@@ -26,6 +31,10 @@ class Settings:
     sample_folder: str | None = None
     redact: tuple[OwnPattern, ...] = ()
     api_tokens: tuple[Token, ...] = ()
+    people: tuple[Listed, ...] | None = None
+    identity_header: str | None = None
+    proxy_secret: str | None = field(default=None, repr=False)
+    audit_log: str | None = None
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -45,6 +54,10 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         sample_folder=environ.get("TRACELIB_SAMPLE_FOLDER", "").strip() or None,
         redact=_own_patterns(environ),
         api_tokens=_api_tokens(environ),
+        people=_people(environ),
+        identity_header=_identity_header(environ),
+        proxy_secret=environ.get("TRACELIB_PROXY_SECRET", "").strip() or None,
+        audit_log=environ.get("TRACELIB_AUDIT_LOG", "").strip() or None,
     )
 
 
@@ -83,6 +96,35 @@ def _own_patterns(environ: Mapping[str, str]) -> tuple[OwnPattern, ...]:
         return read_own_patterns(written) if written else ()
     except ValueError as error:
         raise errors.BadSetting(f"TRACELIB_REDACT {error}") from None
+
+
+def _people(environ: Mapping[str, str]) -> tuple[Listed, ...] | None:
+    """JSON, or the path of a file with it, read anew each time."""
+    written = environ.get("TRACELIB_PEOPLE", "").strip()
+    if not written:
+        return None
+    try:
+        return read_people(written if written.startswith("[") else Path(written).read_text("utf-8"))
+    except OSError as error:
+        raise errors.BadSetting(f"TRACELIB_PEOPLE: {error.strerror}: {written}") from None
+    except ValueError as error:
+        raise errors.BadSetting(f"TRACELIB_PEOPLE {error}") from None
+
+
+def _identity_header(environ: Mapping[str, str]) -> str | None:
+    """A header that anybody could send means nothing without a secret that only the proxy has."""
+    name = environ.get("TRACELIB_IDENTITY_HEADER", "").strip()
+    secret = environ.get("TRACELIB_PROXY_SECRET", "").strip()
+    if not name and not secret:
+        return None
+    if not HEADER.fullmatch(name):
+        raise errors.BadSetting("TRACELIB_IDENTITY_HEADER must be the name of a header.")
+    if len(secret) < SHORTEST_SECRET:
+        raise errors.BadSetting(
+            f"TRACELIB_PROXY_SECRET must have at least {SHORTEST_SECRET} characters where "
+            "TRACELIB_IDENTITY_HEADER is set."
+        )
+    return name
 
 
 def _api_tokens(environ: Mapping[str, str]) -> tuple[Token, ...]:

@@ -26,7 +26,9 @@ request has ended. If your proxy is busy and nothing comes:
 
 def database(view: View, server: Answer[ServerFacts], fresh: Answer[Freshness]) -> None:
     """Which database is this, and how fresh is it?"""
-    words = [f"Database: **{label(view.installed.in_words())}**"]
+    words = ["The requests that you may see"]
+    if view.installed.access.sees_installation:
+        words = [f"Database: **{label(view.installed.in_words())}**"]
     if server.value is not None:
         words.append(f"PostgreSQL {label(server.value.version)}")
     if fresh.value is not None and fresh.value.newest_started_at is not None:

@@ -1,15 +1,15 @@
 """The conversation on a session's page: where in it the reader is, and the way to elsewhere."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import streamlit as st
 
-from tracelib import conversation
+from tracelib import conversation, errors
+from tracelib.audit import What
 from tracelib.conversation.reading import TURNS_A_PAGE, Reading, TurnPage
 from tracelib.handover import redacted
-from tracelib.page import address, following, jumps, transcript
+from tracelib.page import address, audited, following, jumps, transcript
 from tracelib.page.answers import Answer
 from tracelib.page.cards import nothing, unanswered
 from tracelib.page.installation import Installation
@@ -17,6 +17,7 @@ from tracelib.page.message import Look
 from tracelib.page.view import View
 from tracelib.selection import Selection
 
+WITHHELD = "What was said is shown to auditors and admins; your role shows figures only."
 READINGS_KEPT = 30  # of at most 60 MB, most of them of kilobytes
 
 
@@ -45,15 +46,23 @@ def page_of(number: int) -> int:
     return (number - 1) // TURNS_A_PAGE + 1
 
 
-def question(view: View, selection: Selection, at: Place) -> tuple[Any, ...]:
-    """What is asked for the page that is read?"""
+def read(
+    view: View, selection: Selection, at: Place, look: Look, what: What = "opened"
+) -> Answer[TurnPage]:
+    """What does the log hold of the page that is read? It is noted who reads it."""
+    noted = audited.of(view, what, selection, look.redaction)
     first = (at.page - 1) * TURNS_A_PAGE + 1
-    return conversation.turns, reading(view.installed, selection), first
+    question = (conversation.turns, _reading(view.installed, selection), first)
+    (told,) = audited.ask(view, replace(noted, page=at.page), question)
+    return told
 
 
 def show(told: Answer[TurnPage], order: pd.DataFrame, at: Place, look: Look) -> None:
     """What was said? One page of it, opened where the URL says."""
     st.subheader("Conversation", anchor=False)
+    if isinstance(told.error, errors.NotForThisRole):
+        nothing(WITHHELD)
+        return
     _follow(at)
     jumps.to_failures(order)
     pager(at, "above")
@@ -85,7 +94,7 @@ def pager(at: Place, where: str) -> None:
 @st.cache_resource(
     max_entries=READINGS_KEPT, show_spinner=False, hash_funcs={Installation: hash, Selection: repr}
 )
-def reading(installed: Installation, selection: Selection) -> Reading:  # noqa: ARG001
+def _reading(installed: Installation, selection: Selection) -> Reading:  # noqa: ARG001
     """How far is this conversation read? All viewers of an installation read on together."""
     return Reading(selection)
 

@@ -67,11 +67,13 @@ def _alone(view: View, stored: Selection, look: Look, bar: DeltaGenerator) -> No
         unanswered(known.summary)
         return
     opened_before.remember(known.summary.value)
-    selection = chain.joined(view, stored, known.summary.value, look)
+    selection = stored
+    if view.installed.access.reads_messages:
+        selection = chain.joined(view, stored, known.summary.value, look)
+        with bar:
+            session_export.session_buttons(view, selection)
     if selection != stored:
         known = _asked(view, selection)
-    with bar:
-        session_export.session_buttons(view, selection)
     _whole(view, selection, known, look)
 
 
@@ -95,7 +97,7 @@ def _whole(view: View, selection: Selection, known: Asked, look: Look) -> None:
         unanswered(known.order)
         return
     place = session_conversation.place(known.order.value)
-    (page,) = view.ask(session_conversation.question(view, selection, place))
+    page = session_conversation.read(view, selection, place, look)
     opened = st.query_params.get(address.REQUEST)
     named = _without_names(known.requests, look.redaction)
     session_timeline.show(view, named, _parents(page), address.open_request, opened)

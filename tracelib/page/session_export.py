@@ -15,7 +15,7 @@ import streamlit as st
 from tracelib import handover
 from tracelib.filters import Filters
 from tracelib.handover import SessionDocument
-from tracelib.page import address
+from tracelib.page import address, audited
 from tracelib.page.installation import source
 from tracelib.page.view import View
 from tracelib.redaction import KINDS, NONE, Redaction, masked
@@ -57,15 +57,16 @@ def session_buttons(view: View, selection: Selection) -> None:
         named = _name("session", selection, redaction, view.now)
         zone = view.filters.zone
 
-        def document() -> SessionDocument:
+        def document(kind: str) -> SessionDocument:
+            audited.handed_on(view, selection, redaction, kind)
             log, now = source(view.installed), datetime.now(UTC)
             return handover.session_document(log, selection, redaction, now)
 
         def html() -> Iterable[bytes]:
-            return (piece.encode() for piece in handover.as_html(document(), zone))
+            return (piece.encode() for piece in handover.as_html(document("html"), zone))
 
         def data() -> Iterable[bytes]:
-            return [handover.as_json(document()).encode()]
+            return [handover.as_json(document("json")).encode()]
 
         _button(File("One HTML file", f"{named}.html", "text/html", html))
         _button(File("JSON", f"{named}.json", "application/json", data))

@@ -3,10 +3,11 @@
 import pandas as pd
 import streamlit as st
 
-from tracelib import sessions
+from tracelib import errors, sessions
 from tracelib.filters import Filters
 from tracelib.page import (
     address,
+    audited,
     kept_searches,
     session_empty,
     session_export,
@@ -17,7 +18,7 @@ from tracelib.page import (
     session_words,
 )
 from tracelib.page.answers import Answer
-from tracelib.page.cards import unanswered
+from tracelib.page.cards import failed, unanswered
 from tracelib.page.safe import label
 from tracelib.page.view import View
 from tracelib.sessions import SessionPage, SessionSearch
@@ -35,16 +36,25 @@ def opened() -> tuple[str, str | None] | None:
 def show(view: View) -> None:
     """Which sessions are sought, and which were found? A row opens the session."""
     kept_searches.heading()
-    search = session_search.form()
-    session_search.more(search)
+    search = session_search.form(view.installed.access)
+    session_search.more(search, view.installed.access)
     part, complaint = session_strip.part(view.filters.window)
     if complaint:
         st.warning(complaint)
     with st.container(border=True, key="results"):
-        if search.needs_scan:
-            session_scan.show(view, search, part)
-        else:
-            _listed(view, search, part)
+        _found(view, search, part)
+
+
+def _found(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
+    try:
+        audited.searched(view, search.said)
+    except errors.AuditFailed as error:
+        failed(error)
+        return
+    if search.needs_scan:
+        session_scan.show(view, search, part)
+    else:
+        _listed(view, search, part)
 
 
 def _listed(view: View, search: SessionSearch, part: TimeWindow | None) -> None:

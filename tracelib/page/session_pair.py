@@ -9,7 +9,7 @@ import streamlit as st
 from tracelib import conversation, formatting, sessions
 from tracelib.handover import redacted
 from tracelib.page import address, session_conversation, transcript
-from tracelib.page.cards import card, unanswered
+from tracelib.page.cards import card, nothing, unanswered
 from tracelib.page.message import Look
 from tracelib.page.safe import label
 from tracelib.page.session_conversation import Place
@@ -60,6 +60,8 @@ def show(view: View, first: Selection, second_id: str, second_key: str | None, l
     for column, (side, selection, summary) in zip(st.columns(2, gap="medium"), sides, strict=True):
         with column:
             _conversation(view, selection, summary, look, side)
+    if not view.installed.access.reads_messages:
+        nothing(session_conversation.WITHHELD)
 
 
 def compared(left: SessionSummary, right: SessionSummary) -> pd.DataFrame:
@@ -105,13 +107,15 @@ def _conversation(
     st.code(summary.session_id, language=None)
     who = summary.user_name or summary.key_name or summary.end_user
     st.caption(f"{label(who)}, {formatting.clock(summary.started_at, look.zone)}")
+    if not view.installed.access.reads_messages:
+        return
     (order,) = view.ask((conversation.turn_order, selection))
     if order.value is None:
         unanswered(order)
         return
     said = session_conversation.place(order.value)
     at = Place(said.page, said.pages, None)
-    (told,) = view.ask(session_conversation.question(view, selection, at))
+    told = session_conversation.read(view, selection, at, look, "compared")
     if told.value is None:
         unanswered(told)
         return

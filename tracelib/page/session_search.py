@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from tracelib.access import Access
 from tracelib.choice import LONGEST_VALUE
 from tracelib.page import address
 from tracelib.page.safe import label
@@ -40,15 +41,20 @@ MORE = (
     *(one.fields for one in RANGES),
 )
 CONDITIONS = (*FIRST, *MORE)
+# Found by reading prompts and answers.
+OF_WHAT_WAS_SAID = ("said", "tool", "has_tool_calls")
+WITHHELD = "The link’s search in what was said is for auditors and admins and was left out."
 
 
-def form() -> SessionSearch:
+def form(access: Access) -> SessionSearch:
     """What is searched for? Draws the fields; the URL holds what they say."""
-    search, complaints = read_search(_query(PARAMETERS))
-    for complaint in complaints:
+    asked, complaints = read_search(_query(PARAMETERS))
+    search = asked if access.reads_messages else without(asked, OF_WHAT_WAS_SAID)
+    for complaint in (*complaints, *([WITHHELD] if search != asked else [])):
         st.warning(label(complaint, 200))
     with _fields():
-        _text(search, "Text in prompts and answers", "said", "Such as refund")
+        if access.reads_messages:
+            _text(search, "Text in prompts and answers", "said", "Such as refund")
         _text(search, "Name", "text", "Part of a user, team, key, model")
         _text(search, "Session, request or call id", "id", "Whole; found whenever it was")
         _choice(search, "Failures", "status", STATUSES, str.capitalize)
@@ -56,16 +62,17 @@ def form() -> SessionSearch:
     return search
 
 
-def more(search: SessionSearch) -> None:
+def more(search: SessionSearch, access: Access) -> None:
     """Which rarer conditions are there? Draws them in groups, and says how many are set."""
     count = sum(is_set(search, fields) for fields in MORE)
     with st.expander(f"More conditions ({count})" if count else "More conditions", key="more"):
         st.caption("What was done, and what went wrong")
         with _fields():
-            _text(search, "Tool called", "tool", "Its whole name")
+            if access.reads_messages:
+                _text(search, "Tool called", "tool", "Its whole name")
             _text(search, "Error class", "error_class", "Such as RateLimitError")
             _metadata(search)
-            _toggles(search)
+            _toggles(search, access)
         st.caption("Who")
         with _fields():
             _text(search, "End user", "end_user", "Whole")
@@ -180,9 +187,10 @@ def _take_metadata(key: str) -> None:
     _change(metadata_key=name, metadata_value=value)
 
 
-def _toggles(search: SessionSearch) -> None:
+def _toggles(search: SessionSearch, access: Access) -> None:
     with st.container(gap="xxsmall"):
-        _toggle(search, "Called a tool", "has_tool_calls")
+        if access.reads_messages:
+            _toggle(search, "Called a tool", "has_tool_calls")
         _toggle(search, "Used a fallback", "used_fallback")
         _toggle(search, "More than one request", "many_requests_only")
 

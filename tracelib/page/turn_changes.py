@@ -1,13 +1,14 @@
 """What one request said that the one before it did not, over the page while the URL names both."""
 
 from collections import Counter
+from dataclasses import replace
 
 import streamlit as st
 
 from tracelib.conversation.text_diff import Line, LineKind
 from tracelib.conversation.turn_diff import Fate, MessageDiff, SettingDiff, TurnDiff, diff_between
 from tracelib.handover import redacted
-from tracelib.page import address, message
+from tracelib.page import address, audited, message
 from tracelib.page.cards import nothing, unanswered
 from tracelib.page.message import Look
 from tracelib.page.safe import label
@@ -33,7 +34,10 @@ def show(view: View, selection: Selection, look: Look) -> None:
 
 @st.dialog("What changed", width="large", on_dismiss=lambda: address.close(address.DIFF))
 def _dialog(view: View, selection: Selection, look: Look, before_id: str, after_id: str) -> None:
-    (found,) = view.ask((diff_between, selection, before_id, after_id, look.redaction))
+    compared = replace(selection, request_ids=(before_id, after_id))
+    noted = audited.of(view, "compared", compared, look.redaction)
+    question = (diff_between, selection, before_id, after_id, look.redaction)
+    (found,) = audited.ask(view, noted, question)
     if found.error:
         unanswered(found)
     elif found.value is None:

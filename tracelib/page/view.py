@@ -17,10 +17,11 @@ from tracelib.charts.palette import model_colours
 from tracelib.choice import Choice
 from tracelib.facets import Facets
 from tracelib.filters import DIMENSIONS, Filters
-from tracelib.page import address, cards, sidebar, style
+from tracelib.page import address, cards, identity, sidebar, style
 from tracelib.page.answers import Answer, Question, answers, forget_answers
 from tracelib.page.installation import Installation, forget_connection, installation
 from tracelib.page.safe import label
+from tracelib.people import ANYONE, Person
 from tracelib.settings import TICKS
 
 ICON = Path(__file__).with_name("icon.png")
@@ -32,7 +33,7 @@ SKELETON_PX = 560
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a page shows: the choice, the filters it means now, names and colours."""
+    """What a page shows, to whom: the choice, the filters it means now, names and colours."""
 
     name: str
     choice: Choice
@@ -42,6 +43,7 @@ class View:
     facets: Facets
     colours: Mapping[str, str]
     notice: DeltaGenerator
+    person: Person = ANYONE
 
     @property
     def bucket(self) -> windows.Bucket:
@@ -77,28 +79,32 @@ class View:
 def begin(name: str) -> View:
     """What is chosen and who is who? Draws the sidebar and the head of the page.
 
-    Where there is no database to ask, it says so in a sentence and stops the page.
+    Where there is no database to ask, or nobody may look who does, it says so in a sentence and
+    stops the page.
     """
     st.set_page_config(page_title=f"{name} · LLM traceability", page_icon=str(ICON), layout="wide")
     style.apply()
     choice, complaints = address.read()
-    installed = _installation(choice)
+    person, installed = _installation(choice)
     now = _tick(choice, installed)
     viewer_zone = _viewer_zone()
     known = _facets(installed, now)
     _sidebar(name, choice, installed, known, now, viewer_zone)
+    with st.sidebar:
+        identity.who(person, installed)
     address.write(choice)
     filters = choice.filters(now, viewer_zone)
     colours = model_colours(facet.id for facet in known.of("model"))
     _head(name, choice, filters, installed, complaints)
-    view = View(name, choice, filters, now, installed, known, colours, st.empty())
+    view = View(name, choice, filters, now, installed, known, colours, st.empty(), person)
     _chips(view)
     return view
 
 
-def _installation(choice: Choice) -> Installation:
+def _installation(choice: Choice) -> tuple[Person, Installation]:
+    """Who looks, and at what of which database?"""
     try:
-        return installation()
+        return identity.let_in(installation())
     except errors.TraceError as error:
         with st.sidebar:
             sidebar.menu(choice)

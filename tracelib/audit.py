@@ -1,0 +1,105 @@
+"""Who read or handed on what was said: a line of JSON for each, written before it is read.
+
+The log only ever grows: a path that is opened anew for each line, so that it can be moved away,
+or the standard output. Where a line cannot be written whole nothing may be shown or handed on.
+"""
+
+import json
+import os
+import stat
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Literal
+
+from tracelib import errors
+from tracelib.access import Role
+from tracelib.settings import Settings
+
+What = Literal["opened", "compared", "searched", "exported"]
+STDOUT = "stdout"
+STDOUT_DESCRIPTOR = 1
+OWNER_ONLY = 0o600
+_writing = Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What somebody did. Equal records are the same thing done again.
+
+    `who` is None where the app is open; `origin` is page or api. Sessions by their ids and their
+    key, requests where they were joined or compared one by one. `page` is that of the transcript,
+    `format` that of a file, `sought` the words of a search, `redaction` the kinds masked.
+    """
+
+    who: str | None
+    role: Role
+    what: What
+    origin: Literal["page", "api"]
+    api_key: str | None = None
+    session_ids: tuple[str, ...] = ()
+    request_ids: tuple[str, ...] = ()
+    page: int | None = None
+    format: str | None = None
+    sought: str | None = None
+    redaction: tuple[str, ...] = ()
+
+
+def record(settings: Settings, done: Record) -> None:
+    """Note that somebody is about to do this; nothing where no log is set.
+
+    Returns once the line is written whole. Raises AuditFailed, and then it must not be done.
+    """
+    if settings.audit_log is None:
+        return
+    try:
+        with _writing:
+            _append(settings.audit_log, _line(done, datetime.now(UTC)))
+    except OSError as error:
+        raise errors.AuditFailed(error.strerror or "") from error
+
+
+def _line(done: Record, at: datetime) -> bytes:
+    said = {
+        "at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "who": done.who,
+        "role": done.role,
+        "what": done.what,
+        "from": done.origin,
+        "session_ids": done.session_ids,
+        "request_ids": done.request_ids,
+        "api_key": done.api_key,
+        "page": done.page,
+        "format": done.format,
+        "sought": done.sought,
+        "redaction": done.redaction,
+    }
+    # ASCII, so that no sign in it can end a line or be refused.
+    return json.dumps(said).encode() + b"\n"
+
+
+def _append(path: str, line: bytes) -> None:
+    if path == STDOUT:
+        _write(STDOUT_DESCRIPTOR, line)
+        return
+    log = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, OWNER_ONLY)
+    try:
+        _write(log, b"\n" + line if _is_broken_off(log) else line)
+    finally:
+        # A network's file system may say only now that it has not kept the line.
+        os.close(log)
+
+
+def _write(log: int, line: bytes) -> None:
+    """In one go, so that lines of several processes never mix; what is left says why."""
+    written = os.write(log, line)
+    while written < len(line):
+        written += os.write(log, line[written:])
+
+
+def _is_broken_off(log: int) -> bool:
+    """Did an earlier line end in the middle, on a full disk? Then it must not spoil this one."""
+    known = os.fstat(log)
+    if not stat.S_ISREG(known.st_mode) or not known.st_size:
+        return False
+    return os.pread(log, 1, known.st_size - 1) != b"\n"

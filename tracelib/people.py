@@ -1,0 +1,139 @@
+"""Who may see what: the list of people, or of what a directory says of them, with their access.
+
+The list is JSON. The first entry that fits a person counts:
+
+    [{"who": "ada@example.com", "role": "admin", "scope": {"all": true}},
+     {"who": {"claim": "groups", "value": "platform"}, "role": "auditor",
+      "scope": {"teams": ["team-1"], "users": [], "keys": []}},
+     {"who": "*@example.com", "role": "viewer", "scope": {"users": {"claim": "sub"}}}]
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, get_args
+
+from tracelib.access import Access, Role, Scope
+
+ROLES = get_args(Role)
+KINDS = ("teams", "users", "keys")
+ANY = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who looks, as a directory or a proxy vouches for them.
+
+    `who` is their e-mail address, else what they go by there; None for whoever reaches an open
+    app. `claims` are what else is said of them, each with its values.
+    """
+
+    who: str | None = None
+    name: str | None = None
+    claims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An entry of the list: whom it fits, and what they may see.
+
+    `who` is an address, `*@domain` or `*`; where it is None a person fits whose `claim`, a name
+    and a value, is said of them. `claimed` are the kinds of ids that the person's claims fill in.
+    """
+
+    access: Access
+    who: str | None = None
+    claim: tuple[str, str] | None = None
+    claimed: tuple[tuple[str, str], ...] = ()
+
+
+ANYONE = Person()
+
+
+def access_of(person: Person, listed: tuple[Listed, ...]) -> Access | None:
+    """What may this person see? None where no entry fits: nothing at all."""
+    return next((_granted(one, person) for one in listed if _fits(one, person)), None)
+
+
+def read_people(text: str) -> tuple[Listed, ...]:
+    """Who is listed in this JSON? Raises ValueError with the end of a sentence about it.
+
+    >>> read_people('[{"who": "*", "role": "viewer", "scope": {"all": true}}]')[0].access.role
+    'viewer'
+    """
+    try:
+        entries = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"is not JSON: {error}.") from None
+    if not isinstance(entries, list) or not entries:
+        raise ValueError("must be a JSON list of at least one entry.")
+    return tuple(_listed(entry, place) for place, entry in enumerate(entries, start=1))
+
+
+def _fits(one: Listed, person: Person) -> bool:
+    if one.claim:
+        name, value = one.claim
+        return value in person.claims.get(name, ())
+    who, sought = (person.who or "").casefold(), (one.who or "").casefold()
+    if sought.startswith(ANY):
+        return bool(who) and who.endswith(sought.removeprefix(ANY))
+    return bool(who) and who == sought
+
+
+def _granted(one: Listed, person: Person) -> Access:
+    claimed = {kind: person.claims.get(claim, ()) for kind, claim in one.claimed}
+    if not claimed:
+        return one.access
+    named = one.access.scope
+    scope = Scope(
+        teams=claimed.get("teams", named.teams),
+        users=claimed.get("users", named.users),
+        keys=claimed.get("keys", named.keys),
+    )
+    return replace(one.access, scope=scope)
+
+
+def _listed(entry: object, place: int) -> Listed:
+    if not isinstance(entry, dict) or entry.keys() != {"who", "role", "scope"}:
+        raise ValueError(f"must have who, role and scope in entry {place}, and nothing else.")
+    if entry["role"] not in ROLES:
+        raise ValueError(f"must say one of {', '.join(ROLES)} as the role in entry {place}.")
+    try:
+        scope, claimed = _scope(entry["scope"])
+        who, claim = _whom(entry["who"])
+    except ValueError as error:
+        raise ValueError(f"has an entry {place} that {error}") from None
+    return Listed(Access(scope, entry["role"]), who, claim, claimed)
+
+
+def _whom(document: object) -> tuple[str | None, tuple[str, str] | None]:
+    if isinstance(document, dict) and document.keys() == {"claim", "value"}:
+        name, value = _texts([document["claim"], document["value"]], "who")
+        return None, (name, value)
+    (who,) = _texts([document], "who")
+    if ANY in who.removeprefix(ANY) or (who.startswith(ANY) and who != ANY and who[1] != "@"):
+        raise ValueError("has a star in who that stands neither alone nor before an @.")
+    return who, None
+
+
+def _scope(document: object) -> tuple[Scope, tuple[tuple[str, str], ...]]:
+    """The scope, and which kinds of ids are taken from which claims of a person."""
+    if document == {"all": True}:
+        return Scope(is_all=True), ()
+    if not isinstance(document, dict) or not document or document.keys() - set(KINDS):
+        raise ValueError('must have as its scope {"all": true} or some of teams, users and keys.')
+    claimed = tuple((kind, ids["claim"]) for kind, ids in document.items() if _is_claim(ids))
+    named = {kind: _texts(ids, kind) for kind, ids in document.items() if not _is_claim(ids)}
+    if any(key.startswith("sk-") for key in named.get("keys", ())):
+        raise ValueError("must name keys by the hash that LiteLLM stores, never by the key itself.")
+    return Scope(False, *(named.get(kind, ()) for kind in KINDS)), claimed
+
+
+def _is_claim(ids: Any) -> bool:
+    return isinstance(ids, dict) and ids.keys() == {"claim"} and isinstance(ids["claim"], str)
+
+
+def _texts(values: object, where: str) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(one, str) and one for one in values):
+        raise ValueError(f"has something else than text in {where}.")
+    return tuple(values)
