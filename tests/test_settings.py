@@ -164,6 +164,10 @@ def test_without_any_variable_the_sample_is_shown_gently():
         sample_folder=None,
         redact=(),
         api_tokens=(),
+        people=None,
+        identity_header=None,
+        proxy_secret=None,
+        audit_log=None,
     )
 
 
