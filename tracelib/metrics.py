@@ -5,12 +5,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+)
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from tracelib.errors import TraceError
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+# When each was first counted is of no interest, and doubles the lines.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 # Its own, so that two of them in a process do not meet.
 REGISTRY = CollectorRegistry()
 QUESTIONS = Counter(

@@ -1,6 +1,6 @@
 """The figures of a few sessions, read by their ids rather than out of the window again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -30,6 +30,27 @@ def figures(
     frame["models"] = pd.Series([_few(models) for models in frame["models"]], dtype="str")
     order = {session_key: position for position, session_key in enumerate(session_keys)}
     return frame.sort_values("session_key", key=lambda one: one.map(order), ignore_index=True)
+
+
+def models_of(
+    source: Source, filters: Filters, keys: Sequence[tuple[str, str]]
+) -> Mapping[str, tuple[str, ...]]:
+    """Which models did each of these sessions use, of what the filters choose?
+
+    A key is a pair of session key and session id; the answer is by session key, in order of
+    name. A session without such a request is not in it.
+    """
+    chosen, _ = _chosen(source, filters, keys)
+    used = (
+        select(chosen.c.session_key, chosen.c.model)
+        .where(chosen.c.session_key.in_([session_key for session_key, _ in keys]))
+        .distinct()
+        .order_by(chosen.c.session_key, chosen.c.model)
+    )
+    models: dict[str, tuple[str, ...]] = {}
+    for row in source.rows(used):
+        models[row.session_key] = (*models.get(row.session_key, ()), row.model)
+    return models
 
 
 def _chosen(

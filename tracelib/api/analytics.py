@@ -1,0 +1,123 @@
+"""The figures of Overview, Models and Status."""
+
+from typing import Any
+
+import pandas as pd
+
+from tracelib import models, overview, status
+from tracelib.api import answered, asked
+from tracelib.api.caller import Caller
+from tracelib.api.values import records, window
+from tracelib.filters import Filters
+from tracelib.overview import SessionCounts, Totals
+
+# A metric -> the column of `overview.over_time`, where it is called otherwise.
+COLUMNS = {
+    "latency_ms_avg": "response_ms_avg",
+    "latency_ms_p50": "response_ms_p50",
+    "latency_ms_p95": "response_ms_p95",
+}
+
+
+def totals(caller: Caller, said: asked.Chosen) -> answered.Overview:
+    """How much traffic, at what cost, how fast, with how many errors; and in the window before?"""
+    filters = said.filters(caller.now)
+    earlier = filters.previous()
+    now, before, sessions, sessions_before = caller.ask_all(
+        (overview.totals, filters),
+        (overview.totals, earlier),
+        (overview.sessions, filters),
+        (overview.sessions, earlier),
+    )
+    previous = answered.Figures(**_figures(earlier, before, sessions_before))
+    return answered.Overview(**_figures(filters, now, sessions), previous=previous)
+
+
+def usage(caller: Caller, said: asked.Chosen) -> answered.Models:
+    """Which models are used, what do they cost, and how fast do they answer?"""
+    filters = said.filters(caller.now)
+    found = caller.ask(models.usage_by_model, filters)
+    used = [_usage(row) for row in records(found)]
+    return answered.Models(window=window(filters.window), models=used)
+
+
+def over_time(caller: Caller, said: asked.OverTime) -> answered.Timeseries:
+    """How did a figure go over time?"""
+    filters = said.filters(caller.now)
+    bucket = said.chosen_bucket(filters.window)
+    found = caller.ask(overview.over_time, filters, bucket)
+    column = COLUMNS.get(said.metric, said.metric)
+    rows = records(found[["bucket", column]])
+    points = [answered.Point(start=row["bucket"], value=row[column]) for row in rows]
+    return answered.Timeseries(
+        window=window(filters.window), metric=said.metric, bucket=bucket.name, points=points
+    )
+
+
+def failures(caller: Caller, said: asked.Failed) -> answered.Failures:
+    """What fails most, and what failed last?"""
+    filters = said.filters(caller.now)
+    totals_now, groups, newest = caller.ask_all(
+        (overview.totals, filters),
+        (status.failure_groups, filters),
+        (status.newest_failures, filters),
+    )
+    return answered.Failures(
+        window=window(filters.window),
+        requests=totals_now.requests,
+        failures=totals_now.failures,
+        classes=_groups(groups, "class"),
+        codes=_groups(groups, "code"),
+        providers=_groups(groups, "provider"),
+        models=_groups(groups, "model"),
+        newest=[_failed(row) for row in records(newest.head(said.limit))],
+    )
+
+
+def _figures(filters: Filters, one: Totals, sessions: SessionCounts) -> dict[str, Any]:
+    return {
+        "window": window(filters.window),
+        "requests": one.requests,
+        "unique_sessions": sessions.unique,
+        "multi_request_sessions": sessions.with_many_requests,
+        "cost_usd": one.cost_usd,
+        "prompt_tokens": one.prompt_tokens,
+        "completion_tokens": one.completion_tokens,
+        "total_tokens": one.total_tokens,
+        "latency_ms": answered.Latency(
+            avg=one.response_ms_avg,
+            p50=one.response_ms_p50,
+            p95=one.response_ms_p95,
+            p99=one.response_ms_p99,
+            max=one.response_ms_max,
+        ),
+        "ttft_ms": answered.FirstToken(
+            p50=one.ttft_ms_p50, p95=one.ttft_ms_p95, coverage=one.ttft_coverage
+        ),
+        "cache_hit_rate": one.cache_hit_rate,
+        "error_rate": one.error_rate,
+    }
+
+
+def _usage(row: dict[str, Any]) -> answered.ModelUsage:
+    latency = ("avg", "p50", "p95", "p99", "max")
+    same = ("model", "requests", "share", "cost_usd", "prompt_tokens", "completion_tokens")
+    return answered.ModelUsage(
+        **{name: row[name] for name in (*same, "total_tokens", "cache_hit_rate", "error_rate")},
+        provider=row["providers"],
+        latency_ms=answered.Latency(**{name: row[f"response_ms_{name}"] for name in latency}),
+        ttft_ms=answered.FirstToken(
+            p50=row["ttft_ms_p50"], p95=row["ttft_ms_p95"], coverage=row["ttft_coverage"]
+        ),
+    )
+
+
+def _groups(groups: pd.DataFrame, by: str) -> list[answered.FailureGroup]:
+    chosen = groups[groups["by"] == by].drop(columns="by")
+    return [answered.FailureGroup(**row) for row in records(chosen)]
+
+
+def _failed(row: dict[str, Any]) -> answered.FailedRequest:
+    fields = answered.FailedRequest.model_fields
+    named = {name: value for name, value in row.items() if name in fields}
+    return answered.FailedRequest(**named, api_key_alias=row["key_name"])

@@ -1,0 +1,241 @@
+"""What may be asked for: each parameter by name, and nothing that is not one."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+
+from tracelib import window as windows
+from tracelib.api.problems import refused
+from tracelib.choice import LONGEST_VALUE, MOST_VALUES, days_complaint
+from tracelib.conversation.reading import TURNS_A_PAGE
+from tracelib.filters import NONE, Filters
+from tracelib.sessions import SessionSearch
+from tracelib.sessions.cursor import LONGEST as LONGEST_CURSOR
+from tracelib.window import Bucket, TimeWindow
+
+DEFAULT_DAYS = 7
+MOST_SESSIONS = 500
+MOST_TURNS = 200
+MOST_FAILURES = 100
+MOST_USD = 1e15
+# PostgreSQL stores no NUL.
+TEXT = r"^[^\u0000]*$"
+
+
+def _moment(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("A time is text in ISO 8601, as 2026-11-23T09:00:00Z.")
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError(
+            "A time is written in ISO 8601, as 2026-11-23T09:00:00Z; in a URL a plus is %2B."
+        ) from None
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("There is no such time zone; one is named as Europe/Paris.")
+    return name
+
+
+Moment = Annotated[
+    datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_VALUE, pattern=TEXT)]
+Names = Annotated[tuple[Name, ...], Field(max_length=MOST_VALUES)]
+Words = Annotated[str, StringConstraints(max_length=LONGEST_VALUE, pattern=TEXT)]
+Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)]
+Usd = Annotated[float, Field(ge=-MOST_USD, le=MOST_USD, allow_inf_nan=False)]
+START = "The first moment, ISO 8601; on the clock of `zone` where it says no offset."
+END = "The moment after the last; now where it is left out."
+WITHOUT = f"`{NONE}` stands for requests without one; may be given several times."
+Metric = Literal[
+    "requests",
+    "failures",
+    "cache_hits",
+    "cost_usd",
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "replayed_tokens",
+    "new_sessions",
+    "latency_ms_avg",
+    "latency_ms_p50",
+    "latency_ms_p95",
+    "error_rate",
+    "cache_hit_rate",
+]
+
+
+class Asked(BaseModel):
+    """A word that means nothing is refused: a typing error must not widen an answer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Range(Asked):
+    """A range of time: so many days up to now, or from a moment to another."""
+
+    days: int | None = Field(
+        None,
+        ge=1,
+        le=windows.LONGEST.days,
+        description=f"So many days up to now; {DEFAULT_DAYS} where no start is given either.",
+    )
+    start: Moment | None = Field(None, description=START)
+    end: Moment | None = Field(None, description=END)
+
+    @model_validator(mode="after")
+    def _says_one_range(self) -> Self:
+        if self.days is not None and (self.start or self.end):
+            raise ValueError("Give either days, or a start and an end.")
+        if self.end and not self.start:
+            raise ValueError("An end needs a start.")
+        return self
+
+    def window(self, now: datetime, zone: str = "UTC") -> TimeWindow:
+        """Which window is meant, when it is `now`? Raises a Problem where there is none."""
+        if self.start is None:
+            return TimeWindow(now - timedelta(days=self.days or DEFAULT_DAYS), now)
+        start, end = _placed(self.start, zone), _placed(self.end or now, zone)
+        if complaint := days_complaint(start.date(), end.date()):
+            raise refused(complaint)
+        if start >= end:
+            raise refused("The range ends before it starts.")
+        return TimeWindow(start, end)
+
+
+def _placed(moment: datetime, zone: str) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
+
+
+class Chosen(Range):
+    """The filters of the pages' sidebar."""
+
+    zone: Zone = Field("UTC", description="The time zone whose days are meant.")
+    model: Names = Field((), description=WITHOUT)
+    provider: Names = Field((), description=WITHOUT)
+    user: Names = Field((), description=f"Ids. {WITHOUT}")
+    team: Names = Field((), description=f"Ids. {WITHOUT}")
+    key: Names = Field((), description=f"Hashes, as LiteLLM stores them. {WITHOUT}")
+
+    def filters(self, now: datetime) -> Filters:
+        """Which requests are meant, when it is `now`? Raises a Problem where there are none."""
+        return Filters(
+            self.window(now, self.zone),
+            self.zone,
+            self.model,
+            self.provider,
+            self.user,
+            self.team,
+            self.key,
+        )
+
+
+class OverTime(Chosen):
+    """A figure over time."""
+
+    metric: Metric = "requests"
+    bucket: Literal["1m", "5m", "15m", "1h", "6h", "1d"] | None = Field(
+        None, description="How long a point is; what suits the range where it is left out."
+    )
+
+    def chosen_bucket(self, window: TimeWindow) -> Bucket:
+        """How long is a point? Raises a Problem where that does not suit the range."""
+        if self.bucket is None:
+            return windows.fitting_bucket(window)
+        usable = {bucket.name: bucket for bucket in windows.usable_buckets(window)}
+        if self.bucket not in usable:
+            raise refused(f"For this range a bucket is one of {', '.join(usable)}.")
+        return usable[self.bucket]
+
+
+class Failed(Chosen):
+    """Failures."""
+
+    limit: int = Field(
+        MOST_FAILURES, ge=1, le=MOST_FAILURES, description="At most so many of the newest."
+    )
+
+
+class Search(Range):
+    """Which sessions are sought, in which order, from where on."""
+
+    user_id: Name | None = None
+    model: Name | None = None
+    min_cost: Usd | None = Field(None, description="US dollars, inclusive.")
+    max_cost: Usd | None = Field(None, description="US dollars, inclusive.")
+    status: Literal["any", "with_failures", "without_failures"] = "any"
+    text: Words = Field(
+        "",
+        description="Part of a prompt or an answer, whatever its case. Reads on for some "
+        "seconds from the newest request back, and says how far it came. Needs the role auditor.",
+    )
+    sort: Literal["recent", "cost", "length", "errors", "duration", "tokens"] = Field(
+        "recent", description="Always the greatest first."
+    )
+    limit: int = Field(50, ge=1, le=MOST_SESSIONS)
+    cursor: str | None = Field(
+        None, max_length=LONGEST_CURSOR, description="`next_cursor` of the answer before."
+    )
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        least, greatest = self.min_cost, self.max_cost
+        if least is not None and greatest is not None and least > greatest:
+            raise ValueError("The least cost is above the greatest.")
+        if self.cursor and self.text:
+            raise ValueError("A search for text has no pages: go on with `end` = `reached`.")
+        return self
+
+    def filters(self, now: datetime) -> Filters:
+        """Which requests are meant, when it is `now`? Raises a Problem where there are none."""
+        return Filters(
+            self.window(now),
+            model=(self.model,) if self.model else (),
+            user=(self.user_id,) if self.user_id else (),
+        )
+
+    def search(self) -> SessionSearch:
+        """What is sought, as the pages say it?"""
+        return SessionSearch(
+            said=self.text,
+            min_cost_usd=self.min_cost,
+            max_cost_usd=self.max_cost,
+            status=self.status.replace("_", " "),
+            sort=self.sort,
+        )
+
+
+class OfSession(Asked):
+    """Whose session it is."""
+
+    key: Annotated[str, StringConstraints(max_length=LONGEST_VALUE, pattern=TEXT)] | None = Field(
+        None, description="The key's hash, needed where several keys share the id."
+    )
+
+
+class Messages(OfSession):
+    """Which part of a conversation is read, and how."""
+
+    first: int = Field(1, ge=1, le=1_000_000, description="The first request, counted from 1.")
+    count: int = Field(TURNS_A_PAGE, ge=1, le=MOST_TURNS, description="At most so many requests.")
+    redact: bool = Field(
+        True, description="Whether e-mails, keys, cards, phones and own patterns are masked."
+    )
+
+
+class Nothing(Asked):
+    """No parameter."""

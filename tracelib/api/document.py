@@ -1,0 +1,143 @@
+"""The API in OpenAPI 3.1: written out of the table, so that it says what is checked."""
+
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from tracelib.api import answered
+from tracelib.api.asked import Asked
+from tracelib.api.endpoints import BASE, ENDPOINTS, Endpoint
+from tracelib.api.problems import MEDIA_TYPE, ProblemDocument
+from tracelib.api.reading import JSON
+from tracelib.metrics import CONTENT_TYPE
+
+REFERENCE = "#/components/schemas/{model}"
+# What every path with a token may be refused with.
+COMMON = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+OF_BODIES = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+)
+BEARER: list[dict[str, list[str]]] = [{"bearer": []}]
+
+
+@cache
+def document() -> dict[str, Any]:
+    """How is the API described?"""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "LLM traceability dashboard",
+            "version": "1",
+            "description": "The questions of the pages, for programs. Costs are US dollars, "
+            "times UTC; null is unknown, 0 is none.",
+        },
+        "paths": {f"{BASE}{one.path}": _path(one) for one in ENDPOINTS} | _others(),
+        "components": {
+            "schemas": _schemas(),
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _path(one: Endpoint) -> dict[str, Any]:
+    own = (*one.refuses, *(OF_BODIES if one.method == "POST" else ()))
+    operation: dict[str, Any] = {
+        "operationId": one.answer.__name__,
+        "summary": one.question,
+        "security": BEARER,
+        "parameters": _named_in_path(one),
+        "responses": _responses(one.gives, JSON, (*COMMON, *own)),
+    }
+    if one.method == "POST":
+        content = {JSON: {"schema": _reference(one.takes)}}
+        operation["requestBody"] = {"required": True, "content": content}
+    else:
+        operation["parameters"] += _parameters(one.takes)
+    return {one.method.lower(): operation}
+
+
+def _others() -> dict[str, Any]:
+    health = {
+        "operationId": "health",
+        "summary": "Is the database there, and do requests arrive in its log?",
+        "description": "Needs no token; then it says no more than the status.",
+        "security": [{}, *BEARER],
+        "responses": _responses(answered.Health, JSON, COMMON)
+        | {"503": _response("Down", {JSON: {"schema": _reference(answered.Health)}})},
+    }
+    metrics = {
+        "operationId": "metrics",
+        "summary": "What did this process do? OpenMetrics.",
+        "security": BEARER,
+        "responses": _responses(None, CONTENT_TYPE, (*COMMON, HTTPStatus.FORBIDDEN)),
+    }
+    return {"/health": {"get": health}, "/metrics": {"get": metrics}}
+
+
+def _named_in_path(one: Endpoint) -> list[dict[str, Any]]:
+    if "{session_id}" not in one.path:
+        return []
+    schema = {"type": "string", "minLength": 1}
+    return [{"name": "session_id", "in": "path", "required": True, "schema": schema}]
+
+
+def _parameters(takes: type[Asked]) -> list[dict[str, Any]]:
+    schema = takes.model_json_schema(ref_template=REFERENCE)
+    return [
+        {"name": name, "in": "query", "schema": _without_null(said)}
+        for name, said in schema["properties"].items()
+    ]
+
+
+def _without_null(said: dict[str, Any]) -> dict[str, Any]:
+    """A query says nothing by leaving a parameter out: there is no null in it."""
+    kinds = [kind for kind in said.get("anyOf", ()) if kind != {"type": "null"}]
+    if not kinds:
+        return said
+    rest = {name: value for name, value in said.items() if name not in ("anyOf", "default")}
+    return {**kinds[0], **rest}
+
+
+def _responses(
+    gives: type[BaseModel] | None, media_type: str, refuses: tuple[HTTPStatus, ...]
+) -> dict[str, Any]:
+    schema = _reference(gives) if gives else {"type": "string"}
+    problem = {MEDIA_TYPE: {"schema": _reference(ProblemDocument)}}
+    return {"200": _response("The answer", {media_type: {"schema": schema}})} | {
+        str(status.value): _response(status.phrase, problem) for status in sorted(set(refuses))
+    }
+
+
+def _response(description: str, content: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": content}
+
+
+def _reference(model: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": REFERENCE.format(model=model.__name__)}
+
+
+def _schemas() -> dict[str, Any]:
+    taken: list[tuple[type[BaseModel], JsonSchemaMode]] = [
+        (one.takes, "validation") for one in ENDPOINTS if one.method == "POST"
+    ]
+    models: list[type[BaseModel]] = [
+        *(one.gives for one in ENDPOINTS),
+        answered.Health,
+        ProblemDocument,
+    ]
+    given: list[tuple[type[BaseModel], JsonSchemaMode]] = [(one, "serialization") for one in models]
+    _, schemas = models_json_schema([*taken, *given], ref_template=REFERENCE)
+    found: dict[str, Any] = schemas["$defs"]
+    return found

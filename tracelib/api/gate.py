@@ -1,0 +1,79 @@
+"""Who is let in, and how often: tokens compared in constant time, a bucket for each."""
+
+import hashlib
+import hmac
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from threading import Lock
+
+from starlette.datastructures import Headers
+
+from tracelib.api.problems import Problem
+from tracelib.tokens import Token
+
+A_MINUTE = 120
+LONGEST_TOKEN = 1_000
+
+
+@dataclass
+class Gate:
+    """How much each token has left: so many requests at once, and as many again in a minute."""
+
+    left: dict[str, tuple[float, float]] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+
+    def pass_through(self, token: Token) -> dict[str, str]:
+        """Count a request; the headers that say what is left. Raises a Problem where nothing is."""
+        now = time.monotonic()
+        with self.lock:
+            level, at = self.left.get(token.name, (A_MINUTE, now))
+            level = min(A_MINUTE, level + (now - at) * A_MINUTE / 60)
+            is_let_in = level >= 1
+            self.left[token.name] = (level - 1 if is_let_in else level, now)
+        headers = _headers(level - 1 if is_let_in else level)
+        if not is_let_in:
+            wait_s = math.ceil((1 - level) * 60 / A_MINUTE)
+            raise Problem(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"A token may ask {A_MINUTE} times a minute.",
+                headers | {"Retry-After": str(wait_s)},
+            )
+        return headers
+
+
+def token_of(tokens: Sequence[Token], headers: Headers) -> Token | None:
+    """Whose request is it? None where it says nothing; raises a Problem where that is not known.
+
+    Every token is compared, and each in constant time: how long it takes tells nothing.
+    """
+    said = headers.getlist("authorization")
+    if not said:
+        return None
+    scheme, _, presented = said[0].partition(" ")
+    if len(said) > 1 or scheme.lower() != "bearer" or len(presented) > LONGEST_TOKEN:
+        raise unknown()
+    digest = hashlib.sha256(presented.strip().encode()).digest()
+    found = [token for token in tokens if hmac.compare_digest(token.sha256, digest)]
+    if not found:
+        raise unknown()
+    return found[0]
+
+
+def unknown() -> Problem:
+    """Nobody whom this API knows."""
+    return Problem(
+        HTTPStatus.UNAUTHORIZED,
+        "Send one known token, as Authorization: Bearer.",
+        {"WWW-Authenticate": 'Bearer realm="tracelib"'},
+    )
+
+
+def _headers(level: float) -> dict[str, str]:
+    return {
+        "RateLimit-Limit": str(A_MINUTE),
+        "RateLimit-Remaining": str(int(level)),
+        "RateLimit-Reset": str(math.ceil((A_MINUTE - level) * 60 / A_MINUTE)),
+    }

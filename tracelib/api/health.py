@@ -1,0 +1,71 @@
+"""Is the database there, and do requests arrive in its log?"""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Literal
+
+from tracelib import status
+from tracelib.access import FULL
+from tracelib.api import answered
+from tracelib.page.answers import Answer, Question, answers
+from tracelib.page.installation import Installation
+from tracelib.status import Freshness, ServerFacts
+from tracelib.tokens import Token
+from tracelib.window import ticked
+
+# Whoever watches wants to know sooner than pages do; however many watch, it is asked once.
+TICK_S = 10
+# LiteLLM writes a row 2 to 30 seconds after its request has ended.
+LATE_S = 120.0
+
+
+def health(installed: Installation, token: Token | None) -> answered.Health:
+    """Is all well? Never raises; what is not the caller's to know is left out.
+
+    Down where the database does not answer; degraded where it does but its log cannot be read,
+    rows come later than two minutes, or a clock is wrong.
+    """
+    server, fresh = _asked(replace(installed, access=FULL))
+    said = _status(server, fresh)
+    if token is None:
+        return answered.Health(status=said)
+    own = _asked(installed)[1].value if token.access.scope != FULL.scope else fresh.value
+    return answered.Health(
+        status=said,
+        database=_database(server) if sees_whole(token) else None,
+        newest_request_at=own.newest_started_at if own else None,
+        ingest_lag_s=own.ingest_lag_s if own else None,
+    )
+
+
+def sees_whole(token: Token) -> bool:
+    """May figures of the whole installation be told? To those who see everyone's requests."""
+    return token.access.scope.is_all or token.access.sees_installation
+
+
+def _asked(installed: Installation) -> tuple[Answer[ServerFacts], Answer[Freshness]]:
+    now = ticked(datetime.now(UTC), TICK_S)
+    server, fresh = answers(
+        installed, now, [Question(status.server, ()), Question(status.freshness, (now,))]
+    )
+    return server, fresh
+
+
+def _status(
+    server: Answer[ServerFacts], fresh: Answer[Freshness]
+) -> Literal["ok", "degraded", "down"]:
+    if server.error or server.value is None:
+        return "down"
+    if fresh.error or fresh.value is None or fresh.value.ahead_of_clock:
+        return "degraded"
+    return "degraded" if (fresh.value.ingest_lag_s or 0) > LATE_S else "ok"
+
+
+def _database(server: Answer[ServerFacts]) -> answered.Database:
+    facts = None if server.error else server.value
+    return answered.Database(
+        reachable=facts is not None,
+        round_trip_ms=facts.round_trip_ms if facts else None,
+        version=facts.version if facts else None,
+        read_only=facts.is_read_only_role if facts else None,
+    )

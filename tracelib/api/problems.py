@@ -1,0 +1,98 @@
+"""Every answer that is none: RFC 9457, with a sentence to act on and nothing of the inside."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.responses import Response
+
+from tracelib import errors
+
+MEDIA_TYPE = "application/problem+json"
+MOST_COMPLAINTS = 20
+
+
+class Complaint(BaseModel):
+    """What is wrong with one part of a request."""
+
+    where: str = Field(description="The parameter, or the field of the body; empty for all of it.")
+    what: str
+
+
+class SessionOfKey(BaseModel):
+    """One of several sessions that share an id."""
+
+    key: str = Field(description="To be sent as `key`; empty where nobody signed in.")
+    api_key_alias: str | None
+    requests: int
+
+
+class ProblemDocument(BaseModel):
+    """Why there is no answer."""
+
+    model_config = ConfigDict(title="Problem")
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    complaints: list[Complaint] | None = Field(default=None, description="Of a status 422.")
+    sessions: list[SessionOfKey] | None = Field(default=None, description="Of a status 409.")
+
+
+@dataclass
+class Problem(Exception):
+    """What is answered instead of what was asked for."""
+
+    status: HTTPStatus
+    detail: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    complaints: Sequence[Complaint] | None = None
+    sessions: Sequence[SessionOfKey] | None = None
+
+    def response(self, headers: Mapping[str, str]) -> Response:
+        """How is it sent? With these headers, too."""
+        document = ProblemDocument(
+            title=self.status.phrase,
+            status=self.status,
+            detail=self.detail,
+            complaints=None if self.complaints is None else list(self.complaints),
+            sessions=None if self.sessions is None else list(self.sessions),
+        )
+        body = document.model_dump_json(exclude_none=True)
+        return Response(body, self.status, {**headers, **self.headers}, MEDIA_TYPE)
+
+
+def refused(detail: str, complaints: Sequence[Complaint] | None = None) -> Problem:
+    """A request that makes no sense as it is."""
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, complaints=complaints)
+
+
+def forbidden(detail: str) -> Problem:
+    """A request that makes sense, of somebody who may not ask it."""
+    return Problem(HTTPStatus.FORBIDDEN, detail)
+
+
+def unreadable(error: ValidationError) -> Problem:
+    """Which parts of a request could not be read, and why? Nothing of it is sent back."""
+    complaints = [
+        Complaint(where=".".join(map(str, one["loc"])), what=_words(one))
+        for one in error.errors(include_url=False, include_input=False)[:MOST_COMPLAINTS]
+    ]
+    return refused("The request cannot be understood as it is.", complaints)
+
+
+def of_error(error: errors.TraceError) -> Problem:
+    """What does one of our own errors say to a program? Not what the server said: that may tell
+    where it stands."""
+    if isinstance(error, errors.NoSuchSession):
+        return Problem(HTTPStatus.NOT_FOUND, f"{error.sentence} {error.remedy}")
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"{error.sentence} {error.remedy}")
+
+
+def _words(one: Mapping[str, Any]) -> str:
+    if one["type"] == "extra_forbidden":
+        return "There is no such parameter."
+    return str(one["msg"]).removeprefix("Value error, ")

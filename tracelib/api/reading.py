@@ -1,0 +1,69 @@
+"""What a request asks, read with its limits: so many bytes, so deep, each parameter once."""
+
+from http import HTTPStatus
+from typing import get_origin
+from urllib.parse import parse_qs
+
+from pydantic import ValidationError
+from starlette.requests import ClientDisconnect, Request
+
+from tracelib.api.asked import Asked
+from tracelib.api.problems import Complaint, Problem, refused, unreadable
+
+MOST_BYTES = 64_000
+MOST_PARAMETERS = 400
+JSON = "application/json"
+
+
+async def body_of(request: Request) -> bytes:
+    """What was sent along? Raises a Problem as soon as it is too much."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced[:20]) > MOST_BYTES:
+        raise _too_large()
+    body = b""
+    try:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > MOST_BYTES:
+                raise _too_large()
+    except ClientDisconnect:
+        raise Problem(HTTPStatus.BAD_REQUEST, "The request broke off.") from None
+    return body
+
+
+def from_body(takes: type[Asked], content_type: str, body: bytes) -> Asked:
+    """What does this body ask for? Raises a Problem."""
+    if content_type.partition(";")[0].strip().lower() != JSON:
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the body as {JSON}.")
+    try:
+        return takes.model_validate_json(body, strict=True)
+    except ValidationError as error:
+        raise unreadable(error) from None
+
+
+def from_query(takes: type[Asked], query: bytes) -> Asked:
+    """What does this query ask for? Raises a Problem."""
+    try:
+        given = parse_qs(
+            query.decode("utf-8", "replace"),
+            keep_blank_values=True,
+            max_num_fields=MOST_PARAMETERS,
+        )
+    except ValueError:
+        raise refused(f"At most {MOST_PARAMETERS} parameters.") from None
+    several = {
+        name for name, said in takes.model_fields.items() if get_origin(said.annotation) is tuple
+    }
+    if twice := [name for name, said in given.items() if len(said) > 1 and name not in several]:
+        complaints = [Complaint(where=name[:40], what="It is given twice.") for name in twice[:20]]
+        raise refused("The request cannot be understood as it is.", complaints)
+    try:
+        return takes.model_validate(
+            {name: tuple(said) if name in several else said[0] for name, said in given.items()}
+        )
+    except ValidationError as error:
+        raise unreadable(error) from None
+
+
+def _too_large() -> Problem:
+    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has at most {MOST_BYTES:,} bytes.")

@@ -1,0 +1,106 @@
+"""The paths of the API, and what each answers with."""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from http import HTTPStatus
+
+from anyio import CapacityLimiter
+from pydantic import BaseModel
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from tracelib import errors, metrics
+from tracelib.api import answered
+from tracelib.api.asked import Nothing
+from tracelib.api.caller import Caller, tick
+from tracelib.api.document import document
+from tracelib.api.endpoints import BASE, ENDPOINTS, Endpoint
+from tracelib.api.gate import Gate, unknown
+from tracelib.api.guarded import Guarded, Visit, not_found
+from tracelib.api.health import health, sees_whole
+from tracelib.api.problems import forbidden
+from tracelib.api.reading import JSON, from_body, from_query
+from tracelib.page.installation import Installation
+from tracelib.tokens import Token
+
+# Programs wait for one another rather than keep pages from the database.
+AT_ONCE = 8
+
+
+def routes(installed: Callable[[], Installation]) -> list[BaseRoute]:
+    """Which paths does the API have? For `st.App(routes=…)`, or any Starlette app.
+
+    `installed` is called for each request, in a thread. Without TRACELIB_API_TOKENS every
+    path but /health answers 404.
+    """
+    guarded = partial(Guarded, installed, Gate(), CapacityLimiter(AT_ONCE))
+    return [
+        Route("/health", guarded("GET", _health, is_open=True, failed=_no_health)),
+        Route("/metrics", guarded("GET", _metrics)),
+        Route(f"{BASE}/openapi.json", guarded("GET", _document)),
+        *(
+            # An id may hold a slash.
+            Route(
+                BASE + one.path.replace("{session_id}", "{session_id:path}"),
+                guarded(one.method, partial(_asked, one)),
+            )
+            for one in ENDPOINTS
+        ),
+        Route("/api", guarded(None, _nowhere)),
+        Route("/api/{rest:path}", guarded(None, _nowhere)),
+    ]
+
+
+def _asked(one: Endpoint, visit: Visit) -> Response:
+    token = _known(visit)
+    if one.reads_messages and not token.access.reads_messages:
+        raise forbidden("Only an auditor may read what was said.")
+    request, query = visit.request, visit.request.scope["query_string"]
+    if one.method == "POST":
+        from_query(Nothing, query)
+        said = from_body(one.takes, request.headers.get("content-type", ""), visit.body)
+    else:
+        said = from_query(one.takes, query)
+    caller = Caller(visit.installed, token, tick(visit.installed))
+    return _json(one.answer(caller, said, **request.path_params))
+
+
+def _document(visit: Visit) -> Response:
+    from_query(Nothing, visit.request.scope["query_string"])
+    return Response(json.dumps(document()), media_type=JSON)
+
+
+def _metrics(visit: Visit) -> Response:
+    from_query(Nothing, visit.request.scope["query_string"])
+    if not sees_whole(_known(visit)):
+        raise forbidden("These figures are of all requests, and the token sees some.")
+    return Response(metrics.written(), media_type=metrics.CONTENT_TYPE)
+
+
+def _health(visit: Visit) -> Response:
+    """Whoever watches may add to the address what it likes."""
+    return _as_status(health(visit.installed, visit.token))
+
+
+def _no_health(_error: errors.TraceError) -> Response:
+    return _as_status(answered.Health(status="down"))
+
+
+def _as_status(said: answered.Health) -> Response:
+    is_down = said.status == "down"
+    return _json(said, HTTPStatus.SERVICE_UNAVAILABLE if is_down else HTTPStatus.OK)
+
+
+def _nowhere(_visit: Visit) -> Response:
+    raise not_found()
+
+
+def _known(visit: Visit) -> Token:
+    if visit.token is None:
+        raise unknown()
+    return visit.token
+
+
+def _json(said: BaseModel, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    return Response(said.model_dump_json(exclude_unset=True), status, media_type=JSON)

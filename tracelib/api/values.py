@@ -1,0 +1,24 @@
+"""What several answers are made of."""
+
+from typing import Any
+
+import pandas as pd
+
+from tracelib.api import answered
+from tracelib.window import TimeWindow
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame as plain values: None where nothing is known."""
+    plain = frame.astype(object).where(frame.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
+
+
+def window(chosen: TimeWindow) -> answered.Window:
+    """A window as it is answered."""
+    return answered.Window(start=chosen.start, end=chosen.end)
+
+
+def seconds(milliseconds: float | None) -> float | None:
+    """A duration as it is answered; None stays None."""
+    return None if milliseconds is None else milliseconds / 1_000
