@@ -38,6 +38,7 @@ MARKS = [
         not CHROMIUM and not REQUIRED, reason="There is no Chromium; install the package chromium."
     ),
 ]
+FAILURE = "[data-testid=stException]"
 # The script has run, nothing is stale or still to come, and that for half a second.
 SETTLED = """() => {
   const app = document.querySelector('[data-testid=stApp]');
@@ -124,6 +125,7 @@ class Visit:
     def open(self, path: str) -> None:
         self.page.goto(f"{self.app}/{path}")
         self.settle()
+        assert self.page.locator(FAILURE).count() == 0, f"{path} failed: see the server's log"
 
     def settle(self) -> None:
         """Wait until the script has run and its answer is drawn.
@@ -153,5 +155,5 @@ class Visit:
         """Nothing complained, nothing was asked of another host; then close the tab."""
         assert self.complaints == []
         assert self.hosts <= {urlsplit(self.app).netloc, ""}
-        assert self.page.locator("[data-testid=stException]").count() == 0
+        assert self.page.locator(FAILURE).count() == 0
         self.context.close()
