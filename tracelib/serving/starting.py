@@ -1,0 +1,25 @@
+"""What a server does before anybody comes."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+
+def prepared(
+    prepare: Callable[[], None],
+) -> Callable[[object], AbstractAsyncContextManager[None]]:
+    """How does a server start, so that its first viewers need not wait? An ASGI lifespan.
+
+    What was imported and met by then is never looked through for garbage again: Streamlit
+    collects after every run of a page, and fifty viewers would wait for that one by one.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_app: object) -> AsyncIterator[None]:
+        await asyncio.to_thread(prepare)
+        gc.collect()
+        gc.freeze()
+        yield
+
+    return lifespan
