@@ -13,8 +13,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
-from tracelib.formatting import shortened
-from tracelib.page.safe import SPACES, WORD_JOINER, literal, visible
+from tracelib.page.defused_words import iconless, inline, literally, longest_run, one_line
+from tracelib.page.safe import WORD_JOINER, visible
 
 LONGEST = 60_000
 # What a browser still lays out in a moment: levels of quotes, lists (two each) and emphasis; and
@@ -22,28 +22,29 @@ LONGEST = 60_000
 DEEPEST = 14
 MOST_PARTS = 4_000
 LONGEST_COLOURED = 5_000  # of one block of code
-# Definitions of links would vanish from the text: whoever reads it shall see them.
-# The parser leaves out what is nested deeper than its own limit, which must not be met first.
-PARSER = (
-    MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST + 4})
-    .enable(["table", "strikethrough"])
-    .disable("reference")
-)
 # Of others, `math` and `mermaid` would be drawn.
 LANGUAGES = {
     *("bash", "c", "cpp", "csharp", "css", "diff", "go", "html", "java", "javascript", "json"),
     *("jsx", "kotlin", "php", "python", "ruby", "rust", "sh", "sql", "swift", "toml", "tsx"),
     *("typescript", "xml", "yaml"),
 }
-# To be copied whole; neither quotes around it nor the full stop of a sentence are part of it.
-ADDRESS = re.compile(
-    r"((?:\b[a-z]{2,12}://|\bwww\.)(?:[!#-&(-;=?-_a-~]*[\w/])?)", re.ASCII | re.IGNORECASE
-)
-LONGEST_ADDRESS = 300  # an image may be written out whole as its own address
 EDGES = {"text-align:left": ":--", "text-align:center": ":-:", "text-align:right": "--:"}
 LISTS = ("bullet_list", "ordered_list")
-NEW_LINE = "\\\n"
 FIRST_LETTER = re.compile(r"^((?:&#\d+;|[^\w&]|_)*[^\W_])")
+
+
+def _parser() -> MarkdownIt:
+    """Reads no HTML. Definitions of links would vanish from the text: they are words, too.
+
+    It leaves out what is nested deeper than its own limit, which must not be met before ours.
+    """
+    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST + 4})
+    parser.enable(["table", "strikethrough"]).disable("reference")
+    parser.parse("a")  # It sorts its rules at the first text; by then threads must not share it.
+    return parser
+
+
+PARSER = _parser()
 
 
 def defused(markdown: str) -> str:
@@ -100,7 +101,7 @@ def _follows_closely(before: SyntaxTreeNode, node: SyntaxTreeNode) -> bool:
 
 
 def _paragraph(node: SyntaxTreeNode) -> list[str]:
-    return [line.strip(" ") for line in _inline(node.children[0]).split("\n")]
+    return [line.strip(" ") for line in inline(node.children[0]).split("\n")]
 
 
 def _heading(node: SyntaxTreeNode) -> list[str]:
@@ -108,7 +109,7 @@ def _heading(node: SyntaxTreeNode) -> list[str]:
 
     Streamlit makes the id of the words; a sign without width after the first letter parts them.
     """
-    words = FIRST_LETTER.sub(rf"\1{WORD_JOINER}", _one_line(node.children[0]), count=1)
+    words = FIRST_LETTER.sub(rf"\1{WORD_JOINER}", one_line(node.children[0]), count=1)
     return [f"{'#' * min(int(node.tag[1:]) + 3, 6)} {words}"]
 
 
@@ -145,17 +146,8 @@ def _code(node: SyntaxTreeNode) -> list[str]:
 
 
 def _fenced(text: str, language: str) -> list[str]:
-    fence = "`" * max(3, _longest_run(text) + 1)
-    # Streamlit takes this for an icon wherever it stands.
-    return [fence + language, *_iconless(text).split("\n"), fence]
-
-
-def _iconless(code: str) -> str:
-    return code.replace(":material/", f":{WORD_JOINER}material/")
-
-
-def _longest_run(text: str) -> int:
-    return max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest_run(text) + 1)
+    return [fence + language, *iconless(text).split("\n"), fence]
 
 
 def _rule(_: SyntaxTreeNode) -> list[str]:
@@ -178,71 +170,9 @@ def _row(cells: Iterable[str]) -> str:
 
 def _cell(node: SyntaxTreeNode) -> str:
     """A bar in code would end the cell, and leave the code open: then as it was written."""
-    (inline,) = node.children
-    words = _one_line(inline)
-    return _words(inline.content) if "|" in words else words
-
-
-def _one_line(node: SyntaxTreeNode) -> str:
-    return _inline(node).replace(NEW_LINE, " ").strip(" ")
-
-
-def _inline(node: SyntaxTreeNode) -> str:
-    return "".join(INLINE.get(child.type, _text)(child) for child in node.children)
-
-
-def _text(node: SyntaxTreeNode) -> str:
-    """Words as they are; addresses in them as code."""
-    parts = enumerate(ADDRESS.split(node.content))
-    return "".join(_code_span(part) if position % 2 else _words(part) for position, part in parts)
-
-
-def _words(text: str) -> str:
-    """Literally, on one line; the parser has put signs in the place of entities."""
-    return literal(visible(text).translate(dict.fromkeys(SPACES, " ")))
-
-
-def _new_line(_: SyntaxTreeNode) -> str:
-    return NEW_LINE
-
-
-def _emphasis(node: SyntaxTreeNode) -> str:
-    """Emphasis that would be read as the beginning of a list or of code is left out."""
-    words = _inline(node)
-    if words != words.strip() or words.startswith("~"):
-        return words
-    return f"{node.markup}{words}{node.markup}"
-
-
-def _link(node: SyntaxTreeNode) -> str:
-    """The words, and where they would have led. They never join what stands before them."""
-    if node.info == "auto":
-        return _code_span(node.children[0].content)
-    return f"{WORD_JOINER}{_inline(node)} {_led_to(node, 'href')}"
-
-
-def _image(node: SyntaxTreeNode) -> str:
-    return f"Image {_inline(node)} {_led_to(node, 'src')}"
-
-
-def _led_to(node: SyntaxTreeNode, attribute: str) -> str:
-    address = _code_span(shortened(str(node.attrs[attribute]), LONGEST_ADDRESS))
-    title = _words(str(node.attrs.get("title", "")))
-    return f"&#40;{address}{title and ' '}{title}&#41;"
-
-
-def _code_of(node: SyntaxTreeNode) -> str:
-    return _code_span(node.content)
-
-
-def _code_span(code: str) -> str:
-    """As code, set apart: spans that touch would be read as one that never ends."""
-    if not code:
-        return ""
-    fence = "`" * (_longest_run(code) + 1)
-    needs_room = code.strip(" ") and (code[0] in "` " or code[-1] in "` ")
-    room = " " if needs_room else ""
-    return f"{WORD_JOINER}{fence}{room}{_iconless(code)}{room}{fence}{WORD_JOINER}"
+    (line,) = node.children
+    words = one_line(line)
+    return literally(line.content) if "|" in words else words
 
 
 BLOCKS: dict[str, Callable[[SyntaxTreeNode], list[str]]] = {
@@ -255,14 +185,4 @@ BLOCKS: dict[str, Callable[[SyntaxTreeNode], list[str]]] = {
     "code_block": _code,
     "hr": _rule,
     "table": _table,
-}
-INLINE: dict[str, Callable[[SyntaxTreeNode], str]] = {
-    "softbreak": _new_line,
-    "hardbreak": _new_line,
-    "code_inline": _code_of,
-    "em": _emphasis,
-    "strong": _emphasis,
-    "s": _emphasis,
-    "link": _link,
-    "image": _image,
 }
