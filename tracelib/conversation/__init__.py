@@ -4,6 +4,10 @@
     messages    what was said: messages made of parts, whatever API they were sent to
     transcript  a session's turns, each message once, in order
     reading     the same page by page, from the database
+    tool_use    each tool call with the result that a later request brought
+    turn_diff   what one request said that another did not
+    operations  retries and fallbacks, each as one thing that was asked for
+    links       sessions that go on from one another
 
 Below them: `asked` and `answers` find the messages of a row, `chat`, `parts`, `responses`,
 `single` and `media` read them, `identity`, `tree` and `threads` tell which were said before,
