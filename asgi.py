@@ -1,4 +1,4 @@
-"""The app for a server: the pages of Home.py, security headers, and a start that is done early.
+"""The app for a server: the pages of Home.py and the JSON API, security headers, an early start.
 
 Run it by `streamlit run asgi.py`, or by any ASGI server: `uvicorn asgi:app --port 8501`.
 """
@@ -13,7 +13,8 @@ from starlette.middleware import Middleware
 from streamlit import config
 
 import tracelib
-from tracelib import serving
+from tracelib import api, serving
+from tracelib.page.installation import installation
 
 
 def html_served() -> list[Path]:
@@ -28,10 +29,7 @@ def html_served() -> list[Path]:
 
 
 def import_all() -> None:
-    """Import what pages will ask for, before anybody comes.
-
-    Not sooner: a component that is imported before the server is made is not served.
-    """
+    """Import what pages will ask for, before anybody comes."""
     for module in pkgutil.walk_packages(tracelib.__path__, "tracelib."):
         import_module(module.name)
 
@@ -44,5 +42,6 @@ policy = serving.content_security_policy(html_served())
 app = st.App(
     Path(__file__).with_name("Home.py"),
     lifespan=serving.prepared(import_all),
+    routes=api.routes(installation),
     middleware=[Middleware(serving.with_security_headers, policy=policy)],
 )

@@ -6,7 +6,6 @@ from typing import Any
 from zoneinfo import available_timezones
 
 import streamlit as st
-from streamlit_autorefresh import st_autorefresh
 
 from tracelib.choice import CUSTOM, Choice, days_complaint
 from tracelib.facets import Facets
@@ -100,6 +99,9 @@ def refresh(choice: Choice, default: str, page_name: str) -> None:
         lambda every: None if every == default else every,
     )
     if TICKS[current]:
+        # Not above: Streamlit serves the files of a component only where a page's run imports it.
+        from streamlit_autorefresh import st_autorefresh
+
         st_autorefresh(interval=TICKS[current] * 1_000, key=f"refresh {page_name} {current}")
 
 
