@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -371,12 +372,13 @@ def log(server) -> Iterator[tuple[Database, Source]]:
     made.drop()
 
 
+ABSURD = (float("nan"), float("inf"), float("-inf"), 1e12, -1e12)
 requests = st.fixed_dictionaries(
     {
         "session_id": st.sampled_from(["a", "b", "c", "d:", "é", None, ""]),
         "api_key": st.sampled_from([KEY, OTHER_KEY, ""]),
         "startTime": st.integers(0, 3).map(lambda second: NOON + timedelta(seconds=second)),
-        "spend": st.sampled_from([0, 0.1, 0.2, 0.3, -0.1, 1e-12, 1e15, float("nan")]),
+        "spend": st.sampled_from([0, 0.1, 0.2, 0.3, -0.1, 1e-12, 1e15, *ABSURD]),
         "status": st.sampled_from(["success", "failure", None]),
     }
 )
@@ -400,15 +402,20 @@ def figures_of(made: list[dict], sort: str) -> dict[str, Decimal]:
             key: Decimal(sum(row["total_tokens"] for row in rows)) for key, rows in figure.items()
         }
     if sort == "cost":
-        sums = {
-            key: sum(Decimal(repr(row["spend"])) for row in rows) for key, rows in figure.items()
-        }
-        # PostgreSQL puts what is no number above every number.
-        return {key: Decimal("Infinity") if cost.is_nan() else cost for key, cost in sums.items()}
+        return {key: cost_of([row["spend"] for row in rows]) for key, rows in figure.items()}
     return {
         key: Decimal(sum(sort == "length" or row["status"] == "failure" for row in rows))
         for key, rows in figure.items()
     }
+
+
+def cost_of(spends: list[float]) -> Decimal:
+    """PostgreSQL puts what is no number above every number, even above one without end."""
+    if math.isnan(sum(spends)):
+        return Decimal("Infinity")
+    if math.isinf(endless := sum(spends)):
+        return Decimal("1e400") * (1 if endless > 0 else -1)
+    return sum(Decimal(repr(spend)) for spend in spends)
 
 
 def lasted_ms(rows: list[dict]) -> int:
@@ -433,6 +440,17 @@ def test_the_pages_joined_are_the_whole_list_each_session_once_in_order(
     if search.status != "any":
         failing = figures_of(made, "errors")
         figure = {key: value for key, value in figure.items() if failing[key]}
+    assert listed == sorted(figure, key=lambda key: (-figure[key], key))
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_absurd_costs_have_a_place_in_every_order_each_once(log, sort):
+    made = [
+        {"spend": spend, "session_id": f"s{n}"} for n, spend in enumerate((*ABSURD, 0.1, 0, -1))
+    ]
+    made += [{"spend": spend, "session_id": f"s{n}"} for n, spend in enumerate((0.2, *ABSURD))]
+    figure = figures_of(refilled(log, made), sort)
+    listed = list(pages(log[1], SessionSearch(sort=sort), 1))
     assert listed == sorted(figure, key=lambda key: (-figure[key], key))
 
 

@@ -4,13 +4,17 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, func, literal
+from sqlalchemy import ColumnElement, Subquery, cast, func, literal
 from sqlalchemy.types import BigInteger, Double, Numeric
 
 from tracelib.sessions.search import RANGES, SessionSearch
 from tracelib.spendlogs import measures
 
 Figure = Callable[[Subquery], ColumnElement[Any]]
+# The list is sorted by whole trillionths of a dollar, as long as so many of them fit.
+TRILLIONTHS = literal(1e12, Double())
+TRILLIONTH = literal(Decimal("1e-12"), Numeric())
+MOST_IN_TRILLIONTHS = literal(1e6, Double())
 
 
 def _requests(_: Subquery) -> ColumnElement[int]:
@@ -35,10 +39,19 @@ def _tokens(requests: Subquery) -> ColumnElement[int]:
     return measures.billed(requests, "total_tokens")
 
 
+def _cost_order(requests: Subquery) -> ColumnElement[Any]:
+    """The cost for sorting: whole numbers add up as exactly as decimals, in half the time."""
+    spend = requests.c.spend_order
+    fits = spend.between(-MOST_IN_TRILLIONTHS, MOST_IN_TRILLIONTHS)
+    whole = func.sum(cast(spend * TRILLIONTHS, BigInteger), type_=Numeric()).filter(fits)
+    others = func.sum(requests.c.spend_usd, type_=Numeric()).filter(~fits)
+    return func.coalesce(whole, 0, type_=Numeric()) * TRILLIONTH + func.coalesce(others, 0)
+
+
 # Each order of the list, always the greatest first.
 SORTED_BY: dict[str, Figure] = {
     "recent": _last_start,
-    "cost": measures.cost_usd,
+    "cost": _cost_order,
     "length": _requests,
     "errors": measures.failures,
     "duration": _whole_ms,

@@ -46,6 +46,7 @@ def requests(schema: Schema, filters: Filters) -> Subquery:
         ttft_ms       double       start to first token, where that is really known
         model, deployment, provider, api_base   model is the public name, never None
         spend_usd     numeric      exact in sums, US dollars
+        spend_order   double       the spend as it is stored, to sort by: cheaper to add up
         prompt_tokens, completion_tokens, total_tokens   int
         is_cache_hit, is_failure                bool, never None
         request_tags, metadata, request_body, response_body, messages_body   jsonb
@@ -160,6 +161,7 @@ def _amounts(logs: FromClause) -> dict[str, ColumnElement[Any]]:
     return {
         # Sums of floats depend on their order; LiteLLM's users compare digits.
         "spend_usd": cast(logs.c.spend, Numeric),
+        "spend_order": logs.c.spend,
         "prompt_tokens": logs.c.prompt_tokens,
         "completion_tokens": logs.c.completion_tokens,
         "total_tokens": logs.c.total_tokens,
@@ -182,8 +184,9 @@ def filled(logs: FromClause, name: str) -> ColumnElement[str]:
 
 
 def is_cache_hit(logs: FromClause) -> ColumnElement[bool]:
-    """The column is text: True, False, None, empty or NULL."""
-    return func.coalesce(func.lower(stored(logs, "cache_hit")), "") == "true"
+    """The column is text: True, False, None, empty or NULL. Other languages' letters cost time."""
+    said = stored(logs, "cache_hit").collate("C")
+    return func.coalesce(func.lower(said), "") == "true"
 
 
 def is_failure(logs: FromClause) -> ColumnElement[bool]:
