@@ -18,7 +18,7 @@ from tracelib.charts.base import TimeAxis
 from tracelib.filters import Filters
 from tracelib.page import session_scan, session_strip
 from tracelib.page.session_search import CONDITIONS
-from tracelib.sessions import SessionSearch
+from tracelib.sessions import Scan, SessionSearch, scanning
 from tracelib.window import BUCKETS, TimeWindow, bucket_starts, usable_buckets
 
 PAGE = "pages/Sessions.py"
@@ -179,6 +179,29 @@ def test_a_search_goes_on_after_the_database_was_away(open_page, spare_server):
     spare_server.start()
     app.button("continue").click().run()
     assert listed(app) == ["sought"]
+
+
+def test_a_search_that_found_its_most_goes_on_from_there(open_page, database, monkeypatch):
+    monkeypatch.setattr(scanning, "MOST_FOUND", 2)
+    rows = [asking("refund", n + 1, session_id=f"s{n}") for n in range(5)]
+    app = open_page(PAGE, database(rows=rows).url, said="refund")
+    # The class took its own limit over when it was made.
+    app.session_state[session_scan.READING].scan = Scan(most=2, requests_in_window=5)
+    app.run()
+    for found in (2, 4):
+        assert listed(app) == [f"s{n}" for n in range(found)]
+        assert f"**The newest {found} sessions**" in words(app)
+        assert f"All there is back to {on_the_clock(rows[found - 1])}. Read 5 of 5" in words(app)
+        app.button("find more").click().run()
+    assert listed(app) == [f"s{n}" for n in range(5)]
+    assert "**5 sessions**" in words(app)
+    assert "Searched all there was at " in words(app)
+    assert "find more" not in [button.key for button in app.button]
+
+
+def on_the_clock(row: dict) -> str:
+    started = row["startTime"]
+    return f"{started.day} {started:%b %Y %H:%M:%S}"
 
 
 def test_a_search_begins_anew_when_asked_for(open_page, database):

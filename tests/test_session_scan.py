@@ -529,15 +529,62 @@ def completed(made: list[tuple[str, int, str]]) -> set[str]:
     return {session_id for session_id, does in done.items() if {"x", "y"} <= set(does)}
 
 
-def test_a_scan_stops_at_its_cap_and_says_so(database):
-    made = [chat("x", session_id=f"s{n}") for n in range(scanning.MOST_FOUND + 1)]
+def test_a_scan_stops_at_its_cap_says_so_and_goes_on_from_there(database):
+    made = [
+        chat("x", session_id=f"s{n}", startTime=NOON + n * SECOND)
+        for n in range(scanning.MOST_FOUND + 3)
+    ]
     source = source_of(database(rows=made))
     search = SessionSearch(said="x")
     scan = scanned(source, search)
-    assert len(scan.keys) == scanning.MOST_FOUND
+    newest = [f"s{n}" for n in reversed(range(len(made)))]
+    assert [session_id for _, session_id in scan.keys] == newest[: scanning.MOST_FOUND]
     assert (scan.is_capped, scan.is_finished) == (True, False)
-    again = sessions.scan(source, FILTERS, search, scan)
+    assert scan.reached == NOON + 3 * SECOND
+    again = scanned(source, search, so_far=scan)
     assert (again.keys, again.requests_read) == (scan.keys, scan.requests_read)
+    whole = scanned(source, search, so_far=scan.with_more())
+    assert [session_id for _, session_id in whole.keys] == newest
+    assert (whole.is_capped, whole.is_finished, whole.reached) == (False, True, WINDOW.start)
+    assert whole.requests_read == len(made)
+
+
+def test_a_scan_that_finds_as_many_as_it_may_and_no_more_is_finished(database):
+    made = [chat("x", session_id=f"s{n}") for n in range(scanning.MOST_FOUND)]
+    scan = scanned(source_of(database(rows=made)), SessionSearch(said="x"))
+    assert (len(scan.keys), scan.is_finished, scan.is_capped) == (len(made), True, False)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 9), st.booleans()), max_size=20),
+    st.integers(1, 5),
+    st.integers(1, 3),
+    st.sampled_from([{}, {"many_requests_only": True}]),
+)
+def test_capped_scans_joined_are_one_scan_without_a_cap(log, made, chunk, most, conditions):
+    refilled(
+        log,
+        [
+            chat("x" if says else "-", session_id=session_id, startTime=NOON + second * SECOND)
+            for session_id, second, says in made
+        ],
+    )
+    search = SessionSearch(said="x", **conditions)
+    whole = scanned(log[1], search)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tracelib.sessions.scanning.LARGEST_CHUNK", chunk)
+        patch.setattr("tracelib.sessions.scanning.MOST_FOUND", most)
+        scan = scanned(log[1], search, so_far=Scan(chunk=chunk, most=most))
+        while scan.is_capped:
+            # All that can be found after the moment it says it has reached is shown.
+            newer = {one[:2] for one in whole.found if one.at > scan.reached}
+            assert newer <= set(scan.keys)
+            before, scan = scan, scanned(log[1], search, so_far=scan.with_more())
+            assert scan.keys[: len(before.keys)] == before.keys
+            assert scan.reached <= before.reached
+    assert (scan.keys, scan.is_finished, scan.reached) == (whole.keys, True, WINDOW.start)
+    assert scan.requests_read == len(made)
 
 
 def test_a_finished_scan_is_not_gone_on_with(database):

@@ -60,13 +60,14 @@ def _found(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
 def _listed(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
     """A page of the list; pages go by keyset."""
     filters, after = session_strip.narrowed(view.filters, part), st.query_params.get(address.PLACE)
+    with session_words.line():
+        count = st.empty()
+        session_words.sentence(view, search, part)
     found, spread = view.ask(
         (sessions.found_sessions, filters, search, after, PAGE_LENGTH),
         (sessions.sessions_over_time, view.filters, search, view.bucket),
     )
-    count = session_words.sentence(view, search, part)
-    how_many = _how_many(view, filters, search, spread)
-    count.markdown(f"**{how_many}**", width="content")
+    count.markdown(f"**{_how_many(view, filters, search, spread)}**", width="content")
     if found.value is None:
         unanswered(found)
         return

@@ -12,7 +12,6 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from tracelib import errors, formatting, sessions
 from tracelib.filters import Filters
@@ -21,6 +20,7 @@ from tracelib.page.cards import failed
 from tracelib.page.installation import Installation, source
 from tracelib.page.view import View
 from tracelib.sessions import Scan, SessionSearch
+from tracelib.sessions.scanning import MOST_FOUND
 from tracelib.window import TimeWindow
 
 READING = "reading"
@@ -59,23 +59,18 @@ class Reading:
 def show(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
     """Which sessions are found in what was said? Reads on while somebody looks."""
     reading = _reading(view, search, part)
-    count = session_words.sentence(view, search, part)
+    with session_words.line():
+        session_words.sentence(view, search, part)
     if reading.is_going_on:
-        st.fragment(_step, run_every=TICK_S)(view, search, part, reading, count)
+        st.fragment(_step, run_every=TICK_S)(view, search, part, reading)
     else:
-        _draw(view, search, part, reading, count)
+        _draw(view, search, part, reading)
 
 
-def _step(
-    view: View,
-    search: SessionSearch,
-    part: TimeWindow | None,
-    reading: Reading,
-    count: DeltaGenerator,
-) -> None:
+def _step(view: View, search: SessionSearch, part: TimeWindow | None, reading: Reading) -> None:
     """Show what is found, then read on: a tick that comes early interrupts neither for long."""
     if reading.is_going_on:
-        _draw(view, search, part, reading, count)
+        _draw(view, search, part, reading)
         with _noted(reading):
             log = source(view.installed)
             reading.scan = sessions.scan(log, reading.filters, search, reading.scan, STEP_S)
@@ -96,16 +91,10 @@ def _reading(view: View, search: SessionSearch, part: TimeWindow | None) -> Read
     return kept
 
 
-def _draw(
-    view: View,
-    search: SessionSearch,
-    part: TimeWindow | None,
-    reading: Reading,
-    count: DeltaGenerator,
-) -> None:
+def _draw(view: View, search: SessionSearch, part: TimeWindow | None, reading: Reading) -> None:
+    """All of it is drawn in here: a step may draw nothing outside of itself."""
     with _noted(reading):
         _look_up(view.installed, search, reading)
-    count.markdown(f"**{_how_many(reading)}**", width="content")
     _progress(reading)
     if reading.error:
         failed(reading.error)
@@ -146,11 +135,14 @@ def _strip(view: View, part: TimeWindow | None, reading: Reading, rows: pd.DataF
 def _progress(reading: Reading) -> None:
     told = in_words(reading.so_far, reading.filters.zone)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{_how_many(reading)}**", width="content")
         if reading.is_going_on:
             st.progress(share_read(reading.so_far, reading.filters.window), told)
             st.button("Stop", key="stop", icon=":material/stop:", on_click=_stop, args=(reading,))
             return
         st.caption(f"{_end(reading)} {told}")
+        if reading.so_far.is_capped:
+            st.button(f"Find {MOST_FOUND} more", key="find more", on_click=_more, args=(reading,))
         if reading.is_stopped or reading.error:
             st.button("Continue", key="continue", on_click=_go_on, args=(reading,))
         st.button("Search again", key="search again", on_click=_forget)
@@ -176,7 +168,7 @@ def in_words(scan: Scan, zone: str) -> str:
     most = scan.requests_in_window
     of = "more than 1,000,000" if most is None else formatting.exact(most)
     back = ""
-    if scan.reached is not None and not scan.is_finished:
+    if scan.reached is not None and not (scan.is_finished or scan.is_capped):
         back = f", back to {session_strip.minute(scan.reached, zone)},"
     took = formatting.duration(scan.seconds * 1_000)
     return f"Read {formatting.exact(scan.requests_read)} of {of} requests{back} in {took}."
@@ -194,11 +186,17 @@ def _end(reading: Reading) -> str:
     if reading.error:
         return "The search broke off."
     if reading.so_far.is_capped:
-        return "That is as many as one search finds: choose a part of the time, or ask for more."
+        return f"All there is back to {_back_to(reading)}."
     if reading.is_stopped and not reading.so_far.is_finished:
         return "Stopped."
     at = formatting.clock(reading.began_at, reading.filters.zone)[-8:]
     return f"Searched all there was at {at}."
+
+
+def _back_to(reading: Reading) -> str:
+    """To the second, as the table has it: many sessions may lie in one minute."""
+    reached = reading.so_far.reached or reading.began_at
+    return formatting.clock(reached, reading.filters.zone)
 
 
 def _stop(reading: Reading) -> None:
@@ -207,6 +205,10 @@ def _stop(reading: Reading) -> None:
 
 def _go_on(reading: Reading) -> None:
     reading.is_stopped, reading.error = False, None
+
+
+def _more(reading: Reading) -> None:
+    reading.scan = reading.so_far.with_more()
 
 
 def _forget() -> None:

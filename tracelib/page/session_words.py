@@ -16,20 +16,22 @@ from tracelib.sessions import SessionSearch, in_words
 from tracelib.window import TimeWindow
 
 
-def sentence(view: View, search: SessionSearch, part: TimeWindow | None) -> DeltaGenerator:
-    """Sessions of which time, of which kind, in which order? Gives the place for how many."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        count = st.empty()
-        if part is not None and not search.id:
-            words = session_strip.in_words(part, view.filters.zone)
-            _chip(words, "part", "Back to the whole range", session_strip.choose_whole)
-        for fields in CONDITIONS:
-            if session_search.is_set(search, fields):
-                words = ", ".join(in_words(session_search.only(search, fields)))
-                _chip(words, fields[0], "Remove this condition", _remover(search, fields))
-        st.caption(f"{_range(view, search, part)}{SORTS[search.sort].lower()} first")
-        kept_searches.keep()
-    return count
+def line() -> DeltaGenerator:
+    """The line in which they stand, beside how many sessions there are where that is known."""
+    return st.container(horizontal=True, vertical_alignment="center", gap="xsmall")
+
+
+def sentence(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
+    """Sessions of which time, of which kind, in which order?"""
+    if part is not None and not search.id:
+        words = session_strip.in_words(part, view.filters.zone)
+        _chip(words, "part", "Back to the whole range", session_strip.choose_whole)
+    for fields in CONDITIONS:
+        if session_search.is_set(search, fields):
+            words = ", ".join(in_words(session_search.only(search, fields)))
+            _chip(words, fields[0], "Remove this condition", _remover(search, fields))
+    st.caption(f"{_range(view, search, part)}{SORTS[search.sort].lower()} first")
+    kept_searches.keep()
 
 
 def counted(count: int) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from sqlalchemy import Row, and_, func, select
@@ -38,31 +38,62 @@ SHOWN_AS = {
 }
 
 
+class Found(NamedTuple):
+    """A session that is found, and when the request started that made it one."""
+
+    session_key: str
+    session_id: str
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Scan:
     """How far the search has come, and all that it takes to go on.
 
-    `keys` are the sessions found, pairs of session key and session id, as they were found:
-    from newer requests to older ones. Everything from `reached` on is read; None where
-    nothing is yet. `requests_in_window` is None where they are more than 1,000,000.
-    `is_finished` says that all is read, `is_capped` that it stopped at 200 sessions,
-    `uses_index` that an index of the database led to the few requests read.
+    `requests_in_window` is None where they are more than 1,000,000; `is_read` says that all of
+    them are read, `uses_index` that an index of the database led to the few that had to be.
 
-    To go on: `last` is the place of the oldest request read, `chunk` how many come next, `met`
-    which of the conditions each session has met, a bit for each.
+    To go on: `found` are the sessions found, from newer requests to older ones; those beyond
+    the `most` that are shown wait until more are asked for. `last` is the place of the oldest
+    request read, `read_back_to` its start, `chunk` how many come next, `met` which of the
+    conditions each session has met, a bit for each.
     """
 
-    keys: tuple[tuple[str, str], ...] = ()
+    found: tuple[Found, ...] = ()
+    most: int = MOST_FOUND
     requests_read: int = 0
     requests_in_window: int | None = None
-    reached: datetime | None = None
+    read_back_to: datetime | None = None
     seconds: float = 0.0
-    is_finished: bool = False
-    is_capped: bool = False
+    is_read: bool = False
     uses_index: bool = False
     last: tuple[datetime, str] | None = None
     chunk: int = FIRST_CHUNK
     met: Mapping[str, int] = field(default_factory=dict, repr=False)
+
+    @property
+    def keys(self) -> tuple[tuple[str, str], ...]:
+        """The sessions to show: pairs of session key and session id, as they were found."""
+        return tuple((one.session_key, one.session_id) for one in self.found[: self.most])
+
+    @property
+    def is_capped(self) -> bool:
+        """Did it stop because it has found more than it may show?"""
+        return len(self.found) > self.most
+
+    @property
+    def is_finished(self) -> bool:
+        """Is all read, and all that was found shown?"""
+        return self.is_read and not self.is_capped
+
+    @property
+    def reached(self) -> datetime | None:
+        """After which moment is all that can be found among `keys`? None where nothing is read."""
+        return self.found[self.most - 1].at if self.is_capped else self.read_back_to
+
+    def with_more(self) -> "Scan":
+        """The same search, which may show 200 sessions more."""
+        return replace(self, most=self.most + MOST_FOUND)
 
 
 def scan(
@@ -77,17 +108,17 @@ def scan(
     For a search that `needs_scan`. A session is found once each condition on documents is met
     by a request of it that the filters choose, and the rest of the search by the session.
     `so_far` is an earlier answer to the same question, whose window may have ended earlier;
-    one that is finished or capped comes back as it is. At least one statement is asked.
-    Raises a TraceError.
+    one that is finished or capped comes back as it is, unless it is let find more. Else at
+    least one statement is asked. Raises a TraceError.
     """
     began = monotonic()
-    found = so_far or _begun(source, filters, search)
-    while not (found.is_finished or found.is_capped):
-        found = _read_on(source, filters, search, found)
+    reached = so_far or _begun(source, filters, search)
+    while not (reached.is_finished or reached.is_capped):
+        reached = _read_on(source, filters, search, reached)
         if monotonic() - began >= for_seconds:
             break
     before = so_far.seconds if so_far else 0.0
-    return replace(found, seconds=before + monotonic() - began)
+    return replace(reached, seconds=before + monotonic() - began)
 
 
 def scanned_sessions(
@@ -111,18 +142,21 @@ def _begun(source: Source, filters: Filters, search: SessionSearch) -> Scan:
     read = requests_by_index(source, filters, search)
     if read is None:
         return begun
-    complete = list(dict.fromkeys((row.session_key, row.session_id) for row in read))
-    keys = tuple(_sought(source, filters, search, complete)[:MOST_FOUND])
-    is_capped = len(keys) == MOST_FOUND
+    newest: dict[str, Found] = {}
+    for row in read:
+        newest.setdefault(row.session_key, _found(row))
     return replace(
         begun,
-        keys=keys,
+        found=tuple(_sought(source, filters, search, list(newest.values()))),
         requests_read=len(read),
-        reached=filters.window.start,
-        is_finished=not is_capped,
-        is_capped=is_capped,
+        read_back_to=filters.window.start,
+        is_read=True,
         uses_index=True,
     )
+
+
+def _found(row: Row[Any]) -> Found:
+    return Found(row.session_key, row.session_id, row.started_at)
 
 
 def _requests_in_window(source: Source, filters: Filters) -> int | None:
@@ -131,36 +165,33 @@ def _requests_in_window(source: Source, filters: Filters) -> int | None:
     return count if count <= MOST_COUNTED else None
 
 
-def _read_on(source: Source, filters: Filters, search: SessionSearch, found: Scan) -> Scan:
+def _read_on(source: Source, filters: Filters, search: SessionSearch, so_far: Scan) -> Scan:
     began = monotonic()
     try:
-        read = source.rows(next_requests(source, filters, search, found.last, found.chunk))
-        complete, met = _completed(read, found.met, search)
+        read = source.rows(next_requests(source, filters, search, so_far.last, so_far.chunk))
+        complete, met = _completed(read, so_far.met, search)
         new = _sought(source, filters, search, complete)
     except errors.QuestionTooSlow:
-        if found.chunk == 1:
+        if so_far.chunk == 1:
             raise
-        return replace(found, chunk=max(1, found.chunk // 4))
+        return replace(so_far, chunk=max(1, so_far.chunk // 4))
     count = read[-1].requests if read else 0
-    is_finished = count < found.chunk
-    last = (read[-1].start_order, read[-1].request_id) if read else found.last
-    keys = (*found.keys, *new)[:MOST_FOUND]
+    is_read = count < so_far.chunk
     return replace(
-        found,
-        keys=keys,
+        so_far,
+        found=(*so_far.found, *new),
         met=met,
-        requests_read=found.requests_read + count,
-        reached=filters.window.start if is_finished else read[-1].started_at,
-        last=last,
-        is_finished=is_finished,
-        is_capped=len(keys) == MOST_FOUND,
-        chunk=_next_chunk(found.chunk, monotonic() - began),
+        requests_read=so_far.requests_read + count,
+        read_back_to=filters.window.start if is_read else read[-1].started_at,
+        last=(read[-1].start_order, read[-1].request_id) if read else so_far.last,
+        is_read=is_read,
+        chunk=_next_chunk(so_far.chunk, monotonic() - began),
     )
 
 
 def _completed(
     read: Sequence[Row[Any]], met_before: Mapping[str, int], search: SessionSearch
-) -> tuple[list[tuple[str, str]], dict[str, int]]:
+) -> tuple[list[Found], dict[str, int]]:
     """Which sessions have met every condition now, and what has each met so far?"""
     every = (1 << len(search.in_documents)) - 1
     met, complete = dict(met_before), []
@@ -169,26 +200,26 @@ def _completed(
         if row.met | before != before:
             met[row.session_key] = row.met | before
             if met[row.session_key] == every:
-                complete.append((row.session_key, row.session_id))
+                complete.append(_found(row))
     return complete, met
 
 
 def _sought(
-    source: Source, filters: Filters, search: SessionSearch, keys: Sequence[tuple[str, str]]
-) -> Sequence[tuple[str, str]]:
+    source: Source, filters: Filters, search: SessionSearch, complete: Sequence[Found]
+) -> Sequence[Found]:
     """Which of these sessions does the rest of the search want, too?"""
-    requests = requests_in(source, filters, search, sorted({session_id for _, session_id in keys}))
+    requests = requests_in(source, filters, search, sorted({one.session_id for one in complete}))
     asked = of_sessions(requests, search)
-    if not keys or not asked:
-        return keys
+    if not complete or not asked:
+        return complete
     statement = (
         select(requests.c.session_key)
-        .where(requests.c.session_key.in_([session_key for session_key, _ in keys]))
+        .where(requests.c.session_key.in_([one.session_key for one in complete]))
         .group_by(requests.c.session_key)
         .having(and_(*asked))
     )
     sought = {row.session_key for row in source.rows(statement)}
-    return [key for key in keys if key[0] in sought]
+    return [one for one in complete if one.session_key in sought]
 
 
 def _next_chunk(chunk: int, took_s: float) -> int:
