@@ -377,7 +377,7 @@ def test_an_empty_log_has_answers_of_the_same_shape(empty_database):
         "window": DAYS,
         "requests": 0,
         "failures": 0,
-        **dict.fromkeys(("classes", "codes", "providers", "models", "newest"), []),
+        **{name: [] for name in ("classes", "codes", "providers", "models", "newest")},
     }
     assert api.post("/api/v1/sessions/search", **DAYS) == {
         "window": DAYS,
