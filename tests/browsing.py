@@ -38,6 +38,7 @@ MARKS = [
         not CHROMIUM and not REQUIRED, reason="There is no Chromium; install the package chromium."
     ),
 ]
+SLOW = 120_000  # ms, on a machine with much else to do
 FAILURE = "[data-testid=stException]"
 # The script has run, nothing is stale or still to come, and that for half a second.
 SETTLED = """() => {
@@ -110,7 +111,7 @@ class Visit:
         )
         self.app = app
         self.page = self.context.new_page()
-        self.page.set_default_timeout(60_000)
+        self.page.set_default_timeout(SLOW)
         self.hosts: set[str] = set()
         self.complaints: list[str] = []
         self.page.on("request", lambda asked: self.hosts.add(urlsplit(asked.url).netloc))

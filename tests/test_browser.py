@@ -4,17 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.browsing import MARKS, PAGES, Visit, chromium, playwright, serving
+from tests.browsing import MARKS, PAGES, SLOW, Visit, chromium, playwright, serving
 
 pytestmark = MARKS
 expect = playwright.expect
-SLOW = 60_000  # ms, on a machine with much else to do
 
 
 @pytest.fixture(scope="module")
 def app() -> Iterator[str]:
-    """The address of the app, running on its own sample traffic."""
-    with serving() as address:
+    """The address of the app as a server runs it, on its own sample traffic."""
+    with serving("asgi.py") as address:
         yield address
 
 

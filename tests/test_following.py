@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.browsing import MARKS, Visit, chromium, playwright, serving
+from tests.browsing import MARKS, SLOW, Visit, chromium, playwright, serving
 
 pytestmark = MARKS
 expect = playwright.expect
@@ -80,7 +80,7 @@ def press(visit: Visit, *keys: str) -> tuple[str | None, float]:
 
 
 def wait_for_focus(visit: Visit, key: str) -> None:
-    expect(visit.page.locator(f".st-key-{key}")).to_be_focused(timeout=20_000)
+    expect(visit.page.locator(f".st-key-{key}")).to_be_focused(timeout=SLOW)
 
 
 def test_a_jump_leads_to_its_message_once(visit):
