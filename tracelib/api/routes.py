@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 from anyio import CapacityLimiter
 from pydantic import BaseModel
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
@@ -28,6 +29,15 @@ from tracelib.tokens import Token
 AT_ONCE = 8
 
 
+class _Anything(PathConvertor):
+    """An id may hold slashes and line breaks: clients choose them."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("anything", _Anything())
+
+
 def routes(installed: Callable[[], Installation]) -> list[BaseRoute]:
     """Which paths does the API have? For `st.App(routes=…)`, or any Starlette app.
 
@@ -40,15 +50,14 @@ def routes(installed: Callable[[], Installation]) -> list[BaseRoute]:
         Route("/metrics", guarded("GET", _metrics)),
         Route(f"{BASE}/openapi.json", guarded("GET", _document)),
         *(
-            # An id may hold a slash.
             Route(
-                BASE + one.path.replace("{session_id}", "{session_id:path}"),
+                BASE + one.path.replace("{session_id}", "{session_id:anything}"),
                 guarded(one.method, partial(_asked, one)),
             )
             for one in ENDPOINTS
         ),
         Route("/api", guarded(None, _nowhere)),
-        Route("/api/{rest:path}", guarded(None, _nowhere)),
+        Route("/api/{rest:anything}", guarded(None, _nowhere)),
     ]
 
 
