@@ -131,12 +131,10 @@ def open_page(fresh_caches, monkeypatch) -> Callable[..., AppTest]:
     def opened(path: str, url: str, **query: str | list[str]) -> AppTest:
         monkeypatch.setenv("DATABASE_URL", url)
         app = AppTest.from_file("../Home.py", default_timeout=60)
+        if path != "Home.py":
+            app.switch_page(path)
         app.query_params.update({"refresh": "off"} | query)
-        if path == "Home.py":
-            return app.run()
-        app.run()
-        app.query_params.update({"refresh": "off"} | query)
-        return app.switch_page(path).run()
+        return app.run()
 
     return opened
 

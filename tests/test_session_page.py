@@ -335,11 +335,11 @@ def test_a_request_in_the_url_opens_its_page_and_a_jump_leads_there_each_time(op
 
 
 def test_a_page_that_there_is_not_is_the_nearest(open_session, made):
-    app = open_session(made, "long", page="0")
-    for page, first in (("0", 1), ("²", 1), ("3", 41), ("999999999999", 1), ("-1", 1), ("2", 41)):
+    app = open_session(made, "long", page="3")
+    assert next(iter(turns(app))) == "turn-41"
+    for page in ("0", "²", "9" * 12):
         app.query_params["page"] = page
-        assert next(iter(turns(app.run()))) == f"turn-{first}", page
-        assert not app.exception
+        assert next(iter(turns(app.run()))) == "turn-1"
 
 
 def test_another_session_is_opened_at_its_top_whatever_page_was_read_before(open_session, made):

@@ -16,6 +16,7 @@ from tracelib.conversation.turn_diff import (
     diff_between,
     turn_diff,
 )
+from tracelib.redaction import ALL
 from tracelib.selection import Selection
 
 ROLES = {"S": "system", "U": "user", "A": "assistant", "D": "developer"}
@@ -153,6 +154,18 @@ def test_changed_arguments_of_a_call_are_lines_below_its_name():
         ("added", '  "city": "Rome"'),
         ("same", "}"),
     )
+
+
+def test_what_is_private_over_several_lines_is_masked_before_lines_are_compared():
+    key = "-----BEGIN PRIVATE KEY-----\n{}\nMIIEvQIBADANBgkqhkiG9w0B\n-----END PRIVATE KEY-----"
+    texts = [f"S:{key.format(word * 24)}\nUse {word} it." for word in ("x", "y")]
+    [one] = turn_diff(chat(texts[0]), chat(texts[1]), ALL).messages
+    assert one.lines == (("same", "[key]"), ("removed", "Use x it."), ("added", "Use y it."))
+    long_line = "U:" + "word " * 99 + "ada@example.org {}"
+    [one] = turn_diff(chat(long_line.format("a")), chat(long_line.format("b")), ALL).messages
+    assert "ada" not in "".join(text for _, text in one.lines)
+    [one] = turn_diff(chat("S:to a@example.org"), chat("S:to b@example.org"), ALL).messages
+    assert (one.fate, one.lines) == ("changed", ())
 
 
 def test_settings_that_differ_are_told_with_those_only_one_has():
