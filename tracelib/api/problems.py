@@ -54,14 +54,17 @@ class Problem(Exception):
 
     def response(self, headers: Mapping[str, str]) -> Response:
         """How is it sent? With these headers, too."""
-        document = ProblemDocument(
-            title=self.status.phrase,
-            status=self.status,
-            detail=self.detail,
-            complaints=None if self.complaints is None else list(self.complaints),
-            sessions=None if self.sessions is None else list(self.sessions),
+        more = {"complaints": self.complaints, "sessions": self.sessions}
+        said = {
+            "type": "about:blank",
+            "title": self.status.phrase,
+            "status": self.status,
+            "detail": self.detail,
+        }
+        document = ProblemDocument.model_validate(
+            said | {name: list(some) for name, some in more.items() if some is not None}
         )
-        body = document.model_dump_json(exclude_none=True)
+        body = document.model_dump_json(exclude_unset=True)
         return Response(body, self.status, {**headers, **self.headers}, MEDIA_TYPE)
 
 
