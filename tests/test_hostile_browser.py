@@ -3,7 +3,10 @@
 import json
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 
@@ -60,6 +63,28 @@ TOO_WIDE = """() => {
     .map((one) => one.outerHTML.slice(0, 200));
 }"""
 
+# As if a mistake of ours had put it on the page: what the browser refuses of it, and why.
+SMUGGLED = """async (canary) => {
+  const stopped = [];
+  document.onsecuritypolicyviolation = (one) => stopped.push(one.effectiveDirective);
+  const add = (html) => document.body.append(document.createRange().createContextualFragment(html));
+  add(`<img src="${canary}/img"> <img src="x:" onerror="fetch('/x')"> <iframe src="${canary}/f">
+    </iframe> <object data="${canary}/o"></object> <audio src="${canary}/a"></audio>
+    <link rel="stylesheet" href="${canary}/css"> <style>@import "${canary}/import";</style>
+    <script src="${canary}/s"></script> <script>fetch('/y')</script> <base href="${canary}">
+    <form action="${canary}/form" target="_blank"></form>`);
+  document.querySelector('form[action^=http]').submit();
+  await fetch(`${canary}/fetch`).catch(() => null);
+  try { new WebSocket(canary.replace('http', 'ws')); } catch { }
+  navigator.sendBeacon(`${canary}/beacon`);
+  await new Promise((done) => setTimeout(done, 1000));
+  return stopped;
+}"""
+STOPPED = [
+    *("base-uri", "connect-src", "form-action", "frame-src", "img-src", "media-src", "object-src"),
+    *("script-src-attr", "script-src-elem", "style-src-elem"),
+]
+
 
 def conversation() -> list[dict]:
     """Requests in which everything a client can choose is an attack."""
@@ -112,13 +137,13 @@ def browser():
 
 @pytest.fixture(scope="module")
 def hostile_app(server) -> Iterator[str]:
-    """The app on a database of nothing but attacks."""
+    """The app as a server runs it, on a database of nothing but attacks."""
     log = Database(server, "latest")
     log.insert(conversation())
     name_key(log.engine, "hostile-key", NAME)
     name_team(log.engine, "hostile-team", NAME)
     name_user(log.engine, "hostile-user", alias=NAME)
-    with serving(DATABASE_URL=log.url) as address:
+    with serving("asgi.py", DATABASE_URL=log.url) as address:
         yield address
     log.drop()
 
@@ -145,6 +170,33 @@ def test_hostile_content_is_harmless_on_every_page(browser, hostile_app):
         visit.open(path)
         assert_harmless_in_both_widths(visit)
     visit.check()
+
+
+def test_what_got_past_the_app_would_be_stopped_by_the_browser(browser, hostile_app):
+    with canary() as (address, heard):
+        visit = Visit(browser, hostile_app)
+        visit.open("")
+        stopped = visit.page.evaluate(SMUGGLED, address)
+        visit.context.close()
+    assert sorted(set(stopped)) == STOPPED
+    assert heard == []
+
+
+@contextmanager
+def canary() -> Iterator[tuple[str, list[str]]]:
+    """Another host, and what was asked of it."""
+    heard: list[str] = []
+
+    class Listening(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append(self.path)
+
+        do_POST = do_GET  # noqa: N815 - http.server's own name
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Listening) as listening:
+        Thread(target=listening.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.server_port}", heard
+        listening.shutdown()
 
 
 @pytest.mark.parametrize("look", ["plain", "formatted"])
