@@ -166,6 +166,28 @@ def test_many_requests_are_areas_rather_than_bars():
     assert {trace.type for trace in context.context(many.head(200), 0.8).data} == {"bar"}
 
 
+def test_of_more_requests_than_pixels_the_fullest_of_every_few_and_the_last_are_drawn():
+    full = {3: 900, 2_500: 950}
+    made = ({"at": n, "prompt_tokens": full.get(n, n % 2), "cost_usd": 0.25} for n in range(3_000))
+    told = timeline(requests(*made))
+    sent = context.context(told.turns, 0.8)
+    new = next(trace for trace in sent.data if trace.name == "New")
+    assert len(new.x) == 1_001
+    assert [x for x, y in zip(new.x, new.y, strict=True) if y > 100] == [4, 2_501]
+    assert new.customdata[-1] == str(new.x[-1]) == "3000"
+    assert sent.layout.xaxis.range == (0.4, 3_000.6)
+    (line,) = context.cost_so_far(told.turns).data
+    assert (len(line.x), line.y[-1]) == (1_001, told.cost_usd)
+
+
+@pytest.mark.parametrize(
+    ("cost_usd", "tickformat"), [(0.0, None), (0.001, None), (0.2, ".2f"), (5.0, ",.0f")]
+)
+def test_dollars_on_an_axis_are_written_alike(cost_usd, tickformat):
+    chart = context.cost_so_far(timeline(requests({"cost_usd": cost_usd})).turns)
+    assert (chart.layout.yaxis.tickprefix, chart.layout.yaxis.tickformat) == ("$", tickformat)
+
+
 def test_the_cost_so_far_ends_at_the_sessions_cost():
     told = timeline(requests({"cost_usd": 0.1}, {"cost_usd": 0.2}, {"cost_usd": 0.0}))
     (line,) = context.cost_so_far(told.turns).data
@@ -239,6 +261,15 @@ def test_a_long_session_is_shown_by_the_page_that_holds_the_opened_request():
         "Requests 41 to 80 of 100 below; the strip is the whole session."
     )
     assert app.toggle[0].value
+
+
+def test_a_session_that_is_too_long_to_be_shown_whole_says_so(monkeypatch):
+    frame = requests({"lasted": 10}, {"at": 1_000, "lasted": 10})
+    said = "Of a session at most the first 2 requests are shown here."
+    monkeypatch.setattr("tracelib.page.session_timeline.MOST_REQUESTS", 2)
+    assert shown(frame).caption[0].value == said
+    monkeypatch.setattr("tracelib.page.session_timeline.MOST_REQUESTS", 3)
+    assert said not in [caption.value for caption in shown(frame).caption]
 
 
 def test_of_no_requests_nothing_is_shown():

@@ -59,6 +59,7 @@ class TimeAxis:
 
 def figure(traces: Sequence[Any], height: int = HEIGHT, **layout: Any) -> go.Figure:
     """A figure with the house's margins, legend above left, and no title of its own."""
+    axis = {"fixedrange": True, "zeroline": False}
     common: dict[str, Any] = {
         "height": height,
         "margin": {"l": 52, "r": 12, "t": 28, "b": 28},
@@ -73,11 +74,11 @@ def figure(traces: Sequence[Any], height: int = HEIGHT, **layout: Any) -> go.Fig
         "hoverlabel": {"namelength": -1},
         "dragmode": False,
         "bargap": 0.15,
+        "xaxis": axis,
+        "yaxis": axis | {"nticks": 6},
     }
-    chart = go.Figure(data=list(traces), layout=common | layout)
-    chart.update_xaxes(title=None, fixedrange=True, zeroline=False)
-    chart.update_yaxes(title=None, fixedrange=True, zeroline=False, nticks=6)
-    return chart
+    # All at once: Plotly checks the whole figure again for each update.
+    return go.Figure(data=list(traces), layout=common | layout)
 
 
 def over_time(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -13,6 +14,8 @@ from tracelib.charts.palette import tint
 HEIGHT = 280
 # More bars than pixels: beyond this the stack is drawn as areas.
 MOST_BARS = 200
+# More points than pixels: beyond this one stands for its neighbours.
+MOST_POINTS = 1_000
 # A limit far above all prompts would press them flat.
 LIMIT_SHOWN_FROM = 0.3
 # Entries of one width stand in columns, two of them on a telephone.
@@ -28,8 +31,10 @@ def context(turns: pd.DataFrame, near_limit: float) -> go.Figure:
     """What of each prompt was new, sent again, or cached? Stacked tokens, a place a request.
 
     The models' limit is drawn where a prompt came near enough for both to be legible; prompts
-    at `near_limit` of it or beyond have a mark. A click gives the request's id.
+    at `near_limit` of it or beyond have a mark. A click gives the request's id. Of a long session
+    the fullest of every few requests is drawn.
     """
+    requests, turns = len(turns), _told_apart(turns)
     draw = _bar if len(turns) <= MOST_BARS else _area
     traces = [draw(turns, column, name, opacity) for column, name, opacity in PARTS]
     if turns["context_share"].max() >= LIMIT_SHOWN_FROM:
@@ -37,14 +42,15 @@ def context(turns: pd.DataFrame, near_limit: float) -> go.Figure:
     near = turns[turns["context_share"] >= near_limit]
     if len(near):
         traces.append(_near(near))
-    chart = figure(traces, HEIGHT, barmode="stack", bargap=0.18, clickmode="event+select")
-    chart.update_layout(hovermode="x unified")
+    layout = {"barmode": "stack", "bargap": 0.18, "hovermode": "x unified"}
+    chart = figure(traces, HEIGHT, clickmode="event+select", **layout)
     chart.update_yaxes(rangemode="tozero", tickformat="~s")
-    return _by_request(chart, len(turns))
+    return _by_request(chart, requests)
 
 
 def cost_so_far(turns: pd.DataFrame) -> go.Figure:
-    """What had the session cost after each request, US dollars?"""
+    """What had the session cost after each request, US dollars? The last is always drawn."""
+    requests, turns = len(turns), _told_apart(turns)
     line = go.Scatter(
         x=turns["number"],
         y=turns["cost_so_far_usd"],
@@ -54,7 +60,7 @@ def cost_so_far(turns: pd.DataFrame) -> go.Figure:
         marker={"size": 4},
         fill="tozeroy",
         fillcolor=tint(palette.COST, 0.12),
-        customdata=list(turns["request_id"]),
+        customdata=turns["request_id"].to_numpy(object),
         hovertext=[
             f"{formatting.money(so_far)}, this request {formatting.money(own)}"
             for so_far, own in zip(turns["cost_so_far_usd"], turns["cost_usd"], strict=True)
@@ -64,8 +70,30 @@ def cost_so_far(turns: pd.DataFrame) -> go.Figure:
         showlegend=False,
     )
     chart = figure([line], HEIGHT, hovermode="x unified", clickmode="event+select")
-    chart.update_yaxes(rangemode="tozero", tickprefix="$", tickformat=",~g")
-    return _by_request(chart, len(turns))
+    top = turns["cost_so_far_usd"].max()
+    chart.update_yaxes(rangemode="tozero", tickprefix="$", tickformat=_decimals(top))
+    return _by_request(chart, requests)
+
+
+def _told_apart(turns: pd.DataFrame) -> pd.DataFrame:
+    """The requests whose places on the axis can be told apart, the last among them."""
+    if len(turns) <= MOST_POINTS:
+        return turns
+    sent = _sent(turns).reset_index(drop=True)
+    neighbours = np.arange(len(turns)) * MOST_POINTS // len(turns)
+    fullest = sent.groupby(neighbours).idxmax()
+    return turns.iloc[sorted({*fullest, len(turns) - 1})]
+
+
+def _sent(turns: pd.DataFrame) -> "pd.Series[int]":
+    return turns[[column for column, _, _ in PARTS]].sum(axis=1)
+
+
+def _decimals(top_usd: float) -> str | None:
+    """How are some six amounts up to this one written, all alike? None as they need it."""
+    if top_usd >= 5:
+        return ",.0f"
+    return ".2f" if top_usd >= 0.05 else None
 
 
 def _bar(turns: pd.DataFrame, column: str, name: str, opacity: float) -> go.Bar:
@@ -75,7 +103,7 @@ def _bar(turns: pd.DataFrame, column: str, name: str, opacity: float) -> go.Bar:
         name=name,
         marker={"color": tint(palette.TOKENS_IN, opacity), "line": {"width": 0}},
         unselected={"marker": {"opacity": 1}},
-        customdata=list(turns["request_id"]),
+        customdata=turns["request_id"].to_numpy(object),
         hovertemplate="%{y:,.0f}<extra>%{fullData.name}</extra>",
     )
 
@@ -89,7 +117,7 @@ def _area(turns: pd.DataFrame, column: str, name: str, opacity: float) -> go.Sca
         line={"width": 0, "shape": "hv", "color": palette.TOKENS_IN},
         stackgroup="prompt",
         fillcolor=tint(palette.TOKENS_IN, opacity),
-        customdata=list(turns["request_id"]),
+        customdata=turns["request_id"].to_numpy(object),
         hovertemplate="%{y:,.0f}<extra>%{fullData.name}</extra>",
     )
 
@@ -109,15 +137,14 @@ def _limit(turns: pd.DataFrame) -> go.Scatter:
 
 
 def _near(near: pd.DataFrame) -> go.Scatter:
-    sent = near[[column for column, _, _ in PARTS]].sum(axis=1)
     return go.Scatter(
         x=near["number"],
-        y=sent,
+        y=_sent(near),
         name="Near the limit",
         mode="markers",
         marker={"color": palette.SLOW, "symbol": "triangle-down", "size": 9},
         unselected={"marker": {"opacity": 1}},
-        customdata=list(near["request_id"]),
+        customdata=near["request_id"].to_numpy(object),
         hovertext=[formatting.share(share) for share in near["context_share"]],
         hovertemplate="%{hovertext}<extra>Of the limit</extra>",
     )

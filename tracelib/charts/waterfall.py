@@ -60,8 +60,8 @@ def waterfall(
     rows = max(len(facts), 3)
     height = AROUND_PX + rows * (ROW_PX if rows <= CROWDED_FROM else CROWDED_ROW_PX)
     chart = figure(traces, height, barmode="overlay", clickmode="event+select")
-    chart.update_layout(margin={"l": 30, "r": 6, "t": 8, "b": 48}, hovermode="closest")
-    chart.update_layout(legend=LEGEND)
+    margin = {"l": 30, "r": 6, "t": 8, "b": 48}
+    chart.update_layout(margin=margin, hovermode="closest", legend=LEGEND)
     _number_rows(chart, facts)
     cut_time.tell(chart, facts, cuts)
     for number in facts.loc[facts["request_id"] == opened, "number"].tolist():

@@ -11,6 +11,7 @@ from tracelib.charts import activity, context, waterfall
 from tracelib.page.answers import Answer
 from tracelib.page.cards import CONFIG, card, literal, nothing, unanswered
 from tracelib.page.view import View
+from tracelib.sessions.lookup import MOST_REQUESTS
 from tracelib.timeline import NEAR_LIMIT, Timeline, drawn, timeline
 from tracelib.timeline import activity as busy_bins
 
@@ -50,6 +51,8 @@ def show(
         return
     told = timeline(requests.value, parents)
     with card("Timeline", MAP):
+        if len(told.turns) >= MOST_REQUESTS:
+            st.caption(f"Of a session at most the first {MOST_REQUESTS:,} requests are shown here.")
         if len(told.turns) > 1:
             _figures(told)
         _map(view, told, on_open, opened)

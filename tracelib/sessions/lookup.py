@@ -11,6 +11,7 @@ from tracelib.spendlogs.facts import with_run_facts
 from tracelib.spendlogs.names import name_of
 
 MOST_KEYS = 1_000
+MOST_REQUESTS = 5_000
 TIMELINE = (
     "request_id",
     "session_id",
@@ -42,6 +43,7 @@ FACTS = (
     "input_cost_usd",
     "cached_input_cost_usd",
     "input_cost_per_token",
+    "reasoning_tokens",
 )
 
 
@@ -106,7 +108,7 @@ def session_of_request(source: Source, request_id: str) -> tuple[str, str] | Non
     return (rows[0].session_id, rows[0].api_key) if rows else None
 
 
-def requests_of(source: Source, selection: Selection, limit: int = 5_000) -> pd.DataFrame:
+def requests_of(source: Source, selection: Selection, limit: int = MOST_REQUESTS) -> pd.DataFrame:
     """Which requests were made here, when, and how did each run? Light rows, without a body.
 
     A row a request, the first on top, ties by request_id, at most `limit`:
@@ -121,6 +123,7 @@ def requests_of(source: Source, selection: Selection, limit: int = 5_000) -> pd.
         asked_model                text, the group asked for where another answered
         attempted_retries, attempted_fallbacks       int, None before LiteLLM 1.85
         prompt_tokens, completion_tokens, total_tokens, cached_prompt_tokens   int
+        reasoning_tokens                             int, of the completion
         max_input_tokens                             int, the model's limit
         cost_usd, input_cost_usd, cached_input_cost_usd, input_cost_per_token  US dollars
 
