@@ -12,9 +12,9 @@ from tracelib.spendlogs import measures
 
 Figure = Callable[[Subquery], ColumnElement[Any]]
 # The list is sorted by whole trillionths of a dollar, as long as so many of them fit.
-TRILLIONTHS = literal(1e12, Double())
+TRILLIONTHS: ColumnElement[float] = literal(1e12, Double())
 TRILLIONTH = literal(Decimal("1e-12"), Numeric())
-MOST_IN_TRILLIONTHS = literal(1e6, Double())
+MOST_IN_TRILLIONTHS: ColumnElement[float] = literal(1e6, Double())
 
 
 def _requests(_: Subquery) -> ColumnElement[int]:
