@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tests import litellm, rows
-from tests.rows import KEY, NOON, failure, metadata, spend_log
+from tests.rows import KEY, NOON, failure, metadata, real_rows, spend_log
 from tests.sources import FILTERS, HOUR, WINDOW, records, source_of
 from tracelib import errors, sessions
 from tracelib.filters import Filters
@@ -434,7 +434,10 @@ def test_requests_come_in_the_order_they_started_without_bodies(database):
                     litellm_overhead_time_ms=2.5,
                     attempted_retries=1,
                     original_model_group="gpt-5",
-                    additional_usage_values={"cache_read_input_tokens": 4},
+                    additional_usage_values={
+                        "cache_read_input_tokens": 4,
+                        "completion_tokens_details": {"reasoning_tokens": 3},
+                    },
                     cost_breakdown={"input_cost": 0.125, "cache_read_cost": 1e-7},
                     model_map_information={
                         "model_map_value": {"max_input_tokens": 128_000, "input_cost_per_token": 1}
@@ -477,6 +480,7 @@ def test_requests_come_in_the_order_they_started_without_bodies(database):
         "input_cost_usd": 0.125,
         "cached_input_cost_usd": 1e-7,
         "input_cost_per_token": 1.0,
+        "reasoning_tokens": 3,
         "cost_usd": 0.25,
     }
     assert light["error_class"][2] == "RateLimitError"
@@ -502,6 +506,8 @@ def test_requests_come_in_the_order_they_started_without_bodies(database):
         {"model_map_information": {"model_map_value": ["x" * 2_000_000]}},
         {"cost_breakdown": {"input_cost": "0.1", "cache_read_cost": None}},
         {"cost_breakdown": {"input_cost": 1e300}, "litellm_overhead_time_ms": True},
+        {"usage_object": {"completion_tokens_details": {"reasoning_tokens": "3"}}},
+        {"usage_object": {"completion_tokens_details": []}, "additional_usage_values": 7},
     ],
     ids=lambda said: str(said)[:60],
 )
@@ -509,7 +515,14 @@ def test_metadata_that_makes_no_sense_says_nothing(database, said):
     made = database(rows=[spend_log(session_id="s", metadata=metadata(**said))])
     (row,) = records(sessions.requests_of(source_of(made), session("s", KEY)))
     unknown = ("overhead_ms", "max_input_tokens", "input_cost_usd", "cached_input_cost_usd")
-    assert [row[name] for name in unknown] == [None] * 4
+    assert [row[name] for name in (*unknown, "reasoning_tokens")] == [None] * 5
+
+
+def test_what_a_model_thought_is_told_of_a_response_too(real_rows_database):
+    thinking = "1553928e-2efa-4e02-a06d-4069d74fe9bc"
+    (key,) = {row["api_key"] for row in real_rows() if row["session_id"] == thinking}
+    (row,) = records(sessions.requests_of(source_of(real_rows_database), session(thinking, key)))
+    assert (row["completion_tokens"], row["reasoning_tokens"]) == (161, 32)
 
 
 def test_an_amount_too_small_for_a_double_is_nothing(database):

@@ -21,6 +21,7 @@ KINDS = {
     "is_cache_hit": "boolean",
     "prompt_tokens": "Int64",
     "completion_tokens": "Int64",
+    "reasoning_tokens": "Int64",
     "cached_prompt_tokens": "Int64",
     "max_input_tokens": "Int64",
     "ttft_ms": "float64",
@@ -128,6 +129,20 @@ def test_what_is_sent_again_is_what_the_parent_sent_and_was_answered():
         (50, 50, 0, 0),
     ]
     assert (told.prompt_tokens, told.repeated_tokens) == (620, 415)
+
+
+def test_what_a_model_thought_is_not_sent_again():
+    thought = {"prompt_tokens": 100, "completion_tokens": 420, "reasoning_tokens": 400}
+    frame = requests(
+        {"request_id": "a"} | thought,
+        {"request_id": "b", "at": 10} | thought | {"prompt_tokens": 150},
+        # More was thought than was answered at all: nothing of it counts, nor anything less.
+        {"request_id": "c", "at": 20} | thought | {"prompt_tokens": 200, "reasoning_tokens": 999},
+        {"request_id": "d", "at": 30, "prompt_tokens": 230},
+    )
+    told = timeline(frame, {"a": None, "b": "a", "c": "b", "d": "c"}).turns
+    split = ("repeated_tokens", "new_tokens")
+    assert columns(told, *split) == [(0, 100), (120, 30), (170, 30), (200, 30)]
 
 
 def test_a_parent_without_tokens_hands_on_those_of_its_own():
@@ -302,6 +317,7 @@ MADE = st.fixed_dictionaries(
         "model": st.sampled_from(["a", "b"]),
         "prompt_tokens": st.integers(0, 1_000),
         "completion_tokens": st.integers(0, 1_000),
+        "reasoning_tokens": st.none() | st.integers(-1, 1_500),
         "cached_prompt_tokens": st.none() | st.integers(0, 1_500),
         "cost_usd": st.decimals(-1, 10, places=9).map(float),
         "input_cost_usd": st.none() | st.floats(0, 10),

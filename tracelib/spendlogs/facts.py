@@ -33,7 +33,12 @@ DOCUMENTS = (
     "attempted_fallbacks",
 )
 # The price list alone is most of the metadata: only who reads it has it taken out.
-OF_A_RUN = ("litellm_overhead_time_ms", "cost_breakdown", "model_map_information")
+OF_A_RUN = (
+    "litellm_overhead_time_ms",
+    "cost_breakdown",
+    "model_map_information",
+    "usage_object",
+)
 GREATEST = 2**31 - 1
 GREATEST_AMOUNT = 10**15
 DECIMALS = 20
@@ -67,8 +72,10 @@ def with_run_facts(requests: Subquery, *columns: str) -> Select[Any]:
         input_cost_usd          double   of the prompt, cached tokens included
         cached_input_cost_usd   double   of its tokens read from the provider's cache
         input_cost_per_token    double   US dollars, of the price list
+        reasoning_tokens        int      of the completion: thought, not said
 
-    None where the metadata says nothing, as in all versions before 1.85 but for the price list.
+    None where the metadata says nothing, as in all versions before 1.85 but for the price list
+    and the tokens.
     """
     record = _record(requests.c.metadata, OF_A_RUN)
     kept = [requests.c[name] for name in columns]
@@ -129,7 +136,15 @@ def _run_facts(record: TableValuedAlias) -> dict[str, ColumnElement[Any]]:
         "input_cost_usd": _amount(costs("input_cost")),
         "cached_input_cost_usd": _amount(costs("cache_read_cost")),
         "input_cost_per_token": _amount(price("input_cost_per_token")),
+        "reasoning_tokens": _reasoning(record),
     }
+
+
+def _reasoning(record: TableValuedAlias) -> ColumnElement[int]:
+    """Of a response only the whole usage says it; an installation may keep but the rest of it."""
+    told = (record.c.usage_object, record.c.additional_usage_values)
+    details = [usage.op("->", return_type=JSONB())("completion_tokens_details") for usage in told]
+    return func.coalesce(*(_number(one, "reasoning_tokens") for one in details))
 
 
 def _prompt_caching(usage: ColumnElement[Any]) -> dict[str, ColumnElement[Any]]:

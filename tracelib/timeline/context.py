@@ -1,7 +1,8 @@
 """What of each prompt had been sent before, and how full the model was.
 
 An estimate from token counts: what a request sends again is at most what the request before it
-in its thread had sent and been answered, and at most its own prompt.
+in its thread had sent and been answered, and at most its own prompt. What a model thought is
+not sent again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +30,9 @@ def with_context(turns: pd.DataFrame, parents: Parents | None) -> pd.DataFrame:
     """
     before = np.array(_before(turns, parents), dtype="int64")
     prompt = turns["prompt_tokens"].fillna(0).clip(lower=0).to_numpy("int64")
-    answer = turns["completion_tokens"].fillna(0).clip(lower=0).to_numpy("int64")
+    completion = turns["completion_tokens"].fillna(0).clip(lower=0).to_numpy("int64")
+    thought = turns["reasoning_tokens"].fillna(0).clip(lower=0).to_numpy("int64")
+    answer = np.maximum(completion - thought, 0)
     said = np.append(prompt + answer, 0)[before]  # the last place stands for nobody
     sent = np.where(turns["is_cache_hit"].to_numpy("bool"), 0, prompt)
     cached = turns["cached_prompt_tokens"].fillna(0).clip(lower=0).to_numpy("int64")
