@@ -151,7 +151,9 @@ def _begin() -> None:
 def _forget_another(person: Person) -> None:
     """A tab that goes on for somebody else must not remember what the other one opened."""
     if st.session_state.get(LOOKING, person.who) != person.who:
-        st.session_state.clear()
+        # `clear` would stop at the first widget that is not drawn yet.
+        for remembered in list(st.session_state):
+            st.session_state.pop(remembered, None)
     st.session_state[LOOKING] = person.who
 
 

@@ -1,0 +1,134 @@
+"""What somebody may see: whose requests, which words, and how much of the installation."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.database import Database
+from tests.rows import failure, spend_log
+from tests.sources import FILTERS, source_of
+from tracelib import conversation, errors, overview, status, stitching
+from tracelib.access import EVERYONE, FULL, Access, Scope
+from tracelib.conversation.reading import Reading
+from tracelib.conversation.turn_diff import diff_between
+from tracelib.page import allowed
+from tracelib.page.answers import Question, answers
+from tracelib.page.installation import Installation, installation, source
+from tracelib.schema import BODIES
+from tracelib.selection import session
+
+ADMIN, AUDITOR, VIEWER = (Access(EVERYONE, role) for role in ("admin", "auditor", "viewer"))
+ROWS = [
+    spend_log(team_id="t-1", user="u-1", api_key="k-1", spend=1.0),
+    spend_log(team_id="t-2", user="u-1", api_key="k-2", spend=2.0),
+    spend_log(team_id="t-2", user="u-2", api_key="k-1", spend=4.0),
+    spend_log(team_id="", user="", api_key="", spend=8.0),
+    failure(team_id=None, user=None, api_key="k-3", spend=16.0),
+]
+
+
+@pytest.fixture(scope="module")
+def log(server):
+    database = Database(server)
+    database.insert(ROWS)
+    yield database
+    database.drop()
+
+
+@pytest.mark.parametrize(
+    ("scope", "cost"),
+    [
+        (EVERYONE, 31.0),
+        (Scope(), 0.0),
+        (Scope(teams=("t-2",)), 6.0),
+        (Scope(users=("u-1",)), 3.0),
+        (Scope(keys=("k-1",)), 5.0),
+        (Scope(keys=("k-3",)), 16.0),
+        (Scope(teams=("t-1",), users=("u-2",), keys=("k-2",)), 7.0),
+        (Scope(teams=("t-3", "T-1", "t", "%"), users=("u%",)), 0.0),
+        (Scope(teams=("",), users=("",)), 0.0),
+        (Scope(teams=("\0", "\ud800", "t-1")), 1.0),
+        (Scope(users=("' OR 1=1 --",)), 0.0),
+    ],
+)
+def test_a_scope_is_the_sum_of_its_teams_users_and_keys(log, scope, cost):
+    whole = source_of(log)
+    seen = overview.totals(whole.seen_by(Access(scope, "viewer")), FILTERS)
+    assert (seen.cost_usd or 0.0) == cost
+    whole.engine.dispose()
+
+
+@pytest.mark.parametrize("version", ["2025-03-26", "latest"])
+def test_a_scope_holds_on_every_version(database, version):
+    old = source_of(database(version=version, rows=ROWS))
+    seen = old.seen_by(Access(Scope(teams=("t-2",)), "admin"))
+    assert overview.totals(seen, FILTERS).requests == 2
+
+
+def test_equal_scopes_are_equal_values():
+    assert Scope(teams=("b", "a", "a")) == Scope(teams=("a", "b"))
+    assert repr(Scope(keys=("b", "a"))) == repr(Scope(keys=("a", "b")))
+
+
+def test_what_a_role_shows():
+    shown = [(one.reads_messages, one.sees_installation) for one in (VIEWER, AUDITOR, ADMIN)]
+    assert shown == [(False, False), (True, False), (True, True)]
+
+
+def test_a_viewer_is_not_even_asked_for_what_was_said(log):
+    seen = source_of(log).seen_by(VIEWER)
+    assert seen.schema.columns.isdisjoint(BODIES)
+    gaps = status.missing(seen)
+    assert set(gaps.loc[gaps["kind"] == "grant", "name"]) == BODIES
+
+
+@pytest.fixture
+def installed(log, fresh_caches, monkeypatch) -> Installation:
+    monkeypatch.setenv("DATABASE_URL", log.url)
+    return installation()
+
+
+SAID = session(ROWS[0]["session_id"], "k-1")
+REFUSED = [
+    (conversation.turns, (Reading(SAID),), {AUDITOR, ADMIN}),
+    (diff_between, (SAID, "a", "b"), {AUDITOR, ADMIN}),
+    (stitching.conversation_around, (SAID,), {AUDITOR, ADMIN}),
+    (status.server, (), {ADMIN}),
+    (status.size, (), {ADMIN}),
+    (overview.totals, (FILTERS,), {VIEWER, AUDITOR, ADMIN}),
+]
+
+
+@pytest.mark.parametrize(("ask", "arguments", "for_whom"), REFUSED)
+def test_a_question_is_answered_for_some_roles(installed, ask, arguments, for_whom):
+    now = datetime.now(UTC)
+    for access in (ADMIN, AUDITOR, VIEWER):
+        whose = replace(installed, access=access)
+        (answer,) = answers(whose, now, [Question(ask, arguments)])
+        if access in for_whom:
+            assert answer.error is None
+        else:
+            assert (answer.value, type(answer.error)) == (None, errors.NotForThisRole)
+
+
+def test_one_answer_is_never_given_to_another(installed):
+    now = datetime.now(UTC)
+    asked = [Question(overview.totals, (FILTERS,))]
+    costs = []
+    for access in (FULL, Access(Scope(teams=("t-2",)), "admin"), Access(Scope(), "admin"), FULL):
+        (answer,) = answers(replace(installed, access=access), now, asked)
+        costs.append(answer.value.requests)
+    assert costs == [5, 2, 0, 5]
+
+
+def test_all_ask_over_one_connection(installed):
+    whole, part = (source(replace(installed, access=one)) for one in (FULL, VIEWER))
+    assert whole.engine is part.engine
+
+
+def test_what_a_server_says_in_an_error_is_for_admins(installed):
+    error = errors.QuestionRefused("column secret of host db.internal")
+    assert allowed.told(error, ADMIN) is error
+    told = allowed.told(error, AUDITOR)
+    assert (type(told), told.detail) == (errors.QuestionRefused, "")

@@ -1,0 +1,299 @@
+"""Two teams in one log never see each other: in no question, on no page, in no file.
+
+Each question that takes a source is asked as one team, and its answer must be the very one that
+a log with only that team's requests gives. A question that is not asked here fails the tests.
+"""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+
+import tracelib
+from tests.database import Database
+from tests.rows import NOON
+from tests.sources import FILTERS, HOUR, source_of
+from tests.two_teams import (
+    AMBER,
+    BASALT,
+    SAID,
+    SHARED_KEY,
+    name,
+    rows_of,
+    selection,
+    text_of,
+    text_of_page,
+)
+from tests.visiting import people, signed_in, turned_to, visit
+from tracelib import errors
+from tracelib.access import EVERYONE, FULL, Access, Scope
+from tracelib.conversation.reading import Reading
+from tracelib.filters import Filters
+from tracelib.redaction import NONE
+from tracelib.selection import Selection
+from tracelib.sessions import Scan, SessionSearch, scan
+from tracelib.source import Source
+from tracelib.window import BUCKETS
+
+BUCKET = BUCKETS["1m"]
+AMBERS = Access(Scope(teams=(AMBER,)), "admin")
+VIEWER = Access(EVERYONE, "viewer")
+# They tell of the database as a whole, and are refused to all but admins.
+OF_THE_INSTALLATION = {"status.role.server", "status.storage.size"}
+PLAIN = SessionSearch()
+
+
+def chosen(mark: str) -> tuple[Filters, ...]:
+    return FILTERS, replace(FILTERS, team=(mark,), user=(mark,), key=(SHARED_KEY,))
+
+
+def selections(mark: str) -> Iterable[Selection]:
+    """A conversation; a retry, a chain and stitched requests that lead to the other team."""
+    alone = "alone-0" if mark == AMBER else "alone-1"
+    yield from (selection(mark, one) for one in ("talk", "lost", "chain-3", alone))
+    yield Selection(SHARED_KEY, ("shared",))
+    yield Selection(SHARED_KEY, (), (f"{mark}-talk-2", f"{mark}-again"))
+
+
+def searches(mark: str) -> Iterable[SessionSearch]:
+    yield PLAIN
+    yield replace(PLAIN, text=f"{mark}@example.com")
+    yield replace(PLAIN, id=f"{mark}-call-lost")
+    yield replace(PLAIN, tag=f"{mark} tag", end_user=f"{mark} end user", agent=f"{mark} agent")
+
+
+def scans(mark: str) -> Iterable[SessionSearch]:
+    """What is sought in documents."""
+    yield replace(PLAIN, said=SAID)
+    yield replace(PLAIN, tool=f"{mark}_tool", has_tool_calls=True)
+    yield replace(PLAIN, error_class=f"{mark}Error")
+    yield replace(PLAIN, metadata_key="note", metadata_value=f"{mark} note")
+
+
+def whole_scan(whole: Source) -> Scan:
+    """What somebody has found who may see all."""
+    return scan(whole, FILTERS, replace(PLAIN, said=SAID))
+
+
+# What a question is asked beside the source, by whose requests the arguments name. What is made
+# of the whole log by somebody else is made when it is asked.
+Asked = Callable[[str], Iterable[tuple[Any, ...]]]
+
+
+def each(arguments: Callable[[str], Iterable[Any]], *more: Any) -> Asked:
+    return lambda mark: ((one, *more) for one in arguments(mark))
+
+
+def listing(*more: Any) -> Asked:
+    return lambda mark: ((FILTERS, one, *more) for one in searches(mark))
+
+
+def once(*arguments: Any) -> Asked:
+    return lambda _: [arguments]
+
+
+QUESTIONS: dict[str, Asked] = {
+    "conversation.links.chained": each(selections),
+    "conversation.links.linked_sessions": each(selections),
+    "conversation.order.turn_order": each(selections),
+    "conversation.reading.turns": lambda mark: ((Reading(one),) for one in selections(mark)),
+    "conversation.same_prompt.same_prompt_neighbours": each(selections),
+    "conversation.turn_diff.diff_between": lambda mark: [
+        (selection(mark, "talk"), f"{mark}-talk", f"{mark}-talk-2")
+    ],
+    "facets.found.facets": once(NOON + HOUR),
+    "handover.document.session_document": each(selections, NONE, NOON),
+    "handover.session_list.listed_sessions": lambda mark: [
+        (FILTERS, PLAIN),
+        (FILTERS, replace(PLAIN, said=f"{mark} {SAID}")),
+    ],
+    "models.deployments.deployments": each(chosen),
+    "models.over_time.over_time_by_model": lambda mark: [(FILTERS, BUCKET, (f"{mark} model",))],
+    "models.usage.usage_by_model": each(chosen),
+    "overview.caches.cache_savings": each(chosen),
+    "overview.caches.prompt_caching": each(chosen),
+    "overview.over_time.busy_hours": each(chosen),
+    "overview.over_time.over_time": each(chosen, BUCKET),
+    "overview.spenders.cost_by_owner": each(chosen),
+    "overview.spenders.cost_by_tag": each(chosen),
+    "overview.totals.sessions": each(chosen),
+    "overview.totals.totals": each(chosen),
+    "sessions.figures.models_of": lambda mark: [
+        (FILTERS, [(f"{mark}-talk:{SHARED_KEY}", f"{mark}-talk")])
+    ],
+    "sessions.found.found_sessions": listing(),
+    "sessions.found.session_counts": listing(),
+    "sessions.lookup.keys_of": lambda mark: [(f"{mark}-talk",), ("shared",)],
+    "sessions.lookup.requests_of": each(selections),
+    "sessions.lookup.session_of_request": lambda mark: [(f"{mark}-talk",), (f"{mark}-call-lost",)],
+    "sessions.over_time.sessions_over_time": listing(BUCKET),
+    "sessions.scanning.scan": lambda mark: ((FILTERS, one) for one in scans(mark)),
+    "sessions.scanning.scanned_sessions": once(FILTERS, PLAIN, whole_scan),
+    "sessions.whole.summary": each(selections),
+    "status.failed_requests.newest_failures": each(chosen),
+    "status.failures.failure_groups": each(chosen),
+    "status.failures.failures_over_time": each(chosen, BUCKET),
+    "status.gaps.missing": once(),
+    "status.ingest.freshness": once(NOON + HOUR),
+    "stitching.around.conversation_around": each(selections),
+}
+
+
+def offered() -> dict[str, Callable[..., Any]]:
+    """The questions that packages offer, and those that a page or the API asks beside them."""
+    names = [one.name for one in pkgutil.walk_packages(tracelib.__path__, "tracelib.")]
+    modules = [importlib.import_module(name) for name in names]
+    asking = [one for one in modules if one.__name__.startswith(("tracelib.page", "tracelib.api"))]
+    offering = [one for one in modules if hasattr(one, "__all__")]
+    values = [value for one in (*asking, *offering) for value in vars(one).values()]
+    return {_name(one): one for one in values if _is_question(one)}
+
+
+def _is_question(one: Any) -> bool:
+    if not inspect.isfunction(one) or one.__name__.startswith("_"):
+        return False
+    return any(named.annotation is Source for named in inspect.signature(one).parameters.values())
+
+
+def _name(one: Callable[..., Any]) -> str:
+    return f"{one.__module__.removeprefix('tracelib.')}.{one.__name__}"
+
+
+OFFERED = offered()
+
+
+def test_every_question_is_asked_here():
+    assert QUESTIONS.keys() | OF_THE_INSTALLATION == OFFERED.keys()
+
+
+@pytest.fixture(scope="module")
+def both(server) -> Iterator[Database]:
+    """The log of both teams."""
+    yield from _log(server, AMBER, BASALT)
+
+
+@pytest.fixture(scope="module")
+def asked(server, both) -> Iterator[Callable[..., str]]:
+    """What a question answers about a team: `asked(name, mark, access, alone)`.
+
+    With `alone` in a log that holds only the requests of amber.
+    """
+    alone = next(amber := _log(server, AMBER))
+    sources = {True: source_of(alone), False: source_of(both)}
+
+    @cache
+    def answered(question: str, mark: str, access: Access = FULL, alone: bool = False) -> str:
+        source = sources[alone].seen_by(access)
+        arguments = QUESTIONS[question](mark)
+        made = ([_made(one, sources[False]) for one in some] for some in arguments)
+        return "\n".join(_answer(source, OFFERED[question], some) for some in made)
+
+    yield answered
+    for source in sources.values():
+        source.engine.dispose()
+    amber.close()
+
+
+def _log(server, *marks: str) -> Iterator[Database]:
+    database = Database(server)
+    try:
+        database.insert([row for mark in marks for row in rows_of(mark)])
+        name(database.engine)
+        yield database
+    finally:
+        database.drop()
+
+
+def _made(argument: Any, whole: Source) -> Any:
+    return argument(whole) if inspect.isfunction(argument) else argument
+
+
+def _answer(source: Source, ask: Callable[..., Any], arguments: list[Any]) -> str:
+    try:
+        return text_of(ask(source, *arguments))
+    except errors.TraceError as error:
+        return f"{type(error).__name__} {error}"
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_question_knows_nothing_of_the_other_team(question, asked):
+    for about in (AMBER, BASALT):
+        assert asked(question, about, AMBERS) == asked(question, about, alone=True)
+    # Their own prompts say what they go on from, and who asks says what is asked about.
+    told = asked(question, AMBER, AMBERS).replace(f"{BASALT}-chain-1", "")
+    assert BASALT not in told
+
+
+@pytest.mark.parametrize("question", QUESTIONS.keys() - {"status.gaps.missing"})
+def test_without_the_scope_the_other_team_would_have_shown(question, asked):
+    assert asked(question, BASALT) != asked(question, BASALT, alone=True)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_viewer_reads_nothing_that_was_said(question, asked):
+    assert SAID not in asked(question, AMBER, VIEWER)
+
+
+def test_without_the_role_what_was_said_would_have_shown(asked):
+    telling = {question for question in QUESTIONS if SAID in asked(question, AMBER, alone=True)}
+    assert telling == {
+        "conversation.reading.turns",
+        "conversation.turn_diff.diff_between",
+        "handover.document.session_document",
+    }
+
+
+PAGES: tuple[tuple[str, dict[str, str]], ...] = (
+    ("Home.py", {}),
+    ("pages/Overview.py", {}),
+    ("pages/Models.py", {}),
+    ("pages/Status.py", {}),
+    ("pages/Sessions.py", {}),
+    ("pages/Sessions.py", {"said": SAID}),
+    ("pages/Sessions.py", {"session": "shared"}),
+    ("pages/Sessions.py", {"session": "{mark}-chain-3", "joined": "yes"}),
+    ("pages/Sessions.py", {"session": "{mark}-lost", "joined": "yes"}),
+)
+DAY = {"range": "custom", "from": "2026-11-23", "to": "2026-11-23", "zone": "UTC"}
+WHO = {AMBER: "first", BASALT: "second"}
+
+
+@pytest.fixture
+def visited(both, monkeypatch, fresh_caches) -> Callable[[str], list[str]]:
+    """All that each page sends to the one who sees this team's requests."""
+    listed = {who: ("admin", {"teams": [mark]}) for mark, who in WHO.items()}
+    monkeypatch.setenv("DATABASE_URL", both.url)
+    monkeypatch.setenv("TRACELIB_PEOPLE", people(**listed))
+
+    def opened(mark: str) -> list[str]:
+        app = visit("Home.py", signed_in(f"{WHO[mark]}@example.com"))
+        sent = []
+        for page, query in PAGES:
+            said = {name: value.format(mark=mark) for name, value in query.items()}
+            sent.append(text_of_page(turned_to(app, page, **DAY, **said)))
+            assert not app.exception
+        return sent
+
+    return opened
+
+
+def test_no_page_shows_one_team_to_the_other(visited):
+    of_basalt, of_amber = visited(BASALT), visited(AMBER)
+    for page, theirs, own in zip(PAGES, of_basalt, of_amber, strict=True):
+        assert BASALT in theirs, page
+        assert AMBER in own, page
+        assert BASALT not in own.replace(f"{BASALT}-chain-1", ""), page
+
+
+def test_somebody_else_in_the_same_tab_finds_nothing_of_the_one_before(visited, both, monkeypatch):
+    app = visit("Home.py", signed_in("second@example.com"))
+    turned_to(app, "pages/Sessions.py", **DAY, session="basalt-talk")
+    app.user = signed_in("first@example.com")
+    sent = text_of_page(turned_to(app, "pages/Sessions.py", **DAY, session="amber-talk"))
+    assert AMBER in sent
+    assert BASALT not in sent
