@@ -17,7 +17,7 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.types import Double, Integer, Numeric, Text
 
 TEXTS = (
@@ -39,6 +39,8 @@ OF_A_RUN = (
     "model_map_information",
     "usage_object",
 )
+# Asked of its type beside, a document would be decompressed twice.
+IF_OBJECT = 'strict $ ? (@.type() == "object")'
 GREATEST = 2**31 - 1
 GREATEST_AMOUNT = 10**15
 DECIMALS = 20
@@ -99,8 +101,7 @@ def with_prompt_caching(requests: Subquery, *columns: str) -> Select[Any]:
 
 
 def _record(metadata: ColumnElement[Any], more: tuple[str, ...] = ()) -> TableValuedAlias:
-    is_object = func.jsonb_typeof(metadata) == "object"
-    document = case((is_object, metadata), else_=func.jsonb_build_object(type_=JSONB()))
+    document = func.jsonb_path_query_first(metadata, cast(IF_OBJECT, JSONPATH), type_=JSONB())
     texts = [column(name, Text()) for name in TEXTS]
     documents = [column(name, JSONB()) for name in (*DOCUMENTS, *more)]
     return (
