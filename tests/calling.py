@@ -52,11 +52,15 @@ def _answer(response: Any) -> dict[str, Any]:
     return response.json()
 
 
+def place_of(url: str, tokens: Sequence[Token], **settings: object) -> Installation:
+    """An installation that shows this database to these tokens."""
+    known = Settings(api_tokens=tuple(tokens), **settings)
+    return Installation(known, read_address(url), is_sample=False)
+
+
 def calls(url: str, tokens: Sequence[Token], **settings: object) -> Calls:
     """The API of this database, called with the first of these tokens."""
-    place = Installation(
-        Settings(api_tokens=tuple(tokens), **settings), read_address(url), is_sample=False
-    )
+    place = place_of(url, tokens, **settings)
     # Raised errors are answers, too.
     app = Starlette(routes=api.routes(lambda: place))
     client = TestClient(app, raise_server_exceptions=False)

@@ -17,8 +17,8 @@ BASE = "/api/v1"
 class Endpoint:
     """One path. `takes` is read from the query of a GET, from the JSON body of a POST.
 
-    `answer` is called with the caller, what it asked and what the path names; its first line
-    says what it answers. `refuses` are its own ways to, beside those of all.
+    `answer` is called with the caller, what it asked and what the path names; its docstring
+    begins with the question. `refuses` are its own ways to, beside those of all.
     """
 
     method: Literal["GET", "POST"]
@@ -31,7 +31,7 @@ class Endpoint:
 
     @property
     def question(self) -> str:
-        return (self.answer.__doc__ or "").partition("\n")[0]
+        return (self.answer.__doc__ or "").partition("?")[0] + "?"
 
 
 OF_A_SESSION = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
