@@ -22,6 +22,8 @@ TABLE = "LiteLLM_SpendLogs"
 RENAMED = ("request_id", "session_id", "litellm_call_id")
 TIMES = ("startTime", "endTime", "completionStartTime")
 STORY_DAYS = 30.5
+# PostgreSQL's own 128 MB would not hold the rows of seven days; servers are given more.
+MEMORY = "1GB"
 
 
 def filled(folder: Path, rows: int = ROWS) -> str:
@@ -43,13 +45,18 @@ def grown(folder: Path) -> str:
 
     The others lie in the nine weeks before. Beside the sample's sessions there are one of 20
     requests and one of 5,000, of one agent that sends its growing history with each. Its
-    SQLAlchemy URL; a folder that was filled before is used again as it is.
+    SQLAlchemy URL; a folder that was filled before is used again as it is. The server has
+    `MEMORY` of shared buffers.
     """
     marker = folder / "grown"
-    if marker.exists():
-        return _served(folder)
-    url = demo.start(folder).url
-    engine = sa.create_engine(url)
+    if not marker.exists():
+        _fill(sa.create_engine(demo.start(folder).url))
+        get_server(folder / "data").stop()
+        marker.write_text("Filled whole.\n")
+    return _served(folder)
+
+
+def _fill(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         _grow(connection)
         template = _template(connection)
@@ -58,13 +65,13 @@ def grown(folder: Path) -> str:
                 tables.add(cursor, _session(template, session, requests))
                 cursor.execute("DROP TABLE arriving")
     _tidied(engine)
-    marker.write_text("Filled whole.\n")
-    return url
 
 
 def _served(folder: Path) -> str:
     """The server on a folder that is full; opening it as a sample would cut it to the sample."""
-    server = get_server(folder / "data", cleanup_mode="stop")
+    (folder / "data" / "postgresql.auto.conf").write_text(f"shared_buffers = {MEMORY}\n")
+    server = get_server(folder / "data", cleanup_mode="stop", start=False)
+    server.start()
     options = server.get_uri().partition("?")[2]
     return f"postgresql+psycopg2://postgres:@/litellm?{options}"
 

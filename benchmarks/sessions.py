@@ -1,8 +1,9 @@
 """How long do the list of sessions and a session's page take on a million requests?
 
 `python -m benchmarks.sessions [--json FILE] [--data FOLDER]` fills a database of its own (an
-embedded PostgreSQL: 1,000,000 rows of the sample traffic, 100,000 of them in the time range),
-which takes some minutes; with --data it stays in that folder and is used again. It measures
+embedded PostgreSQL with 1 GB of shared buffers: 1,000,000 rows of the sample traffic, 100,000
+of them in the time range), which takes some minutes; with --data it stays in that folder and
+is used again. It measures
 
     a session of 20 requests      the time of all statements that opening its page asks, as
                                   the page asks them: at most 50 ms
