@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.database import Database
 from tests.page_words import words
-from tests.rows import spend_log
+from tests.rows import failure, spend_log
 from tracelib.charts import palette, strip
 from tracelib.charts.base import TimeAxis
 from tracelib.filters import Filters
@@ -65,15 +65,16 @@ EVERY_FIELD = [
     ("text_input", "text", "ada", {"q": "ada"}),
     ("selectbox", "status", "with failures", {"status": "with failures"}),
     ("selectbox", "sort", "tokens", {"sort": "tokens"}),
-    ("text_input", "tool", "look_up", {"tool": "look_up"}),
-    ("text_input", "error_class", "Timeout", {"error": "Timeout"}),
+    ("selectbox", "tool", "look_up", {"tool": "look_up"}),
+    ("selectbox", "error_class", "Timeout", {"error": "Timeout"}),
     ("text_input", "metadata", "stage = live = 1", {"meta": "stage=live = 1"}),
     ("toggle", "has_tool_calls", True, {"calls": "yes"}),
     ("toggle", "used_fallback", True, {"fallback": "yes"}),
     ("toggle", "many_requests_only", True, {"many": "yes"}),
-    ("text_input", "end_user", "customer-1", {"end_user": "customer-1"}),
-    ("text_input", "tag", "nightly", {"tag": "nightly"}),
-    ("text_input", "agent", "agent-1", {"agent": "agent-1"}),
+    ("selectbox", "end_user", "customer-1", {"end_user": "customer-1"}),
+    ("selectbox", "tag", "nightly", {"tag": "nightly"}),
+    ("selectbox", "agent", "agent-1", {"agent": "agent-1"}),
+    ("selectbox", "call_type", "aresponses", {"call_type": "aresponses"}),
     ("number_input", "min_cost_usd", 0.5, {"min_cost": "0.5"}),
     ("number_input", "max_cost_usd", 2.0, {"max_cost": "2.0"}),
     ("number_input", "min_requests", 2, {"min_requests": "2"}),
@@ -84,8 +85,30 @@ EVERY_FIELD = [
 ]
 
 
-def test_every_field_is_said_in_the_url_and_shown_again_from_there(open_page, empty_database):
-    app = open_page(PAGE, empty_database.url)
+NAMED = {
+    "session_id": "one of every name",
+    "response": {"choices": [{"message": {"tool_calls": [{"function": {"name": "look_up"}}]}}]},
+    "end_user": "customer-1",
+    "request_tags": ["nightly"],
+    "agent_id": "agent-1",
+    "call_type": "aresponses",
+}
+
+
+def with_more(app):
+    """The page with the rarer conditions unfolded, as a click does."""
+    app.session_state["more"] = True
+    return app.run()
+
+
+def test_every_field_is_said_in_the_url_and_shown_again_from_there(open_page, database):
+    url = database(
+        rows=[
+            spend_log(startTime=minutes_ago(20), **NAMED),
+            failure(startTime=minutes_ago(20), error_class="Timeout"),
+        ]
+    ).url
+    app = with_more(open_page(PAGE, url))
     expected: dict[str, str] = {}
     for kind, field, value, query in EVERY_FIELD:
         getattr(app, kind)(f"search {field}").set_value(value)
@@ -93,9 +116,9 @@ def test_every_field_is_said_in_the_url_and_shown_again_from_there(open_page, em
     app.run()
     assert not app.exception
     assert said_in_url(app) == expected
-    assert "More conditions (15)" in [one.label for one in app.expander]
+    assert "More conditions (16)" in [one.label for one in app.expander]
 
-    again = open_page(PAGE, empty_database.url, **expected)
+    again = with_more(open_page(PAGE, url, **expected))
     shown = {
         field: getattr(again, kind)(f"search {field}").value for kind, field, *_ in EVERY_FIELD
     }

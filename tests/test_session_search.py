@@ -178,6 +178,8 @@ def test_an_id_shared_by_two_keys_finds_two_sessions_and_a_request_its_own(datab
         (SessionSearch(end_user="customer-9"), {"tagged"}),
         (SessionSearch(agent="agent-7"), {"tagged", "long"}),
         (SessionSearch(agent="agent"), set()),
+        (SessionSearch(call_type="aresponses"), {"long"}),
+        (SessionSearch(call_type="responses"), set()),
         (SessionSearch(tag="nightly", end_user="customer-9"), {"tagged"}),
         (SessionSearch(tag="nightly", status="with failures"), set()),
         (SessionSearch(min_requests=2), {"tagged", "long"}),
@@ -209,7 +211,7 @@ def test_what_is_asked_of_the_whole_session_may_be_met_by_different_requests(
                 startTime=NOON + timedelta(minutes=1),
             ),
             spend_log(session_id="long", agent_id="agent-7", prompt_tokens=100),
-            spend_log(session_id="long", model_group="claude"),
+            spend_log(session_id="long", model_group="claude", call_type="aresponses"),
             # What the cache repeats is not billed, and no model's work either.
             failure(session_id="long", cache_hit="True", prompt_tokens=10_000),
             failure(session_id="failed"),

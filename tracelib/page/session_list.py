@@ -11,6 +11,7 @@ from tracelib.page import (
     kept_searches,
     session_empty,
     session_export,
+    session_more,
     session_scan,
     session_search,
     session_strip,
@@ -37,7 +38,7 @@ def show(view: View) -> None:
     """Which sessions are sought, and which were found? A row opens the session."""
     kept_searches.heading()
     search = session_search.form(view.installed.access)
-    session_search.more(search, view.installed.access)
+    session_more.show(view, search)
     part, complaint = session_strip.part(view.filters.window)
     if complaint:
         st.warning(complaint)

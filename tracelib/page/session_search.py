@@ -11,7 +11,6 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from tracelib.access import Access
-from tracelib.choice import LONGEST_VALUE
 from tracelib.page import address
 from tracelib.page.safe import label
 from tracelib.sessions import SessionSearch, read_search
@@ -37,6 +36,7 @@ MORE = (
     ("end_user",),
     ("tag",),
     ("agent",),
+    ("call_type",),
     ("many_requests_only",),
     *(one.fields for one in RANGES),
 )
@@ -52,40 +52,14 @@ def form(access: Access) -> SessionSearch:
     search = asked if access.reads_messages else without(asked, OF_WHAT_WAS_SAID)
     for complaint in (*complaints, *([WITHHELD] if search != asked else [])):
         st.warning(label(complaint, 200))
-    with _fields():
+    with field_row():
         if access.reads_messages:
-            _text(search, "Text in prompts and answers", "said", "Such as refund")
-        _text(search, "Name", "text", "Part of a user, team, key, model")
-        _text(search, "Session, request or call id", "id", "Whole; found whenever it was")
-        _choice(search, "Failures", "status", STATUSES, str.capitalize)
-        _choice(search, "Order", "sort", tuple(SORTS), SORTS.__getitem__)
+            text(search, "Text in prompts and answers", "said", "Such as refund")
+        text(search, "Name", "text", "Part of a user, team, key, model")
+        text(search, "Session, request or call id", "id", "Whole; found whenever it was")
+        choice(search, "Failures", "status", STATUSES, str.capitalize)
+        choice(search, "Order", "sort", tuple(SORTS), SORTS.__getitem__)
     return search
-
-
-def more(search: SessionSearch, access: Access) -> None:
-    """Which rarer conditions are there? Draws them in groups, and says how many are set."""
-    count = sum(is_set(search, fields) for fields in MORE)
-    with st.expander(f"More conditions ({count})" if count else "More conditions", key="more"):
-        st.caption("What was done, and what went wrong")
-        with _fields():
-            if access.reads_messages:
-                _text(search, "Tool called", "tool", "Its whole name")
-            _text(search, "Error class", "error_class", "Such as RateLimitError")
-            _metadata(search)
-            _toggles(search, access)
-        st.caption("Who")
-        with _fields():
-            _text(search, "End user", "end_user", "Whole")
-            _text(search, "Tag", "tag", "Whole")
-            _text(search, "Agent", "agent", "Whole")
-        st.caption("How much, over the whole session")
-        with st.grid(columns=6, min_column_width=140, gap="small"):
-            _from_to(search, "Cost, $", "cost_usd", 0.01)
-            _from_to(search, "Requests", "requests", 1)
-            _from_to(search, "Failures, % of requests", "error_share", 1.0, 100)
-            _from_to(search, "Duration, s", "duration_s", 1.0)
-            _from_to(search, "Tokens", "tokens", 1)
-            _from_to(search, "Models", "models", 1)
 
 
 def is_set(search: SessionSearch, fields: tuple[str, ...]) -> bool:
@@ -121,108 +95,54 @@ def _query(names: Iterable[str]) -> dict[str, list[str]]:
     return {name: st.query_params.get_all(name) for name in names if name in st.query_params}
 
 
-def _take(key: str, field: str, read_value: Callable[[Any], Any]) -> None:
-    """Take over what a field shows."""
-    _change(**{field: read_value(st.session_state[key])})
+def take(key: str, field: str, read_value: Callable[[Any], Any]) -> None:
+    """Take over what a field shows; for callbacks."""
+    change(**{field: read_value(st.session_state[key])})
 
 
-def _change(**changes: Any) -> None:
-    """Two fields may be left in one run of the page, so each adds to what the URL says by then."""
+def change(**changes: Any) -> None:
+    """Search for something else in these fields; for callbacks.
+
+    Two fields may be left in one run of the page, so each adds to what the URL says by then.
+    """
     search, _ = read_search(_query(PARAMETERS))
     say(replace(search, **changes))
 
 
-def _begin(field: str, shown: Any) -> str:
-    """The key of a field's widget, which shows what the URL says."""
+def begin(field: str, shown: Any) -> str:
+    """Which key has the field's widget? It shows what the URL says."""
     key = f"search {field}"
     st.session_state[key] = shown
     return key
 
 
-def _fields() -> DeltaGenerator:
+def field_row() -> DeltaGenerator:
+    """Some fields beside one another, as many as fit."""
     return st.grid(columns=5, min_column_width=150, gap="small")
 
 
-def _text(search: SessionSearch, title: str, field: str, placeholder: str) -> None:
-    key = _begin(field, getattr(search, field))
+def text(search: SessionSearch, title: str, field: str, placeholder: str) -> None:
+    """A field for any text."""
+    key = begin(field, getattr(search, field))
     st.text_input(
         title,
         key=key,
         placeholder=placeholder,
         max_chars=LONGEST_ID,
-        on_change=_take,
+        on_change=take,
         args=(key, field, str.strip),
     )
 
 
-def _choice(
+def choice(
     search: SessionSearch,
     title: str,
     field: str,
     options: tuple[str, ...],
     written: Callable[[str], str],
 ) -> None:
-    key = _begin(field, getattr(search, field))
+    """A field for one of these."""
+    key = begin(field, getattr(search, field))
     st.selectbox(
-        title, options, format_func=written, key=key, on_change=_take, args=(key, field, str)
-    )
-
-
-def _metadata(search: SessionSearch) -> None:
-    """One field for key and value: the one without the other would be forgotten."""
-    said = f"{search.metadata_key}={search.metadata_value}" if search.metadata_key else ""
-    key = _begin("metadata", said.removesuffix("="))
-    st.text_input(
-        "Metadata, key = value",
-        key=key,
-        placeholder="environment = production",
-        max_chars=LONGEST_VALUE,
-        on_change=_take_metadata,
-        args=(key,),
-    )
-
-
-def _take_metadata(key: str) -> None:
-    name, _, value = st.session_state[key].partition("=")
-    _change(metadata_key=name, metadata_value=value)
-
-
-def _toggles(search: SessionSearch, access: Access) -> None:
-    with st.container(gap="xxsmall"):
-        if access.reads_messages:
-            _toggle(search, "Called a tool", "has_tool_calls")
-        _toggle(search, "Used a fallback", "used_fallback")
-        _toggle(search, "More than one request", "many_requests_only")
-
-
-def _toggle(search: SessionSearch, title: str, field: str) -> None:
-    key = _begin(field, getattr(search, field))
-    st.toggle(title, key=key, on_change=_take, args=(key, field, bool))
-
-
-def _from_to(
-    search: SessionSearch, title: str, quantity: str, step: float, times: float = 1
-) -> None:
-    """Two fields, from and to, in a unit of which the search's own holds so many `times`."""
-    with st.container(gap="xxsmall"):
-        for end, placeholder in (("min", "From"), ("max", "Up to")):
-            _amount(search, title, f"{end}_{quantity}", placeholder, step, times)
-
-
-def _amount(
-    search: SessionSearch, title: str, field: str, placeholder: str, step: float, times: float
-) -> None:
-    value = getattr(search, field)
-    key = _begin(field, None if value is None else type(step)(value * times))
-    st.number_input(
-        title if placeholder == "From" else f"{title}, up to",
-        min_value=type(step)(0),
-        value=None,
-        step=step,
-        format="%d" if isinstance(step, int) else "%.10g",
-        key=key,
-        placeholder=placeholder,
-        label_visibility="visible" if placeholder == "From" else "collapsed",
-        on_change=_take,
-        args=(key, field, lambda typed: typed if typed is None or times == 1 else typed / times),
+        title, options, format_func=written, key=key, on_change=take, args=(key, field, str)
     )

@@ -8,6 +8,7 @@ from tracelib.sessions.lookup import keys_of, requests_of, session_of_request
 from tracelib.sessions.over_time import sessions_over_time
 from tracelib.sessions.scanning import Scan, scan, scanned_sessions
 from tracelib.sessions.search import SessionSearch, read_search
+from tracelib.sessions.suggested import suggestions
 from tracelib.sessions.whole import SessionSummary, summary
 from tracelib.sessions.words import in_words
 
@@ -26,5 +27,6 @@ __all__ = [
     "session_counts",
     "session_of_request",
     "sessions_over_time",
+    "suggestions",
     "summary",
 ]

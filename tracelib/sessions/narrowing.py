@@ -90,6 +90,7 @@ def _carried(requests: Subquery, search: SessionSearch) -> list[ColumnElement[bo
         (search.tag, requests.c.request_tags.contains([search.tag])),
         (search.end_user, requests.c.end_user == search.end_user),
         (search.agent, requests.c.agent == search.agent),
+        (search.call_type, requests.c.call_type == search.call_type),
     ]
     return [func.bool_or(is_carried) for asked, is_carried in carried if asked]
 

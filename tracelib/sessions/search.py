@@ -23,6 +23,7 @@ TEXTS = {
     "tag": "tag",
     "end_user": "end_user",
     "agent": "agent",
+    "call_type": "call_type",
 }
 FLAGS = {"many_requests_only": "many", "has_tool_calls": "calls", "used_fallback": "fallback"}
 CHOICES = {"status": STATUSES, "sort": SORTS}
@@ -84,6 +85,7 @@ class SessionSearch:
         error_class            what a failure is called, whole, whatever its case
         metadata_key, metadata_value      what LiteLLM or the client noted; no value: anything
         tag, end_user, agent   whole
+        call_type   which API was called, as LiteLLM names it: aresponses; whole
         has_tool_calls, used_fallback
 
     The ranges are of the whole session, inclusive: US dollars, counts, billed tokens, seconds
@@ -103,6 +105,7 @@ class SessionSearch:
     tag: str = ""
     end_user: str = ""
     agent: str = ""
+    call_type: str = ""
     min_cost_usd: float | None = None
     max_cost_usd: float | None = None
     min_requests: int | None = None

@@ -15,6 +15,7 @@ TEXTS = {
     "tag": "tagged “{}”",
     "end_user": "of the end user “{}”",
     "agent": "of the agent “{}”",
+    "call_type": "of the call type “{}”",
 }
 FLAGS = {
     "many_requests_only": "more than one request",

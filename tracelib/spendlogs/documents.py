@@ -6,8 +6,20 @@ in the places that count: of a request's body most is headers, keys and addresse
 """
 
 import json
+from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, and_, case, cast, func, literal, or_
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Subquery,
+    and_,
+    case,
+    cast,
+    column,
+    func,
+    literal,
+    or_,
+)
 from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.types import Boolean, Text
 
@@ -97,6 +109,22 @@ def calls_any_tool(requests: Subquery) -> ColumnElement[bool]:
     named = _has(requests.c.response_body, f"$ ? ({is_called})")
     mcp = or_(requests.c.tool.is_not(None), requests.c.call_type == "call_mcp_tool")
     return func.coalesce(or_(mcp, named), False, type_=Boolean())
+
+
+def called_tools(response: ColumnElement[Any]) -> FromClause:
+    """Which tools did the model call in this answer? A row a call, its name in a column `tool`."""
+    no_values = func.jsonb_build_object(type_=JSONB())
+    named: ColumnElement[Any] = func.jsonb_build_array(type_=JSONB())
+    for place in CALLED:
+        path = cast(place.replace("@", "$", 1), JSONPATH)
+        found = func.jsonb_path_query_array(response, path, no_values, True, type_=JSONB())
+        named = named.concat(found)
+    return (
+        func.jsonb_array_elements_text(named)
+        .table_valued(column("tool", Text()), name="called")
+        .render_derived()
+        .lateral()
+    )
 
 
 def failed_with(requests: Subquery, error_class: str) -> ColumnElement[bool]:
