@@ -82,8 +82,12 @@ def _append(path: str, line: bytes) -> None:
     if path == STDOUT:
         _write(STDOUT_DESCRIPTOR, line)
         return
+    import fcntl  # Windows has none, and there the standard output is the only log.
+
     log = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, OWNER_ONLY)
     try:
+        # One process at a time: half of another's line would look like one that was broken off.
+        fcntl.flock(log, fcntl.LOCK_EX)
         _write(log, b"\n" + line if _is_broken_off(log) else line)
     finally:
         # A network's file system may say only now that it has not kept the line.
@@ -91,7 +95,7 @@ def _append(path: str, line: bytes) -> None:
 
 
 def _write(log: int, line: bytes) -> None:
-    """In one go, so that lines of several processes never mix; what is left says why."""
+    """In one go, so that nothing comes between; what is left over says why it is."""
     written = os.write(log, line)
     while written < len(line):
         written += os.write(log, line[written:])
