@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any, Generic, TypeVar
+from uuid import uuid4
 
 import streamlit as st
 
@@ -34,13 +35,17 @@ BREATHER_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
-    """What a question gave: a value, or why there is none; from when, and how long it took."""
+    """What a question gave: a value, or why there is none; from when, and how long it took.
+
+    No two have the same key, but for copies of one: what all viewers of a tick are given.
+    """
 
     value: T | None
     error: errors.TraceError | None
     asked_at: datetime
     seconds: float
     is_stale: bool = False
+    key: str = field(default_factory=lambda: uuid4().hex)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from tracelib import errors, formatting
-from tracelib.page import address
+from tracelib.page import address, drawn
 from tracelib.page.answers import Answer
-
-CONFIG = {
-    "displaylogo": False,
-    "modeBarButtons": [["toImage"]],
-    "displayModeBar": "hover",
-}
 
 
 def failed(error: errors.TraceError) -> None:
@@ -53,20 +47,26 @@ def chart(
         elif answer.value.empty:
             nothing(empty)
         else:
-            _drawn(title, draw(answer.value, *arguments), narrows)
+            _show(title, answer, draw, arguments, narrows)
         if answer.is_stale:
             st.caption(f"As of {answer.asked_at:%H:%M:%S} UTC: the database does not answer now.")
 
 
-def _drawn(title: str, figure: go.Figure, narrows: str | None) -> None:
-    key = f"chart {title}"
+def _show(
+    title: str,
+    answer: Answer[pd.DataFrame],
+    draw: Callable[..., go.Figure],
+    arguments: tuple[Any, ...],
+    narrows: str | None,
+) -> None:
     if narrows is None:
-        st.plotly_chart(figure, key=key, config=CONFIG, alt=title)
+        drawn.still(title, answer, draw, arguments)
         return
+    key = f"chart {title}"
     st.plotly_chart(
-        figure,
+        drawn.figure(answer, draw, arguments),
         key=key,
-        config=CONFIG,
+        config=drawn.CONFIG,
         alt=title,
         on_select=lambda: _narrow(key, narrows),
         selection_mode="points",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -54,7 +55,7 @@ def time_range(choice: Choice, today: date, viewer_zone: str) -> None:
     _select("Time range", "span", list(SPANS), choice.span, SPANS.__getitem__)
     if choice.span == CUSTOM:
         _days(choice, today)
-    zones = [BROWSER, "UTC", *sorted(available_timezones() - {"UTC"})]
+    zones = [BROWSER, *_zones()]
     _select(
         "Time zone",
         "zone",
@@ -63,6 +64,12 @@ def time_range(choice: Choice, today: date, viewer_zone: str) -> None:
         lambda zone: f"Browser ({viewer_zone})" if zone == BROWSER else zone,
         lambda zone: None if zone == BROWSER else zone,
     )
+
+
+@cache
+def _zones() -> list[str]:
+    """All that there are, looked for on the disk once."""
+    return ["UTC", *sorted(available_timezones() - {"UTC"})]
 
 
 def dimensions(choice: Choice, facets: Facets) -> None:

@@ -41,7 +41,9 @@ def content_security_policy(pages: Iterable[Path]) -> str:
     Everything comes from the app itself, and of the scripts within a page's HTML only those
     that stand there now, known by their hashes.
     """
-    scripts = sorted({found for page in pages for found in INLINE_SCRIPT.findall(page.read_bytes())})
+    scripts = sorted(
+        {found for page in pages for found in INLINE_SCRIPT.findall(page.read_bytes())}
+    )
     hashes = [f"'sha256-{_digest(script)}'" for script in scripts]
     allowed = DIRECTIVES | {"script-src": " ".join([DIRECTIVES["script-src"], *hashes])}
     return "; ".join(f"{name} {sources}" for name, sources in allowed.items())

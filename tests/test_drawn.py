@@ -1,0 +1,54 @@
+"""Charts are drawn once for all who are given the same answer, and anew for any other."""
+
+import pickle
+from datetime import UTC, datetime
+
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from tracelib.page import drawn
+from tracelib.page.answers import Answer
+
+pytestmark = pytest.mark.usefixtures("fresh_caches")
+AT = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def answered(*values: float) -> Answer[pd.DataFrame]:
+    return Answer(pd.DataFrame({"value": values}), None, AT, 0.0)
+
+
+def bars(frame: pd.DataFrame, name: str) -> go.Figure:
+    return go.Figure(go.Bar(y=frame["value"], name=name))
+
+
+def lines(frame: pd.DataFrame, name: str) -> go.Figure:
+    return go.Figure(go.Scatter(y=frame["value"], name=name))
+
+
+def shown(answer: Answer[pd.DataFrame], draw=bars, name: str = "cost") -> tuple:
+    (trace,) = drawn.figure(answer, draw, (name,)).data
+    return trace.type, trace.name, list(trace.y)
+
+
+def test_copies_of_an_answer_are_drawn_once():
+    one = answered(1, 2)
+    copy = pickle.loads(pickle.dumps(one))
+    assert drawn.figure(one, bars, ("cost",)) is drawn.figure(copy, bars, ("cost",))
+
+
+def test_another_answer_is_drawn_anew_though_all_but_its_values_is_alike():
+    assert shown(answered(1)) == ("bar", "cost", [1])
+    assert shown(answered(2)) == ("bar", "cost", [2])
+
+
+def test_an_answer_is_drawn_anew_in_another_way_and_with_other_arguments():
+    one = answered(1)
+    assert shown(one) == ("bar", "cost", [1])
+    assert shown(one, lines) == ("scatter", "cost", [1])
+    assert shown(one, name="tokens") == ("bar", "tokens", [1])
+
+
+def test_a_way_to_draw_must_have_a_name():
+    with pytest.raises(ValueError, match="no name of its own"):
+        drawn.figure(answered(1), lambda frame: go.Figure(), ())
