@@ -1,0 +1,353 @@
+"""Who looks is known before anything is shown: signed in, vouched for by a proxy, or anyone."""
+
+import json
+import urllib.request
+
+import pytest
+
+from tests.browsing import serving
+from tests.page_words import plain, words
+from tests.rows import spend_log
+from tests.visiting import people, signed_in, turned_to, visit
+from tracelib import errors
+from tracelib.access import EVERYONE, Access, Scope
+from tracelib.page import identity
+from tracelib.people import Listed, Person, access_of, read_people
+from tracelib.settings import read_settings
+
+NOW = 1_800_000_000
+SECRET = "0123456789abcdef0123456789abcdef"
+FRESH = {"iat": NOW - 60, "email": "ada@example.com", "name": "Ada"}
+HEADER = "X-Forwarded-Email"
+GIVEN = {HEADER.lower(): ["ada@example.com"], "x-tracelib-proxy-secret": [SECRET]}
+PAGES = ("Home.py", "pages/Overview.py", "pages/Models.py", "pages/Sessions.py", "pages/Status.py")
+
+
+def entry(who: object = "*", role: object = "viewer", scope: object = None) -> str:
+    return json.dumps([{"who": who, "role": role, "scope": scope or {"all": True}}])
+
+
+# What the list says
+
+
+def test_the_first_entry_that_fits_counts():
+    listed = read_people(
+        json.dumps(
+            [
+                {"who": "ada@example.com", "role": "admin", "scope": {"all": True}},
+                {
+                    "who": {"claim": "groups", "value": "platform"},
+                    "role": "auditor",
+                    "scope": {"teams": ["b", "a"], "users": [], "keys": ["k"]},
+                },
+                {"who": "*@example.com", "role": "viewer", "scope": {"users": {"claim": "sub"}}},
+            ]
+        )
+    )
+    in_group = {"groups": ("staff", "platform")}
+    assert [
+        access_of(Person("Ada@Example.com", claims=in_group), listed),
+        access_of(Person("bo@example.com", claims=in_group), listed),
+        access_of(Person("cy@example.com", claims={"sub": ("17",)}), listed),
+        access_of(Person("cy@example.com"), listed),
+        access_of(Person("dan@example.org"), listed),
+        access_of(Person(None), listed),
+    ] == [
+        Access(EVERYONE, "admin"),
+        Access(Scope(teams=("a", "b"), keys=("k",)), "auditor"),
+        Access(Scope(users=("17",)), "viewer"),
+        Access(Scope(), "viewer"),
+        None,
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "who", "fits"),
+    [
+        ("*", "ada@example.com", True),
+        ("*", "", False),
+        ("*", None, False),
+        ("*@example.com", "ada@EXAMPLE.com", True),
+        ("*@example.com", "ada@evil-example.com", False),
+        ("*@example.com", "ada@example.com.evil.org", False),
+        ("ada@example.com", "ada@example.co", False),
+        ("ada@example.com", "bada@example.com", False),
+    ],
+)
+def test_whom_an_entry_fits(pattern, who, fits):
+    listed = read_people(entry(pattern))
+    assert (access_of(Person(who), listed) is not None) is fits
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "",
+        "{}",
+        "[]",
+        "[1]",
+        "[" * 100_000,
+        "[{}]",
+        json.dumps([{"who": "*", "role": "viewer"}]),
+        json.dumps([{"who": "*", "role": "viewer", "scope": {"all": True}, "team": "x"}]),
+        entry(role="owner"),
+        entry(role=None),
+        entry(role=["admin"]),
+        entry(who=""),
+        entry(who=7),
+        entry(who={"claim": "groups"}),
+        entry(who={"claim": "groups", "value": 7}),
+        entry(who="*example.com"),
+        entry(who="ada@*"),
+        entry(scope={"all": False}),
+        entry(scope={"all": True, "teams": ["a"]}),
+        entry(scope={"team": ["a"]}),
+        entry(scope={"teams": "a"}),
+        entry(scope={"teams": [1]}),
+        entry(scope={"teams": [""]}),
+        entry(scope={"teams": {"claim": 1}}),
+        entry(scope={"keys": ["sk-1234"]}),
+        entry(scope="all"),
+    ],
+)
+def test_a_list_that_is_none_is_refused_in_a_sentence(written):
+    with pytest.raises(ValueError, match=r"^(is|must|has) .*\.$"):
+        read_people(written)
+
+
+# How it is set
+
+
+def test_people_stand_in_the_variable_or_in_a_file(tmp_path):
+    file = tmp_path / "people.json"
+    file.write_text(entry("ada@example.com"))
+    listed = (Listed(Access(EVERYONE, "viewer"), "ada@example.com"),)
+    for written in (entry("ada@example.com"), str(file)):
+        assert read_settings({"TRACELIB_PEOPLE": written}).people == listed
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"TRACELIB_PEOPLE": "/no/such/file"},
+        {"TRACELIB_PEOPLE": "["},
+        {"TRACELIB_IDENTITY_HEADER": HEADER},
+        {"TRACELIB_IDENTITY_HEADER": HEADER, "TRACELIB_PROXY_SECRET": "short"},
+        {"TRACELIB_IDENTITY_HEADER": "X Y", "TRACELIB_PROXY_SECRET": SECRET},
+        {"TRACELIB_PROXY_SECRET": SECRET},
+    ],
+)
+def test_what_does_not_tell_who_somebody_is_is_refused(environ):
+    with pytest.raises(errors.BadSetting, match=r"TRACELIB_(PEOPLE|IDENTITY|PROXY)") as refused:
+        read_settings(environ)
+    assert SECRET not in str(refused.value)
+
+
+def test_the_secret_is_never_written_out():
+    environ = {"TRACELIB_IDENTITY_HEADER": HEADER, "TRACELIB_PROXY_SECRET": SECRET}
+    settings = read_settings(environ)
+    assert settings.proxy_secret == SECRET
+    assert SECRET not in repr(settings)
+
+
+# What a sign-in says
+
+
+def test_who_signed_in_is_known_by_a_verified_address():
+    claims = FRESH | {"email_verified": True, "groups": ["a", "b"], "sub": "17", "level": 3}
+    assert identity.said_of(claims, NOW) == Person(
+        "ada@example.com",
+        "Ada",
+        {
+            "iat": (str(NOW - 60),),
+            "email": ("ada@example.com",),
+            "name": ("Ada",),
+            "email_verified": ("True",),
+            "groups": ("a", "b"),
+            "sub": ("17",),
+            "level": ("3",),
+        },
+    )
+
+
+@pytest.mark.parametrize("unverified", [False, "false", "False"])
+def test_an_address_that_nobody_verified_is_nobodys(unverified):
+    person = identity.said_of(FRESH | {"email_verified": unverified, "sub": "17"}, NOW)
+    assert (person.who, "email" in person.claims) == ("17", False)
+
+
+@pytest.mark.parametrize("issued", [NOW - identity.SIGNED_IN_FOR_S - 1, None, "now"])
+def test_a_sign_in_runs_out(issued):
+    assert identity.said_of(FRESH | {"iat": issued}, NOW) is None
+    assert identity.said_of({}, NOW) is None
+
+
+# What a proxy says
+
+
+def test_a_proxy_that_proves_itself_is_believed():
+    groups = GIVEN | {"x-forwarded-groups": ["platform, staff,,"]}
+    person = identity.vouched_for(groups, HEADER, SECRET)
+    assert (person.who, person.claims) == (
+        "ada@example.com",
+        {"x-forwarded-email": ("ada@example.com",), "x-forwarded-groups": ("platform", "staff")},
+    )
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"x-tracelib-proxy-secret": []},
+        {"x-tracelib-proxy-secret": [""]},
+        {"x-tracelib-proxy-secret": ["0" * 32]},
+        {"x-tracelib-proxy-secret": [SECRET[:-1]]},
+        {"x-tracelib-proxy-secret": ["é" * 32]},
+        {"x-tracelib-proxy-secret": [SECRET, SECRET]},
+        {HEADER.lower(): []},
+        {HEADER.lower(): [""]},
+        {HEADER.lower(): ["ada@example.com", "eve@example.com"]},
+        {HEADER.lower(): ["ada@ex ample.com"]},
+        {HEADER.lower(): ["a" * 321]},
+    ],
+)
+def test_a_header_that_anybody_could_have_sent_is_nobodys(changed):
+    assert identity.vouched_for(GIVEN | changed, HEADER, SECRET) is None
+
+
+def test_without_a_secret_no_header_counts():
+    assert identity.vouched_for(GIVEN, HEADER, None) is None
+    assert identity.vouched_for(GIVEN | {"x-tracelib-proxy-secret": [""]}, HEADER, "") is None
+
+
+def test_a_claims_header_that_is_there_twice_says_nothing():
+    twice = GIVEN | {"x-forwarded-groups": ["staff", "admins"]}
+    assert "x-forwarded-groups" not in identity.vouched_for(twice, HEADER, SECRET).claims
+
+
+# What the pages do
+
+
+@pytest.fixture
+def log(database, monkeypatch, fresh_caches) -> None:
+    """A log with one request, and a list with an admin and a viewer."""
+    monkeypatch.setenv("DATABASE_URL", database(rows=[spend_log()]).url)
+    ada, vic = ("admin", {"all": True}), ("viewer", {"all": True})
+    monkeypatch.setenv("TRACELIB_PEOPLE", people(ada=ada, vic=vic))
+
+
+DAY = {"range": "custom", "from": "2026-11-23", "to": "2026-11-23", "zone": "UTC"}
+
+
+@pytest.mark.parametrize("user", [signed_in(None), signed_in("ada@example.com", iat=0)])
+def test_nobody_sees_a_page_before_signing_in(log, user):
+    app = visit("Home.py", user, **DAY)
+    for page in PAGES:
+        turned_to(app, page, **DAY)
+        assert not app.exception
+        assert [one.label for one in app.button] == ["Sign in"]
+        assert words(app) == "LLM traceability"
+        assert not app.metric
+        assert not app.dataframe
+
+
+def test_somebody_who_is_not_listed_is_told_whom_to_ask(log):
+    app = visit("Home.py", signed_in("eve@example.org"), **DAY)
+    assert "You are signed in as eve@example.org, and may see nothing here yet." in words(app)
+    assert [one.label for one in app.button] == ["Sign out"]
+    assert not app.metric
+
+
+def test_without_a_list_nobody_who_signs_in_sees_anything(log, monkeypatch):
+    monkeypatch.delenv("TRACELIB_PEOPLE")
+    app = visit("Home.py", signed_in("ada@example.com"), **DAY)
+    assert "may see nothing here yet" in words(app)
+
+
+def test_who_is_signed_in_stands_in_the_sidebar(log):
+    app = visit("Home.py", signed_in("ada@example.com", name="Ada *L*"), **DAY)
+    assert not app.exception
+    assert "Ada *L*, admin" in [plain(one.value) for one in app.sidebar.caption]
+    assert app.button("sign out").label == "Sign out"
+
+
+def test_an_open_app_asks_nobody_and_says_so(log, monkeypatch):
+    monkeypatch.delenv("TRACELIB_PEOPLE")
+    app = visit("pages/Status.py", None, **DAY)
+    assert "Everyone who reaches this address sees everything" in words(app)
+    assert "Nobody notes who reads what was said" in words(app)
+    assert not [one for one in app.button if one.label in ("Sign in", "Sign out")]
+
+
+def test_a_list_without_a_way_to_tell_who_somebody_is_shows_nothing(log):
+    app = visit("Home.py", None, **DAY)
+    assert errors.BadSetting.sentence in words(app)
+    assert not app.metric
+
+
+def test_two_ways_to_come_in_are_refused(log, monkeypatch):
+    monkeypatch.setenv("TRACELIB_IDENTITY_HEADER", HEADER)
+    monkeypatch.setenv("TRACELIB_PROXY_SECRET", SECRET)
+    app = visit("Home.py", signed_in("ada@example.com"), **DAY)
+    assert errors.BadSetting.sentence in words(app)
+    assert not app.metric
+
+
+def test_status_shows_the_installation_to_admins_alone(log):
+    def titles(who: str) -> str:
+        app = visit("pages/Status.py", signed_in(f"{who}@example.com"), **DAY)
+        assert not app.exception
+        return words(app)
+
+    for title in ("Database", "Size", "LiteLLM proxy", "Who may look"):
+        assert f"**{title}**" in titles("ada")
+        assert f"**{title}**" not in titles("vic")
+    assert "**Freshness**" in titles("vic")
+
+
+def test_a_viewers_home_names_no_database(log):
+    app = visit("Home.py", signed_in("vic@example.com"), **DAY)
+    assert "Database:" not in words(app)
+    assert "PostgreSQL" not in words(app)
+
+
+# What a real server does with headers
+
+
+@pytest.fixture(scope="module")
+def behind_a_proxy(real_rows_database):
+    """The app as a proxy reaches it: `said(**headers)` is what its front door shows."""
+    variables = {
+        "DATABASE_URL": real_rows_database.url,
+        "TRACELIB_IDENTITY_HEADER": HEADER,
+        "TRACELIB_PROXY_SECRET": SECRET,
+        "TRACELIB_PEOPLE": people(ada=("viewer", {"all": True})),
+        "STREAMLIT_SERVER_ENABLE_AGENT_API": "true",
+    }
+    with serving(**variables) as address:
+
+        def said(*headers: tuple[str, str]) -> str:
+            request = urllib.request.Request(f"{address}/_stcore/agent/interact", b"{}")
+            request.add_header("Content-Type", "application/json")
+            for name, value in headers:
+                request.add_unredirected_header(name, value)
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return plain(answer.read().decode())
+
+        yield said
+
+
+def test_a_server_believes_the_proxy_alone(behind_a_proxy):
+    named, proof = (HEADER, "ada@example.com"), ("X-Tracelib-Proxy-Secret", SECRET)
+    assert "ada@example.com, viewer" in behind_a_proxy(named, proof)
+    for smuggled in (
+        (),
+        (named,),
+        (proof,),
+        (named, ("X-Tracelib-Proxy-Secret", "0" * 32)),
+        (named, ("X-Forwarded-For", "127.0.0.1"), ("X-Real-IP", "127.0.0.1")),
+        (("X_Forwarded_Email", "ada@example.com"), proof),
+    ):
+        said = behind_a_proxy(*smuggled)
+        assert "this way nobody knows who you are" in said
+        assert "ada@example.com" not in said
