@@ -23,9 +23,14 @@ st.button("Nowhere", on_click=jump, args=(None, "nowhere"))
 following.follow(
     st.session_state.get("target", st.query_params.get("at")),
     st.session_state.get("token", "opened"),
+    st.query_params.get("said", ""),
+    "top" if "said" in st.query_params else None,
 )
+with st.container(key="top"):
+    st.text("The timeline")
+transcript = st.container(key="transcript")
 for number in range(1, 31):
-    with st.container(key=f"role-user-{number}"):
+    with transcript, st.container(key=f"role-user-{number}"):
         st.text(f"Message {number}" + " was said" * 20)
         st.space(300)
         if number % 10 == 0:
@@ -120,6 +125,28 @@ def test_keys_move_from_message_to_message(visit):
     assert press(visit, "k") == ("role-user-1", TOP)
     visit.page.locator(".st-key-role-user-12").evaluate("place => place.scrollIntoView()")
     assert press(visit, "j") == ("role-user-13", TOP)
+
+
+def test_where_there_is_no_further_failure_a_line_says_so_for_a_while(visit):
+    told = visit.page.locator(".following [role=status]")
+    visit.page.keyboard.press("p")
+    expect(told).to_have_text("No earlier failures on this page")
+    assert press(visit, "n", "n", "n", "n")[0] == "failed-30"
+    expect(told).to_have_text("No more failures on this page")
+    expect(told).to_have_text("")
+
+
+def test_sought_words_are_marked_and_a_button_leads_back(visit):
+    visit.open("?said=MESSAGE+2&at=role-user-20")
+    wait_for_focus(visit, "role-user-20")
+    visit.page.wait_for_function("() => CSS.highlights.get('sought')?.size === 11")
+    marked = "() => [...CSS.highlights.get('sought')].map(String)"
+    assert set(visit.page.evaluate(marked)) == {"Message 2"}
+    visit.page.get_by_role("button", name="Back to the timeline").click()
+    wait_for_focus(visit, "top")
+    visit.open("?said=.*")
+    visit.page.wait_for_timeout(500)
+    assert not visit.page.evaluate("() => CSS.highlights.has('sought')")
 
 
 def test_keys_that_are_typed_stay_where_they_are_typed(visit):

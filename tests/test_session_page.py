@@ -334,6 +334,15 @@ def test_a_request_in_the_url_opens_its_page_and_a_jump_leads_there_each_time(op
     assert len({before, once, token(app)}) == 3
 
 
+def test_a_search_leads_to_the_first_place_on_the_page_unless_the_url_names_one(open_session, made):
+    app = open_session(made, "long", said="ANSWER 7")
+    assert (followed(app), labels(app, "said ")) == ("turn-7", ["7"])
+    app.button("failure 3").click().run()
+    assert followed(app) == "turn-3"
+    app = open_session(made, "long", said="answer 44", page="2")
+    assert (followed(app), labels(app, "said ")) == (None, ["44"])
+
+
 def test_a_page_that_there_is_not_is_the_nearest(open_session, made):
     app = open_session(made, "long", page="3")
     assert next(iter(turns(app))) == "turn-41"
@@ -375,6 +384,7 @@ def test_what_changed_is_told_over_the_page_and_the_url_holds_it(open_session, m
     app.button("diff 3 system-3").click().run()
     assert said_in_url(app) == {"session": ["system"], "diff": ["system-2", "system-3"]}
     (dialog,) = app.get("dialog")
+    assert [one.value for one in dialog.markdown] == ["**Request 2 → request 3**"]
     said = [
         element.value
         for kind in ("caption", "warning", "code", "text")
@@ -390,6 +400,13 @@ def test_what_changed_is_told_over_the_page_and_the_url_holds_it(open_session, m
         "Go on.",
         "Well?",
     ]
+
+
+def test_a_result_that_was_added_is_named_after_the_tool_that_was_called(open_session, made):
+    app = open_session(made, "private", diff=["private-1", "private-2"])
+    (dialog,) = app.get("dialog")
+    said = [plain(one.value) for one in dialog.caption]
+    assert [one for one in said if "mail" in one] == ["Calls mail", "Result of mail"]
 
 
 def test_only_two_requests_that_are_there_can_be_compared(open_session, made):
@@ -466,7 +483,7 @@ def test_what_took_several_attempts_is_told_whole(open_session, real_rows_databa
             "how": "Told by LiteLLM",
         }
     ]
-    assert "Time lost: –. Money lost: –." in words(app)
+    assert "Time lost: –. Money lost: –. A failure that is logged is a request" in words(app)
 
 
 def test_attempts_name_nobody_on_a_masked_page(open_session, made):
@@ -494,6 +511,7 @@ def test_a_chain_of_responses_is_told_and_read_as_one_where_wanted(
     open_session, real_rows_database
 ):
     app = open_session(real_rows_database, CHAIN[1])
+    assert "Looked for what goes on until 24 Nov 2026 08:50:04." in words(app)
     assert labels(app, "linked ") == [
         "23 Nov 2026 08:50:03, gpt-4o",
         "23 Nov 2026 08:50:04, gpt-4o",
@@ -505,7 +523,7 @@ def test_a_chain_of_responses_is_told_and_read_as_one_where_wanted(
         Tool · 08:50:04 / Result of call_201a5cd1a4d727914c440721 / `{"temp": 20}`
         Assistant · 08:50:04 / Paris 21 C, Rome 27 C.
         Request 1: gpt-4o, 83 → 48 tokens, $0.00069, 59 ms
-        note: This goes on from a response that is not in this session, so …""")
+        note: This goes on from a response that is not in this session. Wh …""")
     app.toggle("read the chain as one").set_value(True).run()
     assert said_in_url(app) == {"session": [CHAIN[1]], "joined": ["yes"]}
     assert figures(app)["Requests"] == "4"
@@ -514,6 +532,21 @@ def test_a_chain_of_responses_is_told_and_read_as_one_where_wanted(
     app.button(f"linked {CHAIN[0]}").click().run()
     assert said_in_url(app)["session"] == [CHAIN[0]]
     assert "joined" not in said_in_url(app)
+
+
+def test_what_goes_on_is_looked_for_until_now_at_most(open_session, database):
+    just_now = datetime.now(UTC) - 2 * SECOND
+    response = {"call_type": "aresponses", "startTime": just_now}
+    first = spend_log(session_id="first", request_id="resp_1", **response)
+    follows = {"input": "And?", "previous_response_id": "resp_1"}
+    second = spend_log(
+        session_id="second", request_id="resp_2", proxy_server_request=follows, **response
+    )
+    app = open_session(database(rows=[first, second]), "second")
+    (said,) = [one.value for one in app.caption if one.value.startswith("Looked for")]
+    written = "Looked for what goes on until %d %b %Y %H:%M:%S. %z"
+    until = datetime.strptime(f"{said} +0000", written)
+    assert just_now.replace(microsecond=0) <= until <= datetime.now(UTC)
 
 
 def test_two_keys_that_share_an_id_are_told_apart(open_session, made):
@@ -532,7 +565,10 @@ def test_a_session_that_is_not_there_says_so(open_session, made):
     for key in (KEY, "", "\0"):
         app.query_params["of"] = key
         assert "No session has that id." in plain(words(app.run()))
+        assert [one.value for one in app.code] == ["no-such"]
         assert not turns(app)
+    click(app, "Search for this id")
+    assert said_in_url(app) == {"id": ["no-such"]}
 
 
 def test_prompts_that_are_not_stored_are_not_made_up(open_session, made):

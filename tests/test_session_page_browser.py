@@ -82,12 +82,31 @@ def test_a_click_leads_to_its_message_as_often_as_it_is_made(visit):
     clicked = turn(visit, click_bar(visit, 6))
     expect(clicked).to_be_focused(timeout=SLOW)
     expect(clicked).to_be_in_viewport(timeout=SLOW)
+    # The second click takes the choice back, and leads there once more.
+    visit.settle()
+    visit.page.keyboard.press("G")
+    expect(clicked).not_to_be_focused()
+    click_bar(visit, 6)
+    expect(clicked).to_be_focused(timeout=SLOW)
     to_failure = visit.page.get_by_role("button", name="3", exact=True)
     for _ in range(2):
         to_failure.click()
         expect(turn(visit, 3)).to_be_focused(timeout=SLOW)
         visit.page.keyboard.press("G")
         expect(turn(visit, 3)).not_to_be_focused()
+
+
+def test_a_search_leads_to_its_words_under_a_bar_that_stays(visit):
+    visit.open(f"{PAGE}short&said=answer+8")
+    expect(turn(visit, 8)).to_be_focused(timeout=SLOW)
+    visit.page.wait_for_function("() => CSS.highlights.get('sought')?.size === 1")
+    bar = visit.page.locator(".st-key-way")
+    box = bar.bounding_box()
+    assert 0 < box["y"] + box["height"] <= turn(visit, 8).bounding_box()["y"]
+    visit.page.keyboard.press("G")
+    expect(bar).to_be_in_viewport(ratio=1)
+    bar.get_by_role("button", name="Back to the timeline").click()
+    expect(visit.page.locator(".st-key-timeline")).to_be_in_viewport()
 
 
 def test_a_page_that_is_turned_to_is_read_from_its_top(visit):

@@ -42,9 +42,8 @@ _ASK_NOTHING = ("list_", "retrieve")  # in call types without a prompt
 
 BROKEN_OFF = "The request failed after its answer had begun: what had arrived is shown."
 ELSEWHERE = (
-    "This goes on from a response that is not in this session, so what was said before is not "
-    "shown. To keep a chain of responses together, have the client send an x-litellm-session-id "
-    "header."
+    "This goes on from a response that is not in this session. What was said before is shown where "
+    "the chain is read as one conversation, as far as the log still has it."
 )
 
 

@@ -74,6 +74,11 @@ def close_session() -> None:
     _arrive(_without(*OF_A_SESSION))
 
 
+def search_id(some_id: str) -> None:
+    """Let the URL name no session, and look for this id in the list; for callbacks."""
+    _arrive({**_without(*OF_A_SESSION, "id"), "id": [some_id]})
+
+
 def open_request(request_id: str) -> None:
     """Let the URL name the request of the open session to go to; for callbacks."""
     _move({**_without(PAGE, DIFF), REQUEST: [request_id]})

@@ -23,6 +23,10 @@ EXPLAINED = (
     "Requests that were tried more than once, each as one operation. Inferred: LiteLLM does not "
     "say that they belong together; the same key sent the same prompt again within 10 s."
 )
+NOT_LOGGED = (
+    "A failure that is logged is a request of its own. Of most of its own retries LiteLLM stores "
+    "no row: their cause, time and money are unknown."
+)
 TABLE = "attempts"
 ROWS_SHOWN = 8
 
@@ -42,7 +46,7 @@ def show(view: View, selection: Selection, requests: Answer[pd.DataFrame], look:
 def _card(found: Sequence[Operation], order: list[str], look: Look) -> None:
     word = "operation" if len(found) == 1 else "operations"
     with card(f"{len(found):,} {word} took more than one attempt", EXPLAINED):
-        st.caption(_lost(found))
+        st.caption(f"{_lost(found)} {NOT_LOGGED}")
         rows = told(found, order, look.redaction)
         # Another session has a table of its own, in which no row is chosen yet.
         key = f"{TABLE} {order[0]}"

@@ -4,7 +4,7 @@ The Responses API names the response a turn goes on from, and LiteLLM stores eac
 session of its own. That they belong together is stored, not inferred.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import streamlit as st
 
@@ -60,7 +60,8 @@ def _missing(links: Links) -> None:
 
 def _until(moment: datetime | None, zone: str) -> None:
     if moment is not None:
-        st.caption(f"Looked for what goes on until {formatting.clock(moment, zone)}.")
+        until = min(moment, datetime.now(UTC))
+        st.caption(f"Looked for what goes on until {formatting.clock(until, zone)}.")
 
 
 def _line(title: str, linked: tuple[LinkedSession, ...], of: int, look: Look) -> None:

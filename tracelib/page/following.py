@@ -1,7 +1,8 @@
 """Moving through a conversation: to the passage that was asked for, and by key.
 
 The script is our own and fixed; a content security policy must allow it `script-src blob:`, the
-way in which Streamlit loads it. It evaluates nothing and asks for nothing.
+way in which Streamlit loads it. It evaluates nothing and asks for nothing. The words it marks
+are the reader's own, and it marks them without a change to what is shown.
 """
 
 import re
@@ -18,8 +19,23 @@ KEYS = (
     ("G", "last"),
 )
 HELP = "".join(f"<span><kbd>{key}</kbd> {meaning}</span>\n" for key, meaning in KEYS)
+HTML = f"""
+<div class="following">
+  <button type="button" hidden>Back to the timeline</button>
+  <span class="keys" aria-label="Keys">{HELP}</span>
+  <span role="status"></span>
+</div>
+"""
 STYLE = """
-.following { display: flex; flex-wrap: wrap; gap: 0.2rem 0.9rem; font-size: 0.8rem; opacity: 0.7; }
+.following, .following .keys { display: flex; flex-wrap: wrap; gap: 0.2rem 0.9rem; }
+.following { font-size: 0.8rem; }
+.following .keys { opacity: 0.7; }
+.following [role="status"] { font-weight: 600; }
+.following button {
+  padding: 0; border: none; background: none; font: inherit; cursor: pointer;
+  color: var(--st-link-color);
+}
+::highlight(sought) { background-color: rgba(245, 159, 0, 0.4); }
 .following kbd {
   padding: 0 0.3rem; font-size: 0.75rem;
   border: 1px solid var(--st-border-color); border-radius: 3px;
@@ -27,23 +43,36 @@ STYLE = """
 [tabindex="-1"][class*="st-key-"]:focus {
   outline: 2px solid var(--st-primary-color); outline-offset: 4px; border-radius: 2px;
 }
-@media (hover: none) { .following { display: none; } }
+@media (hover: none) { .following .keys { display: none; } }
 """
 _component = st.components.v2.component(
     "following",
-    html=f'<div class="following" aria-label="Keys">\n{HELP}</div>',
+    html=HTML,
     css=STYLE,
     js=Path(__file__).with_suffix(".js").read_text("utf-8"),
     isolate_styles=False,
 )
 
 
-def follow(target_key: str | None, token: str) -> None:
+def follow(
+    target_key: str | None, token: str, words: str = "", back_key: str | None = None
+) -> None:
     """Where does reading go on? Brings the element with this key into view, once per token.
 
     Without a key nothing moves. The keyboard moves between elements whose key begins with
     `role-` (messages) and `failed-` (failures), and a line says which key does what; it stands
-    where this is called. A passage that is not drawn yet is waited for.
+    where this is called, with a way back to the element with `back_key`. A passage that is not
+    drawn yet is waited for. The words are marked wherever the element `transcript` has them.
     """
-    target = target_key and "st-key-" + re.sub(r"[^\w-]", "-", target_key.strip(), flags=re.ASCII)
-    _component(key="following", data={"target": target, "token": token})
+    data = {
+        "target": _class(target_key),
+        "token": token,
+        "words": words,
+        "back": _class(back_key),
+    }
+    _component(key="following", data=data)
+
+
+def _class(key: str | None) -> str | None:
+    """By which class does the browser know the element with this key?"""
+    return key and "st-key-" + re.sub(r"[^\w-]", "-", key.strip(), flags=re.ASCII)

@@ -11,8 +11,8 @@ from tracelib.page import address
 from tracelib.page.safe import label
 from tracelib.redaction import Redaction, masked
 
-# As many as fit in a line; the rest are found from the timeline.
-MOST = 12
+# As many as are worth choosing from; the rest are found from the timeline.
+MOST = 60
 
 Place = tuple[int, str]  # the number of a request, and its id
 
@@ -25,35 +25,38 @@ def to_failures(order: pd.DataFrame) -> None:
     _line(f"{formatting.exact(len(failed))} {word}, at request", places, "failure")
 
 
-def to_words(page: TurnPage, said: str, redaction: Redaction) -> None:
-    """A way to each request of this page in which something holds these words.
-
-    They are looked for in what is stored, and written as the rest of the page is.
-    """
+def standing(page: TurnPage, said: str) -> list[Place]:
+    """In which requests of this page does something hold these words, as it is stored?"""
     sought = said.casefold()
-    if not sought:
-        return
-    places = [
+    return [
         (turn.number, turn.request.request_id)
         for turn in page.turns
-        if any(
+        if sought
+        and any(
             sought in part.text.casefold()
             for message in (*turn.asked, *turn.answered)
             for part in message.parts
         )
     ]
+
+
+def to_words(page: TurnPage, said: str, places: Sequence[Place], redaction: Redaction) -> None:
+    """A way to each of the places where these words stand, written as the rest of the page is."""
+    if not said:
+        return
     where = "" if len(page.turns) == page.total else " on this page"
     quoted = f"“{label(masked(said, redaction)[0])}”"
     if places:
         _line(f"{quoted} stands{where} in request", places, "said")
     else:
-        st.caption(f"{quoted} stands in no request{where}.")
+        st.caption(f"{quoted} stands in no request{where}.", width="content")
 
 
 def _line(title: str, places: Sequence[Place], kind: str) -> None:
     if not places:
         return
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+    key = f"jumps-{kind}"
+    with st.container(horizontal=True, wrap=False, width="content", key=key, gap="xsmall"):
         st.caption(title, width="content")
         for number, request_id in places[:MOST]:
             st.button(
@@ -64,4 +67,4 @@ def _line(title: str, places: Sequence[Place], kind: str) -> None:
                 args=(request_id,),
             )
         if len(places) > MOST:
-            st.caption("and later", width="content")
+            st.caption(f"and {len(places) - MOST:,} more", width="content")

@@ -9,12 +9,13 @@ from tracelib import conversation, errors
 from tracelib.audit import What
 from tracelib.conversation.reading import TURNS_A_PAGE, Reading, TurnPage
 from tracelib.handover import redacted
-from tracelib.page import address, audited, following, jumps, transcript
+from tracelib.page import address, audited, following, jumps, session_timeline, transcript
 from tracelib.page.answers import Answer
 from tracelib.page.cards import nothing, unanswered
 from tracelib.page.installation import Installation
 from tracelib.page.message import Look
 from tracelib.page.view import View
+from tracelib.redaction import masked
 from tracelib.selection import Selection
 
 WITHHELD = "What was said is shown to auditors and admins; your role shows figures only."
@@ -63,18 +64,33 @@ def show(told: Answer[TurnPage], order: pd.DataFrame, at: Place, look: Look) -> 
     if isinstance(told.error, errors.NotForThisRole):
         nothing(WITHHELD)
         return
-    _follow(at)
-    jumps.to_failures(order)
-    pager(at, "above")
+    sought = _bar(told.value, order, at, look)
     if told.value is None:
         unanswered(told)
         return
     if not told.value.turns:
         nothing("No request of this conversation is left in the log.")
-    jumps.to_words(told.value, st.query_params.get("said", ""), look.redaction)
     page, _ = redacted(told.value, look.redaction)
-    transcript.show(page, look)
+    transcript.show(page, look, sought)
     pager(at, "below")
+
+
+def _bar(page: TurnPage | None, order: pd.DataFrame, at: Place, look: Look) -> int | None:
+    """The ways to elsewhere, at the top of the screen; and which turn the reader is brought to."""
+    said = st.query_params.get("said", "")
+    places = jumps.standing(page, said) if page else []
+    # A search that names no place of its own leads to the first one on the page.
+    is_named = address.REQUEST in st.query_params or address.PAGE in st.query_params
+    sought = at.target or (places[0][0] if places and not is_named else None)
+    with st.container(key="way", gap="xxsmall"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            pager(at, "above")
+            jumps.to_failures(order)
+            if page:
+                jumps.to_words(page, said, places, look.redaction)
+        # Masked as what is read is: the page itself says nothing private to the browser.
+        _follow(at, sought, masked(said, look.redaction)[0])
+    return sought
 
 
 def pager(at: Place, where: str) -> None:
@@ -111,11 +127,10 @@ def _said_page(pages: int) -> int:
     return min(max(int(said), 1), pages) if said.isdecimal() and len(said) < 6 else 1
 
 
-def _follow(at: Place) -> None:
-    """Bring the reader to what the URL names: a request, or the top of a page turned to."""
+def _follow(at: Place, sought: int | None, said: str) -> None:
+    """Bring the reader to what the URL names: a request, words, or the top of a page turned to."""
     moves = address.moves()
-    token = f"{hash(st.query_params.get(address.SESSION))} {at.page} {at.target} {moves}"
-    if at.target:
-        following.follow(transcript.turn_key(at.target), token)
-    else:
-        following.follow("transcript" if moves else None, token)
+    token = f"{hash(st.query_params.get(address.SESSION))} {at.page} {sought} {moves}"
+    top = "transcript" if moves else None
+    target = transcript.turn_key(sought) if sought else top
+    following.follow(target, token, said, session_timeline.KEY)

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from tracelib import conversation, sessions
+from tracelib import conversation, errors, sessions
 from tracelib.conversation import TurnPage
 from tracelib.handover import redacted
 from tracelib.page import (
@@ -26,7 +26,7 @@ from tracelib.page.answers import Answer
 from tracelib.page.cards import unanswered
 from tracelib.page.message import Look
 from tracelib.page.view import View
-from tracelib.page.whose_session import only_key
+from tracelib.page.whose_session import not_there, only_key
 from tracelib.redaction import NONE, Redaction
 from tracelib.selection import Selection, session
 from tracelib.sessions import SessionSummary
@@ -63,6 +63,9 @@ def show(view: View, session_id: str, api_key: str | None) -> None:
 
 def _alone(view: View, stored: Selection, look: Look, bar: DeltaGenerator) -> None:
     known = _asked(view, stored)
+    if isinstance(known.summary.error, errors.NoSuchSession):
+        not_there(stored.session_ids[0])
+        return
     if known.summary.value is None:
         unanswered(known.summary)
         return
@@ -103,7 +106,7 @@ def _whole(view: View, selection: Selection, known: Asked, look: Look) -> None:
     session_timeline.show(view, named, _parents(page), address.open_request, opened)
     attempts.show(view, selection, known.requests, look)
     session_conversation.show(page, known.order.value, place, look)
-    turn_changes.show(view, selection, look)
+    turn_changes.show(view, selection, known.order.value, look)
 
 
 def _title(selection: Selection) -> str:
@@ -125,7 +128,14 @@ def _without_names(requests: Answer[pd.DataFrame], redaction: Redaction) -> Answ
 
 
 def _parents(page: Answer[TurnPage]) -> dict[str, str | None] | None:
-    """Which request goes on from which, where the page of the transcript holds them all?"""
+    """Which request goes on from which, where the page of the transcript holds them all?
+
+    One of which nothing is stored goes on from nobody knows which, and is left out.
+    """
     if page.value is None or len(page.value.turns) < page.value.total:
         return None
-    return {turn.request.request_id: turn.parent_id for turn in page.value.turns}
+    return {
+        turn.request.request_id: turn.parent_id
+        for turn in page.value.turns
+        if turn.parent_id or turn.asked
+    }

@@ -9,7 +9,8 @@ import streamlit as st
 from tracelib import formatting
 from tracelib.charts import activity, context, waterfall
 from tracelib.page.answers import Answer
-from tracelib.page.cards import CONFIG, card, literal, nothing, unanswered
+from tracelib.page.cards import card, literal, nothing, unanswered
+from tracelib.page.drawn import CONFIG
 from tracelib.page.view import View
 from tracelib.sessions.lookup import MOST_REQUESTS
 from tracelib.timeline import NEAR_LIMIT, Timeline, drawn, timeline
@@ -23,11 +24,15 @@ MAP = (
     "to its messages."
 )
 KNOWN = "Which request goes on from which is known from what was said."
-GUESSED = "What was said is not stored, so the nearest earlier answer of the same model counts."
+GUESSED = (
+    "Which request goes on from which is not known of all of them here: where it is not, the "
+    "nearest earlier answer of the same model counts."
+)
 RESENT = (
     "Estimated from token counts: of a prompt, what the request before it in its thread had sent "
-    "and been answered."
+    "and been answered. What the model thought is not sent again."
 )
+KEY = "timeline"  # of the element that holds it
 
 
 def show(
@@ -44,25 +49,25 @@ def show(
     `opened` one is marked.
     """
     if requests.value is None:
-        with card("Timeline"):
+        with card("Timeline", key=KEY):
             unanswered(requests)
         return
     if requests.value.empty:
         return
     told = timeline(requests.value, parents)
-    with card("Timeline", MAP):
+    with card("Timeline", MAP, key=KEY):
         if len(told.turns) >= MOST_REQUESTS:
             st.caption(f"Of a session at most the first {MOST_REQUESTS:,} requests are shown here.")
         if len(told.turns) > 1:
             _figures(told)
         _map(view, told, on_open, opened)
     if len(told.turns) > 1:
-        how = KNOWN if parents is not None else GUESSED
+        how = KNOWN if set(told.turns["request_id"]) <= set(parents or ()) else GUESSED
         left, right = st.columns([3, 2])
         with left, card("What each request sent, tokens", f"{RESENT} {how}"):
             _context(told, on_open)
         with right, card("Cost so far"):
-            _drawn("cost so far", context.cost_so_far(told.turns), on_open)
+            _drawn("cost so far", context.cost_so_far(told.turns), told, on_open)
 
 
 def _figures(told: Timeline) -> None:
@@ -121,7 +126,7 @@ def _map(view: View, told: Timeline, on_open: Callable[[str], None], opened: str
     turns = _shown(told, opened)
     placed, cuts = drawn(turns, skips_idle=_skips_idle(told))
     chart = waterfall.waterfall(placed, cuts, view.colours, opened)
-    _drawn("waterfall", chart, on_open)
+    _drawn("waterfall", chart, told, on_open)
 
 
 def _shown(told: Timeline, opened: str | None) -> pd.DataFrame:
@@ -132,7 +137,7 @@ def _shown(told: Timeline, opened: str | None) -> pd.DataFrame:
     pages = -(-len(turns) // rows)
     found = turns.loc[turns["request_id"] == opened, "number"]
     default = (int(found.iloc[0]) - 1) // rows + 1 if len(found) else 1
-    key = f"timeline page of {opened}"
+    key = f"timeline page of {turns['request_id'].iloc[0]} {opened}"
     page = min(max(int(st.session_state.get(key, default)), 1), pages)
     shown = turns.iloc[(page - 1) * rows : page * rows]
     _strip(told, shown, key)
@@ -177,14 +182,18 @@ def _context(told: Timeline, on_open: Callable[[str], None]) -> None:
     if not told.prompt_tokens:
         nothing("No request of this session sent a prompt to a model.")
         return
-    _drawn("context", context.context(told.turns, NEAR_LIMIT), on_open)
+    _drawn("context", context.context(told.turns, NEAR_LIMIT), told, on_open)
 
 
-def _drawn(name: str, chart: go.Figure, on_open: Callable[[str], None]) -> None:
+def _drawn(name: str, chart: go.Figure, told: Timeline, on_open: Callable[[str], None]) -> None:
     """A chart in which a click on a request opens it."""
+    last = f"last click on {name} of {told.turns['request_id'].iloc[0]}"
 
     def open_clicked() -> None:
-        if isinstance(request_id := _clicked(name), str):
+        # A second click on the same request takes the choice back, and leads there all the same.
+        request_id = _clicked(name) or st.session_state.get(last)
+        if isinstance(request_id, str):
+            st.session_state[last] = request_id
             on_open(request_id)
 
     st.plotly_chart(

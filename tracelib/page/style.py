@@ -13,6 +13,17 @@ RULES = """
 [class*="st-key-role-user"] { border-left-color: #4C6EF5; }
 [class*="st-key-role-assistant"] { border-left-color: #12B886; }
 [class*="st-key-role-tool"] { border-left-color: #F59F00; }
+.st-key-sought {
+  background: rgba(245, 159, 0, 0.08); box-shadow: 0 0 0 0.5rem rgba(245, 159, 0, 0.08);
+}
+/* The ways through a conversation stay below the header, over what is read. */
+[data-testid="stLayoutWrapper"]:has(> .st-key-way) {
+  position: sticky; top: 3.5rem; z-index: 50; padding: 0.3rem 0;
+  background: light-dark(#FFFFFF, #14161B);
+}
+[data-testid="stLayoutWrapper"]:has(> [class*="st-key-jumps-"]) { max-width: 100%; }
+[class*="st-key-jumps-"] { overflow-x: auto; scrollbar-width: thin; align-items: center; }
+[class*="st-key-jumps-"] > * { flex-shrink: 0; white-space: nowrap; }
 /* Where a session is open, its menu entry is a button that looks like the links beside it. */
 .st-key-menu-sessions { margin: -0.35rem 0 -0.28rem; }
 .st-key-menu-sessions button {

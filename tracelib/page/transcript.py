@@ -5,6 +5,7 @@ another than the one above it, it says from which.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 
 import streamlit as st
 
@@ -18,8 +19,8 @@ from tracelib.page.safe import label
 from tracelib.page.tools import Tools
 
 
-def show(page: TurnPage, look: Look) -> None:
-    """What was said, in order, on this page of the conversation?"""
+def show(page: TurnPage, look: Look, sought: int | None = None) -> None:
+    """What was said, in order, on this page of the conversation? The turn `sought` is marked."""
     for note in page.notes:
         st.info(label(note, 400), icon=":material/info:")
     is_whole = len(page.turns) == page.total
@@ -31,7 +32,9 @@ def show(page: TurnPage, look: Look) -> None:
         for turn in page.turns:
             with st.container(key=turn_key(turn.number, look.side), gap="small"):
                 _thread(turn, above)
-                _turn(turn, tools, look)
+                is_sought = turn.number == sought
+                with st.container(key="sought", gap="small") if is_sought else nullcontext():
+                    _turn(turn, tools, look)
             above = turn
 
 

@@ -1,8 +1,10 @@
 """What one request said that the one before it did not, over the page while the URL names both."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import pandas as pd
 import streamlit as st
 
 from tracelib.conversation.text_diff import Line, LineKind
@@ -25,15 +27,22 @@ FATES: dict[Fate, str] = {
 }
 
 
-def show(view: View, selection: Selection, look: Look) -> None:
-    """What changed between the two requests that the URL names?"""
+def show(view: View, selection: Selection, order: pd.DataFrame, look: Look) -> None:
+    """What changed between the two requests that the URL names? `order` is the conversation's."""
     asked = st.query_params.get_all(address.DIFF)
     if len(asked) == 2:
-        _dialog(view, selection, look, *asked)
+        _dialog(view, selection, order, look, *asked)
 
 
 @st.dialog("What changed", width="large", on_dismiss=lambda: address.close(address.DIFF))
-def _dialog(view: View, selection: Selection, look: Look, before_id: str, after_id: str) -> None:
+def _dialog(
+    view: View,
+    selection: Selection,
+    order: pd.DataFrame,
+    look: Look,
+    before_id: str,
+    after_id: str,
+) -> None:
     compared = replace(selection, request_ids=(before_id, after_id))
     noted = audited.of(view, "compared", compared, look.redaction)
     question = (diff_between, selection, before_id, after_id, look.redaction)
@@ -44,7 +53,16 @@ def _dialog(view: View, selection: Selection, look: Look, before_id: str, after_
         nothing("One of the two requests is no longer in the log.")
     else:
         diff, _ = redacted(found.value, look.redaction)
+        _between(order, before_id, after_id)
         _changes(diff, look)
+
+
+def _between(order: pd.DataFrame, *request_ids: str) -> None:
+    """Which two are compared, as the conversation numbers them?"""
+    ids = list(order["request_id"])
+    if all(one in ids for one in request_ids):
+        before, after = (f"{ids.index(one) + 1:,}" for one in request_ids)
+        st.markdown(f"**Request {before} → request {after}**")
 
 
 def _changes(diff: TurnDiff, look: Look) -> None:
@@ -57,11 +75,33 @@ def _changes(diff: TurnDiff, look: Look) -> None:
         st.warning("The system prompt changed.", icon=":material/edit_note:")
     for setting in diff.settings:
         _setting(setting)
-    differing = [one for one in diff.messages if one.fate != "kept"]
+    called = _called(diff.messages)
+    differing = [_naming(one, called) for one in diff.messages if one.fate != "kept"]
     for position, one in enumerate(differing[:MOST_MESSAGES]):
         _message(one, look, position)
     if len(differing) > MOST_MESSAGES:
         st.caption(f"The first {MOST_MESSAGES} of {len(differing):,} are shown.")
+
+
+def _called(messages: Sequence[MessageDiff]) -> dict[str, str]:
+    """Which tool does the id of each call among these messages stand for?"""
+    return {
+        part.call_id: part.name
+        for one in messages
+        for part in one.message.parts
+        if part.kind == "tool_call" and part.call_id and part.name
+    }
+
+
+def _naming(one: MessageDiff, called: Mapping[str, str]) -> MessageDiff:
+    """The same, with each result by the name of the tool that was called."""
+    parts = tuple(
+        replace(part, name=part.name or called.get(part.call_id or ""))
+        if part.kind == "tool_result"
+        else part
+        for part in one.message.parts
+    )
+    return replace(one, message=replace(one.message, parts=parts))
 
 
 def _setting(setting: SettingDiff) -> None:

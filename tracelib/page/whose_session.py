@@ -7,10 +7,13 @@ import streamlit as st
 
 from tracelib import errors, formatting, sessions
 from tracelib.filters import NONE
-from tracelib.page.cards import card, nothing, unanswered
+from tracelib.page import address
+from tracelib.page.cards import card, unanswered
 from tracelib.page.safe import label
 from tracelib.page.view import View
 from tracelib.redaction import Redaction, masked
+
+LONGEST_SHOWN = 500
 
 
 def only_key(
@@ -27,10 +30,17 @@ def only_key(
     if keys.value is None:
         unanswered(keys)
     elif keys.value.empty:
-        nothing(f"{errors.NoSuchSession.sentence} {errors.NoSuchSession.remedy}")
+        not_there(session_id)
     else:
         _which_key(session_id, keys.value, redaction, on_choose)
     st.stop()
+
+
+def not_there(session_id: str) -> None:
+    """Say that there is no such session, and offer to look for the id among all others."""
+    st.caption(f"{errors.NoSuchSession.sentence} {errors.NoSuchSession.remedy}")
+    st.code(session_id[:LONGEST_SHOWN], language=None, wrap_lines=True)
+    st.button("Search for this id", on_click=address.search_id, args=(session_id,))
 
 
 def _which_key(
