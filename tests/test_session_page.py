@@ -544,8 +544,9 @@ def test_what_goes_on_is_looked_for_until_now_at_most(open_session, database):
     )
     app = open_session(database(rows=[first, second]), "second")
     (said,) = [one.value for one in app.caption if one.value.startswith("Looked for")]
-    written = "Looked for what goes on until %d %b %Y %H:%M:%S. %z"
-    until = datetime.strptime(f"{said} +0000", written)
+    until = datetime.strptime(
+        f"{said} +0000", "Looked for what goes on until %d %b %Y %H:%M:%S. %z"
+    )
     assert just_now.replace(microsecond=0) <= until <= datetime.now(UTC)
 
 
