@@ -34,9 +34,11 @@ def import_all() -> None:
         import_module(module.name)
 
 
-# Files do not change under a server, and looking whether they did is what costs most.
-if not config.is_manually_set("server.fileWatcherType"):
-    config.set_option("server.fileWatcherType", "none")
+# What Streamlit does after every run of a page, and what fifty viewers would wait for: to look
+# whether a file has changed, and through all that is in memory. Python does the latter by itself.
+for option, value in {"server.fileWatcherType": "none", "runner.postScriptGC": False}.items():
+    if not config.is_manually_set(option):
+        config.set_option(option, value)
 
 policy = serving.content_security_policy(html_served())
 app = st.App(

@@ -51,4 +51,4 @@ def test_an_answer_is_drawn_anew_in_another_way_and_with_other_arguments():
 
 def test_a_way_to_draw_must_have_a_name():
     with pytest.raises(ValueError, match="no name of its own"):
-        drawn.figure(answered(1), lambda frame: go.Figure(), ())
+        drawn.figure(answered(1), lambda _: go.Figure(), ())

@@ -7,7 +7,7 @@ Whatever in it makes no sense is left out and named in a sentence, never raised.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from tracelib import window as windows
 from tracelib.filters import DIMENSIONS, Filters
@@ -98,7 +98,7 @@ provider=(), user=(), team=(), key=(), refresh=None, bucket=None), ())
     said = {name: list(values) for name, values in query.items()}
     complaints: list[str] = []
     choice = Choice(
-        zone=_one_of(said, "zone", available_timezones(), complaints),
+        zone=_one_of(said, "zone", windows.zones(), complaints),
         refresh=_one_of(said, "refresh", TICKS, complaints),
         bucket=_one_of(said, "bucket", windows.BUCKETS, complaints),
         model=_ids(said, "model", complaints),

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
 
 SPANS = {
     "1h": timedelta(hours=1),
@@ -14,6 +15,12 @@ SPANS = {
 LONGEST = timedelta(days=400)
 MOST_BUCKETS = 1_500
 FITTING_BUCKETS = 200
+
+
+@cache
+def zones() -> tuple[str, ...]:
+    """Which time zones are there? UTC first, the others by name; looked for on the disk once."""
+    return ("UTC", *sorted(available_timezones() - {"UTC"}))
 
 
 @dataclass(frozen=True, slots=True, order=True)

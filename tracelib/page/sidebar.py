@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from functools import cache
 from typing import Any
-from zoneinfo import available_timezones
 
 import streamlit as st
 
+from tracelib import window as windows
 from tracelib.choice import CUSTOM, Choice, days_complaint
 from tracelib.facets import Facets
 from tracelib.filters import DIMENSIONS
@@ -55,7 +54,7 @@ def time_range(choice: Choice, today: date, viewer_zone: str) -> None:
     _select("Time range", "span", list(SPANS), choice.span, SPANS.__getitem__)
     if choice.span == CUSTOM:
         _days(choice, today)
-    zones = [BROWSER, *_zones()]
+    zones = [BROWSER, *windows.zones()]
     _select(
         "Time zone",
         "zone",
@@ -64,12 +63,6 @@ def time_range(choice: Choice, today: date, viewer_zone: str) -> None:
         lambda zone: f"Browser ({viewer_zone})" if zone == BROWSER else zone,
         lambda zone: None if zone == BROWSER else zone,
     )
-
-
-@cache
-def _zones() -> list[str]:
-    """All that there are, looked for on the disk once."""
-    return ["UTC", *sorted(available_timezones() - {"UTC"})]
 
 
 def dimensions(choice: Choice, facets: Facets) -> None:
