@@ -100,6 +100,7 @@ def test_a_jump_leads_to_its_message_once(visit):
     visit.settle()
     assert top_of(visit, "role-user-20") > 2_000
     visit.page.get_by_role("button", name="Nowhere").click()
+    visit.settle()
     visit.page.get_by_role("button", name="To message 20").click()
     wait_for_focus(visit, "role-user-20")
 

@@ -83,7 +83,7 @@ def _bar(page: TurnPage | None, order: pd.DataFrame, at: Place, look: Look) -> i
     is_named = address.REQUEST in st.query_params or address.PAGE in st.query_params
     sought = at.target or (places[0][0] if places and not is_named else None)
     with st.container(key="way", gap="xxsmall"):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", key="ways"):
             pager(at, "above")
             jumps.to_failures(order)
             if page:

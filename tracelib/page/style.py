@@ -4,9 +4,15 @@ import streamlit as st
 
 RULES = """
 <style>
-[data-testid="stMainBlockContainer"] { max-width: 1400px; padding-top: 3.5rem; }
+[data-testid="stMainBlockContainer"] {
+  max-width: 1400px; padding: 3.5rem 2.5rem 10rem;
+}
 [data-testid="stMetricValue"], [data-testid="stMetricDelta"], [data-testid="stCaptionContainer"] {
   font-variant-numeric: tabular-nums;
+}
+/* The list's own download is the one that is masked; a second one would hold something else. */
+.st-key-results [data-testid="stElementToolbarButton"]:has([aria-label="Download as CSV"]) {
+  display: none;
 }
 .st-key-transcript { max-width: 52rem; }
 [class*="st-key-role-"] { border-left: 3px solid #868E96; padding-left: 0.9rem; }
@@ -21,6 +27,7 @@ RULES = """
   position: sticky; top: 3.5rem; z-index: 50; padding: 0.3rem 0;
   background: light-dark(#FFFFFF, #14161B);
 }
+.st-key-ways { row-gap: 0; }
 [data-testid="stLayoutWrapper"]:has(> [class*="st-key-jumps-"]) { max-width: 100%; }
 [class*="st-key-jumps-"] { overflow-x: auto; scrollbar-width: thin; align-items: center; }
 [class*="st-key-jumps-"] > * { flex-shrink: 0; white-space: nowrap; }
