@@ -134,6 +134,7 @@ QUESTIONS: dict[str, Asked] = {
     "sessions.over_time.sessions_over_time": listing(BUCKET),
     "sessions.scanning.scan": lambda mark: ((FILTERS, one) for one in scans(mark)),
     "sessions.scanning.scanned_sessions": once(FILTERS, PLAIN, whole_scan),
+    "sessions.suggested.suggestions": each(chosen),
     "sessions.whole.summary": each(selections),
     "status.failed_requests.newest_failures": each(chosen),
     "status.failures.failure_groups": each(chosen),
@@ -229,7 +230,7 @@ def test_a_question_knows_nothing_of_the_other_team(question, asked):
     assert BASALT not in told
 
 
-@pytest.mark.parametrize("question", QUESTIONS.keys() - {"status.gaps.missing"})
+@pytest.mark.parametrize("question", sorted(QUESTIONS.keys() - {"status.gaps.missing"}))
 def test_without_the_scope_the_other_team_would_have_shown(question, asked):
     assert asked(question, BASALT) != asked(question, BASALT, alone=True)
 
