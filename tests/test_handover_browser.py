@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.browsing import CHROMIUM, FLAGS, REQUIRED
 from tests.sources import source_of
-from tests.test_browser import CHROMIUM, FLAGS, REQUIRED
 from tests.test_handover import EXPORTED, HOSTILE, hostile_database, html_of
 from tracelib import handover
 from tracelib.redaction import ALL

@@ -6,8 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests import test_browser
+from tests.browsing import Visit, serving
 from tests.rows import spend_log
-from tests.test_browser import Visit, serving
 
 browser, pytestmark = test_browser.browser, test_browser.pytestmark
 
