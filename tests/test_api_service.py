@@ -102,8 +102,8 @@ def test_while_the_database_is_away_health_is_down_and_questions_say_why(spare_s
             "reachable": False,
             **dict.fromkeys(("round_trip_ms", "version", "read_only")),
         },
-        "newest_request_at": "2026-11-23T12:00:00Z" if down.json()["newest_request_at"] else None,
-        "ingest_lag_s": down.json()["ingest_lag_s"],
+        "newest_request_at": None,
+        "ingest_lag_s": None,
     }
     # A page would still show the figures of before and say so; a program is told to come back.
     refused = api.send("GET", OVERVIEW, params=HOUR)
