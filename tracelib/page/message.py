@@ -15,7 +15,7 @@ import streamlit as st
 from tracelib import formatting
 from tracelib.conversation import Message, Part
 from tracelib.page.defused import defused
-from tracelib.page.safe import label
+from tracelib.page.safe import label, visible
 from tracelib.redaction import NONE, Redaction
 
 LINES_SHOWN = 12
@@ -96,11 +96,11 @@ def whole(text: str, write: Callable[[str], None]) -> None:
 
 
 def _plain(text: str) -> None:
-    st.text(text)
+    st.text(visible(text))
 
 
 def _code(text: str) -> None:
-    st.code(text, language=None, wrap_lines=True)
+    st.code(visible(text), language=None, wrap_lines=True)
 
 
 def _formatted(text: str) -> None:
