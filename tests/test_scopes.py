@@ -100,6 +100,9 @@ def once(*arguments: Any) -> Asked:
 QUESTIONS: dict[str, Asked] = {
     "conversation.links.chained": each(selections),
     "conversation.links.linked_sessions": each(selections),
+    "conversation.openings.openings": lambda mark: [
+        (FILTERS, [(f"{one}:{SHARED_KEY}", one) for one in (f"{mark}-talk", "shared")])
+    ],
     "conversation.order.turn_order": each(selections),
     "conversation.reading.turns": lambda mark: ((Reading(one),) for one in selections(mark)),
     "conversation.same_prompt.same_prompt_neighbours": each(selections),
@@ -243,6 +246,7 @@ def test_a_viewer_reads_nothing_that_was_said(question, asked):
 def test_without_the_role_what_was_said_would_have_shown(asked):
     telling = {question for question in QUESTIONS if SAID in asked(question, AMBER, alone=True)}
     assert telling == {
+        "conversation.openings.openings",
         "conversation.reading.turns",
         "conversation.turn_diff.diff_between",
         "handover.document.session_document",
@@ -254,7 +258,7 @@ PAGES: tuple[tuple[str, dict[str, str]], ...] = (
     ("pages/Overview.py", {}),
     ("pages/Models.py", {}),
     ("pages/Status.py", {}),
-    ("pages/Sessions.py", {}),
+    ("pages/Sessions.py", {"words": "yes"}),
     ("pages/Sessions.py", {"said": SAID}),
     ("pages/Sessions.py", {"session": "shared"}),
     ("pages/Sessions.py", {"session": "{mark}-chain-3", "joined": "yes"}),

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from tests.database import Database
 from tests.page_words import words
-from tests.rows import failure, spend_log
+from tests.rows import KEY, failure, spend_log
+from tests.visiting import people, signed_in, visit
 from tracelib.charts import palette, strip
 from tracelib.charts.base import TimeAxis
 from tracelib.filters import Filters
@@ -44,6 +45,12 @@ def chips(app) -> list[str]:
         for button in app.button
         if (button.key or "").startswith("condition ")
     ]
+
+
+def began_with(app) -> list[str] | None:
+    """What the sessions in the table began with; None without such a column."""
+    table = app.dataframe[0].value
+    return list(table["words"]) if "words" in table else None
 
 
 def listed(app) -> list[str]:
@@ -328,6 +335,70 @@ def test_a_name_makes_a_kept_search_of_a_link(open_page, database):
     kept.button("forget the name").click().run()
     assert not kept.subheader
     assert said_in_url(kept) == {"q": "ada"}
+
+
+@pytest.mark.parametrize("query", [{}, {"said": "refund"}])
+def test_the_first_words_are_shown_where_they_are_wanted(
+    open_page, database, query, tmp_path, monkeypatch
+):
+    log = tmp_path / "audit.jsonl"
+    monkeypatch.setenv("TRACELIB_AUDIT_LOG", str(log))
+    rows = [
+        asking("refund " + "of it all " * 20, 9, session_id="long"),
+        asking("refund ada@example.com", 7, session_id="mail"),
+    ]
+    url = database(rows=rows).url
+    app = open_page(PAGE, url, **query)
+    assert began_with(app) is None
+    assert not [line for line in noted(log) if line["what"] == "listed"]
+    app.toggle("switch words").set_value(True).run()
+    assert said_in_url(app) == query | {"words": "yes"}
+    assert began_with(app) == [
+        "refund ada@example.com",
+        ("refund " + "of it all " * 20)[:119] + "…",
+    ]
+    assert noted(log)[-1]["session_ids"] == ["mail", "long"]
+    app.toggle("switch words").set_value(False).run()
+    assert began_with(app) is None
+    masked = open_page(PAGE, url, words="yes", redacted="yes", **query)
+    assert began_with(masked)[0] == "refund [e-mail]"
+
+
+def noted(log) -> list[dict]:
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def test_a_viewer_is_shown_no_first_words(database, fresh_caches, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", database(rows=[asking("hello", 5)]).url)
+    monkeypatch.setenv("TRACELIB_PEOPLE", people(vic=("viewer", {"all": True})))
+    app = visit(PAGE, signed_in("vic@example.com"), words="yes")
+    assert not app.exception
+    assert began_with(app) is None
+    assert "switch words" not in [toggle.key for toggle in app.toggle]
+
+
+def test_without_a_note_there_are_no_first_words(open_page, database, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRACELIB_AUDIT_LOG", str(tmp_path))
+    app = open_page(PAGE, database(rows=[asking("hello", 5)]).url, words="yes")
+    assert not app.exception
+    assert began_with(app) is None
+    assert len(app.error) == 1
+
+
+def test_two_that_are_ticked_are_compared_the_earlier_one_first(open_page, database):
+    rows = [spend_log(startTime=minutes_ago(n), session_id=f"s{n}") for n in (3, 5, 7)]
+    log = database(rows=rows)
+    app = open_page(PAGE, log.url)
+    assert app.button("compare ticked").disabled
+    app.session_state["sessions  ticked"] = [("s3", KEY), ("s7", KEY), ("gone", KEY)]
+    app.run()
+    log.insert([spend_log(startTime=minutes_ago(1), session_id="new")])
+    app.button("refresh now").click().run()
+    assert listed(app) == ["new", "s3", "s5", "s7"]
+    # The ticks went down with their sessions.
+    assert app.session_state["sessions "]["selection"]["rows"] == [1, 3]
+    app.button("compare ticked").click().run()
+    assert said_in_url(app) == {"session": "s7", "of": KEY, "with": "s3", "with_of": KEY}
 
 
 def test_another_page_is_another_table_read_from_its_top(open_page, database):

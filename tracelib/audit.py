@@ -16,7 +16,7 @@ from tracelib import errors
 from tracelib.access import Role
 from tracelib.settings import Settings
 
-What = Literal["opened", "compared", "searched", "exported"]
+What = Literal["opened", "compared", "searched", "listed", "exported"]
 STDOUT = "stdout"
 STDOUT_DESCRIPTOR = 1
 OWNER_ONLY = 0o600

@@ -4,6 +4,7 @@
     messages    what was said: messages made of parts, whatever API they were sent to
     transcript  a session's turns, each message once, in order
     reading     the same page by page, from the database
+    openings    what each of many sessions began with
     tool_use    each tool call with the result that a later request brought
     turn_diff   what one request said that another did not
     operations  retries and fallbacks, each as one thing that was asked for
@@ -15,6 +16,7 @@ and `history` remembers that without the words.
 """
 
 from tracelib.conversation.messages import Message, Part
+from tracelib.conversation.openings import openings
 from tracelib.conversation.order import turn_order
 from tracelib.conversation.reading import Reading, TurnPage, turns
 from tracelib.conversation.stored import StoredRequest
@@ -28,6 +30,7 @@ __all__ = [
     "Transcript",
     "Turn",
     "TurnPage",
+    "openings",
     "transcript",
     "turn_order",
     "turns",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from tracelib.conversation.json_values import (
     array,
@@ -14,12 +15,22 @@ from tracelib.conversation.json_values import (
 from tracelib.conversation.messages import Message
 from tracelib.conversation.responses import Raw, item_messages
 from tracelib.conversation.single import single_request
-from tracelib.conversation.stored import StoredRequest
 from tracelib.conversation.texts import data_part
 
 CHAT = "chat"
 
 _LINKS = ("_litellm_addressed_response_id", "previous_response_id")
+
+
+class Prompted(Protocol):
+    """What of a stored request tells what it asked: its API, and two bodies."""
+
+    @property
+    def call_type(self) -> str | None: ...
+    @property
+    def request_body(self) -> object: ...
+    @property
+    def messages_body(self) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +48,7 @@ class Asked:
     is_unreadable: bool = False  # something is stored, but in no shape that may be shown
 
 
-def asked(request: StoredRequest) -> Asked:
+def asked(request: Prompted) -> Asked:
     """What did this request ask?
 
     Prompts that are not stored give no messages. Of `proxy_server_request` only the fields
@@ -105,7 +116,7 @@ def _input(items: object) -> list[Raw]:
     return item_messages(items if isinstance(items, list) else [items])
 
 
-def _stored_messages(request: StoredRequest, body: object) -> tuple[Raw | Message, ...]:
+def _stored_messages(request: Prompted, body: object) -> tuple[Raw | Message, ...]:
     """From the `messages` column, or from a body that is itself the messages."""
     stored = stored_json(request.messages_body)
     if stored not in (None, "", {}, []):

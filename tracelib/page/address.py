@@ -20,6 +20,8 @@ PLACE = "after"
 SESSION, OF_KEY, PAGE, REQUEST = "session", "of", "page", "request"
 WITH, WITH_OF, DIFF = "with", "with_of", "diff"
 FORMATTED, REDACTED, JOINED = "formatted", "redacted", "joined"
+# Whether the list shows what its sessions began with.
+WORDS = "words"
 # How often the reader went to another place of the session that is open.
 MOVES = "moves in the session"
 YES = "yes"
@@ -64,6 +66,13 @@ def open_session(session_id: str, api_key: str, request_id: str | None = None) -
     """Let the URL name a session, and a request in it to go to; for callbacks."""
     place = {REQUEST: [request_id]} if request_id else {}
     _arrive({**_without(*OF_A_SESSION), SESSION: [session_id], OF_KEY: [api_key], **place})
+
+
+def open_pair(first: tuple[str, str], second: tuple[str, str]) -> None:
+    """Let the URL name two sessions, each by its id and key, to be read side by side."""
+    (one, of_one), (other, of_other) = first, second
+    pair = {SESSION: [one], OF_KEY: [of_one], WITH: [other], WITH_OF: [of_other]}
+    _arrive(_without(*OF_A_SESSION) | pair)
 
 
 def close_session() -> None:

@@ -13,6 +13,7 @@ from tracelib.conversation.turn_diff import diff_between
 
 OF_WHAT_WAS_SAID: frozenset[Callable[..., Any]] = frozenset(
     {
+        conversation.openings,
         conversation.turns,
         diff_between,
         handover.session_document,

@@ -35,8 +35,18 @@ def heading() -> None:
 def keep() -> None:
     """Under which name, and which link, is this search kept? Draws the button that asks."""
     with st.popover("Keep this search", icon=":material/bookmark:", type="tertiary"):
-        name = st.text_input("Name", _name(), max_chars=LONGEST_NAME, key="name to keep").strip()
-        st.caption("This link holds the search, its time range and filters.")
+        name = st.text_input(
+            "Name",
+            _name(),
+            max_chars=LONGEST_NAME,
+            key="name to keep",
+            placeholder="Such as Refunds of the week",
+        ).strip()
+        st.caption(
+            "This link holds the search, its time range and filters. A name becomes part of it: it "
+            "stands above the list and in the browser’s tab when the link is opened. Keep the link "
+            "where you keep others, as a bookmark or in a message."
+        )
         st.code(_link(name), language=None, wrap_lines=True)
 
 

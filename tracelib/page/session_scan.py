@@ -27,6 +27,7 @@ READING = "reading"
 STEP_S = 1.0
 # A tick that comes while a step is taken waits for it; the next step follows at once.
 TICK_S = 0.5
+WITHOUT_STREAMLITS_STOP = "<style>[data-testid=stStatusWidget] { visibility: hidden; }</style>"
 
 
 @dataclass
@@ -62,6 +63,8 @@ def show(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
     with session_words.line():
         session_words.sentence(view, search, part)
     if reading.is_going_on:
+        # Streamlit's own button would stop a step of the search, and the next would follow.
+        st.html(WITHOUT_STREAMLITS_STOP)
         st.fragment(_step, run_every=TICK_S)(view, search, part, reading)
     else:
         _draw(view, search, part, reading)
@@ -100,7 +103,7 @@ def _draw(view: View, search: SessionSearch, part: TimeWindow | None, reading: R
         failed(reading.error)
     if reading.rows is not None and not reading.rows.empty:
         _strip(view, part, reading, reading.rows)
-        session_table.show(reading.rows, reading.filters.zone, "sessions found")
+        session_table.show(view, reading.filters, reading.rows, "sessions found")
         if not reading.is_going_on:
             session_export.list_buttons(view, reading.filters, search, reading.rows)
     elif reading.so_far.is_finished:

@@ -1,4 +1,4 @@
-"""The table of sessions: one row each, and a click opens it."""
+"""The table of sessions: one row each; a click opens it, two that are ticked are compared."""
 
 from typing import Any
 
@@ -6,29 +6,37 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import formatting
-from tracelib.page import address, picking
+from tracelib.filters import Filters
+from tracelib.page import address, first_words, picking
 from tracelib.page.cards import known, money_format
+from tracelib.page.view import View
 
 ROW_PX = 33
 TALLEST_PX = 760
 
 
-def show(rows: pd.DataFrame, zone: str, key: str) -> None:
+def show(view: View, filters: Filters, rows: pd.DataFrame, key: str) -> None:
     """Which sessions are these? Another key is another list, which is read from its top."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        first_words.switch(view)
+        _compare(picking.ticked(key, rows))
+    words = first_words.of(view, filters, rows)
     shown = rows.assign(
+        words=words,
         duration=[formatting.duration(known(value)) for value in rows["duration_ms"]],
         beyond=rows["goes_on"].map({True: "goes on", False: ""}),
     )
-    columns = _columns(rows["cost_usd"], zone)
+    columns = _columns(rows["cost_usd"], filters.zone, words is not None)
+    picking.hold(key, rows)
     st.dataframe(
-        shown,
+        # What is not shown is not sent either.
+        shown[list(columns)],
         hide_index=True,
         placeholder=formatting.UNKNOWN,
         height=min(ROW_PX * (len(rows) + 1) + 4, TALLEST_PX),
-        column_order=list(columns),
         column_config=columns,
-        on_select=lambda: picking.take(key),
-        selection_mode=["single-row", "single-cell"],
+        on_select=lambda: picking.take_or_tick(key),
+        selection_mode=["multi-row", "single-cell"],
         key=key,
     )
     picking.show(key, rows)
@@ -37,24 +45,40 @@ def show(rows: pd.DataFrame, zone: str, key: str) -> None:
         st.rerun()
 
 
-def _columns(costs: "pd.Series[float]", zone: str) -> dict[str, Any]:
-    """The columns in their order, each with its heading and how it is written."""
+def _compare(ticked: pd.DataFrame) -> None:
+    """The earlier one is read on the left: a change is that of the later against it."""
+    is_clicked = st.button(
+        "Compare these two",
+        icon=":material/compare_arrows:",
+        help="Tick two sessions to read them side by side.",
+        disabled=len(ticked) != 2,
+        key="compare ticked",
+    )
+    if is_clicked and len(ticked) == 2:
+        in_time = ticked.sort_values("started_at")
+        address.open_pair(*zip(in_time["session_id"], in_time["api_key"], strict=True))
+        st.rerun()
+
+
+def _columns(costs: "pd.Series[float]", zone: str, has_words: bool) -> dict[str, Any]:
+    """The columns in their order, each with its heading and how it is written.
+
+    What a telephone has room for comes first: when, how dear, how bad, how long.
+    """
     column = st.column_config
-    dearest = float(costs.max() or 0) or 1.0
-    money = money_format(costs)
+    words = {"words": column.TextColumn("Began with", width=420)} if has_words else {}
     return {
         "ended_at": _moment("Last activity", zone),
-        "user_name": column.TextColumn("User", width=110),
-        "team_name": column.TextColumn("Team", width=110),
-        "key_name": column.TextColumn("Key", width=95),
-        "models": column.TextColumn("Models", width=130),
-        "cost_usd": column.ProgressColumn(
-            "Cost", format=money, min_value=0.0, max_value=dearest, width=120
-        ),
-        "requests": column.NumberColumn("Requests", format="localized", width=70),
-        "failures": column.NumberColumn("Errors", format="localized", width=55),
-        "total_tokens": column.NumberColumn("Tokens", format="compact", width=65),
-        "duration": column.TextColumn("Duration", width=90),
+        "cost_usd": column.NumberColumn("Cost", format=money_format(costs), width=80),
+        "failures": column.NumberColumn("Errors", format="localized", width=52),
+        "requests": column.NumberColumn("Requests", format="localized", width=68),
+        **words,
+        "user_name": column.TextColumn("User", width=120),
+        "team_name": column.TextColumn("Team", width=130),
+        "key_name": column.TextColumn("Key", width=130),
+        "models": column.TextColumn("Models", width=165),
+        "total_tokens": column.NumberColumn("Tokens", format="compact", width=60),
+        "duration": column.TextColumn("Duration", width=85),
         "started_at": _moment("First activity", zone),
         "beyond": column.TextColumn("Outside the range"),
         "session_id": column.TextColumn("Session", width="small"),
@@ -62,4 +86,4 @@ def _columns(costs: "pd.Series[float]", zone: str) -> dict[str, Any]:
 
 
 def _moment(title: str, zone: str) -> Any:
-    return st.column_config.DatetimeColumn(title, timezone=zone, format="D MMM HH:mm:ss")
+    return st.column_config.DatetimeColumn(title, timezone=zone, format="D MMM HH:mm:ss", width=106)
