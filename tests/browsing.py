@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+
+from tests.server import free_port
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed.")
 
@@ -54,11 +55,9 @@ SETTLED = """() => {
 
 
 @contextmanager
-def serving(script: str = "Home.py", **environment: str) -> Iterator[str]:
+def serving(script: str = "Home.py", port: int | None = None, **environment: str) -> Iterator[str]:
     """The app on a free port of this machine, with these variables; gives its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = port or free_port()
     inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     # A file that changes meanwhile puts a question on the page.
     options = ["--server.port", str(port), "--server.fileWatcherType", "none"]
