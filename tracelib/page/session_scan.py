@@ -15,7 +15,14 @@ import streamlit as st
 
 from tracelib import errors, formatting, sessions
 from tracelib.filters import Filters
-from tracelib.page import session_empty, session_export, session_strip, session_table, session_words
+from tracelib.page import (
+    allowed,
+    session_empty,
+    session_export,
+    session_strip,
+    session_table,
+    session_words,
+)
 from tracelib.page.cards import failed
 from tracelib.page.installation import Installation, source
 from tracelib.page.view import View
@@ -100,7 +107,7 @@ def _draw(view: View, search: SessionSearch, part: TimeWindow | None, reading: R
         _look_up(view.installed, search, reading)
     _progress(reading)
     if reading.error:
-        failed(reading.error)
+        failed(allowed.told(reading.error, view.installed.access))
     if reading.rows is not None and not reading.rows.empty:
         _strip(view, part, reading, reading.rows)
         session_table.show(view, reading.filters, reading.rows, "sessions found")
