@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from tracelib.page import drawn
 from tracelib.page.answers import Answer
@@ -27,14 +28,14 @@ def lines(frame: pd.DataFrame, name: str) -> go.Figure:
 
 
 def shown(answer: Answer[pd.DataFrame], draw=bars, name: str = "cost") -> tuple:
-    (trace,) = drawn.figure(answer, draw, (name,)).data
+    (trace,) = drawn.figure(answer, draw, name).data
     return trace.type, trace.name, list(trace.y)
 
 
 def test_copies_of_an_answer_are_drawn_once():
     one = answered(1, 2)
     copy = pickle.loads(pickle.dumps(one))
-    assert drawn.figure(one, bars, ("cost",)) is drawn.figure(copy, bars, ("cost",))
+    assert drawn.figure(one, bars, "cost") is drawn.figure(copy, bars, "cost")
 
 
 def test_another_answer_is_drawn_anew_though_all_but_its_values_is_alike():
@@ -51,4 +52,30 @@ def test_an_answer_is_drawn_anew_in_another_way_and_with_other_arguments():
 
 def test_a_way_to_draw_must_have_a_name():
     with pytest.raises(ValueError, match="no name of its own"):
-        drawn.figure(answered(1), lambda _: go.Figure(), ())
+        drawn.figure(answered(1), lambda _: go.Figure())
+
+
+PAGE = """
+import streamlit as st
+from tests.test_drawn import answered
+from tracelib.page import drawn
+
+def shown(answer, word):
+    st.session_state.drawn = st.session_state.get("drawn", 0) + 1
+    with st.container():
+        st.text(f"{word} {answer.value['value'].sum()}")
+
+if "one" not in st.session_state:
+    st.session_state.one = answered(1, 2)
+drawn.once(shown, st.session_state.one, "first")
+drawn.once(shown, st.session_state.one, "second")
+drawn.once(shown, answered(4), "always")
+"""
+
+
+def test_what_was_drawn_once_is_shown_again():
+    app = AppTest.from_string(PAGE).run()
+    for runs in (1, 2, 3):
+        assert [text.value for text in app.text] == ["first 3", "second 3", "always 4"]
+        assert app.session_state.drawn == 2 + runs
+        app.run()

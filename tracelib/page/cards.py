@@ -41,30 +41,40 @@ def chart(
 
     Where it `narrows` a dimension, a click on a bar chooses it in the filters.
     """
+    parts = (title, caption, empty, narrows, answer, draw, *arguments)
+    if narrows is None:
+        drawn.once(_chart, *parts)
+    else:
+        _chart(*parts)
+
+
+def _chart(
+    title: str,
+    caption: str | None,
+    empty: str,
+    narrows: str | None,
+    answer: Answer[pd.DataFrame],
+    draw: Callable[..., go.Figure],
+    *arguments: Any,
+) -> None:
     with card(title, caption):
         if answer.value is None:
             unanswered(answer)
         elif answer.value.empty:
             nothing(empty)
         else:
-            _show(title, answer, draw, arguments, narrows)
+            _drawn(title, drawn.figure(answer, draw, *arguments), narrows)
         if answer.is_stale:
             st.caption(f"As of {answer.asked_at:%H:%M:%S} UTC: the database does not answer now.")
 
 
-def _show(
-    title: str,
-    answer: Answer[pd.DataFrame],
-    draw: Callable[..., go.Figure],
-    arguments: tuple[Any, ...],
-    narrows: str | None,
-) -> None:
-    if narrows is None:
-        drawn.still(title, answer, draw, arguments)
-        return
+def _drawn(title: str, figure: go.Figure, narrows: str | None) -> None:
     key = f"chart {title}"
+    if narrows is None:
+        st.plotly_chart(figure, key=key, config=drawn.CONFIG, alt=title)
+        return
     st.plotly_chart(
-        drawn.figure(answer, draw, arguments),
+        figure,
         key=key,
         config=drawn.CONFIG,
         alt=title,

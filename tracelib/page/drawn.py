@@ -1,12 +1,11 @@
-"""Charts are drawn once for everybody who is shown the same answer.
+"""What nobody clicks on is drawn once for everybody who is shown the same answers.
 
-To draw one takes longer than all else on a page, and fifty viewers would wait for one another.
+To draw a page takes longer than all else about it, and fifty viewers would wait for one another.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -14,6 +13,7 @@ from tracelib.page.answers import Answer
 
 KEPT = 400
 KEPT_FOR = "10m"
+# Of every chart.
 CONFIG = {
     "displaylogo": False,
     "modeBarButtons": [["toImage"]],
@@ -21,54 +21,48 @@ CONFIG = {
 }
 
 
-def figure(
-    answer: Answer[pd.DataFrame], draw: Callable[..., go.Figure], arguments: tuple[Any, ...]
-) -> go.Figure:
+def once(draw: Callable[..., None], *given: Any) -> None:
+    """Draw these answers so, with these arguments. What was sent once is sent again.
+
+    Only what a page shows may be drawn so, not what it asks: no buttons, no choices.
+    """
+    _once(_words(draw, *given), draw, given)
+
+
+def figure(answer: Answer[Any], draw: Callable[..., go.Figure], *arguments: Any) -> go.Figure:
     """How does this answer look, drawn so? It is shared: to be shown, not to be changed."""
-    return _figure(answer.key, _named(draw, arguments), draw, answer.value, arguments)
+    chart: go.Figure = _figure(_words(draw, answer, *arguments), draw, answer, arguments)
+    return chart
 
 
-def still(
-    title: str,
-    answer: Answer[pd.DataFrame],
-    draw: Callable[..., go.Figure],
-    arguments: tuple[Any, ...],
+@st.cache_resource(ttl=KEPT_FOR, max_entries=KEPT, show_spinner=False)
+def _once(
+    words: str,  # noqa: ARG001 - the cache's key
+    _draw: Callable[..., None],
+    _given: tuple[Any, ...],
 ) -> None:
-    """Show an answer as a chart that nobody clicks on. What was sent once is sent again."""
-    _still(title, answer.key, _named(draw, arguments), draw, answer, arguments)
+    _draw(*_given)
 
 
 @st.cache_resource(ttl=KEPT_FOR, max_entries=KEPT, show_spinner=False)
 def _figure(
-    asked: str,  # noqa: ARG001 - the first two arguments are the cache's key
-    drawn: str,  # noqa: ARG001
+    words: str,  # noqa: ARG001 - the cache's key
     _draw: Callable[..., go.Figure],
-    _value: pd.DataFrame | None,
+    _answer: Answer[Any],
     _arguments: tuple[Any, ...],
 ) -> go.Figure:
-    return _draw(_value, *_arguments)
+    return _draw(_answer.value, *_arguments)
 
 
-@st.cache_resource(ttl=KEPT_FOR, max_entries=KEPT, show_spinner=False)
-def _still(
-    title: str,
-    asked: str,  # noqa: ARG001 - with the title, the cache's key
-    drawn: str,  # noqa: ARG001
-    _draw: Callable[..., go.Figure],
-    _answer: Answer[pd.DataFrame],
-    _arguments: tuple[Any, ...],
-) -> None:
-    chart = _draw(_answer.value, *_arguments)
-    st.plotly_chart(chart, key=f"chart {title}", config=CONFIG, alt=title)
-
-
-def _named(draw: Callable[..., go.Figure], arguments: tuple[Any, ...]) -> str:
+def _words(*given: Any) -> str:
     """What is drawn, in words: equal for equal arguments, in whatever run of a page."""
-    return f"{_name(draw)}{[_name(one) for one in arguments]}"
+    return "\n".join(map(_name, given))
 
 
 def _name(argument: object) -> str:
-    """A function goes by its name, so it must be one that a module has."""
+    """A function goes by its name, so it must be one that a module has; an answer by its key."""
+    if isinstance(argument, Answer):
+        return f"answer {argument.key} {argument.is_stale}"
     name = getattr(argument, "__qualname__", None)
     if name is None:
         return repr(argument)

@@ -7,6 +7,7 @@ import streamlit as st
 
 from tracelib import formatting
 from tracelib.overview import SessionCounts, Totals
+from tracelib.page import drawn
 from tracelib.page.answers import Answer
 from tracelib.page.cards import tile, unanswered
 
@@ -21,6 +22,16 @@ def traffic(
     over_time: Answer[pd.DataFrame],
 ) -> None:
     """Requests, sessions, cost, response time and errors, each against the window before."""
+    drawn.once(_traffic, totals, before, sessions, sessions_before, over_time)
+
+
+def _traffic(
+    totals: Answer[Totals],
+    before: Answer[Totals],
+    sessions: Answer[SessionCounts],
+    sessions_before: Answer[SessionCounts],
+    over_time: Answer[pd.DataFrame],
+) -> None:
     if totals.value is None or sessions.value is None:
         unanswered(totals if totals.value is None else sessions)
         return
