@@ -1,0 +1,17 @@
+-- A role for the dashboard that reads what it needs, and no more. Run it after LiteLLM has made
+-- its tables, as their owner, and again whenever you like:
+--   psql "$OWNER_URL" -v password='choose one' -f deploy/reader.sql
+\set ON_ERROR_STOP on
+SELECT 'CREATE ROLE tracelib_reader'
+  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'tracelib_reader') \gexec
+ALTER ROLE tracelib_reader LOGIN PASSWORD :'password' CONNECTION LIMIT 8;
+ALTER ROLE tracelib_reader SET default_transaction_read_only = on;
+ALTER ROLE tracelib_reader SET statement_timeout = '15s';
+GRANT USAGE ON SCHEMA public TO tracelib_reader;
+GRANT SELECT ON "LiteLLM_SpendLogs" TO tracelib_reader;
+-- Names for ids; of people and keys nothing else. Optional: without them ids stand for names.
+GRANT SELECT (token, key_alias, key_name) ON "LiteLLM_VerificationToken" TO tracelib_reader;
+GRANT SELECT (user_id, user_alias, user_email) ON "LiteLLM_UserTable" TO tracelib_reader;
+GRANT SELECT (team_id, team_alias) ON "LiteLLM_TeamTable" TO tracelib_reader;
+SELECT 'GRANT SELECT (token, key_alias) ON "LiteLLM_DeletedVerificationToken" TO tracelib_reader'
+  WHERE to_regclass('"LiteLLM_DeletedVerificationToken"') IS NOT NULL \gexec
