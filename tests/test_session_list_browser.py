@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests import test_browser
-from tests.browsing import Visit, serving
+from tests.browsing import Visit, playwright, serving
 from tests.rows import spend_log
 
 browser, pytestmark = test_browser.browser, test_browser.pytestmark
@@ -89,4 +89,95 @@ def test_a_telephone_shows_the_whole_form_without_moving_sideways(browser, sessi
     visit.shoot("Sessions-search-phone")
     sideways = "() => document.documentElement.scrollWidth > window.innerWidth"
     assert not visit.page.evaluate(sideways)
+    visit.check()
+
+
+def test_two_sessions_are_ticked_and_read_side_by_side(browser, sessions):
+    visit = Visit(browser, sessions)
+    visit.open("Sessions?refresh=off&words=yes")
+    grid = visit.page.locator("[data-testid=stDataFrame]").first
+    compare = visit.page.get_by_role("button", name="Compare these two")
+    assert compare.is_disabled()
+    for row in (1, 3):
+        grid.click(position={"x": 14, "y": 20 + row * 33})
+        visit.settle()
+    playwright.expect(compare).to_be_enabled(timeout=60_000)
+    visit.shoot("Sessions-ticked-light")
+    grid.hover()
+    tools = visit.page.locator("[data-testid=stElementToolbar] button")
+    shown = [one.get_attribute("aria-label") for one in tools.all() if one.is_visible()]
+    assert shown == ["Clear selection", "Show/hide columns", "Search", "Fullscreen"]
+    compare.click()
+    visit.page.wait_for_url("**with=**")
+    visit.page.get_by_text("Both sessions").wait_for()
+    said = said_in_url(visit)
+    assert (said["session"], said["with"]) == (["session-2"], ["session-0"])
+    visit.check()
+
+
+def test_names_are_chosen_from_those_that_are_there_or_typed(browser, sessions):
+    visit = Visit(browser, sessions)
+    visit.open("Sessions?refresh=off")
+    visit.page.get_by_text("More conditions").click()
+    field = visit.page.get_by_label("Call type")
+    field.click()
+    visit.page.get_by_role("option", name="acompletion").click()
+    visit.page.wait_for_url("**call_type=acompletion**")
+    visit.page.get_by_text("More conditions (1)").wait_for()
+    tag = visit.page.get_by_label("Tag", exact=True)
+    tag.fill("never seen")
+    visit.page.keyboard.press("Enter")
+    visit.page.wait_for_url("**tag=never+seen**")
+    visit.page.get_by_text("No session fits this search in this time range.").wait_for()
+    assert said_in_url(visit) == {
+        "refresh": ["off"],
+        "call_type": ["acompletion"],
+        "tag": ["never seen"],
+    }
+    visit.settle()
+    visit.shoot("Sessions-suggested-light")
+    visit.check()
+
+
+@pytest.fixture
+def long_log(database):
+    """The address of the app over requests that take some seconds to search."""
+    made = database()
+    made.execute(LONG_TO_SEARCH)
+    with serving(DATABASE_URL=made.url) as address:
+        yield address
+
+
+LONG_TO_SEARCH = """
+    INSERT INTO "LiteLLM_SpendLogs" (
+        request_id, session_id, call_type, api_key, spend, total_tokens, prompt_tokens,
+        completion_tokens, "startTime", "endTime", model, proxy_server_request
+    )
+    SELECT 'r' || n, 's' || n, 'acompletion', 'k', 0, 0, 0, 0, moment, moment, 'm', body
+    FROM generate_series(1, 6000) AS n,
+        LATERAL (SELECT now() AT TIME ZONE 'UTC' - (n + 30) * interval '10 s' AS moment) AS started,
+        (SELECT jsonb_build_object('input', repeat('tea or refund? ', 2000)) AS body) AS bodies
+"""
+
+
+def test_a_long_search_is_left_on_its_way_and_shows_two_hundred_at_a_time(browser, long_log):
+    visit = Visit(browser, long_log)
+    visit.page.goto(f"{long_log}/Sessions?refresh=off&said=nobody+said+this")
+    visit.page.get_by_role("button", name="Stop", exact=True).wait_for()
+    visit.page.get_by_text("Read ").wait_for()
+    assert not visit.page.locator("[data-testid=stStatusWidget]").is_visible()
+    visit.page.get_by_role("button", name="says “nobody said this”").click()
+    visit.page.get_by_text("6,000 sessions").wait_for()
+    visit.settle()
+    assert said_in_url(visit) == {"refresh": ["off"]}
+
+    visit.page.get_by_label("Text in prompts and answers").fill("refund")
+    visit.page.keyboard.press("Enter")
+    visit.page.get_by_text("The newest 200 sessions").wait_for()
+    assert visit.page.get_by_text("All there is back to").count() == 1
+    visit.settle()
+    visit.shoot("Sessions-capped-light")
+    visit.page.get_by_role("button", name="Find 200 more").click()
+    visit.page.get_by_text("The newest 400 sessions").wait_for()
+    visit.settle()
     visit.check()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 import pytest
+import streamlit
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from tests.database import Database
 from tests.page_words import words
 from tests.rows import KEY, failure, spend_log
 from tests.visiting import people, signed_in, visit
+from tracelib import sessions
 from tracelib.charts import palette, strip
 from tracelib.charts.base import TimeAxis
 from tracelib.filters import Filters
@@ -124,6 +126,7 @@ def test_every_field_is_said_in_the_url_and_shown_again_from_there(open_page, da
     assert not app.exception
     assert said_in_url(app) == expected
     assert "More conditions (16)" in [one.label for one in app.expander]
+    assert app.selectbox("search tool").value == "look_up"
 
     again = with_more(open_page(PAGE, url, **expected))
     shown = {
@@ -167,20 +170,24 @@ def test_a_search_for_what_was_said_finds_it_and_says_what_it_read(open_page, da
 
 
 def test_a_search_is_stopped_and_goes_on_where_it_was(open_page, database, monkeypatch):
-    monkeypatch.setattr(session_scan, "STEP_S", 0)
+    def stopped(*asked):
+        """A step of the search, in which Stop is clicked."""
+        streamlit.session_state[session_scan.READING].is_stopped = True
+        return scan(*asked[:-1], for_seconds=0)
+
+    scan = sessions.scan
     said = {10: "refund", 390: "refund"}
     rows = [asking(said.get(n, "tea"), n + 1, session_id=f"s{n}") for n in range(400)]
     log = database(rows=rows)
-    app = open_page(PAGE, log.url, said="refund")
-    assert "**0 sessions so far**" in words(app)
-    app.button("stop").click().run()
+    with monkeypatch.context() as patch:
+        patch.setattr(sessions, "scan", stopped)
+        app = open_page(PAGE, log.url, said="refund")
     assert "**1 session so far**" in words(app)
     assert "Stopped. Read 200 of 400 requests, back to " in words(app)
     assert listed(app) == ["s10"]
     app.run()
     assert "Stopped. Read 200 of 400 requests, back to " in words(app)
     app.button("continue").click().run()
-    app.run()
     assert listed(app) == ["s10", "s390"]
     assert "Read 400 of 400 requests in " in words(app)
 

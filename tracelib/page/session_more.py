@@ -13,13 +13,16 @@ from tracelib.window import ticked
 
 # What is suggested need not follow every tick.
 SUGGESTED_EVERY_S = 300
+KEY = "more"
 
 
 def show(view: View, search: SessionSearch) -> None:
     """Which rarer conditions are there, and how many are set? Draws them once it is opened."""
     count = sum(is_set(search, one) for one in MORE)
     title = f"More conditions ({count})" if count else "More conditions"
-    with st.expander(title, key="more", on_change="rerun") as folded:
+    # Under another title it would be another one for Streamlit, folded again.
+    st.session_state[KEY] = st.session_state.get(KEY, False)
+    with st.expander(title, key=KEY, on_change="rerun") as folded:
         if folded.open:
             _conditions(view, search)
 

@@ -32,8 +32,6 @@ from tracelib.window import TimeWindow
 
 READING = "reading"
 STEP_S = 1.0
-# A tick that comes while a step is taken waits for it; the next step follows at once.
-TICK_S = 0.5
 WITHOUT_STREAMLITS_STOP = "<style>[data-testid=stStatusWidget] { visibility: hidden; }</style>"
 
 
@@ -69,24 +67,23 @@ def show(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
     reading = _reading(view, search, part)
     with session_words.line():
         session_words.sentence(view, search, part)
+    _draw(view, search, part, reading)
     if reading.is_going_on:
-        # Streamlit's own button would stop a step of the search, and the next would follow.
-        st.html(WITHOUT_STREAMLITS_STOP)
-        st.fragment(_step, run_every=TICK_S)(view, search, part, reading)
-    else:
-        _draw(view, search, part, reading)
-
-
-def _step(view: View, search: SessionSearch, part: TimeWindow | None, reading: Reading) -> None:
-    """Show what is found, then read on: a tick that comes early interrupts neither for long."""
-    if reading.is_going_on:
-        _draw(view, search, part, reading)
-        with _noted(reading):
-            log = source(view.installed)
-            reading.scan = sessions.scan(log, reading.filters, search, reading.scan, STEP_S)
-    if not reading.is_going_on:
-        # Only a run of the whole page ends the ticking.
+        _step(view, search, reading)
         st.rerun()
+
+
+def _step(view: View, search: SessionSearch, reading: Reading) -> None:
+    """Read on for a while; whatever is clicked meanwhile is done as soon as it is over.
+
+    The page runs again by itself, and not by a timer of the browser's: that would send the URL
+    it had before a click, and undo the click.
+    """
+    # Streamlit's own button would stop a step of the search, and leave it standing.
+    st.html(WITHOUT_STREAMLITS_STOP)
+    with _noted(reading):
+        log = source(view.installed)
+        reading.scan = sessions.scan(log, reading.filters, search, reading.scan, STEP_S)
 
 
 def _reading(view: View, search: SessionSearch, part: TimeWindow | None) -> Reading:
@@ -102,7 +99,6 @@ def _reading(view: View, search: SessionSearch, part: TimeWindow | None) -> Read
 
 
 def _draw(view: View, search: SessionSearch, part: TimeWindow | None, reading: Reading) -> None:
-    """All of it is drawn in here: a step may draw nothing outside of itself."""
     with _noted(reading):
         _look_up(view.installed, search, reading)
     _progress(reading)
