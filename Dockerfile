@@ -13,6 +13,8 @@ RUN python -m compileall -q . && useradd --uid 10001 --no-create-home --home-dir
 USER 10001:10001
 # Nothing is written but the sample traffic, where no database is named: below /tmp.
 ENV HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 STREAMLIT_SERVER_ADDRESS=0.0.0.0
+# So that Streamlit asks nobody outside which address to print at its start.
+ENV STREAMLIT_BROWSER_SERVER_ADDRESS=localhost
 EXPOSE 8501
 # Whether the app is alive. A database that is away is no reason to start it anew.
 HEALTHCHECK --start-period=30s --timeout=5s CMD ["python", "-c", \

@@ -11,6 +11,10 @@ NOT_STORED = (
     "Neither prompt nor answer is stored. To keep them from now on, set "
     "store_prompts_in_spend_logs: true under general_settings in LiteLLM's configuration."
 )
+WITHHELD = (
+    "What was said is not read here: the database role is not granted all of the columns messages, "
+    "response and proxy_server_request."
+)
 REFUSED = (
     "The prompt is not stored: LiteLLM keeps none of a request it refuses before reading it, "
     "and none at all unless store_prompts_in_spend_logs: true is set under general_settings."
@@ -72,6 +76,8 @@ def _missing(request: StoredRequest, asked: Asked, answered: Sequence[Message]) 
         return None
     if asked.is_unreadable:
         return UNREADABLE
+    if request.is_withheld and not (asked.messages and answered):
+        return WITHHELD
     if asked.messages:
         return None if answered or request.is_failure else NO_ANSWER
     if request.cold_storage_key and not answered:

@@ -9,6 +9,7 @@ from sqlalchemy import Row, Select, Subquery, and_, cast, or_, select
 from sqlalchemy.types import Text
 
 from tracelib.conversation.stored import StoredRequest
+from tracelib.schema import BODIES as BODY_COLUMNS
 from tracelib.selection import Selection
 from tracelib.source import Source
 from tracelib.spendlogs.facts import with_facts
@@ -60,7 +61,7 @@ def stored_requests(
     id of the last one of the page before. A body is None where its column is missing or not
     granted. A selection of nothing has no requests.
     """
-    return tuple(map(_request, source.rows(_page(source, selection, limit, after))))
+    return tuple(_requests(source, source.rows(_page(source, selection, limit, after))))
 
 
 def stored_in_batches(
@@ -80,7 +81,7 @@ def stored_in_batches(
         named = Selection(selection.api_key, request_ids=tuple(ids))
         rows = source.rows(_page(source, named, len(ids), after=None))
         size = sum(len(row._mapping[name] or "") for row in rows for name in BODIES)
-        yield from map(_request, rows)
+        yield from _requests(source, rows)
         read += size
         batch = min(max(BATCH_CHARACTERS * len(ids) // (size + 1), 1), LARGEST_BATCH)
 
@@ -114,14 +115,19 @@ def _with_bodies(page: Subquery) -> Select[Any]:
     return known.order_by(page.c.started_at, page.c.request_id)
 
 
-def _request(row: Row[Any]) -> StoredRequest:
+def _requests(source: Source, rows: Sequence[Row[Any]]) -> Iterator[StoredRequest]:
+    is_withheld = not BODY_COLUMNS.isdisjoint(source.schema.unreadable)
+    return (_request(row, is_withheld) for row in rows)
+
+
+def _request(row: Row[Any], is_withheld: bool) -> StoredRequest:
     stored = row._asdict()
     facts: dict[str, Any] = {name: stored[name] for name in (*COLUMNS, *FACTS)}
     facts["spend_usd"] = float(stored["spend_usd"])
     if facts["asked_model"] == facts["model"]:
         facts["asked_model"] = None
     bodies = {name: _parsed(stored[name]) for name in BODIES}
-    return StoredRequest(**facts, **bodies)
+    return StoredRequest(**facts, **bodies, is_withheld=is_withheld)
 
 
 def _parsed(body: str | None) -> Any:

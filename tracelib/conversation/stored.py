@@ -38,3 +38,4 @@ class StoredRequest:
     request_body: object  # proxy_server_request
     response_body: object  # response
     messages_body: object  # messages
+    is_withheld: bool = False  # whether there are bodies that may not be read

@@ -1,0 +1,110 @@
+"""The roles of `deploy/`: what they may read, what they may not, and that every page opens."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from tests.database import Database
+from tests.page_words import figures, plain, words
+from tests.rows import real_rows
+from tests.server import PROGRAMS
+
+ROOT = Path(__file__).parent.parent
+DEPLOY = ROOT / "deploy"
+READER, WITHOUT_BODIES = ("reader.sql",), ("reader.sql", "without_bodies.sql")
+DAYS_OF_THE_REAL_ROWS = {"range": "custom", "from": "2026-11-23", "to": "2026-11-23", "zone": "UTC"}
+
+
+def reader_of(database: Database, scripts: tuple[str, ...]) -> str:
+    """Run these scripts as an owner would, by psql; the URL of the role that they make."""
+    database.roles.append("tracelib_reader")
+    for script in scripts:
+        subprocess.run(
+            [PROGRAMS / "psql", "-q", database.url, "-v", "password=a 'b", "-f", DEPLOY / script],
+            check=True,
+        )
+    return database.server.url(database.name, user="tracelib_reader")
+
+
+@pytest.mark.parametrize("scripts", [READER, WITHOUT_BODIES], ids=["reader", "without bodies"])
+@pytest.mark.parametrize("version", ["2025-03-26", "latest"])
+def test_a_role_may_read_what_is_needed_and_do_nothing_else(database, version, scripts):
+    made = database(version=version, rows=real_rows()[:1])
+    reader_of(made, scripts)
+    url = reader_of(made, scripts)
+    refused = [
+        'SELECT password FROM "LiteLLM_UserTable"',
+        'SELECT * FROM "LiteLLM_VerificationToken"',
+        'SELECT * FROM "LiteLLM_Config"',
+        'SELECT * FROM "LiteLLM_CredentialsTable"',
+        'DELETE FROM "LiteLLM_SpendLogs"',
+        'BEGIN READ WRITE; DELETE FROM "LiteLLM_SpendLogs"',
+        "BEGIN READ WRITE; CREATE TABLE mine ()",
+    ]
+    bodies = [
+        'SELECT messages FROM "LiteLLM_SpendLogs"',
+        'SELECT response FROM "LiteLLM_SpendLogs"',
+    ]
+    allowed = ['SELECT request_id, metadata FROM "LiteLLM_SpendLogs"']
+    (refused if scripts is WITHOUT_BODIES else allowed).extend(bodies)
+    assert [_outcome(url, one) for one in allowed] == ["answered"] * len(allowed)
+    assert [_outcome(url, one) for one in refused] == ["refused"] * len(refused)
+
+
+def _outcome(url: str, statements: str) -> str:
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statements)
+    except (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.ReadOnlySqlTransaction):
+        return "refused"
+    finally:
+        connection.close()
+    return "answered"
+
+
+PAGES = (
+    ("Home.py", {}),
+    ("pages/Overview.py", {}),
+    ("pages/Models.py", {}),
+    ("pages/Sessions.py", {}),
+    ("pages/Sessions.py", {"said": "parser"}),
+    ("pages/Status.py", {}),
+)
+SESSION = {"session": "sess-agent-0140"}
+
+
+def test_with_the_role_a_session_shows_what_was_said(open_page, database):
+    url = reader_of(database(rows=real_rows()), READER)
+    app = open_page("pages/Sessions.py", url, **SESSION)
+    assert not app.exception
+    assert not app.error
+    assert "12 passed" in words(app)
+
+
+def test_without_bodies_every_page_opens_and_a_session_says_what_is_missing(open_page, database):
+    url = reader_of(database(rows=real_rows()), WITHOUT_BODIES)
+    for page, query in PAGES:
+        app = open_page(page, url, **DAYS_OF_THE_REAL_ROWS, **query)
+        assert not app.exception, page
+        assert not app.error, page
+    app = open_page("pages/Sessions.py", url, **SESSION)
+    assert not app.exception
+    assert not app.error
+    assert figures(app)["Requests"] == "25"
+    said = plain(words(app))
+    assert "12 passed" not in said
+    assert said.count("What was said is not read here: the database role is not granted") == 1
+    assert "is stored" not in said
+
+
+@pytest.mark.parametrize("script", ["reader.sql", "without_bodies.sql"])
+def test_the_page_on_hardening_shows_what_is_run(script):
+    blocks = re.findall(
+        r"```sql\n(.*?)```", (ROOT / "docs" / "hardening.md").read_text(), re.DOTALL
+    )
+    assert (DEPLOY / script).read_text() in blocks
