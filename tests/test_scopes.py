@@ -104,6 +104,7 @@ QUESTIONS: dict[str, Asked] = {
         (FILTERS, [(f"{one}:{SHARED_KEY}", one) for one in (f"{mark}-talk", "shared")])
     ],
     "conversation.order.turn_order": each(selections),
+    "conversation.passages.passages": lambda mark: [((f"{mark}-talk", f"{mark}-in-shared"), SAID)],
     "conversation.reading.turns": lambda mark: ((Reading(one),) for one in selections(mark)),
     "conversation.same_prompt.same_prompt_neighbours": each(selections),
     "conversation.turn_diff.diff_between": lambda mark: [
@@ -247,6 +248,7 @@ def test_without_the_role_what_was_said_would_have_shown(asked):
     telling = {question for question in QUESTIONS if SAID in asked(question, AMBER, alone=True)}
     assert telling == {
         "conversation.openings.openings",
+        "conversation.passages.passages",
         "conversation.reading.turns",
         "conversation.turn_diff.diff_between",
         "handover.document.session_document",

@@ -371,6 +371,23 @@ def test_the_first_words_are_shown_where_they_are_wanted(
     assert began_with(masked)[0] == "refund [e-mail]"
 
 
+def test_a_search_in_what_was_said_shows_where_it_is_said(open_page, database):
+    said = [("user", "Good morning"), ("assistant", "x" * 400), ("user", "y" * 99 + " My REFUND!")]
+    body = {"messages": [{"role": role, "content": text} for role, text in said]}
+    rows = [
+        spend_log(startTime=minutes_ago(5), proxy_server_request=body, session_id="asked"),
+        asking("hello", 7, session_id="answered", response={"choices": [{"text": "a refund"}]}),
+        asking("refund", 9, session_id="with a tool"),
+        spend_log(startTime=minutes_ago(8), session_id="with a tool", response=NAMED["response"]),
+    ]
+    url = database(rows=rows).url
+    app = open_page(PAGE, url, said="refund", words="yes")
+    assert began_with(app) == ["…" + "y" * 36 + " My REFUND!", "a refund", "refund"]
+    # The request that met the last condition says something else.
+    app = open_page(PAGE, url, said="refund", tool="look_up", words="yes")
+    assert (listed(app), began_with(app)) == (["with a tool"], ["refund"])
+
+
 def noted(log) -> list[dict]:
     return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 

@@ -1,4 +1,4 @@
-"""What sessions began with, asked for many at once."""
+"""What sessions began with, and where they say something, asked for many at once."""
 
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ from tests import litellm, rows, stored_rows
 from tests.rows import KEY, NOON, spend_log
 from tests.sources import FILTERS, HOUR, source_of
 from tracelib.access import EVERYONE, Access
-from tracelib.conversation import openings, transcript
+from tracelib.conversation import openings, passages, transcript
 from tracelib.conversation.openings import LONGEST, LONGEST_BODY, Prompt, first_words
 
 SECOND = timedelta(seconds=1)
@@ -145,3 +145,29 @@ def said_first(request) -> str:
 
 def test_text_that_is_no_json_is_nobodys_words():
     assert first_words(Prompt(None, '{"cut', None)) == ""
+
+
+def test_a_passage_is_what_stands_around_the_words_that_are_sought(database):
+    long = "a" * 400 + "\n The NEEDLE in it " + "b" * 400
+    made = [
+        chat(("user", "hay"), ("assistant", "a needle"), ("user", "Needle"), request_id="first"),
+        chat(("user", long), request_id="long"),
+        chat(("user", "hay"), request_id="answered", response={"choices": [{"text": "needles"}]}),
+        chat(("user", "hay"), request_id="other"),
+        chat(("user", "needle" + "x" * LONGEST_BODY), request_id="huge"),
+    ]
+    ids = [row["request_id"] for row in made]
+    assert passages(source_of(database(rows=made)), ids, "needle") == {
+        "first": "a needle",
+        "long": "a" * 294 + " The NEEDLE in it " + "b" * 293,
+        "answered": "needles",
+    }
+
+
+def test_words_are_sought_as_they_stand_and_no_request_says_nothing(database, empty_database):
+    source = source_of(database(rows=[chat(("user", "a (b)* [c] $5"), request_id="r")]))
+    assert passages(source, ["r"], "(B)* [") == {"r": "a (b)* [c] $5"}
+    assert passages(source, ["r"], "a.") == {}
+    assert passages(source_of(empty_database), [], "a") == {}
+    viewer = source.seen_by(Access(EVERYONE, "viewer"))
+    assert passages(viewer, ["r"], "a") == {}

@@ -5,6 +5,7 @@
     transcript  a session's turns, each message once, in order
     reading     the same page by page, from the database
     openings    what each of many sessions began with
+    passages    where each of many requests says something
     tool_use    each tool call with the result that a later request brought
     turn_diff   what one request said that another did not
     operations  retries and fallbacks, each as one thing that was asked for
@@ -18,6 +19,7 @@ and `history` remembers that without the words.
 from tracelib.conversation.messages import Message, Part
 from tracelib.conversation.openings import openings
 from tracelib.conversation.order import turn_order
+from tracelib.conversation.passages import passages
 from tracelib.conversation.reading import Reading, TurnPage, turns
 from tracelib.conversation.stored import StoredRequest
 from tracelib.conversation.transcript import Transcript, Turn, transcript
@@ -31,6 +33,7 @@ __all__ = [
     "Turn",
     "TurnPage",
     "openings",
+    "passages",
     "transcript",
     "turn_order",
     "turns",

@@ -1,6 +1,7 @@
 """What was answered, whatever API it came from."""
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from tracelib.conversation import single
 from tracelib.conversation.chat import answer_message, choice_messages, message
@@ -9,13 +10,21 @@ from tracelib.conversation.media import media_part
 from tracelib.conversation.messages import Kind, Message, Part
 from tracelib.conversation.parts import parts_of
 from tracelib.conversation.responses import Raw, item_messages
-from tracelib.conversation.stored import StoredRequest
 from tracelib.conversation.texts import data_part, text_part
 
 Body = Mapping[str, object]
 
 
-def answers(request: StoredRequest) -> tuple[Message, ...]:
+class Answered(Protocol):
+    """What of a stored request tells what it was answered."""
+
+    @property
+    def call_type(self) -> str | None: ...
+    @property
+    def response_body(self) -> object: ...
+
+
+def answers(request: Answered) -> tuple[Message, ...]:
     """What was answered to this request?
 
     One message per choice; none where nothing came back or nothing was stored. An answer of

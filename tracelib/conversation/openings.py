@@ -69,14 +69,15 @@ def _first(requests: Subquery) -> Select[Any]:
         select(
             one.c.session_key,
             one.c.call_type,
-            _text(one.c.request_body).label("request_body"),
-            _text(one.c.messages_body).label("messages_body"),
+            short_text(one.c.request_body).label("request_body"),
+            short_text(one.c.messages_body).label("messages_body"),
         )
         .where(one.c.place == 1)
         .order_by(one.c.session_key)
     )
 
 
-def _text(body: ColumnElement[Any]) -> ColumnElement[Any]:
+def short_text(body: ColumnElement[Any]) -> ColumnElement[Any]:
+    """This body as the text of its JSON; NULL where it is too long to be worth its way."""
     text = cast(body, Text())
     return case((func.length(text) <= LONGEST_BODY, text))

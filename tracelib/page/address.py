@@ -20,7 +20,7 @@ PLACE = "after"
 SESSION, OF_KEY, PAGE, REQUEST = "session", "of", "page", "request"
 WITH, WITH_OF, DIFF = "with", "with_of", "diff"
 FORMATTED, REDACTED, JOINED = "formatted", "redacted", "joined"
-# Whether the list shows what its sessions began with.
+# Whether the list shows a line of what was said in each session.
 WORDS = "words"
 # How often the reader went to another place of the session that is open.
 MOVES = "moves in the session"

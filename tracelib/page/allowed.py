@@ -14,6 +14,7 @@ from tracelib.conversation.turn_diff import diff_between
 OF_WHAT_WAS_SAID: frozenset[Callable[..., Any]] = frozenset(
     {
         conversation.openings,
+        conversation.passages,
         conversation.turns,
         diff_between,
         handover.session_document,

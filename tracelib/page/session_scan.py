@@ -25,6 +25,7 @@ from tracelib.page import (
 )
 from tracelib.page.cards import failed
 from tracelib.page.installation import Installation, source
+from tracelib.page.session_said import Sought
 from tracelib.page.view import View
 from tracelib.sessions import Scan, SessionSearch
 from tracelib.sessions.scanning import MOST_FOUND
@@ -106,7 +107,9 @@ def _draw(view: View, search: SessionSearch, part: TimeWindow | None, reading: R
         failed(allowed.told(reading.error, view.installed.access))
     if reading.rows is not None and not reading.rows.empty:
         _strip(view, part, reading, reading.rows)
-        session_table.show(view, reading.filters, reading.rows, "sessions found")
+        found_in = {one.session_key: one.request_id for one in reading.so_far.found}
+        sought = Sought(search.said, found_in)
+        session_table.show(view, reading.filters, reading.rows, "sessions found", sought)
         if not reading.is_going_on:
             session_export.list_buttons(view, reading.filters, search, reading.rows)
     elif reading.so_far.is_finished:

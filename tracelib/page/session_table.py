@@ -7,26 +7,30 @@ import streamlit as st
 
 from tracelib import formatting
 from tracelib.filters import Filters
-from tracelib.page import address, first_words, picking
+from tracelib.page import address, picking, session_said
 from tracelib.page.cards import known, money_format
+from tracelib.page.session_said import NOTHING, Sought
 from tracelib.page.view import View
 
 ROW_PX = 33
 TALLEST_PX = 760
 
 
-def show(view: View, filters: Filters, rows: pd.DataFrame, key: str) -> None:
+def show(
+    view: View, filters: Filters, rows: pd.DataFrame, key: str, sought: Sought = NOTHING
+) -> None:
     """Which sessions are these? Another key is another list, which is read from its top."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        first_words.switch(view)
+        session_said.switch(view)
         _compare(picking.ticked(key, rows))
-    words = first_words.of(view, filters, rows)
+    words = session_said.of(view, filters, rows, sought)
     shown = rows.assign(
         words=words,
         duration=[formatting.duration(known(value)) for value in rows["duration_ms"]],
         beyond=rows["goes_on"].map({True: "goes on", False: ""}),
     )
-    columns = _columns(rows["cost_usd"], filters.zone, words is not None)
+    heading = None if words is None else sought.heading
+    columns = _columns(rows["cost_usd"], filters.zone, heading)
     picking.hold(key, rows)
     st.dataframe(
         # What is not shown is not sent either.
@@ -60,13 +64,13 @@ def _compare(ticked: pd.DataFrame) -> None:
         st.rerun()
 
 
-def _columns(costs: "pd.Series[float]", zone: str, has_words: bool) -> dict[str, Any]:
+def _columns(costs: "pd.Series[float]", zone: str, heading: str | None) -> dict[str, Any]:
     """The columns in their order, each with its heading and how it is written.
 
     What a telephone has room for comes first: when, how dear, how bad, how long.
     """
     column = st.column_config
-    words = {"words": column.TextColumn("Began with", width=420)} if has_words else {}
+    words = {"words": column.TextColumn(heading, width=420)} if heading else {}
     return {
         "ended_at": _moment("Last activity", zone),
         "cost_usd": column.NumberColumn("Cost", format=money_format(costs), width=80),

@@ -72,9 +72,9 @@ def requests_by_index(
 ) -> Sequence[Row[Any]] | None:
     """Which requests say the text that is sought, where an index of the database leads to them?
 
-    Rows of session_key, session_id and started_at, the newest first. None where no index
-    does, where other conditions need a scan all the same, and where the text is common or
-    too short.
+    Rows of session_key, session_id, request_id and started_at, the newest first. None where
+    no index does, where other conditions need a scan all the same, and where the text is
+    common or too short.
     """
     if search.in_documents != ("said",) or not INDEXED_WORD.search(search.said):
         return None
@@ -84,7 +84,7 @@ def requests_by_index(
     some = select(*requests.c).where(documents.says(requests, search.said))
     found = some.limit(MOST_BY_INDEX + 1).subquery("found")
     newest = (found.c.start_order.desc(), found.c.request_id.desc())
-    told = select(found.c.session_key, found.c.session_id, found.c.started_at)
+    told = select(found.c.session_key, found.c.session_id, found.c.request_id, found.c.started_at)
     try:
         read = source.rows(told.order_by(*newest))
     except errors.QuestionTooSlow:

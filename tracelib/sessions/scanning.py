@@ -39,10 +39,11 @@ SHOWN_AS = {
 
 
 class Found(NamedTuple):
-    """A session that is found, and when the request started that made it one."""
+    """A session that is found, the request that made it one, and when that started."""
 
     session_key: str
     session_id: str
+    request_id: str
     at: datetime
 
 
@@ -156,7 +157,7 @@ def _begun(source: Source, filters: Filters, search: SessionSearch) -> Scan:
 
 
 def _found(row: Row[Any]) -> Found:
-    return Found(row.session_key, row.session_id, row.started_at)
+    return Found(row.session_key, row.session_id, row.request_id, row.started_at)
 
 
 def _requests_in_window(source: Source, filters: Filters) -> int | None:
