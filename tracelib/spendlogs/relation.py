@@ -41,6 +41,7 @@ def requests(schema: Schema, filters: Filters) -> Subquery:
         api_key, key, user, team, end_user      text; the last four None where empty
         started_at, ended_at, created_at        aware UTC
         start_order   timestamp    the start as it is stored, to sort by: it has an index
+        end_order     timestamp    the end as it is stored
         latency_ms    double       request_duration_ms, else end - start; None if negative
         response_ms   double       latency_ms of successes that were not cache hits
         ttft_ms       double       start to first token, where that is really known
@@ -136,6 +137,7 @@ def _times(logs: FromClause) -> dict[str, ColumnElement[Any]]:
     return {
         "started_at": utc(logs.c.startTime),
         "start_order": logs.c.startTime,
+        "end_order": logs.c.endTime,
         "ended_at": utc(logs.c.endTime),
         "created_at": utc(stored(logs, "created_at")),
         "latency_ms": latency,
