@@ -61,6 +61,8 @@ def figure(traces: Sequence[Any], height: int = HEIGHT, **layout: Any) -> go.Fig
     """A figure with the house's margins, legend above left, and no title of its own."""
     axis = {"fixedrange": True, "zeroline": False}
     common: dict[str, Any] = {
+        # Every chart says its own colours; a template's would be most of what is sent of it.
+        "template": "none",
         "height": height,
         "margin": {"l": 52, "r": 12, "t": 28, "b": 28},
         "legend": {
