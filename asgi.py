@@ -10,7 +10,6 @@ from pathlib import Path
 
 import streamlit as st
 from starlette.middleware import Middleware
-from streamlit import config
 
 import tracelib
 from tracelib import api, serving
@@ -33,12 +32,6 @@ def import_all() -> None:
     for module in pkgutil.walk_packages(tracelib.__path__, "tracelib."):
         import_module(module.name)
 
-
-# What Streamlit does after every run of a page, and what fifty viewers would wait for: to look
-# whether a file has changed, and through all that is in memory. Python does the latter by itself.
-for option, value in {"server.fileWatcherType": "none", "runner.postScriptGC": False}.items():
-    if not config.is_manually_set(option):
-        config.set_option(option, value)
 
 policy = serving.content_security_policy(html_served())
 app = st.App(

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from tracelib import overview, page
-from tracelib.charts import ranking, traffic
-from tracelib.page import caching, tiles
+from tracelib.charts import ranking
+from tracelib.page import caching, over_time, tiles
 
 view = page.begin("Overview")
 filters, earlier, axis = view.filters, view.filters.previous(), view.axis
@@ -27,14 +27,7 @@ tiles.traffic(totals, before, sessions, sessions_before, series)
 page.foot(view, totals, sessions, series)
 
 page.choose_bucket(view)
-page.chart("Requests", series, traffic.requests, axis)
-left, right = st.columns(2)
-with left:
-    page.chart("Cost", series, traffic.cost, axis)
-    page.chart("Response time", series, traffic.response_time, axis, caption=page.RESPONSE_TIME)
-with right:
-    page.chart("Tokens", series, traffic.tokens, axis, caption=page.TOKENS)
-    page.chart("Error rate", series, traffic.error_rate, axis)
+over_time.charts(series, axis)
 
 with st.grid(columns=2, min_column_width=330, gap="small"):
     for dimension in ("user", "team", "key"):

@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -9,9 +10,10 @@ import pytest
 from tests.database import Database
 from tests.rows import spend_log
 from tracelib import errors, overview
+from tracelib.access import Access, Scope
 from tracelib.database_url import read_address
 from tracelib.filters import Filters
-from tracelib.page.answers import BREATHER_S, Question, answers, forget_answers
+from tracelib.page.answers import BREATHER_S, Question, answers, are_known, forget_answers
 from tracelib.page.installation import Installation, forget_connection
 from tracelib.settings import Settings
 from tracelib.window import days, recent
@@ -43,6 +45,24 @@ def test_the_same_question_of_the_same_tick_is_asked_once(database, monkeypatch)
         given = list(viewers.map(lambda _: answers(place, NOW, [question])[0], range(8)))
     assert len(asked) == 1
     assert {answer.value.requests for answer in given} == {1}
+
+
+def test_what_was_answered_is_known_for_that_tick_and_view_only(database):
+    place = installed_on(database(rows=[spend_log(startTime=NOW - TICK)]).url)
+    (first,) = answers(place, NOW, [totals_at(NOW)])
+    (again,) = answers(place, NOW, [totals_at(NOW)])
+    assert again is first
+    assert are_known(place, NOW, [totals_at(NOW)])
+    later = NOW + TICK
+    assert not are_known(place, later, [totals_at(later)])
+    week = Question(overview.totals, (Filters(recent("7d", NOW)),))
+    assert not are_known(place, NOW, [totals_at(NOW), week])
+    seen_by_less = replace(place, access=Access(Scope(teams=("a",)), "viewer"))
+    assert not are_known(seen_by_less, NOW, [totals_at(NOW)])
+    forget_answers()
+    assert not are_known(place, NOW, [totals_at(NOW)])
+    (anew,) = answers(place, NOW, [totals_at(NOW)])
+    assert (anew is first, anew.value) == (False, first.value)
 
 
 def test_answers_come_in_the_order_of_their_questions(database):

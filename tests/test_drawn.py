@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from plotly.io import to_json
 from streamlit.testing.v1 import AppTest
 
 from tracelib.page import drawn
@@ -48,6 +49,13 @@ def test_an_answer_is_drawn_anew_in_another_way_and_with_other_arguments():
     assert shown(one) == ("bar", "cost", [1])
     assert shown(one, lines) == ("scatter", "cost", [1])
     assert shown(one, name="tokens") == ("bar", "tokens", [1])
+
+
+def test_what_is_sent_of_a_chart_is_what_was_drawn_and_worked_out_once():
+    one = answered(1, 2)
+    chart = drawn.figure(one, bars, "cost")
+    assert to_json(chart) == to_json(bars(one.value, "cost"))
+    assert chart.to_dict() is chart.to_dict()
 
 
 def test_a_way_to_draw_must_have_a_name():

@@ -11,6 +11,7 @@ from tests import litellm
 from tests.database import Database, role
 from tests.page_words import figures, words
 from tests.rows import real_rows, spend_log
+from tracelib.page.answers import forget_answers
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["Home.py", "pages/Overview.py", "pages/Models.py", "pages/Sessions.py", "pages/Status.py"]
@@ -188,7 +189,7 @@ def test_status_says_no_while_the_last_good_figures_stand(open_page, spare_serve
     app = open_page("pages/Status.py", log.url)
     assert "yes&#44;" in words(app)
     spare_server.stop()
-    st.cache_data.clear()
+    forget_answers()
     app.run()
     assert "no&#44;" in words(app)
     assert "The database does not answer. The figures are those of" in words(app)

@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 from textwrap import dedent
 
 import pytest
-import streamlit as st
 
 from tests.database import Database, role
 from tests.page_words import figures, nodes, plain, told, turns, words
 from tests.rows import KEY, NOON, failure, metadata, name_key, spend_log
 from tests.sources import records
 from tracelib import conversation
+from tracelib.conversation.notes import WITHHELD
 from tracelib.conversation.turn_diff import diff_between
-from tracelib.page.answers import Question, answers
+from tracelib.page.answers import Question, answers, forget_answers
 from tracelib.page.installation import installation
 from tracelib.selection import session
 
@@ -596,7 +596,8 @@ def test_a_role_that_may_not_read_what_was_said_sees_all_else(open_page, databas
     assert figures(app)["Requests"] == "3"
     assert list(turns(app)) == ["turn-1", "turn-2", "turn-3"]
     assert not app.text
-    assert "Neither prompt nor answer is stored." in plain(words(app))
+    (note,) = app.info
+    assert plain(note.value) == WITHHELD
 
 
 def test_figures_stay_and_words_do_not_while_the_database_is_away(open_page, spare_server):
@@ -605,7 +606,7 @@ def test_figures_stay_and_words_do_not_while_the_database_is_away(open_page, spa
     app = open_page(PAGE, log.url, session="system", zone="UTC", of=KEY)
     assert len(turns(app)) == 3
     spare_server.stop()
-    st.cache_data.clear()
+    forget_answers()
     app.run()
     assert not app.exception
     assert figures(app)["Requests"] == "3"

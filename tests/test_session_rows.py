@@ -77,6 +77,7 @@ def test_a_request_comes_with_its_facts_and_bodies(database):
             "request_body": {"messages": [{"role": "user", "content": "hi"}]},
             "response_body": {"choices": []},
             "messages_body": [1],
+            "is_withheld": False,
         }
     ]
 

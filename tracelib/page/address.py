@@ -161,4 +161,4 @@ def _say(query: dict[str, list[str]]) -> None:
 
 
 def _said() -> dict[str, list[str]]:
-    return {name: st.query_params.get_all(name) for name in PARAMETERS if name in st.query_params}
+    return {name: st.query_params.get_all(name) for name in st.query_params if name in PARAMETERS}

@@ -7,7 +7,7 @@ last good answer of the same view stands in, marked with its age.
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Lock
@@ -25,6 +25,7 @@ from tracelib.window import TimeWindow
 
 T = TypeVar("T")
 KEPT = 400
+KEPT_FOR_S = 600
 KEPT_GOOD = 200
 # A conversation may weigh megabytes: none is held for when the database is away.
 HEAVY: frozenset[Callable[..., Any]] = frozenset({conversation.turns, diff_between})
@@ -37,7 +38,7 @@ BREATHER_S = 10.0
 class Answer(Generic[T]):
     """What a question gave: a value, or why there is none; from when, and how long it took.
 
-    No two have the same key, but for copies of one: what all viewers of a tick are given.
+    All who ask share it: it is to be read, not to be changed. No two have the same key.
     """
 
     value: T | None
@@ -62,9 +63,13 @@ class Question:
 
 @dataclass
 class Memory:
-    """What this process still knows: last good answers, and when the database went away."""
+    """What this process still knows: last good answers, and when the database went away.
+
+    `ticks` says at which tick each of the answers was good.
+    """
 
     good: OrderedDict[str, Answer[Any]] = field(default_factory=OrderedDict)
+    ticks: dict[str, datetime] = field(default_factory=dict)
     away_until: float = 0.0
     away: errors.TraceError | None = None
     lock: Lock = field(default_factory=Lock)
@@ -72,44 +77,71 @@ class Memory:
 
 def answers(installed: Installation, now: datetime, questions: list[Question]) -> list[Answer[Any]]:
     """What does the database say to all of these, asked side by side? In their order."""
-    workers = min(len(questions), installed.settings.pool_size) or 1
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(lambda question: _answer(installed, now, question), questions))
+    memory = _memory()
+    with ThreadPoolExecutor(installed.settings.pool_size) as pool:
+        given = [
+            _known(memory, installed, now, question)
+            or pool.submit(_answer, installed, now, question)
+            for question in questions
+        ]
+        return [one.result() if isinstance(one, Future) else one for one in given]
+
+
+def are_known(installed: Installation, now: datetime, questions: list[Question]) -> bool:
+    """Has somebody been told all of these at this tick, so that nobody waits for them?"""
+    ticks = _memory().ticks
+    return all(ticks.get(_view(question, now, installed)) == now for question in questions)
 
 
 def forget_answers() -> None:
     """Let every question be asked anew; the last good answers stay."""
     _asked.clear()
+    _memory().ticks.clear()
     _memory().away_until = 0.0
+
+
+def _known(
+    memory: Memory, installed: Installation, now: datetime, question: Question
+) -> Answer[Any] | None:
+    """What was somebody told at this tick? It is shared, and need not be waited for."""
+    view = _view(question, now, installed)
+    with memory.lock:
+        known = memory.good.get(view) if memory.ticks.get(view) == now else None
+    if known:
+        with metrics.asking(question.name):
+            return known
+    return None
 
 
 def _answer(installed: Installation, now: datetime, question: Question) -> Answer[Any]:
     with metrics.asking(question.name) as asking:
+        # By name: what a positional argument is called, Streamlit works out anew each time.
         fresh: Answer[Any] = _asked(
-            question.name,
-            repr(question.arguments),
-            now,
-            (hash(installed), repr(installed.access)),
-            question,
-            installed,
-            asking,
+            name=question.name,
+            arguments=repr(question.arguments),
+            now=now,
+            seen=(hash(installed), repr(installed.access)),
+            _question=question,
+            _installed=installed,
+            _asking=asking,
         )
     memory, view = _memory(), _view(question, now, installed)
     with memory.lock:
         if fresh.error is None:
             if question.ask in HEAVY:
                 return fresh
-            memory.good[view] = fresh
+            memory.good[view], memory.ticks[view] = fresh, now
             memory.good.move_to_end(view)
             while len(memory.good) > KEPT_GOOD:
-                memory.good.popitem(last=False)
+                oldest, _ = memory.good.popitem(last=False)
+                memory.ticks.pop(oldest, None)
             return fresh
         if fresh.error.is_passing and view in memory.good:
             return replace(memory.good[view], error=fresh.error, is_stale=True)
     return fresh
 
 
-@st.cache_data(ttl="10m", max_entries=KEPT, max_size=KEPT_SIZE, show_spinner=False)
+@st.cache_data(ttl=KEPT_FOR_S, max_entries=KEPT, max_size=KEPT_SIZE, show_spinner=False)
 def _asked(
     name: str,  # noqa: ARG001 - the first four arguments are the cache's key
     arguments: str,  # noqa: ARG001

@@ -118,18 +118,19 @@ def tile(
     coloured only where more is plainly worse (errors, response time), else it is grey.
     """
     now, before = compared
-    with st.container(border=True, height="stretch", gap="xxsmall"):
-        st.metric(
-            title,
-            literal(value),
-            delta=formatting.change(now, before),
-            delta_color="inverse" if more_is_worse else "off",
-            delta_arrow=_arrow(now, before),
-            help=f"{definition} Now {literal(written(now))}, before {literal(written(before))}.",
-            chart_data=trend,
-            chart_type="line",
-        )
-        st.caption(literal(beside))
+    st.metric(
+        title,
+        literal(value),
+        delta=formatting.change(now, before),
+        delta_color="inverse" if more_is_worse else "off",
+        delta_arrow=_arrow(now, before),
+        delta_description=literal(beside),
+        help=f"{definition} Now {literal(written(now))}, before {literal(written(before))}.",
+        border=True,
+        height="stretch",
+        chart_data=trend,
+        chart_type="line",
+    )
 
 
 def literal(figure: str) -> str:

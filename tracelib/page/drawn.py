@@ -4,6 +4,7 @@ To draw a page takes longer than all else about it, and fifty viewers would wait
 """
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import plotly.graph_objects as go
@@ -12,7 +13,7 @@ import streamlit as st
 from tracelib.page.answers import Answer
 
 KEPT = 400
-KEPT_FOR = "10m"
+KEPT_FOR_S = 600
 # Of every chart.
 CONFIG = {
     "displaylogo": False,
@@ -21,21 +22,40 @@ CONFIG = {
 }
 
 
+class Finished(go.Figure):  # type: ignore[misc]
+    """A chart that changes no more, so that what is sent of it need be worked out only once."""
+
+    @cached_property
+    def _sent(self) -> dict[str, Any]:
+        sent: dict[str, Any] = super().to_dict()
+        return sent
+
+    def to_dict(self) -> dict[str, Any]:
+        """Data and layout as plain values: to be read, not to be changed."""
+        return self._sent
+
+
 def once(draw: Callable[..., None], *given: Any) -> None:
     """Draw these answers so, with these arguments. What was sent once is sent again.
 
     Only what a page shows may be drawn so, not what it asks: no buttons, no choices.
     """
-    _once(_words(draw, *given), draw, given)
+    _once(words=_words(draw, *given), _draw=draw, _given=given)
 
 
 def figure(answer: Answer[Any], draw: Callable[..., go.Figure], *arguments: Any) -> go.Figure:
     """How does this answer look, drawn so? It is shared: to be shown, not to be changed."""
-    chart: go.Figure = _figure(_words(draw, answer, *arguments), draw, answer, arguments)
+    # By name: what a positional argument is called, Streamlit works out anew each time.
+    chart: go.Figure = _figure(
+        words=_words(draw, answer, *arguments),
+        _draw=draw,
+        _answer=answer,
+        _arguments=arguments,
+    )
     return chart
 
 
-@st.cache_resource(ttl=KEPT_FOR, max_entries=KEPT, show_spinner=False)
+@st.cache_resource(ttl=KEPT_FOR_S, max_entries=KEPT, show_spinner=False)
 def _once(
     words: str,  # noqa: ARG001 - the cache's key
     _draw: Callable[..., None],
@@ -44,14 +64,14 @@ def _once(
     _draw(*_given)
 
 
-@st.cache_resource(ttl=KEPT_FOR, max_entries=KEPT, show_spinner=False)
+@st.cache_resource(ttl=KEPT_FOR_S, max_entries=KEPT, show_spinner=False)
 def _figure(
     words: str,  # noqa: ARG001 - the cache's key
     _draw: Callable[..., go.Figure],
     _answer: Answer[Any],
     _arguments: tuple[Any, ...],
 ) -> go.Figure:
-    return _draw(_answer.value, *_arguments)
+    return Finished(_draw(_answer.value, *_arguments))
 
 
 def _words(*given: Any) -> str:

@@ -14,7 +14,7 @@ from tracelib.database_url import DatabaseAddress, read_address
 from tracelib.settings import Settings, read_settings
 from tracelib.source import Source, connect
 
-RECONNECT_AFTER = "10m"
+RECONNECT_AFTER_S = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def forget_connection() -> None:
 
 
 @st.cache_resource(
-    ttl=RECONNECT_AFTER,
+    ttl=RECONNECT_AFTER_S,
     max_entries=4,
     show_spinner=False,
     on_release=lambda source: source.engine.dispose(),

@@ -64,8 +64,9 @@ def _sessions(
         formatting.count(now.unique),
         (now.unique, was.unique if was else None),
         formatting.exact,
-        f"{formatting.exact(now.with_many_requests)} with more than one request",
-        "Different session ids per key; without an id sent, each request is its own session.",
+        f"{formatting.exact(now.with_many_requests)} continued",
+        "Different session ids per key; without an id sent, each request is its own session. "
+        "Continued are those of more than one request.",
         _trend(over_time, "new_sessions"),
     )
 
@@ -88,8 +89,8 @@ def _response_time(now: Totals, was: Totals | None, over_time: Answer[pd.DataFra
         formatting.duration(now.response_ms_avg),
         (now.response_ms_avg, was.response_ms_avg if was else None),
         formatting.duration,
-        f"Cache hit rate {formatting.share(now.cache_hit_rate)}",
-        "Over successes that were not cache hits. Cache hits are counted over all requests.",
+        f"{formatting.share(now.cache_hit_rate)} cached",
+        "Over successes that were not cache hits. Beside it, LiteLLM's cache hits of all requests.",
         _trend(over_time, "response_ms_avg"),
         more_is_worse=True,
     )
@@ -102,7 +103,7 @@ def _error_rate(now: Totals, was: Totals | None, over_time: Answer[pd.DataFrame]
         (now.error_rate, was.error_rate if was else None),
         formatting.share,
         f"p95 {formatting.duration(now.response_ms_p95)}",
-        "Failures of all requests.",
+        "Failures of all requests. Beside it, what 95 of 100 response times stay below.",
         _trend(over_time, "error_rate"),
         more_is_worse=True,
     )

@@ -18,7 +18,7 @@ from tracelib.choice import Choice
 from tracelib.facets import Facets
 from tracelib.filters import DIMENSIONS, Filters
 from tracelib.page import address, cards, identity, sidebar, style
-from tracelib.page.answers import Answer, Question, answers, forget_answers
+from tracelib.page.answers import Answer, Question, answers, are_known, forget_answers
 from tracelib.page.installation import Installation, forget_connection, installation
 from tracelib.page.safe import label
 from tracelib.people import ANYONE, Person
@@ -60,10 +60,13 @@ class View:
         """What does the database say to these (question, argument…) tuples, asked side by side?"""
         asked = [Question(ask, tuple(arguments)) for ask, *arguments in questions]
         place = st.empty()
-        if not st.session_state.get(f"seen {self.name}"):
+        is_first = not st.session_state.get(f"seen {self.name}")
+        is_waiting = is_first and not are_known(self.installed, self.now, asked)
+        if is_waiting:
             place.skeleton(SKELETON_PX)
         given = answers(self.installed, self.now, asked)
-        place.empty()
+        if is_waiting:
+            place.empty()
         st.session_state[f"seen {self.name}"] = True
         self._say_if_stale(given)
         return given

@@ -1,0 +1,26 @@
+"""How the traffic went over the range: the charts of Overview that share one time axis."""
+
+import pandas as pd
+import streamlit as st
+
+from tracelib.charts import traffic
+from tracelib.charts.base import TimeAxis
+from tracelib.page import drawn, ground
+from tracelib.page.answers import Answer
+from tracelib.page.cards import chart
+
+
+def charts(series: Answer[pd.DataFrame], axis: TimeAxis) -> None:
+    """Requests across the page; cost, response time, tokens and errors two by two below."""
+    drawn.once(_charts, series, axis)
+
+
+def _charts(series: Answer[pd.DataFrame], axis: TimeAxis) -> None:
+    chart("Requests", series, traffic.requests, axis)
+    left, right = st.columns(2)
+    with left:
+        chart("Cost", series, traffic.cost, axis)
+        chart("Response time", series, traffic.response_time, axis, caption=ground.RESPONSE_TIME)
+    with right:
+        chart("Tokens", series, traffic.tokens, axis, caption=ground.TOKENS)
+        chart("Error rate", series, traffic.error_rate, axis)
