@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 
 import tracelib
 from tracelib import api, serving
-from tracelib.page.installation import installation
+from tracelib.asking.installation import installation
 
 
 def html_served() -> list[Path]:

@@ -10,11 +10,11 @@ from tests.rows import failure, spend_log
 from tests.sources import FILTERS, source_of
 from tracelib import conversation, errors, overview, status, stitching
 from tracelib.access import EVERYONE, FULL, Access, Scope
+from tracelib.asking import allowed
+from tracelib.asking.answers import Question, answers
+from tracelib.asking.installation import Installation, installation, source
 from tracelib.conversation.reading import Reading
 from tracelib.conversation.turn_diff import diff_between
-from tracelib.page import allowed
-from tracelib.page.answers import Question, answers
-from tracelib.page.installation import Installation, installation, source
 from tracelib.schema import BODIES
 from tracelib.selection import session
 

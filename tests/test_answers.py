@@ -11,10 +11,10 @@ from tests.database import Database
 from tests.rows import spend_log
 from tracelib import errors, overview
 from tracelib.access import Access, Scope
+from tracelib.asking.answers import BREATHER_S, Question, answers, are_known, forget_answers
+from tracelib.asking.installation import Installation, forget_connection
 from tracelib.database_url import read_address
 from tracelib.filters import Filters
-from tracelib.page.answers import BREATHER_S, Question, answers, are_known, forget_answers
-from tracelib.page.installation import Installation, forget_connection
 from tracelib.settings import Settings
 from tracelib.window import days, recent
 

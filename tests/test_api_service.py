@@ -27,8 +27,8 @@ from tracelib import errors
 from tracelib.api import gate
 from tracelib.api.document import document
 from tracelib.api.endpoints import BASE
-from tracelib.page.answers import forget_answers
-from tracelib.page.installation import Installation, forget_connection
+from tracelib.asking.answers import forget_answers
+from tracelib.asking.installation import Installation, forget_connection
 
 ROOT = Path(__file__).parent.parent
 OVERVIEW = f"{BASE}/analytics/overview"

@@ -85,6 +85,7 @@ def test_a_digest_is_in_no_text_of_the_settings():
         ([PLAIN | {"scope": {"users": [""]}}], "users"),
         ([PLAIN | {"scope": {"keys": ["k", 7]}}], "keys"),
         ([PLAIN | {"scope": {"keys": ["k" * 301]}}], "keys"),
+        ([PLAIN | {"scope": {"keys": ["sk-1234"]}}], "the hash that LiteLLM stores"),
         ([PLAIN | {"role": "owner"}], "viewer, auditor, admin"),
         ([PLAIN | {"role": ["admin"]}], "viewer, auditor, admin"),
         ([PLAIN, PLAIN | {"sha256": OTHER}], "two tokens called 'ci'"),

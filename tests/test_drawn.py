@@ -9,8 +9,8 @@ import pytest
 from plotly.io import to_json
 from streamlit.testing.v1 import AppTest
 
+from tracelib.asking.answers import Answer
 from tracelib.page import drawn
-from tracelib.page.answers import Answer
 
 pytestmark = pytest.mark.usefixtures("fresh_caches")
 AT = datetime(2026, 11, 23, tzinfo=UTC)

@@ -11,7 +11,7 @@ from tests import litellm
 from tests.database import Database, role
 from tests.page_words import figures, words
 from tests.rows import real_rows, spend_log
-from tracelib.page.answers import forget_answers
+from tracelib.asking.answers import forget_answers
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["Home.py", "pages/Overview.py", "pages/Models.py", "pages/Sessions.py", "pages/Status.py"]

@@ -153,7 +153,8 @@ def offered() -> dict[str, Callable[..., Any]]:
     """The questions that packages offer, and those that a page or the API asks beside them."""
     names = [one.name for one in pkgutil.walk_packages(tracelib.__path__, "tracelib.")]
     modules = [importlib.import_module(name) for name in names]
-    asking = [one for one in modules if one.__name__.startswith(("tracelib.page", "tracelib.api"))]
+    floors = ("tracelib.page", "tracelib.api", "tracelib.asking")
+    asking = [one for one in modules if one.__name__.startswith(floors)]
     offering = [one for one in modules if hasattr(one, "__all__")]
     values = [value for one in (*asking, *offering) for value in vars(one).values()]
     return {_name(one): one for one in values if _is_question(one)}

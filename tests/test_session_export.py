@@ -19,10 +19,10 @@ def script():
 
     from tests.rows import KEY, NOON
     from tests.sources import FILTERS
+    from tracelib.asking.installation import installation
     from tracelib.choice import Choice
     from tracelib.facets import Facets
     from tracelib.page import session_export
-    from tracelib.page.installation import installation
     from tracelib.page.view import View
     from tracelib.selection import session
     from tracelib.sessions import SessionSearch

@@ -7,9 +7,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.test_timeline import requests
+from tracelib.asking.answers import Answer
 from tracelib.charts import activity as strips
 from tracelib.charts import context, palette, waterfall
-from tracelib.page.answers import Answer
 from tracelib.timeline import activity, drawn, timeline
 
 BLUE = "#4C6EF5"

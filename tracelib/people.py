@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
 from tracelib.access import Access, Role, Scope
+from tracelib.scopes import read_ids, read_scope
 
 ROLES = get_args(Role)
-KINDS = ("teams", "users", "keys")
 ANY = "*"
 
 
@@ -118,15 +118,14 @@ def _whom(document: object) -> tuple[str | None, tuple[str, str] | None]:
 
 def _scope(document: object) -> tuple[Scope, tuple[tuple[str, str], ...]]:
     """The scope, and which kinds of ids are taken from which claims of a person."""
-    if document == {"all": True}:
-        return Scope(is_all=True), ()
-    if not isinstance(document, dict) or not document or document.keys() - set(KINDS):
-        raise ValueError('must have as its scope {"all": true} or some of teams, users and keys.')
-    claimed = tuple((kind, ids["claim"]) for kind, ids in document.items() if _is_claim(ids))
-    named = {kind: _texts(ids, kind) for kind, ids in document.items() if not _is_claim(ids)}
-    if any(key.startswith("sk-") for key in named.get("keys", ())):
-        raise ValueError("must name keys by the hash that LiteLLM stores, never by the key itself.")
-    return Scope(False, *(named.get(kind, ()) for kind in KINDS)), claimed
+    given = document if isinstance(document, dict) else {}
+    claimed = {kind: ids["claim"] for kind, ids in given.items() if _is_claim(ids)}
+    if not claimed:
+        return read_scope(document), ()
+    # What is claimed is checked as if it were named by no id, so that `all` stands alone here, too.
+    return read_ids({kind: [] if kind in claimed else ids for kind, ids in given.items()}), tuple(
+        claimed.items()
+    )
 
 
 def _is_claim(ids: Any) -> bool:

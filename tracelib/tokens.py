@@ -6,15 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from tracelib.access import EVERYONE, Access, Role, Scope
+from tracelib.access import Access, Role, Scope
+from tracelib.scopes import read_scope
 
 MOST_TOKENS = 200
-MOST_IDS = 1_000
-LONGEST_ID = 300
 NAME = re.compile(r"[\w][\w .-]{0,59}")
 DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 FIELDS = {"name", "sha256", "scope", "role"}
-OF_SCOPE = ("teams", "users", "keys")
 DEFAULT_ROLE = "auditor"
 
 
@@ -72,7 +70,7 @@ def _token(number: int, value: object) -> Token:
             f"needs a name for token {number}: 1 to 60 letters, digits, spaces, dots or hyphens."
         )
     if unknown := value.keys() - FIELDS:
-        raise ValueError(f"has {_quoted(unknown)} for {name!r}, which no token has.")
+        raise ValueError(f"has {min(map(str, unknown))[:40]!r} for {name!r}, which no token has.")
     digest = value.get("sha256")
     if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
         raise ValueError(f"needs 64 hexadecimal digits as sha256 of {name!r}.")
@@ -88,32 +86,7 @@ def _role(name: str, value: Mapping[str, Any]) -> Role:
 
 
 def _scope(name: str, value: Mapping[str, Any]) -> Scope:
-    scope = value.get("scope")
-    if not isinstance(scope, dict) or not scope:
-        raise ValueError(f"needs a scope for {name!r}: all, or any of {', '.join(OF_SCOPE)}.")
-    if "all" in scope:
-        if scope != {"all": True}:
-            raise ValueError(f'needs {{"all": true}} alone where {name!r} may see all.')
-        return EVERYONE
-    if unknown := scope.keys() - set(OF_SCOPE):
-        raise ValueError(f"has {_quoted(unknown)} in the scope of {name!r}.")
-    teams, users, keys = (_ids(name, of, scope) for of in OF_SCOPE)
-    return Scope(teams=teams, users=users, keys=keys)
-
-
-def _ids(name: str, of: str, scope: Mapping[str, object]) -> tuple[str, ...]:
-    if of not in scope:
-        return ()
-    ids = scope[of]
-    named = ids if isinstance(ids, list) else []
-    if not 0 < len(named) <= MOST_IDS or not all(_is_id(one) for one in named):
-        raise ValueError(f"needs a list of 1 to {MOST_IDS} ids as {of} of {name!r}.")
-    return tuple(named)
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID
-
-
-def _quoted(names: Iterable[object]) -> str:
-    return repr(min(map(str, names))[:40])
+    try:
+        return read_scope(value.get("scope"))
+    except ValueError as error:
+        raise ValueError(f"has a token {name!r} that {error}") from None

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tracelib import audit
-from tracelib.page.answers import Question, answers
-from tracelib.page.installation import Installation
+from tracelib.asking.answers import Question, answers
+from tracelib.asking.installation import Installation
 from tracelib.settings import TICKS
 from tracelib.tokens import Token
 from tracelib.window import ticked

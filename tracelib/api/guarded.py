@@ -14,7 +14,7 @@ from tracelib import errors
 from tracelib.api.gate import Gate, token_of, unknown
 from tracelib.api.problems import Problem, of_error
 from tracelib.api.reading import body_of
-from tracelib.page.installation import Installation
+from tracelib.asking.installation import Installation
 from tracelib.tokens import Token
 
 log = logging.getLogger(__name__)

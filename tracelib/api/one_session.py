@@ -9,9 +9,9 @@ from tracelib.api import answered_sessions, asked
 from tracelib.api.caller import Caller
 from tracelib.api.problems import Problem, SessionOfKey
 from tracelib.api.values import records, seconds
+from tracelib.asking.installation import Installation
 from tracelib.conversation import Message, Part, Reading, Turn, TurnPage
 from tracelib.handover import redacted
-from tracelib.page.installation import Installation
 from tracelib.redaction import KINDS, NONE, Redaction
 from tracelib.selection import Selection, session
 

@@ -22,7 +22,7 @@ from tracelib.api.guarded import Guarded, Visit, not_found
 from tracelib.api.health import health, sees_whole
 from tracelib.api.problems import forbidden
 from tracelib.api.reading import JSON, from_body, from_query
-from tracelib.page.installation import Installation
+from tracelib.asking.installation import Installation
 from tracelib.tokens import Token
 
 # Programs wait for one another rather than keep pages from the database.

@@ -8,11 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import formatting
+from tracelib.asking.answers import Answer
 from tracelib.conversation.operations import Operation, operations
 from tracelib.conversation.same_prompt import same_prompt_neighbours
 from tracelib.handover import redacted
 from tracelib.page import address
-from tracelib.page.answers import Answer
 from tracelib.page.cards import card, literal
 from tracelib.page.message import Look
 from tracelib.page.view import View

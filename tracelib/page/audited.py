@@ -7,9 +7,9 @@ from typing import Any
 import streamlit as st
 
 from tracelib import audit, errors, handover
+from tracelib.asking import allowed
+from tracelib.asking.answers import Answer
 from tracelib.audit import Record
-from tracelib.page import allowed
-from tracelib.page.answers import Answer
 from tracelib.page.view import View
 from tracelib.redaction import NONE, Redaction
 from tracelib.selection import Selection

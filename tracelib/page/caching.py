@@ -4,11 +4,11 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import formatting
+from tracelib.asking.answers import Answer
 from tracelib.charts import traffic
 from tracelib.charts.base import TimeAxis
 from tracelib.overview import CacheSavings, PromptCaching
 from tracelib.page import drawn
-from tracelib.page.answers import Answer
 from tracelib.page.cards import card, chart, literal, unanswered
 
 ESTIMATE = (

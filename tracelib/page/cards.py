@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from tracelib import errors, formatting
+from tracelib.asking.answers import Answer
 from tracelib.page import address, drawn
-from tracelib.page.answers import Answer
 
 
 def failed(error: errors.TraceError) -> None:

@@ -7,9 +7,9 @@ import streamlit as st
 
 from tracelib import formatting
 from tracelib import window as windows
+from tracelib.asking.answers import Answer
 from tracelib.overview import Totals
 from tracelib.page import address
-from tracelib.page.answers import Answer
 from tracelib.page.cards import nothing, unanswered
 from tracelib.page.view import View, refresh_now
 

@@ -4,8 +4,8 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import formatting, status
+from tracelib.asking.answers import Answer
 from tracelib.page import address, picking
-from tracelib.page.answers import Answer
 from tracelib.page.cards import card, nothing, unanswered
 from tracelib.page.safe import label
 from tracelib.page.view import View

@@ -15,7 +15,7 @@ from typing import Any, Literal, NoReturn
 import streamlit as st
 
 from tracelib import errors
-from tracelib.page.installation import Installation
+from tracelib.asking.installation import Installation
 from tracelib.page.safe import label
 from tracelib.people import ANYONE, Person, access_of
 from tracelib.settings import Settings

@@ -3,10 +3,10 @@
 import pandas as pd
 import streamlit as st
 
+from tracelib.asking.answers import Answer
 from tracelib.charts import traffic
 from tracelib.charts.base import TimeAxis
 from tracelib.page import drawn, ground
-from tracelib.page.answers import Answer
 from tracelib.page.cards import chart
 
 

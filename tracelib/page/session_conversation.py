@@ -6,13 +6,13 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import conversation, errors
+from tracelib.asking.answers import Answer
+from tracelib.asking.installation import Installation
 from tracelib.audit import What
 from tracelib.conversation.reading import TURNS_A_PAGE, Reading, TurnPage
 from tracelib.handover import redacted
 from tracelib.page import address, audited, following, jumps, session_timeline, transcript
-from tracelib.page.answers import Answer
 from tracelib.page.cards import nothing, unanswered
-from tracelib.page.installation import Installation
 from tracelib.page.message import Look
 from tracelib.page.view import View
 from tracelib.redaction import masked

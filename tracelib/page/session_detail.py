@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from tracelib import conversation, errors, sessions
+from tracelib.asking.answers import Answer
 from tracelib.conversation import TurnPage
 from tracelib.handover import redacted
 from tracelib.page import (
@@ -22,7 +23,6 @@ from tracelib.page import (
     session_timeline,
     turn_changes,
 )
-from tracelib.page.answers import Answer
 from tracelib.page.cards import unanswered
 from tracelib.page.message import Look
 from tracelib.page.view import View

@@ -13,10 +13,10 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import handover
+from tracelib.asking.installation import source
 from tracelib.filters import Filters
 from tracelib.handover import SessionDocument
 from tracelib.page import address, audited
-from tracelib.page.installation import source
 from tracelib.page.view import View
 from tracelib.redaction import KINDS, NONE, Redaction, masked
 from tracelib.selection import Selection

@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import errors, sessions
+from tracelib.asking.answers import Answer
 from tracelib.filters import Filters
 from tracelib.page import (
     address,
@@ -18,7 +19,6 @@ from tracelib.page import (
     session_table,
     session_words,
 )
-from tracelib.page.answers import Answer
 from tracelib.page.cards import failed, unanswered
 from tracelib.page.safe import label
 from tracelib.page.view import View

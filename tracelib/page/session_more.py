@@ -3,8 +3,8 @@
 import streamlit as st
 
 from tracelib import sessions
+from tracelib.asking.answers import Question, answers
 from tracelib.choice import LONGEST_VALUE
-from tracelib.page.answers import Question, answers
 from tracelib.page.session_search import MORE, begin, change, field_row, is_set, take
 from tracelib.page.view import View
 from tracelib.sessions import SessionSearch

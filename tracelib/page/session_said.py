@@ -9,10 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import conversation, errors, formatting
+from tracelib.asking.answers import Question, answers
 from tracelib.filters import Filters
 from tracelib.handover import redacted
 from tracelib.page import address, audited, session_export
-from tracelib.page.answers import Question, answers
 from tracelib.page.cards import failed
 from tracelib.page.safe import visible
 from tracelib.page.view import View

@@ -14,9 +14,10 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import errors, formatting, sessions
+from tracelib.asking import allowed
+from tracelib.asking.installation import Installation, source
 from tracelib.filters import Filters
 from tracelib.page import (
-    allowed,
     session_empty,
     session_export,
     session_strip,
@@ -24,7 +25,6 @@ from tracelib.page import (
     session_words,
 )
 from tracelib.page.cards import failed
-from tracelib.page.installation import Installation, source
 from tracelib.page.session_said import Sought
 from tracelib.page.view import View
 from tracelib.sessions import Scan, SessionSearch

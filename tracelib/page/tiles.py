@@ -6,9 +6,9 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import formatting
+from tracelib.asking.answers import Answer
 from tracelib.overview import SessionCounts, Totals
 from tracelib.page import drawn
-from tracelib.page.answers import Answer
 from tracelib.page.cards import tile, unanswered
 
 MOST_POINTS = 60

@@ -12,14 +12,14 @@ from streamlit.delta_generator import DeltaGenerator
 
 from tracelib import errors, facets, formatting
 from tracelib import window as windows
+from tracelib.asking.answers import Answer, Question, answers, are_known, forget_answers
+from tracelib.asking.installation import Installation, forget_connection, installation
 from tracelib.charts.base import TimeAxis
 from tracelib.charts.palette import model_colours
 from tracelib.choice import Choice
 from tracelib.facets import Facets
 from tracelib.filters import DIMENSIONS, Filters
 from tracelib.page import address, cards, identity, sidebar, style
-from tracelib.page.answers import Answer, Question, answers, are_known, forget_answers
-from tracelib.page.installation import Installation, forget_connection, installation
 from tracelib.page.safe import label
 from tracelib.people import ANYONE, Person
 from tracelib.settings import TICKS

@@ -17,10 +17,10 @@ from uuid import uuid4
 import streamlit as st
 
 from tracelib import conversation, errors, metrics
+from tracelib.asking import allowed
+from tracelib.asking.installation import Installation, source
 from tracelib.conversation.turn_diff import diff_between
 from tracelib.filters import Filters
-from tracelib.page import allowed
-from tracelib.page.installation import Installation, source
 from tracelib.window import TimeWindow
 
 T = TypeVar("T")

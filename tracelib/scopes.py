@@ -1,0 +1,50 @@
+"""Whose requests somebody may see, as a setting says it in JSON."""
+
+from collections.abc import Mapping
+
+from tracelib.access import EVERYONE, Scope
+
+KINDS = ("teams", "users", "keys")
+MOST_IDS = 1_000
+LONGEST_ID = 300
+
+
+def read_scope(document: object) -> Scope:
+    """Whose requests are meant? Raises ValueError with the end of a sentence about it.
+
+    Either `{"all": true}`, or any of `teams`, `users` and `keys`, lists of ids.
+
+    >>> read_scope({"teams": ["b", "a"]})
+    Scope(is_all=False, teams=('a', 'b'), users=(), keys=())
+    """
+    if document == {"all": True}:
+        return EVERYONE
+    if not isinstance(document, dict) or not document or "all" in document:
+        raise ValueError(
+            'needs a scope: {"all": true} and that alone, or some of teams, users and keys.'
+        )
+    scope = read_ids(document)
+    if scope == Scope():
+        raise ValueError("names nobody in its scope: some of teams, users and keys.")
+    return scope
+
+
+def read_ids(document: Mapping[str, object]) -> Scope:
+    """Whose, where ids are named? Raises ValueError with the end of a sentence about it."""
+    if unknown := document.keys() - set(KINDS):
+        raise ValueError(f"has {min(map(str, unknown))[:40]!r} in its scope.")
+    teams, users, keys = (_ids(kind, document.get(kind, [])) for kind in KINDS)
+    if any(key.startswith("sk-") for key in keys):
+        raise ValueError("must name keys by the hash that LiteLLM stores, never by the key itself.")
+    return Scope(teams=teams, users=users, keys=keys)
+
+
+def _ids(kind: str, named: object) -> tuple[str, ...]:
+    ids = named if isinstance(named, list) else [None]
+    if len(ids) > MOST_IDS or not all(_is_id(one) for one in ids):
+        raise ValueError(f"needs a list of at most {MOST_IDS} ids as its {kind}.")
+    return tuple(ids)
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID
