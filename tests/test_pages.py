@@ -1,5 +1,6 @@
 """Every page runs: with rows, without, with the database down, on every version of LiteLLM."""
 
+import pickle
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests import litellm
 from tests.database import Database, role
 from tests.page_words import figures, words
 from tests.rows import real_rows, spend_log
+from tracelib.asking import answers
 from tracelib.asking.answers import forget_answers
 
 ROOT = Path(__file__).parent.parent
@@ -25,6 +27,24 @@ def test_a_page_shows_the_real_rows(page, open_page, real_rows_database):
     assert not app.exception
     assert not app.error
     assert app.metric or app.dataframe
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_changes_nothing_of_what_all_are_told(
+    page, open_page, real_rows_database, monkeypatch
+):
+    tried, given = answers._tried, set()
+
+    def noted(question, installed):
+        value, error = tried(question, installed)
+        given.add(pickle.dumps(value))
+        return value, error
+
+    monkeypatch.setattr(answers, "_tried", noted)
+    open_page(page, real_rows_database.url, **DAYS_OF_THE_REAL_ROWS).run()
+    kept = [pickle.dumps(answer.value) for answer in answers._memory().good.values()]
+    assert kept
+    assert set(kept) <= given
 
 
 def test_overview_says_the_figures_of_the_real_rows(open_page, real_rows_database):
