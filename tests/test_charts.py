@@ -167,6 +167,10 @@ def test_tags_in_a_name_are_shown_and_not_obeyed():
     assert plain("<b>bold</b>") == "&lt;b&gt;bold&lt;/b&gt;"
 
 
+def test_signs_that_act_unseen_are_not_in_a_name():
+    assert plain("a\u202eb\u2066\u200fc\x00\nd") == "a b c d"
+
+
 def test_models_keep_their_colour_and_the_tenth_is_grey():
     colours = palette.model_colours([f"m{n}" for n in range(11)])
     assert len({colours[f"m{n}"] for n in range(9)}) == 9

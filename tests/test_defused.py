@@ -14,7 +14,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from tracelib.page.defused import LONGEST, MOST_PARTS, defused
-from tracelib.page.safe import HIDDEN, SPACES, WORD_JOINER
+from tracelib.page.safe import WORD_JOINER
+from tracelib.signs import HIDDEN, SPACES
 
 READER = MarkdownIt("commonmark", {"html": True, "maxNesting": 100}).enable(
     ["table", "strikethrough"]

@@ -164,6 +164,14 @@ def test_hostile_names_are_shown_and_mean_nothing(open_page, database):
         assert all("![x](" not in button.label for button in app.button)
 
 
+def test_signs_that_act_unseen_are_not_in_the_choices(open_page, database):
+    now = datetime.now(UTC) - timedelta(minutes=5)
+    turned = database(rows=[spend_log(startTime=now, endTime=now, model_group="gpt\u202e4o")])
+    app = open_page("pages/Overview.py", turned.url, model="gpt\u202e4o")
+    assert app.multiselect("filter model").options == ["gpt 4o"]
+    assert app.multiselect("filter model").value == ["gpt\u202e4o"]
+
+
 def test_filters_survive_a_change_of_page(open_page, real_rows_database):
     app = open_page("pages/Overview.py", real_rows_database.url, range="30d", model="gpt-4o")
     app.switch_page("pages/Models.py").run()

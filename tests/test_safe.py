@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracelib.page.safe import HIDDEN, WORD_JOINER, label, visible
+from tracelib.page.safe import WORD_JOINER, label
+from tracelib.signs import HIDDEN, visible
 
 
 @given(st.text(max_size=200))

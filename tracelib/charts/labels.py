@@ -3,6 +3,7 @@
 import html
 
 from tracelib.formatting import shortened
+from tracelib.signs import one_line
 
 LONGEST = 34
 
@@ -15,5 +16,4 @@ def plain(text: object, length: int = LONGEST) -> str:
     """
     if not isinstance(text, str):
         return "(none)"
-    one_line = " ".join(text.split())
-    return html.escape(shortened(one_line, length), quote=False)
+    return html.escape(shortened(one_line(text), length), quote=False)

@@ -14,7 +14,8 @@ from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
 from tracelib.page.defused_words import iconless, inline, literally, longest_run, one_line
-from tracelib.page.safe import WORD_JOINER, visible
+from tracelib.page.safe import WORD_JOINER
+from tracelib.signs import visible
 
 LONGEST = 60_000
 # What a browser still lays out in a moment: levels of quotes, lists (two each) and emphasis; and

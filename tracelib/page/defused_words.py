@@ -6,7 +6,8 @@ from collections.abc import Callable
 from markdown_it.tree import SyntaxTreeNode
 
 from tracelib.formatting import shortened
-from tracelib.page.safe import SPACES, WORD_JOINER, literal, visible
+from tracelib.page.safe import WORD_JOINER, literal
+from tracelib.signs import SPACES, visible
 
 # To be copied whole; neither quotes around it nor the full stop of a sentence are part of it.
 ADDRESS = re.compile(

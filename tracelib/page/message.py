@@ -15,8 +15,9 @@ import streamlit as st
 from tracelib import formatting
 from tracelib.conversation import Message, Part
 from tracelib.page.defused import defused
-from tracelib.page.safe import label, visible
+from tracelib.page.safe import label
 from tracelib.redaction import NONE, Redaction
+from tracelib.signs import visible
 
 LINES_SHOWN = 12
 CHARACTERS_SHOWN = 1_600

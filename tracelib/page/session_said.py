@@ -14,9 +14,9 @@ from tracelib.filters import Filters
 from tracelib.handover import redacted
 from tracelib.page import address, audited, session_export
 from tracelib.page.cards import failed
-from tracelib.page.safe import visible
 from tracelib.page.view import View
 from tracelib.selection import Selection
+from tracelib.signs import visible
 
 LONGEST = 120
 # So much of a line stands before the words that are sought.

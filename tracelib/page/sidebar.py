@@ -12,6 +12,7 @@ from tracelib.facets import Facets
 from tracelib.filters import DIMENSIONS
 from tracelib.page import address
 from tracelib.settings import TICKS
+from tracelib.signs import one_line
 
 PAGES = (
     ("Home.py", "Home", ":material/home:"),
@@ -84,7 +85,7 @@ def dimensions(choice: Choice, facets: Facets) -> None:
 
 
 def _named_by(names: Mapping[str, str]) -> Callable[[str], str]:
-    return lambda one: names.get(one, one)
+    return lambda one: one_line(names.get(one, one))
 
 
 def refresh(choice: Choice, default: str, page_name: str) -> None:

@@ -1,0 +1,54 @@
+"""Signs in text from the database that act without being seen: written out, or left out."""
+
+import re
+import unicodedata
+from functools import cache
+
+HIDDEN = {
+    *range(0x20),
+    *range(0x7F, 0xA0),
+    *(0x061C, 0x200E, 0x200F, 0x2028, 0x2029),
+    *range(0x202A, 0x202F),  # bidirectional embeddings and overrides
+    *range(0x2066, 0x206A),  # bidirectional isolates
+    *range(0xD800, 0xE000),  # halves of signs, which cannot be sent
+    *range(0xE0000, 0xE0080),  # tags: a whole alphabet that is not drawn
+}
+SPACES = {*map(ord, "\t\n\r\u2028\u2029")}
+# Right-to-left scripts need the marks that only tell a direction.
+MARKS = {0x061C, 0x200E, 0x200F}
+NAMED = {sign: f"⟨U+{sign:04X}⟩" for sign in HIDDEN - SPACES - MARKS}
+# Written marks stand at most this deep on one letter; more would cover the lines around.
+MOST_MARKS = 4
+
+
+def visible(text: str) -> str:
+    """The same text with the signs that act without being seen written out by their number.
+
+    >>> visible("a\u202eb")
+    'a⟨U+202E⟩b'
+    """
+    return thinned(text.translate(NAMED))
+
+
+def one_line(text: str) -> str:
+    """The same text on one line, without the signs that act without being seen.
+
+    >>> one_line("a\u202eb  c\\n")
+    'a b c'
+    """
+    return " ".join(thinned("".join(" " if ord(one) in HIDDEN else one for one in text)).split())
+
+
+def thinned(text: str) -> str:
+    """The same text with no more marks on a letter than a script needs."""
+    return text if text.isascii() else _stacked_marks().sub(r"\1", text)
+
+
+@cache
+def _stacked_marks() -> re.Pattern[str]:
+    marks = "".join(
+        sign
+        for sign in map(chr, range(0x300, 0x20000))
+        if unicodedata.category(sign) in ("Mn", "Me")
+    )
+    return re.compile(f"([{marks}]{{{MOST_MARKS}}})[{marks}]+")
