@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from benchmarks.filling import DAYS, ROWS, filled
+from tracelib.asking.answers import forget_answers
 from tracelib.page import view
 
 PAGES = ("Home.py", "pages/Overview.py", "pages/Models.py", "pages/Sessions.py", "pages/Status.py")
@@ -73,7 +73,7 @@ def _one_try(page: str) -> dict[str, float]:
     app.run()
     if page != "Home.py":
         app.switch_page(page)
-    st.cache_data.clear()
+    forget_answers()
     stopwatch = Stopwatch(view.answers)
     view.answers = stopwatch  # type: ignore[assignment]
     try:

@@ -112,8 +112,9 @@ def _in_a_process_of_its_own(session: str) -> dict[str, Any]:
 
 def opened(session: str) -> dict[str, Any]:
     """What does it take to open that session's page from the list, some times over?"""
-    import streamlit as st
     from streamlit.testing.v1 import AppTest
+
+    from tracelib.asking.answers import forget_answers
 
     api_key, day = _whose(session)
     app = AppTest.from_file(HOME, default_timeout=120)
@@ -122,7 +123,7 @@ def opened(session: str) -> dict[str, Any]:
     database_ms, processor_ms, run_ms = [], [], []
     before_mb, statements = 0.0, 0
     for _ in range(TRIES):
-        st.cache_data.clear()
+        forget_answers()
         app.query_params.pop("session", None)
         app.switch_page("pages/Sessions.py").run()
         before_mb = before_mb or _most_mb()
