@@ -15,8 +15,10 @@ from tracelib.asking.answers import Question, answers
 from tracelib.asking.installation import Installation, installation, source
 from tracelib.conversation.reading import Reading
 from tracelib.conversation.turn_diff import diff_between
+from tracelib.people import Listed
 from tracelib.schema import BODIES
 from tracelib.selection import session
+from tracelib.tokens import Token
 
 ADMIN, AUDITOR, VIEWER = (Access(EVERYONE, role) for role in ("admin", "auditor", "viewer"))
 ROWS = [
@@ -127,6 +129,13 @@ def test_one_answer_is_never_given_to_another(installed):
 def test_all_ask_over_one_connection(installed):
     whole, part = (source(replace(installed, access=one)) for one in (FULL, VIEWER))
     assert whole.engine is part.engine
+
+
+def test_a_change_of_who_may_come_in_opens_no_other_connection(installed):
+    listed = (Listed(FULL, "ada@example.com"),)
+    token = Token("ci", b"digest", FULL)
+    changed = replace(installed.settings, people=listed, api_tokens=(token,))
+    assert source(replace(installed, settings=changed)).engine is source(installed).engine
 
 
 def test_what_a_server_says_in_an_error_is_for_admins(installed):

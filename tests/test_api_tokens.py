@@ -33,13 +33,12 @@ def test_a_token_may_see_some_teams_users_and_keys():
     assert token.sha256.hex() == DIGEST
 
 
-def test_the_tokens_may_be_in_a_file_which_is_read_once(tmp_path):
+def test_the_tokens_may_be_in_a_file_and_who_is_taken_out_of_it_is_out(tmp_path):
     path = tmp_path / "tokens.json"
+    path.write_text(json.dumps([PLAIN, PLAIN | {"name": "old", "sha256": OTHER}]))
+    assert [token.name for token in read(str(path))] == ["ci", "old"]
     path.write_text(json.dumps([PLAIN]))
-    first = read(str(path))
-    path.write_text(json.dumps([PLAIN | {"name": "changed"}]))
-    assert read(str(path)) == first
-    assert [token.name for token in first] == ["ci"]
+    assert [token.name for token in read(str(path))] == ["ci"]
 
 
 def test_without_the_setting_there_is_no_token():

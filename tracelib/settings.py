@@ -1,9 +1,9 @@
-"""What the environment tells us, read once: where the database is and how gently to ask it."""
+"""What the environment tells us: where the database is and how gently to ask it."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 from tracelib import errors
@@ -15,6 +15,9 @@ from tracelib.tokens import Token, read_tokens
 # A header's name as HTTP allows it, and a secret that nobody guesses.
 HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 SHORTEST_SECRET = 32
+# Settings are read for every page; what they say is worked out again where it has changed.
+_read_people = lru_cache(maxsize=4)(read_people)
+_read_tokens = lru_cache(maxsize=4)(read_tokens)
 TICKS = {"off": 0, "10s": 10, "30s": 30, "1m": 60, "5m": 300}
 
 
@@ -99,14 +102,10 @@ def _own_patterns(environ: Mapping[str, str]) -> tuple[OwnPattern, ...]:
 
 
 def _people(environ: Mapping[str, str]) -> tuple[Listed, ...] | None:
-    """JSON, or the path of a file with it, read anew each time."""
-    written = environ.get("TRACELIB_PEOPLE", "").strip()
-    if not written:
-        return None
+    """Who may see what; None where there is no list."""
+    written = _document(environ, "TRACELIB_PEOPLE")
     try:
-        return read_people(written if written.startswith("[") else Path(written).read_text("utf-8"))
-    except OSError as error:
-        raise errors.BadSetting(f"TRACELIB_PEOPLE: {error.strerror}: {written}") from None
+        return None if written is None else _read_people(written)
     except ValueError as error:
         raise errors.BadSetting(f"TRACELIB_PEOPLE {error}") from None
 
@@ -128,23 +127,22 @@ def _identity_header(environ: Mapping[str, str]) -> str | None:
 
 
 def _api_tokens(environ: Mapping[str, str]) -> tuple[Token, ...]:
-    """JSON, or the path of a file with it: without a token there is no API."""
-    written = environ.get("TRACELIB_API_TOKENS", "").strip()
-    if not written:
-        return ()
+    """Which programs may ask: without a token there is no API."""
+    written = _document(environ, "TRACELIB_API_TOKENS")
     try:
-        return _read_once(written)
+        return () if written is None else _read_tokens(written)
     except ValueError as error:
         raise errors.BadSetting(f"TRACELIB_API_TOKENS {error}") from None
 
 
-@cache
-def _read_once(written: str) -> tuple[Token, ...]:
-    """A file is read when the app starts; who may come in does not change under it."""
-    if written.startswith(("[", "{")):
-        return read_tokens(written)
+def _document(environ: Mapping[str, str], name: str) -> str | None:
+    """JSON, or what a file says at this path, read anew each time: who is taken out is out."""
+    written = environ.get(name, "").strip()
+    if not written or written.startswith(("[", "{")):
+        return written or None
     try:
-        text = Path(written).read_text("utf-8")
+        return Path(written).read_text("utf-8")
     except (OSError, ValueError):
-        raise ValueError("is neither JSON nor the path of a file that can be read.") from None
-    return read_tokens(text)
+        raise errors.BadSetting(
+            f"{name} is neither JSON nor the path of a file that can be read."
+        ) from None

@@ -44,8 +44,10 @@ def installation() -> Installation:
 
 def source(installed: Installation) -> Source:
     """How is that database asked, for whoever looks? Raises TraceError while it cannot be."""
-    # One connection for everybody: what they may see is a matter of the statements.
-    return _connected(replace(installed, access=FULL)).seen_by(installed.access)
+    # One connection for everybody, whoever may come in: what they see is up to the statements.
+    settings = replace(installed.settings, people=None, api_tokens=())
+    shared = replace(installed, settings=settings, access=FULL)
+    return _connected(shared).seen_by(installed.access)
 
 
 def forget_connection() -> None:
