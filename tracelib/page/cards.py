@@ -145,11 +145,17 @@ def _arrow(now: float | None, before: float | None) -> Literal["up", "down", "of
 
 
 def money_format(costs: "pd.Series[float]") -> str:
-    """How many decimals does a column of dollars need, so that nothing becomes $0.00?"""
+    """How many decimals does a column of dollars need, so that nothing becomes $0.00?
+
+    >>> money_format(pd.Series([0.0, 1.5])), money_format(pd.Series([2e-7, 1.5]))
+    ('$%.2f', '$%.8f')
+    """
     spent = costs[costs > 0]
     if spent.empty or spent.min() >= 0.01:
         return "$%.2f"
-    return "$%.4f" if spent.min() >= 0.0001 else "$%.6f"
+    # In steps of two, so that a column changes its width seldom; LiteLLM knows no smaller price.
+    decimals = next((few for few in (4, 6, 8) if spent.min() >= 10**-few), 10)
+    return f"$%.{decimals}f"
 
 
 def known(value: float) -> float | None:

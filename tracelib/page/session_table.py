@@ -73,14 +73,14 @@ def _columns(costs: "pd.Series[float]", zone: str, heading: str | None) -> dict[
     words = {"words": column.TextColumn(heading, width=420)} if heading else {}
     return {
         "ended_at": _moment("Last activity", zone),
-        "cost_usd": column.NumberColumn("Cost", format=money_format(costs), width=80),
+        "cost_usd": column.NumberColumn("Cost", format=money_format(costs), width=96),
         "failures": column.NumberColumn("Errors", format="localized", width=52),
         "requests": column.NumberColumn("Requests", format="localized", width=68),
         **words,
         "user_name": column.TextColumn("User", width=120),
-        "team_name": column.TextColumn("Team", width=130),
-        "key_name": column.TextColumn("Key", width=130),
-        "models": column.TextColumn("Models", width=165),
+        "team_name": column.TextColumn("Team", width=126),
+        "key_name": column.TextColumn("Key", width=126),
+        "models": column.TextColumn("Models", width=157),
         "total_tokens": column.NumberColumn("Tokens", format="compact", width=60),
         "duration": column.TextColumn("Duration", width=85),
         "started_at": _moment("First activity", zone),
