@@ -2,17 +2,23 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from threading import Event
 
 import pytest
+from sqlalchemy import func, select
 
 from tests.database import Database
 from tests.rows import spend_log
 from tracelib import errors, overview
 from tracelib.access import Access, Scope
-from tracelib.asking.answers import BREATHER_S, Question, answers, are_known, forget_answers
-from tracelib.asking.installation import Installation, forget_connection
+from tracelib.asking import memory
+from tracelib.asking.answers import Question, answers, are_known, forget_answers
+from tracelib.asking.installation import Installation, look_again
+from tracelib.asking.memory import BREATHER_S
+from tracelib.choice import Choice
 from tracelib.database_url import read_address
 from tracelib.filters import Filters
 from tracelib.settings import Settings
@@ -89,7 +95,7 @@ def test_the_last_good_answer_stays_while_the_database_is_away(spare_server):
 
     spare_server.start()
     forget_answers()
-    forget_connection()
+    look_again()
     later += TICK
     (back,) = answers(place, later, [totals_at(later)])
     assert (back.value.requests, back.error, back.is_stale) == (1, None, False)
@@ -133,3 +139,133 @@ def test_chosen_days_keep_their_last_good_answer_too(spare_server):
     spare_server.stop()
     (answer,) = answers(place, NOW + TICK, [question])
     assert (answer.value.requests, answer.is_stale) == (0, True)
+
+
+def test_today_keeps_its_last_good_answer_and_what_lies_before_it(spare_server):
+    log = Database(spare_server)
+    log.insert([spend_log(startTime=NOW - TICK), spend_log(startTime=NOW - timedelta(days=1))])
+    place = installed_on(log.url)
+
+    def asked_at(now):
+        today = Choice(span="custom", first_day=NOW.date(), last_day=NOW.date())
+        filters = today.filters(now, "UTC")
+        both = (filters, filters.previous())
+        return answers(place, now, [Question(overview.totals, (one,)) for one in both])
+
+    asked_at(NOW)
+    spare_server.stop()
+    today, before = asked_at(NOW + TICK)
+    assert (today.value.requests, today.is_stale) == (1, True)
+    assert before.is_stale
+
+
+def test_another_database_is_asked_while_one_is_away(database):
+    away = installed_on("postgresql://ada@127.0.0.1:1/litellm")
+    (none,) = answers(away, NOW, [totals_at(NOW)])
+    assert isinstance(none.error, errors.DatabaseUnreachable)
+    here = installed_on(database(rows=[spend_log(startTime=NOW - TICK)]).url)
+    (answer,) = answers(here, NOW, [totals_at(NOW)])
+    assert (answer.error, answer.value.requests) == (None, 1)
+
+
+@pytest.mark.parametrize("sign", ["\0", "\ud800"])
+def test_a_filter_that_no_row_can_hold_finds_nothing(database, sign):
+    place = installed_on(database(rows=[spend_log(startTime=NOW - TICK)]).url)
+    chosen = Filters(recent("24h", NOW), model=(f"gpt{sign}",))
+    (answer,) = answers(place, NOW, [Question(overview.totals, (chosen,))])
+    assert (answer.error, answer.value.requests) == (None, 0)
+
+
+def test_a_fault_of_our_own_is_a_sentence_and_stands_in_the_log(database, caplog):
+    def faulty(source):
+        raise ZeroDivisionError
+
+    (answer,) = answers(installed_on(database().url), NOW, [Question(faulty, ())])
+    assert isinstance(answer.error, errors.OwnFault)
+    assert "ZeroDivisionError" in caplog.text
+
+
+@contextmanager
+def held(question: Question, place: Installation, now: datetime):
+    """The question as it was asked, its answer known and not yet told; told at the end."""
+    is_worked_out, may_tell = Event(), Event()
+
+    def slow(source, *arguments):
+        value = question.ask(source, *arguments)
+        is_worked_out.set()
+        may_tell.wait(30)
+        return value
+
+    with ThreadPoolExecutor(1) as asker:
+        slowly = Question(slow, question.arguments)
+        told = asker.submit(answers, place, now, [slowly])
+        is_worked_out.wait(30)
+        yield slowly
+        may_tell.set()
+        told.result()
+
+
+def test_what_was_asked_before_all_was_forgotten_is_not_told_after(database):
+    log = database(rows=[spend_log(startTime=NOW - TICK)])
+    place = installed_on(log.url)
+    with held(totals_at(NOW), place, NOW) as question:
+        log.insert([spend_log(startTime=NOW - TICK)])
+        forget_answers()
+    assert not are_known(place, NOW, [question])
+    (answer,) = answers(place, NOW, [question])
+    assert answer.value.requests == 2
+
+
+def test_an_answer_that_comes_late_takes_no_newer_ones_place(spare_server):
+    log = Database(spare_server)
+    log.insert([spend_log(startTime=NOW - TICK)])
+    place, later = installed_on(log.url), NOW + TICK
+    with held(totals_at(NOW), place, NOW) as question:
+        log.insert([spend_log(startTime=NOW + TICK / 2)])
+        anew = Question(question.ask, totals_at(later).arguments)
+        (newer,) = answers(place, later, [anew])
+        assert newer.value.requests == 2
+    spare_server.stop()
+    after = later + TICK
+    (stale,) = answers(place, after, [Question(question.ask, totals_at(after).arguments)])
+    assert (stale.value.requests, stale.is_stale) == (2, True)
+
+
+def test_to_look_again_opens_no_further_connection(database):
+    log = database(rows=[spend_log(startTime=NOW - TICK)])
+    place = Installation(Settings(pool_size=2), read_address(log.url), is_sample=False)
+
+    def slow(source, number):
+        source.rows(select(func.pg_sleep(1)))
+        return number
+
+    counted = []
+    with ThreadPoolExecutor(12) as viewers:
+        for number in range(12):
+            viewers.submit(answers, place, NOW, [Question(slow, (number,))])
+            forget_answers()
+            look_again()
+            counted += log.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE application_name = 'tracelib' AND datname = current_database()"
+            )[0]
+            time.sleep(0.05)
+    assert max(counted) == 2
+
+
+def test_many_views_push_the_oldest_out_by_their_weight(monkeypatch):
+    monkeypatch.setattr(memory, "KEPT_BYTES", 10_000)
+    known = memory.Memory()
+    for number in range(100):
+        good = memory.Answer("x" * 1_000, None, NOW, 0.0)
+        memory.keep(known, f"view {number}", NOW, good, known.age)
+    assert list(known.kept) == [f"view {number}" for number in range(91, 100)]
+    assert known.size == sum(one.size for one in known.kept.values()) < 10_000
+
+
+def test_an_answer_that_is_rewritten_is_drawn_apart():
+    one = memory.Answer("x", None, NOW, 0.0)
+    other = memory.rewritten(one, str.upper)
+    assert (other.value, other.key == one.key) == ("X", False)
+    nothing = memory.Answer(None, errors.NoSuchSession(), NOW, 0.0)
+    assert memory.rewritten(nothing, str.upper) is nothing

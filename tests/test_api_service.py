@@ -28,7 +28,7 @@ from tracelib.api import gate
 from tracelib.api.document import document
 from tracelib.api.endpoints import BASE
 from tracelib.asking.answers import forget_answers
-from tracelib.asking.installation import Installation, forget_connection
+from tracelib.asking.installation import Installation, look_again
 
 ROOT = Path(__file__).parent.parent
 OVERVIEW = f"{BASE}/analytics/overview"
@@ -92,7 +92,7 @@ def test_while_the_database_is_away_health_is_down_and_questions_say_why(spare_s
     assert before["requests"] == 1
     spare_server.stop()
     forget_answers()
-    forget_connection()
+    look_again()
 
     down = api.send("GET", "/health")
     assert down.status_code == 503
@@ -113,7 +113,7 @@ def test_while_the_database_is_away_health_is_down_and_questions_say_why(spare_s
     assert made.name not in refused.text
     spare_server.start()
     forget_answers()
-    forget_connection()
+    look_again()
     assert api.get(OVERVIEW, **HOUR) == before
 
 

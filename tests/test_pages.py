@@ -46,7 +46,7 @@ def test_a_page_changes_nothing_of_what_all_are_told(
 
     monkeypatch.setattr(answers, "_tried", noted)
     open_page(page, real_rows_database.url, **DAYS_OF_THE_REAL_ROWS).run()
-    kept = [content(answer.value) for answer in answers._memory().good.values()]
+    kept = [content(one.answer.value) for one in answers.MEMORY.kept.values()]
     assert kept
     assert set(kept) <= given
 

@@ -113,6 +113,11 @@ class QuestionRefused(TraceError):
     remedy = "What the server said is below; if it goes on, open an issue with that text."
 
 
+class OwnFault(TraceError):
+    sentence = "The dashboard itself is at fault."
+    remedy = "Its log says more; report what stands there."
+
+
 class SampleUnavailable(TraceError):
     sentence = "The sample database could not be started."
     remedy = (

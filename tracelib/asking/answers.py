@@ -4,49 +4,32 @@ All viewers of the same tick share one answer, good or bad. While the database i
 last good answer of the same view stands in, marked with its age.
 """
 
+import logging
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from threading import Lock
-from typing import Any, Generic, TypeVar
-from uuid import uuid4
+from hashlib import blake2b
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
 from tracelib import conversation, errors, metrics
-from tracelib.asking import allowed
+from tracelib.asking import allowed, memory
 from tracelib.asking.installation import Installation, source
+from tracelib.asking.memory import Answer, Memory
 from tracelib.conversation.turn_diff import diff_between
 from tracelib.filters import Filters
-from tracelib.window import TimeWindow
 
-T = TypeVar("T")
+log = logging.getLogger(__name__)
+MEMORY = Memory()
 KEPT = 400
 KEPT_FOR_S = 600
-KEPT_GOOD = 200
 # A conversation may weigh megabytes: none is held for when the database is away.
 HEAVY: frozenset[Callable[..., Any]] = frozenset({conversation.turns, diff_between})
 KEPT_SIZE = "256MB"
-# After a failed connection nobody waits for the next one for so long.
-BREATHER_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Answer(Generic[T]):
-    """What a question gave: a value, or why there is none; from when, and how long it took.
-
-    All who ask share it: it is to be read, not to be changed. No two have the same key.
-    """
-
-    value: T | None
-    error: errors.TraceError | None
-    asked_at: datetime
-    seconds: float
-    is_stale: bool = False
-    key: str = field(default_factory=lambda: uuid4().hex)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +44,11 @@ class Question:
         return f"{self.ask.__module__}.{self.ask.__qualname__}"
 
 
-@dataclass
-class Memory:
-    """What this process still knows: last good answers, and when the database went away.
-
-    `ticks` says at which tick each of the answers was good.
-    """
-
-    good: OrderedDict[str, Answer[Any]] = field(default_factory=OrderedDict)
-    ticks: dict[str, datetime] = field(default_factory=dict)
-    away_until: float = 0.0
-    away: errors.TraceError | None = None
-    lock: Lock = field(default_factory=Lock)
-
-
 def answers(installed: Installation, now: datetime, questions: list[Question]) -> list[Answer[Any]]:
     """What does the database say to all of these, asked side by side? In their order."""
-    memory = _memory()
     with ThreadPoolExecutor(installed.settings.pool_size) as pool:
         given = [
-            _known(memory, installed, now, question)
-            or pool.submit(_answer, installed, now, question)
+            _known(installed, now, question) or pool.submit(_answer, installed, now, question)
             for question in questions
         ]
         return [one.result() if isinstance(one, Future) else one for one in given]
@@ -89,68 +56,45 @@ def answers(installed: Installation, now: datetime, questions: list[Question]) -
 
 def are_known(installed: Installation, now: datetime, questions: list[Question]) -> bool:
     """Has somebody been told all of these at this tick, so that nobody waits for them?"""
-    ticks = _memory().ticks
-    return all(ticks.get(_view(question, now, installed)) == now for question in questions)
+    views = (_view(question, now, installed) for question in questions)
+    return all(memory.known(MEMORY, view, now) for view in views)
 
 
 def forget_answers() -> None:
     """Let every question be asked anew; the last good answers stay."""
-    _asked.clear()
-    _memory().ticks.clear()
-    _memory().away_until = 0.0
+    memory.start_anew(MEMORY)
 
 
-def _known(
-    memory: Memory, installed: Installation, now: datetime, question: Question
-) -> Answer[Any] | None:
-    """What was somebody told at this tick? It is shared, and need not be waited for."""
-    view = _view(question, now, installed)
-    with memory.lock:
-        known = memory.good.get(view) if memory.ticks.get(view) == now else None
-    if known:
+def _known(installed: Installation, now: datetime, question: Question) -> Answer[Any] | None:
+    """What was somebody told at this tick? It need not be waited for."""
+    told = memory.known(MEMORY, _view(question, now, installed), now)
+    if told:
         with metrics.asking(question.name):
-            return known
+            return told
     return None
 
 
 def _answer(installed: Installation, now: datetime, question: Question) -> Answer[Any]:
+    age, view = MEMORY.age, _view(question, now, installed)
     with metrics.asking(question.name) as asking:
-        # By name: what a positional argument is called, Streamlit works out anew each time.
-        fresh: Answer[Any] = _asked(
-            name=question.name,
-            arguments=repr(question.arguments),
-            now=now,
-            seen=(hash(installed), repr(installed.access)),
-            _question=question,
-            _installed=installed,
-            _asking=asking,
-        )
-    memory, view = _memory(), _view(question, now, installed)
-    with memory.lock:
-        if fresh.error is None:
-            if question.ask in HEAVY:
-                return fresh
-            memory.good[view], memory.ticks[view] = fresh, now
-            memory.good.move_to_end(view)
-            while len(memory.good) > KEPT_GOOD:
-                oldest, _ = memory.good.popitem(last=False)
-                memory.ticks.pop(oldest, None)
-            return fresh
-        if fresh.error.is_passing and view in memory.good:
-            return replace(memory.good[view], error=fresh.error, is_stale=True)
+        fresh: Answer[Any] = _asked(view, now, age, question, installed, asking)
+    if fresh.error is None and question.ask not in HEAVY:
+        memory.keep(MEMORY, view, now, fresh, age)
+    if fresh.error and fresh.error.is_passing:
+        return memory.stale(MEMORY, view, fresh.error) or fresh
     return fresh
 
 
 @st.cache_data(ttl=KEPT_FOR_S, max_entries=KEPT, max_size=KEPT_SIZE, show_spinner=False)
 def _asked(
-    name: str,  # noqa: ARG001 - the first four arguments are the cache's key
-    arguments: str,  # noqa: ARG001
+    view: str,  # noqa: ARG001 - the first three arguments are the cache's key
     now: datetime,  # noqa: ARG001
-    seen: tuple[int, str],  # noqa: ARG001 - which database, and what of it
+    age: int,  # noqa: ARG001
     _question: Question,
     _installed: Installation,
     _asking: metrics.Asking,
 ) -> Answer[Any]:
+    """Worked out by one of those who ask it at once, for whom the others wait."""
     started = time.perf_counter()
     value, error = _tried(_question, _installed)
     seconds = time.perf_counter() - started
@@ -162,27 +106,29 @@ def _asked(
 def _tried(question: Question, installed: Installation) -> tuple[Any, errors.TraceError | None]:
     if refused := allowed.refusal(question.ask, installed.access):
         return None, refused
-    memory = _memory()
-    if memory.away and time.monotonic() < memory.away_until:
-        return None, memory.away
+    if error := memory.away(MEMORY, installed.address):
+        return None, error
     try:
         return question.ask(source(installed), *question.arguments), None
-    except errors.DatabaseUnreachable as error:
-        memory.away, memory.away_until = error, time.monotonic() + BREATHER_S
-        return None, error
-    except errors.TraceError as error:
-        return None, error
-
-
-@st.cache_resource(show_spinner=False)
-def _memory() -> Memory:
-    return Memory()
+    except errors.DatabaseUnreachable as unreachable:
+        memory.note_away(MEMORY, installed.address, unreachable)
+        return None, unreachable
+    except errors.TraceError as explained:
+        return None, explained
+    except Exception:
+        log.exception("A question could not be answered: %s", question.name)
+        return None, errors.OwnFault()
 
 
 def _view(question: Question, now: datetime, installed: Installation) -> str:
-    """The same question of the same view a tick later: only the clock has moved on."""
+    """What names this question, as asked of this database by whoever sees so much of it?
+
+    A tick later, when only the clock has moved on, it is the same. As short as a name: arguments
+    may be long.
+    """
     relative = [_relative(argument, now) for argument in question.arguments]
-    return f"{question.name} {relative} {hash(installed)} {installed.access!r}"
+    words = f"{question.name} {relative} {hash(installed)} {installed.access!r}"
+    return blake2b(words.encode("utf-8", "surrogatepass"), digest_size=24).hexdigest()
 
 
 def _relative(argument: object, now: datetime) -> str:
@@ -190,12 +136,26 @@ def _relative(argument: object, now: datetime) -> str:
     if isinstance(argument, datetime):
         return repr(now - argument)
     if isinstance(argument, Filters):
-        return f"{_moving(argument.window, now)} {argument.zone} {argument.chosen()}"
+        return f"{_moving(argument, now)} {argument.zone} {argument.chosen()}"
     return repr(argument)
 
 
-def _moving(window: TimeWindow, now: datetime) -> str:
-    """The range up to now, and the one before it, move with the clock; chosen days do not."""
+def _moving(filters: Filters, now: datetime) -> str:
+    """The range up to now, and the one before it, move with the clock; chosen days do not.
+
+    Days up to today begin where they began, and end now; what lies before them ends there.
+    """
+    window = filters.window
     if window.end == now:
-        return f"up to now {window.length!r}"
-    return f"before {window.length!r}" if window.end + window.length == now else repr(window)
+        begins = window.start
+    elif window.end + window.length == now:
+        begins = window.end
+    else:
+        return repr(window)
+    side = "since" if window.end == now else "before"
+    return f"{side} {begins if _begins_a_day(begins, filters.zone) else window.length!r}"
+
+
+def _begins_a_day(moment: datetime, zone: str) -> bool:
+    local = moment.astimezone(ZoneInfo(zone))
+    return local.time() == local.time().min

@@ -3,6 +3,7 @@
 import os
 import threading
 from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from pathlib import Path
 
 import streamlit as st
@@ -12,9 +13,10 @@ from tracelib import demo, errors
 from tracelib.access import FULL, Access
 from tracelib.database_url import DatabaseAddress, read_address
 from tracelib.settings import Settings, read_settings
-from tracelib.source import Source, connect
+from tracelib.source import Source, met, pool
 
-RECONNECT_AFTER_S = 600
+LOOK_AGAIN_AFTER_S = 600
+SAMPLE_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,28 +49,39 @@ def source(installed: Installation) -> Source:
     # One connection for everybody, whoever may come in: what they see is up to the statements.
     settings = replace(installed.settings, people=None, api_tokens=())
     shared = replace(installed, settings=settings, access=FULL)
-    return _connected(shared).seen_by(installed.access)
+    return _met(shared).seen_by(installed.access)
 
 
-def forget_connection() -> None:
-    """Let the next question connect anew."""
-    _connected.clear()
+def look_again() -> None:
+    """Let the next question find out anew what the database has, over the same connections."""
+    _met.clear()
 
 
 @st.cache_resource(
-    ttl=RECONNECT_AFTER_S,
+    ttl=LOOK_AGAIN_AFTER_S,
     max_entries=4,
     show_spinner=False,
-    on_release=lambda source: source.engine.dispose(),
     hash_funcs={Installation: hash},
 )
-def _connected(installed: Installation) -> Source:
+def _met(installed: Installation) -> Source:
     # Looked at again every ten minutes, so that an upgrade of LiteLLM shows without a restart.
-    return connect(installed.settings, installed.address)
+    settings = installed.settings
+    return met(_pool(installed.address, settings.pool_size), settings, installed.address)
+
+
+# One for as long as the process lives: another beside it would hold as many connections again.
+_pool = lru_cache(maxsize=4)(pool)
 
 
 @st.cache_resource(show_spinner="Preparing the sample traffic: 30 days, about 10 seconds, once.")
 def _sample(folder: str | None) -> DatabaseAddress:
+    with SAMPLE_LOCK:
+        return _started(folder)
+
+
+@cache
+def _started(folder: str | None) -> DatabaseAddress:
+    """Once in a process, however often Streamlit's caches are emptied."""
     sample = demo.start(Path(folder) if folder else None)
     demo.keep_arriving(sample, threading.Event())
     return read_address(sample.url)

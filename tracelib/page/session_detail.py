@@ -1,13 +1,13 @@
 """One session: its figures, when its requests ran, and its whole conversation in order."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from tracelib import conversation, errors, sessions
-from tracelib.asking.answers import Answer
+from tracelib.asking.memory import Answer, rewritten
 from tracelib.conversation import TurnPage
 from tracelib.handover import redacted
 from tracelib.page import (
@@ -118,13 +118,17 @@ def _title(selection: Selection) -> str:
 
 def _without_names(requests: Answer[pd.DataFrame], redaction: Redaction) -> Answer[pd.DataFrame]:
     """The same requests, with the names that clients chose as the rest of the page writes them."""
-    if requests.value is None or redaction == NONE:
+    if redaction == NONE:
         return requests
-    written = {
-        name: requests.value[name].map(lambda said: redacted(said, redaction)[0])
-        for name in CHOSEN_BY_CLIENTS
-    }
-    return replace(requests, value=requests.value.assign(**written))
+    return rewritten(
+        requests,
+        lambda frame: frame.assign(
+            **{
+                name: frame[name].map(lambda said: redacted(said, redaction)[0])
+                for name in CHOSEN_BY_CLIENTS
+            }
+        ),
+    )
 
 
 def _parents(page: Answer[TurnPage]) -> dict[str, str | None] | None:

@@ -85,14 +85,35 @@ class Source:
 
 def connect(settings: Settings, address: DatabaseAddress) -> Source:
     """Which database is at this address, and what does it have? Raises a TraceError."""
-    engine = _engine(settings, address)
+    engine = pool(address, settings.pool_size)
     try:
-        with _reading(engine, settings.statement_timeout_s) as connection:
-            schema = _schema(connection, settings.table, address.schema)
+        return met(engine, settings, address)
     except BaseException:
         engine.dispose()
         raise
+
+
+def met(engine: Engine, settings: Settings, address: DatabaseAddress) -> Source:
+    """What does the database have, looked at over this pool? Raises a TraceError."""
+    with _reading(engine, settings.statement_timeout_s) as connection:
+        schema = _schema(connection, settings.table, address.schema)
     return Source(engine, schema, settings.statement_timeout_s)
+
+
+def pool(address: DatabaseAddress, size: int) -> Engine:
+    """Over which connections is this database asked? Over so many at most; none is open yet."""
+    defaults = {"connect_timeout": str(CONNECT_TIMEOUT_S), "application_name": "tracelib"}
+    return create_engine(
+        URL.create("postgresql+psycopg2"),
+        connect_args=defaults | dict(address.parameters),
+        execution_options={"postgresql_readonly": True},
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=POOL_TIMEOUT_S,
+        pool_pre_ping=True,
+        pool_recycle=RECYCLE_S,
+        hide_parameters=True,
+    )
 
 
 def _schema(connection: Connection, table: str, schema_name: str | None) -> Schema:
@@ -105,21 +126,6 @@ def _schema(connection: Connection, table: str, schema_name: str | None) -> Sche
         for row in connection.execute(catalog.indexes(table, schema_name))
     ]
     return catalog.schema_of(table, schema_name, found, indexed)
-
-
-def _engine(settings: Settings, address: DatabaseAddress) -> Engine:
-    defaults = {"connect_timeout": str(CONNECT_TIMEOUT_S), "application_name": "tracelib"}
-    return create_engine(
-        URL.create("postgresql+psycopg2"),
-        connect_args=defaults | dict(address.parameters),
-        execution_options={"postgresql_readonly": True},
-        pool_size=settings.pool_size,
-        max_overflow=0,
-        pool_timeout=POOL_TIMEOUT_S,
-        pool_pre_ping=True,
-        pool_recycle=RECYCLE_S,
-        hide_parameters=True,
-    )
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, FromClause, Subquery, bindparam, false, fu
 from sqlalchemy.types import DateTime
 
 from tracelib.filters import DIMENSIONS, NONE, Filters
-from tracelib.spendlogs.table import UNSTORABLE
+from tracelib.spendlogs.table import UNSTORABLE, can_be_stored
 from tracelib.window import TimeWindow
 
 
@@ -42,7 +42,7 @@ def of_key(requests: Subquery, api_key: str) -> ColumnElement[bool]:
 
 
 def _is_one_of(value: ColumnElement[Any], ids: tuple[str, ...]) -> ColumnElement[bool]:
-    named = value.in_([one for one in ids if one != NONE])
+    named = value.in_([one for one in ids if one != NONE and can_be_stored(one)])
     return or_(named, value.is_(None)) if NONE in ids else named
 
 
