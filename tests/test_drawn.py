@@ -9,7 +9,7 @@ import pytest
 from plotly.io import to_json
 from streamlit.testing.v1 import AppTest
 
-from tracelib.asking.answers import Answer
+from tracelib.asking.memory import Answer
 from tracelib.page import drawn
 
 pytestmark = pytest.mark.usefixtures("fresh_caches")

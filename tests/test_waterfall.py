@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.test_timeline import requests
-from tracelib.asking.answers import Answer
+from tracelib.asking.memory import Answer
 from tracelib.charts import activity as strips
 from tracelib.charts import context, palette, waterfall
 from tracelib.timeline import activity, drawn, timeline

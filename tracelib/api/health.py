@@ -7,8 +7,9 @@ from typing import Literal
 from tracelib import status
 from tracelib.access import FULL
 from tracelib.api import answered
-from tracelib.asking.answers import Answer, Question, answers
+from tracelib.asking.answers import Question, answers
 from tracelib.asking.installation import Installation
+from tracelib.asking.memory import Answer
 from tracelib.status import Freshness, ServerFacts
 from tracelib.tokens import Token
 from tracelib.window import ticked

@@ -15,7 +15,7 @@ from tracelib.handover import redacted
 from tracelib.redaction import KINDS, NONE, Redaction
 from tracelib.selection import Selection, session
 
-READINGS_KEPT = 10
+READINGS_KEPT = 4  # of at most 60 MB
 SAME = (
     *("session_id", "user_name", "team_name", "agent", "end_user", "requests", "failures"),
     *("cache_hits", "cost_usd", "prompt_tokens", "completion_tokens", "total_tokens"),

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import formatting
-from tracelib.asking.answers import Answer
+from tracelib.asking.memory import Answer
 from tracelib.conversation.operations import Operation, operations
 from tracelib.conversation.same_prompt import same_prompt_neighbours
 from tracelib.handover import redacted

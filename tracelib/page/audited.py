@@ -8,7 +8,7 @@ import streamlit as st
 
 from tracelib import audit, errors, handover
 from tracelib.asking import allowed
-from tracelib.asking.answers import Answer
+from tracelib.asking.memory import Answer
 from tracelib.audit import Record
 from tracelib.page.view import View
 from tracelib.redaction import NONE, Redaction

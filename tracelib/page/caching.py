@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import formatting
-from tracelib.asking.answers import Answer
+from tracelib.asking.memory import Answer
 from tracelib.charts import traffic
 from tracelib.charts.base import TimeAxis
 from tracelib.overview import CacheSavings, PromptCaching

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from tracelib import errors, formatting
-from tracelib.asking.answers import Answer
+from tracelib.asking.memory import Answer
 from tracelib.page import address, drawn
 
 

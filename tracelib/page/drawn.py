@@ -10,7 +10,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from tracelib.asking.answers import Answer
+from tracelib.asking.memory import Answer
 
 KEPT = 400
 KEPT_FOR_S = 600

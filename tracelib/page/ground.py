@@ -7,7 +7,7 @@ import streamlit as st
 
 from tracelib import formatting
 from tracelib import window as windows
-from tracelib.asking.answers import Answer
+from tracelib.asking.memory import Answer
 from tracelib.overview import Totals
 from tracelib.page import address
 from tracelib.page.cards import nothing, unanswered

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import formatting, status
-from tracelib.asking.answers import Answer
+from tracelib.asking.memory import Answer
 from tracelib.page import address, picking
 from tracelib.page.cards import card, nothing, unanswered
 from tracelib.page.safe import label

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import formatting
-from tracelib.asking.answers import Answer
+from tracelib.asking.memory import Answer
 from tracelib.overview import SessionCounts, Totals
 from tracelib.page import address
 from tracelib.page.cards import card, literal, unanswered

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from tracelib.asking.answers import Answer
+from tracelib.asking.memory import Answer
 from tracelib.formatting import UNKNOWN
 from tracelib.page.cards import card, money_format, nothing, unanswered
 

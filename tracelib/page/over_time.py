@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from tracelib.asking.answers import Answer
+from tracelib.asking.memory import Answer
 from tracelib.charts import traffic
 from tracelib.charts.base import TimeAxis
 from tracelib.page import drawn, ground

@@ -6,8 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import conversation, errors
-from tracelib.asking.answers import Answer
 from tracelib.asking.installation import Installation
+from tracelib.asking.memory import Answer
 from tracelib.audit import What
 from tracelib.conversation.reading import TURNS_A_PAGE, Reading, TurnPage
 from tracelib.handover import redacted
@@ -19,7 +19,7 @@ from tracelib.redaction import masked
 from tracelib.selection import Selection
 
 WITHHELD = "What was said is shown to auditors and admins; your role shows figures only."
-READINGS_KEPT = 30  # of at most 60 MB, most of them of kilobytes
+READINGS_KEPT = 12  # of at most 60 MB, most of them of kilobytes
 
 
 @dataclass(frozen=True, slots=True)

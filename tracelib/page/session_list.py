@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import errors, sessions
-from tracelib.asking.answers import Answer
+from tracelib.asking.memory import Answer
 from tracelib.filters import Filters
 from tracelib.page import (
     address,

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from tracelib import formatting
-from tracelib.asking.answers import Answer
+from tracelib.asking.memory import Answer
 from tracelib.charts import activity, context, waterfall
 from tracelib.page.cards import card, literal, nothing, unanswered
 from tracelib.page.drawn import CONFIG

@@ -12,8 +12,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from tracelib import errors, facets, formatting
 from tracelib import window as windows
-from tracelib.asking.answers import Answer, Question, answers, are_known, forget_answers
-from tracelib.asking.installation import Installation, forget_connection, installation
+from tracelib.asking.answers import Question, answers, are_known, forget_answers
+from tracelib.asking.installation import Installation, installation, look_again
+from tracelib.asking.memory import Answer
 from tracelib.charts.base import TimeAxis
 from tracelib.charts.palette import model_colours
 from tracelib.choice import Choice
@@ -159,9 +160,9 @@ def _sidebar(
 
 
 def refresh_now() -> None:
-    """Ask everything anew, on a new connection."""
+    """Ask everything anew, and what the database has."""
     forget_answers()
-    forget_connection()
+    look_again()
 
 
 def _head(
