@@ -22,7 +22,7 @@ totals, sessions, series, usage, server, fresh = view.ask(
 home.database(view, server, fresh)
 page.stop_without_database(totals)
 if fresh.value is not None and fresh.value.newest_started_at is None:
-    home.first_steps()
+    home.first_steps(view)
     st.stop()
 with st.grid(columns=4, min_column_width=220):
     home.overview_card(view, totals, series)

@@ -23,6 +23,11 @@ request has ended. If your proxy is busy and nothing comes:
 3. To read what was said, set `store_prompts_in_spend_logs: true` there.
 """
 
+NONE_OF_YOURS = """
+There is no request yet among those that you may see. If there should be, ask whoever runs this
+dashboard which teams, users and keys it gives you.
+"""
+
 
 def database(view: View, server: Answer[ServerFacts], fresh: Answer[Freshness]) -> None:
     """Which database is this, and how fresh is it?"""
@@ -36,10 +41,10 @@ def database(view: View, server: Answer[ServerFacts], fresh: Answer[Freshness]) 
     st.markdown(", ".join(words))
 
 
-def first_steps() -> None:
-    """What to do where the log is empty?"""
+def first_steps(view: View) -> None:
+    """What to do where there is no request to be seen?"""
     with card("No requests yet"):
-        st.markdown(FIRST_STEPS)
+        st.markdown(FIRST_STEPS if view.installed.access.scope.is_all else NONE_OF_YOURS)
 
 
 def overview_card(view: View, totals: Answer[Totals], series: Answer[pd.DataFrame]) -> None:

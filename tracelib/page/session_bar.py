@@ -27,7 +27,8 @@ def begin() -> DeltaGenerator:
 def look(view: View) -> Look:
     """How is this session shown? The URL holds it."""
     _switch("Masked", address.REDACTED, MASKED)
-    _switch("Formatted", address.FORMATTED, FORMATTED)
+    if view.installed.access.reads_messages:
+        _switch("Formatted", address.FORMATTED, FORMATTED)
     is_formatted = address.is_said(address.FORMATTED)
     return Look(view.filters.zone, is_formatted, redaction=session_export.shown(view))
 
