@@ -115,6 +115,18 @@ def test_two_sessions_are_ticked_and_read_side_by_side(browser, sessions):
     visit.check()
 
 
+def test_a_session_that_was_left_is_opened_again_by_the_same_cell(browser, sessions):
+    visit = Visit(browser, sessions)
+    visit.open("Sessions?refresh=off")
+    for _ in range(2):
+        visit.page.locator("[data-testid=stDataFrame]").first.click(position={"x": 100, "y": 53})
+        visit.page.wait_for_url("**session=**")
+        visit.page.get_by_role("button", name="All sessions").click()
+        visit.page.wait_for_url(lambda url: "session=" not in url)
+        visit.settle()
+    visit.check()
+
+
 def test_names_are_chosen_from_those_that_are_there_or_typed(browser, sessions):
     visit = Visit(browser, sessions)
     visit.open("Sessions?refresh=off")

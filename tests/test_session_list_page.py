@@ -420,7 +420,7 @@ def test_two_that_are_ticked_are_compared_the_earlier_one_first(open_page, datab
     app.button("refresh now").click().run()
     assert listed(app) == ["new", "s3", "s5", "s7"]
     # The ticks went down with their sessions.
-    assert app.session_state["sessions "]["selection"]["rows"] == [1, 3]
+    assert app.session_state["sessions  0"]["selection"]["rows"] == [1, 3]
     app.button("compare ticked").click().run()
     assert said_in_url(app) == {"session": "s7", "of": KEY, "with": "s3", "with_of": KEY}
 

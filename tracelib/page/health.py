@@ -190,7 +190,7 @@ def _failures_table(view: View, failures: pd.DataFrame) -> None:
         column_config=titles | {"started_at": when, "error_message": message},
         on_select=lambda: picking.take("newest failures"),
         selection_mode=["single-row", "single-cell"],
-        key="newest failures",
+        key=picking.element("newest failures"),
     )
     picking.show("newest failures", failures)
     if session := picking.taken():

@@ -8,6 +8,15 @@ import pandas as pd
 import streamlit as st
 
 PICKED = "row picked"
+TAKEN = "rows taken"
+
+
+def element(key: str) -> str:
+    """What is the table called in the browser? Anew after each row that was taken.
+
+    A browser keeps what is chosen in a table, and a click on what is chosen says nothing.
+    """
+    return f"{key} {st.session_state.get(TAKEN, 0)}"
 
 
 def show(key: str, rows: pd.DataFrame) -> None:
@@ -19,7 +28,7 @@ def show(key: str, rows: pd.DataFrame) -> None:
 
 def take(key: str) -> None:
     """A row was clicked; for the table's callback, which runs before the page does."""
-    selection = st.session_state[key]["selection"]
+    selection = st.session_state[element(key)]["selection"]
     positions = [row for row, _ in selection["cells"]] or selection["rows"]
     drawn = st.session_state.get(f"{key} as drawn", [])
     if positions and positions[0] < len(drawn):
@@ -28,7 +37,7 @@ def take(key: str) -> None:
 
 def take_or_tick(key: str) -> None:
     """A cell was clicked, or rows were ticked; for the callback of a table that has both."""
-    selection = st.session_state[key]["selection"]
+    selection = st.session_state[element(key)]["selection"]
     if selection["cells"]:
         take(key)
     drawn = st.session_state.get(f"{key} as drawn", [])
@@ -47,12 +56,20 @@ def ticked(key: str, rows: pd.DataFrame) -> pd.DataFrame:
 def hold(key: str, rows: pd.DataFrame) -> None:
     """Let each tick stay with its session, whichever row it stands in now; before the table."""
     places = rows.index.get_indexer(ticked(key, rows).index).tolist()
-    state = st.session_state.get(key)
-    if state is not None and sorted(state["selection"]["rows"]) != places:
-        st.session_state[key] = {"selection": {"rows": places, "columns": [], "cells": []}}
+    name = element(key)
+    if sorted(_rows_chosen(name)) != places:
+        st.session_state[name] = {"selection": {"rows": places, "columns": [], "cells": []}}
 
 
 def taken() -> dict[str, str] | None:
     """Which session was clicked, as the URL's parameters? Each click is told once."""
     picked = st.session_state.pop(PICKED, None)
-    return {"session": picked[0], "of": picked[1]} if picked else None
+    if picked is None:
+        return None
+    st.session_state[TAKEN] = st.session_state.get(TAKEN, 0) + 1
+    return {"session": picked[0], "of": picked[1]}
+
+
+def _rows_chosen(name: str) -> list[int]:
+    chosen: list[int] = st.session_state.get(name, {"selection": {"rows": []}})["selection"]["rows"]
+    return chosen

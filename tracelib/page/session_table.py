@@ -41,7 +41,7 @@ def show(
         column_config=columns,
         on_select=lambda: picking.take_or_tick(key),
         selection_mode=["multi-row", "single-cell"],
-        key=key,
+        key=picking.element(key),
     )
     picking.show(key, rows)
     if session := picking.taken():
