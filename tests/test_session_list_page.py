@@ -3,6 +3,8 @@
 import base64
 import json
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -342,6 +344,27 @@ def test_a_name_makes_a_kept_search_of_a_link(open_page, database):
     kept.button("forget the name").click().run()
     assert not kept.subheader
     assert said_in_url(kept) == {"q": "ada"}
+
+
+def test_a_kept_part_of_the_range_stays_when_the_clock_has_moved_on(open_page, database):
+    log = database(rows=[spend_log(startTime=minutes_ago(n)) for n in range(60)])
+    since, until = (f"{minutes_ago(n):%Y-%m-%dT%H:%M:%SZ}" for n in (30, 20))
+    app = open_page(PAGE, log.url, range="24h", zone="Asia/Tokyo", since=since, until=until)
+    (link,) = [code.value for code in app.code]
+    held = parse_qs(link.split("?")[1])
+    first, last = (minutes_ago(n).astimezone(ZoneInfo("Asia/Tokyo")).date() for n in (1440, 0))
+    assert held == {
+        "refresh": ["off"],
+        "range": ["custom"],
+        "from": [first.isoformat()],
+        "to": [last.isoformat()],
+        "zone": ["Asia/Tokyo"],
+        "since": [since],
+        "until": [until],
+    }
+    opened = open_page(PAGE, log.url, **{name: value[0] for name, value in held.items()})
+    assert not opened.warning
+    assert said_in_url(opened)["since"] == since
 
 
 @pytest.mark.parametrize("query", [{}, {"said": "refund"}])

@@ -59,6 +59,13 @@ class Choice:
         last_moment = f"{end:%H:%M}" if self.span == "1h" else f"{end.day} {end:%B %H:%M}"
         return f"Last {named}, {first} to {last_moment}, {filters.zone}, against the {named} before"
 
+    def held(self, filters: Filters) -> "Choice":
+        """The same choice with its range as days of the viewer's, which no clock moves on."""
+        zone = ZoneInfo(filters.zone)
+        last = filters.window.end - timedelta(microseconds=1)
+        days = filters.window.start.astimezone(zone).date(), last.astimezone(zone).date()
+        return replace(self, span=CUSTOM, first_day=days[0], last_day=days[1], zone=filters.zone)
+
     def _window(self, now: datetime, zone: str) -> windows.TimeWindow:
         if self.span != CUSTOM:
             return windows.recent(self.span, now)

@@ -4,8 +4,9 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from tracelib.page import address
+from tracelib.page import address, session_strip
 from tracelib.page.safe import label
+from tracelib.page.view import View
 
 NAME = "name"
 LONGEST_NAME = 80
@@ -32,7 +33,7 @@ def heading() -> None:
         )
 
 
-def keep() -> None:
+def keep(view: View) -> None:
     """Under which name, and which link, is this search kept? Draws the button that asks."""
     with st.popover("Keep this search", icon=":material/bookmark:", type="tertiary"):
         name = st.text_input(
@@ -47,19 +48,22 @@ def keep() -> None:
             "stands above the list and in the browser’s tab when the link is opened. Keep the link "
             "where you keep others, as a bookmark or in a message."
         )
-        st.code(_link(name), language=None, wrap_lines=True)
+        st.code(_link(name, view), language=None, wrap_lines=True)
 
 
 def _name() -> str:
     return " ".join(st.query_params.get(NAME, "").split())[:LONGEST_NAME]
 
 
-def _link(name: str) -> str:
+def _link(name: str, view: View) -> str:
     query = {
         parameter: st.query_params.get_all(parameter)
         for parameter in st.query_params
         if parameter not in LEFT_OUT
     }
+    if session_strip.SINCE in query:
+        # A part has its own times: the range it was chosen from must not move on without it.
+        query |= view.choice.held(view.filters).to_query()
     named = {NAME: [name]} if name else {}
     address_of_page = (st.context.url or "").split("?")[0]
     return f"{address_of_page}?{urlencode(named | query, doseq=True)}"

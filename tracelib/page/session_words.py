@@ -31,7 +31,7 @@ def sentence(view: View, search: SessionSearch, part: TimeWindow | None) -> None
             words = ", ".join(in_words(session_search.only(search, fields)))
             _chip(words, fields[0], "Remove this condition", _remover(search, fields))
     st.caption(f"{_range(view, search, part)}{SORTS[search.sort].lower()} first")
-    kept_searches.keep()
+    kept_searches.keep(view)
 
 
 def counted(count: int) -> str:
