@@ -1,4 +1,4 @@
-"""The app for a server: the pages of Home.py and the JSON API, security headers, an early start.
+"""The app for a server: pages and JSON API, security headers, no side doors, an early start.
 
 Run it by `streamlit run asgi.py`, or by any ASGI server: `uvicorn asgi:app --port 8501`.
 """
@@ -9,7 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import streamlit as st
+from google.protobuf.message import DecodeError
 from starlette.middleware import Middleware
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 import tracelib
 from tracelib import api, serving
@@ -33,10 +35,25 @@ def import_all() -> None:
         import_module(module.name)
 
 
+def asked(message: bytes) -> str | None:
+    """What does a browser ask of Streamlit by this message? None where it is none of its own."""
+    try:
+        said = BackMsg.FromString(message)
+    except DecodeError:
+        return None
+    kind: str | None = said.WhichOneof("type")
+    if kind == "backend_operation_request":
+        kind = said.backend_operation_request.WhichOneof("payload")
+    return kind
+
+
 policy = serving.content_security_policy(html_served())
 app = st.App(
     Path(__file__).with_name("Home.py"),
     lifespan=serving.prepared(import_all),
     routes=api.routes(installation),
-    middleware=[Middleware(serving.with_security_headers, policy=policy)],
+    middleware=[
+        Middleware(serving.with_security_headers, policy=policy),
+        Middleware(serving.only_what_is_used, asked=asked),
+    ],
 )

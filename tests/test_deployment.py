@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import Message
 from fnmatch import fnmatch
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -254,9 +255,27 @@ def test_a_proxy_leads_to_the_app(proxy, address, tmp_path):
             headers = page.headers
         assert headers["Strict-Transport-Security"] == "max-age=31536000"
         assert len(headers.get_all("Content-Security-Policy")) == 1
-        with pytest.raises(urllib.error.HTTPError, match="404"):
-            urllib.request.urlopen(f"http://{before}/_stcore/metrics")
         assert {"metric", "plotly_chart"} <= asyncio.run(shown(before))
+
+
+@pytest.mark.parametrize("proxy", BEFORE)
+def test_a_proxy_leads_to_no_path_of_streamlits_that_is_not_used(proxy, tmp_path):
+    used = {f"/_stcore/{one}" for one in ("health", "host-config", "stream", "bidi-components/a/b")}
+    unused = {
+        *(f"/_stcore/{one}" for one in ("metrics", "upload_file/a/b", "agent/mcp", "healthy", "")),
+        *("/_stcore/%75pload_file/a/b", "/Overview/../_stcore/upload_file/a/b"),
+    }
+    with hearing() as (app, _), proxy(app, tmp_path) as before:
+        answers = {path: status(before, path) for path in used | unused}
+    assert {path for path, answer in answers.items() if answer == 204} == used
+    assert {answers[path] for path in unused} == {404}
+
+
+def status(address: str, path: str) -> int:
+    """What does a path answer, sent as it is written?"""
+    connection = HTTPConnection(address, timeout=30)
+    connection.request("GET", path)
+    return connection.getresponse().status
 
 
 @pytest.mark.parametrize("proxy", BEFORE)
