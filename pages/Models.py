@@ -14,10 +14,8 @@ page.stop_without_rows(usage)
 busiest = tuple(usage.value.nlargest(5, "requests")["model"])
 (series,) = view.ask((models.over_time_by_model, filters, view.bucket, busiest))
 
-left, right = st.columns(2)
-with left:
+with st.grid(columns=2, min_column_width=330, gap="small"):
     page.chart("Share of requests", usage, ranking.shares, "requests", colours)
-with right:
     page.chart(
         "Cost by model",
         usage,
@@ -38,26 +36,13 @@ page.foot(
 
 page.chart("Response time by model", usage, by_model.response_times, caption=page.RESPONSE_TIME)
 page.choose_bucket(view)
-left, right = st.columns(2)
-with left:
-    page.chart(
-        "Average response time over time, busiest models",
-        series,
-        by_model.over_time,
-        view.axis,
-        "response_ms_avg",
-        colours,
-    )
+with st.grid(columns=2, min_column_width=330, gap="small"):
+    for title, figure in (
+        ("Average response time over time, busiest models", "response_ms_avg"),
+        ("p95 response time over time, busiest models", "response_ms_p95"),
+    ):
+        page.chart(title, series, by_model.over_time, view.axis, figure, colours)
     page.chart("Tokens by model", usage, by_model.tokens, caption=page.TOKENS)
-with right:
-    page.chart(
-        "p95 response time over time, busiest models",
-        series,
-        by_model.over_time,
-        view.axis,
-        "response_ms_p95",
-        colours,
-    )
     page.chart(
         "Time to first token, p50",
         usage,
@@ -72,8 +57,8 @@ figures = (
     ("Error rate", "error_rate", formatting.share, None),
     ("Cache hit rate", "cache_hit_rate", formatting.share, None),
 )
-for column, (title, figure, written, caption) in zip(st.columns(3), figures, strict=True):
-    with column:
+with st.grid(columns=3, min_column_width=330, gap="small"):
+    for title, figure, written, caption in figures:
         page.chart(title, usage, ranking.by_model, figure, written, colours, caption=caption)
 
 model_table.all_figures(usage.value)

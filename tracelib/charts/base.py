@@ -10,6 +10,8 @@ import plotly.graph_objects as go
 
 from tracelib.window import Bucket, TimeWindow, bucket_starts, offset_s
 
+# From here on the days say enough of an axis.
+LONG = timedelta(days=3)
 HEIGHT = 280
 FIRST_HEIGHT = 340
 MARKED_UP_TO = 60
@@ -89,7 +91,16 @@ def over_time(
     """A figure whose x axis is the page's, with one hover for all its series."""
     chart = figure(traces, height, hovermode="x unified", **layout)
     hover = "%a %-d %b" if axis.bucket.is_day else "%a %-d %b %H:%M"
-    chart.update_xaxes(type="date", range=axis.range(), showgrid=False, hoverformat=hover, nticks=8)
+    # After the line break stands what is said only where it changes.
+    ticks = "%-d %b" if axis.window.length > LONG else "%H:%M\n%-d %b"
+    chart.update_xaxes(
+        type="date",
+        range=axis.range(),
+        showgrid=False,
+        hoverformat=hover,
+        tickformat=ticks,
+        nticks=8,
+    )
     chart.update_yaxes(rangemode="tozero")
     return chart
 

@@ -17,3 +17,15 @@ def plain(text: object, length: int = LONGEST) -> str:
     if not isinstance(text, str):
         return "(none)"
     return html.escape(shortened(one_line(text), length), quote=False)
+
+
+def within(text: object, length: int) -> str:
+    """The same, shortened in its middle: names that begin alike are told apart by their ends.
+
+    >>> within("Customer Support (team-support)", 26)
+    'Customer Sup…team-support)'
+    """
+    if not isinstance(text, str) or len(line := one_line(text)) <= length:
+        return plain(text, length)
+    tail = length // 2
+    return html.escape(f"{line[: length - tail - 1]}…{line[-tail:]}", quote=False)

@@ -14,6 +14,8 @@ CATEGORICAL = (
     "#D6336C",
 )
 OTHERS = "#868E96"
+# All that is left together, beside single ones that are grey.
+REST = "#CED4DA"
 FAILURE = "#E03131"
 
 REQUESTS = "#4C6EF5"

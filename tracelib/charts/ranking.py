@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from tracelib import formatting
 from tracelib.charts import palette
 from tracelib.charts.base import figure
-from tracelib.charts.labels import plain
+from tracelib.charts.labels import plain, within
 from tracelib.filters import NONE
 
 BAR_PX = 26
@@ -49,7 +49,7 @@ def ranked(
     chart.update_yaxes(
         range=[max(len(names), 3) - 0.5, -0.5],
         tickvals=places,
-        ticktext=[plain(name, 26) for name in names],
+        ticktext=[within(name, 26) for name in names],
         automargin=True,
         showgrid=False,
         nticks=None,
@@ -62,8 +62,10 @@ def shares(usage: pd.DataFrame, value: str, colours: Mapping[str, str]) -> go.Fi
     """Which share has each model? At most six slices and "others", the total in the middle."""
     top = usage.nlargest(SLICES, value) if len(usage) > SLICES + 1 else usage
     rest = float(usage[value].sum() - top[value].sum())
-    names = [*top["model"], *(["others"] if len(top) < len(usage) else [])]
-    values = [*top[value].astype("float64"), *([rest] if len(top) < len(usage) else [])]
+    drawn = [colours.get(str(name), palette.OTHERS) for name in top["model"]]
+    names, values = [*top["model"]], [*top[value].astype("float64")]
+    if len(top) < len(usage):
+        names, values, drawn = [*names, "others"], [*values, rest], [*drawn, palette.REST]
     ring = go.Pie(
         # Plotly adds slices of one label together, so a long name stays whole.
         labels=[plain(name, 300) for name in names],
@@ -73,17 +75,19 @@ def shares(usage: pd.DataFrame, value: str, colours: Mapping[str, str]) -> go.Fi
         direction="clockwise",
         marker={
             "line": {"width": 1.5, "color": "rgba(255,255,255,0.7)"},
-            "colors": [colours.get(str(name), palette.OTHERS) for name in names],
+            "colors": drawn,
         },
         textinfo="percent",
         textposition="outside",
+        automargin=True,
         texttemplate="%{percent:.1%}",
         hovertemplate="%{label}: %{value:,.0f} (%{percent:.1%})<extra></extra>",
     )
-    chart = figure([ring], 300)
+    chart = figure([ring], 360)
     chart.update_layout(
         margin={"l": 24, "r": 24, "t": 24, "b": 24},
-        legend={"orientation": "v", "x": 1.05, "y": 0.5, "yanchor": "middle"},
+        # Below, so that the ring is as wide on a telephone.
+        legend={"orientation": "h", "x": 0.5, "xanchor": "center", "y": -0.06, "yanchor": "top"},
         annotations=[
             {"text": formatting.count(sum(values)), "showarrow": False, "font": {"size": 20}}
         ],

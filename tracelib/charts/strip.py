@@ -1,12 +1,12 @@
 """The strip above a list: how it spreads over time, and which part of it is chosen."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pandas as pd
 import plotly.graph_objects as go
 
 from tracelib.charts import palette
-from tracelib.charts.base import TimeAxis, bars, fading, over_time
+from tracelib.charts.base import LONG, TimeAxis, bars, fading, over_time
 from tracelib.window import TimeWindow
 
 HEIGHT = 110
@@ -42,8 +42,8 @@ def sessions(
         margin={"l": 40, "r": 4, "t": 6, "b": 20},
     )
     chart.update_traces(marker_opacity=_opacity(spread["bucket"], axis, chosen))
-    is_long = axis.window.length > timedelta(days=3)
-    chart.update_xaxes(tickformat="%-d %b" if is_long else "%H:%M")
+    # It is too low for a second line.
+    chart.update_xaxes(tickformat="%-d %b" if axis.window.length > LONG else "%H:%M")
     chart.update_yaxes(nticks=3)
     if unread_until is not None:
         reached = axis.local(pd.Series([unread_until], dtype="datetime64[us, UTC]"))[0]
