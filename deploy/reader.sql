@@ -2,13 +2,22 @@
 -- its tables, as their owner, and again whenever you like:
 --   psql "$OWNER_URL" -v password='choose one' -f deploy/reader.sql
 \set ON_ERROR_STOP on
+\if :{?password} \else
+DO $$ BEGIN RAISE 'Choose a password for the role: -v password=…'; END $$;
+\endif
 SELECT 'CREATE ROLE tracelib_reader'
   WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'tracelib_reader') \gexec
 ALTER ROLE tracelib_reader LOGIN PASSWORD :'password' CONNECTION LIMIT 8;
 ALTER ROLE tracelib_reader SET default_transaction_read_only = on;
 ALTER ROLE tracelib_reader SET statement_timeout = '15s';
 GRANT USAGE ON SCHEMA public TO tracelib_reader;
-GRANT SELECT ON "LiteLLM_SpendLogs" TO tracelib_reader;
+-- Where without_bodies.sql has run, what was said stays out.
+SELECT 'GRANT SELECT ON "LiteLLM_SpendLogs" TO tracelib_reader'
+  WHERE NOT EXISTS (
+    SELECT FROM pg_attribute, aclexplode(attacl) AS granted
+    WHERE attrelid = '"LiteLLM_SpendLogs"'::regclass
+      AND granted.grantee = 'tracelib_reader'::regrole
+  ) \gexec
 -- Names for ids; of people and keys nothing else. Optional: without them ids stand for names.
 GRANT SELECT (token, key_alias, key_name) ON "LiteLLM_VerificationToken" TO tracelib_reader;
 GRANT SELECT (user_id, user_alias, user_email) ON "LiteLLM_UserTable" TO tracelib_reader;

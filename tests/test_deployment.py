@@ -280,11 +280,12 @@ def status(address: str, path: str) -> int:
 
 @pytest.mark.parametrize("proxy", BEFORE)
 def test_a_proxy_passes_on_no_identity_that_a_visitor_claims(proxy, tmp_path):
-    claims = ("X-Tracelib-Proxy-Secret", "X-Forwarded-Email", "X-Forwarded-Groups")
+    said = ("Email", "Groups", "User", "Preferred-Username")
+    claims = ("X-Tracelib-Proxy-Secret", *(f"X-Forwarded-{one}" for one in said))
     with hearing() as (app, heard), proxy(app, tmp_path) as before:
         claimed = dict.fromkeys(claims, "mine")
         urllib.request.urlopen(urllib.request.Request(f"http://{before}/", headers=claimed))
-    assert [heard[-1].get(name) for name in ("Host", *claims)] == [before, None, None, None]
+    assert [heard[-1].get(name) for name in ("Host", *claims)] == [before, *[None] * 5]
 
 
 @contextmanager

@@ -54,6 +54,24 @@ def test_a_role_may_read_what_is_needed_and_do_nothing_else(database, version, s
     assert [_outcome(url, one) for one in refused] == ["refused"] * len(refused)
 
 
+def test_what_was_kept_out_stays_out_when_the_role_is_made_again(database):
+    made = database(rows=real_rows()[:1])
+    url = reader_of(made, (*WITHOUT_BODIES, *READER))
+    assert _outcome(url, 'SELECT messages FROM "LiteLLM_SpendLogs"') == "refused"
+    assert _outcome(url, 'SELECT spend FROM "LiteLLM_SpendLogs"') == "answered"
+    made.execute('REVOKE ALL ON "LiteLLM_SpendLogs" FROM tracelib_reader')
+    reader_of(made, READER)
+    assert _outcome(url, 'SELECT messages FROM "LiteLLM_SpendLogs"') == "answered"
+
+
+def test_without_a_password_the_role_is_not_made(database):
+    made = database()
+    command = [PROGRAMS / "psql", "-q", made.url, "-f", DEPLOY / "reader.sql"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "Choose a password for the role" in done.stderr
+
+
 def _outcome(url: str, statements: str) -> str:
     connection = psycopg2.connect(url)
     connection.autocommit = True
