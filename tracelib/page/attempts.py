@@ -96,19 +96,20 @@ def _row(one: Operation, numbers: Mapping[str, int], redaction: Redaction) -> di
 
 
 def _columns(zone: str) -> dict[str, Any]:
+    # What answers first comes first: a telephone shows three columns.
     column = st.column_config
     return {
-        "request": column.NumberColumn("Request", width=70),
+        "request": column.NumberColumn("Request", width=66),
+        "asked": column.TextColumn("Asked for", width=130),
+        "served": column.TextColumn("Served by", width=130),
+        "because": column.TextColumn("Because of", width=180),
+        "time_lost": column.TextColumn("Time lost", width=80, alignment="right"),
+        "money_lost": column.TextColumn("Money lost", width=85, alignment="right"),
+        "attempts": column.NumberColumn("Attempts", width=70),
+        "deployment": column.TextColumn("Deployment", width=170),
         "started_at": column.DatetimeColumn(
             "Started", timezone=zone, format="D MMM HH:mm:ss", width=120
         ),
-        "asked": column.TextColumn("Asked for"),
-        "served": column.TextColumn("Served by"),
-        "deployment": column.TextColumn("Deployment"),
-        "attempts": column.NumberColumn("Attempts", width=70),
-        "because": column.TextColumn("Because of"),
-        "time_lost": column.TextColumn("Time lost", width=80, alignment="right"),
-        "money_lost": column.TextColumn("Money lost", width=85, alignment="right"),
         "how": column.TextColumn("How it is known"),
     }
 
