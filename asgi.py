@@ -4,6 +4,7 @@ Run it by `streamlit run asgi.py`, or by any ASGI server: `uvicorn asgi:app --po
 """
 
 import pkgutil
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,7 +52,7 @@ policy = serving.content_security_policy(html_served())
 app = st.App(
     Path(__file__).with_name("Home.py"),
     lifespan=serving.prepared(import_all),
-    routes=api.routes(installation),
+    routes=api.routes(partial(installation, for_programs=True)),
     middleware=[
         Middleware(serving.with_security_headers, policy=policy),
         Middleware(serving.only_what_is_used, asked=asked),

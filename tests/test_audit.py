@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from tests.rows import NOON, spend_log
 from tests.visiting import people, signed_in, turned_to, visit
 from tracelib import errors
 from tracelib.audit import Record, record
-from tracelib.page import session_export
+from tracelib.page import identity, session_export
 from tracelib.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -311,6 +312,29 @@ def test_a_file_that_cannot_be_noted_is_not_made(page, log, files):
     log.unlink()
     log.mkdir()
     with pytest.raises(errors.AuditFailed):
+        files["JSON"]()
+
+
+@pytest.mark.parametrize(
+    "listed", [people(eve=("auditor", {"all": True})), people(ada=("viewer", {"all": True}))]
+)
+def test_who_may_not_read_any_more_is_made_no_file_by_a_page_of_before(
+    page, log, files, monkeypatch, listed
+):
+    page("ada", session="s-1")
+    before = noted(log)
+    monkeypatch.setenv("TRACELIB_PEOPLE", listed)
+    for label in ("JSON", "One HTML file"):
+        with pytest.raises(errors.NotForThisRole):
+            files[label]()
+    assert noted(log) == before
+
+
+def test_a_sign_in_that_has_run_out_is_made_no_file(page, files, monkeypatch):
+    page("ada", session="s-1")
+    now = time.time()
+    monkeypatch.setattr(identity.time, "time", lambda: now + identity.SIGNED_IN_FOR_S + 60)
+    with pytest.raises(errors.NotForThisRole):
         files["JSON"]()
 
 

@@ -11,6 +11,7 @@ from tests.rows import spend_log
 from tests.visiting import people, signed_in, turned_to, visit
 from tracelib import errors
 from tracelib.access import EVERYONE, Access, Scope
+from tracelib.asking.installation import installation, note_once
 from tracelib.page import identity
 from tracelib.people import Listed, Person, access_of, read_people
 from tracelib.settings import read_settings
@@ -73,6 +74,9 @@ def test_the_first_entry_that_fits_counts():
         ("*@example.com", "ada@example.com.evil.org", False),
         ("ada@example.com", "ada@example.co", False),
         ("ada@example.com", "bada@example.com", False),
+        ("alison@strasse.de", "ali\u017fon@strasse.de", False),
+        ("*@strasse.de", "bob@stra\u00dfe.de", False),
+        ("*@STRASSE.de", "bob@strasse.DE", True),
     ],
 )
 def test_whom_an_entry_fits(pattern, who, fits):
@@ -101,6 +105,8 @@ def test_whom_an_entry_fits(pattern, who, fits):
         entry(who="*example.com"),
         entry(who="ada@*"),
         entry(scope={"all": False}),
+        entry(scope={"all": 1}),
+        entry(scope={"all": 1.0}),
         entry(scope={"all": True, "teams": ["a"]}),
         entry(scope={"all": True, "teams": {"claim": "groups"}}),
         entry(scope={"team": ["a"]}),
@@ -175,13 +181,25 @@ def test_who_signed_in_is_known_by_a_verified_address():
     )
 
 
-@pytest.mark.parametrize("unverified", [False, "false", "False"])
+@pytest.mark.parametrize("unverified", [False, "false", "False", None, 0, 1, "0", "no", [False]])
 def test_an_address_that_nobody_verified_is_nobodys(unverified):
     person = identity.said_of(FRESH | {"email_verified": unverified, "sub": "17"}, NOW)
     assert (person.who, "email" in person.claims) == ("17", False)
 
 
-@pytest.mark.parametrize("issued", [NOW - identity.SIGNED_IN_FOR_S - 1, None, "now"])
+def test_what_only_looks_like_an_address_fits_no_entry_with_one():
+    person = identity.said_of({"iat": NOW, "sub": "eve@example.com"}, NOW)
+    assert access_of(person, read_people(entry("*@example.com"))) is None
+    assert access_of(person, read_people(entry("eve@example.com"))) is None
+    assert access_of(person, read_people(entry("*"))) is not None
+    subject = identity.said_of({"iat": NOW, "sub": "17"}, NOW)
+    assert access_of(subject, read_people(entry("17"))) is not None
+
+
+@pytest.mark.parametrize(
+    "issued",
+    [NOW - identity.SIGNED_IN_FOR_S - 1, NOW + 61, float("nan"), float("inf"), None, "now"],
+)
 def test_a_sign_in_runs_out(issued):
     assert identity.said_of(FRESH | {"iat": issued}, NOW) is None
     assert identity.said_of({}, NOW) is None
@@ -287,6 +305,40 @@ def test_a_list_without_a_way_to_tell_who_somebody_is_shows_nothing(log):
     app = visit("Home.py", None, **DAY)
     assert errors.BadSetting.sentence in words(app)
     assert not app.metric
+
+
+@pytest.mark.parametrize(
+    ("user", "environ"),
+    [
+        (signed_in(None), {"TRACELIB_PEOPLE": '[{"who": "ada@example.com"}]'}),
+        (None, {"TRACELIB_PEOPLE": '[{"who": "ada@example.com"}]'}),
+        (None, {"TRACELIB_IDENTITY_HEADER": HEADER, "TRACELIB_PROXY_SECRET": "short-secret"}),
+    ],
+)
+def test_a_stranger_is_told_no_detail_of_a_setting(log, monkeypatch, caplog, user, environ):
+    note_once.cache_clear()
+    monkeypatch.delenv("TRACELIB_PEOPLE")
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    app = visit("Home.py", user, **DAY)
+    assert errors.BadSetting.sentence in words(app)
+    assert not any(name in words(app) for name in (*environ, "entry 1"))
+    assert [line.message for line in caplog.records if "TRACELIB_" in line.message]
+
+
+def test_whoever_set_an_open_app_up_is_told_the_detail(log, monkeypatch):
+    monkeypatch.delenv("TRACELIB_PEOPLE")
+    monkeypatch.setenv("TRACELIB_POOL_SIZE", "many")
+    app = visit("Home.py", None, **DAY)
+    assert [code.value for code in app.code if "TRACELIB_POOL_SIZE" in code.value]
+
+
+def test_a_mistake_in_the_tokens_of_programs_closes_no_page(log, monkeypatch):
+    monkeypatch.setenv("TRACELIB_API_TOKENS", "[")
+    app = visit("Home.py", signed_in("ada@example.com"), **DAY)
+    assert app.metric
+    with pytest.raises(errors.BadSetting, match="TRACELIB_API_TOKENS"):
+        installation(for_programs=True)
 
 
 def test_two_ways_to_come_in_are_refused(log, monkeypatch):

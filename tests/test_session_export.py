@@ -69,10 +69,10 @@ def test_files_are_masked_unless_somebody_switches_it_off(page, files):
     ]
     assert all(toggle.value for toggle in page.toggle)
     assert {label: name for label, (name, _) in files.items()} == {
-        "One HTML file": "session-e-mails1-20261123-1200.html",
-        "JSON": "session-e-mails1-20261123-1200.json",
-        "CSV": "sessions-20261123-1200.csv",
-        "JSON lines": "sessions-20261123-1200.jsonl",
+        "One HTML file": "session-e-mails1-20261123-1200Z.html",
+        "JSON": "session-e-mails1-20261123-1200Z.json",
+        "CSV": "sessions-20261123-1200Z.csv",
+        "JSON lines": "sessions-20261123-1200Z.jsonl",
     }
     for label in files:
         assert ADA not in made(files, label)

@@ -26,7 +26,10 @@ class TraceError(Exception):
 
 class BadSetting(TraceError):
     sentence = "A setting cannot be used as it is."
-    remedy = "Correct it in the environment or in .streamlit/secrets.toml, then restart the app."
+    remedy = (
+        "Correct it in the environment or in .streamlit/secrets.toml and restart the app, "
+        "or in the file that it names; the log says which."
+    )
 
 
 class DatabaseUnreachable(TraceError):

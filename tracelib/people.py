@@ -9,6 +9,7 @@ The list is JSON. The first entry that fits a person counts:
 """
 
 import json
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
@@ -18,6 +19,7 @@ from tracelib.scopes import read_ids, read_scope
 
 ROLES = get_args(Role)
 ANY = "*"
+SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,14 @@ class Person:
     """Somebody who looks, as a directory or a proxy vouches for them.
 
     `who` is their e-mail address, else what they go by there; None for whoever reaches an open
-    app. `claims` are what else is said of them, each with its values.
+    app. `claims` are what else is said of them, each with its values. Where `who` is vouched for
+    as no address, no entry with one fits, whatever it looks like.
     """
 
     who: str | None = None
     name: str | None = None
     claims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    has_address: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +78,17 @@ def _fits(one: Listed, person: Person) -> bool:
     if one.claim:
         name, value = one.claim
         return value in person.claims.get(name, ())
-    who, sought = (person.who or "").casefold(), (one.who or "").casefold()
+    who, sought = _folded(person.who or ""), _folded(one.who or "")
+    if "@" in sought and not person.has_address:
+        return False
     if sought.startswith(ANY):
         return bool(who) and who.endswith(sought.removeprefix(ANY))
     return bool(who) and who == sought
+
+
+def _folded(address: str) -> str:
+    """Of ASCII letters the small ones; any other letter is itself: ß is not ss, and ſ no s."""
+    return address.translate(SMALL)
 
 
 def _granted(one: Listed, person: Person) -> Access:

@@ -17,7 +17,7 @@ def read_scope(document: object) -> Scope:
     >>> read_scope({"teams": ["b", "a"]})
     Scope(is_all=False, teams=('a', 'b'), users=(), keys=())
     """
-    if document == {"all": True}:
+    if isinstance(document, dict) and [*document] == ["all"] and document["all"] is True:
         return EVERYONE
     if not isinstance(document, dict) or not document or "all" in document:
         raise ValueError(

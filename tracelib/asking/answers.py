@@ -18,7 +18,7 @@ import streamlit as st
 
 from tracelib import conversation, errors, metrics
 from tracelib.asking import allowed, memory
-from tracelib.asking.installation import Installation, source
+from tracelib.asking.installation import Installation, shared, source
 from tracelib.asking.memory import Answer, Memory
 from tracelib.conversation.turn_diff import diff_between
 from tracelib.filters import Filters
@@ -127,7 +127,7 @@ def _view(question: Question, now: datetime, installed: Installation) -> str:
     may be long.
     """
     relative = [_relative(argument, now) for argument in question.arguments]
-    words = f"{question.name} {relative} {hash(installed)} {installed.access!r}"
+    words = f"{question.name} {relative} {hash(shared(installed))} {installed.access!r}"
     return blake2b(words.encode("utf-8", "surrogatepass"), digest_size=24).hexdigest()
 
 

@@ -1,5 +1,6 @@
 """Which database this installation shows: the one it is pointed at, or its own sample."""
 
+import logging
 import os
 import threading
 from dataclasses import dataclass, replace
@@ -15,6 +16,9 @@ from tracelib.database_url import DatabaseAddress, read_address
 from tracelib.settings import Settings, read_settings
 from tracelib.source import Source, met, pool
 
+log = logging.getLogger(__name__)
+API_TOKENS = "TRACELIB_API_TOKENS"
+WAYS_IN = ("TRACELIB_PEOPLE", "TRACELIB_IDENTITY_HEADER", "TRACELIB_PROXY_SECRET")
 LOOK_AGAIN_AFTER_S = 600
 SAMPLE_LOCK = threading.Lock()
 
@@ -36,20 +40,42 @@ class Installation:
         return "sample traffic" if self.is_sample else self.address.in_words()
 
 
-def installation() -> Installation:
-    """Which database is shown here? Starts the sample where none is named. Raises TraceError."""
-    settings = read_settings(_environment())
+def installation(for_programs: bool = False) -> Installation:
+    """Which database is shown here? Starts the sample where none is named. Raises TraceError.
+
+    The tokens of programs are read for them alone: a mistake in those closes no page.
+    """
+    environment = _environment()
+    if not for_programs:
+        environment.pop(API_TOKENS, None)
+    try:
+        settings = read_settings(environment)
+    except errors.BadSetting as error:
+        note_once(error.detail)
+        raise
     if settings.database:
         return Installation(settings, settings.database, is_sample=False)
     return Installation(settings, _sample(settings.sample_folder), is_sample=True)
 
 
+def shared(installed: Installation) -> Installation:
+    """The same, whoever looks and whoever else may: what answers and connections are shared by."""
+    settings = replace(installed.settings, people=None, api_tokens=())
+    return replace(installed, settings=settings, access=FULL)
+
+
 def source(installed: Installation) -> Source:
     """How is that database asked, for whoever looks? Raises TraceError while it cannot be."""
-    # One connection for everybody, whoever may come in: what they see is up to the statements.
-    settings = replace(installed.settings, people=None, api_tokens=())
-    shared = replace(installed, settings=settings, access=FULL)
-    return _met(shared).seen_by(installed.access)
+    # One connection for everybody: what they see is up to the statements.
+    return _met(shared(installed)).seen_by(installed.access)
+
+
+def says_who_may_look() -> bool:
+    """Is anything set by which people come in, whether or not it can be used?"""
+    try:
+        return any(name in _environment() for name in WAYS_IN)
+    except errors.BadSetting:
+        return False
 
 
 def look_again() -> None:
@@ -85,6 +111,12 @@ def _started(folder: str | None) -> DatabaseAddress:
     sample = demo.start(Path(folder) if folder else None)
     demo.keep_arriving(sample, threading.Event())
     return read_address(sample.url)
+
+
+@lru_cache(maxsize=20)
+def note_once(complaint: str) -> None:
+    """Let the log say what is wrong with a setting, which not everybody is told."""
+    log.error("A setting cannot be used as it is: %s", complaint)
 
 
 def _environment() -> dict[str, str]:

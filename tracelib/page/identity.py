@@ -15,7 +15,7 @@ from typing import Any, Literal, NoReturn
 import streamlit as st
 
 from tracelib import errors
-from tracelib.asking.installation import Installation
+from tracelib.asking.installation import Installation, installation, says_who_may_look
 from tracelib.page.safe import label
 from tracelib.people import ANYONE, Person, access_of
 from tracelib.settings import Settings
@@ -24,6 +24,7 @@ WayIn = Literal["open", "sign-in", "proxy"]
 SECRET_HEADER = "X-Tracelib-Proxy-Secret"
 # Streamlit keeps a sign-in for 30 days, whatever has become of the person since.
 SIGNED_IN_FOR_S = 12 * 3_600
+CLOCKS_DIFFER_S = 60
 # Longer, or with signs that do not show, is no name of anybody.
 NAMED = re.compile(r"[^\x00-\x20\x7f-\xa0]{1,320}")
 LOOKING = "who looks"
@@ -51,7 +52,9 @@ def way_in(settings: Settings) -> WayIn:
     # Streamlit knows whether somebody is signed in only where they can be.
     can_sign_in = "is_logged_in" in st.user
     if can_sign_in and settings.identity_header:
-        raise errors.BadSetting("Either [auth] in secrets.toml or TRACELIB_IDENTITY_HEADER.")
+        raise errors.BadSetting(
+            "[auth] in secrets.toml and TRACELIB_IDENTITY_HEADER are two ways in: set one of them."
+        )
     if can_sign_in:
         return "sign-in"
     if settings.identity_header:
@@ -64,22 +67,40 @@ def way_in(settings: Settings) -> WayIn:
     return "open"
 
 
+def is_open() -> bool:
+    """Need nobody come in, as far as can be told where a setting cannot be used?"""
+    return "is_logged_in" not in st.user and not says_who_may_look()
+
+
 def said_of(claims: Mapping[str, Any], now_s: float) -> Person | None:
     """Who is it, by the claims of a sign-in? None where that is too long ago.
 
-    An address that the directory has not verified is nobody's.
+    An address is nobody's where the directory says anything of it but that it is verified.
     """
-    issued = claims.get("iat")
-    if not isinstance(issued, int | float) or now_s - issued > SIGNED_IN_FOR_S:
+    if not _is_signed_in(claims.get("iat"), now_s):
         return None
-    is_verified = str(claims.get("email_verified", True)).lower() != "false"
+    is_verified = str(claims.get("email_verified", True)).lower() == "true"
     known = {
         name: values
         for name, value in claims.items()
         if (values := _values(value)) and (is_verified or name != "email")
     }
     who, name = (known.get(one, (None,))[0] for one in ("email", "name"))
-    return Person(who or known.get("sub", (None,))[0], name or who, known)
+    return Person(who or known.get("sub", (None,))[0], name or who, known, has_address=bool(who))
+
+
+def still(person: Person, installed: Installation) -> Installation:
+    """What may they see by now, whose page was drawn some time ago?
+
+    Raises NotForThisRole where that is nothing any more, and BadSetting where it cannot be known.
+    """
+    if person.who is None:
+        return installed
+    issued = person.claims.get("iat", (None,))[0]
+    access = access_of(person, installation().settings.people or ())
+    if access is None or (issued and not _is_signed_in(float(issued), time.time())):
+        raise errors.NotForThisRole()
+    return replace(installed, access=access)
 
 
 def vouched_for(
@@ -98,6 +119,11 @@ def vouched_for(
         return None
     del said[SECRET_HEADER.lower()]
     return Person(who, who, {name: _parts(value) for name, value in said.items()})
+
+
+def _is_signed_in(issued: object, now_s: float) -> bool:
+    """Does a sign-in of then still count? One of the future never did, but for a clock's error."""
+    return isinstance(issued, int | float) and -CLOCKS_DIFFER_S <= now_s - issued <= SIGNED_IN_FOR_S
 
 
 def _signed_in() -> Person:

@@ -6,7 +6,7 @@ memory until the page is left, so `handover` bounds how long it can get.
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -16,7 +16,7 @@ from tracelib import handover
 from tracelib.asking.installation import source
 from tracelib.filters import Filters
 from tracelib.handover import SessionDocument
-from tracelib.page import address, audited
+from tracelib.page import address, audited, identity
 from tracelib.page.view import View
 from tracelib.redaction import KINDS, NONE, Redaction, masked
 from tracelib.selection import Selection
@@ -58,8 +58,9 @@ def session_buttons(view: View, selection: Selection) -> None:
         zone = view.filters.zone
 
         def document(kind: str) -> SessionDocument:
-            audited.handed_on(view, selection, redaction, kind)
-            log, now = source(view.installed), datetime.now(UTC)
+            looking = _looking(view)
+            audited.handed_on(looking, selection, redaction, kind)
+            log, now = source(looking.installed), datetime.now(UTC)
             return handover.session_document(log, selection, redaction, now)
 
         def html() -> Iterable[bytes]:
@@ -82,12 +83,13 @@ def list_buttons(
     """
     with st.popover("Download", icon=":material/download:"):
         redaction = _choose(view, "list")
-        named = f"sessions-{view.now:%Y%m%d-%H%M}"
+        named = _name("sessions", Selection(""), redaction, view.now)
 
         def pages() -> Iterable[pd.DataFrame]:
+            looking = _looking(view)
             if found is not None:
                 return [found]
-            return handover.listed_sessions(source(view.installed), filters, search)
+            return handover.listed_sessions(source(looking.installed), filters, search)
 
         def table() -> Iterable[bytes]:
             return handover.sessions_csv(pages(), redaction)
@@ -97,6 +99,11 @@ def list_buttons(
 
         _button(File("CSV", f"{named}.csv", "text/csv", table))
         _button(File("JSON lines", f"{named}.jsonl", "application/jsonl", lines))
+
+
+def _looking(view: View) -> View:
+    """Who asks for the file, as they may look now: the page may have been drawn hours ago."""
+    return replace(view, installed=identity.still(view.person, view.installed))
 
 
 def _everything(view: View) -> Redaction:
@@ -117,13 +124,15 @@ def _is_on(title: str, key: str) -> bool:
 
 
 def _name(what: str, selection: Selection, redaction: Redaction, now: datetime) -> str:
-    """
+    """What is the file called? It says where nothing is masked in it; the time is UTC.
+
     >>> _name("session", Selection("", ("0a1b2c3d-4e5f",)), NONE, datetime(2026, 11, 23, 9, 5))
-    'session-0a1b2c3d-4e5-20261123-0905'
+    'session-0a1b2c3d-4e5-20261123-0905Z-unmasked'
     """
     ids = (*selection.session_ids, *selection.request_ids)
     plain = re.sub(r"[^A-Za-z0-9-]", "", masked("".join(ids[:1]), redaction)[0])
-    return "-".join(part for part in (what, plain[:SHORT], f"{now:%Y%m%d-%H%M}") if part)
+    parts = (what, plain[:SHORT], f"{now:%Y%m%d-%H%M}Z", "unmasked" if redaction == NONE else "")
+    return "-".join(part for part in parts if part)
 
 
 def _button(file: File) -> None:

@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from tracelib import errors, facets, formatting
 from tracelib import window as windows
 from tracelib.asking.answers import Question, answers, are_known, forget_answers
-from tracelib.asking.installation import Installation, installation, look_again
+from tracelib.asking.installation import Installation, installation, look_again, note_once
 from tracelib.asking.memory import Answer
 from tracelib.charts.base import TimeAxis
 from tracelib.charts.palette import model_colours
@@ -112,9 +112,15 @@ def _installation(choice: Choice) -> tuple[Person, Installation]:
     except errors.TraceError as error:
         with st.sidebar:
             sidebar.menu(choice)
-        st.header("No database yet")
-        cards.failed(error)
+        st.header("Nothing can be shown yet", anchor=False)
+        cards.failed(error if identity.is_open() else _without_detail(error))
         st.stop()
+
+
+def _without_detail(error: errors.TraceError) -> errors.TraceError:
+    """It is not known yet who looks, and a detail may name people: it stands in the log."""
+    note_once(error.detail)
+    return type(error)()
 
 
 def _tick(choice: Choice, installed: Installation) -> datetime:
