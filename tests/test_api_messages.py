@@ -6,15 +6,18 @@ from datetime import timedelta
 import pytest
 
 from tests.calling import calls, calls_of, token
+from tests.database import Database
 from tests.rows import KEY, NOON, failure, real_rows, spend_log
 from tests.sources import source_of
 from tracelib import sessions
+from tracelib.api import text_search
 from tracelib.api.endpoints import BASE
 from tracelib.redaction import KINDS, OwnPattern
 from tracelib.selection import session
 
 HOUR = {"start": "2026-11-23T12:00:00Z", "end": "2026-11-23T13:00:00Z"}
 SEARCH = f"{BASE}/sessions/search"
+SAYS_JSON = {"Authorization": "Bearer secret-of-all", "Content-Type": "application/json"}
 PRIVATE = "Write to ada@example.org about EMP-12345"
 
 
@@ -215,22 +218,80 @@ def test_a_search_for_words_reads_back_and_says_how_far(database):
     assert calls_of(made).post(SEARCH, **HOUR, text="unsaid")["sessions"] == []
 
 
-def test_a_search_for_words_goes_on_from_where_it_came_to(database):
-    made = database(
-        rows=[
-            spend_log(session_id=f"s{number}", proxy_server_request=said("word"), **at(number))
-            for number in range(5)
+def walked(api, **search: object) -> list[list[dict]]:
+    """Every page of a search, as a program follows it to the end."""
+    pages, cursor = [], None
+    while True:
+        page = api.post(SEARCH, **HOUR, **search, **({"cursor": cursor} if cursor else {}))
+        pages.append(page["sessions"])
+        assert page["scanned"]["is_finished"] is (page["next_cursor"] is None)
+        if page["next_cursor"] is None:
+            assert page["scanned"]["reached"] == HOUR["start"]
+            return pages
+        cursor = page["next_cursor"]
+        assert len(pages) < 60
+
+
+@pytest.fixture(scope="module")
+def talkative(server):
+    """Sessions that say a word in several requests, among others that do not; many at once."""
+    log = Database(server)
+    log.insert(
+        [
+            spend_log(
+                session_id=f"s{number % 19}",
+                spend=0.001 * (number * 7 % 19),
+                proxy_server_request=said("word" if number % 19 % 3 else "else"),
+                **at(number % 45),
+            )
+            for number in range(500)
         ]
     )
-    api, told, end = calls_of(made), [], HOUR["end"]
-    while True:
-        page = api.post(SEARCH, start=HOUR["start"], end=end, text="word", limit=2)
-        told += [one["session_id"] for one in page["sessions"]]
-        if page["scanned"]["is_finished"]:
-            break
-        assert page["scanned"]["reached"] < end
-        end = page["scanned"]["reached"]
-    assert list(dict.fromkeys(told)) == ["s4", "s3", "s2", "s1", "s0"]
+    yield log
+    log.drop()
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 50])
+@pytest.mark.parametrize(("sort", "seconds"), [("recent", 5.0), ("cost", 5.0), ("recent", 0.0)])
+def test_a_walk_through_what_says_a_word_ends_and_tells_each_session_once(
+    talkative, monkeypatch, limit, sort, seconds
+):
+    monkeypatch.setattr(text_search, "SCAN_S", seconds)
+    pages = walked(calls_of(talkative), text="WORD", limit=limit, sort=sort)
+    told = [one["session_id"] for page in pages for one in page]
+    expected = talkative.execute(
+        'SELECT DISTINCT session_id FROM "LiteLLM_SpendLogs"'
+        " WHERE proxy_server_request::text LIKE '%word%'"
+    )
+    assert sorted(told) == sorted(one for (one,) in expected)
+    for page in pages:
+        assert len(page) <= limit
+        if sort == "cost":
+            costs = [one["cost_usd"] for one in page]
+            assert costs == sorted(costs, reverse=True)
+
+
+def test_a_cursor_of_another_search_is_refused(talkative):
+    api = calls_of(talkative)
+    plain = api.post(SEARCH, **HOUR, limit=1)["next_cursor"]
+    worded = api.post(SEARCH, **HOUR, limit=1, text="word")["next_cursor"]
+    for cursor, search in ((plain, {"text": "word"}), (worded, {}), ("e30=", {"text": "word"})):
+        refused = api.send("POST", SEARCH, json=HOUR | search | {"cursor": cursor})
+        assert (refused.status_code, "cursor" in refused.json()["detail"]) == (422, True)
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        ('{"user_id": "ada", "user_id": "grace"}', "user_id"),
+        ('{"limit": 1, "limit": 2}', "limit"),
+        ('{"text": ""}', "text"),
+    ],
+)
+def test_a_name_that_is_given_twice_or_says_nothing_is_refused(talkative, body, where):
+    refused = calls_of(talkative).send("POST", SEARCH, content=body, headers=SAYS_JSON)
+    assert refused.status_code == 422
+    assert [one["where"] for one in refused.json()["complaints"]] == [where]
 
 
 def lines(path) -> list[dict]:

@@ -130,10 +130,7 @@ class SampleUnavailable(TraceError):
 
 class NoSuchSession(TraceError):
     sentence = "No session has that id."
-    remedy = (
-        "Its rows may have been pruned by LiteLLM's retention, or they are not yours to see; "
-        "a part of its id finds nothing, the whole id does."
-    )
+    remedy = "Its rows may have been pruned by LiteLLM's retention, or they are not yours to see."
 
 
 class AuditFailed(TraceError):

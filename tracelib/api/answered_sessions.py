@@ -28,10 +28,8 @@ class Scanned(Answered):
     """How far a search for text came."""
 
     requests_read: int
-    reached: datetime | None = Field(
-        description="All from here on is read; `end` of a search that goes on."
-    )
-    is_finished: bool = Field(description="Whether all of the window is read.")
+    reached: datetime | None = Field(description="All that was said from here on is searched.")
+    is_finished: bool = Field(description="Whether all of the window is read, and all found told.")
 
 
 class Sessions(Answered):

@@ -55,7 +55,6 @@ Moment = Annotated[
 ]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_VALUE, pattern=TEXT)]
 Names = Annotated[tuple[Name, ...], Field(max_length=MOST_VALUES)]
-Words = Annotated[str, StringConstraints(max_length=LONGEST_VALUE, pattern=TEXT)]
 Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)]
 Usd = Annotated[float, Field(ge=-MOST_USD, le=MOST_USD, allow_inf_nan=False)]
 START = "The first moment, ISO 8601; on the clock of `zone` where it says no offset."
@@ -100,7 +99,7 @@ class Range(Asked):
     @model_validator(mode="after")
     def _says_one_range(self) -> Self:
         if self.days is not None and (self.start or self.end):
-            raise ValueError("Give either days, or a start and an end.")
+            raise ValueError("Give either days, or a start, with or without an end.")
         if self.end and not self.start:
             raise ValueError("An end needs a start.")
         return self
@@ -110,6 +109,8 @@ class Range(Asked):
         if self.start is None:
             return TimeWindow(now - timedelta(days=self.days or DEFAULT_DAYS), now)
         start, end = _placed(self.start, zone), _placed(self.end or now, zone)
+        if self.end is None and start >= now:
+            raise refused("The start lies in the future.")
         if complaint := days_complaint(start.date(), end.date()):
             raise refused(complaint)
         if start >= end:
@@ -178,10 +179,10 @@ class Search(Range):
     min_cost: Usd | None = Field(None, description="US dollars, inclusive.")
     max_cost: Usd | None = Field(None, description="US dollars, inclusive.")
     status: Literal["any", "with_failures", "without_failures"] = "any"
-    text: Words = Field(
-        "",
-        description="Part of a prompt or an answer, whatever its case. Reads on for some "
-        "seconds from the newest request back, and says how far it came. Needs the role auditor.",
+    text: Name | None = Field(
+        None,
+        description="Part of a prompt or an answer, whatever its case. Each page reads on for some "
+        "seconds from the newest request back, and is sorted in itself. Needs the role auditor.",
     )
     sort: Literal["recent", "cost", "length", "errors", "duration", "tokens"] = Field(
         "recent", description="Always the greatest first."
@@ -196,8 +197,6 @@ class Search(Range):
         least, greatest = self.min_cost, self.max_cost
         if least is not None and greatest is not None and least > greatest:
             raise ValueError("The least cost is above the greatest.")
-        if self.cursor and self.text:
-            raise ValueError("A search for text has no pages: go on with `end` = `reached`.")
         return self
 
     def filters(self, now: datetime) -> Filters:
@@ -211,7 +210,7 @@ class Search(Range):
     def search(self) -> SessionSearch:
         """What is sought, as the pages say it?"""
         return SessionSearch(
-            said=self.text,
+            said=self.text or "",
             min_cost_usd=self.min_cost,
             max_cost_usd=self.max_cost,
             status=self.status.replace("_", " "),

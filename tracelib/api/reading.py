@@ -1,5 +1,7 @@
 """What a request asks, read with its limits: so many bytes, so deep, each parameter once."""
 
+import json
+from collections import Counter
 from http import HTTPStatus
 from typing import get_origin
 from urllib.parse import parse_qs
@@ -35,10 +37,31 @@ def from_body(takes: type[Asked], content_type: str, body: bytes) -> Asked:
     """What does this body ask for? Raises a Problem."""
     if content_type.partition(";")[0].strip().lower() != JSON:
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the body as {JSON}.")
+    _refuse_twice(body)
     try:
         return takes.model_validate_json(body, strict=True)
     except ValidationError as error:
         raise unreadable(error) from None
+
+
+def _refuse_twice(body: bytes) -> None:
+    """Raises a Problem where a name is given twice; what is no JSON is another's to refuse."""
+    try:
+        json.loads(body, object_pairs_hook=_each_once)
+    except (ValueError, RecursionError):
+        return
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    several = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
+    if several:
+        raise _given_twice(several)
+    return dict(pairs)
+
+
+def _given_twice(names: list[str]) -> Problem:
+    complaints = [Complaint(where=name[:40], what="It is given twice.") for name in names[:20]]
+    return refused("The request cannot be understood as it is.", complaints)
 
 
 def from_query(takes: type[Asked], query: bytes) -> Asked:
@@ -55,8 +78,7 @@ def from_query(takes: type[Asked], query: bytes) -> Asked:
         name for name, said in takes.model_fields.items() if get_origin(said.annotation) is tuple
     }
     if twice := [name for name, said in given.items() if len(said) > 1 and name not in several]:
-        complaints = [Complaint(where=name[:40], what="It is given twice.") for name in twice[:20]]
-        raise refused("The request cannot be understood as it is.", complaints)
+        raise _given_twice(twice)
     try:
         return takes.model_validate(
             {name: tuple(said) if name in several else said[0] for name, said in given.items()}

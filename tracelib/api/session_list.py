@@ -1,22 +1,16 @@
 """Which sessions are there?"""
 
-from dataclasses import replace
-from datetime import timedelta
-
 import pandas as pd
 
 from tracelib import sessions
-from tracelib.api import answered_sessions, asked
+from tracelib.api import answered_sessions, asked, text_search
 from tracelib.api.caller import Caller
-from tracelib.api.problems import forbidden, refused
+from tracelib.api.problems import refused
 from tracelib.api.values import records, seconds, window
 from tracelib.filters import Filters
-from tracelib.sessions import Scan
 from tracelib.sessions.cursor import read_cursor
 from tracelib.sessions.figures import models_of
 
-# A program waits for one answer, and asks on from where it came.
-SCAN_S = 5.0
 SAME = ("session_id", "requests", "failures", "cost_usd", "total_tokens", "started_at", "ended_at")
 
 
@@ -24,7 +18,7 @@ def found(caller: Caller, said: asked.Search) -> answered_sessions.Sessions:
     """Which sessions are found, from where the page before ended?"""
     filters = said.filters(caller.now)
     if said.text:
-        return _scanned(caller, said, filters)
+        return _said(caller, said, filters)
     if read_cursor(said.cursor, said.sort)[1]:
         raise refused("The cursor is none that a search in this order gave.")
     page = caller.ask(
@@ -38,29 +32,13 @@ def found(caller: Caller, said: asked.Search) -> answered_sessions.Sessions:
     )
 
 
-def _scanned(caller: Caller, said: asked.Search, filters: Filters) -> answered_sessions.Sessions:
-    if not caller.token.access.reads_messages:
-        raise forbidden("Only an auditor may search what was said.")
-    search = said.search()
-    caller.note("searched", sought=said.text)
-    scan: Scan = caller.ask(sessions.scan, filters, search, None, SCAN_S)
-    scan = replace(scan, most=min(said.limit, scan.most))
-    rows = caller.ask(sessions.scanned_sessions, filters, search, scan)
+def _said(caller: Caller, said: asked.Search, filters: Filters) -> answered_sessions.Sessions:
+    found = text_search.page(caller, said, filters)
     return answered_sessions.Sessions(
         window=window(filters.window),
-        sessions=_listed(caller, filters, rows),
-        next_cursor=None,
-        scanned=_progress(scan),
-    )
-
-
-def _progress(scan: Scan) -> answered_sessions.Scanned:
-    reached = scan.reached
-    if reached and not scan.is_finished:
-        # Others that began at that very moment may not be read: they come next.
-        reached += timedelta(microseconds=1)
-    return answered_sessions.Scanned(
-        requests_read=scan.requests_read, reached=reached, is_finished=scan.is_finished
+        sessions=_listed(caller, filters, found.rows),
+        next_cursor=found.next.written() if found.next else None,
+        scanned=found.progress,
     )
 
 

@@ -1,0 +1,124 @@
+"""A search in what was said, for programs: from the newest request back, page by page.
+
+A page reads for some seconds, or until it has found enough. Its cursor says where it ended, so
+that nothing is read twice, and which sessions were told, so that none comes again by an older
+request of it.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import blake2b
+
+import pandas as pd
+
+from tracelib import sessions
+from tracelib.api import answered_sessions, asked
+from tracelib.api.caller import Caller
+from tracelib.api.problems import forbidden, refused
+from tracelib.filters import Filters
+from tracelib.sessions import Scan
+from tracelib.sessions.cursor import LONGEST
+from tracelib.sessions.scanning import Found
+from tracelib.spendlogs.table import can_be_stored
+
+SCAN_S = 5.0
+MARK_BYTES = 8
+# As many as fit into a cursor; an earlier one may come again.
+MOST_TOLD = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page ended: the last request that was read or shown, its start as it is stored, and
+    marks of the sessions that were told."""
+
+    at: datetime
+    request_id: str
+    told: tuple[bytes, ...] = ()
+
+    @property
+    def order(self) -> tuple[datetime, str]:
+        """Where it stands along the log: what lies before is still to be read."""
+        return self.at, self.request_id
+
+    def written(self) -> str:
+        """How does a cursor say this?"""
+        head = json.dumps([self.at.isoformat(), self.request_id]).encode()
+        return base64.urlsafe_b64encode(head + b"\n" + b"".join(self.told)).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What was found, the place to go on from where there is more, and how far it was read."""
+
+    rows: pd.DataFrame
+    next: Place | None
+    progress: answered_sessions.Scanned
+
+
+def page(caller: Caller, said: asked.Search, filters: Filters) -> Page:
+    """Which sessions say it, from where the page before ended? Raises a Problem or TraceError."""
+    if not caller.token.access.reads_messages:
+        raise forbidden("Only an auditor may search what was said.")
+    place, search = read_place(said.cursor), said.search()
+    caller.note("searched", sought=search.said)
+    begun = Scan(last=place.order) if place else None
+    scan: Scan = caller.ask(sessions.scan, filters, search, begun, SCAN_S)
+    told = place.told if place else ()
+    new = [one for one in scan.found if _mark(one) not in told]
+    shown = new[: said.limit]
+    rows: pd.DataFrame = caller.ask(
+        sessions.scanned_sessions,
+        filters,
+        search,
+        replace(scan, found=tuple(shown), most=len(shown)),
+    )
+    after = _after(scan, new, shown, place)
+    reached = after.at.replace(tzinfo=UTC) if after else filters.window.start
+    progress = answered_sessions.Scanned(
+        requests_read=scan.requests_read, reached=reached, is_finished=after is None
+    )
+    return Page(rows, after, progress)
+
+
+def read_place(cursor: str | None) -> Place | None:
+    """Which place does this cursor say? Raises a Problem where it says none."""
+    if not cursor:
+        return None
+    try:
+        plain = base64.b64decode(cursor[:LONGEST], altchars=b"-_", validate=True)
+        head, _, marks = plain.partition(b"\n")
+        at, request_id = json.loads(head)
+        moment = datetime.fromisoformat(at)
+    except (binascii.Error, TypeError, ValueError, RecursionError):
+        raise _forged() from None
+    if moment.tzinfo or not isinstance(request_id, str) or not can_be_stored(request_id):
+        raise _forged()
+    if len(marks) % MARK_BYTES:
+        raise _forged()
+    told = (marks[start : start + MARK_BYTES] for start in range(0, len(marks), MARK_BYTES))
+    return Place(moment, request_id, tuple(told))
+
+
+def _after(
+    scan: Scan, new: Sequence[Found], shown: Sequence[Found], before: Place | None
+) -> Place | None:
+    """Where does the next page begin? None where all is read and shown."""
+    told = (*(before.told if before else ()), *map(_mark, shown))[-MOST_TOLD:]
+    if len(new) > len(shown):
+        return Place(shown[-1].at.replace(tzinfo=None), shown[-1].request_id, told)
+    if scan.is_read or scan.last is None:
+        return None
+    return Place(*scan.last, told)
+
+
+def _mark(one: Found) -> bytes:
+    return blake2b(one.session_key.encode(), digest_size=MARK_BYTES).digest()
+
+
+def _forged() -> Exception:
+    return refused("The cursor is none that a search for this text gave.")
