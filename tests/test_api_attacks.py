@@ -1,15 +1,25 @@
 """What is tried against the API, and refused: by a problem, never by a fault."""
 
+import asyncio
 import json
 import logging
+from collections import Counter
+from functools import partial
+from threading import Event
 from urllib.parse import quote
 
+import httpx
 import pytest
+from anyio import CapacityLimiter
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 
-from tests.calling import Calls, calls, calls_of, token
+from tests.calling import Calls, calls, calls_of, place_of, token
 from tests.rows import failure, spend_log
 from tracelib.api.endpoints import BASE, ENDPOINTS
-from tracelib.api.gate import A_MINUTE
+from tracelib.api.gate import A_MINUTE, LANE, MOST_WAITING, Gate
+from tracelib.api.guarded import Guarded, Visit
 from tracelib.api.reading import MOST_BYTES
 
 PATHS = [
@@ -328,6 +338,58 @@ def test_a_token_asks_so_often_a_minute_and_no_more(empty_database):
     assert api.by("idle").send("GET", nowhere).status_code == 404
     # Whoever is unknown uses up nobody's.
     assert api.by("stranger").send("GET", nowhere).status_code == 401
+
+
+def test_a_search_in_what_was_said_counts_as_ten(empty_database):
+    api = calls_of(empty_database, token("all"))
+    left = []
+    for body in ({}, {"text": "word"}):
+        answer = api.send("POST", SEARCH, json=HOUR | body)
+        left.append(int(answer.headers["ratelimit-remaining"]))
+    assert left[0] - left[1] == 10
+    statuses = [
+        api.send("POST", SEARCH, json=HOUR | {"text": "word"}).status_code for _ in range(14)
+    ]
+    assert statuses[0] == 200
+    assert statuses[-1] == 429
+
+
+def test_a_token_waits_for_itself_and_nobody_for_it(empty_database):
+    place = place_of(empty_database.url, [token("busy"), token("other")])
+    answered, is_open = [], Event()
+
+    def slow(visit: Visit) -> PlainTextResponse:
+        if visit.token is not None and visit.token.name == "busy":
+            is_open.wait(30)
+        answered.append(visit.token and visit.token.name)
+        return PlainTextResponse("")
+
+    guarded = partial(Guarded, lambda: place, Gate(), CapacityLimiter(8), CapacityLimiter(3))
+    paths = [
+        Route("/slow", guarded("GET", slow)),
+        Route("/health", guarded("GET", slow, is_open=True)),
+    ]
+
+    async def crowd() -> list[int]:
+        app = Starlette(routes=paths)
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://a"
+        ) as api:
+
+            async def asked(path: str, name: str | None) -> int:
+                own = {"Authorization": f"Bearer secret-of-{name}"} if name else {}
+                return (await api.get(path, headers=own)).status_code
+
+            busy = [asyncio.create_task(asked("/slow", "busy")) for _ in range(40)]
+            await asyncio.sleep(0.5)
+            assert await asked("/slow", "other") == 200
+            assert await asked("/health", None) == 200
+            assert answered == ["other", None]
+            is_open.set()
+            return await asyncio.gather(*busy)
+
+    statuses = asyncio.run(crowd())
+    assert Counter(statuses) == {200: LANE + MOST_WAITING, 429: 40 - LANE - MOST_WAITING}
 
 
 def test_a_token_is_in_no_log_and_in_no_answer(api, caplog):

@@ -1,6 +1,7 @@
 """What was said, for programs: each message once, in parts, masked, and noted before it is read."""
 
 import json
+import sys
 from datetime import timedelta
 
 import pytest
@@ -257,6 +258,7 @@ def test_a_walk_through_what_says_a_word_ends_and_tells_each_session_once(
     talkative, monkeypatch, limit, sort, seconds
 ):
     monkeypatch.setattr(text_search, "SCAN_S", seconds)
+    monkeypatch.setattr(sys.modules["tracelib.api.routes"], "SEARCH_COST", 1)
     pages = walked(calls_of(talkative), text="WORD", limit=limit, sort=sort)
     told = [one["session_id"] for page in pages for one in page]
     expected = talkative.execute(

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -45,7 +45,7 @@ def _moment(value: object) -> object:
 
 
 def _zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in windows.zones():
         raise ValueError("There is no such time zone; one is named as Europe/Paris.")
     return name
 

@@ -1,4 +1,5 @@
-"""Who is let in, and how often: tokens compared in constant time, a bucket for each."""
+"""Who is let in, how often and how many at once: tokens compared in constant time, and for each
+a bucket and a lane."""
 
 import hashlib
 import hmac
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from threading import Lock
 
+from anyio import CapacityLimiter
 from starlette.datastructures import Headers
 
 from tracelib.api.problems import Problem
@@ -16,26 +18,49 @@ from tracelib.tokens import Token
 
 A_MINUTE = 120
 LONGEST_TOKEN = 1_000
+LANE, MOST_WAITING = 2, 20
 
 
 @dataclass
 class Gate:
-    """How much each token has left: so many requests at once, and as many again in a minute."""
+    """How much each token has left: so many requests at once, and as many again in a minute.
+
+    `lanes` are what each has under way: two requests, behind which a few more may wait.
+    """
 
     left: dict[str, tuple[float, float]] = field(default_factory=dict)
+    lanes: dict[str, CapacityLimiter] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
-    def pass_through(self, token: Token) -> dict[str, str]:
-        """Count a request; the headers that say what is left. Raises a Problem where nothing is."""
+    def lane(self, token: Token) -> CapacityLimiter:
+        """Where do requests of this token wait for one another? Raises a Problem where it is full.
+
+        Within the event loop.
+        """
+        lane = self.lanes.setdefault(token.name, CapacityLimiter(LANE))
+        if lane.statistics().tasks_waiting >= MOST_WAITING:
+            raise Problem(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"A token has {LANE} requests under way at once, and {MOST_WAITING} waiting.",
+                {"Retry-After": "1"},
+            )
+        return lane
+
+    def pass_through(self, token: Token, cost: int = 1) -> dict[str, str]:
+        """Count a request; the headers that say what is left. Raises a Problem where nothing is.
+
+        `cost` is that of so many plain ones.
+        """
         now = time.monotonic()
         with self.lock:
             level, at = self.left.get(token.name, (A_MINUTE, now))
             level = min(A_MINUTE, level + (now - at) * A_MINUTE / 60)
-            is_let_in = level >= 1
-            self.left[token.name] = (level - 1 if is_let_in else level, now)
-        headers = _headers(level - 1 if is_let_in else level)
+            is_let_in = level >= cost
+            left = level - cost if is_let_in else level
+            self.left[token.name] = (left, now)
+        headers = _headers(left)
         if not is_let_in:
-            wait_s = math.ceil((1 - level) * 60 / A_MINUTE)
+            wait_s = math.ceil((cost - level) * 60 / A_MINUTE)
             raise Problem(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 f"A token may ask {A_MINUTE} times a minute.",

@@ -26,13 +26,15 @@ HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 class Visit:
     """A request that was let in; `installed` is as its token sees it.
 
-    `token` is None only where the path is open and none was sent.
+    `token` is None where the path is open and none was sent. `charge` counts it as so many more
+    plain requests; it raises a Problem where the token has not as much left.
     """
 
     installed: Installation
     token: Token | None
     request: Request
     body: bytes
+    charge: Callable[[int], None]
 
 
 def _failed(error: errors.TraceError) -> Response:
@@ -44,11 +46,14 @@ class Guarded:
     """One path and its method; without one, every method.
 
     `answer` runs in a thread and may raise a Problem, or a TraceError, of which `failed` makes
-    an answer. `is_open` lets those in who send no token: `answer` must tell them nothing.
+    an answer. `is_open` lets those in who send no token: `answer` must tell them nothing. It is
+    for who watches the app, and waits for nobody's questions: `doors` is its limiter, and that of
+    letting in; `limiter` that of all questions together.
     """
 
     installed: Callable[[], Installation]
     gate: Gate
+    doors: CapacityLimiter
     limiter: CapacityLimiter
     method: str | None
     answer: Callable[[Visit], Response]
@@ -72,15 +77,26 @@ class Guarded:
 
     async def _response(self, request: Request, headers: dict[str, str]) -> Response:
         """`headers` gains those that say what the token has left."""
-        installed, token = await to_thread.run_sync(self._let_in, request, limiter=self.limiter)
+        installed, token = await to_thread.run_sync(self._let_in, request, limiter=self.doors)
+
+        def charge(cost: int) -> None:
+            if token:
+                headers.update(self.gate.pass_through(token, cost))
+
+        charge(1)
         if token:
-            headers |= self.gate.pass_through(token)
             installed = replace(installed, access=token.access)
         if self.method and request.method not in _methods(self.method):
             raise _not_allowed(self.method)
         body = await body_of(request) if self.method == "POST" else b""
-        visit = Visit(installed, token, request, body)
-        return await to_thread.run_sync(self.answer, visit, limiter=self.limiter)
+        return await self._answered(Visit(installed, token, request, body, charge))
+
+    async def _answered(self, visit: Visit) -> Response:
+        """In the token's own lane first: who asks much waits for themselves."""
+        if self.is_open or visit.token is None:
+            return await to_thread.run_sync(self.answer, visit, limiter=self.doors)
+        async with self.gate.lane(visit.token):
+            return await to_thread.run_sync(self.answer, visit, limiter=self.limiter)
 
     def _let_in(self, request: Request) -> tuple[Installation, Token | None]:
         installed = self.installed()

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from tracelib import errors, metrics
 from tracelib.api import answered
-from tracelib.api.asked import Nothing
+from tracelib.api.asked import Nothing, Search
 from tracelib.api.caller import Caller, tick
 from tracelib.api.document import document
 from tracelib.api.endpoints import BASE, ENDPOINTS, Endpoint
@@ -25,8 +25,12 @@ from tracelib.api.reading import JSON, from_body, from_query
 from tracelib.asking.installation import Installation
 from tracelib.tokens import Token
 
-# Programs wait for one another rather than keep pages from the database.
-AT_ONCE = 8
+# Programs wait for one another rather than keep pages from the database: of the four connections
+# that it is asked over one is left to pages, whatever programs ask.
+AT_ONCE = 3
+AT_THE_DOOR = 8
+# A search in what was said reads for seconds.
+SEARCH_COST = 10
 
 
 class _Anything(PathConvertor):
@@ -44,7 +48,8 @@ def routes(installed: Callable[[], Installation]) -> list[BaseRoute]:
     `installed` is called for each request, in a thread. Without TRACELIB_API_TOKENS every
     path but /health answers 404.
     """
-    guarded = partial(Guarded, installed, Gate(), CapacityLimiter(AT_ONCE))
+    limiters = CapacityLimiter(AT_THE_DOOR), CapacityLimiter(AT_ONCE)
+    guarded = partial(Guarded, installed, Gate(), *limiters)
     return [
         Route("/health", guarded("GET", _health, is_open=True, failed=_no_health)),
         Route("/metrics", guarded("GET", _metrics)),
@@ -71,6 +76,8 @@ def _asked(one: Endpoint, visit: Visit) -> Response:
         said = from_body(one.takes, request.headers.get("content-type", ""), visit.body)
     else:
         said = from_query(one.takes, query)
+    if isinstance(said, Search) and said.text:
+        visit.charge(SEARCH_COST - 1)
     caller = Caller(visit.installed, token, tick(visit.installed))
     return _json(one.answer(caller, said, **request.path_params))
 
