@@ -338,6 +338,31 @@ def test_a_sign_in_that_has_run_out_is_made_no_file(page, files, monkeypatch):
         files["JSON"]()
 
 
+@pytest.mark.parametrize(
+    "listed",
+    [people(ada=("viewer", {"all": True})), people(ada=("auditor", {"teams": ["another"]}))],
+)
+def test_what_a_search_found_is_made_no_file_for_who_may_see_less_by_now(
+    page, files, monkeypatch, listed
+):
+    page("ada", said="parcel")
+    assert b"s-1" in files["CSV"]()
+    monkeypatch.setenv("TRACELIB_PEOPLE", listed)
+    for label in ("CSV", "JSON lines"):
+        with pytest.raises(errors.NotForThisRole):
+            files[label]()
+
+
+def test_a_page_of_an_open_app_makes_no_file_once_people_are_listed(page, files, monkeypatch):
+    listed = os.environ["TRACELIB_PEOPLE"]
+    monkeypatch.delenv("TRACELIB_PEOPLE")
+    visit("pages/Sessions.py", None, session="s-1")
+    assert SAID.encode() in files["JSON"]()
+    monkeypatch.setenv("TRACELIB_PEOPLE", listed)
+    with pytest.raises(errors.NotForThisRole):
+        files["JSON"]()
+
+
 def test_a_viewer_is_offered_no_file(page, files):
     page("vic", session="s-1")
     assert "JSON" not in files

@@ -322,8 +322,17 @@ def test_a_stranger_is_told_no_detail_of_a_setting(log, monkeypatch, caplog, use
         monkeypatch.setenv(name, value)
     app = visit("Home.py", user, **DAY)
     assert errors.BadSetting.sentence in words(app)
+    assert app.header[0].value == "Nothing can be shown yet"
     assert not any(name in words(app) for name in (*environ, "entry 1"))
     assert [line.message for line in caplog.records if "TRACELIB_" in line.message]
+
+
+@pytest.mark.parametrize("said", ["soon", "1"])
+def test_a_header_that_is_called_as_a_claim_is_no_sign_in_that_runs_out(log, monkeypatch, said):
+    monkeypatch.setenv("TRACELIB_IDENTITY_HEADER", HEADER)
+    monkeypatch.setenv("TRACELIB_PROXY_SECRET", SECRET)
+    person = Person("ada@example.com", claims={"iat": (said,)})
+    assert identity.still(person, installation()).access.scope == EVERYONE
 
 
 def test_whoever_set_an_open_app_up_is_told_the_detail(log, monkeypatch):

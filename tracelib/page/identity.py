@@ -94,11 +94,13 @@ def still(person: Person, installed: Installation) -> Installation:
 
     Raises NotForThisRole where that is nothing any more, and BadSetting where it cannot be known.
     """
-    if person.who is None:
+    settings = installation().settings
+    if person.who is None and settings.people is None and not settings.identity_header:
         return installed
-    issued = person.claims.get("iat", (None,))[0]
-    access = access_of(person, installation().settings.people or ())
-    if access is None or (issued and not _is_signed_in(float(issued), time.time())):
+    access = access_of(person, settings.people or ())
+    # Behind a proxy a claim is a header, and none of them says when somebody signed in.
+    is_by_proxy = bool(settings.identity_header)
+    if access is None or not (is_by_proxy or _is_still_signed_in(person)):
         raise errors.NotForThisRole()
     return replace(installed, access=access)
 
@@ -124,6 +126,11 @@ def vouched_for(
 def _is_signed_in(issued: object, now_s: float) -> bool:
     """Does a sign-in of then still count? One of the future never did, but for a clock's error."""
     return isinstance(issued, int | float) and -CLOCKS_DIFFER_S <= now_s - issued <= SIGNED_IN_FOR_S
+
+
+def _is_still_signed_in(person: Person) -> bool:
+    issued = person.claims.get("iat", ())
+    return len(issued) == 1 and _is_signed_in(float(issued[0]), time.time())
 
 
 def _signed_in() -> Person:

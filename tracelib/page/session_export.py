@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
-from tracelib import handover
+from tracelib import errors, handover
 from tracelib.asking.installation import source
 from tracelib.filters import Filters
 from tracelib.handover import SessionDocument
@@ -87,9 +87,12 @@ def list_buttons(
 
         def pages() -> Iterable[pd.DataFrame]:
             looking = _looking(view)
-            if found is not None:
-                return [found]
-            return handover.listed_sessions(source(looking.installed), filters, search)
+            if found is None:
+                return handover.listed_sessions(source(looking.installed), filters, search)
+            # They were found with what could be seen then, and are not asked for again.
+            if looking.installed.access != view.installed.access:
+                raise errors.NotForThisRole()
+            return [found]
 
         def table() -> Iterable[bytes]:
             return handover.sessions_csv(pages(), redaction)
