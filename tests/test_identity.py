@@ -198,7 +198,15 @@ def test_what_only_looks_like_an_address_fits_no_entry_with_one():
 
 @pytest.mark.parametrize(
     "issued",
-    [NOW - identity.SIGNED_IN_FOR_S - 1, NOW + 61, float("nan"), float("inf"), None, "now"],
+    [
+        NOW - identity.SIGNED_IN_FOR_S - 1,
+        NOW + 61,
+        10**400,
+        float("nan"),
+        float("inf"),
+        None,
+        "now",
+    ],
 )
 def test_a_sign_in_runs_out(issued):
     assert identity.said_of(FRESH | {"iat": issued}, NOW) is None

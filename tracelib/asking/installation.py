@@ -51,7 +51,7 @@ def installation(for_programs: bool = False) -> Installation:
     try:
         settings = read_settings(environment)
     except errors.BadSetting as error:
-        note_once(error.detail)
+        note_once(str(error))
         raise
     if settings.database:
         return Installation(settings, settings.database, is_sample=False)
@@ -115,8 +115,8 @@ def _started(folder: str | None) -> DatabaseAddress:
 
 @lru_cache(maxsize=20)
 def note_once(complaint: str) -> None:
-    """Let the log say what is wrong with a setting, which not everybody is told."""
-    log.error("A setting cannot be used as it is: %s", complaint)
+    """Let the log say what is wrong, which not everybody is told."""
+    log.error("%s", complaint)
 
 
 def _environment() -> dict[str, str]:

@@ -125,7 +125,9 @@ def vouched_for(
 
 def _is_signed_in(issued: object, now_s: float) -> bool:
     """Does a sign-in of then still count? One of the future never did, but for a clock's error."""
-    return isinstance(issued, int | float) and -CLOCKS_DIFFER_S <= now_s - issued <= SIGNED_IN_FOR_S
+    if not isinstance(issued, int | float):
+        return False
+    return now_s - SIGNED_IN_FOR_S <= issued <= now_s + CLOCKS_DIFFER_S
 
 
 def _is_still_signed_in(person: Person) -> bool:

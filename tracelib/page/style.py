@@ -10,9 +10,9 @@ RULES = """
 [data-testid="stMetricValue"], [data-testid="stMetricDelta"], [data-testid="stCaptionContainer"] {
   font-variant-numeric: tabular-nums;
 }
-/* What stands beside a change goes below it where there is no room. */
+/* What belongs to a change stands below it in every tile, so that the lines under it align. */
 :has(> [data-testid="stMetricDeltaDescription"]) { flex-wrap: wrap; }
-[data-testid="stMetricDeltaDescription"] { font-variant-numeric: tabular-nums; }
+[data-testid="stMetricDeltaDescription"] { flex-basis: 100%; font-variant-numeric: tabular-nums; }
 /* The list's own download is the one that is masked; a second one would hold something else. */
 .st-key-results [data-testid="stElementToolbarButton"]:has([aria-label="Download as CSV"]) {
   display: none;

@@ -36,7 +36,7 @@ def _traffic(
         unanswered(totals if totals.value is None else sessions)
         return
     was = before.value
-    with st.grid(columns=5, min_column_width=158, gap="small"):
+    with st.grid(columns=5, min_column_width=145, gap="small"):
         _requests(totals.value, was, over_time)
         _sessions(sessions.value, sessions_before.value, over_time)
         _cost(totals.value, was, over_time)
@@ -85,12 +85,13 @@ def _cost(now: Totals, was: Totals | None, over_time: Answer[pd.DataFrame]) -> N
 
 def _response_time(now: Totals, was: Totals | None, over_time: Answer[pd.DataFrame]) -> None:
     tile(
-        "Average response time",
+        "Response time",
         formatting.duration(now.response_ms_avg),
         (now.response_ms_avg, was.response_ms_avg if was else None),
         formatting.duration,
         f"{formatting.share(now.cache_hit_rate)} cached",
-        "Over successes that were not cache hits. Beside it, LiteLLM's cache hits of all requests.",
+        "The average over successes that were not cache hits. Below it, LiteLLM's cache hits of "
+        "all requests.",
         _trend(over_time, "response_ms_avg"),
         more_is_worse=True,
     )
@@ -103,7 +104,7 @@ def _error_rate(now: Totals, was: Totals | None, over_time: Answer[pd.DataFrame]
         (now.error_rate, was.error_rate if was else None),
         formatting.share,
         f"p95 {formatting.duration(now.response_ms_p95)}",
-        "Failures of all requests. Beside it, what 95 of 100 response times stay below.",
+        "Failures of all requests. Below it, what 95 of 100 response times stay below.",
         _trend(over_time, "error_rate"),
         more_is_worse=True,
     )

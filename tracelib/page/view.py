@@ -119,7 +119,7 @@ def _installation(choice: Choice) -> tuple[Person, Installation]:
 
 def _without_detail(error: errors.TraceError) -> errors.TraceError:
     """It is not known yet who looks, and a detail may name people: it stands in the log."""
-    note_once(error.detail)
+    note_once(str(error))
     return type(error)()
 
 
