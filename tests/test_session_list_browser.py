@@ -166,7 +166,7 @@ LONG_TO_SEARCH = """
         completion_tokens, "startTime", "endTime", model, proxy_server_request
     )
     SELECT 'r' || n, 's' || n, 'acompletion', 'k', 0, 0, 0, 0, moment, moment, 'm', body
-    FROM generate_series(1, 6000) AS n,
+    FROM generate_series(1, 9000) AS n,
         LATERAL (SELECT now() AT TIME ZONE 'UTC' - (n + 30) * interval '10 s' AS moment) AS started,
         (SELECT jsonb_build_object('input', repeat('tea or refund? ', 2000)) AS body) AS bodies
 """
@@ -176,10 +176,10 @@ def test_a_long_search_is_left_on_its_way_and_shows_two_hundred_at_a_time(browse
     visit = Visit(browser, long_log)
     visit.page.goto(f"{long_log}/Sessions?refresh=off&said=nobody+said+this")
     visit.page.get_by_role("button", name="Stop", exact=True).wait_for()
-    visit.page.get_by_text("Read ").wait_for()
+    visit.page.get_by_text("Read ").first.wait_for()
     assert not visit.page.locator("[data-testid=stStatusWidget]").is_visible()
     visit.page.get_by_role("button", name="says “nobody said this”").click()
-    visit.page.get_by_text("6,000 sessions").wait_for()
+    visit.page.get_by_text("9,000 sessions").wait_for()
     visit.settle()
     assert said_in_url(visit) == {"refresh": ["off"]}
 
