@@ -250,7 +250,7 @@ def test_to_look_again_opens_no_further_connection(database):
                 " WHERE application_name = 'tracelib' AND datname = current_database()"
             )[0]
             time.sleep(0.05)
-    assert max(counted) == 2
+    assert 0 < max(counted) <= 2
 
 
 def test_many_views_push_the_oldest_out_by_their_weight(monkeypatch):
