@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import sys
 from collections import Counter
 from functools import partial
 from threading import Event
@@ -17,11 +18,14 @@ from starlette.routing import Route
 
 from tests.calling import Calls, calls, calls_of, place_of, token
 from tests.rows import failure, spend_log
+from tracelib import api as tracelib_api
+from tracelib.api.answered import Health
 from tracelib.api.endpoints import BASE, ENDPOINTS
 from tracelib.api.gate import A_MINUTE, LANE, MOST_WAITING, Gate
 from tracelib.api.guarded import Guarded, Visit
 from tracelib.api.reading import MOST_BYTES
 
+ROUTES = sys.modules["tracelib.api.routes"]
 PATHS = [
     ("/metrics", "GET"),
     (f"{BASE}/openapi.json", "GET"),
@@ -364,10 +368,10 @@ def test_a_token_waits_for_itself_and_nobody_for_it(empty_database):
         answered.append(visit.token and visit.token.name)
         return PlainTextResponse("")
 
-    guarded = partial(Guarded, lambda: place, Gate(), CapacityLimiter(8), CapacityLimiter(3))
+    let_in = partial(Guarded, lambda: place, Gate(), CapacityLimiter(8))
     paths = [
-        Route("/slow", guarded("GET", slow)),
-        Route("/health", guarded("GET", slow, is_open=True)),
+        Route("/slow", let_in(CapacityLimiter(3), "GET", slow)),
+        Route("/health", let_in(CapacityLimiter(8), "GET", slow, is_open=True)),
     ]
 
     async def crowd() -> list[int]:
@@ -390,6 +394,61 @@ def test_a_token_waits_for_itself_and_nobody_for_it(empty_database):
 
     statuses = asyncio.run(crowd())
     assert Counter(statuses) == {200: LANE + MOST_WAITING, 429: 40 - LANE - MOST_WAITING}
+
+
+async def asked_at_once(place, asks, meanwhile) -> list[int]:
+    """The statuses of these (path, token) that are asked while `meanwhile(asked)` goes on."""
+    app = Starlette(routes=tracelib_api.routes(lambda: place))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://a") as api:
+
+        async def asked(path: str, name: str | None) -> int:
+            own = {"Authorization": f"Bearer secret-of-{name}"} if name else {}
+            return (await api.get(path, headers=own)).status_code
+
+        under_way = [asyncio.create_task(asked(*one)) for one in asks]
+        await asyncio.sleep(0.5)
+        await meanwhile(asked)
+        return await asyncio.gather(*under_way)
+
+
+def test_who_waits_for_health_keeps_nobody_out(empty_database, monkeypatch):
+    place = place_of(empty_database.url, [token("all")])
+    is_open = Event()
+    monkeypatch.setattr(ROUTES, "health", lambda *_: is_open.wait(30) and Health(status="ok"))
+
+    async def meanwhile(asked) -> None:
+        try:
+            async with asyncio.timeout(5):
+                assert await asked(f"{BASE}/openapi.json", "all") == 200
+        finally:
+            is_open.set()
+
+    watchers = [("/health", None)] * 20
+    assert asyncio.run(asked_at_once(place, watchers, meanwhile)) == [200] * 20
+
+
+@pytest.mark.parametrize(("pool_size", "most"), [(1, 1), (2, 1), (3, 2), (4, 3), (50, 3)])
+def test_programs_have_one_connection_less_than_there_are(
+    empty_database, monkeypatch, pool_size, most
+):
+    names = ["one", "two", "three"]
+    place = place_of(empty_database.url, map(token, names), pool_size=pool_size)
+    begun, is_open = [], Event()
+
+    def slow() -> dict[str, str]:
+        begun.append(1)
+        is_open.wait(30)
+        return {}
+
+    monkeypatch.setattr(ROUTES, "document", slow)
+
+    async def meanwhile(_asked) -> None:
+        under_way = len(begun)
+        is_open.set()
+        assert under_way == most
+
+    asks = [(f"{BASE}/openapi.json", name) for name in names for _ in range(2)]
+    assert asyncio.run(asked_at_once(place, asks, meanwhile)) == [200] * 6
 
 
 def test_a_token_is_in_no_log_and_in_no_answer(api, caplog):

@@ -19,6 +19,7 @@ from tracelib.tokens import Token
 A_MINUTE = 120
 LONGEST_TOKEN = 1_000
 LANE, MOST_WAITING = 2, 20
+AT_ONCE = 3
 
 
 @dataclass
@@ -67,6 +68,16 @@ class Gate:
                 headers | {"Retry-After": str(wait_s)},
             )
         return headers
+
+
+def at_once(pool_size: int) -> int:
+    """How many requests of all tokens together are worked on at once?
+
+    Less than there are connections: programs wait for one another rather than keep pages from
+    the database for as long as a search takes. Figures asked side by side, which are quick, may
+    still use all connections for a moment.
+    """
+    return max(1, min(AT_ONCE, pool_size - 1))
 
 
 def token_of(tokens: Sequence[Token], headers: Headers) -> Token | None:

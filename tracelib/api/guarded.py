@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from tracelib import errors
-from tracelib.api.gate import Gate, token_of, unknown
+from tracelib.api.gate import Gate, at_once, token_of, unknown
 from tracelib.api.problems import Problem, of_error
 from tracelib.api.reading import body_of
 from tracelib.asking.installation import Installation
@@ -46,9 +46,8 @@ class Guarded:
     """One path and its method; without one, every method.
 
     `answer` runs in a thread and may raise a Problem, or a TraceError, of which `failed` makes
-    an answer. `is_open` lets those in who send no token: `answer` must tell them nothing. It is
-    for who watches the app, and waits for nobody's questions: `doors` is its limiter, and that of
-    letting in; `limiter` that of all questions together.
+    an answer. `is_open` lets those in who send no token: `answer` must tell them nothing. `doors`
+    is the limiter of letting in, `limiter` that of answers: open paths have one of their own.
     """
 
     installed: Callable[[], Installation]
@@ -94,7 +93,8 @@ class Guarded:
     async def _answered(self, visit: Visit) -> Response:
         """In the token's own lane first: who asks much waits for themselves."""
         if self.is_open or visit.token is None:
-            return await to_thread.run_sync(self.answer, visit, limiter=self.doors)
+            return await to_thread.run_sync(self.answer, visit, limiter=self.limiter)
+        self.limiter.total_tokens = at_once(visit.installed.settings.pool_size)
         async with self.gate.lane(visit.token):
             return await to_thread.run_sync(self.answer, visit, limiter=self.limiter)
 

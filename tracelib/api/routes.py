@@ -17,7 +17,7 @@ from tracelib.api.asked import Nothing, Search
 from tracelib.api.caller import Caller, tick
 from tracelib.api.document import document
 from tracelib.api.endpoints import BASE, ENDPOINTS, Endpoint
-from tracelib.api.gate import Gate, unknown
+from tracelib.api.gate import AT_ONCE, Gate, unknown
 from tracelib.api.guarded import Guarded, Visit, not_found
 from tracelib.api.health import health, sees_whole
 from tracelib.api.problems import forbidden
@@ -25,9 +25,6 @@ from tracelib.api.reading import JSON, from_body, from_query
 from tracelib.asking.installation import Installation
 from tracelib.tokens import Token
 
-# Programs wait for one another rather than keep pages from the database: of the four connections
-# that it is asked over one is left to pages, whatever programs ask.
-AT_ONCE = 3
 AT_THE_DOOR = 8
 # A search in what was said reads for seconds.
 SEARCH_COST = 10
@@ -48,10 +45,12 @@ def routes(installed: Callable[[], Installation]) -> list[BaseRoute]:
     `installed` is called for each request, in a thread. Without TRACELIB_API_TOKENS every
     path but /health answers 404.
     """
-    limiters = CapacityLimiter(AT_THE_DOOR), CapacityLimiter(AT_ONCE)
-    guarded = partial(Guarded, installed, Gate(), *limiters)
+    let_in = partial(Guarded, installed, Gate(), CapacityLimiter(AT_THE_DOOR))
+    # Who watches waits for nobody's questions, and keeps nobody out while the database is slow.
+    watched = partial(let_in, CapacityLimiter(AT_THE_DOOR), is_open=True)
+    guarded = partial(let_in, CapacityLimiter(AT_ONCE))
     return [
-        Route("/health", guarded("GET", _health, is_open=True, failed=_no_health)),
+        Route("/health", watched("GET", _health, failed=_no_health)),
         Route("/metrics", guarded("GET", _metrics)),
         Route(f"{BASE}/openapi.json", guarded("GET", _document)),
         *(
