@@ -428,7 +428,7 @@ def test_who_waits_for_health_keeps_nobody_out(empty_database, monkeypatch):
 
 
 @pytest.mark.parametrize(("pool_size", "most"), [(1, 1), (2, 1), (3, 2), (4, 3), (50, 3)])
-def test_programs_have_one_connection_less_than_there_are(
+def test_programs_are_answered_one_less_at_once_than_there_are_connections(
     empty_database, monkeypatch, pool_size, most
 ):
     names = ["one", "two", "three"]
