@@ -3,7 +3,7 @@
 Every function takes None for unknown and writes an en dash for it, never a zero.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 UNKNOWN = "–"
@@ -128,7 +128,6 @@ def change(now: float | None, before: float | None) -> str | None:
 def age(since: datetime, now: datetime) -> str:
     """How long ago was it, in words?
 
-    >>> from datetime import timedelta
     >>> now = datetime(2026, 11, 23, 12)
     >>> [age(now - timedelta(seconds=s), now) for s in (-5, 2, 12, 200, 4_000, 200_000)]
     ['just now', 'just now', '12 s ago', '3 min ago', '1 h ago', '2 d ago']
@@ -152,6 +151,18 @@ def clock(moment: datetime | None, zone: str) -> str:
         return UNKNOWN
     local = moment.astimezone(ZoneInfo(zone))
     return f"{local.day} {local:%b %Y %H:%M:%S}"
+
+
+def offset(local: datetime) -> str:
+    """How far is an aware local time ahead of UTC?
+
+    >>> paris, kolkata = ZoneInfo("Europe/Paris"), ZoneInfo("Asia/Kolkata")
+    >>> offset(datetime(2026, 7, 1, tzinfo=paris)), offset(datetime(2026, 7, 1, tzinfo=kolkata))
+    ('UTC+2', 'UTC+5:30')
+    """
+    minutes = int((local.utcoffset() or timedelta()).total_seconds() // 60)
+    hours, rest = divmod(abs(minutes), 60)
+    return f"UTC{'−' if minutes < 0 else '+'}{hours}{f':{rest:02}' if rest else ''}"
 
 
 def shortened(text: str, length: int = 40) -> str:

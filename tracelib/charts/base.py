@@ -1,25 +1,46 @@
 """The frame that all figures share: margins, legend, hover, and one time axis for a page."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from tracelib.window import Bucket, TimeWindow, bucket_starts, offset_s
+from tracelib import formatting
+from tracelib.window import (
+    Bucket,
+    TimeWindow,
+    bucket_edges,
+    bucket_starts,
+    clock_periods,
+    is_repeated,
+)
 
-# From here on the days say enough of an axis.
-LONG = timedelta(days=3)
 HEIGHT = 280
 FIRST_HEIGHT = 340
 MARKED_UP_TO = 60
+BAR_GAP = 0.15
+MOST_TICKS = 8
+MILLISECOND, MINUTE = timedelta(milliseconds=1), timedelta(minutes=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+# Each divides the next midnight or is a number of days, so that ticks stand on whole ones.
+TICK_STEPS = (
+    *(MINUTE * n for n in (1, 2, 5, 10, 15, 30)),
+    *(HOUR * n for n in (1, 2, 3, 6, 12)),
+    *(DAY * n for n in (1, 2, 4, 7, 14, 28, 56)),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class TimeAxis:
-    """The x axis of every chart over time on a page: the window in the viewer's zone."""
+    """The x axis of every chart over time on a page: the window in the viewer's zone.
+
+    Plotly knows no zones, so a place on the axis is a local time without its zone.
+    """
 
     window: TimeWindow
     zone: str
@@ -27,36 +48,84 @@ class TimeAxis:
     now: datetime
 
     def local(self, moments: "pd.Series[Any]") -> "pd.Series[Any]":
-        """When is that on the viewer's clock? Plotly knows no zones, so the zone goes.
+        """Where on the axis are these moments? At their time on the viewer's clock.
 
-        Hours keep the clock of the window's start, as their buckets do: else the hour that
-        comes twice in autumn would stand in one place. Days are the viewer's own.
+        The axis has one place for an hour that the clock shows twice. Where its buckets are
+        told apart they share it: the first hour has its left half, the second its right.
         """
-        if self.bucket.is_day:
-            local: pd.Series[Any] = moments.dt.tz_convert(self.zone).dt.tz_localize(None)
-        else:
-            local = moments.dt.tz_localize(None) + self._offset
-        return local
+        places: pd.Series[Any] = moments.dt.tz_convert(self.zone).dt.tz_localize(None)
+        for begin, end in self._repeated_hours():
+            is_repeated = (moments >= begin) & (moments < end)
+            first = begin.astimezone(ZoneInfo(self.zone)).replace(tzinfo=None)
+            places = places.mask(is_repeated, first + (moments - begin) / 2)
+        return places
+
+    def names(self) -> list[str]:
+        """What is each bucket called? By its start, with the offset where that comes twice."""
+        return [self._name(start) for start in self._starts()]
 
     def range(self) -> list[datetime]:
         """From where to where does the axis reach? Half a bucket of room on both sides."""
-        ends = pd.Series(self._starts()[:: max(len(self._starts()) - 1, 1)])
         half = timedelta(seconds=self.bucket.seconds / 2)
-        clock = list(self.local(ends))
-        return [clock[0].to_pydatetime() - half, clock[-1].to_pydatetime() + half]
+        first, last = self._ends()
+        return [first - half, last + half]
+
+    def ticks(self, most: int = MOST_TICKS) -> dict[str, Any]:
+        """Where are the ticks, and how is each written? Whole minutes, hours or local days."""
+        first, last = self._ends()
+        step = next((one for one in TICK_STEPS if (last - first) / one <= most), TICK_STEPS[-1])
+        midnight = datetime.combine(first, time())
+        # Plotly writes what comes after the line break only where it changes.
+        form = "%-d %b" if step >= DAY else "%H:%M\n%-d %b"
+        if step >= DAY and first.year != last.year:
+            form = "%-d %b\n%Y"
+        return {"tick0": midnight, "dtick": step / MILLISECOND, "tickformat": form}
+
+    def bar_widths(self) -> list[float] | None:
+        """How wide is each bar, in milliseconds? None where all are equally wide.
+
+        Plotly would draw all of them as narrow as those of an hour that comes twice.
+        """
+        if not self.has_repeated_hour():
+            return None
+        places = self.local(pd.Series(self._starts(), dtype="datetime64[us, UTC]"))
+        whole = self.bucket.seconds * 1_000.0
+        gaps = [whole, *(places.diff().dropna().dt.total_seconds() * 1_000), whole]
+        return [min(before, after) * (1 - BAR_GAP) for before, after in pairwise(gaps)]
+
+    def has_repeated_hour(self) -> bool:
+        """Does the clock show an hour twice whose buckets are told apart?"""
+        return any(True for _ in self._repeated_hours())
 
     def last_is_unfinished(self) -> bool:
         """Does the last bucket that has begun still fill?"""
-        last = self._starts()[-1]
-        longest = timedelta(seconds=self.bucket.seconds)
-        return last + longest > self.window.end and self.window.end >= self.now
+        end = bucket_edges(self.window, self.bucket, self.zone)[-1]
+        return end > self.window.end >= self.now
 
     def _starts(self) -> list[datetime]:
         return bucket_starts(self.window, self.bucket, self.zone)
 
-    @property
-    def _offset(self) -> timedelta:
-        return timedelta(seconds=offset_s(self.window, self.zone))
+    def _ends(self) -> list[datetime]:
+        """The places of the first and of the last bucket."""
+        ends = pd.Series([self._starts()[0], self._starts()[-1]], dtype="datetime64[us, UTC]")
+        return [place.to_pydatetime() for place in self.local(ends)]
+
+    def _repeated_hours(self) -> Iterator[tuple[datetime, datetime]]:
+        """From when to when does each hour last that the clock shows twice, both times together?"""
+        if not self.bucket.splits_repeated_hours:
+            return
+        for before, after in pairwise(clock_periods(self.window, self.zone)):
+            if (twice_s := before.offset_s - after.offset_s) > 0:
+                change = datetime.fromtimestamp(after.start_s, UTC)
+                yield change - timedelta(seconds=twice_s), change + timedelta(seconds=twice_s)
+
+    def _name(self, start: datetime) -> str:
+        local = start.astimezone(ZoneInfo(self.zone))
+        day = f"{local:%a} {local.day} {local:%b}"
+        if self.bucket.is_day:
+            return day
+        offset = f", {formatting.offset(local)}" if is_repeated(start, self.zone) else ""
+        return f"{day} {local:%H:%M}{offset}"
 
 
 def figure(traces: Sequence[Any], height: int = HEIGHT, **layout: Any) -> go.Figure:
@@ -77,7 +146,7 @@ def figure(traces: Sequence[Any], height: int = HEIGHT, **layout: Any) -> go.Fig
         },
         "hoverlabel": {"namelength": -1},
         "dragmode": False,
-        "bargap": 0.15,
+        "bargap": BAR_GAP,
         "xaxis": axis,
         "yaxis": axis | {"nticks": 6},
     }
@@ -90,19 +159,32 @@ def over_time(
 ) -> go.Figure:
     """A figure whose x axis is the page's, with one hover for all its series."""
     chart = figure(traces, height, hovermode="x unified", **layout)
-    hover = "%a %-d %b" if axis.bucket.is_day else "%a %-d %b %H:%M"
-    # After the line break stands what is said only where it changes.
-    ticks = "%-d %b" if axis.window.length > LONG else "%H:%M\n%-d %b"
     chart.update_xaxes(
         type="date",
         range=axis.range(),
         showgrid=False,
-        hoverformat=hover,
-        tickformat=ticks,
-        nticks=8,
+        hoverformat="%a %-d %b" if axis.bucket.is_day else "%a %-d %b %H:%M",
+        **axis.ticks(),
     )
+    if axis.has_repeated_hour():
+        _name_buckets(chart, axis)
     chart.update_yaxes(rangemode="tozero")
     return chart
+
+
+def _name_buckets(chart: go.Figure, axis: TimeAxis) -> None:
+    """Let the hover name each bucket, where its place on the axis does not tell which it is."""
+    starts = pd.Series(bucket_starts(axis.window, axis.bucket, axis.zone))
+    chart.add_scatter(
+        x=axis.local(starts.astype("datetime64[us, UTC]")),
+        y=[0] * len(starts),
+        mode="lines",
+        line={"color": "rgba(0,0,0,0)"},
+        showlegend=False,
+        customdata=axis.names(),
+        hovertemplate="%{customdata}<extra></extra>",
+    )
+    chart.update_xaxes(unifiedhovertitle_text=axis.zone)
 
 
 def fading(axis: TimeAxis, points: int) -> list[float]:
@@ -121,6 +203,7 @@ def bars(
         x=axis.local(frame["bucket"]),
         y=frame[column].astype("float64"),
         name=name,
+        width=axis.bar_widths(),
         marker={"color": colour, "opacity": fading(axis, len(frame)), "line": {"width": 0}},
         hovertemplate=hover,
     )

@@ -122,6 +122,7 @@ def failures(frame: pd.DataFrame, axis: TimeAxis) -> go.Figure:
             go.Bar(
                 x=axis.local(rows["bucket"]),
                 y=rows["failures"].astype("float64"),
+                width=axis.bar_widths(),
                 name=plain(name),
                 marker={
                     "color": palette.OTHERS if name == OTHERS else REDS[position % len(REDS)],

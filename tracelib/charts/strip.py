@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from tracelib.charts import palette
-from tracelib.charts.base import LONG, TimeAxis, bars, fading, over_time
+from tracelib.charts.base import TimeAxis, bars, fading, over_time
 from tracelib.window import TimeWindow
 
 HEIGHT = 110
@@ -43,7 +43,8 @@ def sessions(
     )
     chart.update_traces(marker_opacity=_opacity(spread["bucket"], axis, chosen))
     # It is too low for a second line.
-    chart.update_xaxes(tickformat="%-d %b" if axis.window.length > LONG else "%H:%M")
+    ticks = axis.ticks(most=4)
+    chart.update_xaxes(ticks | {"tickformat": _in_one_line(ticks["tickformat"])})
     chart.update_yaxes(nticks=3)
     if unread_until is not None:
         reached = axis.local(pd.Series([unread_until], dtype="datetime64[us, UTC]"))[0]
@@ -53,6 +54,14 @@ def sessions(
         # There is no half a session.
         chart.update_yaxes(dtick=1)
     return chart
+
+
+def _in_one_line(tickformat: str) -> str:
+    """
+    >>> _in_one_line("%H:%M\\n%-d %b"), _in_one_line("%-d %b")
+    ('%-d %b %H:%M', '%-d %b')
+    """
+    return " ".join(reversed(tickformat.split("\n")))
 
 
 def _opacity(

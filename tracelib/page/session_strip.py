@@ -6,7 +6,7 @@ showing the whole of it and another drag chooses another part.
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -16,7 +16,7 @@ from tracelib.charts import strip
 from tracelib.charts.base import TimeAxis
 from tracelib.filters import Filters
 from tracelib.page import session_search
-from tracelib.window import TimeWindow, bucket_starts
+from tracelib.window import TimeWindow, bucket_edges, bucket_starts
 
 SINCE, UNTIL = "since", "until"
 KEY = "session strip"
@@ -34,6 +34,7 @@ def read_part(
 ) -> tuple[TimeWindow | None, str | None]:
     """Which part of the range lies between these written moments, and what is wrong with them?
 
+    >>> from datetime import timedelta
     >>> noon = datetime(2026, 11, 23, 12, tzinfo=UTC)
     >>> read_part("now", None, TimeWindow(noon, noon + timedelta(hours=3)))
     (None, 'The link’s part of the time range cannot be read; the whole range is shown.')
@@ -126,8 +127,8 @@ def bars_between(axis: TimeAxis, first: pd.Timestamp, last: pd.Timestamp) -> Tim
     middles = axis.local(pd.Series(starts, dtype="datetime64[us, UTC]"))
     inside = [place for place, middle in enumerate(middles) if first <= middle <= last]
     inside = inside or [int((middles - first).abs().argmin())]
-    ends = [*starts[1:], starts[-1] + timedelta(seconds=axis.bucket.seconds)]
-    return TimeWindow(starts[inside[0]], ends[inside[-1]])
+    edges = bucket_edges(axis.window, axis.bucket, axis.zone)
+    return TimeWindow(edges[inside[0]], edges[inside[-1] + 1])
 
 
 def _narrow_by(axis: TimeAxis) -> Callable[[], None]:

@@ -1,32 +1,34 @@
-"""Which step of a chart's time axis a request belongs to, as a number that SQL can group by.
+"""Which bucket of a chart's time axis a request belongs to, as a number that SQL can group by.
 
-The database is never asked about time zones: the clock's changes within the window are worked
-out here and written into the statement. So buckets agree with `window.bucket_starts` whatever
-rules the server knows, and a row costs a subtraction rather than a look-up.
+The database is never asked about time zones. `window.bucket_edges` says where the buckets lie,
+and the statement is made of what it says: so both agree whatever rules the server knows, and a
+row costs a subtraction and a division rather than a look-up.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime
+from itertools import groupby, pairwise
 
 from sqlalchemy import ColumnElement, Subquery, case, cast, func, literal, select
 from sqlalchemy.types import DateTime, Double, Integer
 
 from tracelib.filters import Filters
-from tracelib.window import Bucket, TimeWindow, bucket_starts, offset_s
+from tracelib.window import HOUR_S, Bucket, TimeWindow, bucket_edges, clock_periods
 
-DAY_S = 86_400
-HOUR_S = 3_600
 WEEK_H = 168
 
 
 @dataclass(frozen=True, slots=True)
-class ClockChange:
-    """From `at` on the zone's clock is `offset_s` seconds ahead of UTC."""
+class Run:
+    """Neighbouring buckets of one length: the first has this number and starts at `start_s`.
 
-    at: datetime
-    offset_s: int
+    Seconds; moments since 1970, UTC.
+    """
+
+    start_s: int
+    first_number: int
+    length_s: int
 
 
 def in_buckets(requests: Subquery, filters: Filters, bucket: Bucket) -> Subquery:
@@ -34,16 +36,9 @@ def in_buckets(requests: Subquery, filters: Filters, bucket: Bucket) -> Subquery
 
     The same rows and columns with `bucket_number`: the position in `window.bucket_starts`.
     """
-    window, zone = filters.window, filters.zone
-    first = bucket_starts(window, bucket, zone)[0]
-    if bucket.is_day:
-        day = window.start.astimezone(ZoneInfo(zone)).date()
-        first_s = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
-        seconds = local_s(requests, window, zone)
-    else:
-        first_s, seconds = int(first.timestamp()), _utc_s(requests)
-    number = func.floor((seconds - first_s) / bucket.seconds)
-    columns = (*requests.c, cast(number, Integer).label("bucket_number"))
+    runs = runs_of(bucket_edges(filters.window, bucket, filters.zone))
+    numbers = [(run.start_s, _number(requests, run)) for run in runs]
+    columns = (*requests.c, _by_time(requests, numbers).label("bucket_number"))
     return select(*columns).subquery("bucketed")
 
 
@@ -59,46 +54,42 @@ def in_hours_of_week(requests: Subquery, filters: Filters) -> Subquery:
 
 def local_s(requests: Subquery, window: TimeWindow, zone: str) -> ColumnElement[float]:
     """When did each request start on the zone's clock, in seconds since 1970 on that clock?"""
-    offset: ColumnElement[int] = literal(offset_s(window, zone))
-    changes = list(clock_changes(window, zone))
-    if changes:
-        start = requests.c.start_order
-        passed = [(start >= _stored(one.at), one.offset_s) for one in reversed(changes)]
-        offset = case(*passed, else_=offset)
-    return _utc_s(requests) + offset
+    periods = clock_periods(window, zone)
+    offsets = [(period.start_s, literal(period.offset_s)) for period in periods]
+    return _utc_s(requests) + _by_time(requests, offsets)
 
 
-def clock_changes(window: TimeWindow, zone: str) -> Iterator[ClockChange]:
-    """When does the zone's clock change within the window, and to what? In order.
+def runs_of(edges: Sequence[datetime]) -> Iterator[Run]:
+    """Which neighbours among the buckets between these edges are equally long?
 
-    >>> window = TimeWindow(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC))
-    >>> [(str(change.at), change.offset_s) for change in clock_changes(window, "Europe/Paris")]
-    [('2026-03-29 01:00:00+00:00', 7200)]
+    In order; all buckets are of one run unless the zone's clock changes among them.
+
+    >>> hours = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in (0, 1, 2, 4)]
+    >>> [(run.first_number, run.length_s) for run in runs_of(hours)]
+    [(0, 3600), (2, 7200)]
     """
-    known = ZoneInfo(zone)
-    earlier = window.start
-    while earlier < window.end:
-        # Two changes within a day are unheard of.
-        later = min(earlier + timedelta(days=1), window.end)
-        if _offset_s(earlier, known) != _offset_s(later, known):
-            yield ClockChange(_change_between(earlier, later, known), _offset_s(later, known))
-        earlier = later
+    seconds = [int(edge.timestamp()) for edge in edges]
+    lengths = enumerate(later - start for start, later in pairwise(seconds))
+    for length_s, buckets in groupby(lengths, key=lambda bucket: bucket[1]):
+        first_number = next(buckets)[0]
+        yield Run(seconds[first_number], first_number, length_s)
 
 
-def _change_between(earlier: datetime, later: datetime, zone: ZoneInfo) -> datetime:
-    before = _offset_s(earlier, zone)
-    while (gap := later - earlier) > timedelta(milliseconds=1):
-        middle = earlier + gap / 2
-        if _offset_s(middle, zone) == before:
-            earlier = middle
-        else:
-            later = middle
-    return later.replace(microsecond=0)
+def _number(requests: Subquery, run: Run) -> ColumnElement[int]:
+    passed = func.floor((_utc_s(requests) - run.start_s) / run.length_s)
+    return cast(passed, Integer) + run.first_number
 
 
-def _offset_s(moment: datetime, zone: ZoneInfo) -> int:
-    offset = moment.astimezone(zone).utcoffset()
-    return int(offset.total_seconds()) if offset else 0
+def _by_time(
+    requests: Subquery, values: Sequence[tuple[int, ColumnElement[int]]]
+) -> ColumnElement[int]:
+    """The last of these values whose second, since 1970, a request does not start before."""
+    (_, first), *later = values
+    if not later:
+        return first
+    start = requests.c.start_order
+    passed = [(start >= _stored(since_s), value) for since_s, value in reversed(later)]
+    return case(*passed, else_=first)
 
 
 def _utc_s(requests: Subquery) -> ColumnElement[float]:
@@ -106,5 +97,5 @@ def _utc_s(requests: Subquery) -> ColumnElement[float]:
     return func.date_part("epoch", requests.c.start_order, type_=Double())
 
 
-def _stored(moment: datetime) -> ColumnElement[datetime]:
-    return literal(moment.astimezone(UTC).replace(tzinfo=None), DateTime())
+def _stored(moment_s: int) -> ColumnElement[datetime]:
+    return literal(datetime.fromtimestamp(moment_s, UTC).replace(tzinfo=None), DateTime())
