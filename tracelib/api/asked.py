@@ -17,9 +17,10 @@ from pydantic import (
 
 from tracelib import window as windows
 from tracelib.api.problems import refused
-from tracelib.choice import LONGEST_VALUE, MOST_VALUES, days_complaint
+from tracelib.choice import LONGEST_VALUE, MOST_VALUES
 from tracelib.conversation.reading import TURNS_A_PAGE
 from tracelib.filters import NONE, Filters
+from tracelib.ranges import days_complaint
 from tracelib.sessions import SessionSearch
 from tracelib.sessions.cursor import LONGEST as LONGEST_CURSOR
 from tracelib.window import Bucket, TimeWindow

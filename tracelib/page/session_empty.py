@@ -7,11 +7,12 @@ import streamlit as st
 
 from tracelib import formatting
 from tracelib.filters import DIMENSIONS
-from tracelib.page import address, session_search, session_strip, sidebar
+from tracelib.page import address, range_picker, session_search, session_strip
 from tracelib.page.cards import nothing
 from tracelib.page.view import View
+from tracelib.ranges import Last
 from tracelib.sessions import SessionSearch
-from tracelib.window import SPANS, TimeWindow
+from tracelib.window import TimeWindow
 
 
 def show(
@@ -23,7 +24,7 @@ def show(
         if part is not None and not search.id:
             _offer("Search the whole range", session_strip.choose_whole)
         elif (longer := _longer(view)) and not search.id:
-            _offer(f"Search the {sidebar.SPANS[longer].lower()}", address.change, span=longer)
+            _offer(f"Search the {longer.title.lower()}", address.change, range=longer)
         if not search.is_plain:
             plain = SessionSearch(sort=search.sort)
             _offer("Clear the search", session_search.say, search=plain)
@@ -44,12 +45,12 @@ def _why(view: View, search: SessionSearch, part: TimeWindow | None, read: int |
     return f"No sessions {where}. Status says how far back the log reaches."
 
 
-def _longer(view: View) -> str | None:
-    """The next longer of the named ranges; None where the longest or days are chosen."""
-    spans = [*SPANS]
-    if view.choice.span not in spans[:-1]:
+def _longer(view: View) -> Last | None:
+    """The next longer of the ranges that the list names; None where it names no longer one."""
+    chosen = view.choice.range
+    if not isinstance(chosen, Last):
         return None
-    return spans[spans.index(view.choice.span) + 1]
+    return next((one for one in range_picker.LASTS if one.hours > chosen.hours), None)
 
 
 def _offer(title: str, do: Callable[..., None], **arguments: Any) -> None:

@@ -6,11 +6,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from tracelib import formatting
-from tracelib.choice import CUSTOM
 from tracelib.page import kept_searches, session_search, session_strip
 from tracelib.page.safe import label
 from tracelib.page.session_search import CONDITIONS, SORTS
-from tracelib.page.sidebar import SPANS
 from tracelib.page.view import View
 from tracelib.sessions import SessionSearch, in_words
 from tracelib.window import TimeWindow
@@ -48,7 +46,7 @@ def _range(view: View, search: SessionSearch, part: TimeWindow | None) -> str:
         return "Whenever it was, "
     if part is not None:
         return ""
-    return "Chosen days, " if view.choice.span == CUSTOM else f"{SPANS[view.choice.span]}, "
+    return f"{view.choice.range.title}, "
 
 
 def _chip(words: str, key: str, what: str, remove: Callable[[], None]) -> None:

@@ -1,16 +1,16 @@
 """The sidebar of every page: the menu, the filters, the refresh."""
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import datetime
 from typing import Any
 
 import streamlit as st
 
 from tracelib import window as windows
-from tracelib.choice import CUSTOM, Choice, days_complaint
+from tracelib.choice import Choice
 from tracelib.facets import Facets
 from tracelib.filters import DIMENSIONS
-from tracelib.page import address
+from tracelib.page import address, range_picker
 from tracelib.settings import TICKS
 from tracelib.signs import one_line
 
@@ -21,16 +21,8 @@ PAGES = (
     ("pages/Sessions.py", "Sessions", ":material/forum:"),
     ("pages/Status.py", "Status", ":material/vital_signs:"),
 )
-SPANS = {
-    "1h": "Last hour",
-    "24h": "Last 24 hours",
-    "7d": "Last 7 days",
-    "30d": "Last 30 days",
-    CUSTOM: "Custom days",
-}
 REFRESH = {"off": "Off", "10s": "10 s", "30s": "30 s", "1m": "1 min", "5m": "5 min"}
 BROWSER = "browser"
-EARLIEST, LATEST = date(2000, 1, 1), date(2200, 12, 31)
 
 
 def menu(choice: Choice) -> None:
@@ -50,11 +42,9 @@ def menu(choice: Choice) -> None:
             st.page_link(path, label=title, icon=icon, query_params=address.query_of(choice))
 
 
-def time_range(choice: Choice, today: date, viewer_zone: str) -> None:
+def time_range(choice: Choice, now: datetime, viewer_zone: str) -> None:
     """Which time, on whose clock?"""
-    _select("Time range", "span", list(SPANS), choice.span, SPANS.__getitem__)
-    if choice.span == CUSTOM:
-        _days(choice, today)
+    range_picker.show(choice, now, choice.zone or viewer_zone)
     zones = [BROWSER, *windows.zones()]
     _select(
         "Time zone",
@@ -124,15 +114,3 @@ def _select(
         on_change=address.from_widget,
         args=(key, field, read_value),
     )
-
-
-def _days(choice: Choice, today: date) -> None:
-    key = "filter days"
-    st.session_state[key] = (choice.first_day or today, choice.last_day or today)
-    st.date_input("Days", key=key, min_value=EARLIEST, max_value=LATEST, on_change=_take_days)
-
-
-def _take_days() -> None:
-    picked = st.session_state["filter days"]
-    if len(picked) == 2 and not days_complaint(*picked):
-        address.change(first_day=picked[0], last_day=picked[1])

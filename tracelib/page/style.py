@@ -13,6 +13,8 @@ RULES = """
 /* What belongs to a change stands below it in every tile, so that the lines under it align. */
 :has(> [data-testid="stMetricDeltaDescription"]) { flex-wrap: wrap; }
 [data-testid="stMetricDeltaDescription"] { flex-basis: 100%; font-variant-numeric: tabular-nums; }
+/* An open list shows as many of its choices as there is room for: all of the time ranges. */
+[data-testid="stSelectboxVirtualDropdown"] > div { max-height: inherit; }
 /* The list's own download is the one that is masked; a second one would hold something else. */
 .st-key-results [data-testid="stElementToolbarButton"]:has([aria-label="Download as CSV"]) {
   display: none;

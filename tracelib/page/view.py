@@ -157,7 +157,7 @@ def _sidebar(
     zone = choice.zone or viewer_zone
     with st.sidebar:
         sidebar.menu(choice)
-        sidebar.time_range(choice, now.astimezone(ZoneInfo(zone)).date(), viewer_zone)
+        sidebar.time_range(choice, now, viewer_zone)
         sidebar.dimensions(choice, known)
         sidebar.refresh(choice, installed.settings.refresh, name)
         at = datetime.now(UTC).astimezone(ZoneInfo(zone))
