@@ -9,7 +9,19 @@ from tracelib.page import caching, over_time, tiles
 view = page.begin("Overview")
 filters, earlier, axis = view.filters, view.filters.previous(), view.axis
 
-totals, before, sessions, sessions_before, series, owners, tags, saved, prompts, hours = view.ask(
+(
+    totals,
+    before,
+    sessions,
+    sessions_before,
+    series,
+    owners,
+    tags,
+    saved,
+    prompts,
+    hours,
+    log_start,
+) = view.ask(
     (overview.totals, filters),
     (overview.totals, earlier),
     (overview.sessions, filters),
@@ -20,10 +32,12 @@ totals, before, sessions, sessions_before, series, owners, tags, saved, prompts,
     (overview.cache_savings, filters),
     (overview.prompt_caching, filters),
     (overview.busy_hours, filters),
+    (overview.log_start, filters),
 )
 page.stop_without_requests(totals)
 
-tiles.traffic(totals, before, sessions, sessions_before, series)
+without = tiles.why_no_change(earlier, log_start)
+tiles.traffic(totals, before, sessions, sessions_before, series, without)
 page.foot(view, totals, sessions, series)
 
 page.choose_bucket(view)

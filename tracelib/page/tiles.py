@@ -1,5 +1,6 @@
 """The row of figures that Overview opens with."""
 
+from datetime import datetime
 from statistics import fmean
 
 import pandas as pd
@@ -7,11 +8,24 @@ import streamlit as st
 
 from tracelib import formatting
 from tracelib.asking.memory import Answer
+from tracelib.filters import Filters
 from tracelib.overview import SessionCounts, Totals
 from tracelib.page import drawn
 from tracelib.page.cards import tile, unanswered
 
 MOST_POINTS = 60
+
+
+def why_no_change(earlier: Filters, log_start: Answer[datetime | None]) -> str | None:
+    """Why is nothing compared with this earlier window? None where the log covers all of it."""
+    if log_start.value is None:
+        return "No change is shown: it is not known when the log begins."
+    if log_start.value <= earlier.window.start:
+        return None
+    began, start = (
+        formatting.clock(moment, earlier.zone) for moment in (log_start.value, earlier.window.start)
+    )
+    return f"No change is shown: the log begins on {began}, the time to compare with on {start}."
 
 
 def traffic(
@@ -20,9 +34,13 @@ def traffic(
     sessions: Answer[SessionCounts],
     sessions_before: Answer[SessionCounts],
     over_time: Answer[pd.DataFrame],
+    no_change: str | None = None,
 ) -> None:
-    """Requests, sessions, cost, response time and errors, each against the window before."""
-    drawn.once(_traffic, totals, before, sessions, sessions_before, over_time)
+    """Requests, sessions, cost, response time and errors, each against the window before.
+
+    With `no_change`, which says why, they are compared with nothing.
+    """
+    drawn.once(_traffic, totals, before, sessions, sessions_before, over_time, no_change)
 
 
 def _traffic(
@@ -31,17 +49,21 @@ def _traffic(
     sessions: Answer[SessionCounts],
     sessions_before: Answer[SessionCounts],
     over_time: Answer[pd.DataFrame],
+    no_change: str | None,
 ) -> None:
     if totals.value is None or sessions.value is None:
         unanswered(totals if totals.value is None else sessions)
         return
-    was = before.value
+    was = None if no_change else before.value
+    sessions_were = None if no_change else sessions_before.value
     with st.grid(columns=5, min_column_width=145, gap="small"):
         _requests(totals.value, was, over_time)
-        _sessions(sessions.value, sessions_before.value, over_time)
+        _sessions(sessions.value, sessions_were, over_time)
         _cost(totals.value, was, over_time)
         _response_time(totals.value, was, over_time)
         _error_rate(totals.value, was, over_time)
+    if no_change:
+        st.caption(no_change)
 
 
 def _requests(now: Totals, was: Totals | None, over_time: Answer[pd.DataFrame]) -> None:

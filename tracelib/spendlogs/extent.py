@@ -17,8 +17,10 @@ from sqlalchemy.types import DateTime, Double, Integer, Text
 
 from tracelib.schema import Schema
 from tracelib.spendlogs.catalog import path
+from tracelib.spendlogs.conditions import in_window
 from tracelib.spendlogs.relation import all_requests, utc
 from tracelib.spendlogs.table import spend_logs
+from tracelib.window import TimeWindow
 
 PLAIN, PARTITIONED = "r", "p"
 CLASSES = table(
@@ -43,6 +45,17 @@ def first_and_last(schema: Schema) -> Select[Any]:
         utc(func.max(logs.c.startTime, type_=DateTime())).label("newest"),
         func.clock_timestamp(type_=DateTime(timezone=True)).label("server_time"),
     )
+
+
+def first_start(schema: Schema, window: TimeWindow) -> Select[Any]:
+    """When did the first request of this window start? One row: first, None where there is none.
+
+    One step on the index on the start.
+    """
+    logs = spend_logs(schema)
+    # Of the bare column, as above.
+    first = func.min(logs.c.startTime, type_=DateTime())
+    return select(utc(first).label("first")).where(*in_window(logs, window))
 
 
 def newest_requests(schema: Schema, limit: int) -> Subquery:
