@@ -21,6 +21,7 @@ from tracelib.asking.memory import BREATHER_S
 from tracelib.choice import Choice
 from tracelib.database_url import read_address
 from tracelib.filters import Filters
+from tracelib.ranges import Between
 from tracelib.settings import Settings
 from tracelib.window import days, recent
 
@@ -147,7 +148,7 @@ def test_today_keeps_its_last_good_answer_and_what_lies_before_it(spare_server):
     place = installed_on(log.url)
 
     def asked_at(now):
-        today = Choice(span="custom", first_day=NOW.date(), last_day=NOW.date())
+        today = Choice(range=Between.days(NOW.date(), NOW.date()))
         filters = today.filters(now, "UTC")
         both = (filters, filters.previous())
         return answers(place, now, [Question(overview.totals, (one,)) for one in both])

@@ -4,27 +4,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracelib.choice import CUSTOM, MOST_VALUES, PARAMETERS, Choice, read_choice
+from tests.test_ranges import ranges
+from tracelib.choice import MOST_VALUES, PARAMETERS, Choice, read_choice
 from tracelib.filters import DIMENSIONS, Filters
+from tracelib.ranges import Between, Calendar, Last
 from tracelib.settings import TICKS
-from tracelib.window import BUCKETS, SPANS, TimeWindow
+from tracelib.window import BUCKETS, TimeWindow
 
 NOW = datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC)
 ids = st.text(
     st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=40
 )
 several = st.lists(ids, max_size=5).map(lambda values: tuple(sorted(set(values))))
-days = st.dates(date(2020, 1, 1), date(2030, 1, 1))
 
 
 @st.composite
 def choices(draw):
-    span = draw(st.sampled_from([*SPANS, CUSTOM]))
-    first = draw(days) if span == CUSTOM else None
     return Choice(
-        span=span,
-        first_day=first,
-        last_day=first + timedelta(days=draw(st.integers(0, 399))) if first else None,
+        range=draw(ranges),
         zone=draw(st.sampled_from([None, "UTC", "Europe/Paris"])),
         refresh=draw(st.sampled_from([None, *TICKS])),
         bucket=draw(st.sampled_from([None, *BUCKETS])),
@@ -112,7 +109,7 @@ def test_a_choice_says_its_window_in_words():
     )
     custom, _ = read_choice({"range": ["custom"], "from": ["2026-03-28"], "to": ["2026-03-29"]})
     assert custom.in_words(custom.filters(NOW, "Europe/Paris")) == (
-        "28 March 2026 to 29 March 2026, Europe/Paris, against as long before"
+        "28 March 2026 to 29 March 2026, Europe/Paris, against the 1 d 23 h before"
     )
 
 
@@ -125,7 +122,16 @@ def test_equal_choices_are_equal_values():
 
 
 def test_custom_days_not_picked_yet_are_today_up_to_now():
-    choice, complaints = read_choice(Choice(span=CUSTOM).to_query())
-    assert (choice, complaints) == (Choice(span=CUSTOM), ())
+    choice, complaints = read_choice({"range": ["custom"]})
+    assert (choice, complaints) == (Choice(range=Calendar("today")), ())
     window = choice.filters(NOW, "Europe/Paris").window
     assert window == TimeWindow(datetime(2026, 11, 22, 23, tzinfo=UTC), NOW)
+
+
+def test_a_choice_that_is_held_has_the_days_of_its_range_and_their_zone():
+    held = Choice(range=Last(24)).held(Choice(range=Last(24)).filters(NOW, "Asia/Tokyo"))
+    assert held == Choice(
+        range=Between.days(date(2026, 11, 22), date(2026, 11, 23)), zone="Asia/Tokyo"
+    )
+    times = Choice(range=Between(datetime(2026, 11, 1, 14), datetime(2026, 11, 1, 18)))
+    assert times.held(times.filters(NOW, "UTC")) == Choice(range=times.range, zone="UTC")

@@ -9,6 +9,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -34,11 +35,12 @@ from tracelib import errors
 from tracelib.access import EVERYONE, FULL, Access, Scope
 from tracelib.conversation.reading import Reading
 from tracelib.filters import Filters
+from tracelib.overview.log_start import REACH
 from tracelib.redaction import NONE
 from tracelib.selection import Selection
 from tracelib.sessions import Scan, SessionSearch, scan
 from tracelib.source import Source
-from tracelib.window import BUCKETS
+from tracelib.window import BUCKETS, TimeWindow
 
 BUCKET = BUCKETS["1m"]
 AMBERS = Access(Scope(teams=(AMBER,)), "admin")
@@ -46,6 +48,10 @@ VIEWER = Access(EVERYONE, "viewer")
 # They tell of the database as a whole, and are refused to all but admins.
 OF_THE_INSTALLATION = {"status.role.server", "status.storage.size"}
 PLAIN = SessionSearch()
+# As far back as its log is looked at, it holds one request, of basalt's.
+AFTER_AMBERS_LAST = Filters(
+    TimeWindow(NOON + REACH + timedelta(seconds=43), NOON + REACH + 2 * HOUR)
+)
 
 
 def chosen(mark: str) -> tuple[Filters, ...]:
@@ -121,6 +127,7 @@ QUESTIONS: dict[str, Asked] = {
     "models.usage.usage_by_model": each(chosen),
     "overview.caches.cache_savings": each(chosen),
     "overview.caches.prompt_caching": each(chosen),
+    "overview.log_start.log_start": each(lambda _: (FILTERS, AFTER_AMBERS_LAST)),
     "overview.over_time.busy_hours": each(chosen),
     "overview.over_time.over_time": each(chosen, BUCKET),
     "overview.spenders.cost_by_owner": each(chosen),

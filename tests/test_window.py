@@ -1,3 +1,4 @@
+from bisect import bisect_right
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -5,19 +6,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracelib.clock import clock_periods, offset_s
 from tracelib.window import (
     BUCKETS,
     SPANS,
     TimeWindow,
+    between,
+    bucket_edges,
     bucket_starts,
     days,
     fitting_bucket,
     recent,
     ticked,
     usable_buckets,
+    zones,
 )
 
-ZONES = ["UTC", "Europe/Paris", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"]
+# By half an hour, by two, at midnight, over the date line, with quarters of an hour.
+ODD_ZONES = [
+    *("UTC", "Europe/Paris", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu"),
+    *("Australia/Lord_Howe", "Pacific/Chatham", "Antarctica/Troll", "America/St_Johns"),
+    *("America/Havana", "Africa/Cairo", "Asia/Beirut", "Pacific/Apia"),
+]
+MOMENT = timedelta(seconds=1)
 moments = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1)).map(
     lambda at: at.replace(tzinfo=UTC)
 )
@@ -54,22 +65,107 @@ def test_the_previous_window_ends_where_this_one_starts_and_is_as_long(start, le
     assert (before.end, before.length) == (window.start, window.length)
 
 
-@given(moments, lengths, st.sampled_from(list(BUCKETS.values())), st.sampled_from(ZONES))
-def test_buckets_cover_the_window_without_gap_or_overlap(start, length, bucket, zone):
-    window = TimeWindow(start, start + length)
-    if window.length.total_seconds() / bucket.seconds > 2_000:
-        return
-    starts = bucket_starts(window, bucket, zone)
-    assert starts == sorted(set(starts))
-    assert starts[0] <= window.start
-    assert starts[-1] < window.end
-    widths = {
-        (later - earlier).total_seconds()
-        for earlier, later in zip(starts, starts[1:], strict=False)
-    }
-    allowed = {bucket.seconds + extra for extra in (0, 1_800, -1_800, 3_600, -3_600)}
-    assert widths <= (allowed if bucket.is_day else {bucket.seconds})
-    assert len(starts) == 1 or starts[1] > window.start
+@st.composite
+def buckets_in_zones(draw):
+    """A window of at most 300 buckets in any zone there is, often where its clock changes."""
+    zone = draw(st.sampled_from(ODD_ZONES) | st.sampled_from(zones()))
+    bucket = draw(st.sampled_from(list(BUCKETS.values())))
+    year = draw(st.integers(2000, 2040))
+    begin = datetime(year, 1, 1, tzinfo=UTC)
+    changes = [
+        datetime.fromtimestamp(period.start_s, UTC)
+        for period in clock_periods(begin, begin + timedelta(days=366), zone)
+    ]
+    length = draw(st.timedeltas(timedelta(seconds=1), timedelta(seconds=bucket.seconds * 300)))
+    start = draw(st.sampled_from(changes)) - draw(st.timedeltas(-length, length))
+    return TimeWindow(start, start + length), bucket, zone
+
+
+@given(buckets_in_zones())
+def test_buckets_cover_the_window_without_gap_or_overlap(drawn):
+    window, bucket, zone = drawn
+    edges = bucket_edges(window, bucket, zone)
+    assert list(edges) == sorted(set(edges))
+    assert edges[0] <= window.start < edges[1]
+    assert edges[-2] < window.end <= edges[-1]
+    assert bucket_starts(window, bucket, zone) == list(edges[:-1])
+
+
+@given(buckets_in_zones())
+def test_a_bucket_begins_at_a_multiple_of_its_length_on_the_clock_or_when_that_changes(drawn):
+    window, bucket, zone = drawn
+    edges = bucket_edges(window, bucket, zone)
+    for start, end in zip(edges, edges[1:], strict=False):
+        clock = start.astimezone(ZoneInfo(zone))
+        is_whole = timedelta(hours=clock.hour, minutes=clock.minute, seconds=clock.second)
+        is_whole %= timedelta(seconds=bucket.seconds)
+        offsets = {offset_s(moment, zone) for moment in (start - MOMENT, start, end - MOMENT, end)}
+        if is_whole or (end - start).total_seconds() != bucket.seconds:
+            assert len(offsets) > 1, start
+        else:
+            assert not start.microsecond
+
+
+@given(buckets_in_zones(), st.data())
+def test_all_moments_of_a_bucket_have_the_same_place_on_the_clock(drawn, data):
+    window, bucket, zone = drawn
+    moment = window.start + data.draw(st.floats(0, 1, exclude_max=True)) * window.length
+    edges = bucket_edges(window, bucket, zone)
+    start = edges[bisect_right(edges, moment) - 1]
+
+    def place(at):
+        clock = at.astimezone(ZoneInfo(zone))
+        seconds = clock.hour * 3_600 + clock.minute * 60 + clock.second
+        which_hour = clock.fold if bucket.seconds <= 3_600 else 0
+        return clock.date(), seconds // bucket.seconds, which_hour
+
+    if place(moment) != place(start):
+        # The clock was put back behind the start of a bucket, which began when it first came.
+        assert bucket.seconds > 3_600
+        assert offset_s(moment, zone) < offset_s(start, zone)
+        assert place(moment) < place(start)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hours"),
+    [
+        # Put forward and back.
+        ("Europe/Paris", date(2026, 3, 29), [*range(2), *range(3, 24)]),
+        ("Europe/Paris", date(2026, 10, 25), [*range(3), *range(2, 24)]),
+        ("America/New_York", date(2026, 11, 1), [*range(2), *range(1, 24)]),
+        # At midnight: the first hour is left out, or comes twice, or the last does.
+        ("Asia/Beirut", date(2026, 3, 29), [*range(1, 24)]),
+        ("America/Havana", date(2026, 11, 1), [0, *range(24)]),
+        ("Africa/Cairo", date(2026, 10, 29), [*range(24), 23]),
+        # By two hours.
+        ("Antarctica/Troll", date(2026, 10, 25), [*range(3), *range(1, 24)]),
+    ],
+)
+def test_each_hour_of_the_clock_is_a_bucket_as_often_as_it_is_lived(zone, day, hours):
+    window = days(day, day, zone)
+    starts = bucket_starts(window, BUCKETS["1h"], zone)
+    local = [start.astimezone(ZoneInfo(zone)) for start in starts]
+    assert {one.date() for one in local} == {day}
+    assert [one.hour for one in local] == hours
+    assert {one.minute for one in local} == {0}
+
+
+def test_a_clock_put_back_by_half_an_hour_makes_half_an_hour_of_its_own():
+    day = date(2026, 4, 5)
+    starts = bucket_starts(
+        days(day, day, "Australia/Lord_Howe"), BUCKETS["1h"], "Australia/Lord_Howe"
+    )
+    local = [f"{one.astimezone(ZoneInfo('Australia/Lord_Howe')):%H:%M}" for one in starts[:5]]
+    assert local == ["00:00", "01:00", "01:30", "02:00", "03:00"]
+
+
+def test_six_hours_are_quarters_of_the_viewers_day_through_a_change_of_clocks():
+    window = days(date(2026, 10, 31), date(2026, 11, 1), "America/New_York")
+    edges = bucket_edges(window, BUCKETS["6h"], "America/New_York")
+    local = [one.astimezone(ZoneInfo("America/New_York")).hour for one in edges]
+    assert local == [0, 6, 12, 18, 0, 6, 12, 18, 0]
+    assert edges[5] - edges[4] == timedelta(hours=7)
+    assert (edges[0], edges[-1]) == (window.start, window.end)
 
 
 def test_days_are_the_viewers_days_through_a_change_of_clocks():
@@ -79,6 +175,32 @@ def test_days_are_the_viewers_days_through_a_change_of_clocks():
         datetime(2026, 10, 24, 22, tzinfo=UTC),
         datetime(2026, 10, 25, 23, tzinfo=UTC),
     ]
+
+
+@pytest.mark.parametrize(
+    ("zone", "start", "end", "expected"),
+    [
+        # From the first time that the clock shows it, to the last.
+        ("Europe/Paris", "2026-10-25T02:30", "2026-10-25T02:40", ("00:30", "01:40")),
+        # What the clock leaves out is the moment at which it does.
+        ("Europe/Paris", "2026-03-29T02:10", "2026-03-29T04:00", ("01:00", "02:00")),
+        ("Europe/Paris", "2026-03-29T02:10", "2026-03-29T02:50", ("01:00", "01:01")),
+        ("Asia/Beirut", "2026-03-29T00:00", "2026-03-29T01:30", ("22:00", "22:30")),
+        # A midnight that comes twice begins its day when it first comes.
+        ("America/Havana", "2026-10-31T23:00", "2026-11-01T00:00", ("03:00", "04:00")),
+    ],
+)
+def test_local_times_are_ends_of_a_window_also_where_the_clock_changes(zone, start, end, expected):
+    found = between(datetime.fromisoformat(start), datetime.fromisoformat(end), zone)
+    assert tuple(f"{one:%H:%M}" for one in (found.start, found.end)) == expected
+
+
+def test_a_day_that_the_clock_left_out_is_a_window_all_the_same():
+    left_out = date(2011, 12, 30)
+    assert days(left_out, left_out, "Pacific/Apia").length == timedelta(minutes=1)
+    around = days(date(2011, 12, 29), date(2011, 12, 31), "Pacific/Apia")
+    starts = bucket_starts(around, BUCKETS["1d"], "Pacific/Apia")
+    assert [one.astimezone(ZoneInfo("Pacific/Apia")).day for one in starts] == [29, 31]
 
 
 def test_hours_of_a_half_hour_zone_begin_on_its_clock():

@@ -1,13 +1,13 @@
 """A half-open slice of time, and the buckets it is counted in."""
 
-import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
-from itertools import pairwise
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
+
+from tracelib.clock import DAY_S, clock_periods, moment_of
 
 SPANS = {
     "1h": timedelta(hours=1),
@@ -18,7 +18,7 @@ SPANS = {
 LONGEST = timedelta(days=400)
 MOST_BUCKETS = 1_500
 FITTING_BUCKETS = 200
-HOUR_S, DAY_S = 3_600, 86_400
+HOUR_S = 3_600
 
 
 @cache
@@ -69,38 +69,26 @@ class Bucket:
         return self.seconds <= HOUR_S
 
 
-@dataclass(frozen=True, slots=True)
-class ClockPeriod:
-    """The moments from `start_s` up to `end_s`, in which a clock is `offset_s` ahead of UTC.
-
-    All in seconds; moments since 1970, UTC.
-    """
-
-    start_s: int
-    end_s: int
-    offset_s: int
-
-
 BUCKETS = {
     bucket.name: bucket
     for bucket in (
         Bucket("1m", 60, "1 minute"),
         Bucket("5m", 300, "5 minutes"),
         Bucket("15m", 900, "15 minutes"),
-        Bucket("1h", 3_600, "1 hour"),
+        Bucket("1h", HOUR_S, "1 hour"),
         Bucket("6h", 21_600, "6 hours"),
-        Bucket("1d", 86_400, "1 day"),
+        Bucket("1d", DAY_S, "1 day"),
     )
 }
 
 
-def recent(span: str, now: datetime) -> TimeWindow:
-    """Which window ends at `now` and reaches back one of the named SPANS?
+def recent(span: str | timedelta, now: datetime) -> TimeWindow:
+    """Which window ends at `now` and is so long, or as long as one of the named SPANS?
 
     >>> recent("1h", datetime(2026, 11, 23, 12, tzinfo=UTC)).start.isoformat()
     '2026-11-23T11:00:00+00:00'
     """
-    return TimeWindow(now - SPANS[span], now)
+    return TimeWindow(now - (SPANS[span] if isinstance(span, str) else span), now)
 
 
 def days(first: date, last: date, zone: str) -> TimeWindow:
@@ -126,25 +114,6 @@ def between(start: datetime, end: datetime, zone: str) -> TimeWindow:
     begin = moment_of(start, zone)
     finish = moment_of(end.replace(fold=int(end.time() != time())), zone)
     return TimeWindow(begin, max(finish, begin + timedelta(minutes=1)))
-
-
-def moment_of(local: datetime, zone: str) -> datetime:
-    """When does the clock of `zone` show this local time? Aware UTC.
-
-    A time that is shown twice is the first of both, the second with `fold=1`. One that is left
-    out is the moment at which the clock is put forward.
-
-    >>> str(moment_of(datetime(2026, 3, 29, 2, 30), "Europe/Paris"))
-    '2026-03-29 01:00:00+00:00'
-    """
-    known = ZoneInfo(zone)
-    moment = local.replace(tzinfo=known).astimezone(UTC)
-    if moment.astimezone(known).replace(tzinfo=None) == local:
-        return moment
-    # The offset before a gap gives a moment after it, and the one after it a moment before.
-    late, early = (local.replace(tzinfo=known, fold=fold).astimezone(UTC) for fold in (0, 1))
-    changed = clock_periods(TimeWindow(early, late + timedelta(seconds=1)), zone)[-1].start_s
-    return datetime.fromtimestamp(changed, UTC)
 
 
 def ticked(now: datetime, tick_s: int) -> datetime:
@@ -206,7 +175,7 @@ def _starts_s(window: TimeWindow, bucket: Bucket, zone: str) -> Iterator[int]:
     """The starts of the buckets of the window and some around it, in seconds since 1970."""
     # No bucket is longer, whatever the clock does within it.
     room = timedelta(seconds=bucket.seconds + (0 if bucket.splits_repeated_hours else DAY_S))
-    around = clock_periods(TimeWindow(window.start - room, window.end + room), zone)
+    around = clock_periods(window.start - room, window.end + room, zone)
     length, before = bucket.seconds, around[0]
     reached = (before.start_s + before.offset_s) // length
     for period in around:
@@ -219,70 +188,3 @@ def _starts_s(window: TimeWindow, bucket: Bucket, zone: str) -> Iterator[int]:
             reached += 1
             yield start
         before = period
-
-
-def offset_s(moment: datetime, zone: str) -> int:
-    """How many seconds is the clock of `zone` ahead of UTC at this moment?
-
-    >>> offset_s(datetime(2026, 7, 1, tzinfo=UTC), "Europe/Paris")
-    7200
-    """
-    offset = moment.astimezone(ZoneInfo(zone)).utcoffset()
-    return int(offset.total_seconds()) if offset else 0
-
-
-def is_repeated(moment: datetime, zone: str) -> bool:
-    """Does the clock of `zone` show this moment's time a second time, before it or after it?
-
-    >>> is_repeated(datetime(2026, 10, 25, 0, 30, tzinfo=UTC), "Europe/Paris")
-    True
-    """
-    local = moment.astimezone(ZoneInfo(zone))
-    return local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
-
-
-def clock_periods(window: TimeWindow, zone: str) -> list[ClockPeriod]:
-    """Between which changes of its clock does a zone keep which offset, over the whole window?
-
-    In order, without a gap; the ends are whole seconds, so that the window lies within them.
-
-    >>> window = TimeWindow(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC))
-    >>> for period in clock_periods(window, "Europe/Paris"):
-    ...     print(datetime.fromtimestamp(period.start_s, UTC), period.offset_s)
-    2026-01-01 00:00:00+00:00 3600
-    2026-03-29 01:00:00+00:00 7200
-    """
-    end = math.ceil(window.end.timestamp())
-    starts = [math.floor(window.start.timestamp()), *_changes_s(window, zone)]
-    return [
-        ClockPeriod(start, later, _offset_at(start, zone))
-        for start, later in pairwise([*starts, end])
-    ]
-
-
-def _changes_s(window: TimeWindow, zone: str) -> Iterator[int]:
-    """When is the clock put back or forward within the window? In seconds since 1970."""
-    earlier, end = math.floor(window.start.timestamp()), math.ceil(window.end.timestamp())
-    while earlier < end:
-        # No zone has changed its clock twice in a day since 2000.
-        later = min(earlier + DAY_S, end)
-        if _offset_at(earlier, zone) != _offset_at(later, zone):
-            changed = _change_between(earlier, later, zone)
-            if changed < end:
-                yield changed
-        earlier = later
-
-
-def _change_between(earlier: int, later: int, zone: str) -> int:
-    before = _offset_at(earlier, zone)
-    while later - earlier > 1:
-        middle = (earlier + later) // 2
-        if _offset_at(middle, zone) == before:
-            earlier = middle
-        else:
-            later = middle
-    return later
-
-
-def _offset_at(moment_s: int, zone: str) -> int:
-    return offset_s(datetime.fromtimestamp(moment_s, UTC), zone)

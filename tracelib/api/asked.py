@@ -108,7 +108,7 @@ class Range(Asked):
     def window(self, now: datetime, zone: str = "UTC") -> TimeWindow:
         """Which window is meant, when it is `now`? Raises a Problem where there is none."""
         if self.start is None:
-            return TimeWindow(now - timedelta(days=self.days or DEFAULT_DAYS), now)
+            return windows.recent(timedelta(days=self.days or DEFAULT_DAYS), now)
         start, end = _placed(self.start, zone), _placed(self.end or now, zone)
         if self.end is None and start >= now:
             raise refused("The start lies in the future.")

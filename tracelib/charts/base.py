@@ -11,14 +11,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from tracelib import formatting
-from tracelib.window import (
-    Bucket,
-    TimeWindow,
-    bucket_edges,
-    bucket_starts,
-    clock_periods,
-    is_repeated,
-)
+from tracelib.clock import clock_periods, is_repeated
+from tracelib.window import Bucket, TimeWindow, bucket_edges, bucket_starts
 
 HEIGHT = 280
 FIRST_HEIGHT = 340
@@ -114,7 +108,7 @@ class TimeAxis:
         """From when to when does each hour last that the clock shows twice, both times together?"""
         if not self.bucket.splits_repeated_hours:
             return
-        for before, after in pairwise(clock_periods(self.window, self.zone)):
+        for before, after in pairwise(clock_periods(self.window.start, self.window.end, self.zone)):
             if (twice_s := before.offset_s - after.offset_s) > 0:
                 change = datetime.fromtimestamp(after.start_s, UTC)
                 yield change - timedelta(seconds=twice_s), change + timedelta(seconds=twice_s)

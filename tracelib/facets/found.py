@@ -13,7 +13,7 @@ from tracelib.schema import Schema
 from tracelib.source import Source
 from tracelib.spendlogs import measures
 from tracelib.spendlogs.names import name_of
-from tracelib.window import TimeWindow
+from tracelib.window import recent
 
 REACH = timedelta(days=90)
 NEWEST = 100_000
@@ -27,7 +27,7 @@ def facets(source: Source, now: datetime) -> Facets:
     200, the most used first, ties by id. Requests without a value are the facet `NONE`. Two
     ids of the same name carry the id behind it. No request gives empty dimensions.
     """
-    requests = source.requests(Filters(TimeWindow(now - REACH, now)))
+    requests = source.requests(Filters(recent(REACH, now)))
     rows = source.rows(_facets(source.schema, requests))
     return Facets(**{dimension: _of(dimension, rows) for dimension in DIMENSIONS})
 

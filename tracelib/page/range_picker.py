@@ -15,9 +15,10 @@ from tracelib import ranges
 from tracelib.choice import Choice
 from tracelib.page import address
 from tracelib.ranges import CALENDAR, CUSTOM, DAY, Between, Calendar, Last, NamedRange
+from tracelib.window import SPANS
 
 # From the shortest to the longest.
-LASTS = (Last(1), Last(24), Last(7 * 24), Last(30 * 24))
+LASTS = tuple(Last(length // timedelta(hours=1)) for length in SPANS.values())
 NAMED = (*LASTS, *map(Calendar, CALENDAR))
 LIST = "filter span"
 # Which form is open, and what is wrong with what was last applied in it.

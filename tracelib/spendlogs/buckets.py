@@ -13,8 +13,9 @@ from itertools import groupby, pairwise
 from sqlalchemy import ColumnElement, Subquery, case, cast, func, literal, select
 from sqlalchemy.types import DateTime, Double, Integer
 
+from tracelib.clock import clock_periods
 from tracelib.filters import Filters
-from tracelib.window import HOUR_S, Bucket, TimeWindow, bucket_edges, clock_periods
+from tracelib.window import HOUR_S, Bucket, TimeWindow, bucket_edges
 
 WEEK_H = 168
 
@@ -54,7 +55,7 @@ def in_hours_of_week(requests: Subquery, filters: Filters) -> Subquery:
 
 def local_s(requests: Subquery, window: TimeWindow, zone: str) -> ColumnElement[float]:
     """When did each request start on the zone's clock, in seconds since 1970 on that clock?"""
-    periods = clock_periods(window, zone)
+    periods = clock_periods(window.start, window.end, zone)
     offsets = [(period.start_s, literal(period.offset_s)) for period in periods]
     return _utc_s(requests) + _by_time(requests, offsets)
 

@@ -3,24 +3,19 @@
 "Last 7 days" is the same value tomorrow, and so is a link to it; its window is not.
 """
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from tracelib import formatting
 from tracelib import window as windows
+from tracelib.ranges import words
 from tracelib.window import TimeWindow
 
-PARAMETERS = ("range", "from", "to")
 CUSTOM = "custom"
 DAY = timedelta(days=1)
-LONGEST_H = windows.LONGEST // timedelta(hours=1)
-TOO_LONG = f"The range is longer than {windows.LONGEST.days} days."
-LAST = re.compile(r"([1-9][0-9]{0,4})([hd])")
 
 
 class Range(ABC):
@@ -74,7 +69,13 @@ class NamedRange(Range):
 
     def sentence(self, window: TimeWindow, zone: str) -> str:
         """Which window is it in `zone`, in words, and what is it compared with?"""
-        return f"{self.title}, {_between(window, zone)}, {zone}, {_compared(_length(window))}"
+        return f"{self._in_words(window, zone)}, {zone}, against the {self._length(window)} before"
+
+    def _in_words(self, window: TimeWindow, zone: str) -> str:
+        return f"{self.title}, {words.between(window, zone)}"
+
+    def _length(self, window: TimeWindow) -> str:
+        return words.length_of(window)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Last(NamedRange):
     hours: int
 
     def window(self, now: datetime, zone: str) -> TimeWindow:  # noqa: ARG002 - no day begins it
-        return TimeWindow(now - timedelta(hours=self.hours), now)
+        return windows.recent(timedelta(hours=self.hours), now)
 
     @property
     def title(self) -> str:
@@ -92,7 +93,7 @@ class Last(NamedRange):
         >>> [Last(hours).title for hours in (1, 24, 36, 168)]
         ['Last hour', 'Last 24 hours', 'Last 36 hours', 'Last 7 days']
         """
-        return f"Last {self._length}"
+        return f"Last {self._words}"
 
     @property
     def code(self) -> str:
@@ -119,11 +120,11 @@ class Last(NamedRange):
     def query(self) -> Mapping[str, str]:
         return {"range": self.code}
 
-    def sentence(self, window: TimeWindow, zone: str) -> str:
-        return f"{self.title}, {_between(window, zone)}, {zone}, {_compared(self._length)}"
+    def _length(self, window: TimeWindow) -> str:  # noqa: ARG002 - it is in the name
+        return self._words
 
     @property
-    def _length(self) -> str:
+    def _words(self) -> str:
         count, unit = self.count_and_unit()
         return "hour" if self.hours == 1 else f"{count} {unit}"
 
@@ -207,21 +208,17 @@ class Between(NamedRange):
         return f"{' – '.join(ends)}{zone}"
 
     def query(self) -> Mapping[str, str]:
-        start, end = _written(self.start), _written(self.end)
+        start, end = words.in_url(self.start), words.in_url(self.end)
         if self.is_of_days:
             start, end = (day.isoformat() for day in self._days())
         return {"range": CUSTOM, "from": start, "to": end}
 
-    def sentence(self, window: TimeWindow, zone: str) -> str:
+    def _in_words(self, window: TimeWindow, zone: str) -> str:
         whole = self._whole(zone)
-        local = self.start, self.end
-        words = (
-            _from_to(*local, with_year=True)
-            if self.is_of_days
-            else _between(whole, zone, with_year=True)
-        )
         so_far = " so far" if window.end < whole.end else ""
-        return f"{words}{so_far}, {zone}, {_compared(_length(window))}"
+        if self.is_of_days:
+            return f"{words.from_to(self.start, self.end, with_year=True)}{so_far}"
+        return f"{words.between(whole, zone, with_year=True)}{so_far}"
 
     @property
     def is_of_days(self) -> bool:
@@ -232,7 +229,8 @@ class Between(NamedRange):
         """As they were chosen, also where it is not over."""
         if self.start.tzinfo is None:
             return self.start, self.end
-        return super().local_ends(now, zone)
+        # Not by super(): a dataclass with slots is another class than the one that is written.
+        return NamedRange.local_ends(self, now, zone)
 
     def _days(self) -> tuple[date, date]:
         """The first and the last of the days."""
@@ -244,139 +242,6 @@ class Between(NamedRange):
         return TimeWindow(self.start, self.end)
 
 
-DEFAULT = Last(7 * 24)
-
-
-def read_range(
-    name: str | None, start: str | None, end: str | None
-) -> tuple[NamedRange, str | None]:
-    """Which range do these parameters of a URL mean: range, from and to?
-
-    The second value is a sentence that says what is wrong, if anything; then it is the default.
-    A custom range without ends is today.
-
-    >>> read_range("36h", None, None), read_range(None, "2026-11-01T14:00", "2026-11-01")[1]
-    ((Last(hours=36), None), None)
-    """
-    if name == CUSTOM or (not name and (start or end)):
-        return _read_between(start or "", end or "") if start or end else (Calendar("today"), None)
-    if not name:
-        return DEFAULT, None
-    if name in CALENDAR:
-        return Calendar(name), None
-    if (found := LAST.fullmatch(name)) is None:
-        return DEFAULT, (
-            f"The link asks for the range “{name[:40]}”, which does not exist; "
-            "the last 7 days are shown."
-        )
-    hours = int(found[1]) * (24 if found[2] == "d" else 1)
-    if wrong := hours_complaint(hours):
-        return DEFAULT, f"{wrong} The last 7 days are shown."
-    return Last(hours), None
-
-
-def hours_complaint(hours: int) -> str | None:
-    """What is wrong with so many hours as a range? None where nothing is.
-
-    >>> hours_complaint(0), hours_complaint(9_601), hours_complaint(9_600)
-    ('The range is empty.', 'The range is longer than 400 days.', None)
-    """
-    if hours < 1:
-        return "The range is empty."
-    return TOO_LONG if hours > LONGEST_H else None
-
-
-def complaint(start: datetime, end: datetime) -> str | None:
-    """What is wrong with these two times as a range? None where nothing is."""
-    if end <= start:
-        return "The range ends before it starts."
-    return days_complaint(start.date(), (end - timedelta(microseconds=1)).date())
-
-
-def days_complaint(first: date, last: date) -> str | None:
-    """What is wrong with these two days as a range? None where nothing is.
-
-    >>> days_complaint(date(2026, 1, 2), date(2026, 1, 1))
-    'The range ends before it starts.'
-    """
-    if last < first:
-        return "The range ends before it starts."
-    if (last - first) > windows.LONGEST:
-        return TOO_LONG
-    if not 2000 <= first.year <= last.year <= 2200:
-        return "The range lies outside the years 2000 to 2200."
-    return None
-
-
-def _read_between(start: str, end: str) -> tuple[NamedRange, str | None]:
-    try:
-        between = Between(_read_time(start, timedelta()), _read_time(end, DAY))
-        wrong = complaint(between.start, between.end)
-    except (ValueError, TypeError, OverflowError):
-        return DEFAULT, "The link's dates cannot be read; the last 7 days are shown."
-    return (DEFAULT, f"{wrong} The last 7 days are shown.") if wrong else (between, None)
-
-
-def _read_time(written: str, whole_day: timedelta) -> datetime:
-    """A local time, or a moment in UTC where an offset is given; of a day alone, its edge."""
-    try:
-        return datetime.combine(date.fromisoformat(written), time()) + whole_day
-    except ValueError:
-        read = datetime.fromisoformat(written)
-    return read.astimezone(UTC) if read.tzinfo else read
-
-
-def _written(at: datetime) -> str:
-    """
-    >>> _written(datetime(2026, 11, 1, 14)), _written(datetime(2026, 11, 1, 14, 0, 9, tzinfo=UTC))
-    ('2026-11-01T14:00', '2026-11-01T14:00:09Z')
-    """
-    is_whole = not at.second and not at.microsecond
-    written = at.isoformat(timespec="minutes" if is_whole else "auto")
-    return written.replace("+00:00", "Z")
-
-
 def _up_to(window: TimeWindow, now: datetime) -> TimeWindow:
     """What is over of a window: a day that is not is compared with as much of the time before."""
     return replace(window, end=now) if window.start < now < window.end else window
-
-
-def _between(window: TimeWindow, zone: str, with_year: bool = False) -> str:
-    """From when to when is that on the clock of `zone`? Whole days by their dates."""
-    start, end = (moment.astimezone(ZoneInfo(zone)) for moment in (window.start, window.end))
-    return _from_to(start, end, with_year)
-
-
-def _from_to(start: datetime, end: datetime, with_year: bool) -> str:
-    if start.time() == end.time() == time():
-        first, last = _day(start, with_year), _day(end - DAY, with_year)
-        return first if first == last else f"{first} to {last}"
-    until = "" if start.date() == end.date() else f"{_day(end, with_year)} "
-    return f"{_day(start, with_year)} {_clock(start)} to {until}{_clock(end)}"
-
-
-def _day(at: datetime, with_year: bool) -> str:
-    return f"{at.day} {at:%B}{f' {at.year}' if with_year else ''}"
-
-
-def _clock(at: datetime) -> str:
-    """The time of day, with its offset where the clock shows it twice that day."""
-    is_repeated = at.tzinfo is not None and windows.is_repeated(at, str(at.tzinfo))
-    return f"{at:%H:%M}{f' ({formatting.offset(at)})' if is_repeated else ''}"
-
-
-def _compared(length: str) -> str:
-    return f"against the {length} before"
-
-
-def _length(window: TimeWindow) -> str:
-    """How long is it? By days where they are whole.
-
-    >>> noon = datetime(2026, 11, 23, 12, tzinfo=UTC)
-    >>> [_length(TimeWindow(noon - timedelta(hours=h), noon)) for h in (24, 48, 47, 13.5)]
-    ['day', '2 days', '1 d 23 h', '13 h 30 min']
-    """
-    days, rest = divmod(window.length, DAY)
-    if rest:
-        return formatting.duration(window.length / timedelta(milliseconds=1))
-    return "day" if days == 1 else f"{days} days"

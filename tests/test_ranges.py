@@ -1,0 +1,300 @@
+"""Ranges of time: what each means when, what it is called, and how a link holds it."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracelib.ranges import (
+    CALENDAR,
+    DEFAULT,
+    LONGEST_H,
+    PARAMETERS,
+    Between,
+    Calendar,
+    Last,
+    complaint,
+    read_range,
+)
+from tracelib.window import TimeWindow, days
+
+PARIS, NEW_YORK = "Europe/Paris", "America/New_York"
+# A Monday.
+NOW = datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC)
+moments = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC))
+some_zones = st.sampled_from(["UTC", PARIS, NEW_YORK, "Asia/Beirut", "Asia/Kathmandu"])
+lengths = st.timedeltas(timedelta(minutes=1), timedelta(days=399))
+minutes = st.datetimes(datetime(2001, 1, 1), datetime(2030, 1, 1)).map(
+    lambda at: at.replace(second=0, microsecond=0)
+)
+
+
+@st.composite
+def betweens(draw):
+    start = draw(minutes)
+    if draw(st.booleans()):
+        return Between.days(start.date(), start.date() + timedelta(days=draw(st.integers(0, 400))))
+    start = start.replace(tzinfo=draw(st.sampled_from([None, UTC])))
+    return Between(start, start + draw(lengths))
+
+
+lasts = st.integers(1, LONGEST_H).map(Last)
+calendars = st.sampled_from(list(CALENDAR)).map(Calendar)
+ranges = lasts | calendars | betweens()
+
+
+def utc(month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0) -> datetime:
+    return datetime(2026, month, day, hour, minute, second, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("name", "zone", "window"),
+    [
+        ("today", PARIS, (utc(11, 22, 23), NOW)),
+        ("today", "Pacific/Auckland", (utc(11, 23, 11), NOW)),
+        ("yesterday", PARIS, (utc(11, 21, 23), utc(11, 22, 23))),
+        ("this-week", PARIS, (utc(11, 22, 23), NOW)),
+        ("this-week", "Pacific/Honolulu", (utc(11, 23, 10), NOW)),
+        ("this-month", PARIS, (utc(10, 31, 23), NOW)),
+        # The clock was put back on 25 October.
+        ("last-month", PARIS, (utc(9, 30, 22), utc(10, 31, 23))),
+        ("last-month", NEW_YORK, (utc(10, 1, 4), utc(11, 1, 4))),
+    ],
+)
+def test_a_range_of_the_calendar_is_the_viewers_and_ends_now_where_it_is_not_over(
+    name, zone, window
+):
+    assert Calendar(name).window(NOW, zone) == TimeWindow(*window)
+
+
+def test_a_week_begins_on_monday():
+    sunday = utc(11, 29, 12)
+    assert Calendar("this-week").window(sunday, "UTC") == TimeWindow(utc(11, 23), sunday)
+
+
+def test_months_have_their_own_length_and_january_follows_december():
+    january = datetime(2027, 1, 31, 12, tzinfo=UTC)
+    assert Calendar("last-month").window(january, "UTC") == days(
+        date(2026, 12, 1), date(2026, 12, 31), "UTC"
+    )
+    march = utc(3, 31, 12)
+    assert Calendar("last-month").window(march, "UTC") == days(
+        date(2026, 2, 1), date(2026, 2, 28), "UTC"
+    )
+
+
+def test_today_moves_with_the_clock_and_is_the_next_day_after_midnight():
+    today = Calendar("today")
+    before, after = utc(11, 23, 22, 59), utc(11, 23, 23, 1)
+    assert today.window(before, PARIS) == TimeWindow(utc(11, 22, 23), before)
+    assert today.window(after, PARIS) == TimeWindow(utc(11, 23, 23), after)
+    # At midnight nothing of the day is over: it is the whole of it.
+    assert today.window(utc(11, 23, 23), PARIS).length == timedelta(days=1)
+
+
+def test_so_many_hours_end_now():
+    assert Last(36).window(NOW, PARIS) == TimeWindow(NOW - timedelta(hours=36), NOW)
+
+
+@pytest.mark.parametrize(
+    ("between", "zone", "window"),
+    [
+        (
+            Between.days(date(2026, 3, 29), date(2026, 3, 29)),
+            PARIS,
+            (utc(3, 28, 23), utc(3, 29, 22)),
+        ),
+        (Between.days(date(2026, 11, 20), date(2026, 12, 24)), "UTC", (utc(11, 20), NOW)),
+        (Between.days(date(2026, 12, 1), date(2026, 12, 2)), "UTC", (utc(12, 1), utc(12, 3))),
+        (
+            Between(datetime(2026, 11, 1, 14), datetime(2026, 11, 3, 9, 30)),
+            NEW_YORK,
+            (utc(11, 1, 19), utc(11, 3, 14, 30)),
+        ),
+        (Between(utc(11, 1, 14), utc(11, 1, 15)), NEW_YORK, (utc(11, 1, 14), utc(11, 1, 15))),
+    ],
+)
+def test_a_custom_range_is_of_the_viewers_clock_and_ends_now_where_it_is_not_over(
+    between, zone, window
+):
+    assert between.window(NOW, zone) == TimeWindow(*window)
+
+
+@given(ranges, moments, some_zones)
+def test_what_a_range_is_compared_with_is_as_long_and_lies_just_before(chosen, now, zone):
+    window, before = chosen.window(now, zone), chosen.previous().window(now, zone)
+    assert (before.end, before.length) == (window.start, window.length)
+    further = chosen.previous().previous().window(now, zone)
+    assert (further.end, further.length) == (before.start, window.length)
+
+
+@given(ranges, moments, some_zones)
+def test_a_range_is_a_value(chosen, now, zone):
+    again, complained = read_range(*(chosen.query().get(name) for name in PARAMETERS))
+    assert complained is None
+    assert (again, hash(again)) == (chosen, hash(chosen))
+    assert (again.previous(), hash(again.previous())) == (
+        chosen.previous(),
+        hash(chosen.previous()),
+    )
+    assert again.window(now, zone) == chosen.window(now, zone)
+
+
+@pytest.mark.parametrize(
+    ("link", "meant"),
+    [
+        # As links have been since the first version.
+        ({}, DEFAULT),
+        ({"range": "1h"}, Last(1)),
+        ({"range": "24h"}, Last(24)),
+        ({"range": "7d"}, Last(168)),
+        ({"range": "30d"}, Last(720)),
+        ({"range": "7d", "from": "2026-11-01", "to": "2026-11-02"}, Last(168)),
+        ({"range": "custom"}, Calendar("today")),
+        (
+            {"range": "custom", "from": "2026-11-01", "to": "2026-11-03"},
+            Between(datetime(2026, 11, 1), datetime(2026, 11, 4)),
+        ),
+        ({"range": "36h"}, Last(36)),
+        ({"range": "1d"}, Last(24)),
+        ({"range": "90d"}, Last(90 * 24)),
+        *(({"range": name}, Calendar(name)) for name in CALENDAR),
+        ({"from": "2026-11-01", "to": "2026-11-01"}, Between.days(*[date(2026, 11, 1)] * 2)),
+        (
+            {"from": "2026-11-01T14:00", "to": "2026-11-03T09:30"},
+            Between(datetime(2026, 11, 1, 14), datetime(2026, 11, 3, 9, 30)),
+        ),
+        (
+            {"from": "2026-11-01T14:00", "to": "2026-11-03"},
+            Between(datetime(2026, 11, 1, 14), datetime(2026, 11, 4)),
+        ),
+        (
+            {"from": "2026-11-01T14:00+01:00", "to": "2026-11-01T15:00Z"},
+            Between(utc(11, 1, 13), utc(11, 1, 15)),
+        ),
+    ],
+)
+def test_a_link_means_its_range(link, meant):
+    assert read_range(*(link.get(name) for name in PARAMETERS)) == (meant, None)
+
+
+UNREADABLE = "The link's dates cannot be read; the last 7 days are shown."
+TOO_LONG = "The range is longer than 400 days. The last 7 days are shown."
+BACKWARDS = "The range ends before it starts. The last 7 days are shown."
+
+
+@pytest.mark.parametrize(
+    ("link", "said"),
+    [
+        ({"range": "0h"}, "does not exist; the last 7 days are shown."),
+        ({"range": "-1h"}, "does not exist; the last 7 days are shown."),
+        ({"range": "36m"}, "does not exist; the last 7 days are shown."),
+        ({"range": "٣6h"}, "does not exist; the last 7 days are shown."),
+        ({"range": "24h\n"}, "does not exist; the last 7 days are shown."),
+        ({"range": "401d"}, TOO_LONG),
+        ({"range": "99999d"}, TOO_LONG),
+        ({"from": "2026-11-01"}, UNREADABLE),
+        ({"to": "2026-11-01"}, UNREADABLE),
+        ({"from": "soon", "to": "2026-11-01"}, UNREADABLE),
+        ({"from": "2026-11-01T14:00Z", "to": "2026-11-01T15:00"}, UNREADABLE),
+        ({"from": "9999-12-31", "to": "9999-12-31"}, UNREADABLE),
+        ({"from": "2026-11-01T14:00", "to": "2026-11-01T14:00"}, BACKWARDS),
+        ({"from": "2026-11-02", "to": "2026-11-01"}, BACKWARDS),
+        ({"from": "2026-11-01T14:00", "to": "2027-12-24T14:00"}, TOO_LONG),
+    ],
+)
+def test_a_link_that_makes_no_sense_says_so_and_means_the_default(link, said):
+    meant, complained = read_range(*(link.get(name) for name in PARAMETERS))
+    assert meant == DEFAULT
+    assert complained.endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "zone", "sentence"),
+    [
+        (
+            DEFAULT,
+            PARIS,
+            "Last 7 days, 16 November 13:00 to 23 November 13:00, Europe/Paris, "
+            "against the 7 days before",
+        ),
+        (
+            Last(1),
+            PARIS,
+            "Last hour, 23 November 12:00 to 13:00, Europe/Paris, against the hour before",
+        ),
+        (
+            Last(36),
+            "UTC",
+            "Last 36 hours, 22 November 00:00 to 23 November 12:00, UTC, "
+            "against the 36 hours before",
+        ),
+        (
+            Calendar("today"),
+            PARIS,
+            "Today, 23 November 00:00 to 13:00, Europe/Paris, against the 13 h 0 min before",
+        ),
+        (
+            Calendar("yesterday"),
+            PARIS,
+            "Yesterday, 22 November, Europe/Paris, against the day before",
+        ),
+        (
+            Calendar("this-month"),
+            "UTC",
+            "This month, 1 November 00:00 to 23 November 12:00, UTC, against the 22 d 12 h before",
+        ),
+        (
+            Calendar("last-month"),
+            "UTC",
+            "Last month, 1 October to 31 October, UTC, against the 31 days before",
+        ),
+        (
+            Between.days(date(2026, 3, 28), date(2026, 3, 29)),
+            PARIS,
+            "28 March 2026 to 29 March 2026, Europe/Paris, against the 1 d 23 h before",
+        ),
+        (
+            Between.days(date(2026, 11, 1), date(2026, 11, 30)),
+            "UTC",
+            "1 November 2026 to 30 November 2026 so far, UTC, against the 22 d 12 h before",
+        ),
+        (
+            Between.days(date(2026, 11, 2), date(2026, 11, 2)),
+            "UTC",
+            "2 November 2026, UTC, against the day before",
+        ),
+        (
+            Between(datetime(2026, 11, 1, 0, 30), datetime(2026, 11, 1, 1, 30)),
+            NEW_YORK,
+            "1 November 2026 00:30 to 01:30 (UTC−5), America/New_York, "
+            "against the 2 h 0 min before",
+        ),
+        (
+            Between(utc(11, 2, 14), utc(11, 2, 15)),
+            PARIS,
+            "2 November 2026 15:00 to 16:00, Europe/Paris, against the 1 h 0 min before",
+        ),
+    ],
+)
+def test_a_range_says_its_window_its_zone_and_what_it_is_compared_with(chosen, zone, sentence):
+    window = chosen.window(NOW.replace(second=0), zone)
+    assert chosen.sentence(window, zone) == sentence
+
+
+@given(betweens(), some_zones)
+def test_the_ends_of_a_custom_range_are_those_that_were_chosen(chosen, zone):
+    start, end = chosen.local_ends(NOW, zone)
+    if chosen.start.tzinfo is None:
+        assert (start, end) == (chosen.start, chosen.end)
+    else:
+        assert start == chosen.start.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+
+
+def test_two_times_are_a_range_of_at_most_400_days():
+    start = datetime(2026, 1, 1, 12)
+    assert complaint(start, start + timedelta(days=400)) is None
+    assert complaint(start, start + timedelta(days=402)) == "The range is longer than 400 days."
+    assert complaint(start, start) == "The range ends before it starts."

@@ -1,0 +1,41 @@
+"""Ranges of time as a person chooses them: values, what they are called, how a URL holds them."""
+
+from tracelib.ranges.link import (
+    DEFAULT,
+    LONGEST_H,
+    PARAMETERS,
+    complaint,
+    days_complaint,
+    hours_complaint,
+    read_range,
+)
+from tracelib.ranges.value import (
+    CALENDAR,
+    CUSTOM,
+    DAY,
+    Before,
+    Between,
+    Calendar,
+    Last,
+    NamedRange,
+    Range,
+)
+
+__all__ = [
+    "CALENDAR",
+    "CUSTOM",
+    "DAY",
+    "DEFAULT",
+    "LONGEST_H",
+    "PARAMETERS",
+    "Before",
+    "Between",
+    "Calendar",
+    "Last",
+    "NamedRange",
+    "Range",
+    "complaint",
+    "days_complaint",
+    "hours_complaint",
+    "read_range",
+]

@@ -1,0 +1,92 @@
+"""Which range the parameters of a URL mean, and what is wrong with them."""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+
+from tracelib import window as windows
+from tracelib.ranges.value import CALENDAR, CUSTOM, DAY, Between, Calendar, Last, NamedRange
+
+PARAMETERS = ("range", "from", "to")
+DEFAULT = Last(7 * 24)
+LONGEST_H = windows.LONGEST // timedelta(hours=1)
+TOO_LONG = f"The range is longer than {windows.LONGEST.days} days."
+LAST = re.compile(r"([1-9][0-9]{0,4})([hd])")
+
+
+def read_range(
+    name: str | None, start: str | None, end: str | None
+) -> tuple[NamedRange, str | None]:
+    """Which range do these parameters of a URL mean: range, from and to?
+
+    The second value is a sentence that says what is wrong, if anything; then it is the default.
+    A custom range without ends is today.
+
+    >>> read_range("36h", None, None), read_range(None, "2026-11-01T14:00", "2026-11-01")[1]
+    ((Last(hours=36), None), None)
+    """
+    if name == CUSTOM or (not name and (start or end)):
+        return _read_between(start or "", end or "") if start or end else (Calendar("today"), None)
+    if not name:
+        return DEFAULT, None
+    if name in CALENDAR:
+        return Calendar(name), None
+    if (found := LAST.fullmatch(name)) is None:
+        return DEFAULT, (
+            f"The link asks for the range “{name[:40]}”, which does not exist; "
+            "the last 7 days are shown."
+        )
+    hours = int(found[1]) * (24 if found[2] == "d" else 1)
+    if wrong := hours_complaint(hours):
+        return DEFAULT, f"{wrong} The last 7 days are shown."
+    return Last(hours), None
+
+
+def hours_complaint(hours: int) -> str | None:
+    """What is wrong with so many hours as a range? None where nothing is.
+
+    >>> hours_complaint(0), hours_complaint(9_601), hours_complaint(9_600)
+    ('The range is empty.', 'The range is longer than 400 days.', None)
+    """
+    if hours < 1:
+        return "The range is empty."
+    return TOO_LONG if hours > LONGEST_H else None
+
+
+def complaint(start: datetime, end: datetime) -> str | None:
+    """What is wrong with these two times as a range? None where nothing is."""
+    if end <= start:
+        return "The range ends before it starts."
+    return days_complaint(start.date(), (end - timedelta(microseconds=1)).date())
+
+
+def days_complaint(first: date, last: date) -> str | None:
+    """What is wrong with these two days as a range? None where nothing is.
+
+    >>> days_complaint(date(2026, 1, 2), date(2026, 1, 1))
+    'The range ends before it starts.'
+    """
+    if last < first:
+        return "The range ends before it starts."
+    if (last - first) > windows.LONGEST:
+        return TOO_LONG
+    if not 2000 <= first.year <= last.year <= 2200:
+        return "The range lies outside the years 2000 to 2200."
+    return None
+
+
+def _read_between(start: str, end: str) -> tuple[NamedRange, str | None]:
+    try:
+        between = Between(_read_time(start, timedelta()), _read_time(end, DAY))
+        wrong = complaint(between.start, between.end)
+    except (ValueError, TypeError, OverflowError):
+        return DEFAULT, "The link's dates cannot be read; the last 7 days are shown."
+    return (DEFAULT, f"{wrong} The last 7 days are shown.") if wrong else (between, None)
+
+
+def _read_time(written: str, whole_day: timedelta) -> datetime:
+    """A local time, or a moment in UTC where an offset is given; of a day alone, its edge."""
+    try:
+        return datetime.combine(date.fromisoformat(written), time()) + whole_day
+    except ValueError:
+        read = datetime.fromisoformat(written)
+    return read.astimezone(UTC) if read.tzinfo else read
