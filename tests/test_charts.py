@@ -1,18 +1,24 @@
 """What the figures show: series, order, gaps, colours, harmless labels."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.test_window import buckets_in_zones
 from tracelib import formatting
 from tracelib.charts import by_model, palette, ranking, traffic
 from tracelib.charts.base import TimeAxis
 from tracelib.charts.labels import plain
-from tracelib.window import BUCKETS, TimeWindow
+from tracelib.window import BUCKETS, TimeWindow, bucket_starts, days, recent, usable_buckets
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=3)
+DAY_MS = 86_400_000
 AXIS = TimeAxis(TimeWindow(NOON, LATER), "Europe/Paris", BUCKETS["1h"], LATER)
 EARLIER = NOON + timedelta(hours=2, minutes=30)
 UNFINISHED = TimeAxis(TimeWindow(NOON, EARLIER), "UTC", BUCKETS["1h"], EARLIER)
@@ -32,6 +38,23 @@ SERIES = pd.DataFrame(
         "cache_hit_rate": [0.2, None, 0.0],
     }
 )
+
+
+@st.composite
+def drawn_axes(draw):
+    """The axis of a window around a change of the clock, in buckets that suit it."""
+    window, _, zone = draw(buckets_in_zones())
+    bucket = draw(st.sampled_from(usable_buckets(window)))
+    return TimeAxis(window, zone, bucket, window.end)
+
+
+def ticks_of(axis):
+    """Where does Plotly put the ticks of this axis?"""
+    begin, end = axis.range()
+    ticks = axis.ticks()
+    step = timedelta(milliseconds=ticks["dtick"])
+    first = ticks["tick0"] - step * ((ticks["tick0"] - begin) // step)
+    return [one for one in (first + step * n for n in range(40)) if begin <= one <= end]
 
 
 def by_name(chart):
@@ -79,12 +102,138 @@ def test_only_the_bucket_that_still_fills_is_lighter():
     assert list(traffic.cost(SERIES, UNFINISHED).data[0].marker.opacity) == [1.0, 1.0, 0.45]
 
 
-def test_the_hour_that_comes_twice_in_autumn_stands_in_two_places():
-    start = datetime(2026, 10, 24, 22, tzinfo=UTC)
-    window = TimeWindow(start, start + timedelta(hours=25))
-    axis = TimeAxis(window, "Europe/Paris", BUCKETS["1h"], window.end)
-    hours = pd.Series(pd.to_datetime([start + timedelta(hours=h) for h in range(25)], utc=True))
-    assert axis.local(hours).is_unique
+NEW_YORK = "America/New_York"
+STAMPS = "datetime64[us, UTC]"
+
+
+def counted(axis):
+    """One request in each bucket of the axis."""
+    starts = pd.Series(bucket_starts(axis.window, axis.bucket, axis.zone), dtype=STAMPS)
+    ones = pd.array([1] * len(starts), dtype="Int64")
+    return pd.DataFrame({"bucket": starts, "requests": ones, "failures": ones, "cost_usd": 1.0})
+
+
+def axis_of(window, zone, bucket):
+    return TimeAxis(window, zone, BUCKETS[bucket], window.end)
+
+
+def clock_of(axis):
+    """What the clock of the zone shows when each bucket begins."""
+    starts = bucket_starts(axis.window, axis.bucket, axis.zone)
+    return [start.astimezone(ZoneInfo(axis.zone)).replace(tzinfo=None) for start in starts]
+
+
+@pytest.mark.parametrize("bucket", ["1h", "6h", "1d"])
+@pytest.mark.parametrize(
+    "window",
+    [
+        recent("30d", NOON),
+        days(date(2026, 10, 31), date(2026, 11, 1), NEW_YORK),
+        days(date(2026, 3, 7), date(2026, 3, 8), NEW_YORK),
+    ],
+)
+def test_bars_stand_at_local_time_before_and_after_a_change_of_the_clock(window, bucket):
+    axis = axis_of(window, NEW_YORK, bucket)
+    drawn = pd.to_datetime(traffic.cost(counted(axis), axis).data[0].x)
+    clock = clock_of(axis)
+    twice = datetime(2026, 11, 1, 1)
+    assert [one for one in drawn if one.date() != twice.date() or one.hour != 1] == [
+        one for one in clock if one != twice or bucket != "1h"
+    ]
+    assert drawn[-1] == clock[-1]
+
+
+def test_a_range_up_to_the_first_of_november_has_no_bar_on_the_second():
+    axis = axis_of(days(date(2026, 10, 31), date(2026, 11, 1), NEW_YORK), NEW_YORK, "1h")
+    drawn = pd.to_datetime(traffic.cost(counted(axis), axis).data[0].x)
+    assert (drawn[0], drawn[-1]) == (pd.Timestamp(2026, 10, 31), pd.Timestamp(2026, 11, 1, 23))
+    assert len(drawn) == 49
+
+
+@pytest.mark.parametrize("bucket", ["5m", "15m", "1h"])
+def test_an_hour_that_comes_twice_stands_twice_in_order_and_the_hover_tells_which(bucket):
+    axis = axis_of(days(date(2026, 11, 1), date(2026, 11, 1), NEW_YORK), NEW_YORK, bucket)
+    chart = traffic.cost(counted(axis), axis)
+    places = pd.to_datetime(chart.data[0].x)
+    assert places.is_monotonic_increasing
+    assert places.is_unique
+    # No bar covers its neighbour.
+    edges = [
+        (place - pd.Timedelta(width, "ms") / 2, place + pd.Timedelta(width, "ms") / 2)
+        for place, width in zip(places, chart.data[0].width, strict=True)
+    ]
+    assert all(one[1] < other[0] for one, other in pairwise(edges))
+    named = chart.data[-1]
+    assert list(named.x) == list(chart.data[0].x)
+    an_hour = 3_600 // BUCKETS[bucket].seconds
+    first, second = (
+        named.customdata[an_hour : 2 * an_hour],
+        named.customdata[2 * an_hour :][:an_hour],
+    )
+    assert first[0] == "Sun 1 Nov 01:00, UTC−4"
+    assert [one.replace("UTC−4", "UTC−5") for one in first] == list(second)
+    assert list(named.customdata[3 * an_hour :])[:1] == ["Sun 1 Nov 02:00"]
+    assert chart.layout.xaxis.unifiedhovertitle.text == NEW_YORK
+
+
+@pytest.mark.parametrize("bucket", ["6h", "1d"])
+def test_where_no_bucket_comes_twice_nothing_more_is_drawn(bucket):
+    axis = axis_of(recent("30d", NOON), NEW_YORK, bucket)
+    chart = traffic.cost(counted(axis), axis)
+    assert len(chart.data) == 1
+    assert chart.data[0].width is None
+
+
+@given(drawn_axes())
+def test_every_bucket_is_named_by_the_local_time_of_its_start(axis):
+    assert [name.split(",")[0] for name in axis.names()] == [
+        f"{one:%a} {one.day} {one:%b}" + ("" if axis.bucket.is_day else f" {one:%H:%M}")
+        for one in clock_of(axis)
+    ]
+    assert len(set(axis.names())) == len(axis.names())
+
+
+@given(drawn_axes())
+def test_every_bucket_has_its_own_place_in_order_within_the_axis(axis):
+    starts = pd.Series(bucket_starts(axis.window, axis.bucket, axis.zone), dtype=STAMPS)
+    places = axis.local(starts)
+    assert places.is_monotonic_increasing
+    assert places.is_unique
+    begin, end = axis.range()
+    assert begin < places.iloc[0] <= places.iloc[-1] < end
+
+
+@given(drawn_axes())
+def test_ticks_stand_on_whole_local_times_and_none_is_written_twice(axis):
+    places = ticks_of(axis)
+    assert 0 < len(places) <= 9
+    step = axis.ticks()["dtick"]
+    form = axis.ticks()["tickformat"]
+    if step >= DAY_MS:
+        assert {place.time() for place in places} == {time()}
+    else:
+        assert DAY_MS % step == 0
+        assert {place.timestamp() * 1_000 % step for place in places} == {0}
+    written = [place.strftime(form) for place in places]
+    assert len(set(written)) == len(written)
+    # The lines of a label tell its day and, between days, its time.
+    assert "%H:%M" in form or step >= DAY_MS
+
+
+def test_ticks_of_a_week_are_its_days_and_of_a_day_its_hours():
+    week = axis_of(recent("7d", NOON), "Europe/Paris", "1h")
+    assert [f"{one:%d %H:%M}" for one in ticks_of(week)] == [
+        f"{day} 00:00" for day in range(17, 24)
+    ]
+    day = axis_of(days(date(2026, 11, 23), date(2026, 11, 23), "UTC"), "UTC", "15m")
+    assert [one.hour for one in ticks_of(day)] == [*range(0, 24, 3)]
+
+
+def test_the_year_is_written_where_it_changes():
+    over = axis_of(days(date(2026, 12, 1), date(2027, 1, 10), "UTC"), "UTC", "1d")
+    within = axis_of(days(date(2026, 11, 1), date(2026, 12, 10), "UTC"), "UTC", "1d")
+    assert "%Y" in over.ticks()["tickformat"]
+    assert "%Y" not in within.ticks()["tickformat"]
 
 
 def test_models_whose_names_shorten_alike_are_not_added_up():

@@ -61,17 +61,19 @@ class TimeAxis:
     def range(self) -> list[datetime]:
         """From where to where does the axis reach? Half a bucket of room on both sides."""
         half = timedelta(seconds=self.bucket.seconds / 2)
-        first, last = self._ends()
+        ends = pd.Series([self._starts()[0], self._starts()[-1]], dtype="datetime64[us, UTC]")
+        first, last = (place.to_pydatetime() for place in self.local(ends))
         return [first - half, last + half]
 
     def ticks(self, most: int = MOST_TICKS) -> dict[str, Any]:
         """Where are the ticks, and how is each written? Whole minutes, hours or local days."""
-        first, last = self._ends()
-        step = next((one for one in TICK_STEPS if (last - first) / one <= most), TICK_STEPS[-1])
-        midnight = datetime.combine(first, time())
+        left, right = self.range()
+        least = max(timedelta(seconds=self.bucket.seconds), (right - left) / most)
+        step = next((one for one in TICK_STEPS if one >= least), TICK_STEPS[-1])
+        midnight = datetime.combine(left, time())
         # Plotly writes what comes after the line break only where it changes.
         form = "%-d %b" if step >= DAY else "%H:%M\n%-d %b"
-        if step >= DAY and first.year != last.year:
+        if step >= DAY and left.year != right.year:
             form = "%-d %b\n%Y"
         return {"tick0": midnight, "dtick": step / MILLISECOND, "tickformat": form}
 
@@ -98,11 +100,6 @@ class TimeAxis:
 
     def _starts(self) -> list[datetime]:
         return bucket_starts(self.window, self.bucket, self.zone)
-
-    def _ends(self) -> list[datetime]:
-        """The places of the first and of the last bucket."""
-        ends = pd.Series([self._starts()[0], self._starts()[-1]], dtype="datetime64[us, UTC]")
-        return [place.to_pydatetime() for place in self.local(ends)]
 
     def _repeated_hours(self) -> Iterator[tuple[datetime, datetime]]:
         """From when to when does each hour last that the clock shows twice, both times together?"""
