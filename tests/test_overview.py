@@ -1,5 +1,6 @@
 """What the traffic of a window comes to, over time, by who asked, and what caches did."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -13,6 +14,8 @@ from tests.sources import FILTERS, HOUR, WINDOW, records, source_of
 from tracelib import overview
 from tracelib.filters import NONE, Filters
 from tracelib.overview import CacheSavings, PromptCaching, SessionCounts
+from tracelib.overview.log_start import REACH
+from tracelib.spendlogs import extent
 from tracelib.spendlogs.catalog import REQUIRED
 from tracelib.window import BUCKETS, TimeWindow, bucket_starts, days, recent
 
@@ -122,6 +125,48 @@ def test_totals_of_nothing_are_zero_and_their_times_and_rates_unknown(nothing):
 def test_costs_add_up_to_the_digit_in_any_order(database):
     pieces = [spend_log(spend=0.1) for _ in range(10)]
     assert overview.totals(source_of(database(rows=pieces)), FILTERS).cost_usd == 1.0
+
+
+def test_the_log_starts_with_its_oldest_request_whatever_is_chosen(source):
+    assert overview.log_start(source, FILTERS) == NOON
+    assert overview.log_start(source, replace(FILTERS, model=("claude",))) == NOON
+    later = TimeWindow(NOON + HOUR, NOON + 2 * HOUR)
+    assert overview.log_start(source, Filters(later)) == NOON
+
+
+def test_the_log_starts_no_earlier_than_a_window_to_compare_with_may_begin(database):
+    ages = (timedelta(days=20_000), REACH + SECOND, REACH, HOUR)
+    source = source_of(database(rows=[spend_log(startTime=NOON - age) for age in ages]))
+    assert overview.log_start(source, FILTERS) == NOON - REACH
+
+
+def test_an_empty_log_has_no_start(nothing, database):
+    assert overview.log_start(nothing, FILTERS) is None
+    after = source_of(database(rows=[spend_log(startTime=NOON + HOUR)]))
+    assert overview.log_start(after, FILTERS) is None
+
+
+@pytest.mark.parametrize("partitioned", [False, True], ids=["whole", "partitioned"])
+def test_the_start_of_the_log_is_found_by_its_index(partitioned, database):
+    made = database(
+        rows=[spend_log(startTime=NOON + i * SECOND) for i in range(3_000)], partitioned=partitioned
+    )
+    made.execute('VACUUM ANALYZE "LiteLLM_SpendLogs"')
+    source = source_of(made)
+    statement = extent.first_start(source.schema, TimeWindow(NOON - REACH, NOON + HOUR))
+    written = statement.compile(source.engine, compile_kwargs={"literal_binds": True})
+    plan = made.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {written}")[0][0]
+    read = list(scans(plan[0]["Plan"]))
+    assert {node["Node Type"] for node in read} == {"Index Only Scan"}
+    assert sum(node["Actual Rows"] * node["Actual Loops"] for node in read) <= len(read)
+
+
+def scans(node: dict) -> Iterator[dict]:
+    """The nodes of a plan that read rows, and were run at all."""
+    if "Scan" in node["Node Type"] and node["Actual Loops"]:
+        yield node
+    for below in node.get("Plans", ()):
+        yield from scans(below)
 
 
 def test_a_session_counts_once_and_one_with_two_requests_as_such(source):

@@ -68,14 +68,15 @@ class TimeAxis:
     def ticks(self, most: int = MOST_TICKS) -> dict[str, Any]:
         """Where are the ticks, and how is each written? Whole minutes, hours or local days."""
         left, right = self.range()
-        least = max(timedelta(seconds=self.bucket.seconds), (right - left) / most)
+        whole = timedelta(seconds=self.bucket.seconds)
+        least = max(whole, (right - left) / most)
         step = next((one for one in TICK_STEPS if one >= least), TICK_STEPS[-1])
-        midnight = datetime.combine(left, time())
+        first_day = datetime.combine(left + whole / 2, time())
         # Plotly writes what comes after the line break only where it changes.
         form = "%-d %b" if step >= DAY else "%H:%M\n%-d %b"
         if step >= DAY and left.year != right.year:
             form = "%-d %b\n%Y"
-        return {"tick0": midnight, "dtick": step / MILLISECOND, "tickformat": form}
+        return {"tick0": first_day, "dtick": step / MILLISECOND, "tickformat": form}
 
     def bar_widths(self) -> list[float] | None:
         """How wide is each bar, in milliseconds? None where all are equally wide.

@@ -81,9 +81,9 @@ def _count_of(shown: NamedRange, now: datetime, zone: str) -> dict[str, Any]:
 
 
 def _ends_of(shown: NamedRange, now: datetime, zone: str) -> dict[str, Any]:
-    """The first and the last day of the range that is shown, and the times where it has some.
+    """The first and the last day of the range that is shown, and its times if it is of times.
 
-    A range of days has none, so that whoever changes its days chooses whole ones.
+    A range of days has none here, so that whoever chooses other days chooses whole ones.
     """
     start, end = shown.local_ends(now, zone)
     if shown.is_of_days:

@@ -59,7 +59,7 @@ class NamedRange(Range):
     @property
     @abstractmethod
     def is_of_days(self) -> bool:
-        """Is it named by days, rather than by hours or times of day?"""
+        """Does whoever changes it a little mean other days, rather than other times of day?"""
 
     def local_ends(self, now: datetime, zone: str) -> tuple[datetime, datetime]:
         """From when to when is it on the clock of `zone`? Times without a zone."""
@@ -106,7 +106,7 @@ class Last(NamedRange):
 
     @property
     def is_of_days(self) -> bool:
-        return self.count_and_unit()[1] == "days"
+        return self.hours >= 24
 
     def count_and_unit(self) -> tuple[int, str]:
         """How many of which unit? Days where there are several whole ones.
