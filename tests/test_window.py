@@ -177,6 +177,20 @@ def test_days_are_the_viewers_days_through_a_change_of_clocks():
     ]
 
 
+def test_a_day_begins_once_though_its_midnight_comes_twice():
+    """In St John's the clock was put back at one minute past midnight, to the day before."""
+    zone = "America/St_Johns"
+    window = days(date(2010, 11, 6), date(2010, 11, 8), zone)
+    edges = bucket_edges(window, BUCKETS["1d"], zone)
+    assert [f"{one.astimezone(ZoneInfo(zone)):%d %H:%M}" for one in edges] == [
+        *("06 00:00", "07 00:00", "08 00:00", "09 00:00")
+    ]
+    assert edges[2] - edges[1] == timedelta(hours=25)
+    hours = bucket_starts(window, BUCKETS["1h"], zone)
+    around = [f"{one.astimezone(ZoneInfo(zone)):%d %H:%M}" for one in hours[23:27]]
+    assert around == ["06 23:00", "07 00:00", "06 23:01", "07 00:00"]
+
+
 @pytest.mark.parametrize(
     ("zone", "start", "end", "expected"),
     [
