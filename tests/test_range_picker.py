@@ -208,6 +208,24 @@ def test_so_many_hours_or_days_of_ones_own(opened, shown, start, count, unit, ch
     assert app.selectbox(LIST).value == chosen
 
 
+@pytest.mark.parametrize(
+    "ends",
+    [
+        # 401 days, with an hour that comes twice.
+        {"from": "2025-10-01", "to": "2026-11-05", "zone": "Europe/Paris"},
+        {"from": "2200-12-31T20:00Z", "to": "2200-12-31T22:00Z", "zone": "Pacific/Auckland"},
+        {"from": "2000-01-01T00:00Z", "to": "2000-01-01T02:00Z", "zone": "America/New_York"},
+    ],
+)
+@pytest.mark.parametrize("form", ["own last", "own between"])
+def test_the_forms_open_at_the_outermost_ranges(opened, ends, form):
+    app = opened(**ends)
+    app.selectbox(LIST).set_value(form).run()
+    assert not app.exception
+    assert [one.label for one in app.button if one.label == "Apply"] == ["Apply"]
+    assert all(one.value <= one.max for one in app.number_input)
+
+
 def test_too_many_days_say_so(opened):
     app = opened()
     app.selectbox(LIST).set_value("own last").run()

@@ -107,9 +107,9 @@ def days(first: date, last: date, zone: str) -> TimeWindow:
 def between(start: datetime, end: datetime, zone: str) -> TimeWindow:
     """Which window reaches from one local time of `zone` up to another?
 
-    A time that the clock shows twice is the earlier one as a start and the later one as an end
-    but for the midnight at the end of a day, a time that it leaves out is the moment of the
-    change. Where nothing is left between them, it is a window of one minute.
+    Of a time that the clock shows twice, the start is the first and the end the second; but a
+    day ends at the first of two midnights. A time that the clock leaves out is the moment of its
+    change. Where nothing lies between the two, it is a window of one minute.
     """
     begin = moment_of(start, zone)
     finish = moment_of(end.replace(fold=int(end.time() != time())), zone)

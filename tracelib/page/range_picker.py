@@ -29,7 +29,8 @@ COUNT, UNIT = "range count", "range unit"
 FIRST_DAY, FIRST_TIME = "range first day", "range first time"
 LAST_DAY, LAST_TIME = "range last day", "range last time"
 UNITS = {"hours": 1, "days": 24}
-EARLIEST, LATEST = date(2000, 1, 1), date(2200, 12, 31)
+# A day more on both sides than a range may have: the last one of UTC is another one elsewhere.
+EARLIEST, LATEST = date(1999, 12, 31), date(2201, 1, 1)
 
 
 def show(choice: Choice, now: datetime, zone: str) -> None:
@@ -76,7 +77,7 @@ def _fill_in(fields: dict[str, Any]) -> None:
 def _count_of(shown: NamedRange, now: datetime, zone: str) -> dict[str, Any]:
     """How many hours or days does the range have that is shown?"""
     hours = ceil(shown.window(now, zone).length.total_seconds() / 3_600)
-    count, unit = Last(hours).count_and_unit()
+    count, unit = Last(min(hours, ranges.LONGEST_H)).count_and_unit()
     return {COUNT: count, UNIT: unit}
 
 
