@@ -223,7 +223,8 @@ def test_the_forms_open_at_the_outermost_ranges(opened, ends, form):
     app.selectbox(LIST).set_value(form).run()
     assert not app.exception
     assert [one.label for one in app.button if one.label == "Apply"] == ["Apply"]
-    assert all(one.value <= one.max for one in app.number_input)
+    # Streamlit shows the least number instead of one that is too great.
+    assert all(one.value > 1 for one in app.number_input)
 
 
 def test_too_many_days_say_so(opened):
