@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from tracelib.conversation.answers import answers
 from tracelib.conversation.asked import CHAT, Asked, asked
 from tracelib.conversation.call_names import CallNames
-from tracelib.conversation.identity import said
+from tracelib.conversation.canonical import Canonical, answer_words, canonical, words_key
 from tracelib.conversation.json_values import TOO_DEEP
 from tracelib.conversation.messages import Message, Part
-from tracelib.conversation.reader import Reader
+from tracelib.conversation.reader import Reader, spoken
 from tracelib.conversation.stored import StoredRequest
-from tracelib.conversation.threads import Place, Threads
+from tracelib.conversation.threads import Place, Reply, Threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +70,22 @@ class History:
     def add(self, one: Opened) -> int:
         """Place this request after those before it; gives its index."""
         index = len(self)
-        messages = self._reader.read_all(one.question.messages)
-        answered = [said(message, is_answer=True) for message in one.answered]
+        asked = one.question.messages
+        messages = self._reader.read_all(asked)
+        replies = _replies(one, messages)
         after = self._after(one.question.previous_ids)
-        place = self._threads.place(messages, answered, one.question.kind, after)
+        place = self._threads.place(
+            messages, replies, one.question.kind, after, lambda at: answer_words(spoken(asked[at]))
+        )
         self._standings.append(Standing(place, isinstance(after, str)))
         self._ids.append(one.request.request_id)
         self._index_of[one.request.request_id] = index
         # A response replayed from LiteLLM's cache keeps its id, its row gets a suffix.
         self._index_of.setdefault(one.request.request_id.split("_cache_hit")[0], index)
-        for position in place.shown(len(messages)):
+        for position, _ in place.fresh:
             self._names.learn(messages[position].calls, (index, False))
-        for answer in answered:
-            self._names.learn(answer.calls, (index, True))
+        for reply in replies:
+            self._names.learn(reply.message.calls, (index, True))
         return index
 
     def standing(self, index: int) -> Standing:
@@ -101,3 +105,16 @@ class History:
         known = (self._index_of.get(link) for link in previous_ids)
         absent = previous_ids[0] if previous_ids else None
         return next((index for index in known if index is not None), absent)
+
+
+def _replies(one: Opened, messages: Sequence[Canonical]) -> list[Reply]:
+    """The answers; each completes the answer that the request ends with, if it ends with one."""
+    begun = takewhile(lambda at: messages[at].role == "assistant", range(len(messages) - 1, -1, -1))
+    before = "".join(answer_words(spoken(one.question.messages[at])) for at in [*begun][::-1])
+    return [
+        Reply(
+            canonical(message, is_answer=True),
+            words_key(before + answer_words(message)) if before else None,
+        )
+        for message in one.answered
+    ]

@@ -100,6 +100,18 @@ def canonical(value: object) -> str:
     return json.dumps(_whole_numbers(value), sort_keys=True, separators=(",", ":"), default=str)
 
 
+def canonical_text(text: str) -> str:
+    """One spelling for equal arguments: their canonical JSON, or the text without spaces.
+
+    >>> canonical_text(""), canonical_text('{ "a": 1.0 }'), canonical_text("ls -l")
+    ('{}', '{"a":1}', 'ls-l')
+    """
+    value = parsed_text(text)
+    if value is not None:
+        return canonical(value)
+    return "".join(text.split()) or "{}"
+
+
 def _whole_numbers(value: object) -> object:
     if isinstance(value, dict):
         return {str(key): _whole_numbers(entry) for key, entry in value.items()}

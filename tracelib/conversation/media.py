@@ -1,6 +1,7 @@
 """Images, sounds and files in a message: what they were, never their bytes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import blake2b
 
 from tracelib.conversation.json_values import mapping, string
@@ -95,6 +96,7 @@ def audio(block: Mapping[str, object]) -> tuple[Part, ...]:
     sound = mapping(block.get("input_audio")) or mapping(block.get("audio")) or block
     form = string(sound.get("format"))
     part = media_part("audio", sound.get("data"), media_type=f"audio/{form}" if form else "")
+    part = replace(part, reference=string(sound.get("id")) or None)
     transcript = string(sound.get("transcript"))
     return (part, text_part(transcript)) if transcript else (part,)
 

@@ -22,6 +22,7 @@ class Part:
     size_bytes: int | None = None
     truncated_chars: int = 0  # characters LiteLLM cut out of it
     is_redacted: bool = False
+    reference: str | None = None  # the provider's id, by which later requests name it
     # Tells apart what reads the same: the bytes of an image, arguments whatever their spacing.
     fingerprint: str = field(default="", repr=False, compare=False)
 

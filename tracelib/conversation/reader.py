@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tracelib.conversation.chat import message
-from tracelib.conversation.identity import Key, Said, digest, said
+from tracelib.conversation.canonical import Canonical, Key, canonical, digest
 from tracelib.conversation.json_values import TOO_DEEP
 from tracelib.conversation.messages import Message, Part
 from tracelib.conversation.responses import Raw
@@ -13,10 +13,10 @@ class Reader:
     """Recognises the messages of one session; what a later request repeats is not read again."""
 
     def __init__(self) -> None:
-        self._read: dict[Key, Said] = {}
-        self._last: tuple[Key | None, list[Said]] = (None, [])
+        self._read: dict[Key, Canonical] = {}
+        self._last: tuple[Key | None, list[Canonical]] = (None, [])
 
-    def read_all(self, messages: Sequence[Raw | Message]) -> list[Said]:
+    def read_all(self, messages: Sequence[Raw | Message]) -> list[Canonical]:
         """The keys of these messages. Those of the last request, sent again, come for nothing."""
         spelling, known = self._last
         if spelling is None or _spelling(messages[: len(known)]) != spelling:
@@ -25,14 +25,14 @@ class Reader:
         self._last = (_spelling(messages), read)
         return read
 
-    def read(self, raw: Raw | Message) -> Said:
+    def read(self, raw: Raw | Message) -> Canonical:
         """The keys of this message."""
         spelling = _spelling(raw)
         if spelling is None:
-            return said(spoken(raw))
+            return canonical(spoken(raw))
         known = self._read.get(spelling)
         if known is None:
-            known = self._read[spelling] = said(spoken(raw))
+            known = self._read[spelling] = canonical(spoken(raw))
         return known
 
 

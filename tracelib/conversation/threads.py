@@ -1,188 +1,268 @@
-"""Which request goes on from which: the threads of one session."""
+"""Which request continues which: the threads of one session, and what each request adds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import groupby
 
+from tracelib.conversation.alignment import is_alike, is_same
 from tracelib.conversation.asked import CHAT
-from tracelib.conversation.identity import Key, Said
-from tracelib.conversation.tree import MessageTree, Walk
+from tracelib.conversation.canonical import ANSWER_KINDS, Canonical, Item, Key
+from tracelib.conversation.changes import Change, change_of, dropped, merged
+from tracelib.conversation.item_tree import ItemTree
+from tracelib.conversation.locating import Located, Piece, located, pieces_of
+
+# So many kinds of system prompts are compared with a new one.
+MOST_LINEAGES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer to a request. `joined` is its key together with the answer that it completes."""
+
+    message: Canonical
+    joined: Key | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a request stands, and which of its messages were not said before.
+    """What a request continues, and what it adds.
 
-    `parent` is the index of the request it goes on from. Its first `known` messages were said
-    before; at the positions `changed` a system prompt says something else than the parent's.
+    `parent` is the index of the request it continues. `fresh` are the positions of the messages
+    that are new, each with the parts that are; None stands for all of them. `changes` tell how
+    the rest of its history differs from the conversation so far. `repeated_share` of its
+    characters were in the conversation before.
     """
 
     parent: int | None
     thread: int
     branches: bool
-    known: int
-    changed: tuple[int, ...] = ()
-
-    def shown(self, count: int) -> tuple[int, ...]:
-        """The positions of what is new, of so many messages."""
-        renewed = (position for position in self.changed if position < self.known)
-        return (*renewed, *range(self.known, count))
+    fresh: tuple[tuple[int, tuple[int, ...] | None], ...] = ()
+    changes: tuple[Change, ...] = ()
+    repeated_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
     state: int  # the node of its answer, or of its last message where none came
-    systems: tuple[Key, ...]  # the system prompts in force
+    prompts: tuple[Item, ...]  # the system prompts in force
     thread: int
+    dropped: tuple[int, int] = (0, 0)  # messages of the conversation that it does not send
+
+
+@dataclass(frozen=True, slots=True)
+class _Lineage:
+    """System prompts that are one prompt as it changes, and the start of what is said below."""
+
+    name: object
+    prompts: tuple[Item, ...]
+    start: int
 
 
 class Threads:
     """Places the requests of a session one after another, in the order they started.
 
-    A request goes on from the earlier one that shares the longest run of first messages with
-    it, answer included. A shared system prompt alone joins nothing: sub-agents share it too.
+    A request continues the earlier one that gave the last known answer in its history, or else
+    the one whose messages it begins with. A shared system prompt alone joins nothing: sub-agents
+    share it too.
     """
 
     def __init__(self) -> None:
-        self._tree = MessageTree()
+        self._tree = ItemTree()
         self._requests: list[_Request] = []
-        self._answered_at: dict[int, int] = {}  # node -> last request whose state it is
+        self._answered_at: dict[int, int] = {}  # node -> last request with this answer
         self._asked_at: dict[int, int] = {}  # node -> last request whose messages end there
-        self._windows: dict[tuple[int, Key], int] = {}  # user messages by system prompt
         self._newest: dict[int, int] = {}  # thread -> its last request
+        self._lineages: list[_Lineage] = []
         self._has_chat = False
 
     def place(
         self,
-        asked: Sequence[Said],
-        answered: Sequence[Said],
+        messages: Sequence[Canonical],
+        replies: Sequence[Reply],
         kind: str,
         after: int | str | None = None,
+        words_at: Callable[[int], str] = lambda _: "",
     ) -> Place:
-        """Where does this request stand?
+        """Where does this request belong?
 
-        `after` is what it says it goes on from: the index of an earlier request, or the id
-        of a response that is not there.
+        `after` is what it says it continues: the index of an earlier request, or the id of a
+        response that is not there. `words_at` gives the words of the message at a position.
         """
-        if not asked or any(message.is_redacted for message in asked):
-            return self._place_unknown(after)
+        if not messages or any(message.is_redacted for message in messages):
+            return self._place_unknown(len(messages), after)
         index = len(self._requests)
-        start = self._start(kind, after, index)
-        skipped = int(self._repeats_system(asked[0], after))
-        messages = asked[skipped:]
-        walk, is_extension = self._known(start, messages)
-        parent = self._parent(walk.node, after, is_extension)
-        branches = self._branches(walk.node if is_extension else start, parent, kind)
-        thread = self._newest_thread() if parent is None else self._requests[parent].thread
-        systems = _leading_systems(asked) or self._systems(after)
-        changed = self._changed(parent, systems, walk if is_extension else None, skipped)
-        path = self._tree.grow(walk.node, messages[walk.depth :], index)
-        self._remember_windows(start, messages, path)
-        state = self._settle(index, path[-1] if path else walk.node, answered)
-        self._requests.append(_Request(state, systems, thread))
-        self._newest[thread] = index
+        prompts, pieces = pieces_of(messages)
+        start = self._start(kind, after, tuple(one.item for one in prompts))
+        found = located(self._tree, start, pieces, words_at)
+        parent = self._parent(found, after)
+        before = () if parent is None else self._requests[parent].prompts
+        is_apart = parent is None or not (isinstance(after, int) or _are_alike(before, prompts))
+        fresh = [*_new_prompts(before, prompts, is_apart), *found.fresh]
+        changes = [*_prompt_changes(before, prompts, is_apart), *self._changes(found, parent)]
+        place = Place(
+            parent,
+            self._thread_of(parent, is_apart),
+            self._branches(found, start, parent, kind, is_apart),
+            _fresh(messages, fresh),
+            merged(changes),
+            _repeated_share(messages, fresh),
+        )
+        state = self._settle(index, self._grow(found, index), replies)
+        items = tuple(one.item for one in prompts)
+        self._requests.append(_Request(state, items, place.thread, found.dropped))
+        self._newest[place.thread] = index
         self._has_chat = self._has_chat or kind == CHAT
-        known = skipped + (walk.depth if is_extension else 0)
-        return Place(parent, thread, branches, known, changed)
+        return place
 
     def messages_known(self) -> int:
-        """How many messages are remembered, each once for every conversation it is part of?"""
+        """How many items are remembered, each once for every conversation it is part of?"""
         return len(self._tree)
 
-    def _place_unknown(self, after: int | str | None) -> Place:
-        """Nothing tells where a request without readable prompt belongs: with the one before."""
+    def _place_unknown(self, count: int, after: int | str | None) -> Place:
+        """Nothing tells where a request without a readable prompt belongs: with the one before."""
         index = len(self._requests)
         parent = after if isinstance(after, int) else None
-        last = self._requests[-1].thread if self._requests else self._newest_thread()
+        last = self._requests[-1].thread if self._requests else self._next_thread()
         thread = last if parent is None else self._requests[parent].thread
-        state = self._tree.detached(index)
-        self._requests.append(_Request(state, self._systems(after), thread))
+        prompts = () if parent is None else self._requests[parent].prompts
+        self._requests.append(_Request(self._tree.detached(index), prompts, thread))
         self._newest.setdefault(thread, index)
-        return Place(parent, thread, branches=False, known=0)
+        return Place(parent, thread, False, tuple((at, None) for at in range(count)))
 
-    def _start(self, kind: str, after: int | str | None, index: int) -> int:
+    def _start(self, kind: str, after: int | str | None, prompts: tuple[Item, ...]) -> int:
+        """From where is this request's history followed? Prompts that are alike share a start."""
         if isinstance(after, int):
             return self._requests[after].state
-        return self._tree.start((kind, after), index)
+        name = (kind, after)
+        for lineage in reversed(self._lineages):
+            if lineage.name == name and _are_same(lineage.prompts, prompts):
+                return lineage.start
+        start = self._tree.start((name, len(self._lineages)))
+        self._lineages = [*self._lineages[1 - MOST_LINEAGES :], _Lineage(name, prompts, start)]
+        return start
 
-    def _systems(self, after: int | str | None) -> tuple[Key, ...]:
-        return self._requests[after].systems if isinstance(after, int) else ()
-
-    def _repeats_system(self, first: Said, after: int | str | None) -> bool:
-        """Instructions are sent with every response of a chain, and stored with every one."""
-        return first.keys[0] in self._systems(after)[:1]
-
-    def _changed(
-        self, parent: int | None, systems: tuple[Key, ...], walk: Walk | None, skipped: int
-    ) -> tuple[int, ...]:
-        """At which positions does a system prompt say something else than before?"""
-        if parent is None:
-            return ()
-        before = self._requests[parent].systems
-        pairs = enumerate(zip(before, systems, strict=False))
-        leading = {position for position, (old, new) in pairs if old != new}
-        further = {skipped + position for position in walk.changed} if walk else set()
-        return tuple(sorted(leading | further))
-
-    def _known(self, start: int, messages: Sequence[Said]) -> tuple[Walk, bool]:
-        walk = self._tree.walk(start, messages)
-        if not all(message.is_system for message in messages[: walk.depth]):
-            return walk, True
-        window = self._window(start, messages)
-        return (window, True) if window else (walk, False)
-
-    def _window(self, start: int, messages: Sequence[Said]) -> Walk | None:
-        """Clients that forget their oldest messages send the end of a conversation only."""
-        systems = len(_leading_systems(messages))
-        above = self._tree.walk(start, messages[:systems])
-        rest = messages[systems:]
-        if above.depth < systems or not rest:
-            return None
-        first = self._windows.get((above.node, rest[0].keys[0]))
-        if first is None:
-            return None
-        walk = self._tree.walk(first, rest[1:])
-        if not any(message.role == "assistant" for message in rest[1 : walk.depth + 1]):
-            return None
-        return Walk(walk.node, systems + 1 + walk.depth, above.changed)
-
-    def _parent(self, node: int, after: int | str | None, is_extension: bool) -> int | None:
-        if not is_extension:
+    def _parent(self, found: Located, after: int | str | None) -> int | None:
+        if not found.is_known:
             return after if isinstance(after, int) else None
-        known = self._answered_at.get(node, self._asked_at.get(node))
-        return self._tree.brought_by(node) if known is None else known
+        known = self._answered_at.get(found.node, self._asked_at.get(found.node))
+        return self._tree.request(found.node) if known is None else known
 
-    def _branches(self, node: int, parent: int | None, kind: str) -> bool:
-        if kind != CHAT:
-            return False
-        if parent is None:
-            return self._has_chat
-        before = self._requests[parent]
-        is_newest = self._newest[before.thread] == parent
-        return not (is_newest and self._is_state_of(node, parent))
+    def _thread_of(self, parent: int | None, is_apart: bool) -> int:
+        if parent is None or is_apart:
+            return self._next_thread()
+        return self._requests[parent].thread
 
-    def _is_state_of(self, node: int, request: int) -> bool:
-        return self._answered_at.get(node) == request or self._requests[request].state == node
-
-    def _newest_thread(self) -> int:
+    def _next_thread(self) -> int:
         return len(self._newest)
 
-    def _settle(self, index: int, end: int, answered: Sequence[Said]) -> int:
-        """Where the next request of this conversation will be met: below any of the answers."""
+    def _branches(
+        self, found: Located, start: int, parent: int | None, kind: str, is_apart: bool
+    ) -> bool:
+        if kind != CHAT:
+            return False
+        if parent is None or is_apart:
+            return self._has_chat
+        is_newest = self._newest[self._requests[parent].thread] == parent
+        node = found.node if found.is_known else start
+        is_its_state = self._answered_at.get(node) == parent
+        return not (is_newest and (is_its_state or self._requests[parent].state == node))
+
+    def _changes(self, found: Located, parent: int | None) -> Iterator[Change]:
+        for piece, node in found.changed:
+            yield change_of(self._tree.item(node), piece.item, piece.position)
+        before = (0, 0) if parent is None else self._requests[parent].dropped
+        if found.dropped != before:
+            yield from dropped(*found.dropped)
+        inserted = found.fresh[: len(found.fresh) - found.tail]
+        positions = {one.position for one in inserted if one.item.kind in ("user", "system")}
+        if positions:
+            yield Change("inserted", "message", len(positions), min(positions))
+
+    def _grow(self, found: Located, index: int) -> int:
+        """The node of the request's last message; what is new is added to the tree."""
+        for piece, node in found.changed:
+            self._tree.learn(self._tree.parent(node), piece.item, node)
+        node, position = found.node, -1
+        for piece in found.fresh:
+            begins = piece.position != position
+            node = self._tree.add(node, piece.item, index, begins_message=begins)
+            position = piece.position
+        return node
+
+    def _settle(self, index: int, end: int, replies: Sequence[Reply]) -> int:
+        """Where the next request of this conversation is met: below any of the answers."""
         self._asked_at[end] = index
-        known = [answer for answer in answered if not answer.is_redacted]
-        states = [self._tree.grow(end, [answer], index)[0] for answer in known] or [end]
-        self._answered_at.update(dict.fromkeys(states, index))
-        return states[0]
+        states = []
+        for reply in replies:
+            if not reply.message.is_redacted:
+                states.append(self._answer(index, end, reply))
+        return states[0] if states else end
 
-    def _remember_windows(self, start: int, messages: Sequence[Said], path: Sequence[int]) -> None:
-        above = self._tree.walk(start, messages[: len(_leading_systems(messages))]).node
-        grown = messages[len(messages) - len(path) :]
-        for message, node in zip(grown, path, strict=True):
-            if message.role == "user":
-                self._windows[above, message.keys[0]] = node
+    def _answer(self, index: int, end: int, reply: Reply) -> int:
+        node, begins = end, True
+        for item in reply.message.items:
+            node = self._tree.add(node, item, index, begins_message=begins)
+            self._answered_at[node] = index
+            begins = False
+        if reply.joined and end != node:
+            self._tree.add_spelling(self._before_answer(end), reply.joined, node)
+        return node
+
+    def _before_answer(self, node: int) -> int:
+        """The node before the answer that this node ends."""
+        while not self._tree.is_start(node) and self._tree.item(node).kind in ANSWER_KINDS:
+            node = self._tree.parent(node)
+        return node
 
 
-def _leading_systems(messages: Sequence[Said]) -> tuple[Key, ...]:
-    """The system prompts above a conversation, each by the key of all that it says."""
-    return tuple(message.keys[0] for message in takewhile(lambda one: one.is_system, messages))
+def _are_same(before: Sequence[Item], after: Sequence[Item]) -> bool:
+    return len(before) == len(after) and all(map(is_same, before, after))
+
+
+def _is_one_prompt(one: Item, other: Item) -> bool:
+    return is_same(one, other) or is_alike(one, other)
+
+
+def _are_alike(before: Sequence[Item], prompts: Sequence[Piece]) -> bool:
+    """Are these the same prompts as they change? Where there are none, nothing differs."""
+    if not before or not prompts:
+        return True
+    return any(_is_one_prompt(old, new.item) for old in before for new in prompts)
+
+
+def _new_prompts(
+    before: Sequence[Item], prompts: Sequence[Piece], is_apart: bool
+) -> Sequence[Piece]:
+    return prompts if is_apart else prompts[len(before) :]
+
+
+def _prompt_changes(
+    before: Sequence[Item], prompts: Sequence[Piece], is_apart: bool
+) -> Iterator[Change]:
+    if is_apart:
+        if before:
+            yield Change("other_prompt", "System prompt")
+        return
+    for old, new in zip(before, prompts, strict=False):
+        if old.keys[0] != new.item.keys[0]:
+            yield change_of(old, new.item, new.position)
+    if len(before) > len(prompts):
+        yield Change("dropped", "system prompt", len(before) - len(prompts))
+
+
+def _fresh(
+    messages: Sequence[Canonical], pieces: Sequence[Piece]
+) -> tuple[tuple[int, tuple[int, ...] | None], ...]:
+    found = []
+    for position, group in groupby(pieces, key=lambda piece: piece.position):
+        items = [piece.item for piece in group]
+        is_whole = len(items) == len(messages[position].items)
+        parts = sorted(part for item in items for part in item.parts)
+        found.append((position, None if is_whole else tuple(parts)))
+    return tuple(found)
+
+
+def _repeated_share(messages: Sequence[Canonical], fresh: Sequence[Piece]) -> float:
+    size = sum(message.size for message in messages)
+    new = sum(piece.item.size for piece in fresh)
+    return max(0.0, 1 - new / size) if size else 0.0

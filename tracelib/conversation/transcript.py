@@ -3,12 +3,26 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tracelib.conversation.changes import Change
 from tracelib.conversation.history import History, Opened, opened
 from tracelib.conversation.messages import Message, Part
 from tracelib.conversation.notes import notes_on, shared_notes
 from tracelib.conversation.parameters import settings
 from tracelib.conversation.reader import spoken
+from tracelib.conversation.responses import Raw
 from tracelib.conversation.stored import StoredRequest
+
+
+@dataclass(frozen=True, slots=True)
+class ShownChange:
+    """A difference between a request's history and the conversation, with the new text if any."""
+
+    change: Change
+    message: Message | None
+
+    @property
+    def sentence(self) -> str:
+        return self.change.sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +36,7 @@ class Turn:
     of its own beside an earlier one (a sub-agent, a compacted history). `thread` numbers the
     chains of extensions from 0, in order of appearance. Single calls (embedding, image, tool)
     never branch; a request whose prompt cannot be read stays in the thread before it.
-    `system_changed` is True where a system prompt says something else than the parent's: it
-    is among `asked` again.
+    Messages that a client changed are not among `asked`: `changes` tell of them.
     """
 
     request: StoredRequest
@@ -34,10 +47,15 @@ class Turn:
     thread: int
     asked: tuple[Message, ...]  # only what is new against the parent
     repeated: int  # messages of this request that were shown before
-    system_changed: bool
+    changes: tuple[ShownChange, ...]  # how its history differs from the conversation before
     answered: tuple[Message, ...]  # one per choice
     notes: tuple[str, ...]
     settings: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def system_changed(self) -> bool:
+        """Does a system prompt differ from the parent's?"""
+        return any(one.change.subject == "System prompt" for one in self.changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +98,8 @@ def turn_of(history: History, index: int, one: Opened, hidden: int = 0) -> Turn:
     """
     standing = history.standing(index)
     place, messages = standing.place, one.question.messages
-    positions = [at for at in place.shown(len(messages)) if at >= hidden]
-    shown = _named(history, index, [spoken(messages[at]) for at in positions])
+    fresh = [_only(spoken(messages[at]), parts) for at, parts in place.fresh if at >= hidden]
+    shown = _named(history, index, fresh)
     return Turn(
         request=one.request,
         number=index + 1,
@@ -91,7 +109,7 @@ def turn_of(history: History, index: int, one: Opened, hidden: int = 0) -> Turn:
         thread=place.thread,
         asked=shown,
         repeated=len(messages) - len(shown),
-        system_changed=bool(place.changed),
+        changes=tuple(_shown_change(change, messages) for change in place.changes),
         answered=one.answered,
         notes=notes_on(
             one.request,
@@ -102,6 +120,18 @@ def turn_of(history: History, index: int, one: Opened, hidden: int = 0) -> Turn:
         ),
         settings=settings(one.question.body, one.answered),
     )
+
+
+def _only(message: Message, parts: Sequence[int] | None) -> Message:
+    """The message with these of its parts; all of them for None."""
+    if parts is None:
+        return message
+    return replace(message, parts=tuple(message.parts[at] for at in parts))
+
+
+def _shown_change(change: Change, messages: Sequence[Raw | Message]) -> ShownChange:
+    new = None if change.message is None else spoken(messages[change.message])
+    return ShownChange(change, new)
 
 
 def _named(history: History, index: int, messages: Sequence[Message]) -> tuple[Message, ...]:

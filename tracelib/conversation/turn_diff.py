@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 from typing import Literal
 
 from tracelib.conversation.history import opened
-from tracelib.conversation.identity import SYSTEM_ROLES, said
+from tracelib.conversation.canonical import SYSTEM_ROLES, canonical
 from tracelib.conversation.messages import Message, Part
 from tracelib.conversation.parameters import settings
 from tracelib.conversation.reader import spoken
@@ -107,7 +107,7 @@ def turn_diff(before: StoredRequest, after: StoredRequest, redaction: Redaction 
 def _aligned(
     old: Sequence[Message], new: Sequence[Message], redaction: Redaction
 ) -> Iterator[MessageDiff]:
-    keys = [[said(one).keys[0] for one in messages] for messages in (old, new)]
+    keys = [[tuple(i.keys[0] for i in canonical(one).items) for one in messages] for messages in (old, new)]
     for tag, i1, i2, j1, j2 in SequenceMatcher(None, keys[0], keys[1]).get_opcodes():
         if tag == "equal":
             pairs = zip(range(i1, i2), range(j1, j2), strict=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from itertools import chain
 from typing import Literal
 
 from tracelib.stitching.groups import Groups
@@ -66,7 +65,8 @@ class Following:
         return self.may_follow(number, other) and self._gap(number, other) <= SOON
 
     def _place(self, number: int) -> None:
-        reading, before = self._first_told(number)
+        reading = self.histories.read(self.requests[number])
+        before = self._before(number, reading)
         if before is not None:
             self.followers.setdefault(before, []).append(number)
             self.link(number, before, "extends it")
@@ -76,23 +76,15 @@ class Following:
             self.beginnings.append(number)
         self.histories.add(number, self.requests[number], reading)
 
-    def _first_told(self, number: int) -> tuple[Reading, int | None]:
-        """The first reading that tells what came before; the whole history where none does."""
-        request = self.requests[number]
-        whole = self.histories.whole(request)
-        for reading in chain([whole], self.histories.tails(request)):
-            before = self._before(number, reading)
-            if before is not None:
-                return reading, before
-        return whole, None
-
     def _before(self, number: int, reading: Reading) -> int | None:
         """The request whose messages and answer this history holds; the longest such."""
-        for depth in range(len(reading.path), 0, -1):
-            others = self.histories.answered_at(reading.path[depth - 1])
+        if not reading.is_proven:
+            return None
+        for node in reading.answers:
+            others = self.histories.answered_at(node)
             meant = [other for other in others if self.may_follow(number, other)]
             if meant:
-                return self._nearest(number, meant) if reading.proves(depth) else None
+                return self._nearest(number, meant)
         return None
 
     def _nearest(self, number: int, others: Sequence[int]) -> int | None:

@@ -7,7 +7,7 @@ from itertools import takewhile
 
 from tracelib.conversation.asked import CHAT, Asked
 from tracelib.conversation.history import opened
-from tracelib.conversation.identity import Said, said
+from tracelib.conversation.canonical import Canonical, Item, canonical
 from tracelib.conversation.json_values import string
 from tracelib.conversation.messages import Message
 from tracelib.conversation.reader import Reader, spoken
@@ -35,17 +35,22 @@ class Heard:
     is_failure: bool
     user: str
     previous_ids: tuple[str, ...]
-    asked: tuple[Said, ...] = ()
-    answered: tuple[Said, ...] = ()
+    asked: tuple[Canonical, ...] = ()
+    answered: tuple[Canonical, ...] = ()
     task: str = ""
     outcome: str = ""
     tasks: tuple[tuple[str, str], ...] = ()
     outcomes: tuple[tuple[str, str], ...] = ()
 
     @property
-    def opening(self) -> tuple[Said, ...]:
+    def prompts(self) -> tuple[Item, ...]:
+        """The system prompts at its beginning."""
+        return tuple(item for one in takewhile(_is_system, self.asked) for item in one.items)
+
+    @property
+    def opening(self) -> tuple[Canonical, ...]:
         """The system prompt and the first message after it; () for a system prompt alone."""
-        systems = sum(1 for _ in takewhile(lambda one: one.is_system, self.asked))
+        systems = sum(1 for _ in takewhile(_is_system, self.asked))
         return self.asked[: systems + 1] if systems < len(self.asked) else ()
 
     @property
@@ -57,6 +62,10 @@ class Heard:
     def is_left_open(self) -> bool:
         """Did it end without an answer, or with one that waits for a tool?"""
         return self.is_failure or any(answer.calls for answer in self.answered)
+
+
+def _is_system(message: Canonical) -> bool:
+    return message.is_system
 
 
 def heard(request: StoredRequest, reader: Reader) -> Heard:
@@ -72,7 +81,7 @@ def heard(request: StoredRequest, reader: Reader) -> Heard:
         question.previous_ids,
     )
     history = tuple(reader.read(raw) for raw in question.messages)
-    answered = tuple(said(reply, is_answer=True) for reply in replies)
+    answered = tuple(canonical(reply, is_answer=True) for reply in replies)
     if question.kind != CHAT or question.previous_ids or not history or _redacted(history):
         return named
     if _redacted(answered):
@@ -85,7 +94,7 @@ def heard(request: StoredRequest, reader: Reader) -> Heard:
     )
 
 
-def _asking(named: Heard, question: Asked, history: tuple[Said, ...]) -> Heard:
+def _asking(named: Heard, question: Asked, history: tuple[Canonical, ...]) -> Heard:
     opening = len(replace(named, asked=history).opening)
     return replace(
         named,
@@ -95,11 +104,11 @@ def _asking(named: Heard, question: Asked, history: tuple[Said, ...]) -> Heard:
     )
 
 
-def _redacted(messages: Sequence[Said]) -> bool:
+def _redacted(messages: Sequence[Canonical]) -> bool:
     return any(message.is_redacted for message in messages)
 
 
-def _since_last_answer(question: Asked, history: Sequence[Said]) -> list[Message]:
+def _since_last_answer(question: Asked, history: Sequence[Canonical]) -> list[Message]:
     newest = takewhile(lambda one: one.role != "assistant", reversed(history))
     count = sum(1 for _ in newest)
     return [spoken(raw) for raw in question.messages[len(history) - count :]]

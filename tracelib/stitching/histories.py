@@ -1,59 +1,45 @@
 """The histories of many requests as one tree: who was answered where, who asked what."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tracelib.conversation.identity import Key, Said
-from tracelib.conversation.tree import MessageTree
+from tracelib.conversation.canonical import ANSWER_KINDS, Item
+from tracelib.conversation.item_tree import ItemTree
+from tracelib.conversation.locating import Located, located, pieces_of
 from tracelib.stitching.heard import Heard
 
-# The end of a conversation proves less than its beginning: it must hold so many answers.
-ANSWERS_IN_A_TAIL = 2
-# "Go on" is said in many conversations; the newest of them are tried.
-PLACES_TRIED = 20
+# A part of a conversation must hold so many of its answers to show which one it is.
+ANSWERS_IN_A_PART = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One way to read a history into the tree: from this node on, these of its messages.
+    """One history as far as it is known in the tree, and whether that proves where it belongs.
 
-    `path` holds the nodes of the messages that are known there, from the first on. A history
-    whose beginning is missing, or stands under another system prompt, is read as a `tail`.
+    `answers` are the nodes of the answers that it holds, the last first.
     """
 
-    start: int
-    messages: tuple[Said, ...]
-    path: tuple[int, ...]
-    is_tail: bool = False
-
-    def proves(self, depth: int) -> bool:
-        """Do so many known messages show that this is the same conversation?"""
-        said = self.messages[:depth]
-        answers = sum(message.role == "assistant" for message in said)
-        return answers >= ANSWERS_IN_A_TAIL if self.is_tail else True
+    found: Located
+    answers: tuple[int, ...]
+    is_proven: bool
 
 
 class Histories:
-    """Messages under the messages they followed, with the requests they stand for by number."""
+    """Messages under the messages they followed, with the requests they belong to by number."""
 
     def __init__(self) -> None:
-        self._tree = MessageTree()
+        self._tree = ItemTree()
+        self._starts: dict[Hashable, int] = {}
         self._answered: dict[int, list[int]] = {}  # node of an answer -> who was given it
         self._asked: dict[int, list[int]] = {}  # node of a last message -> who ended with it
-        self._opened: dict[int, list[int]] = {}  # node of a first user message -> who began so
-        self._places: dict[Key, list[int]] = {}  # what a user said -> its nodes
+        self._opened: dict[Hashable, list[int]] = {}  # opening -> who began so
 
-    def whole(self, request: Heard) -> Reading:
-        """This history, read from the beginning of all."""
-        root = self._root()
-        return Reading(root, request.asked, self._path(root, request.asked))
-
-    def tails(self, request: Heard) -> Iterator[Reading]:
-        """This history, read from where its first message was said in others, newest first."""
-        rest = request.asked[len(request.opening) :]
-        first = request.opening[-1].keys[0] if request.opening else b""
-        for place in reversed(self._places.get(first, ())):
-            yield Reading(place, rest, self._path(place, rest), is_tail=True)
+    def read(self, request: Heard) -> Reading:
+        """How far is this history known, from its beginning or from any place in others?"""
+        _, pieces = pieces_of(request.asked)
+        found = located(self._tree, self._start(request), pieces, lambda _: "")
+        answers = tuple(self._answers_above(found)) if found.is_known else ()
+        return Reading(found, answers, _is_proven(found))
 
     def answered_at(self, node: int) -> Sequence[int]:
         """Which requests were given this answer, the first on top?"""
@@ -61,44 +47,46 @@ class Histories:
 
     def asked_at(self, reading: Reading) -> Sequence[int]:
         """Which requests sent just these messages, the first on top?"""
-        is_known = len(reading.path) == len(reading.messages) > 0
-        return self._asked.get(reading.path[-1], ()) if is_known else ()
+        is_whole = reading.found.is_followed and not reading.found.fresh
+        return self._asked.get(reading.found.node, ()) if is_whole else ()
 
     def opened_like(self, request: Heard) -> Sequence[int]:
         """Which requests have the system prompt and the first message of this one?"""
-        path = self._path(self._root(), request.opening)
-        is_known = len(path) == len(request.opening) > 0
-        return self._opened.get(path[-1], ()) if is_known else ()
+        return self._opened.get(_opening(request), ()) if request.opening else ()
 
     def add(self, number: int, request: Heard, reading: Reading) -> None:
         """Remember what this request asked, read so, and what it was answered."""
-        path = self._tree.grow(reading.start, reading.messages, number)
-        end = path[-1] if path else reading.start
+        found = reading.found
+        end = found.node if reading.is_proven else self._start(request)
+        _, pieces = pieces_of(request.asked)
+        for piece in found.fresh if reading.is_proven else pieces:
+            end = self._tree.add(end, piece.item, number, begins_message=True)
         self._asked.setdefault(end, []).append(number)
         for answer in request.answered:
-            node = self._tree.grow(end, [answer], number)[0]
-            self._answered.setdefault(node, []).append(number)
-        for message, node in zip(reading.messages, path, strict=True):
-            self._remember_place(message, node)
-        if not reading.is_tail and request.opening:
-            self._opened.setdefault(path[len(request.opening) - 1], []).append(number)
+            node = end
+            for item in answer.items:
+                node = self._tree.add(node, item, number, begins_message=node == end)
+                self._answered.setdefault(node, []).append(number)
+        if request.opening:
+            self._opened.setdefault(_opening(request), []).append(number)
 
-    def _root(self) -> int:
-        return self._tree.start("histories", 0)
+    def _start(self, request: Heard) -> int:
+        name = tuple(item.keys[0] for item in request.prompts)
+        return self._starts.setdefault(name, self._tree.start(name))
 
-    def _path(self, node: int, messages: Sequence[Said]) -> tuple[int, ...]:
-        path = []
-        for message in messages:
-            walk = self._tree.walk(node, [message])
-            if not walk.depth:
-                break
-            node = walk.node
-            path.append(node)
-        return tuple(path)
+    def _answers_above(self, found: Located) -> Iterator[int]:
+        node = found.node
+        while not self._tree.is_start(node):
+            if node in self._answered:
+                yield node
+            node = self._tree.parent(node)
 
-    def _remember_place(self, message: Said, node: int) -> None:
-        if message.role == "user":
-            places = self._places.setdefault(message.keys[0], [])
-            if node not in places:
-                places.append(node)
-                del places[:-PLACES_TRIED]
+
+def _is_proven(found: Located) -> bool:
+    if found.is_followed:
+        return True
+    return found.answers >= (1 if found.is_whole else ANSWERS_IN_A_PART)
+
+
+def _opening(request: Heard) -> Hashable:
+    return tuple(item.keys[0] for message in request.opening for item in message.items)
