@@ -6,12 +6,15 @@ from difflib import SequenceMatcher
 from typing import Literal
 
 from tracelib.conversation.canonical import Item, Key
-from tracelib.conversation.vocabulary import common_share
+from tracelib.conversation.vocabulary import Numbers, common_share, numbers_of, share_of
 
 Fate = Literal["kept", "changed", "moved"]
 
 # Of the words of the shorter text: an edited question, or one without the text retrieved for it.
 ALIKE = 0.5
+NEARLY_ALL = 0.95
+SHORT = 20  # characters of what is said many times: "Go on."
+MOST_COMPARISONS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +31,18 @@ def align(
 ) -> tuple[Match, ...]:
     """Which items of `known` does `sent` hold? In the order of `sent`; the others are new.
 
-    Items are kept where they are the same in the same order. Between kept ones, items of one kind
-    that have the same place, the same call or most words in common are changed. A kept item that
-    is in another place is moved. `is_closed` where what follows both is the same, too; else what
-    comes after the last kept item is left to `continued`.
+    Items are kept where they are the same in the same order, and changed where they have the same
+    call or most words in common. Between such ones, items of one kind that are in the same place
+    are changed too. A kept item that is in another place is moved. `is_closed` where what follows
+    both is the same; else what comes after the last kept item is left to `continued`.
     """
-    kept = _kept(known, sent)
-    bounds = [(-1, -1), *kept]
+    pairs = _in_order(known, sent)
+    bounds = [(-1, -1), *pairs]
     if is_closed:
         bounds.append((len(known), len(sent)))
-    matches = [Match(j, i, "kept") for i, j in kept]
     for (i1, j1), (i2, j2) in zip(bounds, bounds[1:], strict=False):
-        gap = _changed(known, sent, range(i1 + 1, i2), range(j1 + 1, j2))
-        matches += [Match(j, i, "changed") for i, j in gap]
+        pairs += _in_place(known, sent, range(i1 + 1, i2), range(j1 + 1, j2))
+    matches = [Match(j, i, _fate(known[i], sent[j])) for i, j in pairs]
     taken = {match.known for match in matches}
     rest = sorted(set(range(len(sent))) - {match.sent for match in matches})
     others = moved(known, [sent[at] for at in rest], taken)
@@ -81,6 +83,16 @@ def is_alike(one: Item, other: Item) -> bool:
     return one.kind == other.kind and common_share(one.vocabulary, other.vocabulary) >= ALIKE
 
 
+def holds(longer: Item, shorter: Item) -> bool:
+    """Does one text hold all words of the other?"""
+    return common_share(longer.vocabulary, shorter.vocabulary) >= NEARLY_ALL
+
+
+def is_like(one: Item, other: Item) -> bool:
+    """Is this the same item, or one with most words in common?"""
+    return is_same(one, other) or is_alike(one, other)
+
+
 def _trailing(is_answered: Sequence[bool]) -> int:
     """How many items stand after the last answer?"""
     return next((at for at, one in enumerate(reversed(is_answered)) if one), len(is_answered))
@@ -103,20 +115,83 @@ def _next_question(known: Sequence[Item], start: int) -> int:
     return next((at for at in range(start, len(known)) if known[at].kind == "user"), len(known))
 
 
-def _kept(known: Sequence[Item], sent: Sequence[Item]) -> list[tuple[int, int]]:
+def _fate(old: Item, new: Item) -> Fate:
+    return "kept" if is_same(old, new) else "changed"
+
+
+def _in_order(known: Sequence[Item], sent: Sequence[Item]) -> list[tuple[int, int]]:
+    """Pairs of items that are the same or alike, in the order of both, as many as there are."""
     old, new = _numbered(known, sent)
     start = _same_at_start(old, new)
-    rest_old, rest_new = old[start:], new[start:]
-    end = _same_at_start(rest_old[::-1], rest_new[::-1])
-    middle_old, middle_new = rest_old[: len(rest_old) - end], rest_new[: len(rest_new) - end]
+    end = _same_at_start(old[start:][::-1], new[start:][::-1])
+    left, right = slice(start, len(old) - end), slice(start, len(new) - end)
+    if len(old[left]) * len(new[right]) <= MOST_COMPARISONS:
+        weights = _weights(known[left], sent[right], old[left], new[right])
+        middle = _heaviest(weights, len(new[right]))
+    else:
+        middle = _longest(old[left], new[right])
     pairs = [(at, at) for at in range(start)]
-    if middle_old and middle_new:
-        matcher = SequenceMatcher(None, middle_old, middle_new, autojunk=False)
-        for block in matcher.get_matching_blocks():
-            run = range(block.size)
-            pairs += [(start + block.a + at, start + block.b + at) for at in run]
-    first_old, first_new = len(old) - end, len(new) - end
-    return pairs + [(first_old + at, first_new + at) for at in range(end)]
+    pairs += [(start + i, start + j) for i, j in middle]
+    return pairs + [(len(old) - end + at, len(new) - end + at) for at in range(end)]
+
+
+def _weights(
+    known: Sequence[Item], sent: Sequence[Item], old: Sequence[int], new: Sequence[int]
+) -> list[list[float]]:
+    """How much speaks for two items being one? 0 where nothing does."""
+    words = [numbers_of(item.vocabulary) for item in sent]
+    return [
+        [
+            _weight(item, other, number == another, own, theirs)
+            if item.kind == other.kind
+            else 0.0
+            for other, another, theirs in zip(sent, new, words, strict=True)
+        ]
+        for item, number, own in zip(
+            known, old, (numbers_of(item.vocabulary) for item in known), strict=True
+        )
+    ]
+
+
+def _weight(old: Item, new: Item, is_equal: bool, own: Numbers, theirs: Numbers) -> float:
+    if is_equal:
+        return 3.0 if old.size > SHORT else 2.0
+    if old.call_id is not None and old.call_id == new.call_id:
+        return 4.0
+    share = share_of(own, theirs) if own and theirs else 0.0
+    return 1.0 + share / 2 if share >= ALIKE else 0.0
+
+
+def _heaviest(weights: Sequence[Sequence[float]], width: int) -> list[tuple[int, int]]:
+    """Pairs that weigh most together; of several choices the last, as old messages are dropped."""
+    best = [[0.0] * (width + 1)]
+    for row in reversed(weights):
+        below, here = best[-1], [0.0] * (width + 1)
+        for j in range(width - 1, -1, -1):
+            skipped = max(here[j + 1], below[j])
+            here[j] = max(skipped, row[j] + below[j + 1]) if row[j] else skipped
+        best.append(here)
+    best.reverse()
+    pairs, i, j = [], 0, 0
+    while i < len(weights) and j < width:
+        if best[i][j] == best[i + 1][j]:
+            i += 1
+        elif best[i][j] == best[i][j + 1]:
+            j += 1
+        else:
+            pairs.append((i, j))
+            i, j = i + 1, j + 1
+    return pairs
+
+
+def _longest(old: Sequence[int], new: Sequence[int]) -> list[tuple[int, int]]:
+    """Pairs of equal numbers in the longest runs: for histories too long to be weighed."""
+    matcher = SequenceMatcher(None, old[::-1], new[::-1], autojunk=False)
+    return [
+        (len(old) - 1 - block.a - at, len(new) - 1 - block.b - at)
+        for block in reversed(matcher.get_matching_blocks())
+        for at in reversed(range(block.size))
+    ]
 
 
 def _numbered(*histories: Sequence[Item]) -> list[list[int]]:
@@ -140,26 +215,12 @@ def _same_at_start(old: Sequence[int], new: Sequence[int]) -> int:
     return next((at for at, (one, other) in pairs if one != other), min(len(old), len(new)))
 
 
-def _changed(
+def _in_place(
     known: Sequence[Item], sent: Sequence[Item], old: range, new: range
 ) -> Iterator[tuple[int, int]]:
-    """Pairs of one item before and after a change, between two kept ones."""
-    kinds = [[known[i].kind for i in old], [sent[j].kind for j in new]]
-    if kinds[0] == kinds[1]:
+    """Pairs of one item before and after a change: between others, of the same kinds in turn."""
+    if [known[i].kind for i in old] == [sent[j].kind for j in new]:
         yield from zip(old, new, strict=True)
-        return
-    left = list(old)
-    for j in new:
-        found = next((i for i in left if _is_changed(known[i], sent[j])), None)
-        if found is not None:
-            left = [i for i in left if i > found]
-            yield found, j
-
-
-def _is_changed(old: Item, new: Item) -> bool:
-    if old.kind != new.kind:
-        return False
-    return (old.call_id is not None and old.call_id == new.call_id) or is_alike(old, new)
 
 
 def moved(

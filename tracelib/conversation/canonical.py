@@ -198,15 +198,15 @@ def _assistant(message: Message, is_answer: bool) -> Iterator[Item]:
     if keys or sounds:
         places = tuple(sorted((*texts, *beside)))
         written = [parts[at] for at in texts]
-        alike = vocabulary(" ".join(part.text for part in written))
+        alike = vocabulary(_spoken("\n".join(part.text for part in written)))
         yield Item("words", (*keys, *sounds), places, _size(written), alike)
         beside = []
     made = sorted((_call(parts[at], at) for at in calls), key=lambda one: one.call_id or "")
     for position, item in enumerate(made):
         yield item if position or keys or sounds else replace(item, parts=(*beside, *item.parts))
     yield from _results(message, results)
-    if not parts:
-        yield Item("words", (words_key(""),), ())
+    if not (keys or sounds or made or results or beside):
+        yield Item("words", (words_key(""),), _all(message))
     elif not (keys or sounds or made or results):
         content = tuple((parts[at].kind, parts[at].fingerprint or parts[at].text) for at in beside)
         yield Item("other", (digest(("other", content)),), tuple(beside))
@@ -267,10 +267,15 @@ def _without_digits(text: str) -> str:
 
 
 def _bare_answer(text: str) -> str:
+    return _bare(_spoken(text))
+
+
+def _spoken(text: str) -> str:
+    """An answer without the reasoning and the citation marks that are written into it."""
     if "<" in text or "◁" in text:
         text = _REASONING_END.sub("", _REASONING.sub("", text))
         text = _CHANNEL_MARKS.sub("", text)
-    return _bare(_CITATION_MARKS.sub("", text))
+    return _CITATION_MARKS.sub("", text)
 
 
 def _bare(text: str) -> str:

@@ -7,7 +7,9 @@ from typing import Literal
 from tracelib.conversation.canonical import Item
 from tracelib.conversation.vocabulary import differing_words
 
-ChangeKind = Literal["changed", "emptied", "dropped_start", "dropped", "inserted", "other_prompt"]
+ChangeKind = Literal[
+    "changed", "emptied", "dropped_start", "dropped", "inserted", "other_prompt", "summary"
+]
 
 # A result that shrinks to less than this share was emptied, not edited.
 _EMPTIED = 0.5
@@ -53,6 +55,8 @@ class Change:
                 return f"{counted} inserted among earlier ones"
             case "emptied":
                 return f"{counted} emptied"
+            case "summary":
+                return "Starts from a summary of the conversation so far"
             case "other_prompt":
                 return "The same conversation under another system prompt"
         if self.count > 1:

@@ -1,6 +1,7 @@
 """All conversations of a session as one tree of items, each known once."""
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 
 from tracelib.conversation.canonical import ANSWER_KINDS, Item, Key, digest
 
@@ -20,6 +21,8 @@ class ItemTree:
         self._children: dict[tuple[int, int], int] = {}
         self._newest_child: dict[int, int] = {}
         self._answers: dict[int, list[int]] = {}  # class -> nodes of answers
+        self._reminders: set[tuple[int, int]] = set()  # starts and classes
+        self._newest_answers: deque[int] = deque(maxlen=MOST_ALIKE)
         self._parent: list[int] = []
         self._item: list[Item | None] = []
         self._request: list[int] = []
@@ -50,10 +53,13 @@ class ItemTree:
             node = self._new(parent, item, request, begins_message=begins_message)
         self.learn(parent, item, node)
         self._newest_child[parent] = node
+        if item.kind == "system":
+            self._reminders.add((self._start[node], self._class_of(item.keys)))
         if item.kind in ANSWER_KINDS:
             alike = self._answers.setdefault(self._class_of(item.keys), [])
             if node not in alike:
                 alike.append(node)
+                self._newest_answers.append(node)
         return node
 
     def learn(self, parent: int, item: Item, node: int) -> None:
@@ -76,6 +82,19 @@ class ItemTree:
         known = (self._classes.get(key) for key in item.keys)
         found = (self._answers.get(one) for one in known if one is not None)
         return next((nodes[-MOST_ALIKE:] for nodes in found if nodes), ())
+
+    def newest_answers(self) -> Iterator[int]:
+        """The nodes of the last answers, newest first, at most 20."""
+        return reversed(self._newest_answers)
+
+    def question_of(self, node: int) -> Item | None:
+        """The last question before this node; None where there is none."""
+        while not self.is_start(node):
+            item = self.item(node)
+            if item.kind == "user":
+                return item
+            node = self._parent[node]
+        return None
 
     def is_same(self, node: int, item: Item) -> bool:
         """Has this node the item, in whatever spelling?"""
@@ -123,6 +142,11 @@ class ItemTree:
         """Was this item met before, anywhere?"""
         return any(key in self._classes for key in (*item.keys, *item.extra_keys))
 
+    def is_reminder(self, start: int, item: Item) -> bool:
+        """Was this system message sent below this start before, in whatever place?"""
+        known = (self._classes.get(key) for key in item.keys)
+        return any((start, one) in self._reminders for one in known if one is not None)
+
     def is_above(self, one: int, node: int) -> bool:
         """Does the way from the start to `node` lead over this one?"""
         while self._depth[node] > self._depth[one]:
@@ -145,15 +169,23 @@ class ItemTree:
             node = child
         return found
 
-    def rest_of_message(self, node: int) -> list[int]:
-        """The nodes after this one that are of the same message."""
+    def rest_of_step(self, node: int) -> list[int]:
+        """The nodes after this one that are of the same message, and the results of its calls."""
         found: list[int] = []
         while (child := self._newest_child.get(node)) is not None:
-            if self._ordinal[child] != self._ordinal[node]:
+            is_result = self.item(child).kind == "result"
+            if self._ordinal[child] != self._ordinal[node] and not is_result:
                 break
             found.append(child)
             node = child
         return found
+
+    def is_newest(self, node: int) -> bool:
+        """Does nothing follow the message of this node?"""
+        child = self._newest_child.get(node)
+        while child is not None and self._ordinal[child] == self._ordinal[node]:
+            child = self._newest_child.get(child)
+        return child is None
 
     def start_of(self, node: int) -> int:
         """The start that this node lies below."""

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise, takewhile
+from itertools import islice, pairwise, takewhile
 
-from tracelib.conversation.alignment import Fate, Match, align, continued, is_alike, moved
-from tracelib.conversation.canonical import ANSWER_KINDS, Canonical, Item, words_key
+from tracelib.conversation.alignment import ALIKE, Fate, Match, align, continued, is_alike, is_like, is_same, moved
+from tracelib.conversation.canonical import ANSWER_KINDS, Canonical, Item, Key, words_key
 from tracelib.conversation.item_tree import ItemTree
+from tracelib.conversation.vocabulary import common_share
 
 WordsAt = Callable[[int], str]
 
@@ -14,9 +15,15 @@ WordsAt = Callable[[int], str]
 MOST_PIECES = 8
 # So many items before the last answer are compared where several conversations could be meant.
 MOST_COMPARED = 12
+# That nothing follows an answer yet counts as much as so many items before it.
+NEWEST_COUNTS = 3
+# An answer that its client rewrote is looked for among the last ones of a history.
+MOST_EDITED = 3
+# So much of its words must be kept where its question is not.
+MOSTLY_ALIKE = 0.8
 # Items after the last known one are looked at so far, dropped ones before it so far back.
 MOST_FOLLOWING = 64
-MOST_DROPPED = 400
+MOST_DROPPED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,8 @@ class Located:
     `node` is the last known item; it `is_followed` where all known ones were sent as they were
     said, from the first on. Where they were not, `answers` counts the known answers among them, and it
     `is_whole` where nothing was dropped and what changed has most words in common. `fresh` are the pieces that are new, in order; the last `tail`
-    of them follow the known ones. `changed` are pieces with the nodes that they replace.
+    of them follow the known ones. `said_behind` are the user's messages behind the first
+    one after the last answer. `changed` are pieces with the nodes that they replace.
     `dropped` counts the messages that are not sent any more: before the first known one, and
     between known ones.
     """
@@ -46,6 +54,7 @@ class Located:
     answers: int
     fresh: tuple[Piece, ...]
     tail: int
+    said_behind: frozenset[Key]
     changed: tuple[tuple[Piece, int], ...]
     dropped: tuple[int, int]
 
@@ -54,7 +63,19 @@ def pieces_of(messages: Sequence[Canonical]) -> tuple[list[Piece], list[Piece]]:
     """The system prompts that a history begins with, and the items of all that follows."""
     count = sum(1 for _ in takewhile(lambda one: one.is_system, messages))
     found = [Piece(item, at) for at, message in enumerate(messages) for item in message.items]
-    return found[:count], found[count:]
+    rest = zip(found[count:], [*found[count + 1 :], None], strict=True)
+    return found[:count], [piece for piece, after in rest if not _is_hollow(piece, after)]
+
+
+def _said_behind(pieces: Sequence[Piece]) -> Iterator[Key]:
+    """What the user said behind the first message after the last answer."""
+    later = list(takewhile(lambda one: one.item.kind not in ANSWER_KINDS, reversed(pieces)))
+    return (piece.item.keys[0] for piece in later[:-1] if piece.item.kind == "user")
+
+
+def _is_hollow(piece: Piece, after: Piece | None) -> bool:
+    """Is this an empty message before the calls of the same answer, in a message of their own?"""
+    return piece.item.is_empty and after is not None and after.item.kind == "call"
 
 
 def located(tree: ItemTree, start: int, pieces: Sequence[Piece], words_at: WordsAt) -> Located:
@@ -143,7 +164,7 @@ class _Search:
         if self.at and not self.tree.is_above(self.node, node):
             above = set(self.tree.above(node, self.tree.start_of(node)))
             self.node, self.at = self._walked(self.start, 0, above)
-        run = list(self._run(last, node))
+        run = [(last, node), *self._run(last - 1, self.tree.parent(node))]
         first, first_node = run[-1]
         reach = 4 * (first - self.at) + MOST_DROPPED
         gap = self.tree.above(self.tree.parent(first_node), self.node, reach)
@@ -160,30 +181,57 @@ class _Search:
             self.node, self.at = before
 
     def _last_answer(self) -> tuple[int, int] | None:
-        for at in range(len(self.pieces) - 1, self.at - 1, -1):
+        """The last answer that is known, or else that is like one, and the node it stands for."""
+        later = range(len(self.pieces) - 1, self.at - 1, -1)
+        edited = 0
+        for at in later:
             item = self.pieces[at].item
-            if item.kind in ANSWER_KINDS and not item.is_empty:
-                nodes = self.tree.answers_like(item)
-                if nodes:
-                    return at, max(nodes, key=lambda node: self._context(at, node))
+            if item.kind not in ANSWER_KINDS or item.is_empty:
+                continue
+            nodes = self.tree.answers_like(item)
+            if not nodes and edited < MOST_EDITED and at + 1 < len(self.pieces):
+                edited += 1
+                nodes = [node for node in self.tree.newest_answers() if self._is_edited(at, node)]
+            if nodes:
+                return at, max(nodes, key=lambda node: self._context(at, node))
         return None
 
-    def _context(self, at: int, node: int) -> tuple[int, bool, bool, int]:
-        """How well does this node fit the piece? By what comes before both, then the newest."""
-        call_id = self.pieces[at].item.call_id
-        same_call = call_id is not None and call_id == self.tree.item(node).call_id
-        is_here = self.tree.start_of(node) == self.start
-        alike = sum(1 for _ in self._run(at, node, MOST_COMPARED))
-        return alike, is_here, same_call, node
+    def _is_edited(self, at: int, node: int) -> bool:
+        """May this be the answer at the node as a client changed it, by the question before it?"""
+        share = common_share(self.pieces[at].item.vocabulary, self.tree.item(node).vocabulary)
+        if share >= MOSTLY_ALIKE:
+            return True
+        asked, question = self._question_before(at), self.tree.question_of(node)
+        is_asked = asked is None or question is None or is_like(asked, question)
+        return share >= ALIKE and is_asked
 
-    def _run(self, at: int, node: int, limit: int | None = None) -> Iterator[tuple[int, int]]:
+    def _context(self, at: int, node: int) -> tuple[bool, float, int, bool, bool, int]:
+        """How well does this node fit the piece? By what comes before both, then the newest."""
+        item, known = self.pieces[at].item, self.tree.item(node)
+        asked, question = self._question_before(at), self.tree.question_of(node)
+        is_asked = asked is not None and question is not None and is_same(asked, question)
+        before = self._run(at - 1, self.tree.parent(node))
+        alike = sum(1 for _ in islice(before, MOST_COMPARED))
+        share = common_share(item.vocabulary, known.vocabulary)
+        alike += NEWEST_COUNTS * self.tree.is_newest(node)
+        is_here = self.tree.start_of(node) == self.start
+        same_call = item.call_id is not None and item.call_id == known.call_id
+        return same_call, share, alike, is_asked, is_here, node
+
+    def _question_before(self, at: int) -> Item | None:
+        before = (one.item for one in reversed(self.pieces[:at]) if one.item.kind == "user")
+        return next(before, None)
+
+    def _run(self, at: int, node: int) -> Iterator[tuple[int, int]]:
         """Pieces and nodes that are the same, from these backwards."""
-        count = 0
         while at >= self.at and node != self.node and not self.tree.is_start(node):
-            if not self.tree.is_same(node, self.pieces[at].item) or count == limit:
+            if not self._is_same(at, node):
                 return
             yield at, node
-            at, node, count = at - 1, self.tree.parent(node), count + 1
+            at, node = at - 1, self.tree.parent(node)
+
+    def _is_same(self, at: int, node: int) -> bool:
+        return self.tree.is_same(node, self.pieces[at].item)
 
     def _take(
         self, gap: Sequence[int], matches: Sequence[Match], run: Sequence[tuple[int, int]]
@@ -192,12 +240,12 @@ class _Search:
         self.followed, self.base = self.at, self.node
         for match in matches:
             self._take_match(self.followed + match.sent, gap[match.known], match.fate)
-        self.known.update(at for at, _ in run)
-        self.nodes += [one for _, one in run]
+        for at, one in run:
+            self._take_match(at, one, "kept" if self._is_same(at, one) else "changed")
         self._skip_fillers(self.followed, run[-1][0])
-        answer = self.tree.rest_of_message(node)
-        self._take_moved([*gap, *(one for _, one in reversed(run)), *answer])
-        node = next((one for one in reversed(answer) if one in self.nodes), node)
+        step = self.tree.rest_of_step(node)
+        self._take_moved([*gap, *(one for _, one in reversed(run)), *step])
+        node = next((one for one in reversed(step) if one in self.nodes), node)
         self.node, self.at = self._walked(node, last + 1)
         self.known.update(range(last + 1, self.at))
         self.nodes += self.tree.above(self.node, node)
@@ -211,17 +259,18 @@ class _Search:
     def _skip_fillers(self, begun: int, end: int) -> None:
         """Clients put a word into an answer that only called tools."""
         for at in range(begun, end):
-            piece, after = self.pieces[at], self.pieces[at + 1]
-            is_beside = piece.position == after.position and at + 1 in self.known
-            if piece.item.kind == "words" and after.item.kind == "call" and is_beside:
+            kinds = self.pieces[at].item.kind, self.pieces[at + 1].item.kind
+            if kinds == ("words", "call") and at not in self.known and at + 1 in self.known:
                 self.known.add(at)
 
     def _take_moved(self, path: Sequence[int]) -> None:
         """Take what is in another place: parts of an answer, reminders that move with the end."""
-        taken = {at for at, node in enumerate(path) if node in self.nodes} | {-1, len(path)}
+        taken = {at for at, node in enumerate(path) if node in self.nodes}
+        if self.base != self.start:
+            taken.add(-1)
         left = [at for at in range(self.followed, len(self.pieces)) if at not in self.known]
         sent = [at for at in left if self.tree.is_known(self.pieces[at].item)]
-        if not sent or len(taken) == len(path) + 2:
+        if not sent or taken.issuperset(range(len(path))):
             return
         items = [self.tree.item(node) for node in path]
         for match in moved(items, [self.pieces[at].item for at in sent], taken):
@@ -241,8 +290,10 @@ class _Search:
             self.node, self.at = below[match.known], begun + match.sent + 1
 
     def result(self) -> Located:
-        """What was found."""
-        fresh = [at for at in range(self.followed, len(self.pieces)) if at not in self.known]
+        """What was found. A system message that is sent anew in every request is not new."""
+        start = self.tree.start_of(self.node)
+        rest = [at for at in range(self.followed, len(self.pieces)) if at not in self.known]
+        fresh = [at for at in rest if not self.tree.is_reminder(start, self.pieces[at].item)]
         return Located(
             self.node,
             self.node != self.start,
@@ -251,6 +302,7 @@ class _Search:
             self._answers(),
             tuple(self.pieces[at] for at in fresh),
             sum(at >= self.at for at in fresh),
+            frozenset(_said_behind(self.pieces)),
             tuple(self.changed),
             self._dropped(),
         )

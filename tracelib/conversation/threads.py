@@ -1,18 +1,21 @@
 """Which request continues which: the threads of one session, and what each request adds."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
-from tracelib.conversation.alignment import is_alike, is_same
+from tracelib.conversation.alignment import holds, is_alike, is_same
 from tracelib.conversation.asked import CHAT
 from tracelib.conversation.canonical import ANSWER_KINDS, Canonical, Item, Key
 from tracelib.conversation.changes import Change, change_of, dropped, merged
 from tracelib.conversation.item_tree import ItemTree
 from tracelib.conversation.locating import Located, Piece, located, pieces_of
+from tracelib.conversation.vocabulary import numbers_of
 
 # So many kinds of system prompts are compared with a new one.
 MOST_LINEAGES = 50
+# A summary has so many different words.
+SHORTEST_SUMMARY = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,9 @@ class _Request:
     state: int  # the node of its answer, or of its last message where none came
     prompts: tuple[Item, ...]  # the system prompts in force
     thread: int
+    parent: int | None
     dropped: tuple[int, int] = (0, 0)  # messages of the conversation that it does not send
+    said_behind: frozenset[Key] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,14 @@ class _Lineage:
     name: object
     prompts: tuple[Item, ...]
     start: int
+
+
+@dataclass(frozen=True, slots=True)
+class _SummedUp:
+    """The request whose answer is the summary, and the last one of the conversation it is of."""
+
+    answer: int
+    request: int
 
 
 class Threads:
@@ -93,23 +106,29 @@ class Threads:
         index = len(self._requests)
         prompts, pieces = pieces_of(messages)
         start = self._start(kind, after, tuple(one.item for one in prompts))
-        found = located(self._tree, start, pieces, words_at)
-        parent = self._parent(found, after)
-        before = () if parent is None else self._requests[parent].prompts
-        is_apart = parent is None or not (isinstance(after, int) or _are_alike(before, prompts))
+        found = self._without_reminders(located(self._tree, start, pieces, words_at))
+        summed_up = None if found.is_known else self._summed_up(prompts, pieces)
+        parent = self._parent(found, after) if summed_up is None else summed_up.answer
+        origin = parent if summed_up is None else summed_up.request
+        before = () if origin is None else self._requests[origin].prompts
+        is_apart = origin is None or not (isinstance(after, int) or _are_alike(before, prompts))
         fresh = [*_new_prompts(before, prompts, is_apart), *found.fresh]
         changes = [*_prompt_changes(before, prompts, is_apart), *self._changes(found, parent)]
+        if summed_up:
+            changes.append(Change("summary", "message"))
         place = Place(
             parent,
-            self._thread_of(parent, is_apart),
-            self._branches(found, start, parent, kind, is_apart),
+            self._thread_of(origin, is_apart),
+            summed_up is None and self._branches(found, start, parent, kind, is_apart),
             _fresh(messages, fresh),
             merged(changes),
             _repeated_share(messages, fresh),
         )
         state = self._settle(index, self._grow(found, index), replies)
         items = tuple(one.item for one in prompts)
-        self._requests.append(_Request(state, items, place.thread, found.dropped))
+        self._requests.append(
+            _Request(state, items, place.thread, parent, found.dropped, found.said_behind)
+        )
         self._newest[place.thread] = index
         self._has_chat = self._has_chat or kind == CHAT
         return place
@@ -125,7 +144,7 @@ class Threads:
         last = self._requests[-1].thread if self._requests else self._next_thread()
         thread = last if parent is None else self._requests[parent].thread
         prompts = () if parent is None else self._requests[parent].prompts
-        self._requests.append(_Request(self._tree.detached(index), prompts, thread))
+        self._requests.append(_Request(self._tree.detached(index), prompts, thread, parent))
         self._newest.setdefault(thread, index)
         return Place(parent, thread, False, tuple((at, None) for at in range(count)))
 
@@ -146,6 +165,39 @@ class Threads:
             return after if isinstance(after, int) else None
         known = self._answered_at.get(found.node, self._asked_at.get(found.node))
         return self._tree.request(found.node) if known is None else known
+
+    def _without_reminders(self, found: Located) -> Located:
+        """A message that the client puts behind every question is not new each time."""
+        parent = self._parent(found, None)
+        if parent is None:
+            return found
+        reminders = found.said_behind & self._requests[parent].said_behind
+        rest = tuple(one for one in found.fresh if one.item.keys[0] not in reminders)
+        removed = len(found.fresh) - len(rest)
+        return replace(found, fresh=rest, tail=found.tail - removed) if removed else found
+
+    def _summed_up(self, prompts: Sequence[Piece], pieces: Sequence[Piece]) -> _SummedUp | None:
+        """Which conversation does a request continue whose first message holds a summary of it?
+
+        The summary is the answer of an earlier request, word by word, and the system prompt that
+        of the conversation: judges quote answers too.
+        """
+        first = pieces[0].item if pieces else None
+        if not prompts or first is None or first.kind != "user":
+            return None
+        for node in self._tree.newest_answers():
+            answer = self._tree.item(node)
+            if len(numbers_of(answer.vocabulary)) < SHORTEST_SUMMARY or not holds(first, answer):
+                continue
+            request: int | None = self._answered_at[node]
+            while request is not None and not _are_same_prompts(self._prompts(request), prompts):
+                request = self._requests[request].parent
+            if request is not None:
+                return _SummedUp(self._answered_at[node], request)
+        return None
+
+    def _prompts(self, request: int) -> tuple[Item, ...]:
+        return self._requests[request].prompts
 
     def _thread_of(self, parent: int | None, is_apart: bool) -> int:
         if parent is None or is_apart:
@@ -221,6 +273,10 @@ def _are_same(before: Sequence[Item], after: Sequence[Item]) -> bool:
 
 def _is_one_prompt(one: Item, other: Item) -> bool:
     return is_same(one, other) or is_alike(one, other)
+
+
+def _are_same_prompts(before: Sequence[Item], prompts: Sequence[Piece]) -> bool:
+    return bool(before) and _are_alike(before, prompts)
 
 
 def _are_alike(before: Sequence[Item], prompts: Sequence[Piece]) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from zlib import crc32
 
 Vocabulary = bytes
+Numbers = frozenset[int]
 
 MOST_WORDS = 200
 # Scripts that put no spaces between words count each character.
@@ -24,24 +25,29 @@ def vocabulary(text: str) -> Vocabulary:
 
 def common_share(one: Vocabulary, other: Vocabulary) -> float:
     """The share of the smaller vocabulary that the larger one has too; 0 where one is empty."""
-    left, right = _numbers(one), _numbers(other)
+    return share_of(numbers_of(one), numbers_of(other))
+
+
+def numbers_of(one: Vocabulary) -> Numbers:
+    """The numbers of a vocabulary, to compare it with many."""
+    return frozenset(array("I", one))
+
+
+def share_of(left: Numbers, right: Numbers) -> float:
+    """As `common_share`."""
     if not left or not right:
         return 0.0
-    if len(left) == MOST_WORDS or len(right) == MOST_WORDS:  # compare where both are whole
+    if MOST_WORDS in (len(left), len(right)):  # compare where both are whole
         reach = min(max(left), max(right))
-        left, right = ({n for n in numbers if n <= reach} for numbers in (left, right))
+        left, right = (frozenset(n for n in numbers if n <= reach) for numbers in (left, right))
     return len(left & right) / (min(len(left), len(right)) or 1)
 
 
 def differing_words(before: Vocabulary, after: Vocabulary) -> tuple[int, int]:
     """How many words were removed and added? At least so many, where a text has over 200."""
-    old, new = _numbers(before), _numbers(after)
+    old, new = numbers_of(before), numbers_of(after)
     return len(old - new), len(new - old)
 
 
 def _words(text: str) -> Iterator[str]:
     return (found[0].lower() for found in _WORDS.finditer(text))
-
-
-def _numbers(one: Vocabulary) -> set[int]:
-    return set(array("I", one))
