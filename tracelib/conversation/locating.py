@@ -56,6 +56,7 @@ class Located:
     tail: int
     said_behind: frozenset[Key]
     changed: tuple[tuple[Piece, int], ...]
+    steps: tuple[tuple[int, Item, int], ...]
     dropped: tuple[int, int]
 
 
@@ -106,6 +107,7 @@ class _Search:
         self.changed: list[tuple[Piece, int]] = []
         self.followed, self.base = 0, start  # so many pieces led from the start to there
         self.nodes: list[int] = []  # met after them
+        self.matched: list[tuple[int, int]] = []  # pieces with their nodes
 
     def walk(self) -> None:
         """Follow the pieces as far as they lead."""
@@ -253,6 +255,7 @@ class _Search:
     def _take_match(self, at: int, node: int, fate: Fate) -> None:
         self.known.add(at)
         self.nodes.append(node)
+        self.matched.append((at, node))
         if fate == "changed" and not self.tree.item(node).is_empty:
             self.changed.append((self.pieces[at], node))
 
@@ -274,8 +277,7 @@ class _Search:
             return
         items = [self.tree.item(node) for node in path]
         for match in moved(items, [self.pieces[at].item for at in sent], taken):
-            self.known.add(sent[match.sent])
-            self.nodes.append(path[match.known])
+            self._take_match(sent[match.sent], path[match.known], match.fate)
 
     def follow(self) -> None:
         """Take what comes back changed after the last known item."""
@@ -304,8 +306,18 @@ class _Search:
             sum(at >= self.at for at in fresh),
             frozenset(_said_behind(self.pieces)),
             tuple(self.changed),
+            tuple(self._steps()),
             self._dropped(),
         )
+
+    def _steps(self) -> Iterator[tuple[int, Item, int]]:
+        """What its client leaves out, or changes, it will leave out of later requests too."""
+        matched = sorted(self.matched, key=lambda pair: self.tree.depth(pair[1]))
+        for at, node in matched:
+            yield self.tree.parent(node), self.pieces[at].item, node
+        for (at_before, before), (at, node) in pairwise(matched):
+            if at_before < at:
+                yield before, self.pieces[at].item, node
 
     def _is_whole(self) -> bool:
         alike = (is_alike(self.tree.item(node), piece.item) for piece, node in self.changed)

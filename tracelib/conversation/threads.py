@@ -106,9 +106,10 @@ class Threads:
         index = len(self._requests)
         prompts, pieces = pieces_of(messages)
         start = self._start(kind, after, tuple(one.item for one in prompts))
-        found = self._without_reminders(located(self._tree, start, pieces, words_at))
+        found = located(self._tree, start, pieces, words_at)
         summed_up = None if found.is_known else self._summed_up(prompts, pieces)
         parent = self._parent(found, after) if summed_up is None else summed_up.answer
+        found = self._without_reminders(found, parent)
         origin = parent if summed_up is None else summed_up.request
         before = () if origin is None else self._requests[origin].prompts
         is_apart = origin is None or not (isinstance(after, int) or _are_alike(before, prompts))
@@ -166,9 +167,8 @@ class Threads:
         known = self._answered_at.get(found.node, self._asked_at.get(found.node))
         return self._tree.request(found.node) if known is None else known
 
-    def _without_reminders(self, found: Located) -> Located:
+    def _without_reminders(self, found: Located, parent: int | None) -> Located:
         """A message that the client puts behind every question is not new each time."""
-        parent = self._parent(found, None)
         if parent is None:
             return found
         reminders = found.said_behind & self._requests[parent].said_behind
@@ -232,8 +232,8 @@ class Threads:
 
     def _grow(self, found: Located, index: int) -> int:
         """The node of the request's last message; what is new is added to the tree."""
-        for piece, node in found.changed:
-            self._tree.learn(self._tree.parent(node), piece.item, node)
+        for before, item, node in found.steps:
+            self._tree.learn(before, item, node)
         node, position = found.node, -1
         for piece in found.fresh:
             begins = piece.position != position
