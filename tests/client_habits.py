@@ -277,7 +277,13 @@ class Client:
         words = "" if chance.random() < 0.5 else f"I look at {len(self.history)}."
         self._request(Said("assistant", words, calls, turn=turn))
         results = [
-            Said("tool", f"result of {call_id}: " + "line " * chance.randint(1, 9), (), call_id, turn)
+            Said(
+                "tool",
+                f"result of {call_id}: " + "line " * chance.randint(1, 60),
+                (),
+                call_id,
+                turn,
+            )
             for call_id, _ in calls
         ]
         for result in reversed(results) if self.habits.has("results reversed") else results:
@@ -286,7 +292,9 @@ class Client:
     def _calls(self, chance: random.Random) -> tuple[tuple[str, Raw], ...]:
         count = chance.choice([1, 1, 2, 3])
         names = [f"call-{len(self.history)}-{at}" for at in range(count)]
-        return tuple((name, {"at": name, "n": 1} if chance.random() < 0.8 else {}) for name in names)
+        return tuple(
+            (name, {"at": name, "n": 1} if chance.random() < 0.8 else {}) for name in names
+        )
 
     def _say(self, one: Said) -> None:
         self.history.append(one)
@@ -405,7 +413,7 @@ def _items(raw: Raw) -> list[Raw]:
     return [*spoken, *calls]
 
 
-def cut_long(value: Any, limit: int = 60) -> Any:
+def cut_long(value: Any, limit: int = 160) -> Any:
     """LiteLLM's own cut, at a shorter length than its 2,048 characters."""
     if isinstance(value, dict):
         return {key: cut_long(entry) for key, entry in value.items()}

@@ -1,8 +1,9 @@
 """Two histories of one conversation side by side: what was kept, changed, moved, added, removed."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from itertools import pairwise
 from typing import Literal
 
 from tracelib.conversation.canonical import Item, Key
@@ -40,7 +41,7 @@ def align(
     bounds = [(-1, -1), *pairs]
     if is_closed:
         bounds.append((len(known), len(sent)))
-    for (i1, j1), (i2, j2) in zip(bounds, bounds[1:], strict=False):
+    for (i1, j1), (i2, j2) in pairwise(bounds):
         pairs += _in_place(known, sent, range(i1 + 1, i2), range(j1 + 1, j2))
     matches = [Match(j, i, _fate(known[i], sent[j])) for i, j in pairs]
     taken = {match.known for match in matches}
@@ -76,6 +77,11 @@ def is_same(one: Item, other: Item) -> bool:
     """Is this the same item, in whatever spelling?"""
     keys = {*other.keys, *other.extra_keys}
     return any(key in keys for key in (*one.keys, *one.extra_keys))
+
+
+def is_unchanged(one: Item, other: Item) -> bool:
+    """Is this the same item, saying the same? A system prompt is the same one as it changes."""
+    return one.keys[0] == other.keys[0] if one.kind == "system" else is_same(one, other)
 
 
 def is_alike(one: Item, other: Item) -> bool:
@@ -116,7 +122,7 @@ def _next_question(known: Sequence[Item], start: int) -> int:
 
 
 def _fate(old: Item, new: Item) -> Fate:
-    return "kept" if is_same(old, new) else "changed"
+    return "kept" if is_unchanged(old, new) else "changed"
 
 
 def _in_order(known: Sequence[Item], sent: Sequence[Item]) -> list[tuple[int, int]]:
@@ -142,9 +148,7 @@ def _weights(
     words = [numbers_of(item.vocabulary) for item in sent]
     return [
         [
-            _weight(item, other, number == another, own, theirs)
-            if item.kind == other.kind
-            else 0.0
+            _weight(item, other, number == another, own, theirs) if item.kind == other.kind else 0.0
             for other, another, theirs in zip(sent, new, words, strict=True)
         ]
         for item, number, own in zip(
@@ -217,15 +221,19 @@ def _same_at_start(old: Sequence[int], new: Sequence[int]) -> int:
 
 def _in_place(
     known: Sequence[Item], sent: Sequence[Item], old: range, new: range
-) -> Iterator[tuple[int, int]]:
+) -> Sequence[tuple[int, int]]:
     """Pairs of one item before and after a change: between others, of the same kinds in turn."""
-    if [known[i].kind for i in old] == [sent[j].kind for j in new]:
-        yield from zip(old, new, strict=True)
+    pairs = list(zip(old, new, strict=False))
+    may_be = len(old) == len(new) and all(_may_change(known[i], sent[j]) for i, j in pairs)
+    return pairs if may_be else ()
 
 
-def moved(
-    known: Sequence[Item], sent: Sequence[Item], taken: Collection[int]
-) -> tuple[Match, ...]:
+def _may_change(old: Item, new: Item) -> bool:
+    has_other_id = old.call_id and new.call_id and old.call_id != new.call_id
+    return old.kind == new.kind and not has_other_id
+
+
+def moved(known: Sequence[Item], sent: Sequence[Item], taken: Collection[int]) -> tuple[Match, ...]:
     """Which of these items are known ones in another place? `taken` are known ones found already.
 
     Calls and results may come in any order, and some clients put a message behind the newest

@@ -1,12 +1,23 @@
 """Where in the known conversations a request's history lies, also where its client rewrote it."""
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice, pairwise, takewhile
+from itertools import islice, pairwise
 
-from tracelib.conversation.alignment import ALIKE, Fate, Match, align, continued, is_alike, is_like, is_same, moved
-from tracelib.conversation.canonical import ANSWER_KINDS, Canonical, Item, Key, words_key
+from tracelib.conversation.alignment import (
+    ALIKE,
+    Fate,
+    Match,
+    align,
+    continued,
+    is_alike,
+    is_like,
+    is_same,
+    moved,
+)
+from tracelib.conversation.canonical import ANSWER_KINDS, Item, words_key
 from tracelib.conversation.item_tree import ItemTree
+from tracelib.conversation.pieces import Piece
 from tracelib.conversation.vocabulary import common_share
 
 WordsAt = Callable[[int], str]
@@ -27,24 +38,17 @@ MOST_DROPPED = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """An item of a request, with the position of its message."""
-
-    item: Item
-    position: int
-
-
-@dataclass(frozen=True, slots=True)
 class Located:
     """How far a request's history is known.
 
-    `node` is the last known item; it `is_followed` where all known ones were sent as they were
-    said, from the first on. Where they were not, `answers` counts the known answers among them, and it
-    `is_whole` where nothing was dropped and what changed has most words in common. `fresh` are the pieces that are new, in order; the last `tail`
-    of them follow the known ones. `said_behind` are the user's messages behind the first
-    one after the last answer. `changed` are pieces with the nodes that they replace.
-    `dropped` counts the messages that are not sent any more: before the first known one, and
-    between known ones.
+    `node` is the last known item. It `is_followed` where all known ones were sent as they were
+    said, from the first on. Else `answers` counts the known answers among them, and it `is_whole`
+    where nothing was dropped and what changed has most words in common.
+
+    `fresh` are the pieces that are new, in order; the last `tail` of them follow the known ones.
+    `changed` are pieces with the nodes that they replace. `steps` lead from one known item to the
+    next as this client sends them. `dropped` counts the messages that are not sent any more:
+    before the first known one, and between known ones.
     """
 
     node: int
@@ -54,29 +58,9 @@ class Located:
     answers: int
     fresh: tuple[Piece, ...]
     tail: int
-    said_behind: frozenset[Key]
     changed: tuple[tuple[Piece, int], ...]
     steps: tuple[tuple[int, Item, int], ...]
     dropped: tuple[int, int]
-
-
-def pieces_of(messages: Sequence[Canonical]) -> tuple[list[Piece], list[Piece]]:
-    """The system prompts that a history begins with, and the items of all that follows."""
-    count = sum(1 for _ in takewhile(lambda one: one.is_system, messages))
-    found = [Piece(item, at) for at, message in enumerate(messages) for item in message.items]
-    rest = zip(found[count:], [*found[count + 1 :], None], strict=True)
-    return found[:count], [piece for piece, after in rest if not _is_hollow(piece, after)]
-
-
-def _said_behind(pieces: Sequence[Piece]) -> Iterator[Key]:
-    """What the user said behind the first message after the last answer."""
-    later = list(takewhile(lambda one: one.item.kind not in ANSWER_KINDS, reversed(pieces)))
-    return (piece.item.keys[0] for piece in later[:-1] if piece.item.kind == "user")
-
-
-def _is_hollow(piece: Piece, after: Piece | None) -> bool:
-    """Is this an empty message before the calls of the same answer, in a message of their own?"""
-    return piece.item.is_empty and after is not None and after.item.kind == "call"
 
 
 def located(tree: ItemTree, start: int, pieces: Sequence[Piece], words_at: WordsAt) -> Located:
@@ -117,10 +101,35 @@ class _Search:
     def _walked(self, node: int, at: int, within: Container[int] | None = None) -> tuple[int, int]:
         while at < len(self.pieces):
             child = self.tree.step(node, self.pieces[at].item)
+            if child is None and within is None:
+                child, beyond = self._through_step(node, at)
+            else:
+                beyond = at + 1
             if child is None or (within is not None and child not in within):
                 break
-            node, at = child, at + 1
+            node, at = child, beyond
         return node, at
+
+    def _through_step(self, node: int, at: int) -> tuple[int | None, int]:
+        """Follow calls and results of one step in whatever order, if all of them are there.
+
+        A word that a client put into an answer that only called tools is passed over.
+        """
+        if self._is_filler(at):
+            return self.tree.step(node, self.pieces[at + 1].item), at + 2
+        step = self.tree.rest_of_step(node)
+        left = list(step)
+        while left and at < len(self.pieces):
+            found = next((one for one in left if self._is_same(at, one)), None)
+            if found is None:
+                break
+            left.remove(found)
+            at += 1
+        return (None, at) if left or not step else (step[-1], at)
+
+    def _is_filler(self, at: int) -> bool:
+        kinds = [piece.item.kind for piece in self.pieces[at : at + 2]]
+        return kinds == ["words", "call"]
 
     def rejoin(self) -> None:
         """Take an answer that came back in several messages for the one answer it is."""
@@ -190,13 +199,17 @@ class _Search:
             item = self.pieces[at].item
             if item.kind not in ANSWER_KINDS or item.is_empty:
                 continue
-            nodes = self.tree.answers_like(item)
+            nodes = self._not_followed(self.tree.answers_like(item))
             if not nodes and edited < MOST_EDITED and at + 1 < len(self.pieces):
                 edited += 1
-                nodes = [node for node in self.tree.newest_answers() if self._is_edited(at, node)]
+                newest = self._not_followed(self.tree.newest_answers())
+                nodes = [node for node in newest if self._is_edited(at, node)]
             if nodes:
                 return at, max(nodes, key=lambda node: self._context(at, node))
         return None
+
+    def _not_followed(self, nodes: Iterable[int]) -> list[int]:
+        return [node for node in nodes if not self.tree.is_above(node, self.node)]
 
     def _is_edited(self, at: int, node: int) -> bool:
         """May this be the answer at the node as a client changed it, by the question before it?"""
@@ -260,10 +273,8 @@ class _Search:
             self.changed.append((self.pieces[at], node))
 
     def _skip_fillers(self, begun: int, end: int) -> None:
-        """Clients put a word into an answer that only called tools."""
         for at in range(begun, end):
-            kinds = self.pieces[at].item.kind, self.pieces[at + 1].item.kind
-            if kinds == ("words", "call") and at not in self.known and at + 1 in self.known:
+            if self._is_filler(at) and at not in self.known and at + 1 in self.known:
                 self.known.add(at)
 
     def _take_moved(self, path: Sequence[int]) -> None:
@@ -304,7 +315,6 @@ class _Search:
             self._answers(),
             tuple(self.pieces[at] for at in fresh),
             sum(at >= self.at for at in fresh),
-            frozenset(_said_behind(self.pieces)),
             tuple(self.changed),
             tuple(self._steps()),
             self._dropped(),

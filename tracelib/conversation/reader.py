@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from tracelib.conversation.chat import message
 from tracelib.conversation.canonical import Canonical, Key, canonical, digest
+from tracelib.conversation.chat import message
 from tracelib.conversation.json_values import TOO_DEEP
 from tracelib.conversation.messages import Message, Part
 from tracelib.conversation.responses import Raw

@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from tracelib.conversation.alignment import holds, is_alike, is_same
+from tracelib.conversation.alignment import holds
 from tracelib.conversation.asked import CHAT
 from tracelib.conversation.canonical import ANSWER_KINDS, Canonical, Item, Key
 from tracelib.conversation.changes import Change, change_of, dropped, merged
 from tracelib.conversation.item_tree import ItemTree
-from tracelib.conversation.locating import Located, Piece, located, pieces_of
+from tracelib.conversation.locating import Located, located
+from tracelib.conversation.pieces import Piece, pieces_of, said_behind
+from tracelib.conversation.prompts import Lineages, are_one_prompt, prompt_changes
 from tracelib.conversation.vocabulary import numbers_of
 
-# So many kinds of system prompts are compared with a new one.
-MOST_LINEAGES = 50
 # A summary has so many different words.
 SHORTEST_SUMMARY = 20
 
@@ -46,29 +46,36 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    state: int  # the node of its answer, or of its last message where none came
-    prompts: tuple[Item, ...]  # the system prompts in force
+    """What later requests need of this one.
+
+    `state` is the node of its answer, or of its last message where none came. `dropped` counts the
+    messages of the conversation that it does not send. `behind` are messages that may be sent
+    behind every question.
+    """
+
+    state: int
+    prompts: tuple[Item, ...]
     thread: int
     parent: int | None
-    dropped: tuple[int, int] = (0, 0)  # messages of the conversation that it does not send
-    said_behind: frozenset[Key] = frozenset()
+    dropped: tuple[int, int] = (0, 0)
+    behind: frozenset[Key] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class _Lineage:
-    """System prompts that are one prompt as it changes, and the start of what is said below."""
+class _Origin:
+    """What a request continues: the `parent`, and the last request of the same conversation.
 
-    name: object
-    prompts: tuple[Item, ...]
-    start: int
+    They differ where the parent only summed the conversation up. `is_apart` where the request has
+    another system prompt than that one, or continues none.
+    """
 
+    parent: int | None
+    request: int | None
+    is_apart: bool
 
-@dataclass(frozen=True, slots=True)
-class _SummedUp:
-    """The request whose answer is the summary, and the last one of the conversation it is of."""
-
-    answer: int
-    request: int
+    @property
+    def is_summary(self) -> bool:
+        return self.parent != self.request
 
 
 class Threads:
@@ -81,11 +88,11 @@ class Threads:
 
     def __init__(self) -> None:
         self._tree = ItemTree()
+        self._lineages = Lineages(self._tree)
         self._requests: list[_Request] = []
         self._answered_at: dict[int, int] = {}  # node -> last request with this answer
         self._asked_at: dict[int, int] = {}  # node -> last request whose messages end there
         self._newest: dict[int, int] = {}  # thread -> its last request
-        self._lineages: list[_Lineage] = []
         self._has_chat = False
 
     def place(
@@ -103,34 +110,28 @@ class Threads:
         """
         if not messages or any(message.is_redacted for message in messages):
             return self._place_unknown(len(messages), after)
-        index = len(self._requests)
         prompts, pieces = pieces_of(messages)
-        start = self._start(kind, after, tuple(one.item for one in prompts))
+        items = tuple(one.item for one in prompts)
+        start = self._start(kind, after, items)
         found = located(self._tree, start, pieces, words_at)
-        summed_up = None if found.is_known else self._summed_up(prompts, pieces)
-        parent = self._parent(found, after) if summed_up is None else summed_up.answer
-        found = self._without_reminders(found, parent)
-        origin = parent if summed_up is None else summed_up.request
-        before = () if origin is None else self._requests[origin].prompts
-        is_apart = origin is None or not (isinstance(after, int) or _are_alike(before, prompts))
-        fresh = [*_new_prompts(before, prompts, is_apart), *found.fresh]
-        changes = [*_prompt_changes(before, prompts, is_apart), *self._changes(found, parent)]
-        if summed_up:
-            changes.append(Change("summary", "message"))
+        origin = self._origin(found, prompts, pieces, after)
+        behind = said_behind(pieces)
+        found = self._without_reminders(found, origin.parent, behind)
+        fresh = [*self._new_prompts(prompts, origin), *found.fresh]
+        thread = self._thread(origin)
+        node = found.node if found.is_known else start
         place = Place(
-            parent,
-            self._thread_of(origin, is_apart),
-            summed_up is None and self._branches(found, start, parent, kind, is_apart),
-            _fresh(messages, fresh),
-            merged(changes),
+            origin.parent,
+            thread,
+            self._branches(node, origin, kind),
+            _by_message(messages, fresh),
+            merged(self._changes(found, prompts, origin)),
             _repeated_share(messages, fresh),
         )
+        index = len(self._requests)
         state = self._settle(index, self._grow(found, index), replies)
-        items = tuple(one.item for one in prompts)
-        self._requests.append(
-            _Request(state, items, place.thread, parent, found.dropped, found.said_behind)
-        )
-        self._newest[place.thread] = index
+        self._requests.append(_Request(state, items, thread, origin.parent, found.dropped, behind))
+        self._newest[thread] = index
         self._has_chat = self._has_chat or kind == CHAT
         return place
 
@@ -142,88 +143,109 @@ class Threads:
         """Nothing tells where a request without a readable prompt belongs: with the one before."""
         index = len(self._requests)
         parent = after if isinstance(after, int) else None
-        last = self._requests[-1].thread if self._requests else self._next_thread()
+        last = self._requests[-1].thread if self._requests else len(self._newest)
         thread = last if parent is None else self._requests[parent].thread
-        prompts = () if parent is None else self._requests[parent].prompts
-        self._requests.append(_Request(self._tree.detached(index), prompts, thread, parent))
+        state = self._tree.detached(index)
+        self._requests.append(_Request(state, self._prompts(parent), thread, parent))
         self._newest.setdefault(thread, index)
         return Place(parent, thread, False, tuple((at, None) for at in range(count)))
 
     def _start(self, kind: str, after: int | str | None, prompts: tuple[Item, ...]) -> int:
-        """From where is this request's history followed? Prompts that are alike share a start."""
+        """The node below which this request's history is looked for first."""
         if isinstance(after, int):
             return self._requests[after].state
-        name = (kind, after)
-        for lineage in reversed(self._lineages):
-            if lineage.name == name and _are_same(lineage.prompts, prompts):
-                return lineage.start
-        start = self._tree.start((name, len(self._lineages)))
-        self._lineages = [*self._lineages[1 - MOST_LINEAGES :], _Lineage(name, prompts, start)]
-        return start
+        return self._lineages.start((kind, after), prompts)
 
-    def _parent(self, found: Located, after: int | str | None) -> int | None:
-        if not found.is_known:
-            return after if isinstance(after, int) else None
-        known = self._answered_at.get(found.node, self._asked_at.get(found.node))
-        return self._tree.request(found.node) if known is None else known
+    def _origin(
+        self,
+        found: Located,
+        prompts: Sequence[Piece],
+        pieces: Sequence[Piece],
+        after: int | str | None,
+    ) -> _Origin:
+        if found.is_known:
+            known = self._answered_at.get(found.node, self._asked_at.get(found.node))
+            parent = self._tree.request(found.node) if known is None else known
+        elif isinstance(after, int):
+            parent = after
+        else:
+            return self._summed_up(prompts, pieces) or _Origin(None, None, is_apart=True)
+        is_named = isinstance(after, int)
+        is_one = is_named or are_one_prompt(self._prompts(parent), prompts)
+        return _Origin(parent, parent, not is_one)
 
-    def _without_reminders(self, found: Located, parent: int | None) -> Located:
-        """A message that the client puts behind every question is not new each time."""
-        if parent is None:
-            return found
-        reminders = found.said_behind & self._requests[parent].said_behind
-        rest = tuple(one for one in found.fresh if one.item.keys[0] not in reminders)
-        removed = len(found.fresh) - len(rest)
-        return replace(found, fresh=rest, tail=found.tail - removed) if removed else found
-
-    def _summed_up(self, prompts: Sequence[Piece], pieces: Sequence[Piece]) -> _SummedUp | None:
+    def _summed_up(self, prompts: Sequence[Piece], pieces: Sequence[Piece]) -> _Origin | None:
         """Which conversation does a request continue whose first message holds a summary of it?
 
-        The summary is the answer of an earlier request, word by word, and the system prompt that
-        of the conversation: judges quote answers too.
+        The summary is the answer of an earlier request, word by word, and the system prompt is
+        that of the conversation: judges quote answers too.
         """
         first = pieces[0].item if pieces else None
         if not prompts or first is None or first.kind != "user":
             return None
         for node in self._tree.newest_answers():
             answer = self._tree.item(node)
-            if len(numbers_of(answer.vocabulary)) < SHORTEST_SUMMARY or not holds(first, answer):
-                continue
-            request: int | None = self._answered_at[node]
-            while request is not None and not _are_same_prompts(self._prompts(request), prompts):
-                request = self._requests[request].parent
-            if request is not None:
-                return _SummedUp(self._answered_at[node], request)
+            if len(numbers_of(answer.vocabulary)) >= SHORTEST_SUMMARY and holds(first, answer):
+                writer = self._answered_at[node]
+                request = self._last_under(prompts, writer)
+                if request is not None:
+                    return _Origin(writer, request, is_apart=False)
         return None
 
-    def _prompts(self, request: int) -> tuple[Item, ...]:
-        return self._requests[request].prompts
+    def _last_under(self, prompts: Sequence[Piece], request: int | None) -> int | None:
+        """The last request up to this one that has the same system prompt."""
+        while request is not None:
+            before = self._prompts(request)
+            if before and are_one_prompt(before, prompts):
+                return request
+            request = self._requests[request].parent
+        return None
 
-    def _thread_of(self, parent: int | None, is_apart: bool) -> int:
-        if parent is None or is_apart:
-            return self._next_thread()
-        return self._requests[parent].thread
+    def _prompts(self, request: int | None) -> tuple[Item, ...]:
+        return () if request is None else self._requests[request].prompts
 
-    def _next_thread(self) -> int:
-        return len(self._newest)
+    def _without_reminders(
+        self, found: Located, parent: int | None, behind: frozenset[Key]
+    ) -> Located:
+        """A message that the client puts behind every question is not new each time."""
+        repeated = behind & self._requests[parent].behind if parent is not None else frozenset()
+        rest = tuple(one for one in found.fresh if one.item.keys[0] not in repeated)
+        removed = len(found.fresh) - len(rest)
+        return replace(found, fresh=rest, tail=found.tail - removed) if removed else found
 
-    def _branches(
-        self, found: Located, start: int, parent: int | None, kind: str, is_apart: bool
-    ) -> bool:
-        if kind != CHAT:
+    def _new_prompts(self, prompts: Sequence[Piece], origin: _Origin) -> Sequence[Piece]:
+        return prompts if origin.is_apart else prompts[len(self._prompts(origin.request)) :]
+
+    def _thread(self, origin: _Origin) -> int:
+        if origin.request is None or origin.is_apart:
+            return len(self._newest)
+        return self._requests[origin.request].thread
+
+    def _branches(self, node: int, origin: _Origin, kind: str) -> bool:
+        """Does it continue anything but the newest state of its thread, or start another one?"""
+        if kind != CHAT or origin.is_summary:
             return False
-        if parent is None or is_apart:
+        parent = origin.parent
+        if parent is None or origin.is_apart:
             return self._has_chat
         is_newest = self._newest[self._requests[parent].thread] == parent
-        node = found.node if found.is_known else start
-        is_its_state = self._answered_at.get(node) == parent
-        return not (is_newest and (is_its_state or self._requests[parent].state == node))
+        is_its_answer = self._answered_at.get(node) == parent
+        return not (is_newest and (is_its_answer or self._requests[parent].state == node))
 
-    def _changes(self, found: Located, parent: int | None) -> Iterator[Change]:
+    def _changes(
+        self, found: Located, prompts: Sequence[Piece], origin: _Origin
+    ) -> Iterator[Change]:
+        before = self._prompts(origin.request)
+        if not origin.is_apart:
+            yield from prompt_changes(before, prompts)
+        elif before:
+            yield Change("other_prompt", "System prompt")
+        if origin.is_summary:
+            yield Change("summary", "message")
         for piece, node in found.changed:
-            yield change_of(self._tree.item(node), piece.item, piece.position)
-        before = (0, 0) if parent is None else self._requests[parent].dropped
-        if found.dropped != before:
+            if self._tree.step(self._tree.parent(node), piece.item) != node:  # else told before
+                yield change_of(self._tree.item(node), piece.item, piece.position)
+        if origin.parent is None or found.dropped != self._requests[origin.parent].dropped:
             yield from dropped(*found.dropped)
         inserted = found.fresh[: len(found.fresh) - found.tail]
         positions = {one.position for one in inserted if one.item.kind in ("user", "system")}
@@ -242,21 +264,18 @@ class Threads:
         return node
 
     def _settle(self, index: int, end: int, replies: Sequence[Reply]) -> int:
-        """Where the next request of this conversation is met: below any of the answers."""
+        """The node where the next request of this conversation is met: below any of the answers."""
         self._asked_at[end] = index
-        states = []
-        for reply in replies:
-            if not reply.message.is_redacted:
-                states.append(self._answer(index, end, reply))
+        readable = (reply for reply in replies if not reply.message.is_redacted)
+        states = [self._answer(index, end, reply) for reply in readable]
         return states[0] if states else end
 
     def _answer(self, index: int, end: int, reply: Reply) -> int:
-        node, begins = end, True
+        node = end
         for item in reply.message.items:
-            node = self._tree.add(node, item, index, begins_message=begins)
+            node = self._tree.add(node, item, index, begins_message=node == end)
             self._answered_at[node] = index
-            begins = False
-        if reply.joined and end != node:
+        if reply.joined and node != end:
             self._tree.add_spelling(self._before_answer(end), reply.joined, node)
         return node
 
@@ -267,48 +286,10 @@ class Threads:
         return node
 
 
-def _are_same(before: Sequence[Item], after: Sequence[Item]) -> bool:
-    return len(before) == len(after) and all(map(is_same, before, after))
-
-
-def _is_one_prompt(one: Item, other: Item) -> bool:
-    return is_same(one, other) or is_alike(one, other)
-
-
-def _are_same_prompts(before: Sequence[Item], prompts: Sequence[Piece]) -> bool:
-    return bool(before) and _are_alike(before, prompts)
-
-
-def _are_alike(before: Sequence[Item], prompts: Sequence[Piece]) -> bool:
-    """Are these the same prompts as they change? Where there are none, nothing differs."""
-    if not before or not prompts:
-        return True
-    return any(_is_one_prompt(old, new.item) for old in before for new in prompts)
-
-
-def _new_prompts(
-    before: Sequence[Item], prompts: Sequence[Piece], is_apart: bool
-) -> Sequence[Piece]:
-    return prompts if is_apart else prompts[len(before) :]
-
-
-def _prompt_changes(
-    before: Sequence[Item], prompts: Sequence[Piece], is_apart: bool
-) -> Iterator[Change]:
-    if is_apart:
-        if before:
-            yield Change("other_prompt", "System prompt")
-        return
-    for old, new in zip(before, prompts, strict=False):
-        if old.keys[0] != new.item.keys[0]:
-            yield change_of(old, new.item, new.position)
-    if len(before) > len(prompts):
-        yield Change("dropped", "system prompt", len(before) - len(prompts))
-
-
-def _fresh(
+def _by_message(
     messages: Sequence[Canonical], pieces: Sequence[Piece]
 ) -> tuple[tuple[int, tuple[int, ...] | None], ...]:
+    """The positions of the pieces' messages with their parts; None where that is all of them."""
     found = []
     for position, group in groupby(pieces, key=lambda piece: piece.position):
         items = [piece.item for piece in group]

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Literal
 
+from tracelib.conversation.alignment import align, is_unchanged
+from tracelib.conversation.canonical import SYSTEM_ROLES, Item, canonical
 from tracelib.conversation.history import opened
-from tracelib.conversation.canonical import SYSTEM_ROLES, canonical
 from tracelib.conversation.messages import Message, Part
 from tracelib.conversation.parameters import settings
 from tracelib.conversation.reader import spoken
@@ -107,33 +107,44 @@ def turn_diff(before: StoredRequest, after: StoredRequest, redaction: Redaction 
 def _aligned(
     old: Sequence[Message], new: Sequence[Message], redaction: Redaction
 ) -> Iterator[MessageDiff]:
-    keys = [[tuple(i.keys[0] for i in canonical(one).items) for one in messages] for messages in (old, new)]
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, keys[0], keys[1]).get_opcodes():
-        if tag == "equal":
-            pairs = zip(range(i1, i2), range(j1, j2), strict=True)
-            yield from (MessageDiff("kept", i, j, new[j]) for i, j in pairs)
-            continue
-        edits = _edits(old[i1:i2], new[j1:j2])
-        for i, j in zip(range(i1, i1 + edits), range(j1, j1 + edits), strict=True):
-            texts = (masked(_text(one), redaction)[0] for one in (old[i], new[j]))
-            compared = text_diff(*texts)
-            yield MessageDiff("changed", i, j, new[j], compared.lines, compared.is_cut)
-        yield from (MessageDiff("removed", i, None, old[i]) for i in range(i1 + edits, i2))
-        yield from (MessageDiff("added", None, j, new[j]) for j in range(j1 + edits, j2))
+    """Every message of both in order; those of the older request before what took their place."""
+    pairs = _pairs(old, new)
+    shown = 0
+    for j, message in enumerate(new):
+        following = [i for at, i in pairs.items() if at >= j]
+        end = min(following, default=len(old))
+        yield from (MessageDiff("removed", i, None, old[i]) for i in range(shown, end))
+        shown = end
+        if j not in pairs:
+            yield MessageDiff("added", None, j, message)
+        else:
+            yield _diff(end, old[end], j, message, redaction)
+            shown += 1
+    yield from (MessageDiff("removed", i, None, old[i]) for i in range(shown, len(old)))
 
 
-def _edits(old: Sequence[Message], new: Sequence[Message]) -> int:
-    """How many of these, from the first on, are one message before and after an edit?"""
-    pairs = enumerate(zip(old, new, strict=False))
-    unlike = (at for at, (one, other) in pairs if not _is_edit(one, other))
-    return next(unlike, min(len(old), len(new)))
+def _pairs(old: Sequence[Message], new: Sequence[Message]) -> dict[int, int]:
+    """Of the newer messages those that are older ones, changed or not, by their positions."""
+    known, sent = _items(old), _items(new)
+    pairs: dict[int, int] = {}
+    for match in align([item for _, item in known], [item for _, item in sent]):
+        i, j = known[match.known][0], sent[match.sent][0]
+        if match.fate != "moved" and j not in pairs and i not in pairs.values():
+            pairs[j] = i
+    return pairs
 
 
-def _is_edit(old: Message, new: Message) -> bool:
-    if old.role in SYSTEM_ROLES and new.role in SYSTEM_ROLES:
-        return True
-    words = [set(_text(one).lower().split()) for one in (old, new)]
-    return old.role == new.role and 2 * len(words[0] & words[1]) >= min(map(len, words))
+def _items(messages: Sequence[Message]) -> list[tuple[int, Item]]:
+    return [(at, item) for at, message in enumerate(messages) for item in canonical(message).items]
+
+
+def _diff(i: int, old: Message, j: int, new: Message, redaction: Redaction) -> MessageDiff:
+    items = [canonical(message).items for message in (old, new)]
+    if len(items[0]) == len(items[1]) and all(map(is_unchanged, *items)):
+        return MessageDiff("kept", i, j, new)
+    texts = (masked(_text(one), redaction)[0] for one in (old, new))
+    compared = text_diff(*texts)
+    return MessageDiff("changed", i, j, new, compared.lines, compared.is_cut)
 
 
 def _text(message: Message) -> str:

@@ -6,8 +6,8 @@ from datetime import datetime
 from itertools import takewhile
 
 from tracelib.conversation.asked import CHAT, Asked
-from tracelib.conversation.history import opened
 from tracelib.conversation.canonical import Canonical, Item, canonical
+from tracelib.conversation.history import opened
 from tracelib.conversation.json_values import string
 from tracelib.conversation.messages import Message
 from tracelib.conversation.reader import Reader, spoken

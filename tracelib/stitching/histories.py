@@ -3,9 +3,9 @@
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tracelib.conversation.canonical import ANSWER_KINDS, Item
 from tracelib.conversation.item_tree import ItemTree
-from tracelib.conversation.locating import Located, located, pieces_of
+from tracelib.conversation.locating import Located, located
+from tracelib.conversation.pieces import pieces_of
 from tracelib.stitching.heard import Heard
 
 # A part of a conversation must hold so many of its answers to show which one it is.
@@ -59,6 +59,8 @@ class Histories:
         found = reading.found
         end = found.node if reading.is_proven else self._start(request)
         _, pieces = pieces_of(request.asked)
+        for before, item, node in found.steps if reading.is_proven else ():
+            self._tree.learn(before, item, node)
         for piece in found.fresh if reading.is_proven else pieces:
             end = self._tree.add(end, piece.item, number, begins_message=True)
         self._asked.setdefault(end, []).append(number)
