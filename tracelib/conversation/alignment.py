@@ -37,6 +37,8 @@ def align(
     are changed too. A kept item that is in another place is moved. `is_closed` where what follows
     both is the same; else what comes after the last kept item is left to `continued`.
     """
+    if not known or not sent:
+        return ()
     pairs = _in_order(known, sent)
     bounds = [(-1, -1), *pairs]
     if is_closed:

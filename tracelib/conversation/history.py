@@ -71,11 +71,12 @@ class History:
         """Place this request after those before it; gives its index."""
         index = len(self)
         asked = one.question.messages
-        messages = self._reader.read_all(asked)
+        sent = self._reader.read_all(asked)
+        messages = sent.messages
         replies = _replies(one, messages)
         after = self._after(one.question.previous_ids)
         place = self._threads.place(
-            messages, replies, one.question.kind, after, lambda at: answer_words(spoken(asked[at]))
+            sent, replies, one.question.kind, after, lambda at: answer_words(spoken(asked[at]))
         )
         self._standings.append(Standing(place, isinstance(after, str)))
         self._ids.append(one.request.request_id)

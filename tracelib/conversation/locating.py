@@ -1,37 +1,15 @@
 """Where in the known conversations a request's history lies, also where its client rewrote it."""
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice, pairwise
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
-from tracelib.conversation.alignment import (
-    ALIKE,
-    Fate,
-    Match,
-    align,
-    continued,
-    is_alike,
-    is_like,
-    is_same,
-    moved,
-)
-from tracelib.conversation.canonical import ANSWER_KINDS, Item, words_key
+from tracelib.conversation.alignment import Fate, Match, align, continued, is_alike, moved
+from tracelib.conversation.anchors import Followed, WordsAt, last_answer, rejoined, run_before
+from tracelib.conversation.canonical import ANSWER_KINDS, Item
 from tracelib.conversation.item_tree import ItemTree
-from tracelib.conversation.pieces import Piece
-from tracelib.conversation.vocabulary import common_share
+from tracelib.conversation.sent import Piece
 
-WordsAt = Callable[[int], str]
-
-# An answer that comes back in several messages is looked for in so many.
-MOST_PIECES = 8
-# So many items before the last answer are compared where several conversations could be meant.
-MOST_COMPARED = 12
-# That nothing follows an answer yet counts as much as so many items before it.
-NEWEST_COUNTS = 3
-# An answer that its client rewrote is looked for among the last ones of a history.
-MOST_EDITED = 3
-# So much of its words must be kept where its question is not.
-MOSTLY_ALIKE = 0.8
 # Items after the last known one are looked at so far, dropped ones before it so far back.
 MOST_FOLLOWING = 64
 MOST_DROPPED = 200
@@ -63,16 +41,24 @@ class Located:
     dropped: tuple[int, int]
 
 
-def located(tree: ItemTree, start: int, pieces: Sequence[Piece], words_at: WordsAt) -> Located:
+def located(
+    tree: ItemTree,
+    start: int,
+    pieces: Sequence[Piece],
+    words_at: WordsAt = lambda _: "",
+    begun: tuple[int, int] | None = None,
+) -> Located:
     """How far is this history known, below this start?
 
+    `begun` is the node that its first pieces lead to, and how many they are, where that is known.
     First it is followed as it was sent. Where an answer comes after the first difference, the
     last known answer tells which conversation it is, and what lies between is aligned with that.
     """
-    search = _Search(tree, start, pieces, words_at)
+    search = _Search(tree, start, pieces)
+    search.node, search.at = begun or (start, 0)
     search.walk()
     if search.at < len(pieces):
-        search.rejoin()
+        search.pieces = rejoined(tree, search.pieces, search.at, words_at)
         search.anchor()
         search.follow()
     return search.result()
@@ -81,10 +67,8 @@ def located(tree: ItemTree, start: int, pieces: Sequence[Piece], words_at: Words
 class _Search:
     """One history on its way down the tree: `at` pieces are placed, the last of them at `node`."""
 
-    def __init__(
-        self, tree: ItemTree, start: int, pieces: Sequence[Piece], words_at: WordsAt
-    ) -> None:
-        self.tree, self.start, self.words_at = tree, start, words_at
+    def __init__(self, tree: ItemTree, start: int, pieces: Sequence[Piece]) -> None:
+        self.tree, self.start = tree, start
         self.pieces = list(pieces)
         self.node, self.at = start, 0
         self.known: set[int] = set()  # pieces, but for those that were simply followed
@@ -131,43 +115,10 @@ class _Search:
         kinds = [piece.item.kind for piece in self.pieces[at : at + 2]]
         return kinds == ["words", "call"]
 
-    def rejoin(self) -> None:
-        """Take an answer that came back in several messages for the one answer it is."""
-        for at in range(self.at, len(self.pieces)):
-            if at < len(self.pieces) and self._is_unknown_answer(at):
-                self._join(at)
-
-    def _is_unknown_answer(self, at: int) -> bool:
-        item = self.pieces[at].item
-        return item.kind == "words" and not self.tree.answers_like(item)
-
-    def _join(self, at: int) -> None:
-        piece, joined = self.pieces[at], []
-        words = self.words_at(piece.position) if self._has_more_words(at) else ""
-        for other in self._more_words(at):
-            joined.append(other)
-            words += self.words_at(self.pieces[other].position)
-            whole = replace(piece.item, keys=(words_key(words),))
-            if self.tree.answers_like(whole):
-                self.pieces[at] = replace(piece, item=whole)
-                for one in reversed(joined):
-                    del self.pieces[one]
-                return
-
-    def _has_more_words(self, at: int) -> bool:
-        return next(self._more_words(at), None) is not None
-
-    def _more_words(self, at: int) -> Iterator[int]:
-        for other in range(at + 1, min(at + MOST_PIECES, len(self.pieces))):
-            kind = self.pieces[other].item.kind
-            if kind in ("user", "system"):
-                return
-            if kind == "words":
-                yield other
-
     def anchor(self) -> None:
         """Place the last known answer, and align what comes before it."""
-        found = self._last_answer()
+        here = Followed(self.start, self.node, self.at)
+        found = last_answer(self.tree, self.pieces, here)
         if found is None:
             return
         last, node = found
@@ -175,12 +126,16 @@ class _Search:
         if self.at and not self.tree.is_above(self.node, node):
             above = set(self.tree.above(node, self.tree.start_of(node)))
             self.node, self.at = self._walked(self.start, 0, above)
-        run = [(last, node), *self._run(last - 1, self.tree.parent(node))]
+        here = Followed(self.start, self.node, self.at)
+        before_answer = run_before(self.tree, self.pieces, last - 1, self.tree.parent(node), here)
+        run = [(last, node), *before_answer]
         first, first_node = run[-1]
-        reach = 4 * (first - self.at) + MOST_DROPPED
-        gap = self.tree.above(self.tree.parent(first_node), self.node, reach)
-        items = [self.tree.item(one) for one in gap]
         sent = [piece.item for piece in self.pieces[self.at : first]]
+        gap: list[int] = []
+        if sent or any(self.tree.is_known(piece.item) for piece in self.pieces[last + 1 :]):
+            reach = 4 * len(sent) + MOST_DROPPED
+            gap = self.tree.above(self.tree.parent(first_node), self.node, reach)
+        items = [self.tree.item(one) for one in gap]
         matches = align(items, sent, is_closed=True)
         kept = len(run) + sum(
             match.fate != "changed" or is_alike(items[match.known], sent[match.sent])
@@ -190,60 +145,6 @@ class _Search:
             self._take(gap, matches, run)
         else:
             self.node, self.at = before
-
-    def _last_answer(self) -> tuple[int, int] | None:
-        """The last answer that is known, or else that is like one, and the node it stands for."""
-        later = range(len(self.pieces) - 1, self.at - 1, -1)
-        edited = 0
-        for at in later:
-            item = self.pieces[at].item
-            if item.kind not in ANSWER_KINDS or item.is_empty:
-                continue
-            nodes = self._not_followed(self.tree.answers_like(item))
-            if not nodes and edited < MOST_EDITED and at + 1 < len(self.pieces):
-                edited += 1
-                newest = self._not_followed(self.tree.newest_answers())
-                nodes = [node for node in newest if self._is_edited(at, node)]
-            if nodes:
-                return at, max(nodes, key=lambda node: self._context(at, node))
-        return None
-
-    def _not_followed(self, nodes: Iterable[int]) -> list[int]:
-        return [node for node in nodes if not self.tree.is_above(node, self.node)]
-
-    def _is_edited(self, at: int, node: int) -> bool:
-        """May this be the answer at the node as a client changed it, by the question before it?"""
-        share = common_share(self.pieces[at].item.vocabulary, self.tree.item(node).vocabulary)
-        if share >= MOSTLY_ALIKE:
-            return True
-        asked, question = self._question_before(at), self.tree.question_of(node)
-        is_asked = asked is None or question is None or is_like(asked, question)
-        return share >= ALIKE and is_asked
-
-    def _context(self, at: int, node: int) -> tuple[bool, float, int, bool, bool, int]:
-        """How well does this node fit the piece? By what comes before both, then the newest."""
-        item, known = self.pieces[at].item, self.tree.item(node)
-        asked, question = self._question_before(at), self.tree.question_of(node)
-        is_asked = asked is not None and question is not None and is_same(asked, question)
-        before = self._run(at - 1, self.tree.parent(node))
-        alike = sum(1 for _ in islice(before, MOST_COMPARED))
-        share = common_share(item.vocabulary, known.vocabulary)
-        alike += NEWEST_COUNTS * self.tree.is_newest(node)
-        is_here = self.tree.start_of(node) == self.start
-        same_call = item.call_id is not None and item.call_id == known.call_id
-        return same_call, share, alike, is_asked, is_here, node
-
-    def _question_before(self, at: int) -> Item | None:
-        before = (one.item for one in reversed(self.pieces[:at]) if one.item.kind == "user")
-        return next(before, None)
-
-    def _run(self, at: int, node: int) -> Iterator[tuple[int, int]]:
-        """Pieces and nodes that are the same, from these backwards."""
-        while at >= self.at and node != self.node and not self.tree.is_start(node):
-            if not self._is_same(at, node):
-                return
-            yield at, node
-            at, node = at - 1, self.tree.parent(node)
 
     def _is_same(self, at: int, node: int) -> bool:
         return self.tree.is_same(node, self.pieces[at].item)

@@ -7,7 +7,7 @@ from tracelib.conversation.alignment import is_alike, is_same
 from tracelib.conversation.canonical import Item
 from tracelib.conversation.changes import Change, change_of
 from tracelib.conversation.item_tree import ItemTree
-from tracelib.conversation.pieces import Piece
+from tracelib.conversation.sent import Piece
 
 # So many kinds of system prompts are compared with a new one.
 MOST_LINEAGES = 50

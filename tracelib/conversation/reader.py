@@ -7,6 +7,7 @@ from tracelib.conversation.chat import message
 from tracelib.conversation.json_values import TOO_DEEP
 from tracelib.conversation.messages import Message, Part
 from tracelib.conversation.responses import Raw
+from tracelib.conversation.sent import SentHistory
 
 
 class Reader:
@@ -14,19 +15,20 @@ class Reader:
 
     def __init__(self) -> None:
         self._read: dict[Key, Canonical] = {}
-        self._last: tuple[Key | None, list[Canonical]] = (None, [])
+        self._last: tuple[Key | None, SentHistory] = (None, SentHistory())
 
-    def read_all(self, messages: Sequence[Raw | Message]) -> list[Canonical]:
-        """The keys of these messages. Those of the last request, sent again, come for nothing."""
-        spelling, known = self._last
-        if spelling is None or _spelling(messages[: len(known)]) != spelling:
-            known = []
-        read = [*known, *map(self.read, messages[len(known) :])]
+    def read_all(self, messages: Sequence[Raw | Message]) -> SentHistory:
+        """Read these messages. Those of the last request, sent again, cost nothing."""
+        spelling, last = self._last
+        count = len(last.messages)
+        if spelling is None or _spelling(messages[:count]) != spelling:
+            last, count = SentHistory(), 0
+        read = last.extended([self.read(raw) for raw in messages[count:]])
         self._last = (_spelling(messages), read)
         return read
 
     def read(self, raw: Raw | Message) -> Canonical:
-        """The keys of this message."""
+        """The items of this message."""
         spelling = _spelling(raw)
         if spelling is None:
             return canonical(spoken(raw))

@@ -1,21 +1,23 @@
 """Which request continues which: the threads of one session, and what each request adds."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from tracelib.conversation.alignment import holds
+from tracelib.conversation.anchors import WordsAt
 from tracelib.conversation.asked import CHAT
 from tracelib.conversation.canonical import ANSWER_KINDS, Canonical, Item, Key
 from tracelib.conversation.changes import Change, change_of, dropped, merged
 from tracelib.conversation.item_tree import ItemTree
 from tracelib.conversation.locating import Located, located
-from tracelib.conversation.pieces import Piece, pieces_of, said_behind
 from tracelib.conversation.prompts import Lineages, are_one_prompt, prompt_changes
+from tracelib.conversation.sent import Piece, SentHistory
 from tracelib.conversation.vocabulary import numbers_of
 
 # A summary has so many different words.
 SHORTEST_SUMMARY = 20
+NOWHERE = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,43 +96,46 @@ class Threads:
         self._asked_at: dict[int, int] = {}  # node -> last request whose messages end there
         self._newest: dict[int, int] = {}  # thread -> its last request
         self._has_chat = False
+        self._last_start, self._last_end = NOWHERE, NOWHERE  # nodes of the last request
 
     def place(
         self,
-        messages: Sequence[Canonical],
+        sent: SentHistory,
         replies: Sequence[Reply],
         kind: str,
         after: int | str | None = None,
-        words_at: Callable[[int], str] = lambda _: "",
+        words_at: WordsAt = lambda _: "",
     ) -> Place:
         """Where does this request belong?
 
         `after` is what it says it continues: the index of an earlier request, or the id of a
         response that is not there. `words_at` gives the words of the message at a position.
         """
-        if not messages or any(message.is_redacted for message in messages):
-            return self._place_unknown(len(messages), after)
-        prompts, pieces = pieces_of(messages)
-        items = tuple(one.item for one in prompts)
-        start = self._start(kind, after, items)
-        found = located(self._tree, start, pieces, words_at)
-        origin = self._origin(found, prompts, pieces, after)
-        behind = said_behind(pieces)
+        if not sent.messages or sent.is_redacted:
+            return self._place_unknown(len(sent.messages), after)
+        start = self._start(kind, after, sent.prompt_items)
+        begun = (self._last_end, sent.repeated) if self._last_start == start else None
+        found = located(self._tree, start, sent.pieces, words_at, begun if sent.repeated else None)
+        origin = self._origin(found, sent, after)
+        behind = sent.said_behind()
         found = self._without_reminders(found, origin.parent, behind)
-        fresh = [*self._new_prompts(prompts, origin), *found.fresh]
+        fresh = [*self._new_prompts(sent.prompts, origin), *found.fresh]
         thread = self._thread(origin)
         node = found.node if found.is_known else start
         place = Place(
             origin.parent,
             thread,
             self._branches(node, origin, kind),
-            _by_message(messages, fresh),
-            merged(self._changes(found, prompts, origin)),
-            _repeated_share(messages, fresh),
+            _by_message(sent.messages, fresh),
+            merged(self._changes(found, sent.prompts, origin)),
+            _repeated_share(sent.size, fresh),
         )
         index = len(self._requests)
-        state = self._settle(index, self._grow(found, index), replies)
-        self._requests.append(_Request(state, items, thread, origin.parent, found.dropped, behind))
+        self._last_start, self._last_end = start, self._grow(found, index)
+        state = self._settle(index, self._last_end, replies)
+        self._requests.append(
+            _Request(state, sent.prompt_items, thread, origin.parent, found.dropped, behind)
+        )
         self._newest[thread] = index
         self._has_chat = self._has_chat or kind == CHAT
         return place
@@ -146,6 +151,7 @@ class Threads:
         last = self._requests[-1].thread if self._requests else len(self._newest)
         thread = last if parent is None else self._requests[parent].thread
         state = self._tree.detached(index)
+        self._last_start = NOWHERE
         self._requests.append(_Request(state, self._prompts(parent), thread, parent))
         self._newest.setdefault(thread, index)
         return Place(parent, thread, False, tuple((at, None) for at in range(count)))
@@ -156,38 +162,32 @@ class Threads:
             return self._requests[after].state
         return self._lineages.start((kind, after), prompts)
 
-    def _origin(
-        self,
-        found: Located,
-        prompts: Sequence[Piece],
-        pieces: Sequence[Piece],
-        after: int | str | None,
-    ) -> _Origin:
+    def _origin(self, found: Located, sent: SentHistory, after: int | str | None) -> _Origin:
         if found.is_known:
             known = self._answered_at.get(found.node, self._asked_at.get(found.node))
             parent = self._tree.request(found.node) if known is None else known
         elif isinstance(after, int):
             parent = after
         else:
-            return self._summed_up(prompts, pieces) or _Origin(None, None, is_apart=True)
+            return self._summed_up(sent) or _Origin(None, None, is_apart=True)
         is_named = isinstance(after, int)
-        is_one = is_named or are_one_prompt(self._prompts(parent), prompts)
+        is_one = is_named or are_one_prompt(self._prompts(parent), sent.prompts)
         return _Origin(parent, parent, not is_one)
 
-    def _summed_up(self, prompts: Sequence[Piece], pieces: Sequence[Piece]) -> _Origin | None:
+    def _summed_up(self, sent: SentHistory) -> _Origin | None:
         """Which conversation does a request continue whose first message holds a summary of it?
 
         The summary is the answer of an earlier request, word by word, and the system prompt is
         that of the conversation: judges quote answers too.
         """
-        first = pieces[0].item if pieces else None
-        if not prompts or first is None or first.kind != "user":
+        first = sent.pieces[0].item if sent.pieces else None
+        if not sent.prompts or first is None or first.kind != "user":
             return None
         for node in self._tree.newest_answers():
             answer = self._tree.item(node)
             if len(numbers_of(answer.vocabulary)) >= SHORTEST_SUMMARY and holds(first, answer):
                 writer = self._answered_at[node]
-                request = self._last_under(prompts, writer)
+                request = self._last_under(sent.prompts, writer)
                 if request is not None:
                     return _Origin(writer, request, is_apart=False)
         return None
@@ -299,7 +299,6 @@ def _by_message(
     return tuple(found)
 
 
-def _repeated_share(messages: Sequence[Canonical], fresh: Sequence[Piece]) -> float:
-    size = sum(message.size for message in messages)
+def _repeated_share(size: int, fresh: Sequence[Piece]) -> float:
     new = sum(piece.item.size for piece in fresh)
     return max(0.0, 1 - new / size) if size else 0.0

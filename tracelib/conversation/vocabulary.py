@@ -2,7 +2,7 @@
 
 import re
 from array import array
-from collections.abc import Iterator
+from string import punctuation
 from zlib import crc32
 
 Vocabulary = bytes
@@ -11,6 +11,7 @@ Numbers = frozenset[int]
 MOST_WORDS = 200
 # Scripts that put no spaces between words count each character.
 _WORDS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+")
+_MARKS_TO_SPACES = str.maketrans(dict.fromkeys(punctuation.replace("_", ""), " "))
 
 
 def vocabulary(text: str) -> Vocabulary:
@@ -49,5 +50,8 @@ def differing_words(before: Vocabulary, after: Vocabulary) -> tuple[int, int]:
     return len(old - new), len(new - old)
 
 
-def _words(text: str) -> Iterator[str]:
-    return (found[0].lower() for found in _WORDS.finditer(text))
+def _words(text: str) -> set[str]:
+    lower = text.lower()
+    if lower.isascii():
+        return set(lower.translate(_MARKS_TO_SPACES).split())
+    return set(_WORDS.findall(lower))

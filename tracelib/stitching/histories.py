@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tracelib.conversation.item_tree import ItemTree
 from tracelib.conversation.locating import Located, located
-from tracelib.conversation.pieces import pieces_of
+from tracelib.conversation.sent import SentHistory
 from tracelib.stitching.heard import Heard
 
 # A part of a conversation must hold so many of its answers to show which one it is.
@@ -36,8 +36,8 @@ class Histories:
 
     def read(self, request: Heard) -> Reading:
         """How far is this history known, from its beginning or from any place in others?"""
-        _, pieces = pieces_of(request.asked)
-        found = located(self._tree, self._start(request), pieces, lambda _: "")
+        pieces = SentHistory().extended(request.asked).pieces
+        found = located(self._tree, self._start(request), pieces)
         answers = tuple(self._answers_above(found)) if found.is_known else ()
         return Reading(found, answers, _is_proven(found))
 
@@ -58,9 +58,9 @@ class Histories:
         """Remember what this request asked, read so, and what it was answered."""
         found = reading.found
         end = found.node if reading.is_proven else self._start(request)
-        _, pieces = pieces_of(request.asked)
         for before, item, node in found.steps if reading.is_proven else ():
             self._tree.learn(before, item, node)
+        pieces = SentHistory().extended(request.asked).pieces
         for piece in found.fresh if reading.is_proven else pieces:
             end = self._tree.add(end, piece.item, number, begins_message=True)
         self._asked.setdefault(end, []).append(number)
