@@ -193,8 +193,8 @@ def test_results_read_alone_carry_the_name_of_the_tool(database):
 def test_call_ids_that_are_used_again_keep_the_name_of_their_time(database):
     """Some servers count from call_0 in every answer; pages in any order tell them apart."""
 
-    def call(name):
-        return {"id": "call_0", "function": {"name": name, "arguments": "{}"}}
+    def call(name, arguments="{}"):
+        return {"id": "call_0", "function": {"name": name, "arguments": arguments}}
 
     def result(text):
         return {"role": "tool", "tool_call_id": "call_0", "content": text}
@@ -206,8 +206,11 @@ def test_call_ids_that_are_used_again_keep_the_name_of_their_time(database):
         made.append(chat_row(at, proxy_server_request={"messages": said}, response=answer))
         said = [*said, {"role": "assistant", "tool_calls": [call(name)]}, result(f"{name} done")]
     made.append(chat_row(3, proxy_server_request={"messages": said}))
-    forgetful = [{"role": "system", "content": "other"}, *said]
-    made.append(chat_row(4, proxy_server_request={"messages": forgetful}))
+    another = [{"role": "user", "content": "p"}]
+    for name in ("read", "write", "test"):
+        called = {"role": "assistant", "tool_calls": [call(name, '{"again": true}')]}
+        another += [called, result(f"{name} again")]
+    made.append(chat_row(4, proxy_server_request={"messages": another}))
     source, reading = source_of(database(rows=made)), Reading(SESSION)
     named = {
         number: [
@@ -220,7 +223,8 @@ def test_call_ids_that_are_used_again_keep_the_name_of_their_time(database):
         for number in (4, 2, 5, 3, 1)
     }
     done = [("read", "read done"), ("write", "write done"), ("test", "test done")]
-    assert named == {1: [], 2: done[:1], 3: done[1:2], 4: done[2:], 5: done}
+    again = [(name, text.replace("done", "again")) for name, text in done]
+    assert named == {1: [], 2: done[:1], 3: done[1:2], 4: done[2:], 5: again}
 
 
 def test_many_may_read_the_same_conversation_at_once(database):

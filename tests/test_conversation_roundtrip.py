@@ -300,7 +300,9 @@ def test_a_system_prompt_is_shown_where_its_thread_starts_and_where_it_changes(s
         mine = systems[turn.number - 1]
         before = systems[turn.parent_number - 1] if turn.parent_number else None
         shown = [said.parts[0].text for said in turn.asked if said.role == "system"]
-        assert shown == ([mine] if mine and mine != before else [])
+        changed = [one.message.parts[0].text for one in turn.changes if one.message]
+        assert shown == ([mine] if mine and before is None else [])
+        assert changed == ([mine] if before is not None and mine != before else [])
         assert turn.system_changed == (before is not None and mine != before)
 
 

@@ -33,6 +33,14 @@ def heads(rows) -> list[tuple[str | None, int, bool, int, int]]:
     ]
 
 
+def changes(rows) -> list[list[tuple[str, str | None]]]:
+    """What a client changed of the history, with the new text if there is one; a list a turn."""
+    return [
+        [(one.sentence, one.message and one.message.parts[0].text) for one in turn.changes]
+        for turn in transcript(rows).turns
+    ]
+
+
 def test_a_question_asked_anew_branches_from_the_first_time_it_was_asked():
     rows = [chat(0, "U:q", answer="a"), chat(1, "U:q", answer="b"), chat(2, "U:q", answer="c")]
     assert heads(rows) == [
@@ -64,9 +72,10 @@ def test_a_spoken_answer_is_the_same_when_only_its_words_are_sent_back():
     assert heads(rows)[1] == ("r0", 0, False, 1, 2)
 
 
-def test_an_edited_answer_is_shown_as_it_was_sent():
+def test_an_answer_that_the_client_edited_is_a_change_with_the_new_text():
     rows = [chat(0, "U:q", answer="a"), chat(1, "U:q", "A:edited", "U:more", answer="b")]
-    assert heads(rows)[1] == ("r0", 0, True, 2, 1)
+    assert heads(rows)[1] == ("r0", 0, False, 1, 2)
+    assert changes(rows)[1] == [("Answer changed: 1 word added, 1 removed", "edited")]
 
 
 def test_conversations_without_anything_in_common_are_threads_of_their_own():
@@ -83,21 +92,26 @@ def test_a_shared_system_prompt_alone_joins_nothing_and_shows_in_each_thread():
     assert heads(rows) == [(None, 0, False, 2, 0), (None, 1, True, 2, 0)]
 
 
-def test_a_system_prompt_with_a_clock_shows_again_but_the_conversation_does_not():
+def test_a_system_prompt_with_a_clock_is_a_change_and_nothing_is_said_again():
     def clock(minute):
         return f"S:It is 09:{minute} on 2026-11-23. Be brief."
 
     rows = [
-        chat(0, clock(10), "U:q", answer="a"),
-        chat(1, clock(11), "U:q", "A:a", "U:more", answer="b"),
-        chat(2, clock(11), "U:q", "A:a", "U:more", "A:b", "U:most", answer="c"),
+        chat(0, clock(45), "U:q", answer="a"),
+        chat(1, clock(46), "U:q", "A:a", "U:more", answer="b"),
+        chat(2, clock(46), "U:q", "A:a", "U:more", "A:b", "U:most", answer="c"),
     ]
-    assert heads(rows)[1:] == [("r0", 0, False, 2, 2), ("r1", 0, False, 1, 5)]
+    assert heads(rows)[1:] == [("r0", 0, False, 1, 3), ("r1", 0, False, 1, 5)]
     second = transcript(rows).turns[1].asked
-    assert [message.parts[0].text for message in second] == [clock(11)[2:], "more"]
+    assert [message.parts[0].text for message in second] == ["more"]
+    assert changes(rows) == [
+        [],
+        [("System prompt changed: 1 word added, 1 removed", clock(46)[2:])],
+        [],
+    ]
 
 
-def test_a_system_prompt_that_changes_is_shown_and_marked_also_when_it_changes_back():
+def test_a_system_prompt_that_changes_is_a_change_also_when_it_changes_back():
     one, two = "S:It is 09:10. Be brief.", "S:It is 09:11. Be brief."
     rows = [
         chat(0, one, "U:q", answer="a"),
@@ -110,7 +124,9 @@ def test_a_system_prompt_that_changes_is_shown_and_marked_also_when_it_changes_b
         [said.parts[0].text for said in turn.asked if said.role == "system"]
         for turn in transcript(rows).turns
     ]
-    assert shown == [[one[2:]], [two[2:]], [], [one[2:]], ["Another one."]]
+    assert shown == [[one[2:]], [], [], [], ["Another one."]]
+    sentence = "System prompt changed: 1 word added, 1 removed"
+    assert changes(rows) == [[], [(sentence, two[2:])], [], [(sentence, one[2:])], []]
     changed = [turn.system_changed for turn in transcript(rows).turns]
     assert changed == [False, True, False, True, False]
 
@@ -144,14 +160,18 @@ def test_a_client_that_forgets_its_oldest_messages_goes_on_all_the_same():
     ]
 
 
-def test_the_same_question_under_another_system_prompt_is_another_conversation():
+def test_a_task_on_the_conversation_is_a_thread_of_its_own_that_repeats_nothing():
     rows = [
         chat(0, "S:s", "U:q1", answer="a1"),
         chat(1, "S:s", "U:q1", "A:a1", "U:q2", answer="a2"),
         chat(2, "S:titles", "U:q2", "A:a2", "U:title?", answer="t"),
         chat(3, "S:s", "U:q2", "U:alone", answer="x"),
     ]
-    assert heads(rows)[2:] == [(None, 1, True, 4, 0), (None, 2, True, 3, 0)]
+    assert heads(rows)[2:] == [("r1", 1, True, 2, 2), (None, 2, True, 3, 0)]
+    assert changes(rows)[2] == [
+        ("The same conversation under another system prompt", None),
+        ("Starts later: 2 messages no longer sent", None),
+    ]
 
 
 def test_a_long_answer_that_an_old_version_cut_in_the_next_prompt_is_not_said_again():
@@ -191,7 +211,9 @@ def test_an_answer_sent_back_in_another_spelling_is_the_same_answer(resent):
     assert heads(rows)[1] == ("r0", 0, False, 1, 2)
     other = json.loads(json.dumps(again).replace("2", "3"))
     rows[1] = made({"messages": [question, other, result]}, choice("b"), request_id="r1", at=1)
-    assert heads(rows)[1] == ("r0", 0, True, 2, 1)
+    is_same_call = resent["tool_calls"][0][0] == "c1"
+    assert heads(rows)[1] == ("r0", 0, False, 1 if is_same_call else 2, 2 if is_same_call else 1)
+    assert [one for one, _ in changes(rows)[1]] == ["Tool call changed"] * is_same_call
 
 
 def test_pictures_are_told_apart_by_their_bytes():
@@ -223,12 +245,16 @@ def test_a_response_goes_on_from_the_one_it_names_and_all_its_input_is_new(link)
     assert heads(rows) == [
         (None, 0, False, 2, 0),
         ("r0", 0, False, 1, 1),
-        ("r1", 0, False, 2, 0),
+        ("r1", 0, False, 1, 1),
         ("r1", 0, True, 1, 0),
     ]
+    assert changes(rows) == [
+        [],
+        [],
+        [("System prompt changed: 1 word added, 1 removed", "Be long.")],
+        [("1 system prompt left out", None)],
+    ]
     assert [turn.notes for turn in transcript(rows).turns] == [()] * 4
-    changed = [turn.system_changed for turn in transcript(rows).turns]
-    assert changed == [False, False, True, False]
 
 
 def test_a_response_named_by_a_cached_row_s_own_id_is_found():

@@ -59,9 +59,8 @@ def continued(known: Sequence[Item], sent: Sequence[Item]) -> tuple[Match, ...]:
     An answer that is sent back counts as the known one changed, if the question before it is the
     same or was changed. What follows the last answer is new.
     """
-    last = max((at for at, item in enumerate(sent) if item.kind == "words"), default=-1)
-    if last == len(sent) - 1:
-        last = max((at for at in range(last) if sent[at].kind == "words"), default=-1)
+    answers = [at for at, item in enumerate(sent[:-1]) if item.kind in ("words", "call")]
+    last = max(answers, default=-1)
     matches: list[Match] = []
     start = 0
     for at, item in enumerate(sent[: last + 1]):
@@ -71,7 +70,7 @@ def continued(known: Sequence[Item], sent: Sequence[Item]) -> tuple[Match, ...]:
         fate: Fate = "kept" if is_same(known[found], item) else "changed"
         matches.append(Match(at, found, fate))
         start = found + 1
-    is_answered = [sent[match.sent].kind == "words" for match in matches]
+    is_answered = [match.sent in answers for match in matches]
     return tuple(matches[: len(is_answered) - _trailing(is_answered)])
 
 
@@ -107,16 +106,25 @@ def _trailing(is_answered: Sequence[bool]) -> int:
 
 
 def _follows(known: Sequence[Item], start: int, item: Item) -> int | None:
-    """The next known item of this kind, if it is the same or may be this one before a change."""
-    reach = range(start, _next_question(known, start) if item.kind == "words" else len(known))
+    """The next known item that is the same, or may be this one before a change."""
+    is_answer = item.kind in ("words", "call")
+    reach = range(start, _next_question(known, start) if is_answer else len(known))
+    found = (
+        at for test in (is_same, is_alike, _is_same_call) for at in reach if test(known[at], item)
+    )
     nearest = next((at for at in reach if known[at].kind in (item.kind, "user", "words")), None)
-    tests = (is_same, is_alike)
-    found = (at for test in tests for at in reach if test(known[at], item))
     if item.kind == "words":
-        answered = nearest is not None and known[nearest].kind == "words"
-        return next(found, nearest if answered else None)
-    is_it = nearest is not None and any(test(known[nearest], item) for test in tests)
+        return next(
+            found, nearest if nearest is not None and known[nearest].kind == "words" else None
+        )
+    if item.kind == "call":
+        return next(found, None)
+    is_it = nearest is not None and is_like(known[nearest], item)
     return nearest if is_it else None
+
+
+def _is_same_call(one: Item, other: Item) -> bool:
+    return one.kind == other.kind and one.call_id is not None and one.call_id == other.call_id
 
 
 def _next_question(known: Sequence[Item], start: int) -> int:
