@@ -59,6 +59,19 @@ HABITS = (*HISTORY_HABITS, *ADDED_TEXT_HABITS, *SPELLING_HABITS, *STORING_HABITS
 APIS = ("acompletion", "anthropic_messages", "aresponses")
 
 
+# What would hide what others do: a window drops the summary, a cut the words that tell it.
+WITHOUT = {
+    "summary": {"window of messages", "window of turns", "first and last", "long texts cut"},
+    "reminder message": {"no system"},
+}
+
+
+def fitting(names: Iterable[str]) -> frozenset[str]:
+    """These habits without those that cannot be told beside the others."""
+    kept = frozenset(names)
+    return kept - {name for name, others in WITHOUT.items() if kept & others}
+
+
 @dataclass(frozen=True)
 class Said:
     """One message of a conversation. `calls` are ids with arguments, `call` the id of a result."""
@@ -209,7 +222,7 @@ def _respaced(call: Raw) -> Raw:
 
 def _emptied(said: list[Said]) -> list[Said]:
     results = [one for one in said if one.call]
-    old = {one.call for one in results[:-2]}
+    old = {one.call for one in results[:-3]}
     notice = "[Old tool result content cleared]"
     return [replace(one, text=notice) if one.call in old else one for one in said]
 
@@ -236,6 +249,7 @@ class Client:
     api: str = APIS[0]
     has_tools: bool = True
     system: str = "You help with the handbook and answer in short sentences."
+    agent: str = ""  # begins what it says, but for the shortest
     rows: list[StoredRequest] = field(default_factory=list)
     history: list[Said] = field(default_factory=list)
     said: Counter[str] = field(default_factory=Counter)  # by role; answers are counted apart
@@ -249,12 +263,12 @@ class Client:
         reminder = "user" if self.api == "anthropic_messages" else "system"
         self.said[reminder] += habits.has("reminder message")
         for turn in range(turns):
-            self._say(Said("user", question(turn, chance), turn=turn))
+            self._say(Said("user", question(turn, chance, self.agent), turn=turn))
             while self.has_tools and chance.random() < 0.5:
                 self._step(turn)
             if habits.has("failures") and chance.random() < 0.1:
                 self._request(None)
-            self._request(Said("assistant", answer(turn, chance), turn=turn))
+            self._request(Said("assistant", answer(turn, chance, self.agent), turn=turn))
             if habits.has("summary") and turn % 8 == 7:
                 self._summarise(turn)
 
@@ -426,13 +440,20 @@ def cut_long(value: Any, limit: int = 160) -> Any:
     return f"{value[:head]}... (litellm_truncated skipped {skipped} chars) ...{value[-tail:]}"
 
 
-def question(turn: int, chance: random.Random) -> str:
-    if chance.random() < 0.15:
+def result(call_id: str, chance: random.Random) -> str:
+    """What a tool gave back."""
+    return f"result of {call_id}: " + "line " * chance.randint(1, 60)
+
+
+def question(turn: int, chance: random.Random, agent: str) -> str:
+    """A question; some are the same words each time, but not the first."""
+    if turn and chance.random() < 0.15:
         return "Go on."
-    return f"Question {turn}: how about topic{turn} and thing{chance.randint(0, 999)}?"
+    return f"{agent}Question {turn}: how about topic{turn} and thing{chance.randint(0, 999)}?"
 
 
-def answer(turn: int, chance: random.Random) -> str:
+def answer(turn: int, chance: random.Random, agent: str) -> str:
+    """An answer; some are the same words each time."""
     if chance.random() < 0.15:
         return "Ok."
-    return f"Topic{turn} is like thing{chance.randint(0, 999)}, so it is fine. Bye."
+    return f"{agent}Topic{turn} is like thing{chance.randint(0, 999)}, so it is fine. Bye."

@@ -76,8 +76,10 @@ def continued(known: Sequence[Item], sent: Sequence[Item]) -> tuple[Match, ...]:
 
 def is_same(one: Item, other: Item) -> bool:
     """Is this the same item, in whatever spelling?"""
-    keys = {*other.keys, *other.extra_keys}
-    return any(key in keys for key in (*one.keys, *one.extra_keys))
+    return not (
+        {*one.keys}.isdisjoint((*other.keys, *other.extra_keys))
+        and {*one.extra_keys}.isdisjoint(other.keys)
+    )
 
 
 def is_unchanged(one: Item, other: Item) -> bool:

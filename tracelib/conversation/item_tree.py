@@ -101,9 +101,9 @@ class ItemTree:
         own = self._item[node]
         if own is None:
             return False
-        known = {self._classes.get(key) for key in (*own.keys, *own.extra_keys)}
+        known = {self._classes[key] for key in own.keys}
         found = (self._classes.get(key) for key in (*item.keys, *item.extra_keys))
-        return any(one is not None and one in known for one in found)
+        return any(one in known for one in found)
 
     def add_spelling(self, parent: int, key: Key, node: int) -> None:
         """Let an answer of this key lead from `parent` to `node`, over what lies between."""

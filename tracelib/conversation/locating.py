@@ -158,9 +158,9 @@ class _Search:
             self._take_match(self.followed + match.sent, gap[match.known], match.fate)
         for at, one in run:
             self._take_match(at, one, "kept" if self._is_same(at, one) else "changed")
-        self._skip_fillers(self.followed, run[-1][0])
         step = self.tree.rest_of_step(node)
         self._take_moved([*gap, *(one for _, one in reversed(run)), *step])
+        self._skip_fillers(self.followed, run[-1][0])
         node = next((one for one in reversed(step) if one in self.nodes), node)
         self.node, self.at = self._walked(node, last + 1)
         self.known.update(range(last + 1, self.at))
