@@ -131,6 +131,18 @@ def test_what_is_sent_again_is_what_the_parent_sent_and_was_answered():
     assert (told.prompt_tokens, told.repeated_tokens) == (620, 415)
 
 
+def test_of_a_history_that_its_client_changed_the_share_sent_before_counts():
+    """A window of the last messages is as long as the one before, and yet sends a new question."""
+    frame = requests(
+        {"request_id": "a", "prompt_tokens": 1000, "completion_tokens": 100},
+        {"request_id": "b", "prompt_tokens": 1000, "cached_prompt_tokens": 128, "at": 10},
+        {"request_id": "c", "prompt_tokens": 1000, "is_cache_hit": True, "at": 20},
+    )
+    told = timeline(frame, {"a": None, "b": "a", "c": "b"}, {"b": 0.9, "c": 0.9})
+    split = ("repeated_tokens", "cached_tokens", "resent_tokens", "new_tokens")
+    assert columns(told.turns, *split) == [(0, 0, 0, 1000), (900, 128, 772, 100), (0, 0, 0, 0)]
+
+
 def test_what_a_model_thought_is_not_sent_again():
     thought = {"prompt_tokens": 100, "completion_tokens": 420, "reasoning_tokens": 400}
     frame = requests(

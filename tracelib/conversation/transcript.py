@@ -47,6 +47,7 @@ class Turn:
     thread: int
     asked: tuple[Message, ...]  # only what is new against the parent
     repeated: int  # messages of this request that were shown before
+    repeated_share: float  # of its characters, from 0 to 1
     changes: tuple[ShownChange, ...]  # how its history differs from the conversation before
     answered: tuple[Message, ...]  # one per choice
     notes: tuple[str, ...]
@@ -109,6 +110,7 @@ def turn_of(history: History, index: int, one: Opened, hidden: int = 0) -> Turn:
         thread=place.thread,
         asked=shown,
         repeated=len(messages) - len(shown),
+        repeated_share=place.repeated_share,
         changes=tuple(_shown_change(change, messages) for change in place.changes),
         answered=one.answered,
         notes=notes_on(

@@ -103,7 +103,9 @@ def _whole(view: View, selection: Selection, known: Asked, look: Look) -> None:
     page = session_conversation.read(view, selection, place, look)
     opened = st.query_params.get(address.REQUEST)
     named = _without_names(known.requests, look.redaction)
-    session_timeline.show(view, named, _parents(page), address.open_request, opened)
+    session_timeline.show(
+        view, named, _parents(page), address.open_request, opened, _repeated_shares(page)
+    )
     attempts.show(view, selection, known.requests, look)
     session_conversation.show(page, known.order.value, place, look)
     turn_changes.show(view, selection, known.order.value, look)
@@ -143,3 +145,9 @@ def _parents(page: Answer[TurnPage]) -> dict[str, str | None] | None:
         for turn in page.value.turns
         if turn.parent_id or turn.asked
     }
+
+
+def _repeated_shares(page: Answer[TurnPage]) -> dict[str, float]:
+    """Of requests whose client changed the history, the share of it that was sent before."""
+    turns = page.value.turns if page.value else ()
+    return {turn.request.request_id: turn.repeated_share for turn in turns if turn.changes}

@@ -41,11 +41,13 @@ def show(
     parents: Mapping[str, str | None] | None,
     on_open: Callable[[str], None],
     opened: str | None = None,
+    shares: Mapping[str, float] | None = None,
 ) -> None:
     """When did each request of this session run, and what did sending it all again cost?
 
     `requests` are those of `sessions.requests_of`; `parents`, where the transcript knows them,
-    say which request each goes on from. A click on a request calls `on_open` with its id; the
+    say which request each continues, and `shares` how much of a changed history was sent before.
+    A click on a request calls `on_open` with its id; the
     `opened` one is marked.
     """
     if requests.value is None:
@@ -54,7 +56,7 @@ def show(
         return
     if requests.value.empty:
         return
-    told = timeline(requests.value, parents)
+    told = timeline(requests.value, parents, shares)
     with card("Timeline", MAP, key=KEY):
         if len(told.turns) >= MOST_REQUESTS:
             st.caption(f"Of a session at most the first {MOST_REQUESTS:,} requests are shown here.")

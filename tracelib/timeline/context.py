@@ -2,7 +2,8 @@
 
 An estimate from token counts: what a request sends again is at most what the request before it
 in its thread had sent and been answered, and at most its own prompt. What a model thought is
-not sent again.
+not sent again. Where a client leaves out or changes parts of the history, the share of its
+characters that had been sent before counts instead.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,9 +13,12 @@ import pandas as pd
 
 NOBODY = -1
 Parents = Mapping[str, str | None]
+Shares = Mapping[str, float]
 
 
-def with_context(turns: pd.DataFrame, parents: Parents | None) -> pd.DataFrame:
+def with_context(
+    turns: pd.DataFrame, parents: Parents | None, shares: Shares | None = None
+) -> pd.DataFrame:
     """What did each request send anew? The rows with more columns:
 
         repeated_tokens   int, of the prompt: already sent or answered in its thread
@@ -26,7 +30,8 @@ def with_context(turns: pd.DataFrame, parents: Parents | None) -> pd.DataFrame:
     The middle three add up to prompt_tokens. Nothing was sent where LiteLLM's own cache
     answered, so all four are 0 there. `parents` are the requests that others go on from, by
     request id, None for the first of a thread; without it the nearest earlier answer of the
-    same model counts as the one before.
+    same model counts as the one before. `shares` tell of requests with a changed history which
+    share of it had been sent before, from 0 to 1.
     """
     before = np.array(_before(turns, parents), dtype="int64")
     prompt = turns["prompt_tokens"].fillna(0).clip(lower=0).to_numpy("int64")
@@ -36,7 +41,9 @@ def with_context(turns: pd.DataFrame, parents: Parents | None) -> pd.DataFrame:
     said = np.append(prompt + answer, 0)[before]  # the last place stands for nobody
     sent = np.where(turns["is_cache_hit"].to_numpy("bool"), 0, prompt)
     cached = turns["cached_prompt_tokens"].fillna(0).clip(lower=0).to_numpy("int64")
-    repeated, cached = np.minimum(sent, said), np.minimum(sent, cached)
+    share = turns["request_id"].map(shares or {}).to_numpy("float64")
+    repeated = np.where(np.isnan(share), np.minimum(sent, said), sent * share).round()
+    repeated, cached = repeated.astype("int64"), np.minimum(sent, cached)
     resent = np.maximum(repeated - cached, 0)
     limit = turns["max_input_tokens"].astype("float64")
     return turns.assign(

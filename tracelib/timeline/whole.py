@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from tracelib.timeline import periods
-from tracelib.timeline.context import Parents, with_context
+from tracelib.timeline.context import Parents, Shares, with_context
 from tracelib.timeline.money import with_money
 from tracelib.timeline.phases import with_phases
 
@@ -39,13 +39,16 @@ class Timeline:
     near_limit: int
 
 
-def timeline(requests: pd.DataFrame, parents: Parents | None = None) -> Timeline:
+def timeline(
+    requests: pd.DataFrame, parents: Parents | None = None, shares: Shares | None = None
+) -> Timeline:
     """When did these requests run, and what of each prompt had been sent before?
 
     The rows are those of `sessions.requests_of`; `parents`, as the transcript knows them, say
-    which request each goes on from. Without rows all figures are 0, and what is unknown None.
+    which request each continues, and `shares` how much of a changed history was sent before.
+    Without rows all figures are 0, and what is unknown None.
     """
-    turns = with_money(with_context(with_phases(requests), parents))
+    turns = with_money(with_context(with_phases(requests), parents, shares))
     stretches = periods.running(turns)
     gaps = periods.gaps(stretches)
     sent = turns[["cached_tokens", "resent_tokens", "new_tokens"]].to_numpy().sum()
