@@ -1,0 +1,121 @@
+"""A proxy at work: its database as the app asks it, and all that it was sent."""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tests.database import Database
+from tests.live import traffic
+from tests.live.answers import Json
+from tests.live.client import Client, Exchange
+from tests.live.ledger import Ledger
+from tests.live.proxy import MASTER_KEY, PATIENCE_S, Proxy
+from tests.live.vendor import Vendor
+from tests.sources import source_of
+from tracelib.filters import Filters
+from tracelib.selection import Selection, session
+from tracelib.source import Source
+from tracelib.window import days
+
+MISSING_TABLES = Path(__file__).parent / "missing_tables.sql"
+
+
+@dataclass
+class Live:
+    """A running proxy, those who talk to it, and its database. `source` asks as the app does."""
+
+    proxy: Proxy
+    vendor: Vendor
+    client: Client
+    database: Database
+    source: Source
+
+    @property
+    def filters(self) -> Filters:
+        """All that was sent: three days, in case it is midnight."""
+        today = datetime.now(UTC).date()
+        return Filters(days(today - timedelta(1), today + timedelta(1), "UTC"))
+
+    @property
+    def ledger(self) -> Ledger:
+        """LiteLLM's own view of the same days."""
+        window = self.filters.window
+        return Ledger(self.proxy, window.start.date(), window.end.date() - timedelta(1))
+
+    def stored_key(self, alias: str) -> str:
+        """A key as LiteLLM stores it."""
+        if alias == "master":
+            return "litellm_proxy_master_key"
+        secret = self.client.keys.get(alias, alias)
+        return hashlib.sha256(secret.encode()).hexdigest()
+
+    def session(self, session_id: str, alias: str) -> Selection:
+        """The requests of a session of a key."""
+        return session(session_id, self.stored_key(alias))
+
+    def session_of(self, row: Json) -> Selection:
+        """The session of a row of the log."""
+        return session(row["session_id"], row["api_key"])
+
+    def sessions(self) -> dict[Selection, list[Exchange]]:
+        """The sessions that LiteLLM put the requests into, each with what was sent in it.
+
+        A request that was turned away at the door is told no call id, so it is in none here.
+        """
+        sql = 'SELECT litellm_call_id, session_id, api_key FROM "LiteLLM_SpendLogs"'
+        stored = {call_id: session(*one) for call_id, *one in self.database.execute(sql)}
+        found: dict[Selection, list[Exchange]] = {}
+        for exchange in filter(lambda one: one.call_id, self.client.exchanges):
+            found.setdefault(stored[exchange.call_id], []).append(exchange)
+        return found
+
+    def wait_until_written(self) -> None:
+        """Wait until the log has a row of each request, and the tables of days have them, too."""
+        log = 'FROM "LiteLLM_SpendLogs"'
+        tags = f"SELECT count(*) {log}, jsonb_array_elements(request_tags)"
+        wait_for(
+            lambda: self._ask(f"SELECT count(*) {log}") == len(self.client.exchanges),
+            lambda: f"{self._ask(f'SELECT count(*) {log}')} of {len(self.client.exchanges)} rows",
+        )
+        for table, logged in {
+            "LiteLLM_DailyUserSpend": f"SELECT count(*) {log}",
+            "LiteLLM_DailyTeamSpend": f"SELECT count(*) {log}",
+            "LiteLLM_DailyEndUserSpend": f"SELECT count(*) {log} WHERE end_user <> ''",
+            "LiteLLM_DailyTagSpend": tags,
+        }.items():
+            added_up = f'SELECT coalesce(sum(api_requests), 0)::int FROM "{table}"'
+            wait_for(
+                lambda sums=added_up, rows=logged: self._ask(sums) == self._ask(rows),
+                lambda sums=added_up, rows=logged: f"{sums}: {self._ask(sums)}, {self._ask(rows)}",
+            )
+
+    def _ask(self, sql: str) -> int:
+        return self.database.execute(sql)[0][0]
+
+
+def wait_for(holds: Callable[[], bool], words: Callable[[], str]) -> None:
+    """Wait until this holds; an AssertionError with these words if it never does."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, words()
+        time.sleep(0.2)
+
+
+@contextmanager
+def living(version: str, tcp_server, folder: Path) -> Iterator[Live]:
+    """A proxy of this version on a database of its own, with teams, users and keys."""
+    database = Database(tcp_server.server, name=f"litellm_{version.replace('.', '_')}")
+    database.server.run_scripts(database.name, [MISSING_TABLES.read_text()])
+    source = source_of(database)
+    with Vendor().running() as vendor:
+        proxy = Proxy(version, tcp_server.url(database.name), vendor, folder)
+        with proxy.running():
+            client = Client(proxy.url, traffic.make_entities(proxy) | {"master": MASTER_KEY})
+            yield Live(proxy, vendor, client, database, source)
+            client.close()
+    source.engine.dispose()
+    database.drop()

@@ -1,0 +1,80 @@
+"""What was said as lines of text, of a client's records and of the app's own reading.
+
+    user: Weather in Paris?
+    assistant: (They want the weather.) Let me see. {weather {"city": "Paris"}}
+    tool: [21 degrees]
+
+`(…)` is reasoning, `{…}` a call, `[…]` a tool's result, `<…>` an image or a file, `#…#` data.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+
+from tests.live.answers import Answer, Json
+from tests.live.client import EMBEDDINGS, Exchange
+from tracelib.conversation import Message, Part, Reading, Turn, turns
+from tracelib.selection import Selection
+from tracelib.source import Source
+
+FRAMES = {"text": "%s", "reasoning": "(%s)", "tool_result": "[%s]", "data": "#%s#"}
+LONGEST_STORED = 2_048
+HEAD, TAIL = int(0.35 * LONGEST_STORED), int(0.65 * LONGEST_STORED)
+"""How many characters of a text LiteLLM stores; of a longer one, so many at both ends."""
+
+
+def said_by(read: Sequence[Turn]) -> list[str]:
+    """The messages of these turns, in order."""
+    return [_line(message) for turn in read for message in (*turn.asked, *turn.answered)]
+
+
+def session_turns(source: Source, selection: Selection) -> tuple[Turn, ...]:
+    """The turns of a session, as the app reads them."""
+    return turns(source, Reading(selection), count=200).turns
+
+
+def _line(message: Message) -> str:
+    return f"{message.role}: {' '.join(map(_part, message.parts))}"
+
+
+def _part(part: Part) -> str:
+    if part.kind == "tool_call":
+        return _call(part.name or "", part.text)
+    return FRAMES.get(part.kind, "<%s>") % part.text
+
+
+def _call(name: str, arguments: str) -> str:
+    return f"{{{name} {json.dumps(json.loads(arguments), sort_keys=True)}}}"
+
+
+def sent_and_received(exchange: Exchange) -> list[str]:
+    """What the client asked and was answered in a request of one question."""
+    body = exchange.request.body
+    if exchange.request.path == EMBEDDINGS:
+        vectors = len(exchange.received["data"])
+        return [f"user: {' '.join(body['input'])}", f"assistant: #{vectors} vectors of 8 numbers#"]
+    asked = body.get("messages") or [{"role": "user", "content": body["input"]}]
+    return [*map(_asked, asked), *answered(exchange.answers)]
+
+
+def _asked(message: Json) -> str:
+    return f"{message['role']}: {_as_stored(message['content'])}"
+
+
+def _as_stored(text: str) -> str:
+    """The text as the app shows it once LiteLLM has cut it."""
+    if len(text) <= LONGEST_STORED:
+        return text
+    cut = f" … [{len(text) - HEAD - TAIL:,} characters cut by LiteLLM] … "
+    return text[:HEAD] + cut + text[-TAIL:]
+
+
+def answered(choices: Iterable[Answer]) -> list[str]:
+    """The lines of an answer, one for each choice."""
+    return [f"assistant: {_answer(one)}" for one in choices]
+
+
+def _answer(answer: Answer) -> str:
+    thinking = [f"({answer.thinking})"] * bool(answer.thinking)
+    text = [answer.text] * bool(answer.text)
+    calls = [_call(one.name, one.arguments) for one in answer.calls]
+    return " ".join([*thinking, *text, *calls])

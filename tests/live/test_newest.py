@@ -1,0 +1,252 @@
+"""The newest LiteLLM: its figures and its conversations, as the app reads them."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from tests.calling import calls_of
+from tests.live import install, ledger, traffic
+from tests.live.habits import HABITS
+from tests.live.ledger import Figures, dollars
+from tests.live.living import Live, living
+from tests.live.playing import KEY, play
+from tests.live.said import said_by, sent_and_received, session_turns
+from tests.sources import records
+from tracelib import models, overview, sessions, status
+from tracelib.status import ProxyHealth, proxy_health
+
+pytestmark = pytest.mark.live
+
+REPLAYED = ("user", "team_id", "api_key")
+
+
+@pytest.fixture(scope="module")
+def live(installed, tcp_server, tmp_path_factory):
+    """A proxy that has answered all kinds of requests and all habits."""
+    with living(install.NEWEST, tcp_server, tmp_path_factory.mktemp("newest")) as live:
+        live.client.send_all(list(traffic.mixed(rounds=2)))
+        for request in (*traffic.cached(6), *traffic.refused(3), *traffic.shared()):
+            live.client.send(request)
+        for habit in HABITS:
+            play(habit, live.client, live.vendor)
+        live.wait_until_written()
+        yield live
+
+
+@pytest.fixture
+def api(live):
+    return calls_of(live.database)
+
+
+def window(live: Live) -> dict[str, str]:
+    """The window of all that was sent, as the API takes it."""
+    found = live.filters.window
+    return {"start": found.start.isoformat(), "end": found.end.isoformat()}
+
+
+def replayed(rows, column: str) -> Counter[str]:
+    """The tokens that LiteLLM's cache repeated, for each value of a column."""
+    tokens = Counter()
+    for row in filter(ledger.is_hit, rows):
+        tokens[row[column]] += row["total_tokens"]
+    return tokens
+
+
+def test_the_proxy_is_alive_and_ready(live):
+    assert proxy_health(live.proxy.url) == ProxyHealth(True, True, "connected", None, "")
+
+
+def test_totals(live):
+    found = overview.totals(live.source, live.filters)
+    daily, activity = live.ledger.daily("user")["metadata"], live.ledger.activity()
+    sent = live.client.exchanges
+    assert found.requests == daily["total_api_requests"] == activity["sum_api_requests"]
+    assert found.requests == len(sent)
+    assert found.failures == daily["total_failed_requests"]
+    assert found.failures == sum(exchange.failed for exchange in sent)
+    assert dollars(found.cost_usd) == dollars(daily["total_spend"]) > 0
+
+
+def test_litellm_counts_the_tokens_that_its_cache_repeated(live):
+    found = overview.totals(live.source, live.filters)
+    daily, activity = live.ledger.daily("user")["metadata"], live.ledger.activity()
+    hits = [row for row in live.ledger.log() if ledger.is_hit(row)]
+    assert found.replayed_tokens == sum(row["total_tokens"] for row in hits) > 0
+    assert found.total_tokens + found.replayed_tokens == activity["sum_total_tokens"]
+    assert found.total_tokens + found.replayed_tokens == daily["total_tokens"]
+    for part in ("prompt_tokens", "completion_tokens"):
+        repeated = sum(row[part] for row in hits)
+        assert getattr(found, part) + repeated == daily[f"total_{part}"]
+
+
+def test_by_model(live):
+    found = {
+        row["model"]: Figures(
+            row["requests"],
+            row["failures"],
+            dollars(row["cost_usd"]),
+            row["total_tokens"] + row["replayed_tokens"],
+        )
+        for row in records(models.usage_by_model(live.source, live.filters))
+    }
+    assert found == ledger.by_value(
+        lambda row: row["model_group"] or row["model"], live.ledger.log()
+    )
+    assert found == live.ledger.daily_by("user", "model_groups")
+    # LiteLLM says nothing in place of the name of a model that it does not know.
+    renamed = {
+        name or "unknown-model": one for name, one in live.ledger.activity_by_model().items()
+    }
+    assert {name: (found[name].requests, found[name].tokens) for name in renamed} == renamed
+    sent = Counter(exchange.request.body["model"] for exchange in live.client.exchanges)
+    sent["unknown-model"] = sent.pop("no-such-model")
+    sent["gpt-4o-mini"] += sent.pop("primary")  # the fallback has answered
+    assert {name: one.requests for name, one in found.items()} == sent
+
+
+@pytest.mark.parametrize(
+    ("dimension", "column", "table", "part"),
+    [
+        ("key", "api_key", "user", "api_keys"),
+        ("user", "user", "user", "entities"),
+        ("team", "team_id", "team", "entities"),
+    ],
+)
+def test_by_owner(live, dimension, column, table, part):
+    rows = live.ledger.log()
+    repeated = replayed(rows, column)
+    frame = overview.cost_by_owner(live.source, live.filters)
+    found = {
+        row["id"] or "": Figures(
+            row["requests"],
+            row["failures"],
+            dollars(row["cost_usd"]),
+            row["total_tokens"] + repeated[row["id"]],
+        )
+        for row in records(frame[frame["dimension"] == dimension])
+    }
+    assert found == ledger.by(column, rows)
+    daily = live.ledger.daily_by(table, part)
+    assert found == {"" if name == "Unassigned" else name: one for name, one in daily.items()}
+    assert sum(repeated.values()) > 0
+
+
+def test_names_of_owners(live):
+    frame = overview.cost_by_owner(live.source, live.filters)
+    names = {(row["dimension"], row["id"]): row["name"] for row in records(frame)}
+    for alias, about in traffic.KEYS.items():
+        assert names["key", live.stored_key(alias)] == alias
+        if "team_id" in about:
+            assert names["team", about["team_id"]] == traffic.TEAMS[about["team_id"]]
+        if "user_id" in about:
+            assert names["user", about["user_id"]] == f"{about['user_id']}@example.com"
+
+
+def test_by_tag(live):
+    found = {
+        row["tag"]: (row["requests"], dollars(row["cost_usd"]), row["total_tokens"])
+        for row in records(overview.cost_by_tag(live.source, live.filters))
+    }
+    daily = live.ledger.daily_by("tag", "entities")
+    automatic = {tag for tag in daily if tag.startswith("User-Agent: ")}
+    assert found == {
+        tag: (one.requests, one.cost_usd, one.tokens)
+        for tag, one in daily.items()
+        if tag not in automatic
+    }
+    assert set(found) == {"prod", "checkout", "batch", "of no list"}
+    assert automatic
+
+
+@pytest.mark.parametrize(
+    ("dimension", "value", "parameter"),
+    [
+        ("team", "team-red", "team_id"),
+        ("user", "carol", "user_id"),
+        ("key", "service-key", "api_key"),
+        ("model", "gpt-4o-mini", "model_group"),
+    ],
+)
+def test_filters(live, dimension, value, parameter):
+    chosen = live.stored_key(value) if dimension == "key" else value
+    found = overview.totals(live.source, replace(live.filters, **{dimension: (chosen,)}))
+    (expected,) = ledger.by_value(lambda _: "", live.ledger.log(**{parameter: chosen})).values()
+    assert (found.requests, found.failures) == (expected.requests, expected.failures)
+    assert dollars(found.cost_usd) == expected.cost_usd
+    assert found.total_tokens + found.replayed_tokens == expected.tokens
+
+
+def test_cache_hits_and_failures(live):
+    found = overview.totals(live.source, live.filters)
+    theirs = live.ledger.cache_hits()
+    assert found.cache_hits == theirs["totals"]["cache_hits"] > 0
+    assert 100 * found.cache_hit_rate == pytest.approx(theirs["totals"]["cache_hit_ratio"])
+    assert found.failures == theirs["totals"]["failed_requests"]
+    classes, codes = Counter(), Counter()
+    for one in theirs["error_breakdown"]:
+        classes[one["error_class"]] += one["count"]
+        codes[one["error_code"]] += one["count"]
+    groups = status.failure_groups(live.source, live.filters)
+    for by, expected in (("class", classes), ("code", codes)):
+        rows = records(groups[groups["by"] == by])
+        assert {row["value"]: row["failures"] for row in rows} == expected
+
+
+def test_litellm_s_mean_response_time_includes_cache_hits(live):
+    found = overview.totals(live.source, live.filters)
+    daily = live.ledger.daily("user")["metadata"]
+    hits = [row for row in live.ledger.log() if ledger.is_hit(row)]
+    assert daily["total_timed_requests"] == found.answered + len(hits)
+    theirs = daily["total_response_time_ms"] - sum(row["request_duration_ms"] for row in hits)
+    assert theirs == pytest.approx(found.answered * found.response_ms_avg)
+
+
+def test_sessions(live):
+    groups = live.ledger.log(group_by_session=True)
+    assert overview.sessions(live.source, live.filters) == overview.SessionCounts(
+        unique=len(groups),
+        with_many_requests=sum(one["session_total_count"] > 1 for one in groups),
+    )
+    for one in groups:
+        selection = sessions.summary(live.source, live.session_of(one))
+        assert selection.requests == one["session_total_count"]
+        assert dollars(selection.cost_usd) == dollars(one["session_total_spend"])
+
+
+def test_litellm_mixes_two_keys_of_one_session_id(live):
+    theirs = live.proxy.ask("/spend/logs/session/ui", session_id="shared")
+    assert theirs["total"] == 2
+    ours = records(sessions.keys_of(live.source, "shared"))
+    assert [(one["key_name"], one["requests"]) for one in ours] == [
+        ("alice-key", 1),
+        ("bob-key", 1),
+    ]
+
+
+def test_every_session_says_what_was_sent_and_what_came_back(live):
+    habits = {habit.name for habit in HABITS}
+    found = live.sessions()
+    assert len(found) > 50
+    for selection, exchanges in found.items():
+        if selection.session_ids[0] not in habits:
+            expected = [line for one in exchanges for line in sent_and_received(one)]
+            read = session_turns(live.source, selection)
+            assert Counter(said_by(read)) == Counter(expected)
+            assert sum(turn.request.is_failure for turn in read) == (
+                sum(exchange.failed for exchange in exchanges)
+            )
+
+
+@pytest.mark.parametrize("habit", HABITS, ids=lambda habit: habit.name)
+def test_habit(live, api, habit):
+    read = session_turns(live.source, live.session(habit.name, KEY))
+    assert said_by(read) == list(habit.said)
+
+
+def test_the_api_s_figures(live, api):
+    found = api.get("/api/v1/analytics/overview", **window(live))
+    daily = live.ledger.daily("user")["metadata"]
+    assert found["requests"] == daily["total_api_requests"]
+    assert dollars(found["cost_usd"]) == dollars(daily["total_spend"])
+    assert found["error_rate"] == daily["total_failed_requests"] / daily["total_api_requests"]
