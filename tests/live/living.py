@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -36,9 +36,9 @@ class Live:
 
     @property
     def filters(self) -> Filters:
-        """All that was sent: three days, in case it is midnight."""
+        """All that was sent, today or by a clock that was put back by some days."""
         today = datetime.now(UTC).date()
-        return Filters(days(today - timedelta(1), today + timedelta(1), "UTC"))
+        return Filters(days(today - timedelta(7), today + timedelta(1), "UTC"))
 
     @property
     def ledger(self) -> Ledger:
@@ -106,13 +106,15 @@ def wait_for(holds: Callable[[], bool], words: Callable[[], str]) -> None:
 
 
 @contextmanager
-def living(version: str, tcp_server, folder: Path) -> Iterator[Live]:
+def living(
+    version: str, tcp_server, folder: Path, variables: Mapping[str, str] | None = None
+) -> Iterator[Live]:
     """A proxy of this version on a database of its own, with teams, users and keys."""
     database = Database(tcp_server.server, name=f"litellm_{version.replace('.', '_')}")
     database.server.run_scripts(database.name, [MISSING_TABLES.read_text()])
     source = source_of(database)
     with Vendor().running() as vendor:
-        proxy = Proxy(version, tcp_server.url(database.name), vendor, folder)
+        proxy = Proxy(version, tcp_server.url(database.name), vendor, folder, variables or {})
         with proxy.running():
             client = Client(proxy.url, traffic.make_entities(proxy) | {"master": MASTER_KEY})
             yield Live(proxy, vendor, client, database, source)

@@ -4,9 +4,11 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ MASTER_KEY = "sk-master-1234"
 FLUSH_S = 3
 """How often the proxy writes; by default it is every 10 to 60 seconds."""
 
-PATIENCE_S = 120
+PATIENCE_S = 300
 """How long a start, a stop or a row may take, on a machine with much else to do."""
 
 OPENAI = {
@@ -41,12 +43,16 @@ FALLBACK = {"primary": ["gpt-4o-mini"]}
 
 @dataclass
 class Proxy:
-    """A proxy of one version; `url` is its address. `folder` is for its logs."""
+    """A proxy of one version; `url` is its address. `folder` is for its logs.
+
+    `variables` are given to it beside its own.
+    """
 
     version: str
     database_url: str
     vendor: vendor.Vendor
     folder: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.port = free_port()
@@ -78,8 +84,8 @@ class Proxy:
     def _environment(self, home: Path) -> dict[str, str]:
         """Nothing of ours reaches the proxy, whose settings are variables, too."""
         newest = {"PYTHONPATH": str(home / "newest")} if self.version == install.NEWEST else {}
-        return newest | {
-            "PATH": f"{home / 'older/bin'}{os.pathsep}{os.environ['PATH']}",
+        return {
+            "PATH": os.pathsep.join([f"{home}/engine", f"{home}/older/bin", os.environ["PATH"]]),
             "HOME": str(self.folder),
             "DATABASE_URL": self.database_url,
             "PRISMA_QUERY_ENGINE_BINARY": str(home / "engine/query-engine"),
@@ -88,9 +94,12 @@ class Proxy:
             "ENGINE_LOG": str(self.folder / "engine.log"),
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
             "LITELLM_TELEMETRY": "False",
+            "PYTHONUNBUFFERED": "1",
             "LITELLM_MODE": "PRODUCTION",
             "LITELLM_SALT_KEY": "sk-salt-1234",
             "NO_PROXY": "127.0.0.1,localhost",
+            **newest,
+            **self.variables,
         }
 
     def _wait_until_ready(self) -> None:
@@ -109,6 +118,11 @@ class Proxy:
         if self.process.poll() is None:
             self.process.terminate()
             self.process.wait(PATIENCE_S)
+
+    def today(self) -> date:
+        """The UTC day that its clock shows."""
+        answer = httpx.get(f"{self.url}/health/liveliness", timeout=60)
+        return parsedate_to_datetime(answer.headers["date"]).date()
 
     def log(self) -> str:
         """What it has printed."""

@@ -8,13 +8,15 @@
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from tests.live.answers import Answer, Json
 from tests.live.client import EMBEDDINGS, Exchange
+from tests.live.living import Live
+from tests.live.playing import KEY, Habit
 from tracelib.conversation import Message, Part, Reading, Turn, turns
 from tracelib.selection import Selection
-from tracelib.source import Source
 
 FRAMES = {"text": "%s", "reasoning": "(%s)", "tool_result": "[%s]", "data": "#%s#"}
 LONGEST_STORED = 2_048
@@ -27,9 +29,9 @@ def said_by(read: Sequence[Turn]) -> list[str]:
     return [_line(message) for turn in read for message in (*turn.asked, *turn.answered)]
 
 
-def session_turns(source: Source, selection: Selection) -> tuple[Turn, ...]:
+def session_turns(live: Live, selection: Selection) -> tuple[Turn, ...]:
     """The turns of a session, as the app reads them."""
-    return turns(source, Reading(selection), count=200).turns
+    return turns(live.source, Reading(selection), count=200).turns
 
 
 def _line(message: Message) -> str:
@@ -66,6 +68,23 @@ def _as_stored(text: str) -> str:
         return text
     cut = f" … [{len(text) - HEAD - TAIL:,} characters cut by LiteLLM] … "
     return text[:HEAD] + cut + text[-TAIL:]
+
+
+def assert_habit(live: Live, habit: Habit) -> None:
+    """The session of this habit says what was said in it."""
+    assert said_by(session_turns(live, live.session(habit.name, KEY))) == list(habit.said)
+
+
+def assert_all_was_said(live: Live, habits: Iterable[Habit]) -> None:
+    """Each session says what was sent in it and what came back; those of habits are left out."""
+    names = {habit.name for habit in habits}
+    for selection, exchanges in live.sessions().items():
+        if selection.session_ids[0] not in names:
+            expected = [line for one in exchanges for line in sent_and_received(one)]
+            read = session_turns(live, selection)
+            assert Counter(said_by(read)) == Counter(expected)
+            failed = sum(exchange.failed for exchange in exchanges)
+            assert sum(turn.request.is_failure for turn in read) == failed
 
 
 def answered(choices: Iterable[Answer]) -> list[str]:

@@ -2,23 +2,23 @@
 
 from collections import Counter
 from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
 
 from tests.calling import calls_of
 from tests.live import install, ledger, traffic
-from tests.live.habits import HABITS
+from tests.live.habits import ALL, HABITS, NOT_YET
 from tests.live.ledger import Figures, dollars
 from tests.live.living import Live, living
-from tests.live.playing import KEY, play
-from tests.live.said import said_by, sent_and_received, session_turns
+from tests.live.playing import play
+from tests.live.said import assert_all_was_said, assert_habit, session_turns
 from tests.sources import records
 from tracelib import models, overview, sessions, status
+from tracelib.conversation.notes import REFUSED
 from tracelib.status import ProxyHealth, proxy_health
 
 pytestmark = pytest.mark.live
-
-REPLAYED = ("user", "team_id", "api_key")
 
 
 @pytest.fixture(scope="module")
@@ -225,28 +225,64 @@ def test_litellm_mixes_two_keys_of_one_session_id(live):
 
 
 def test_every_session_says_what_was_sent_and_what_came_back(live):
-    habits = {habit.name for habit in HABITS}
-    found = live.sessions()
-    assert len(found) > 50
-    for selection, exchanges in found.items():
-        if selection.session_ids[0] not in habits:
-            expected = [line for one in exchanges for line in sent_and_received(one)]
-            read = session_turns(live.source, selection)
-            assert Counter(said_by(read)) == Counter(expected)
-            assert sum(turn.request.is_failure for turn in read) == (
-                sum(exchange.failed for exchange in exchanges)
-            )
+    assert len(live.sessions()) > 50
+    assert_all_was_said(live, HABITS)
+
+
+def test_a_request_turned_away_at_the_door_is_counted_and_says_nothing(live):
+    """LiteLLM stores no prompt of it, and gives it a session of its own."""
+    turned_away = [one for one in live.client.exchanges if not one.call_id]
+    unknown = live.stored_key(traffic.UNKNOWN_KEY)
+    rows = live.ledger.log(api_key=unknown)
+    assert {one.status for one in turned_away} == {401, 422}
+    assert len(rows) == sum(one.status == 401 for one in turned_away)
+    for row in rows:
+        (turn,) = session_turns(live, live.session_of(row))
+        assert (turn.asked, turn.answered, turn.notes) == ((), (), (REFUSED,))
 
 
 @pytest.mark.parametrize("habit", HABITS, ids=lambda habit: habit.name)
-def test_habit(live, api, habit):
-    read = session_turns(live.source, live.session(habit.name, KEY))
-    assert said_by(read) == list(habit.said)
+def test_habit(live, habit):
+    assert_habit(live, habit)
 
 
-def test_the_api_s_figures(live, api):
+def test_the_habits_not_read_yet_are_habits():
+    assert NOT_YET.keys() <= {habit.name for habit in ALL}
+
+
+def test_the_api_s_overview(live, api):
     found = api.get("/api/v1/analytics/overview", **window(live))
     daily = live.ledger.daily("user")["metadata"]
     assert found["requests"] == daily["total_api_requests"]
     assert dollars(found["cost_usd"]) == dollars(daily["total_spend"])
     assert found["error_rate"] == daily["total_failed_requests"] / daily["total_api_requests"]
+    assert found["unique_sessions"] == len(live.ledger.log(group_by_session=True))
+
+
+def test_the_api_s_models(live, api):
+    found = api.get("/api/v1/analytics/models", **window(live))["models"]
+    daily = live.ledger.daily_by("user", "model_groups")
+    assert {one["model"]: (one["requests"], dollars(one["cost_usd"])) for one in found} == {
+        name: (one.requests, one.cost_usd) for name, one in daily.items()
+    }
+
+
+def test_the_api_s_failures(live, api):
+    found = api.get("/api/v1/failures", **window(live))
+    rows = live.ledger.log(status_filter="failure")
+    models_of = Counter(row["model_group"] or row["model"] for row in rows)
+    assert (found["requests"], found["failures"]) == (len(live.client.exchanges), len(rows))
+    assert {one["value"]: one["failures"] for one in found["models"]} == models_of
+    newest = [row["request_id"] for row in rows[: len(found["newest"])]]
+    assert [one["request_id"] for one in found["newest"]] == newest
+
+
+@pytest.mark.parametrize("habit", HABITS, ids=lambda habit: habit.name)
+def test_the_api_s_messages(live, api, habit):
+    path = f"/api/v1/sessions/{quote(habit.name)}"
+    found = api.get(f"{path}/messages", redact=False, count=200)["messages"]
+    # In place of the answer of a request that failed stands an empty one.
+    roles = [one["role"] for one in found if one["error"] is None or one["role"] != "assistant"]
+    assert roles == [line.partition(": ")[0] for line in habit.said]
+    sent = [one for one in live.client.exchanges if one.request.session == habit.name]
+    assert api.get(f"{path}/summary")["requests"] == len(sent)

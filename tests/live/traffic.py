@@ -6,6 +6,7 @@ from tests.live import vendor
 from tests.live.answers import Json
 from tests.live.client import CHAT, EMBEDDINGS, MESSAGES, RESPONSES, Request
 from tests.live.proxy import Proxy
+from tests.live.words import system, user
 
 TEAMS = {"team-red": "Red team", "team-blue": "Blue team"}
 MEMBERS = {"alice": "team-red", "bob": "team-blue", "carol": None}
@@ -26,11 +27,11 @@ def make_entities(proxy: Proxy) -> dict[str, str]:
     """Make teams, users, tags, customers and keys as an administrator does; the keys by alias."""
     for team, alias in TEAMS.items():
         proxy.make("/team/new", team_id=team, team_alias=alias)
-    for user, team in MEMBERS.items():
-        email = f"{user}@example.com"
-        proxy.make("/user/new", user_id=user, user_email=email, auto_create_key=False)
+    for name, team in MEMBERS.items():
+        email = f"{name}@example.com"
+        proxy.make("/user/new", user_id=name, user_email=email, auto_create_key=False)
         if team:
-            member = {"role": "user", "user_id": user}
+            member = {"role": "user", "user_id": name}
             proxy.make("/team/member_add", team_id=team, member=member)
     for tag in TAGS:
         proxy.make("/tag/new", name=tag, models=[])
@@ -42,19 +43,14 @@ def make_entities(proxy: Proxy) -> dict[str, str]:
     }
 
 
-def user(text: str) -> Json:
-    """A message of the user."""
-    return {"role": "user", "content": text}
-
-
-SYSTEM = {"role": "system", "content": "You are a terse assistant."}
+SYSTEM = system("You are a terse assistant.")
 TOOL = {"name": "weather", "parameters": {"type": "object", "properties": {}}}
 SCHEMA = {"name": "weather", "input_schema": {"type": "object", "properties": {}}}
 
 
-def chat(model: str, text: str, *, system: bool = False, **more: object) -> tuple[str, Json]:
+def chat(model: str, text: str, *, is_terse: bool = False, **more: object) -> tuple[str, Json]:
     """A chat completion that asks one thing."""
-    return CHAT, {"model": model, "messages": [SYSTEM] * system + [user(text)], **more}
+    return CHAT, {"model": model, "messages": [SYSTEM] * is_terse + [user(text)], **more}
 
 
 def messages(model: str, text: str, **more: object) -> tuple[str, Json]:
@@ -68,9 +64,9 @@ def response(model: str, text: str, **more: object) -> tuple[str, Json]:
 
 
 KINDS: dict[str, Callable[[str], tuple[str, Json]]] = {
-    "chat": lambda text: chat("gpt-4o", text, system=True),
+    "chat": lambda text: chat("gpt-4o", text, is_terse=True),
     "chat of a cheaper model": lambda text: chat("gpt-4o-mini", text),
-    "chat of another vendor": lambda text: chat("claude", text, system=True),
+    "chat of another vendor": lambda text: chat("claude", text, is_terse=True),
     "stream": lambda text: chat("gpt-4o", text, stream=True),
     "stream of another vendor": lambda text: chat("claude-haiku", text, stream=True),
     "tools": lambda text: chat("gpt-4o", text, tools=[{"type": "function", "function": TOOL}]),
