@@ -57,6 +57,10 @@ class Live:
         """The requests of a session of a key."""
         return session(session_id, self.stored_key(alias))
 
+    def sent_in(self, session_id: str) -> list[Exchange]:
+        """What a client sent in the session to which it gave this id."""
+        return [one for one in self.client.exchanges if one.request.session == session_id]
+
     def session_of(self, row: Json) -> Selection:
         """The session of a row of the log."""
         return session(row["session_id"], row["api_key"])

@@ -1,6 +1,6 @@
 """A client's habit as a value, and how it is played to a proxy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -40,14 +40,22 @@ class Habit:
     said: Sequence[str]
 
 
-def play(habit: Habit, client: Client, vendor: Vendor) -> list[Exchange]:
-    """Send the turns of a habit, as a session that has its name."""
+def play(habit: Habit, client: Client, vendor: Vendor) -> None:
+    """Send the turns of a habit, as a session that has its name, as long as they are taken."""
     done: list[Exchange] = []
     for step in habit.turns:
         together = step if isinstance(step, tuple) else (step,)
         requests = [_request(habit, turn, done) for turn in together]
         done += _sent(requests, together, client, vendor)
-    return done
+        if refused(done):
+            vendor.forget_answers()
+            return
+
+
+def refused(exchanges: Iterable[Exchange]) -> list[object]:
+    """What came back in place of an answer to the turns that should not have failed."""
+    unexpected = [one for one in exchanges if one.failed and one.request.body["model"] != FAILING]
+    return [one.received for one in unexpected]
 
 
 def _request(habit: Habit, turn: Turn, done: Sequence[Exchange]) -> Request:
@@ -69,5 +77,5 @@ def _sent(
                 vendor.will_answer(*turn.choices)
             under_way.append(threads.submit(client.send, request))
             if turn.choices:
-                vendor.wait_for_request()
+                vendor.wait_for_request(or_until=under_way[-1].done)
     return [one.result() for one in under_way]

@@ -14,8 +14,9 @@ from collections.abc import Iterable, Sequence
 from tests.live.answers import Answer, Json
 from tests.live.client import EMBEDDINGS, Exchange
 from tests.live.living import Live
-from tests.live.playing import KEY, Habit
-from tracelib.conversation import Message, Part, Reading, Turn, turns
+from tests.live.playing import KEY, Habit, refused
+from tracelib.conversation import Message, Part, Reading, Turn
+from tracelib.conversation import turns as turns_of
 from tracelib.selection import Selection
 
 FRAMES = {"text": "%s", "reasoning": "(%s)", "tool_result": "[%s]", "data": "#%s#"}
@@ -31,7 +32,7 @@ def said_by(read: Sequence[Turn]) -> list[str]:
 
 def session_turns(live: Live, selection: Selection) -> tuple[Turn, ...]:
     """The turns of a session, as the app reads them."""
-    return turns(live.source, Reading(selection), count=200).turns
+    return turns_of(live.source, Reading(selection), count=200).turns
 
 
 def _line(message: Message) -> str:
@@ -71,20 +72,22 @@ def _as_stored(text: str) -> str:
 
 
 def assert_habit(live: Live, habit: Habit) -> None:
-    """The session of this habit says what was said in it."""
+    """The session of this habit says what was said in it, and nothing else."""
+    assert refused(live.sent_in(habit.name)) == []
     assert said_by(session_turns(live, live.session(habit.name, KEY))) == list(habit.said)
 
 
 def assert_all_was_said(live: Live, habits: Iterable[Habit]) -> None:
-    """Each session says what was sent in it and what came back; those of habits are left out."""
+    """Each turn of each session says what was sent in it and what came back.
+
+    Those of habits are left out: their requests repeat what was said before.
+    """
     names = {habit.name for habit in habits}
     for selection, exchanges in live.sessions().items():
         if selection.session_ids[0] not in names:
-            expected = [line for one in exchanges for line in sent_and_received(one)]
-            read = session_turns(live, selection)
-            assert Counter(said_by(read)) == Counter(expected)
-            failed = sum(exchange.failed for exchange in exchanges)
-            assert sum(turn.request.is_failure for turn in read) == failed
+            sent = Counter((one.failed, *sent_and_received(one)) for one in exchanges)
+            turns = session_turns(live, selection)
+            assert Counter((one.request.is_failure, *said_by([one])) for one in turns) == sent
 
 
 def answered(choices: Iterable[Answer]) -> list[str]:

@@ -284,5 +284,4 @@ def test_the_api_s_messages(live, api, habit):
     # In place of the answer of a request that failed stands an empty one.
     roles = [one["role"] for one in found if one["error"] is None or one["role"] != "assistant"]
     assert roles == [line.partition(": ")[0] for line in habit.said]
-    sent = [one for one in live.client.exchanges if one.request.session == habit.name]
-    assert api.get(f"{path}/summary")["requests"] == len(sent)
+    assert api.get(f"{path}/summary")["requests"] == len(live.sent_in(habit.name))
