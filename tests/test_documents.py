@@ -1,6 +1,7 @@
 """What the documents promise, held against the code."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,12 @@ from tracelib.source import connect
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+ENVIRONMENT = "python3 -m venv .venv && .venv/bin/pip install -r"
+STARTS = f"{ENVIRONMENT} requirements.txt && .venv/bin/streamlit run Home.py"
+TESTS = f"{ENVIRONMENT} requirements-dev.txt && .venv/bin/python -m pytest"
+SEPARATOR = re.compile(r"&&|\||;|\$\(")
+OURS = {"pip", "python", "pytest", "streamlit", "uvicorn", "ruff", "mypy", "pre-commit"}
 TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text()
 
 
@@ -34,18 +41,37 @@ def test_the_readme_stays_short():
     assert len(README.splitlines()) < 120
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
-        "README.md",
-        "CONTRIBUTING.md",
-        *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))),
-    ],
-)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_a_document_links_only_to_what_is_there(document):
-    path = ROOT / document
-    links = re.findall(r"\]\(([^)#:]+)\)", path.read_text())
-    assert [link for link in links if not (path.parent / link).exists()] == []
+    links = re.findall(r"\]\(([^)#:]+)\)", document.read_text())
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def commands(document: str) -> list[str]:
+    """The lines that a reader of this document pastes into a shell."""
+    blocks = re.findall(r"```sh\n(.*?)```", document, re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+def test_one_line_starts_the_app_and_one_runs_the_tests():
+    assert [line for line in commands(README) if line.startswith("python3")] == [STARTS, TESTS]
+    assert commands(README)[0] == STARTS
+
+
+def test_ci_runs_the_line_of_the_readme():
+    script = (ROOT / ".ci" / "run").read_text()
+    (pattern,) = re.findall(r"grep '(.*)' README\.md", script)
+    found = subprocess.run(["grep", pattern, "README.md"], cwd=ROOT, capture_output=True, text=True)
+    assert found.stdout == f"{TESTS}\n"
+    assert script.splitlines()[-1].startswith('eval "$tests" ')
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_no_command_needs_an_active_environment(document):
+    """Many systems' own Python installs nothing, and has no program of ours on its path."""
+    parts = [part for line in commands(document.read_text()) for part in SEPARATOR.split(line)]
+    words = [[word for word in part.split() if "=" not in word] for part in parts]
+    assert {word for (word, *_) in filter(None, words)}.isdisjoint(OURS)
 
 
 def test_no_module_grows_beyond_its_subject():
