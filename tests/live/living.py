@@ -22,6 +22,14 @@ from tracelib.source import Source
 from tracelib.window import days
 
 MISSING_TABLES = Path(__file__).parent / "missing_tables.sql"
+LOGGED = 'SELECT count(*) FROM "LiteLLM_SpendLogs"'
+DAILY = {
+    "LiteLLM_DailyUserSpend": LOGGED,
+    "LiteLLM_DailyTeamSpend": LOGGED,
+    "LiteLLM_DailyEndUserSpend": f"{LOGGED} WHERE end_user <> ''",
+    "LiteLLM_DailyTagSpend": f"{LOGGED}, jsonb_array_elements(request_tags)",
+}
+"""The tables of days, and how many requests of the log each should count."""
 
 
 @dataclass
@@ -79,25 +87,17 @@ class Live:
 
     def wait_until_written(self) -> None:
         """Wait until the log has a row of each request, and the tables of days have them, too."""
-        log = 'FROM "LiteLLM_SpendLogs"'
-        tags = f"SELECT count(*) {log}, jsonb_array_elements(request_tags)"
-        wait_for(
-            lambda: self._ask(f"SELECT count(*) {log}") == len(self.client.exchanges),
-            lambda: f"{self._ask(f'SELECT count(*) {log}')} of {len(self.client.exchanges)} rows",
-        )
-        for table, logged in {
-            "LiteLLM_DailyUserSpend": f"SELECT count(*) {log}",
-            "LiteLLM_DailyTeamSpend": f"SELECT count(*) {log}",
-            "LiteLLM_DailyEndUserSpend": f"SELECT count(*) {log} WHERE end_user <> ''",
-            "LiteLLM_DailyTagSpend": tags,
-        }.items():
-            added_up = f'SELECT coalesce(sum(api_requests), 0)::int FROM "{table}"'
-            wait_for(
-                lambda sums=added_up, rows=logged: self._ask(sums) == self._ask(rows),
-                lambda sums=added_up, rows=logged: f"{sums}: {self._ask(sums)}, {self._ask(rows)}",
-            )
+        wait_for(lambda: not self._behind(), lambda: f"written and expected: {self._behind()}")
 
-    def _ask(self, sql: str) -> int:
+    def _behind(self) -> dict[str, tuple[int, int]]:
+        """The tables that lack requests: how many they have, and how many there should be."""
+        counts = {"LiteLLM_SpendLogs": (self._number(LOGGED), len(self.client.exchanges))}
+        for table, logged in DAILY.items():
+            added_up = f'SELECT coalesce(sum(api_requests), 0)::int FROM "{table}"'
+            counts[table] = (self._number(added_up), self._number(logged))
+        return {table: pair for table, pair in counts.items() if pair[0] != pair[1]}
+
+    def _number(self, sql: str) -> int:
         return self.database.execute(sql)[0][0]
 
 

@@ -21,7 +21,7 @@ MASTER_KEY = "sk-master-1234"
 FLUSH_S = 3
 """How often the proxy writes; by default it is every 10 to 60 seconds."""
 
-PATIENCE_S = 300
+PATIENCE_S = 600
 """How long a start, a stop or a row may take, on a machine with much else to do."""
 
 OPENAI = {

@@ -41,11 +41,12 @@ def _line(message: Message) -> str:
 
 def _part(part: Part) -> str:
     if part.kind == "tool_call":
-        return _call(part.name or "", part.text)
+        return called(part.name or "", part.text)
     return FRAMES.get(part.kind, "<%s>") % part.text
 
 
-def _call(name: str, arguments: str) -> str:
+def called(name: str, arguments: str) -> str:
+    """A call, its arguments in one spelling."""
     return f"{{{name} {json.dumps(json.loads(arguments), sort_keys=True)}}}"
 
 
@@ -98,5 +99,5 @@ def answered(choices: Iterable[Answer]) -> list[str]:
 def _answer(answer: Answer) -> str:
     thinking = [f"({answer.thinking})"] * bool(answer.thinking)
     text = [answer.text] * bool(answer.text)
-    calls = [_call(one.name, one.arguments) for one in answer.calls]
+    calls = [called(one.name, one.arguments) for one in answer.calls]
     return " ".join([*thinking, *text, *calls])

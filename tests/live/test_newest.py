@@ -1,5 +1,6 @@
 """The newest LiteLLM: its figures and its conversations, as the app reads them."""
 
+import re
 from collections import Counter
 from dataclasses import replace
 from urllib.parse import quote
@@ -12,7 +13,7 @@ from tests.live.habits import ALL, HABITS, NOT_YET
 from tests.live.ledger import Figures, dollars
 from tests.live.living import Live, living
 from tests.live.playing import play
-from tests.live.said import assert_all_was_said, assert_habit, session_turns
+from tests.live.said import assert_all_was_said, assert_habit, called, session_turns
 from tests.sources import records
 from tracelib import models, overview, sessions, status
 from tracelib.conversation.notes import REFUSED
@@ -281,7 +282,25 @@ def test_the_api_s_failures(live, api):
 def test_the_api_s_messages(live, api, habit):
     path = f"/api/v1/sessions/{quote(habit.name)}"
     found = api.get(f"{path}/messages", redact=False, count=200)["messages"]
-    # In place of the answer of a request that failed stands an empty one.
-    roles = [one["role"] for one in found if one["error"] is None or one["role"] != "assistant"]
-    assert roles == [line.partition(": ")[0] for line in habit.said]
+    lines = [said_by_api(one) for one in found if not is_in_place_of_an_answer(one)]
+    assert lines == [spaced(line) for line in habit.said]
     assert api.get(f"{path}/summary")["requests"] == len(live.sent_in(habit.name))
+
+
+def said_by_api(message) -> str:
+    """A message of the API as the line of a habit. What it says of an image is plain text."""
+    thinking = f"({message['reasoning']})" if message["reasoning"] else ""
+    content = message["content"] or ""
+    calls = [called(one["name"], one["arguments"]) for one in message["tool_calls"]]
+    words = f"[{content}]" if message["role"] == "tool" else content
+    return spaced(" ".join([f"{message['role']}:", thinking, words, *calls]))
+
+
+def spaced(line: str) -> str:
+    """The words of a line, without the signs around an image."""
+    return " ".join(re.sub("[<>]", " ", line).split())
+
+
+def is_in_place_of_an_answer(message) -> bool:
+    """Is this the empty message that stands for the answer of a request that failed?"""
+    return message["role"] == "assistant" and message["error"] is not None
