@@ -73,9 +73,13 @@ def _as_stored(text: str) -> str:
 
 
 def assert_habit(live: Live, habit: Habit) -> None:
-    """The session of this habit says what was said in it, and nothing else."""
-    assert refused(live.sent_in(habit.name)) == []
-    assert said_by(session_turns(live, live.session(habit.name, KEY))) == list(habit.said)
+    """The session of this habit says what was said in it, and as answers what came back."""
+    sent = live.sent_in(habit.name)
+    assert refused(sent) == []
+    read = session_turns(live, live.session(habit.name, KEY))
+    assert said_by(read) == list(habit.said)
+    came_back = Counter(line for one in sent for line in answered(one.answers))
+    assert Counter(_line(message) for turn in read for message in turn.answered) == came_back
 
 
 def assert_all_was_said(live: Live, habits: Iterable[Habit]) -> None:
