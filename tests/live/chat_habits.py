@@ -74,6 +74,7 @@ CHAT_HABITS = (
             *(f"user: Two?{BRIEF}", "assistant: Second."),
             *(f"user: Three?{BRIEF}", "assistant: Third."),
         ),
+        changed=("user: One?", "user: Two?"),
     ),
     Habit(
         "puts what it found into the system prompt",
@@ -84,8 +85,9 @@ CHAT_HABITS = (
         ),
         (
             *(f"system: {SKY}", "user: One?", "assistant: First."),
-            *(f"system: {GRASS}", "user: Two?", "assistant: Second."),
+            *("user: Two?", "assistant: Second."),
         ),
+        changed=(f"system: {GRASS}",),
     ),
     Habit(
         "puts what it found before the newest question",
@@ -98,6 +100,7 @@ CHAT_HABITS = (
             *(f"user: {SKY}\n\nOne?", "assistant: First."),
             *(f"user: {GRASS}\n\nTwo?", "assistant: Second."),
         ),
+        changed=("user: One?",),
     ),
     Habit(
         "empties old results",
@@ -121,6 +124,7 @@ CHAT_HABITS = (
             *("user: Weather?", PARIS, "tool: [21 degrees]", ROME, "tool: [25 degrees]"),
             "assistant: Rome is warmer.",
         ),
+        changed=("tool: [[cleared]]",),
     ),
     Habit(
         "leaves out what the model thought",

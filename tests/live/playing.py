@@ -31,13 +31,15 @@ class Habit:
     """What a client does, and what was said. Turns in a tuple of their own go out at once.
 
     `said` are the messages that there are, each once, in the order in which they were first
-    said; `tests.live.said` describes how a line is written.
+    said, and `changed` the texts that took the place of earlier ones when they were sent again;
+    `tests.live.said` describes how a line is written.
     """
 
     name: str
     path: str
     turns: Sequence[Turn | tuple[Turn, ...]]
     said: Sequence[str]
+    changed: Sequence[str] = ()
 
 
 def play(habit: Habit, client: Client, vendor: Vendor) -> None:

@@ -30,6 +30,12 @@ def said_by(read: Sequence[Turn]) -> list[str]:
     return [_line(message) for turn in read for message in (*turn.asked, *turn.answered)]
 
 
+def changed_by(read: Sequence[Turn]) -> list[str]:
+    """The messages that these turns tell as changes of earlier ones, in order."""
+    changes = [change.message for turn in read for change in turn.changes]
+    return [_line(message) for message in changes if message]
+
+
 def session_turns(live: Live, selection: Selection) -> tuple[Turn, ...]:
     """The turns of a session, as the app reads them."""
     return turns_of(live.source, Reading(selection), count=200).turns
@@ -78,6 +84,7 @@ def assert_habit(live: Live, habit: Habit) -> None:
     assert refused(sent) == []
     read = session_turns(live, live.session(habit.name, KEY))
     assert said_by(read) == list(habit.said)
+    assert changed_by(read) == list(habit.changed)
     came_back = Counter(line for one in sent for line in answered(one.answers))
     assert Counter(_line(message) for turn in read for message in turn.answered) == came_back
 

@@ -22,6 +22,7 @@ const SCHEMA = fs.readFileSync(process.env.PRISMA_DML_PATH, 'utf8')
 const PORT = Number(process.argv[process.argv.indexOf('-p') + 1])
 const UNKNOWN_ERROR = 'P2036' // what the engine calls an error that only the adapter knows
 const RAW_QUERY_FAILED = 'P2010'
+const PATIENCE_MS = 60_000 // for a transaction: a busy machine is no fault of LiteLLM's
 const NAMES = 1003 // PostgreSQL's number of the type name[], which the adapter does not know
 const TEXTS = 1009 // and of text[], which reads the same
 
@@ -111,8 +112,8 @@ class Bridge {
     return body.batch ? this.batch(body, transaction) : this.queries(body, transaction)
   }
 
-  async begin({ max_wait = 2000, timeout = 5000, isolation_level }) {
-    const options = JSON.stringify({ max_wait, timeout, isolation_level })
+  async begin({ isolation_level }) {
+    const options = JSON.stringify({ max_wait: PATIENCE_MS, timeout: PATIENCE_MS, isolation_level })
     return this.checked(JSON.parse(await this.engine.startTransaction(options, '{}', nextId())))
   }
 
