@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import takewhile, zip_longest
+from itertools import groupby, takewhile, zip_longest
 
 from tracelib.conversation.canonical import ANSWER_KINDS, Canonical, Item, Key
 
@@ -63,6 +63,25 @@ class SentHistory:
         """The user's messages behind the first one after the last answer, by their keys."""
         later = takewhile(lambda one: one.item.kind not in ANSWER_KINDS, reversed(self.pieces))
         return frozenset(one.item.keys[0] for one in [*later][:-1] if one.item.kind == "user")
+
+
+def by_message(
+    messages: Sequence[Canonical], pieces: Sequence[Piece]
+) -> tuple[tuple[int, tuple[int, ...] | None], ...]:
+    """The positions of the pieces' messages with their parts; None where that is all of them."""
+    found = []
+    for position, group in groupby(pieces, key=lambda piece: piece.position):
+        items = [piece.item for piece in group]
+        is_whole = len(items) == len(messages[position].items)
+        parts = sorted(part for item in items for part in item.parts)
+        found.append((position, None if is_whole else tuple(parts)))
+    return tuple(found)
+
+
+def repeated_share(size: int, fresh: Sequence[Piece]) -> float:
+    """The share of so many characters that these new pieces leave."""
+    new = sum(piece.item.size for piece in fresh)
+    return max(0.0, 1 - new / size) if size else 0.0
 
 
 def _without_hollow(pieces: Sequence[Piece]) -> Iterable[Piece]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 
 from tracelib.conversation.alignment import holds
 from tracelib.conversation.anchors import WordsAt
@@ -12,7 +11,7 @@ from tracelib.conversation.changes import Change, change_of, dropped, merged
 from tracelib.conversation.item_tree import ItemTree
 from tracelib.conversation.locating import Located, located
 from tracelib.conversation.prompts import Lineages, are_one_prompt, prompt_changes
-from tracelib.conversation.sent import Piece, SentHistory
+from tracelib.conversation.sent import Piece, SentHistory, by_message, repeated_share
 from tracelib.conversation.vocabulary import numbers_of
 
 # A summary has so many different words.
@@ -126,9 +125,9 @@ class Threads:
             origin.parent,
             thread,
             self._branches(node, origin, kind),
-            _by_message(sent.messages, fresh),
+            by_message(sent.messages, fresh),
             merged(self._changes(found, sent.prompts, origin)),
-            _repeated_share(sent.size, fresh),
+            repeated_share(sent.size, fresh),
         )
         index = len(self._requests)
         self._last_start, self._last_end = start, self._grow(found, index)
@@ -284,21 +283,3 @@ class Threads:
         while not self._tree.is_start(node) and self._tree.item(node).kind in ANSWER_KINDS:
             node = self._tree.parent(node)
         return node
-
-
-def _by_message(
-    messages: Sequence[Canonical], pieces: Sequence[Piece]
-) -> tuple[tuple[int, tuple[int, ...] | None], ...]:
-    """The positions of the pieces' messages with their parts; None where that is all of them."""
-    found = []
-    for position, group in groupby(pieces, key=lambda piece: piece.position):
-        items = [piece.item for piece in group]
-        is_whole = len(items) == len(messages[position].items)
-        parts = sorted(part for item in items for part in item.parts)
-        found.append((position, None if is_whole else tuple(parts)))
-    return tuple(found)
-
-
-def _repeated_share(size: int, fresh: Sequence[Piece]) -> float:
-    new = sum(piece.item.size for piece in fresh)
-    return max(0.0, 1 - new / size) if size else 0.0
