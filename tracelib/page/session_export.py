@@ -27,6 +27,8 @@ TITLES = {
     "key": "Keys and passwords",
     "card": "Card numbers",
     "phone": "Telephone numbers",
+    "iban": "Bank account numbers (IBAN)",
+    "ssn": "US social security numbers",
 }
 EXPLAINED = (
     "Masked in all that was said, in names, tags and errors. Patterns find what looks like such "

@@ -1,10 +1,13 @@
-"""Private facts in text, masked before anyone sees them: addresses, keys, cards, numbers.
+"""Private data in text, masked before it is shown or exported.
 
-    choice   what is to be masked: kinds, and patterns of an installation's own
-    masking  a text with what was found in it replaced
+    choice     what to mask: kinds, and an installation's own patterns
+    masking    a text with what was found in it replaced
+    documents  JSON in the text, so that it stays JSON
+    patterns   regular expressions in linear time; values: what can be a secret
 
-Below them: `emails`, `keys`, `cards` and `phones` find one kind each, with `patterns` that
-need time that grows as the text does.
+Below `masking` one module per way to find something: `emails`, `numbers` (cards, IBANs, social
+security numbers), `phones`, and for secrets `keys` (by shape or place), `named` (by name) and
+`commands` (in headers and arguments). Their data: `words.toml` and `key_prefixes.tsv`.
 """
 
 from tracelib.redaction.choice import ALL, KINDS, NONE, OwnPattern, Redaction, read_own_patterns

@@ -1,4 +1,4 @@
-"""What is to be masked: kinds of private facts, and patterns of an installation's own."""
+"""What to mask: kinds of private data, and patterns of an installation's own."""
 
 import json
 import re
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tracelib.redaction.patterns import PatternError, compiled
 
-KINDS = ("e-mail", "key", "card", "phone")
+KINDS = ("e-mail", "key", "card", "phone", "iban", "ssn")
 MOST_PATTERNS = 50
 LONGEST_PATTERN = 1_000
 NAME = re.compile(r"[\w -]{1,30}")
@@ -14,7 +14,7 @@ NAME = re.compile(r"[\w -]{1,30}")
 
 @dataclass(frozen=True, slots=True)
 class OwnPattern:
-    """A regular expression of this installation, and the name that stands for what it finds."""
+    """A regular expression of this installation, and the name that replaces what it finds."""
 
     name: str
     pattern: str
@@ -22,7 +22,7 @@ class OwnPattern:
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """Which kinds of KINDS and which own patterns are masked; nothing unless it is named."""
+    """Which of KINDS and which own patterns are masked; nothing by default."""
 
     kinds: frozenset[str] = frozenset()
     own: tuple[OwnPattern, ...] = ()
@@ -38,10 +38,11 @@ ALL = Redaction(frozenset(KINDS))
 
 
 def read_own_patterns(written: str) -> tuple[OwnPattern, ...]:
-    """Which patterns does this setting hold?
+    """Which patterns does this setting name?
 
     JSON: a list of regular expressions, called "own 1" and so on, or an object of names and
-    regular expressions. Raises ValueError with what is wrong, to go on from the setting's name.
+    regular expressions. Raises ValueError with the rest of a sentence that begins with the
+    setting's name.
 
     >>> read_own_patterns('{"employee": "EMP-[0-9]{5}"}')
     (OwnPattern(name='employee', pattern='EMP-[0-9]{5}'),)

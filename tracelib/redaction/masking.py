@@ -2,82 +2,108 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 
-from tracelib.redaction.cards import cards
+from tracelib.redaction import commands, documents, emails, keys, named, numbers, phones
 from tracelib.redaction.choice import KINDS, OwnPattern, Redaction
-from tracelib.redaction.emails import emails
-from tracelib.redaction.keys import keys
-from tracelib.redaction.patterns import compiled
-from tracelib.redaction.phones import phones
+from tracelib.redaction.patterns import Searched, Span, compiled
 
-Finder = Callable[[str], Iterator[tuple[int, int]]]
+Range = tuple[int, int, str]
+Finder = Callable[[Searched], Iterator[Span]]
 
-_FINDERS: dict[str, Finder] = {"e-mail": emails, "key": keys, "card": cards, "phone": phones}
+_FINDERS: dict[str, Finder] = {
+    "e-mail": emails.emails,
+    "key": lambda text: chain(keys.keys(text), named.named(text), commands.commands(text)),
+    "card": numbers.cards,
+    "phone": phones.phones,
+    "iban": numbers.ibans,
+    "ssn": numbers.ssns,
+}
+# RE2 reads UTF-8, which has no halves of characters; the mark for what is unknown is as long.
 _RUN = re.compile(rb"([^\0])\1*", re.DOTALL)
-# RE2 reads UTF-8, which has no halves of characters.
-_HALVES = re.compile("[\ud800-\udfff]")
-# What is replaced may bare an edge to what stood against it; hardly ever more than once.
+_HALF = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
+_UNKNOWN = "\ufffd".encode()
+# A replacement can expose another match beside it, so the text is searched again.
 _MOST_PASSES = 4
 
 
 def masked(text: str, redaction: Redaction) -> tuple[str, Counter[str]]:
     """What does this text say without what is private in it, and how much was that, by kind?
 
-    Each find becomes its kind in brackets: `[e-mail]`, `[key]`, `[card]`, `[phone]`, or the
-    name of an own pattern. Where finds overlap the longest is named and all of them go.
-    Masking what is masked changes nothing; a text without a find comes back as it is, with
-    an empty count.
+    Each find becomes its kind in brackets: `[e-mail]`, `[key]`, `[card]`, `[phone]`, `[iban]`,
+    `[ssn]`, or the name of an own pattern. In JSON it stays a string, or becomes one where it
+    was a number, so that JSON stays JSON. Where finds overlap the longest is named and all of
+    them go. Masking what is masked changes nothing; a text without a find comes back as it is,
+    with an empty count.
 
     >>> from tracelib.redaction import ALL
     >>> text, counts = masked("ada@example.org wrote to +49 30 1234567", ALL)
     >>> text, dict(counts)
     ('[e-mail] wrote to [phone]', {'e-mail': 1, 'phone': 1})
+    >>> masked('{"card": 4111111111111111}', ALL)[0]
+    '{"card": "[card]"}'
     """
     counts: Counter[str] = Counter()
+    searched = text.encode("utf-8", "surrogatepass")
     for _ in range(_MOST_PASSES):
-        text, found = _masked_once(text, redaction)
+        searched, found = _masker(redaction).masked(searched)
         if not found:
             break
         counts.update(found)
-    return text, counts
+    return searched.decode("utf-8", "surrogatepass") if counts else text, counts
 
 
-def _masked_once(text: str, redaction: Redaction) -> tuple[str, list[str]]:
-    finders = [_FINDERS[kind] for kind in KINDS if kind in redaction.kinds]
-    finders += [_finder(own) for own in redaction.own]
-    whole = _HALVES.sub("\ufffd", text)
-    spans = [
-        (start, end, number)
-        for number, find in enumerate(finders, start=1)
-        for start, end in find(whole)
-        if start < end
-    ]
-    if not spans:
-        return text, []
-    return _replaced(text, _cover(text, redaction.names(), spans), redaction.names())
+@dataclass(frozen=True, slots=True)
+class _Masker:
+    """The finders of one redaction with their names, and the placeholders that are left alone."""
+
+    finders: tuple[tuple[str, Finder], ...]
+    placeholder: re.Pattern[bytes]
+
+    def masked(self, text: bytes) -> tuple[bytes, list[str]]:
+        """The text with what is found replaced, and the names of what was."""
+        parts = documents.read(text)
+        readable = documents.readable(parts)
+        found = self._found(Searched(_without_halves(readable)))
+        if not found:
+            return text, []
+        cover = documents.Cover(self._ranges(readable, found))
+        return documents.written(parts, cover), cover.found
+
+    def _found(self, searched: Searched) -> list[tuple[int, int, int]]:
+        return [
+            (start, end, number)
+            for number, (_, find) in enumerate(self.finders, start=1)
+            for start, end in find(searched)
+            if start < end
+        ]
+
+    def _ranges(self, text: bytes, found: list[tuple[int, int, int]]) -> list[Range]:
+        """What goes: all that was found but placeholders, under the name of its longest find."""
+        cover = bytearray(len(text))
+        for start, end, number in sorted(found, key=lambda span: span[1] - span[0]):
+            cover[start:end] = bytes([number]) * (end - start)
+        for placeholder in self.placeholder.finditer(text):
+            cover[slice(*placeholder.span())] = bytes(len(placeholder[0]))
+        return [(*run.span(), self.finders[run[0][0] - 1][0]) for run in _RUN.finditer(cover)]
+
+
+def _without_halves(text: bytes) -> bytes:
+    return _HALF.sub(_UNKNOWN, text) if b"\xed" in text else text
+
+
+@lru_cache(maxsize=64)
+def _masker(redaction: Redaction) -> _Masker:
+    kinds = [(kind, _FINDERS[kind]) for kind in KINDS if kind in redaction.kinds]
+    own = [(one.name, _finder(one)) for one in redaction.own]
+    names = {*KINDS, *redaction.names()}
+    known = "|".join(re.escape(name) for name in sorted(names))
+    return _Masker((*kinds, *own), re.compile(rf"\[(?:{known})\]".encode()))
 
 
 def _finder(own: OwnPattern) -> Finder:
-    return lambda text: (found.span() for found in compiled(own.pattern).finditer(text))
-
-
-def _cover(text: str, names: Sequence[str], spans: list[tuple[int, int, int]]) -> bytes:
-    """For each character the number of what it belongs to, 0 where it stays."""
-    cover = bytearray(len(text))
-    for start, end, number in sorted(spans, key=lambda span: span[1] - span[0]):
-        cover[start:end] = bytes([number]) * (end - start)
-    known = "|".join(re.escape(name) for name in (*KINDS, *names))
-    for placeholder in re.finditer(rf"\[(?:{known})\]", text):
-        cover[slice(*placeholder.span())] = bytes(len(placeholder[0]))
-    return bytes(cover)
-
-
-def _replaced(text: str, cover: bytes, names: Sequence[str]) -> tuple[str, list[str]]:
-    pieces, found, last = [], [], 0
-    for run in _RUN.finditer(cover):
-        name = names[run[0][0] - 1]
-        pieces += [text[last : run.start()], f"[{name}]"]
-        found.append(name)
-        last = run.end()
-    return "".join([*pieces, text[last:]]), found
+    pattern = compiled(own.pattern)
+    return lambda searched: pattern.spans(searched, group=0)

@@ -1,0 +1,171 @@
+"""Secrets that are known by their name, in assignments of any language, in markup and sentences.
+
+The name says how much its value must look like a secret. Behind "password" nearly anything is
+one; behind "token" and "key" what looks random; behind the name of a page's or a form's token
+nothing.
+"""
+
+import re
+from collections.abc import Iterator
+
+from tracelib.redaction.patterns import WORDS, Found, Searched, Span, any_of, compiled
+from tracelib.redaction.values import (
+    Value,
+    is_code,
+    is_plain_word,
+    is_random,
+    is_reference,
+    says_about_passwords,
+    value_at,
+)
+
+_SECRETS = WORDS["secrets"]
+NAME = any_of([*_SECRETS["password"], *_SECRETS["short_password"], *_SECRETS["key"]])
+"""A pattern of what a secret is named."""
+
+_ENDING = r"(?:[_-]?(?:hash|id|text|string))?[0-9]?"
+_PASSWORDS = any_of(_SECRETS["password"])
+_PASSWORD = re.compile(rf"(?i:{_PASSWORDS}){_ENDING}$")
+_SHORT_PASSWORD = re.compile(rf"(?i:{any_of(_SECRETS['short_password'])})$")
+_HARMLESS = frozenset(_SECRETS["harmless_token"])
+_HARMLESS_PASS = tuple(_SECRETS["harmless_pass"])
+_NAME_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+# The name of a variable of the environment that holds a key, whatever that looks like.
+_SETTING_NAME = re.compile(r"[A-Z0-9_]*(?:TOKEN|SECRET|KEY)")
+_SECRET = re.compile(r"(?i:secret)$")
+_CALL = re.compile(r"[(\[]")
+_LEAST_PASSWORD, _LEAST_NUMBER, _LEAST_SECRET, _LEAST_SPOKEN = 3, 4, 8, 12
+
+_QUOTES = r"""["'\x60\\]{0,4}"""
+_NAMED = compiled(
+    rf"(?P<name>[\w.\-]*(?i:{NAME}{_ENDING}))"
+    rf"(?:(?P<sign>{_QUOTES}\]?\s{{0,3}}(?:=>|:=|={{1,3}}|[:：＝])\s{{0,3}})"
+    rf"|(?P<pair>{_QUOTES}[,\s]{{1,20}}{_QUOTES}(?i:value){_QUOTES}\s{{0,3}}[:=]\s{{0,3}})"
+    rf"|(?P<markup>{_QUOTES}>)"
+    rf"|(?P<is>\s{{1,3}}(?i:{any_of(_SECRETS['is'])})[\s:：]\s{{0,3}}|[是为為は]))"
+)
+_IN_MARKUP = re.compile(rb"([^<>\s]{1,300})</")
+# A password in a statement of SQL, and one of a machine that is listed for programs to log in at.
+_IN_STATEMENT = compiled(
+    r"(?:PASSWORD|IDENTIFIED\s{1,3}BY|(?i:with|encrypted)\s{1,3}(?i:password)"
+    r"|(?i:create|alter)\s{1,3}(?i:user|role|login)\s{1,3}\S{1,64}\s{1,3}"
+    r"(?i:(?:with\s{1,3})?password|identified\s{1,3}by))"
+    r"\s{1,3}(?P<next>['\"])",
+    "password",
+    "identified",
+)
+_LISTED = compiled(
+    r"(?i:login|user|account)\s{1,3}\S{1,64}\s{1,3}(?i:password)\s{1,3}(?P<next>\S)", "password"
+)
+_SPOKEN = compiled(
+    r"(?:(?P<before>[\w-]+)\s|^|[^\w\-])(?i:key|token|secret)\s{1,3}(?P<value>[\w.+/=\-]{20,})",
+    "key",
+    "token",
+    "secret",
+)
+_LOOKED_UP = frozenset(word.encode() for word in _SECRETS["harmless_key"])
+_SETTING = re.compile(rb"\s*(?:- )?[\w.-]+:(?: [^\n]*[^\s,;{])?\s*")
+_NEAR = 300  # bytes around a line in which its neighbours are looked for
+_BEFORE_NAME = re.compile(rb"\s*(?:- )?[\"']?$")
+
+
+def named(searched: Searched) -> Iterator[Span]:
+    """Where are the values in this text that are named as secrets?
+
+    >>> text = b"password: P@ssw0rd!, max_tokens=4096, page_token: CAUQAA123456, Pwd={x1;y};"
+    >>> [text[slice(*span)].decode() for span in named(Searched(text))]
+    ['P@ssw0rd!', 'x1;y']
+    """
+    text = searched.text
+    for found in _NAMED.finds(searched):
+        value = _value(text, found)
+        if value and not is_reference(value.text) and _is_secret(text, found, value):
+            yield value.start, value.end
+    for found in (*_IN_STATEMENT.finds(searched), *_LISTED.finds(searched)):
+        value = value_at(text, found.span("next")[0])
+        if value and not is_reference(value.text) and " " not in value.text:
+            yield value.start, value.end
+    for found in _SPOKEN.finds(searched):
+        if is_random(found["value"].decode()) and found["before"].lower() not in _LOOKED_UP:
+            yield found.span("value")
+
+
+def _value(text: bytes, found: Found) -> Value | None:
+    _, end = found.whole
+    if not found["markup"]:
+        return value_at(text, end)
+    inner = _IN_MARKUP.match(text, end)
+    return (
+        Value(*inner.span(1), inner[1].decode("utf-8", "ignore"), is_quoted=True) if inner else None
+    )
+
+
+def _is_secret(text: bytes, found: Found, value: Value) -> bool:
+    name = found["name"].decode()
+    if is_harmless(name) or says_about_passwords(value.text):
+        return False
+    is_set = _is_set_outside_code(text, found, value)
+    if is_password(name):
+        is_itself = name.lower() == value.text.lower()
+        return not is_itself and _is_any_password(value, is_set, bool(found["is"]))
+    if _SHORT_PASSWORD.search(name):
+        return is_set or not (
+            is_plain_word(value.text) or value.text.isdigit() or is_code(value.text)
+        )
+    if is_set and _SETTING_NAME.fullmatch(name):
+        return True
+    return _is_any_key(name, value, bool(found["is"]))
+
+
+def _is_any_key(name: str, value: Value, is_spoken: bool) -> bool:
+    said = value.text
+    if " " in said or (not value.is_quoted and _CALL.search(said)):
+        return False
+    if value.is_quoted and _SECRET.search(name) and len(said) >= _LEAST_SECRET:
+        return not (is_plain_word(said) or said.isdigit())
+    return is_random(said) and len(said) >= (_LEAST_SPOKEN if is_spoken else 1)
+
+
+def is_harmless(name: str) -> bool:
+    words = {word.lower().removesuffix("token") for word in _NAME_WORD.findall(name)}
+    is_token = name.lower().endswith("token")
+    return (is_token and not words.isdisjoint(_HARMLESS)) or name.lower().endswith(_HARMLESS_PASS)
+
+
+def is_password(name: str) -> bool:
+    """Whether the name means a password and nothing else: also `db_pass`, but not `pass`."""
+    short = _SHORT_PASSWORD.search(name)
+    return bool(_PASSWORD.search(name)) or bool(short and short.start() > 0)
+
+
+def _is_any_password(value: Value, is_set: bool, is_spoken: bool) -> bool:
+    said = value.text
+    is_label = bool(_PASSWORD.search(said.rstrip(" :*?!.")))
+    if len(said) < _LEAST_PASSWORD or (said.isdigit() and len(said) < _LEAST_NUMBER):
+        return False
+    if value.is_quoted and not is_spoken:
+        return not is_label or not is_plain_word(said.replace(" ", ""))
+    is_several = len(re.split("[;,]", said)[0]) < _LEAST_PASSWORD
+    if is_several or is_code(said) or " " in said:
+        return False
+    return is_set or not is_plain_word(said)
+
+
+def _is_set_outside_code(text: bytes, found: Found, value: Value) -> bool:
+    """Whether a plain word is a value here, as in settings, and not a name, as in code.
+
+    So it is directly behind `=` where a line, a setting or a query ends with it, and in a
+    document of lines like `name: value`.
+    """
+    if value.is_quoted or not found["sign"] or is_code(value.text):
+        return False
+    if found["sign"] == b"=":
+        return text[value.end : value.end + 1] not in (b",", b")", b".")
+    if found["sign"].strip() != b":":
+        return False
+    start, _ = found.whole
+    before = text[max(start - _NEAR, 0) : start].split(b"\n")
+    behind = text[value.end : value.end + _NEAR].split(b"\n")
+    is_line = _BEFORE_NAME.fullmatch(before[-1]) and not behind[0].strip()
+    is_one_of_several = any(map(_SETTING.fullmatch, (*before[-2:-1], *behind[1:2])))
+    return bool(is_line) and (found["name"].isupper() or is_one_of_several)
