@@ -32,10 +32,11 @@ _NAMED_FLAG = compiled(
     r"(?:\s{1,3}|[\"'],\s{0,3})(?P<next>[^\s\-])"
 )
 _FLAG = compiled(
-    r"(?:^|\s)(?P<flag>-[aAwpPuU]|--user|--proxy-user|--auth|--creds)(?P<gap>[ =]{1,3}|)"
+    r"(?:^|\s)(?P<flag>-[aAwpPU]|-[fgikLNsSv]{0,8}u|--user|--proxy-user|--auth|--creds)(?P<gap>[ =]{1,3}|)"
     r"(?P<next>[^\s\-=])"
 )
 _BEFORE = 300  # bytes before a flag in which its program is looked for
+_SEVERAL_FLAGS = re.compile("^-(?!-).+(?=u$)")
 _COMMAND_ENDS = re.compile(rb"[|;&]|(?<!\\)\n")
 
 
@@ -85,7 +86,7 @@ def _flags(searched: Searched) -> Iterator[Span]:
     for found in _FLAG.finds(searched):
         at, _ = found.span("flag")
         before = _COMMAND_ENDS.split(searched.text[max(at - _BEFORE, 0) : at])[-1]
-        flag = found["flag"].decode()
+        flag = _SEVERAL_FLAGS.sub("-", found["flag"].decode())
         value = value_at(searched.text, found.span("next")[0])
         if value is None or is_reference(value.text):
             continue

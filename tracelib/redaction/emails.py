@@ -30,14 +30,15 @@ _SCRIPTS = (
 )
 _AT = r"(?:@|＠|%40|\\{1,4}u0040|&#64;|&#x40;)"
 _SUFFIXES = PublicSuffixList(accept_unknown=False, only_icann=True)
-_PRIVATE, _OTHER, _PLAIN = (
-    frozenset(WORDS["emails"][name])
-    for name in ("private_suffixes", "other_suffixes", "plain_suffixes")
+_PRIVATE, _OTHER, _FILES, _PLAIN = (
+    frozenset(WORDS["emails"][f"{name}_suffixes"]) for name in ("private", "other", "file", "plain")
 )
 _LONGEST_DOMAIN = 253
 _VERSION = re.compile(r"v?[0-9][0-9x]*")
-# Before: the user of an address of a host. Behind: the path of a copy or of a repository; a call.
-_IN_ADDRESS = re.compile(rb"""://[^\s/?#,;"'<>|]*$""")
+# Before: an address of a host, or a command that goes to one. Behind: a path on that host.
+_TO_HOST = re.compile(
+    rb"""://[^\s/?#,;"'<>|]*$|(?:^|[\s\x60"'(])(?:ssh|sftp|scp|mosh|sshfs|ssh-copy-id)\s[^\n|;&]*$"""
+)
 _REMOTE_PATH = re.compile(rb":(?:[~/]|[\w.-]+/|[\w.-]+\.git\b)")
 _FORGE = re.compile(rb"git@(?:[\w-]+\.)*(?:git|bitbucket|codeberg|sr\.ht|dev\.azure|hf\.co)")
 _BEFORE = 80
@@ -78,8 +79,8 @@ def emails(searched: Searched) -> Iterator[Span]:
 
 
 def _is_remote(text: bytes, start: int, address: bytes) -> bool:
-    is_in_address = _IN_ADDRESS.search(text[max(start - _BEFORE, 0) : start])
-    return bool(is_in_address or _FORGE.match(address))
+    before = text[max(start - _BEFORE, 0) : start]
+    return bool(_TO_HOST.search(before) or _FORGE.match(address))
 
 
 def _domain_end(address: str, behind: bytes) -> int | None:
@@ -93,9 +94,9 @@ def _domain_end(address: str, behind: bytes) -> int | None:
     if is_code and suffix not in _PLAIN and suffix not in _PRIVATE:
         return None
     versions = [bool(_VERSION.fullmatch(name)) for name in names]
-    if (versions[-1] and suffix in _OTHER) or (
-        len(names) > 1 and versions[0] and names[1][0].isdigit()
-    ):
+    is_version = len(names) > 1 and versions[0] and names[1][0].isdigit()
+    is_file = (versions[-1] and suffix in _OTHER) or (len(names) == 1 and suffix in _FILES)
+    if is_version or is_file:
         return None
     return len(domain.encode()) - len(kept.encode())
 

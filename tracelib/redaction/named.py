@@ -7,6 +7,7 @@ nothing.
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from tracelib.redaction.patterns import WORDS, Found, Searched, Span, any_of, compiled
 from tracelib.redaction.values import (
@@ -33,6 +34,7 @@ _NAME_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 # The name of a variable of the environment that holds a key, whatever that looks like.
 _SETTING_NAME = re.compile(r"[A-Z0-9_]*(?:TOKEN|SECRET|KEY)")
 _SECRET = re.compile(r"(?i:secret)$")
+_MIXED = re.compile(r"(?=.*[a-z])(?=.*[0-9])(?=.*[!@#$%^&*?]).+")
 _CALL = re.compile(r"[(\[]")
 _LEAST_PASSWORD, _LEAST_NUMBER, _LEAST_SECRET, _LEAST_SPOKEN = 3, 4, 8, 12
 
@@ -41,8 +43,8 @@ _NAMED = compiled(
     rf"(?P<name>[\w.\-]*(?i:{NAME}{_ENDING}))"
     rf"(?:(?P<sign>{_QUOTES}\]?\s{{0,3}}(?:=>|:=|={{1,3}}|[:：＝])\s{{0,3}})"
     rf"|(?P<pair>{_QUOTES}[,\s]{{1,20}}{_QUOTES}(?i:value){_QUOTES}\s{{0,3}}[:=]\s{{0,3}})"
-    rf"|(?P<markup>{_QUOTES}>)"
-    rf"|(?P<is>\s{{1,3}}(?i:{any_of(_SECRETS['is'])})[\s:：]\s{{0,3}}|[是为為は]))"
+    rf"|(?P<markup>{_QUOTES}>)|(?P<call>\(\s{{0,3}})"
+    rf"|(?P<is>(?:\s(?i:for|of)\s[\w .@\-]{{1,40}})?\s{{1,3}}(?i:{any_of(_SECRETS['is'])})[\s:：]\s{{0,3}}|[是为為は]))"
 )
 _IN_MARKUP = re.compile(rb"([^<>\s]{1,300})</")
 # A password in a statement of SQL, and one of a machine that is listed for programs to log in at.
@@ -57,11 +59,16 @@ _IN_STATEMENT = compiled(
 _LISTED = compiled(
     r"(?i:login|user|account)\s{1,3}\S{1,64}\s{1,3}(?i:password)\s{1,3}(?P<next>\S)", "password"
 )
+_IN_IMAGE = compiled(
+    rf"(?m:^)\s*(?:ENV|ARG)\s{{1,3}}\w*(?i:{NAME})\s{{1,3}}(?P<next>\S)", "env", "arg"
+)
 _SPOKEN = compiled(
-    r"(?:(?P<before>[\w-]+)\s|^|[^\w\-])(?i:key|token|secret)\s{1,3}(?P<value>[\w.+/=\-]{20,})",
+    r"(?:(?P<before>[\w-]+)\s|^|[^\w\-])(?i:key|token|secret)\s{1,3}(?P<value>[\w.+/=\-]{20,})"
+    r"|\b(?i:password|passwd|passphrase)\s{1,3}(?P<password>[\w.+/=\-!@#$%^&*?]{8,})",
     "key",
     "token",
     "secret",
+    "pass",
 )
 _LOOKED_UP = frozenset(word.encode() for word in _SECRETS["harmless_key"])
 _SETTING = re.compile(rb"\s*(?:- )?[\w.-]+:(?: [^\n]*[^\s,;{])?\s*")
@@ -81,11 +88,14 @@ def named(searched: Searched) -> Iterator[Span]:
         value = _value(text, found)
         if value and not is_reference(value.text) and _is_secret(text, found, value):
             yield value.start, value.end
-    for found in (*_IN_STATEMENT.finds(searched), *_LISTED.finds(searched)):
+    for found in chain(*(one.finds(searched) for one in (_IN_STATEMENT, _LISTED, _IN_IMAGE))):
         value = value_at(text, found.span("next")[0])
         if value and not is_reference(value.text) and " " not in value.text:
             yield value.start, value.end
     for found in _SPOKEN.finds(searched):
+        password = found["password"].decode()
+        if password and (is_random(password) or _MIXED.fullmatch(password)):
+            yield found.span("password")
         if is_random(found["value"].decode()) and found["before"].lower() not in _LOOKED_UP:
             yield found.span("value")
 
@@ -93,7 +103,8 @@ def named(searched: Searched) -> Iterator[Span]:
 def _value(text: bytes, found: Found) -> Value | None:
     _, end = found.whole
     if not found["markup"]:
-        return value_at(text, end)
+        value = value_at(text, end)
+        return value if value and (value.is_quoted or not found["call"]) else None
     inner = _IN_MARKUP.match(text, end)
     return (
         Value(*inner.span(1), inner[1].decode("utf-8", "ignore"), is_quoted=True) if inner else None
@@ -114,7 +125,7 @@ def _is_secret(text: bytes, found: Found, value: Value) -> bool:
         )
     if is_set and _SETTING_NAME.fullmatch(name):
         return True
-    return _is_any_key(name, value, bool(found["is"]))
+    return not found["call"] and _is_any_key(name, value, bool(found["is"]))
 
 
 def _is_any_key(name: str, value: Value, is_spoken: bool) -> bool:
@@ -140,11 +151,12 @@ def is_password(name: str) -> bool:
 
 def _is_any_password(value: Value, is_set: bool, is_spoken: bool) -> bool:
     said = value.text
-    is_label = bool(_PASSWORD.search(said.rstrip(" :*?!.")))
+    label = said.rstrip(" :*?!.").replace(" ", "")
+    is_label = bool(_PASSWORD.search(label)) and is_plain_word(label)
     if len(said) < _LEAST_PASSWORD or (said.isdigit() and len(said) < _LEAST_NUMBER):
         return False
     if value.is_quoted and not is_spoken:
-        return not is_label or not is_plain_word(said.replace(" ", ""))
+        return not is_label
     is_several = len(re.split("[;,]", said)[0]) < _LEAST_PASSWORD
     if is_several or is_code(said) or " " in said:
         return False

@@ -38,6 +38,7 @@ _ABROAD = compiled(
 _AMERICAN = compiled(
     rf"{WORD_BEGINS}(\(?(?:1[-. ]\(?)?[2-9][0-9]{{2}}(?:\) ?|[-. ])[2-9][0-9]{{2}}[-.][0-9]{{4}})\b"
 )
+_AMERICAN_SHAPE = compiled(r"(?:^|[^\w(])(\([0-9]{3}\) ?[0-9]{3}[-.][0-9]{4})\b")
 # An area code with its 0, or in brackets, and groups of digits.
 _NATIONAL = compiled(
     rf"(?:^|[^\w.,:+\-/(]|{ESCAPE})"
@@ -80,6 +81,7 @@ def phones(searched: Searched) -> Iterator[Span]:
     for start, end in _AMERICAN.spans(searched):
         if _is_valid(text[start:end].decode(), "US"):
             yield start, end
+    yield from _AMERICAN_SHAPE.spans(searched)
     for start, end in _NATIONAL.spans(searched):
         if not _is_part_of_a_table(text, start, end) and _is_national(text[start:end].decode()):
             yield start, end

@@ -42,7 +42,7 @@ _REFERENCE = re.compile(
     re.VERBOSE,
 )
 # Code that gets the value from elsewhere: a call, an attribute, an element.
-_CODE = re.compile(r"[A-Za-z_]\w*(?:(?:\.|::|->)[A-Za-z_]\w*)*(?:[(\[]|$)")
+_CODE = re.compile(r"[A-Za-z_]\w*(?:(?:\.|::|->)[#$]?[A-Za-z_]\w*)*(?:[(\[]|$)")
 _PLACE = re.compile(r"(?:~?/|\.{1,2}/|[A-Za-z]:[\\/])[\w./\\ -]*$|[a-z][a-z0-9+.-]*://")
 
 
