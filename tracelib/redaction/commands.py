@@ -32,8 +32,8 @@ _NAMED_FLAG = compiled(
     r"(?:\s{1,3}|[\"'],\s{0,3})(?P<next>[^\s\-])"
 )
 _FLAG = compiled(
-    r"(?:^|\s)(?P<flag>-[aAwpPU]|-[fgikLNsSv]{0,8}u|--user|--proxy-user|--auth|--creds)(?P<gap>[ =]{1,3}|)"
-    r"(?P<next>[^\s\-=])"
+    r"(?:^|\s)(?P<flag>-[aAwpPU]|-[fgikLNsSv]{0,8}u|--user|--proxy-user|--auth|--creds)"
+    r"(?P<gap>[ =]{1,3}|)(?P<next>[^\s\-=])"
 )
 _BEFORE = 300  # bytes before a flag in which its program is looked for
 _SEVERAL_FLAGS = re.compile("^-(?!-).+(?=u$)")
@@ -77,7 +77,7 @@ def _named_flags(searched: Searched) -> Iterator[Span]:
         name = found["name"].decode()
         if value is None or is_harmless(name) or is_reference(value.text):
             continue
-        is_mixed = not (is_plain_word(value.text) or value.text.isdigit()) and value.text.isascii()
+        is_mixed = not (is_plain_word(value.text) or value.text.isdigit())
         if is_mixed or (is_password(name) and not says_about_passwords(value.text)):
             yield value.start, value.end
 

@@ -30,8 +30,9 @@ _SCRIPTS = (
 )
 _AT = r"(?:@|＠|%40|\\{1,4}u0040|&#64;|&#x40;)"
 _SUFFIXES = PublicSuffixList(accept_unknown=False, only_icann=True)
-_PRIVATE, _OTHER, _FILES, _PLAIN = (
-    frozenset(WORDS["emails"][f"{name}_suffixes"]) for name in ("private", "other", "file", "plain")
+_PRIVATE, _OTHER, _FILES, _METHODS = (
+    frozenset(WORDS["emails"][f"{name}_suffixes"])
+    for name in ("private", "other", "file", "method")
 )
 _LONGEST_DOMAIN = 253
 _VERSION = re.compile(r"v?[0-9][0-9x]*")
@@ -89,9 +90,12 @@ def _domain_end(address: str, behind: bytes) -> int | None:
     kept = _known(domain) if len(domain) <= _LONGEST_DOMAIN else None
     if kept is None:
         return None
-    *names, suffix = re.split("[.。]", kept.lower())
+    *names, suffix = re.split("[.。]", kept)
+    if suffix not in (suffix.lower(), suffix.upper(), suffix.title()):
+        return None
+    suffix = suffix.lower()
     is_code = behind in (b"(", b"[") or len(user) == len(names[-1]) == 1
-    if is_code and suffix not in _PLAIN and suffix not in _PRIVATE:
+    if is_code and suffix in _METHODS:
         return None
     versions = [bool(_VERSION.fullmatch(name)) for name in names]
     is_version = len(names) > 1 and versions[0] and names[1][0].isdigit()

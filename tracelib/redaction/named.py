@@ -37,6 +37,7 @@ _SECRET = re.compile(r"(?i:secret)$")
 _MIXED = re.compile(r"(?=.*[a-z])(?=.*[0-9])(?=.*[!@#$%^&*?]).+")
 _CALL = re.compile(r"[(\[]")
 _LEAST_PASSWORD, _LEAST_NUMBER, _LEAST_SECRET, _LEAST_SPOKEN = 3, 4, 8, 12
+_LONGEST_LABEL = 40
 
 _QUOTES = r"""["'\x60\\]{0,4}"""
 _NAMED = compiled(
@@ -44,7 +45,8 @@ _NAMED = compiled(
     rf"(?:(?P<sign>{_QUOTES}\]?\s{{0,3}}(?:=>|:=|={{1,3}}|[:：＝])\s{{0,3}})"
     rf"|(?P<pair>{_QUOTES}[,\s]{{1,20}}{_QUOTES}(?i:value){_QUOTES}\s{{0,3}}[:=]\s{{0,3}})"
     rf"|(?P<markup>{_QUOTES}>)|(?P<call>\(\s{{0,3}})"
-    rf"|(?P<is>(?:\s(?i:for|of)\s[\w .@\-]{{1,40}})?\s{{1,3}}(?i:{any_of(_SECRETS['is'])})[\s:：]\s{{0,3}}|[是为為は]))"
+    rf"|(?P<is>(?:\s(?i:for|of)\s[\w .@\-]{{1,40}})?\s{{1,3}}(?i:{any_of(_SECRETS['is'])})"
+    r"[\s:：]\s{0,3}|[是为為は]))"
 )
 _IN_MARKUP = re.compile(rb"([^<>\s]{1,300})</")
 # A password in a statement of SQL, and one of a machine that is listed for programs to log in at.
@@ -152,7 +154,7 @@ def is_password(name: str) -> bool:
 def _is_any_password(value: Value, is_set: bool, is_spoken: bool) -> bool:
     said = value.text
     label = said.rstrip(" :*?!.").replace(" ", "")
-    is_label = bool(_PASSWORD.search(label)) and is_plain_word(label)
+    is_label = is_plain_word(label) and bool(_PASSWORD.search(label[-_LONGEST_LABEL:]))
     if len(said) < _LEAST_PASSWORD or (said.isdigit() and len(said) < _LEAST_NUMBER):
         return False
     if value.is_quoted and not is_spoken:

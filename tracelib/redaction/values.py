@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tracelib.redaction.patterns import WORDS
 
-_MOST, _MOST_BARE = 4_096, 512  # bytes
+_MOST, _MOST_BARE = 4_096, 256  # bytes
 _NOT_A_PASSWORD = frozenset(WORDS["secrets"]["not_a_password"])
 
 _QUOTED = re.compile(
