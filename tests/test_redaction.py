@@ -227,6 +227,11 @@ def test_text_beside_a_placeholder_is_masked_too():
     assert said("secret[key]text [word]", greedy) == "[word][key][word] [word]"
 
 
+def test_what_a_replacement_exposes_is_masked_too():
+    joined = Redaction(frozenset({"card"}), (OwnPattern("mark", "X"),))
+    assert said("X4111111111111111", joined) == "[mark][card]"
+
+
 def test_only_the_chosen_kinds_are_masked():
     text = "ada@example.org 4111111111111111"
     assert masked(text, NONE) == (text, {})
@@ -235,6 +240,7 @@ def test_only_the_chosen_kinds_are_masked():
 
 
 def test_lone_surrogates_are_kept_and_hide_nothing():
+    assert said("a\ud800b", Redaction(own=(OwnPattern("any", "a.b"),))) == "[any]"
     own = Redaction(frozenset(KINDS), (EMPLOYEE,))
     assert (
         said("\ud800 EMP-12345 \udfff ada@example.org", own) == "\ud800 [employee] \udfff [e-mail]"

@@ -149,6 +149,15 @@ def test_an_own_pattern_that_takes_all_leaves_json_json(first, second):
     assert isinstance(json.loads(masked(text, GREEDY)[0]), list)
 
 
+def test_a_lone_surrogate_in_json_stays_an_escape():
+    text = r'{"a": "é\ud800 ada@example.org"}'
+    assert masked(text, EVERYTHING)[0] == r'{"a": "\u00e9\ud800 [e-mail]"}'
+
+
+def test_brackets_of_json_are_never_replaced():
+    assert masked('"[[1.5]]"', GREEDY)[0] == r'"[[\"[word]\"]]"'
+
+
 def test_json_is_read_however_deep_it_is_nested():
     deep = "[" * 5_000 + "4111111111111111" + "]" * 5_000
     assert masked(deep, EVERYTHING)[0] == deep.replace("4111111111111111", '"[card]"')

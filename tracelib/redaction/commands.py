@@ -94,12 +94,8 @@ def _flags(searched: Searched) -> Iterator[Span]:
         if flag in programs and programs[flag].search(before):
             yield value.start, value.end
         elif flag in _WITH_USER and _WITH_USER[flag].search(before):
-            user, _, password = value.text.partition(":")
-            if (
-                password
-                and not (user.isdigit() and password.isdigit())
-                and not is_reference(password)
-            ):
+            _, _, password = value.text.partition(":")
+            if password and not is_reference(password):
                 yield value.end - len(password.encode()), value.end
 
 

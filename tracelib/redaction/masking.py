@@ -22,10 +22,7 @@ _FINDERS: dict[str, Finder] = {
     "iban": numbers.ibans,
     "ssn": numbers.ssns,
 }
-# RE2 reads UTF-8, which has no halves of characters; the mark for what is unknown is as long.
 _RUN = re.compile(rb"([^\0])\1*", re.DOTALL)
-_HALF = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
-_UNKNOWN = "\ufffd".encode()
 # A replacement can expose another match beside it, so the text is searched again.
 _MOST_PASSES = 4
 
@@ -67,7 +64,7 @@ class _Masker:
         """The text with what is found replaced, and the names of what was."""
         parts = documents.read(text)
         readable = documents.readable(parts)
-        found = self._found(Searched(_without_halves(readable)))
+        found = self._found(Searched(readable))
         if not found:
             return text, []
         cover = documents.Cover(self._ranges(readable, found))
@@ -89,10 +86,6 @@ class _Masker:
         for placeholder in self.placeholder.finditer(text):
             cover[slice(*placeholder.span())] = bytes(len(placeholder[0]))
         return [(*run.span(), self.finders[run[0][0] - 1][0]) for run in _RUN.finditer(cover)]
-
-
-def _without_halves(text: bytes) -> bytes:
-    return _HALF.sub(_UNKNOWN, text) if b"\xed" in text else text
 
 
 @lru_cache(maxsize=64)
