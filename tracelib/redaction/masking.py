@@ -22,6 +22,9 @@ _FINDERS: dict[str, Finder] = {
     "iban": numbers.ibans,
     "ssn": numbers.ssns,
 }
+# RE2 reads UTF-8, which has no lone surrogates; the mark for an unknown character is as long.
+_SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
+_UNKNOWN = "\ufffd".encode()
 _RUN = re.compile(rb"([^\0])\1*", re.DOTALL)
 # A replacement can expose another match beside it, so the text is searched again.
 _MOST_PASSES = 4
@@ -64,7 +67,7 @@ class _Masker:
         """The text with what is found replaced, and the names of what was."""
         parts = documents.read(text)
         readable = documents.readable(parts)
-        found = self._found(Searched(readable))
+        found = self._found(Searched(_without_surrogates(readable)))
         if not found:
             return text, []
         cover = documents.Cover(self._ranges(readable, found))
@@ -86,6 +89,10 @@ class _Masker:
         for placeholder in self.placeholder.finditer(text):
             cover[slice(*placeholder.span())] = bytes(len(placeholder[0]))
         return [(*run.span(), self.finders[run[0][0] - 1][0]) for run in _RUN.finditer(cover)]
+
+
+def _without_surrogates(text: bytes) -> bytes:
+    return _SURROGATE.sub(_UNKNOWN, text) if b"\xed" in text else text
 
 
 @lru_cache(maxsize=64)
