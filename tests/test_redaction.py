@@ -242,6 +242,7 @@ def test_only_the_chosen_kinds_are_masked():
 def test_lone_surrogates_are_kept_and_hide_nothing():
     words = Redaction(own=(OwnPattern("word", r"\S+"),))
     assert said("\ud800a \udfff", words) == "[word] [word]"
+    assert said("password: \ud800hunter2é, x") == "password: [key], x"
     own = Redaction(frozenset(KINDS), (EMPLOYEE,))
     assert (
         said("\ud800 EMP-12345 \udfff ada@example.org", own) == "\ud800 [employee] \udfff [e-mail]"

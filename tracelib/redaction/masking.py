@@ -22,7 +22,7 @@ _FINDERS: dict[str, Finder] = {
     "iban": numbers.ibans,
     "ssn": numbers.ssns,
 }
-# RE2 reads UTF-8, which has no lone surrogates; the mark for an unknown character is as long.
+# UTF-8 has no lone surrogates. The mark for an unknown character takes as many bytes.
 _SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 _UNKNOWN = "\ufffd".encode()
 _RUN = re.compile(rb"([^\0])\1*", re.DOTALL)
