@@ -220,7 +220,7 @@ def test_a_session_is_noted_once_in_a_tab_for_each_way_of_masking_it(page, log):
     app.run()
     turned_to(app, "pages/Sessions.py", session="s-1", redacted="yes")
     opened = {"what": "opened", "session_ids": ["s-1"], "page": 1}
-    masked = opened | {"redaction": ["e-mail", "key", "card", "phone"]}
+    masked = opened | {"redaction": ["e-mail", "key", "card", "phone", "iban", "ssn"]}
     assert noted(log) == [opened, masked]
     first = lines(log)[0]
     assert (first["who"], first["role"], first["from"]) == ("ada@example.com", "auditor", "page")
@@ -302,7 +302,7 @@ def test_each_file_of_a_session_is_noted_each_time(page, log, files):
     exported = {
         "what": "exported",
         "session_ids": ["s-1"],
-        "redaction": ["e-mail", "key", "card", "phone"],
+        "redaction": ["e-mail", "key", "card", "phone", "iban", "ssn"],
     }
     assert noted(log)[1:] == [exported | {"format": kind} for kind in ("json", "json", "html")]
 

@@ -87,6 +87,27 @@ def request(request_id: str, start: str, end: str, **changes: object) -> dict:
     } | changes
 
 
+def test_masked_arguments_and_results_of_tools_stay_json(database):
+    arguments = (
+        '{"card": 4111111111111111, "phone": 12025550123, "mail": "ada@example.org", "n": 1}'
+    )
+    call = {"id": "call_1", "function": {"name": "book", "arguments": arguments}}
+    calling = {"role": "assistant", "content": None, "tool_calls": [call]}
+    nested = json.dumps({"booked": json.dumps([4111111111111111, {"ssn": "123-45-6789"}])})
+    result = {"role": "tool", "tool_call_id": "call_1", "content": nested}
+    body = {"messages": [{"role": "user", "content": "Book it."}, calling, result]}
+    document = document_of(database, [spend_log(session_id="s", proxy_server_request=body)])
+    asked = json.loads(handover.as_json(document))["turns"][0]["asked"]
+    _, called, resulted = (json_of(message["parts"][0]) for message in asked)
+    assert called == {"card": "[card]", "phone": "[phone]", "mail": "[e-mail]", "n": 1}
+    assert json.loads(resulted["booked"]) == ["[card]", {"ssn": "[ssn]"}]
+    assert document.masked == {"card": 2, "e-mail": 1, "phone": 1, "ssn": 1}
+
+
+def json_of(part: dict) -> object:
+    return json.loads(part["text"]) if part["kind"] != "text" else None
+
+
 def test_the_json_of_a_session_is_all_of_it(database):
     document = document_of(database, conversation())
     failed = {
@@ -108,7 +129,7 @@ def test_the_json_of_a_session_is_all_of_it(database):
         "exported_at": "2026-11-24T08:30:00.000Z",
         "is_complete": True,
         "redaction": {
-            "masks": ["e-mail", "key", "card", "phone"],
+            "masks": ["e-mail", "key", "card", "phone", "iban", "ssn"],
             "masked": {"e-mail": 3, "key": 1},
         },
         "figures": {
@@ -281,7 +302,7 @@ def test_own_patterns_are_masked_and_named_in_the_file(database):
     document = document_of(database, conversation(), own)
     assert document.masked == {"city": 1, "e-mail": 3, "key": 1}
     page = html_of(document)
-    assert "Looked for and masked: e-mail, key, card, phone, city." in page
+    assert "Looked for and masked: e-mail, key, card, phone, iban, ssn, city." in page
     assert "Found: 1 × city, 3 × e-mail, 1 × key." in page
     assert "Bern" not in page
 

@@ -63,9 +63,9 @@ def made(files, label: str) -> str:
 
 def test_files_are_masked_unless_somebody_switches_it_off(page, files):
     assert not page.exception
-    assert [toggle.label for toggle in page.toggle][:5] == [
+    assert [toggle.label for toggle in page.toggle][:7] == [
         *("E-mail addresses", "Keys and passwords", "Card numbers", "Telephone numbers"),
-        "employee",
+        *("Bank account numbers (IBAN)", "US social security numbers", "employee"),
     ]
     assert all(toggle.value for toggle in page.toggle)
     assert {label: name for label, (name, _) in files.items()} == {
@@ -95,4 +95,4 @@ def test_the_page_itself_is_masked_where_the_url_says_so(page):
     page.query_params["redacted"] = "yes"
     page.run()
     shown = page.session_state["shown"].names()
-    assert shown == ("e-mail", "key", "card", "phone", "employee")
+    assert shown == ("e-mail", "key", "card", "phone", "iban", "ssn", "employee")

@@ -232,9 +232,7 @@ class Messages(OfSession):
 
     first: int = Field(1, ge=1, le=1_000_000, description="The first request, counted from 1.")
     count: int = Field(TURNS_A_PAGE, ge=1, le=MOST_TURNS, description="At most so many requests.")
-    redact: bool = Field(
-        True, description="Whether e-mails, keys, cards, phones and own patterns are masked."
-    )
+    redact: bool = Field(True, description="Whether private data and own patterns are masked.")
 
 
 class Nothing(Asked):

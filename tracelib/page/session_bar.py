@@ -9,7 +9,8 @@ from tracelib.page.view import View
 
 BESIDE = "session to read beside"
 MASKED = (
-    "Masks e-mail addresses, keys, card and telephone numbers, and this installation's own "
+    "Masks e-mail addresses, keys and passwords, card, telephone, bank account and US social "
+    "security numbers, and this installation's own "
     "patterns, in all that was said."
 )
 FORMATTED = "Lays Markdown out: headings, lists, tables, code. Links and images stay text."
