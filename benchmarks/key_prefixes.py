@@ -49,11 +49,11 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("scanners", type=Path, help="the folder with both packages")
     arguments.add_argument("--write", action="store_true", help="add what is new to the file")
-    asked = arguments.parse_args()
-    new = _new(_prefixes([*_betterleaks(asked.scanners), *_credsweeper(asked.scanners)]))
+    options = arguments.parse_args()
+    new = _new(_prefixes([*_betterleaks(options.scanners), *_credsweeper(options.scanners)]))
     lines = [f"{prefix}\t{length}\t{rule}" for prefix, (length, rule) in sorted(new.items())]
     print("\n".join(lines) or "Nothing new.")
-    if asked.write and lines:
+    if options.write and lines:
         with FILE.open("a", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
 

@@ -54,8 +54,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument("--days", type=int, default=4, help="of sample traffic")
-    asked = parser.parse_args()
-    bodies = {"sample": list(sample_bodies(asked.days)), "true rows": list(true_bodies())}
+    options = parser.parse_args()
+    bodies = {"sample": list(sample_bodies(options.days)), "true rows": list(true_bodies())}
     texts = sorted(set(strings(map(json.loads, bodies["sample"]))))
     figures = {
         "cases": rightness(CASES),
@@ -67,8 +67,8 @@ def main() -> None:
         },
     }
     show(figures)
-    if asked.json:
-        asked.json.write_text(json.dumps(figures, indent=2, default=str) + "\n")
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2, default=str) + "\n")
 
 
 def sample_bodies(days: int) -> Iterator[str]:

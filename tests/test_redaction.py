@@ -16,7 +16,7 @@ BASE64 = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n" * 
 PEM = f"-----BEGIN RSA PRIVATE KEY-----\n{BASE64}-----END RSA PRIVATE KEY-----"
 
 
-def said(text: str, redaction: Redaction = ALL) -> str:
+def text_of(text: str, redaction: Redaction = ALL) -> str:
     return masked(text, redaction)[0]
 
 
@@ -25,7 +25,7 @@ def said(text: str, redaction: Redaction = ALL) -> str:
     [pytest.param(case.text, case.masked, id=case.kind) for case in CASES],
 )
 def test_a_case_is_masked_as_it_should_be(text, expected):
-    assert said(text) == expected
+    assert text_of(text) == expected
 
 
 def test_the_count_of_each_kind_is_that_of_its_placeholders():
@@ -49,7 +49,7 @@ def test_the_count_of_each_kind_is_that_of_its_placeholders():
     ],
 )
 def test_an_e_mail_address_is_masked(text, expected):
-    assert said(text) == expected
+    assert text_of(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ def test_an_at_sign_alone_makes_no_address(text):
     ids=lambda key: key[:12],
 )
 def test_a_key_with_a_known_prefix_or_shape_is_masked(key):
-    assert said(f"use {key}, please") == "use [key], please"
-    assert said(f'{{"text": "use:\\n{key}"}}') == '{"text": "use:\\n[key]"}'
+    assert text_of(f"use {key}, please") == "use [key], please"
+    assert text_of(f'{{"text": "use:\\n{key}"}}') == '{"text": "use:\\n[key]"}'
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_key_with_a_known_prefix_or_shape_is_masked(key):
     ],
 )
 def test_a_secret_is_found_by_its_name(text, expected):
-    assert said(text) == expected
+    assert text_of(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_what_resembles_a_secret_is_kept(text):
 
 def test_a_private_key_that_is_cut_off_is_masked_as_far_as_it_goes():
     text = f"-----BEGIN PRIVATE KEY-----\n{BASE64[:150]} … cut. The rest is prose."
-    assert said(text) == "[key] … cut. The rest is prose."
+    assert text_of(text) == "[key] … cut. The rest is prose."
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,8 @@ def test_a_private_key_that_is_cut_off_is_masked_as_far_as_it_goes():
     ],
 )
 def test_a_card_number_is_masked(card):
-    assert said(f"card {card}, 12/29 123") == "card [card], 12/29 123"
-    assert said(f"{card} 12/29") == "[card] 12/29"
+    assert text_of(f"card {card}, 12/29 123") == "card [card], 12/29 123"
+    assert text_of(f"{card} 12/29") == "[card] 12/29"
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_other_numbers_are_not_masked_as_cards(text):
     ],
 )
 def test_a_telephone_number_is_masked(text, expected):
-    assert said(text) == expected
+    assert text_of(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -219,33 +219,34 @@ def test_overlapping_finds_are_all_masked_under_the_name_of_the_longest():
     whole = Redaction(frozenset(KINDS), (OwnPattern("line", ".+"),))
     assert masked("key ada@example.org\nnext", whole) == ("[line]\n[line]", {"line": 2})
     part = Redaction(frozenset({"e-mail"}), (OwnPattern("site", r"example\.org/\w+"),))
-    assert said("ada@example.org/home", part) == "[e-mail][site]"
+    assert text_of("ada@example.org/home", part) == "[e-mail][site]"
 
 
 def test_text_beside_a_placeholder_is_masked_too():
     greedy = Redaction(own=(OwnPattern("word", r"\S+"),))
-    assert said("secret[key]text [word]", greedy) == "[word][key][word] [word]"
+    assert text_of("secret[key]text [word]", greedy) == "[word][key][word] [word]"
 
 
 def test_what_a_replacement_exposes_is_masked_too():
     joined = Redaction(frozenset({"card"}), (OwnPattern("mark", "X"),))
-    assert said("X4111111111111111", joined) == "[mark][card]"
+    assert text_of("X4111111111111111", joined) == "[mark][card]"
 
 
 def test_only_the_chosen_kinds_are_masked():
     text = "ada@example.org 4111111111111111"
     assert masked(text, NONE) == (text, {})
-    assert said(text, Redaction(frozenset({"card"}))) == "ada@example.org [card]"
+    assert text_of(text, Redaction(frozenset({"card"}))) == "ada@example.org [card]"
     assert masked("", ALL) == ("", {})
 
 
 def test_lone_surrogates_are_kept_and_hide_nothing():
     words = Redaction(own=(OwnPattern("word", r"\S+"),))
-    assert said("\ud800a \udfff", words) == "[word] [word]"
-    assert said("password: \ud800hunter2é, x") == "password: [key], x"
+    assert text_of("\ud800a \udfff", words) == "[word] [word]"
+    assert text_of("password: \ud800hunter2é, x") == "password: [key], x"
     own = Redaction(frozenset(KINDS), (EMPLOYEE,))
     assert (
-        said("\ud800 EMP-12345 \udfff ada@example.org", own) == "\ud800 [employee] \udfff [e-mail]"
+        text_of("\ud800 EMP-12345 \udfff ada@example.org", own)
+        == "\ud800 [employee] \udfff [e-mail]"
     )
 
 

@@ -58,7 +58,7 @@ def _address(scripts: tuple[str, ...]) -> str:
 _NEEDS = ("@", "＠", "%40", "u0040", "&#64;", "&#x40;")
 _ANY = compiled(_address(_SCRIPTS), *_NEEDS)
 _ASCII = compiled(_address(("A-Za-z",)), *_NEEDS)
-_PARTS = re.compile(r"(.*?)(?:@|＠|%40|\\{1,4}u0040|&#64;|&#x40;)(.*)")
+_PARTS = re.compile(rf"(.*?){_AT}(.*)")
 
 
 def emails(searched: Searched) -> Iterator[Span]:

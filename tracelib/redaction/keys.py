@@ -93,13 +93,15 @@ def keys(searched: Searched) -> Iterator[Span]:
     for pattern in (_PRIVATE_KEY, _WEB_TOKEN, _TELEGRAM, _WEBHOOK):
         yield from pattern.spans(searched)
     for pattern in (_IN_ADDRESS, _ORACLE):
-        yield from (span for span in pattern.spans(searched) if not is_reference(_said(text, span)))
+        yield from (
+            span for span in pattern.spans(searched) if not is_reference(_text_of(text, span))
+        )
     yield from _prefixed(searched)
     for pattern, is_key in _IF:
-        yield from (span for span in pattern.spans(searched) if is_key(_said(text, span)))
+        yield from (span for span in pattern.spans(searched) if is_key(_text_of(text, span)))
 
 
-def _said(text: bytes, span: Span) -> str:
+def _text_of(text: bytes, span: Span) -> str:
     return text[slice(*span)].decode("utf-8", "replace")
 
 

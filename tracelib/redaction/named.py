@@ -131,15 +131,16 @@ def _is_secret(text: bytes, found: Found, value: Value) -> bool:
 
 
 def _is_any_key(name: str, value: Value, is_spoken: bool) -> bool:
-    said = value.text
-    if " " in said or (not value.is_quoted and _CALL.search(said)):
+    key = value.text
+    if " " in key or (not value.is_quoted and _CALL.search(key)):
         return False
-    if value.is_quoted and _SECRET.search(name) and len(said) >= _LEAST_SECRET:
-        return not (is_plain_word(said) or said.isdigit())
-    return is_random(said) and len(said) >= (_LEAST_SPOKEN if is_spoken else 1)
+    if value.is_quoted and _SECRET.search(name) and len(key) >= _LEAST_SECRET:
+        return not (is_plain_word(key) or key.isdigit())
+    return is_random(key) and len(key) >= (_LEAST_SPOKEN if is_spoken else 1)
 
 
 def is_harmless(name: str) -> bool:
+    """Whether the name is that of no secret: a page's or a form's token, or a word like bypass."""
     words = {word.lower().removesuffix("token") for word in _NAME_WORD.findall(name)}
     is_token = name.lower().endswith("token")
     return (is_token and not words.isdisjoint(_HARMLESS)) or name.lower().endswith(_HARMLESS_PASS)
@@ -152,17 +153,17 @@ def is_password(name: str) -> bool:
 
 
 def _is_any_password(value: Value, is_set: bool, is_spoken: bool) -> bool:
-    said = value.text
-    label = said.rstrip(" :*?!.").replace(" ", "")
+    password = value.text
+    label = password.rstrip(" :*?!.").replace(" ", "")
     is_label = is_plain_word(label) and bool(_PASSWORD.search(label[-_LONGEST_LABEL:]))
-    if len(said) < _LEAST_PASSWORD or (said.isdigit() and len(said) < _LEAST_NUMBER):
+    if len(password) < _LEAST_PASSWORD or (password.isdigit() and len(password) < _LEAST_NUMBER):
         return False
     if value.is_quoted and not is_spoken:
         return not is_label
-    is_several = len(re.split("[;,]", said)[0]) < _LEAST_PASSWORD
-    if is_several or is_code(said) or " " in said:
+    is_several = len(re.split("[;,]", password)[0]) < _LEAST_PASSWORD
+    if is_several or is_code(password) or " " in password:
         return False
-    return is_set or not is_plain_word(said)
+    return is_set or not is_plain_word(password)
 
 
 def _is_set_outside_code(text: bytes, found: Found, value: Value) -> bool:
