@@ -24,6 +24,10 @@ _PRIVATE_KEY = compiled(
 # Base64 of {" and what follows it.
 _WEB_TOKEN = compiled(rf"{WORD_BEGINS}(eyJ[\w-]{{8,}}(?:\.[\w-]*){{1,4}})", "eyj")
 _TELEGRAM = compiled(r"(?:^|[^0-9])([0-9]{8,10}:AA[\w-]{30,40})", ":aa")
+# Twilio's and Mailgun's are hexadecimal behind too short a prefix; Entra's have theirs inside.
+_SHAPED = compiled(
+    rf"{WORD_BEGINS}((?:SK|key-)[0-9a-f]{{32}}\b|[\w~.]{{3}}[0-9]Q~[\w~.\-]{{31,34}})"
+)
 # OpenAI's shape is used by many, with words before the secret; LiteLLM's own may be as short as
 # sk-1234. A number of four digits tells it from sk-learn-like names.
 _SK = compiled(rf"{WORD_BEGINS}(sk-[\w-]{{4,}})", "sk-")
@@ -90,7 +94,7 @@ def keys(searched: Searched) -> Iterator[Span]:
     ['pw', 'AKIAIOSFODNN7EXAMPLE', 'sk-1234']
     """
     text = searched.text
-    for pattern in (_PRIVATE_KEY, _WEB_TOKEN, _TELEGRAM, _WEBHOOK):
+    for pattern in (_PRIVATE_KEY, _WEB_TOKEN, _TELEGRAM, _SHAPED, _WEBHOOK):
         yield from pattern.spans(searched)
     for pattern in (_IN_ADDRESS, _ORACLE):
         yield from (

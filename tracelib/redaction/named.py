@@ -65,7 +65,7 @@ _IN_IMAGE = compiled(
     rf"(?m:^)\s*(?:ENV|ARG)\s{{1,3}}\w*(?i:{NAME})\s{{1,3}}(?P<next>\S)", "env", "arg"
 )
 _SPOKEN = compiled(
-    r"(?:(?P<before>[\w-]+)\s|^|[^\w\-])(?i:key|token|secret)\s{1,3}(?P<value>[\w.+/=\-]{20,})"
+    r"(?:(?P<before>[\w-]+)\s|^|[^\w\-])(?i:key|token|secret)[:=]?\s{1,3}(?P<value>[\w.+/=\-]{20,})"
     r"|\b(?i:password|passwd|passphrase)\s{1,3}(?P<password>[\w.+/=\-!@#$%^&*?]{8,})",
     "key",
     "token",
