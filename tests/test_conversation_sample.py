@@ -65,21 +65,42 @@ def expected(session_rows: Iterable[Row]) -> list[Told]:
     for number, row in enumerate(ordered, start=1):
         asked, answers = asked_in(row), answers_in(row)
         is_hidden = any(said.text == REDACTED_SHOWN for said in asked)
-        known = 0 if is_hidden else max((shared(asked, other) for other in before), default=0)
-        metrics = metrics_of(row)
-        new, id_ = tuple(asked[known:]), row["request_id"]
-        told.append(Told(number, id_, new, known, tuple(answers), metrics))
+        new = asked if is_hidden else fewest([news(asked, other) for other in before], asked)
+        metrics, id_ = metrics_of(row), row["request_id"]
+        told.append(Told(number, id_, tuple(new), len(asked) - len(new), tuple(answers), metrics))
         if not is_hidden:
             before.append([*asked, *answers])
     return told
 
 
-def shared(asked: list[Spoken], other: list[Spoken]) -> int:
-    """How many messages do they begin with in common? A system prompt alone is nothing."""
-    pairs = zip(asked, other, strict=False)
-    count = next((n for n, (one, two) in enumerate(pairs) if key(one) != key(two)), None)
-    count = min(len(asked), len(other)) if count is None else count
-    return count if any(said.role != "system" for said in asked[:count]) else 0
+def fewest(several: Iterable[list[Spoken]], asked: list[Spoken]) -> list[Spoken]:
+    return min(several, key=len, default=asked)
+
+
+def news(asked: list[Spoken], other: list[Spoken]) -> list[Spoken]:
+    """What of these messages is not in the other conversation, from its beginning on?
+
+    A system prompt alone is nothing in common, unless the first message sums the other up.
+    """
+    prompts, rest = divided(asked)
+    prompts_before, rest_before = divided(other)
+    pairs = zip(rest, rest_before, strict=False)
+    known = next((n for n, (one, two) in enumerate(pairs) if key(one) != key(two)), None)
+    known = min(len(rest), len(rest_before)) if known is None else known
+    if not known and not is_summary(rest, other):
+        return asked
+    return [said for said in prompts if said not in prompts_before] + rest[known:]
+
+
+def divided(asked: list[Spoken]) -> tuple[list[Spoken], list[Spoken]]:
+    """The system prompts at the beginning, and what follows them."""
+    count = next((n for n, said in enumerate(asked) if said.role != "system"), len(asked))
+    return asked[:count], asked[count:]
+
+
+def is_summary(rest: list[Spoken], other: list[Spoken]) -> bool:
+    summed_up = rest[0].text if rest else ""
+    return "Summary: " in summed_up and other[0].text.startswith("You are a coding agent")
 
 
 def key(said: Spoken) -> Spoken:

@@ -22,20 +22,19 @@ def test_the_agent_session_is_the_tree_that_its_requests_were():
         threads.setdefault(turn.thread, []).append(number[turn.request.request_id])
     assert {thread: " ".join(members) for thread, members in threads.items()} == {
         0: "01",
-        1: "02 03 07 14 15 16 17 18",
+        1: "02 03 07 14 15 16 17 18 20 21 22 23 24 25",
         2: "04 05 06",
         3: "08 10 12",
         4: "09 11 13",
         5: "19",
-        6: "20 21 22 23 24 25",
     }
     parents = {number[t.request.request_id]: number.get(t.parent_id or "") for t in whole.turns}
-    chains = "02 03 07 14 15 16 17 18,04 05 06,08 10 12,09 11 13,20 21 22,21 23 24 25"
+    chains = "02 03 07 14 15 16 17 18 19 20 21 22,04 05 06,08 10 12,09 11 13,21 23 24 25"
     assert {child: parent for child, parent in parents.items() if parent} == {
         child: parent for chain in chains.split(",") for parent, child in pairwise(chain.split())
     }
     assert [number[turn.request.request_id] for turn in whole.turns if turn.branches] == (
-        ["02", "04", "08", "09", "19", "20", "23"]
+        ["02", "04", "08", "09", "19", "23"]
     )
     assert [turn.parent_number and f"{turn.parent_number:02}" for turn in whole.turns] == (
         list(parents.values())
@@ -208,47 +207,26 @@ def test_an_agent_its_sub_agents_and_its_compacted_history_are_told_apart():
         agent_18_main in thread 1 after agent_17_main, 16 repeated
             tool: [edit_file: ok]
          => assistant: The docs are updated.
-        * agent_19_compact in thread 5
+        * agent_19_compact in thread 5 after agent_18_main, 17 repeated
             system: You summarise conversations.
-            user: Fix the failing test in parser.py
-            assistant: I run the tests first. {run_tests: {}}
-            tool: [run_tests: FAILED test_parser.py::test_empty - IndexError: …]
-            assistant: {spawn_agent: { "task": "find callers of parse()" }}
-            tool: [spawn_agent: main.py, cli.py]
-            assistant: Two things to look up.
-                {spawn_agent: { "task": "read parser.py" }}
-                {spawn_agent: { "task": "read the docs" }}
-            tool: [spawn_agent: parser_0.py, parser_1.py]
-            tool: [spawn_agent: docs/0.md]
-            assistant: {edit_file: { "path": "parser.py", "patch": "- return x[0]\\n …}
-            tool: [edit_file: ok]
-            assistant: {run_tests: {}}
-            tool: [run_tests: 12 passed]
-            assistant: The test passes now.
-            user: Also update the docs please
-            assistant: {edit_file: { "path": "docs/0.md", "patch": "+ parse([]) giv …}
-            tool: [edit_file: ok]
-            assistant: The docs are updated.
             user: Summarise the conversation so far for a later co …
          => assistant: Summary: parser.py was fixed (empty list gives N …
-        * agent_20_after_compact in thread 6
-            system: You are a coding agent. Work step by step. Rule: …~
+        agent_20_after_compact in thread 1 after agent_19_compact, 1 repeated
             user: This session is continued from an earlier conver …
             user: Now add a changelog entry
          => assistant: {edit_file: { "path": "CHANGELOG.md", "patch": "+ fix: parse …}
-            note: LiteLLM cut long texts here before storing them. …
-        agent_21_after_compact in thread 6 after agent_20_after_compact, 4 repeated
+        agent_21_after_compact in thread 1 after agent_20_after_compact, 4 repeated
             tool: [edit_file: ok]
          => assistant: Changelog entry added.
-        agent_22_after_compact in thread 6 after agent_21_after_compact, 6 repeated
+        agent_22_after_compact in thread 1 after agent_21_after_compact, 6 repeated
             user: Which version number?
          => assistant: 1.2.3
-        * agent_23_edited in thread 6 after agent_21_after_compact, 6 repeated
+        * agent_23_edited in thread 1 after agent_21_after_compact, 6 repeated
             user: Which version number did you use, and why?
          => assistant: 1.2.3, a patch release.
-        agent_24_fail in thread 6 after agent_23_edited, 8 repeated
+        agent_24_fail in thread 1 after agent_23_edited, 8 repeated
             user: rate limit me
-        agent_25_retry_same in thread 6 after agent_24_fail, 9 repeated
+        agent_25_retry_same in thread 1 after agent_24_fail, 9 repeated
          => assistant: 1.2.3, because only a bug was fixed.""")
 
 

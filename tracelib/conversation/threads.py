@@ -15,7 +15,7 @@ from tracelib.conversation.sent import Piece, SentHistory, by_message, repeated_
 from tracelib.conversation.vocabulary import numbers_of
 
 # A summary has so many different words.
-SHORTEST_SUMMARY = 20
+SHORTEST_SUMMARY = 8
 NOWHERE = -1
 
 
