@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from tracelib.conversation import agents, single
+from tracelib.conversation import agents, single, wording
 from tracelib.conversation.chat import answer_message, choice_messages, message
 from tracelib.conversation.citations import citations, grounding
 from tracelib.conversation.endings import ending, failed, response_ending, stopped
@@ -71,8 +71,7 @@ def _interaction(fields: Fields, _: str) -> tuple[Message, ...]:
     ended = response_ending(fields)
     said = [message(raw) for raw in item_messages(steps, is_answer=True)]
     last = said.pop() if said and said[-1].role == "assistant" else Message("assistant", ())
-    shown = (*said, replace(last, ending=ended)) if last.parts or ended else tuple(said)
-    return shown
+    return (*said, replace(last, ending=ended)) if last.parts or ended else tuple(said)
 
 
 def _candidates(fields: Fields, _: str) -> tuple[Message, ...]:
@@ -166,7 +165,7 @@ def _pages(fields: Fields, _: str) -> tuple[Message, ...]:
 def _page(fields: Fields, number: int) -> tuple[Part, ...]:
     text = fields.text("markdown", "text")
     images = [{**one.left(), "type": "image"} for one in fields.objects("images")]
-    said = (text_part(text, name=f"page {number}"),) if text else ()
+    said = (text_part(text, name=wording.PAGE.format(number=number)),) if text else ()
     return (*said, *parts_of(images), *rest_parts(fields))
 
 
@@ -181,7 +180,7 @@ def _binary(fields: Fields, call_type: str) -> tuple[Message, ...]:
     if fields.peek("object") != "binary":
         return ()
     kind: Kind = "audio" if "speech" in call_type else "file"
-    return (Message("assistant", (Part(kind, f"{kind}, not stored"),)),)
+    return (Message("assistant", (Part(kind, wording.NOT_STORED.format(kind=kind)),)),)
 
 
 def _tools(fields: Fields, _: str) -> tuple[Message, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from tracelib.conversation import single
+from tracelib.conversation import single, wording
 from tracelib.conversation.answer_shapes import SHAPES, Reader, response
 from tracelib.conversation.asked import asked
 from tracelib.conversation.chat import message
@@ -124,7 +124,7 @@ def _text_answer(stored: str, call_type: str) -> tuple[Message, ...]:
     told = _answers(list(events) if whole is None else whole, call_type)
     if not unread:
         return told
-    left = text_part(unread, "data", name="Part of the stream that cannot be read")
+    left = text_part(unread, "data", name=wording.UNREAD_STREAM)
     last = told[-1] if told else Message("assistant", ())
     return (*told[:-1], replace(last, parts=(*last.parts, left)))
 

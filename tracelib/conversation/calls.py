@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from tracelib.conversation import wording
 from tracelib.conversation.fields import Fields
 from tracelib.conversation.json_values import array, objects, string
 from tracelib.conversation.messages import Part
@@ -37,7 +38,6 @@ _CLIENT_RUN = frozenset(
 _PLAIN_CALLS = frozenset(
     {*("tool_use", "server_tool_use", "mcp_tool_use", "function_call", "custom_tool_call"), ""}
 )
-FAILURE = "The tool failed."
 
 
 def call(fields: Fields, read: Reader) -> tuple[Part, ...]:
@@ -99,14 +99,14 @@ def _error(fields: Fields) -> str | None:
     words = error.text("message") or content_words(content)
     error.drop("code")
     fields.put("error", Fields(error.rest()))
-    return words or FAILURE
+    return words or wording.TOOL_FAILED
 
 
 def _failure(status: str) -> str | None:
     """What this status says of a hosted tool's failure; None where it did not fail."""
     if status in _FAILED:
-        return FAILURE
-    return "The tool did not finish." if status == "incomplete" else None
+        return wording.TOOL_FAILED
+    return wording.TOOL_UNFINISHED if status == "incomplete" else None
 
 
 def content_words(content: object) -> str:
@@ -123,7 +123,7 @@ def content_words(content: object) -> str:
 def _with_failure(parts: tuple[Part, ...], failure: str | None) -> tuple[Part, ...]:
     """The result, with what is said of its failure."""
     shown = parts[0]
-    if failure is None or (shown.text and failure == FAILURE):
+    if failure is None or (shown.text and failure == wording.TOOL_FAILED):
         return parts
     said = text_part(failure)
     text = "\n".join(filter(None, (shown.text, said.text)))
@@ -195,10 +195,10 @@ def terminal(fields: Fields, read: Reader) -> tuple[Part, ...]:
     outcome = fields.inner("outcome")
     is_late = outcome.peek("type") == "timeout"
     code = outcome.peek("exit_code") if outcome else fields.value("return_code", "exit_code")
-    lines = [printed.rstrip("\n"), f"stderr: {complained}" if complained else ""]
-    lines += ["timed out"] if is_late else []
+    lines = [printed.rstrip("\n"), wording.STDERR.format(text=complained) if complained else ""]
+    lines += [wording.TIMED_OUT] if is_late else []
     if code not in (None, 0) or not (printed or complained or is_late):
-        lines.append(f"exit code {code}")
+        lines.append(wording.EXIT_CODE.format(code=code))
     fields.drop("return_code", "exit_code")
     files = read(fields.value("content"))
     said = replace(text_part("\n".join(filter(None, lines))), is_error=is_late)

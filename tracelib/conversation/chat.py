@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from tracelib.conversation import wording
 from tracelib.conversation.calls import chat_calls, result_parts
 from tracelib.conversation.citations import citations, grounding
 from tracelib.conversation.endings import ending, stopped
 from tracelib.conversation.fields import Fields
 from tracelib.conversation.json_values import array, mapping, objects, string
 from tracelib.conversation.messages import Message, Part
-from tracelib.conversation.parts import EMPTY_THOUGHT, ENCRYPTED, parts_of
+from tracelib.conversation.parts import parts_of
 from tracelib.conversation.texts import data_part, rest_parts, shown_name, text_part
 
 _ROLES = {"model": "assistant", "agent": "assistant", "bot": "assistant", "function": "tool"}
@@ -102,10 +103,12 @@ def _reasoning(fields: Fields, beside: Fields) -> tuple[Part, ...]:
     texts = [fields.text(name) for name in ("reasoning_content", "reasoning", "thinking")]
     texts += [beside.text("reasoning_content"), fields.text("tool_plan")]
     plain = tuple(text_part(text, "reasoning") for text in texts if text)
-    worded = tuple(part for part in blocks if part.text not in (ENCRYPTED, EMPTY_THOUGHT))
+    worded = tuple(
+        part for part in blocks if part.text not in (wording.ENCRYPTED, wording.EMPTY_THOUGHT)
+    )
     for more in (plain, parts_of(fields.array("reasoning_details"))):
         worded = (*worded, *_not_said(more, worded))
-    encrypted = (part for part in blocks if part.text == ENCRYPTED)
+    encrypted = (part for part in blocks if part.text == wording.ENCRYPTED)
     return tuple(dict.fromkeys((*worded, *encrypted))) or tuple(dict.fromkeys(blocks))
 
 

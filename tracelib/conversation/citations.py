@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from tracelib.conversation import wording
 from tracelib.conversation.fields import Fields
 from tracelib.conversation.json_values import array
 from tracelib.conversation.messages import Part
@@ -76,5 +77,5 @@ def grounding(fields: Fields) -> tuple[Part, ...]:
     fields.drop("groundingSupports", "searchEntryPoint", "retrievalMetadata")
     found = citations(fields.entries("groundingChunks", "grounding_chunks"))
     searched = "\n".join(queries)
-    asked = (text_part(searched, "data", name="Searched for"),) if searched else ()
+    asked = (text_part(searched, "data", name=wording.SEARCHED_FOR),) if searched else ()
     return (*asked, *found, *rest_parts(fields))

@@ -39,13 +39,14 @@ def events_of(stored: object) -> list[Mapping[str, object]]:
 
 
 def _is_event(event: Mapping[str, object]) -> bool:
-    return "type" in event and "relevance_score" not in event and "flagged" not in event
+    return "type" in event or isinstance(event.get("response"), dict)
 
 
 def _tells(event: Mapping[str, object]) -> bool:
-    return string(event.get("type")).startswith(
+    named = string(event.get("type")).startswith(
         ("response.", "session.", "conversation.", "transcription_session.", "input_audio_")
     )
+    return named or "output" in mapping(event.get("response"))
 
 
 def talk(request: Connected) -> tuple[Message, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from tracelib.conversation import wording
 from tracelib.conversation.fields import Fields
 from tracelib.conversation.json_values import string
 from tracelib.conversation.media import kind_of_type, media_part, medium
@@ -26,7 +27,7 @@ def document(fields: Fields, read: Reader) -> tuple[Part, ...]:
         return (*medium("file", fields), *about)
     name = shown_name(fields.text(*_NAMES) or source.text(*_NAMES))
     media_type = shown_name(source.text("media_type", "format") or fields.text("format"))
-    line = f"{media_type or 'document'}, its text below"
+    line = wording.TEXT_BELOW.format(kind=media_type or "document")
     fields.put("source", source)
     return (Part("file", line, name), *about, *words)
 
@@ -49,7 +50,7 @@ def search_result(fields: Fields, read: Reader) -> tuple[Part, ...]:
     """A search result that was given to the model: its title and address, then its words."""
     title = shown_name(fields.text("title"))
     address = shown(fields.text("source")).text
-    line = f"search result, {address}" if address else "search result"
+    line = ", ".join(filter(None, (wording.SEARCH_RESULT, address)))
     return (Part("file", line, title), *read(fields.value("content")))
 
 
@@ -68,6 +69,8 @@ def resource(fields: Fields) -> tuple[Part, ...]:
         place = name or shown_name(address)
         return (media_part(kind, blob, media_type=media_type, name=place), *told)
     if text:
-        words = (shown_name(media_type) or "resource", shown(address).text, "its text below")
-        return (Part("file", ", ".join(filter(None, words)), name), text_part(text), *told)
-    return (text_part(address or "resource, not stored", kind, name=name), *told)
+        known = (shown_name(media_type) or "resource", shown(address).text)
+        line = wording.TEXT_BELOW.format(kind=", ".join(filter(None, known)))
+        return (Part("file", line, name), text_part(text), *told)
+    words = address or wording.NOT_STORED.format(kind="resource")
+    return (text_part(words, kind, name=name), *told)

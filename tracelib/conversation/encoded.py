@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import filetype
 
+from tracelib.conversation import wording
 from tracelib.conversation.markers import CUT, without_marks
 
 # Shorter runs of these characters are words, ids and keys, unless they begin like a known file.
@@ -14,7 +15,12 @@ _LONG = 200
 _SHORT = 64
 _LINE = 60  # base64 in mails and certificates is broken into lines this long or longer
 _HEAD = 96  # characters of base64 that tell the kind of a file
-_BYTES_OF_FILES = ("image/", "audio/", "video/", "application/pdf", "application/zip")
+# What is told from how bytes begin. Other kinds, as of programs, begin like many a word.
+KINDS_OF_BYTES = frozenset(
+    str(kind.mime)
+    for kind in filetype.TYPES
+    if kind.mime.startswith(("image/", "audio/", "video/", "application/pdf", "application/zip"))
+)
 _LEAST_CAPITALS = 0.1
 
 _CHAR = "[A-Za-z0-9+/_-]"
@@ -51,7 +57,7 @@ def named(encoded: str, media_type: str = "", otherwise: str = "base64") -> Enco
     bare, cut = without_marks(encoded)
     size = (len("".join(bare.split()).rstrip("=")) + cut) * 3 // 4
     kind = media_type or kind_of(bare) or otherwise
-    words = [kind, size_words(size)] + (["stored cut"] if cut else [])
+    words = [kind, size_words(size)] + ([wording.STORED_CUT] if cut else [])
     return Encoded(", ".join(words), size, cut)
 
 
@@ -111,7 +117,7 @@ def _kind_of(head: str) -> str:
     except ValueError:
         return ""
     kind = str(found.mime) if found else ""
-    return kind if kind.startswith(_BYTES_OF_FILES) else ""
+    return kind if kind in KINDS_OF_BYTES else ""
 
 
 def kind_of(encoded: str) -> str:
@@ -127,7 +133,7 @@ def size_words(size_bytes: int) -> str:
     ('812 B', '12.4 kB', '3.2 MB')
     """
     if size_bytes < 1000:
-        return f"{size_bytes} B"
+        return wording.SIZES[0].format(size=size_bytes)
     if size_bytes < 1_000_000:
-        return f"{size_bytes / 1000:.1f} kB"
-    return f"{size_bytes / 1_000_000:.1f} MB"
+        return wording.SIZES[1].format(size=size_bytes / 1000)
+    return wording.SIZES[2].format(size=size_bytes / 1_000_000)

@@ -1,5 +1,6 @@
 """How an answer ended, where it did not end as it should: in plain words."""
 
+from tracelib.conversation import wording
 from tracelib.conversation.fields import Fields
 from tracelib.conversation.json_values import mapping, string
 from tracelib.conversation.texts import shown
@@ -12,7 +13,7 @@ _NORMAL = frozenset(
         *("finish_reason_unspecified", "eos_token", "end_of_turn", "compaction"),
     }
 )
-_WORDS = {
+WORDS = {
     "Cut off at the token limit": (
         *("length", "max_tokens", "max_output_tokens", "max_length", "model_length"),
         *("model_context_window_exceeded", "error_limit", "budget_exceeded", "max_messages"),
@@ -24,7 +25,7 @@ _WORDS = {
         *("image_recitation",),
     ),
     "Refused by the model": ("refusal", "refused", "rejected"),
-    "Failed": (
+    wording.FAILED: (
         *("failed", "error", "malformed_function_call", "malformed_model_output"),
         *(
             "malformed_tool_use",
@@ -41,7 +42,7 @@ _WORDS = {
     "Waits for the user to sign in": ("auth_required",),
     "Waits for the user": ("input_required",),
 }
-_SAID = {reason: words for words, reasons in _WORDS.items() for reason in reasons}
+_SAID = {reason: words for words, reasons in WORDS.items() for reason in reasons}
 
 
 def ending(reason: object, detail: str = "") -> str | None:
@@ -53,8 +54,10 @@ def ending(reason: object, detail: str = "") -> str | None:
     found = string(reason).strip()
     plain = found.lower().removeprefix("task_state_").replace(" ", "_").replace("-", "_")
     if not found or plain in _NORMAL:
-        return shown(f"Ended with: {detail}").text if detail and not found else None
-    words = _SAID.get(plain, "Ended otherwise")
+        return (
+            shown(wording.ENDED_WITH.format(detail=detail)).text if detail and not found else None
+        )
+    words = _SAID.get(plain, wording.ENDED_OTHERWISE)
     return shown(f"{words} ({found}): {detail}" if detail else f"{words} ({found})").text
 
 
@@ -65,14 +68,15 @@ def error_ending(error: object) -> str | None:
     'Failed (server_error): overheated'
     """
     if isinstance(error, str) and error:
-        return shown(f"Failed: {error}").text
+        return shown(f"{wording.FAILED}: {error}").text
     fields = mapping(error)
     message = string(fields.get("message")) or string(fields.get("error_message"))
     code = fields.get("code") or fields.get("type") or fields.get("status")
     if not (message or code):
         return None
     named = f" ({code})" if isinstance(code, str | int) and not isinstance(code, bool) else ""
-    return shown(f"Failed{named}: {message}" if message else f"Failed{named}").text
+    words = wording.FAILED + named
+    return shown(f"{words}: {message}" if message else words).text
 
 
 def failed(fields: Fields) -> str | None:

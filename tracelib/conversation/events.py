@@ -202,7 +202,7 @@ def _apart(item: Raw) -> Message:
 
 def _is_whole(item: Event) -> bool:
     """Does this item say something, rather than announce what is still to come?"""
-    if item.get("type") == "message" or "role" in item:
+    if item.get("type") == "message" or "role" in item or "content" in item:
         return bool(item.get("content")) and (bool(_words(item)) or _has_other_blocks(item))
     if item.get("type") == "function_call":
         return bool(item.get("arguments"))

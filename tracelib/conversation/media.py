@@ -3,6 +3,7 @@
 from dataclasses import replace
 from hashlib import blake2b
 
+from tracelib.conversation import wording
 from tracelib.conversation.encoded import begins_encoded, is_encoded, named
 from tracelib.conversation.fields import Fields
 from tracelib.conversation.json_values import string
@@ -41,7 +42,7 @@ def media_part(
     """
     stored = string(content)
     if not stored:
-        return Part(kind, f"{_type(media_type, kind)}, not stored", name)
+        return Part(kind, _not_stored(media_type, kind), name)
     head = stored[:_LONGEST_HEADER]
     if head.startswith("data:") and "," in head:
         header, _, encoded = stored.partition(",")
@@ -61,13 +62,13 @@ def address_part(
     return _fingerprinted(text_part(address, kind, name=name), address)
 
 
-def _type(media_type: str, kind: Kind) -> str:
-    return string(shown_name(media_type)) or kind
+def _not_stored(media_type: str, kind: Kind) -> str:
+    return wording.NOT_STORED.format(kind=shown_name(media_type) or kind)
 
 
 def _placeholder(kind: Kind, encoded: str, media_type: str, name: str | None) -> Part:
     if not encoded:
-        return Part(kind, f"{_type(media_type, kind)}, not stored", name)
+        return Part(kind, _not_stored(media_type, kind), name)
     what = named(encoded, string(shown_name(media_type)), kind)
     part = Part(kind, what.words, name, size_bytes=what.size_bytes, truncated_chars=what.cut)
     return _fingerprinted(part, encoded)

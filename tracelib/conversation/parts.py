@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from tracelib.conversation import calls, documents, media, untyped
+from tracelib.conversation import calls, documents, media, untyped, wording
 from tracelib.conversation.citations import citations
 from tracelib.conversation.fields import Fields
 from tracelib.conversation.json_values import mapping, parsed_text, string
@@ -16,10 +16,6 @@ from tracelib.conversation.messages import Part
 from tracelib.conversation.texts import data_part, json_part, rest_parts, shown_name, text_part
 
 Reader = Callable[[Fields], tuple[Part, ...]]
-
-ENCRYPTED = "Encrypted by the provider, which alone can read it"
-EMPTY_THOUGHT = "Empty: the model thought, but no words of it were sent"
-COMPACTED = "Compacted conversation"
 
 
 def parts_of(content: object) -> tuple[Part, ...]:
@@ -76,7 +72,7 @@ def _thinking(fields: Fields) -> tuple[Part, ...]:
     found = [part for name in names for part in parts_of(fields.value(name))]
     hidden = fields.value("encrypted_content", "redactedContent")
     if not found:
-        return (Part("reasoning", ENCRYPTED if hidden else EMPTY_THOUGHT),)
+        return (Part("reasoning", wording.ENCRYPTED if hidden else wording.EMPTY_THOUGHT),)
     if any(part.kind not in ("text", "reasoning") for part in found):
         return tuple(
             replace(part, kind="reasoning") if part.kind == "text" else part for part in found
@@ -93,7 +89,7 @@ def _thinking(fields: Fields) -> tuple[Part, ...]:
 
 def _encrypted(fields: Fields) -> tuple[Part, ...]:
     fields.drop("data")
-    return (Part("reasoning", ENCRYPTED),)
+    return (Part("reasoning", wording.ENCRYPTED),)
 
 
 def _compaction(fields: Fields) -> tuple[Part, ...]:
@@ -105,38 +101,41 @@ def _compaction(fields: Fields) -> tuple[Part, ...]:
         inner = mapping(parsed_text(encrypted[begin:])) if begin >= 0 else {}
         summary = inner.get("content")
     if isinstance(summary, str) or not summary:
-        return (text_part(string(summary) or ENCRYPTED, "data", name=COMPACTED),)
-    return (Part("data", "Summed up below", COMPACTED), *parts_of(summary))
+        words = string(summary) or wording.ENCRYPTED
+        return (text_part(words, "data", name=wording.COMPACTED),)
+    return (Part("data", wording.SUMMED_UP, wording.COMPACTED), *parts_of(summary))
 
 
 def _compaction_trigger(_: Fields) -> tuple[Part, ...]:
-    return (Part("data", "Asked for here", COMPACTED),)
+    return (Part("data", wording.COMPACTION_ASKED, wording.COMPACTED),)
 
 
 def _approval_request(fields: Fields) -> tuple[Part, ...]:
-    name = shown_name(fields.text("name")) or "a tool"
+    name = shown_name(fields.text("name")) or wording.A_TOOL
     given = fields.value("arguments")
     value = parsed_text(given) if isinstance(given, str) else given
-    return (data_part(given if value is None else value, name=f"Asks to call {name}"),)
+    title = wording.ASKS_TO_CALL.format(name=name)
+    return (data_part(given if value is None else value, name=title),)
 
 
 def _approval_response(fields: Fields) -> tuple[Part, ...]:
-    said = "Approved" if fields.peek("approve") is True else "Not approved"
+    said = wording.APPROVED if fields.peek("approve") is True else wording.NOT_APPROVED
     reason = fields.text("reason")
-    return (text_part(f"{said}: {reason}" if reason else said, "data", name="Approval"),)
+    return (text_part(f"{said}: {reason}" if reason else said, "data", name=wording.APPROVAL),)
 
 
 def _item_reference(fields: Fields) -> tuple[Part, ...]:
-    words = f"Refers to {string(fields.peek('id')) or 'an item'}, which the provider keeps"
-    return (text_part(words, "data"),)
+    named = string(fields.peek("id")) or wording.AN_ITEM
+    return (text_part(wording.REFERS_TO.format(id=named), "data"),)
 
 
 def _stored_prompt(fields: Fields) -> tuple[Part, ...]:
     """A prompt that is kept elsewhere and named by its id, with what was filled into it."""
     version = fields.text("version") or fields.peek("version")
-    name = string(fields.peek("id")) or "without an id"
+    name = string(fields.peek("id")) or wording.WITHOUT_ID
     is_known = isinstance(version, str | int | float)
-    lines = [f"Prompt {name}" + (f", version {version}" if is_known else "")]
+    title = wording.PROMPT_VERSION if is_known else wording.PROMPT
+    lines = [title.format(id=name, version=version)]
     variables = fields.inner("variables").left()
     plain = {key: value for key, value in variables.items() if not isinstance(value, dict | list)}
     lines += [f"{key}: {_variable(value)}" for key, value in plain.items()]
@@ -155,7 +154,7 @@ def _web_result(fields: Fields) -> tuple[Part, ...]:
 
 
 def _files_of_run(fields: Fields) -> tuple[Part, ...]:
-    return (text_part(fields.text("file_id") or "file, not stored", "file"),)
+    return (text_part(fields.text("file_id") or wording.NOT_STORED.format(kind="file"), "file"),)
 
 
 def _tool_reference(fields: Fields) -> tuple[Part, ...]:
@@ -165,7 +164,7 @@ def _tool_reference(fields: Fields) -> tuple[Part, ...]:
 def _edited(fields: Fields) -> tuple[Part, ...]:
     """What an editor of files says of an edit."""
     lines = fields.texts("lines")
-    made = "File updated" if fields.peek("is_file_update") else "File created"
+    made = wording.FILE_UPDATED if fields.peek("is_file_update") else wording.FILE_CREATED
     return (text_part("\n".join(lines) or made),)
 
 

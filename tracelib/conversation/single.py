@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from tracelib.conversation import wording
 from tracelib.conversation.calls import result_parts
 from tracelib.conversation.fields import Fields
 from tracelib.conversation.json_values import (
@@ -78,7 +79,7 @@ def _documents(documents: object) -> tuple[Part, ...]:
 
 def _document(entry: object, number: object) -> tuple[Part, ...]:
     """A document to be ordered, by its number: its text, and what else is in it."""
-    name = f"document {number}"
+    name = wording.DOCUMENT.format(number=number)
     if isinstance(entry, str):
         return (text_part(entry, name=name),)
     fields = Fields(mapping(entry))
@@ -104,7 +105,7 @@ def _file(field: str, value: object) -> tuple[Part, ...]:
         return ()
     if isinstance(found, str) and ("://" in found[:20] or found.startswith("data:")):
         return parts_of({"type": "image" if field == "image" else "file", "url": found})
-    return (Part("file", "file, not stored", shown_name(found)),)
+    return (Part("file", wording.NOT_STORED.format(kind="file"), shown_name(found)),)
 
 
 def vectors(entries: Sequence[Fields]) -> tuple[Part, ...]:
@@ -124,8 +125,8 @@ def _verdict(result: Fields) -> str:
     categories = mapping(result.peek("categories"))
     raised = [shown_name(name) or "" for name, found in categories.items() if found is True]
     if not result.peek("flagged"):
-        return "Not flagged"
-    return f"Flagged: {', '.join(raised)}" if raised else "Flagged"
+        return wording.NOT_FLAGGED
+    return f"{wording.FLAGGED}: {', '.join(raised)}" if raised else wording.FLAGGED
 
 
 def ranking(entries: Sequence[Fields]) -> tuple[Part, ...]:
@@ -143,8 +144,8 @@ def _number(entry: Fields) -> str:
 
 def _rank(entry: Fields) -> str:
     score = entry.peek("relevance_score")
-    shown = f"{score:.4g}" if isinstance(score, int | float) else "unknown"
-    return f"document {_number(entry)}: relevance {shown}"
+    shown = f"{score:.4g}" if isinstance(score, int | float) else wording.UNKNOWN
+    return wording.RELEVANCE.format(number=_number(entry), score=shown)
 
 
 def tool_list(tools: object) -> tuple[Part, ...]:
@@ -157,7 +158,7 @@ def _tool(entry: object) -> tuple[Part, ...]:
         return (data_part(entry),)
     fields = Fields(entry)
     name = shown_name(fields.text("name"))
-    about = text_part(fields.text("description") or "No description", "data", name=name)
+    about = text_part(fields.text("description") or wording.NO_DESCRIPTION, "data", name=name)
     rest = fields.rest()
     return (about, json_part(rest, name=name)) if rest else (about,)
 

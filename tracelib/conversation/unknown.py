@@ -8,6 +8,7 @@ secret or of a person's address, or whose value looks like one.
 import re
 from dataclasses import dataclass
 
+from tracelib.conversation import wording
 from tracelib.conversation.fields import is_label
 from tracelib.conversation.messages import Message
 from tracelib.conversation.parameters import SETTINGS
@@ -46,7 +47,6 @@ _LOOKS_PRIVATE = re.compile(
     re.DOTALL,
 )
 _IN_WORDS = Redaction(frozenset({"e-mail", "key"}))
-HIDDEN = "[hidden]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +76,18 @@ def _safe(value: object) -> object:
     """This value with what may be private hidden, in names and in values."""
     if isinstance(value, dict):
         return {
-            _safe_key(key): HIDDEN if is_private(key) else _safe(found)
+            _safe_key(key): wording.HIDDEN if is_private(key) else _safe(found)
             for key, found in value.items()
         }
     if isinstance(value, list):
         return [_safe(entry) for entry in value]
     if isinstance(value, str):
-        return HIDDEN if _LOOKS_PRIVATE.fullmatch(value) else masked(value, _IN_WORDS)[0]
+        return wording.HIDDEN if _LOOKS_PRIVATE.fullmatch(value) else masked(value, _IN_WORDS)[0]
     return value
 
 
 def _safe_key(key: str) -> str:
-    return HIDDEN if _LOOKS_PRIVATE.fullmatch(key) else key
+    return wording.HIDDEN if _LOOKS_PRIVATE.fullmatch(key) else key
 
 
 def is_private(key: str) -> bool:
@@ -105,4 +105,9 @@ def _has_words(value: object, key: str = "") -> bool:
         return any(_has_words(found, str(name)) for name, found in value.items())
     if isinstance(value, list):
         return any(_has_words(entry, key) for entry in value)
-    return isinstance(value, str) and bool(value.strip()) and value != HIDDEN and not is_label(key)
+    return (
+        isinstance(value, str)
+        and bool(value.strip())
+        and value != wording.HIDDEN
+        and not is_label(key)
+    )

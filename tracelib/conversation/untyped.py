@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from tracelib.conversation import calls, documents, media
+from tracelib.conversation import calls, documents, media, wording
 from tracelib.conversation.citations import citations
 from tracelib.conversation.fields import Fields
 from tracelib.conversation.json_values import mapping, string
@@ -12,8 +12,6 @@ from tracelib.conversation.texts import call_part, data_part, text_part
 
 Read = Callable[[object], tuple[Part, ...]]
 Reader = Callable[[Fields, Read], tuple[Part, ...]]
-
-_RAN = "code_execution"
 
 
 def block(fields: Fields, read: Read) -> tuple[Part, ...]:
@@ -60,7 +58,7 @@ def _function_response(fields: Fields, read: Read) -> tuple[Part, ...]:
 
 
 def _executable_code(fields: Fields, _: Read) -> tuple[Part, ...]:
-    part = text_part(fields.text("code"), "tool_call", name=_RAN)
+    part = text_part(fields.text("code"), "tool_call", name=wording.CODE_EXECUTION)
     return (replace(part, call_id=string(fields.peek("id")) or None),)
 
 
@@ -68,7 +66,9 @@ def _code_result(fields: Fields, read: Read) -> tuple[Part, ...]:
     outcome = fields.text("outcome").lower()
     is_error = outcome in ("outcome_failed", "outcome_deadline_exceeded")
     output = fields.value("output")
-    return calls.result_parts(output, fields.peek("id"), _RAN, read=read, is_error=is_error)
+    return calls.result_parts(
+        output, fields.peek("id"), wording.CODE_EXECUTION, read=read, is_error=is_error
+    )
 
 
 def _tool_use(fields: Fields, read: Read) -> tuple[Part, ...]:

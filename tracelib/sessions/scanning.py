@@ -8,6 +8,7 @@ may, and says how far it has come. No row is read twice.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from tracelib import errors
 from tracelib.filters import Filters
 from tracelib.sessions.chunks import next_requests, requests_by_index
 from tracelib.sessions.figures import figures
+from tracelib.sessions.judging import Judge, place_of, still_open
 from tracelib.sessions.matching import requests_in
 from tracelib.sessions.narrowing import of_sessions
 from tracelib.sessions.search import SessionSearch
@@ -27,6 +29,7 @@ MOST_FOUND = 200
 MOST_COUNTED = 1_000_000
 # Short statements: they can be given up between two of them, and load nobody for long.
 SECONDS_A_CHUNK = 0.3
+SECONDS_A_WALK = 1.0
 FIRST_CHUNK = 200
 LARGEST_CHUNK = 5_000
 SHOWN_AS = {
@@ -143,12 +146,12 @@ def _begun(source: Source, filters: Filters, search: SessionSearch) -> Scan:
     read = requests_by_index(source, filters, search)
     if read is None:
         return begun
-    newest: dict[str, Found] = {}
-    for row in read:
-        newest.setdefault(row.session_key, _found(row))
+    walk = _walked(source, search, read, {})
+    if not walk.is_whole:
+        return begun
     return replace(
         begun,
-        found=tuple(_sought(source, filters, search, list(newest.values()))),
+        found=tuple(_sought(source, filters, search, walk.complete)),
         requests_read=len(read),
         read_back_to=filters.window.start,
         is_read=True,
@@ -170,39 +173,59 @@ def _read_on(source: Source, filters: Filters, search: SessionSearch, so_far: Sc
     began = monotonic()
     try:
         read = source.rows(next_requests(source, filters, search, so_far.last, so_far.chunk))
-        complete, met = _completed(read, so_far.met, search)
-        new = _sought(source, filters, search, complete)
+        walk = _walked(source, search, read, so_far.met)
+        new = _sought(source, filters, search, walk.complete)
     except errors.QuestionTooSlow:
         if so_far.chunk == 1:
             raise
         return replace(so_far, chunk=max(1, so_far.chunk // 4))
-    count = read[-1].requests if read else 0
-    is_read = count < so_far.chunk
+    last = walk.last
+    count = last.position if last else 0
+    is_read = walk.is_whole and count < so_far.chunk
     return replace(
         so_far,
         found=(*so_far.found, *new),
-        met=met,
+        met=walk.met,
         requests_read=so_far.requests_read + count,
-        read_back_to=filters.window.start if is_read else read[-1].started_at,
-        last=(read[-1].start_order, read[-1].request_id) if read else so_far.last,
+        read_back_to=filters.window.start if is_read or not last else last.started_at,
+        last=place_of(last) if last else so_far.last,
         is_read=is_read,
         chunk=_next_chunk(so_far.chunk, monotonic() - began),
     )
 
 
-def _completed(
-    read: Sequence[Row[Any]], met_before: Mapping[str, int], search: SessionSearch
-) -> tuple[list[Found], dict[str, int]]:
-    """Which sessions have met every condition now, and what has each met so far?"""
+class _Walk(NamedTuple):
+    """How far some requests were walked through, and which sessions have met everything there."""
+
+    complete: Sequence[Found]
+    met: Mapping[str, int]
+    last: Row[Any] | None
+    is_whole: bool
+
+
+def _walked(
+    source: Source, search: SessionSearch, read: Sequence[Row[Any]], met_before: Mapping[str, int]
+) -> _Walk:
+    """Which sessions have met every condition now, and what has each met so far?
+
+    Where the documents of many have to be read, not all of them are walked through at once.
+    """
+    began, judge = monotonic(), Judge(source, search)
     every = (1 << len(search.in_documents)) - 1
-    met, complete = dict(met_before), []
-    for row in read:
+    met, complete = dict(met_before), list[Found]()
+    for at, row in enumerate(read):
         before = met.get(row.session_key, 0)
-        if row.met | before != before:
-            met[row.session_key] = row.met | before
-            if met[row.session_key] == every:
+        now = before | row.met
+        if left := still_open(row, met):
+            following = (other for other in islice(read, at + 1, None) if still_open(other, met))
+            now |= judge.met(row, following) & left
+        if now != before:
+            met[row.session_key] = now
+            if now == every:
                 complete.append(_found(row))
-    return complete, met
+        if monotonic() - began > SECONDS_A_WALK and row is not read[-1]:
+            return _Walk(complete, met, row, is_whole=False)
+    return _Walk(complete, met, read[-1] if read else None, is_whole=True)
 
 
 def _sought(
