@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from tracelib.conversation import calls, documents, media, untyped, wording
+from tracelib.conversation import calls, documents, items, media, untyped, wording
 from tracelib.conversation.citations import citations
 from tracelib.conversation.fields import Fields
-from tracelib.conversation.json_values import mapping, parsed_text, string
+from tracelib.conversation.json_values import mapping, string
 from tracelib.conversation.messages import Part
-from tracelib.conversation.texts import data_part, json_part, rest_parts, shown_name, text_part
+from tracelib.conversation.texts import data_part, json_part, rest_parts, text_part
 
 Reader = Callable[[Fields], tuple[Part, ...]]
 
@@ -93,58 +93,11 @@ def _encrypted(fields: Fields) -> tuple[Part, ...]:
 
 
 def _compaction(fields: Fields) -> tuple[Part, ...]:
-    """The sum of an earlier conversation, which a provider or LiteLLM made; often encrypted."""
-    summary = fields.value("content", "summary")
-    if summary is None:  # LiteLLM puts its own summaries into the field of encrypted ones
-        encrypted = string(fields.peek("encrypted_content"))
-        begin = encrypted.find("{")
-        inner = mapping(parsed_text(encrypted[begin:])) if begin >= 0 else {}
-        summary = inner.get("content")
-    if isinstance(summary, str) or not summary:
-        words = string(summary) or wording.ENCRYPTED
-        return (text_part(words, "data", name=wording.COMPACTED),)
-    return (Part("data", wording.SUMMED_UP, wording.COMPACTED), *parts_of(summary))
-
-
-def _compaction_trigger(_: Fields) -> tuple[Part, ...]:
-    return (Part("data", wording.COMPACTION_ASKED, wording.COMPACTED),)
-
-
-def _approval_request(fields: Fields) -> tuple[Part, ...]:
-    name = shown_name(fields.text("name")) or wording.A_TOOL
-    given = fields.value("arguments")
-    value = parsed_text(given) if isinstance(given, str) else given
-    title = wording.ASKS_TO_CALL.format(name=name)
-    return (data_part(given if value is None else value, name=title),)
-
-
-def _approval_response(fields: Fields) -> tuple[Part, ...]:
-    said = wording.APPROVED if fields.peek("approve") is True else wording.NOT_APPROVED
-    reason = fields.text("reason")
-    return (text_part(f"{said}: {reason}" if reason else said, "data", name=wording.APPROVAL),)
-
-
-def _item_reference(fields: Fields) -> tuple[Part, ...]:
-    named = string(fields.peek("id")) or wording.AN_ITEM
-    return (text_part(wording.REFERS_TO.format(id=named), "data"),)
+    return items.compaction(fields, parts_of)
 
 
 def _stored_prompt(fields: Fields) -> tuple[Part, ...]:
-    """A prompt that is kept elsewhere and named by its id, with what was filled into it."""
-    version = fields.text("version") or fields.peek("version")
-    name = string(fields.peek("id")) or wording.WITHOUT_ID
-    is_known = isinstance(version, str | int | float)
-    title = wording.PROMPT_VERSION if is_known else wording.PROMPT
-    lines = [title.format(id=name, version=version)]
-    variables = fields.inner("variables").left()
-    plain = {key: value for key, value in variables.items() if not isinstance(value, dict | list)}
-    lines += [f"{key}: {_variable(value)}" for key, value in plain.items()]
-    blocks = (parts_of(value) for key, value in variables.items() if key not in plain)
-    return (text_part("\n".join(lines)), *(part for found in blocks for part in found))
-
-
-def _variable(value: object) -> str:
-    return value if isinstance(value, str) else json_part(value).text
+    return items.stored_prompt(fields, parts_of)
 
 
 def _web_result(fields: Fields) -> tuple[Part, ...]:
@@ -217,10 +170,10 @@ _BLOCKS: dict[str, Reader] = {
     **dict.fromkeys(("reasoning.text", "reasoning.summary", "reasoning_text"), _thinking),
     **dict.fromkeys(("redacted_thinking", "reasoning.encrypted"), _encrypted),
     "compaction": _compaction,
-    "compaction_trigger": _compaction_trigger,
-    "mcp_approval_request": _approval_request,
-    "mcp_approval_response": _approval_response,
-    "item_reference": _item_reference,
+    "compaction_trigger": items.compaction_trigger,
+    "mcp_approval_request": items.approval_request,
+    "mcp_approval_response": items.approval_response,
+    "item_reference": items.item_reference,
     "stored_prompt": _stored_prompt,
     "program": _call,
     "mcp_list_tools": _result,

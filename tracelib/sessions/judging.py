@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from time import monotonic
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, cast, select
 from sqlalchemy.types import Text
@@ -16,8 +17,43 @@ from tracelib.source import Source
 FIRST_BATCH = 10
 LARGEST_BATCH = 200
 BATCH_CHARACTERS = 4_000_000
+SECONDS_A_WALK = 1.0
 
 Place = tuple[datetime, str]
+
+
+class Walk(NamedTuple):
+    """How far some requests were walked through, and which sessions have met everything there."""
+
+    complete: Sequence[Row[Any]]
+    met: Mapping[str, int]
+    last: Row[Any] | None
+    is_whole: bool
+
+
+def walked(
+    source: Source, search: SessionSearch, read: Sequence[Row[Any]], met_before: Mapping[str, int]
+) -> Walk:
+    """Which sessions have met every condition now, and what has each met so far?
+
+    Where the documents of many have to be read, not all of them are walked through at once.
+    """
+    began, judge = monotonic(), Judge(source, search)
+    every = (1 << len(search.in_documents)) - 1
+    met, complete = dict(met_before), list[Row[Any]]()
+    for at, row in enumerate(read):
+        before = met.get(row.session_key, 0)
+        now = before | row.met
+        if left := still_open(row, met):
+            following = (other for other in islice(read, at + 1, None) if still_open(other, met))
+            now |= judge.met(row, following) & left
+        if now != before:
+            met[row.session_key] = now
+            if now == every:
+                complete.append(row)
+        if monotonic() - began > SECONDS_A_WALK and row is not read[-1]:
+            return Walk(complete, met, row, is_whole=False)
+    return Walk(complete, met, read[-1] if read else None, is_whole=True)
 
 
 class Judge:

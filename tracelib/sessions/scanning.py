@@ -8,7 +8,6 @@ may, and says how far it has come. No row is read twice.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import islice
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -19,7 +18,7 @@ from tracelib import errors
 from tracelib.filters import Filters
 from tracelib.sessions.chunks import next_requests, requests_by_index
 from tracelib.sessions.figures import figures
-from tracelib.sessions.judging import Judge, place_of, still_open
+from tracelib.sessions.judging import place_of, walked
 from tracelib.sessions.matching import requests_in
 from tracelib.sessions.narrowing import of_sessions
 from tracelib.sessions.search import SessionSearch
@@ -29,7 +28,6 @@ MOST_FOUND = 200
 MOST_COUNTED = 1_000_000
 # Short statements: they can be given up between two of them, and load nobody for long.
 SECONDS_A_CHUNK = 0.3
-SECONDS_A_WALK = 1.0
 FIRST_CHUNK = 200
 LARGEST_CHUNK = 5_000
 SHOWN_AS = {
@@ -146,12 +144,12 @@ def _begun(source: Source, filters: Filters, search: SessionSearch) -> Scan:
     read = requests_by_index(source, filters, search)
     if read is None:
         return begun
-    walk = _walked(source, search, read, {})
+    walk = walked(source, search, read, {})
     if not walk.is_whole:
         return begun
     return replace(
         begun,
-        found=tuple(_sought(source, filters, search, walk.complete)),
+        found=tuple(_sought(source, filters, search, [_found(row) for row in walk.complete])),
         requests_read=len(read),
         read_back_to=filters.window.start,
         is_read=True,
@@ -173,8 +171,8 @@ def _read_on(source: Source, filters: Filters, search: SessionSearch, so_far: Sc
     began = monotonic()
     try:
         read = source.rows(next_requests(source, filters, search, so_far.last, so_far.chunk))
-        walk = _walked(source, search, read, so_far.met)
-        new = _sought(source, filters, search, walk.complete)
+        walk = walked(source, search, read, so_far.met)
+        new = _sought(source, filters, search, [_found(row) for row in walk.complete])
     except errors.QuestionTooSlow:
         if so_far.chunk == 1:
             raise
@@ -192,40 +190,6 @@ def _read_on(source: Source, filters: Filters, search: SessionSearch, so_far: Sc
         is_read=is_read,
         chunk=_next_chunk(so_far.chunk, monotonic() - began),
     )
-
-
-class _Walk(NamedTuple):
-    """How far some requests were walked through, and which sessions have met everything there."""
-
-    complete: Sequence[Found]
-    met: Mapping[str, int]
-    last: Row[Any] | None
-    is_whole: bool
-
-
-def _walked(
-    source: Source, search: SessionSearch, read: Sequence[Row[Any]], met_before: Mapping[str, int]
-) -> _Walk:
-    """Which sessions have met every condition now, and what has each met so far?
-
-    Where the documents of many have to be read, not all of them are walked through at once.
-    """
-    began, judge = monotonic(), Judge(source, search)
-    every = (1 << len(search.in_documents)) - 1
-    met, complete = dict(met_before), list[Found]()
-    for at, row in enumerate(read):
-        before = met.get(row.session_key, 0)
-        now = before | row.met
-        if left := still_open(row, met):
-            following = (other for other in islice(read, at + 1, None) if still_open(other, met))
-            now |= judge.met(row, following) & left
-        if now != before:
-            met[row.session_key] = now
-            if now == every:
-                complete.append(_found(row))
-        if monotonic() - began > SECONDS_A_WALK and row is not read[-1]:
-            return _Walk(complete, met, row, is_whole=False)
-    return _Walk(complete, met, read[-1] if read else None, is_whole=True)
 
 
 def _sought(
