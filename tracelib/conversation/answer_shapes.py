@@ -45,15 +45,12 @@ def response(fields: Fields, _: str) -> tuple[Message, ...]:
     """The items of the Responses API, in one message; nothing where there are none as yet."""
     ended = response_ending(fields)
     fields.drop(*_OF_THE_REQUEST)
-    parts = _items(fields.array("output"))
+    output = fields.array("output")
+    said = [message(raw) for raw in item_messages(output, is_answer=True)]
+    parts = tuple(part for one in said for part in one.parts)
+    ended = ended or next((one.ending for one in said if one.ending), None)
     says_anything = parts or ended or fields.rest()
     return (Message("assistant", parts, ending=ended),) if says_anything else ()
-
-
-def _items(output: object) -> tuple[Part, ...]:
-    return tuple(
-        part for raw in item_messages(output, is_answer=True) for part in message(raw).parts
-    )
 
 
 def _bedrock(fields: Fields) -> tuple[Message, ...]:

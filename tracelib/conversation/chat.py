@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tracelib.conversation import wording
-from tracelib.conversation.calls import chat_calls, result_parts
+from tracelib.conversation.calls import chat_calls
 from tracelib.conversation.citations import citations, grounding
 from tracelib.conversation.endings import ending, stopped
 from tracelib.conversation.fields import Fields
 from tracelib.conversation.json_values import array, mapping, objects, string
 from tracelib.conversation.messages import Message, Part
 from tracelib.conversation.parts import parts_of
+from tracelib.conversation.results import result_parts
 from tracelib.conversation.texts import data_part, rest_parts, shown_name, text_part
 
 _ROLES = {"model": "assistant", "agent": "assistant", "bot": "assistant", "function": "tool"}

@@ -8,15 +8,9 @@ from tracelib.conversation.json_values import mapping
 LABELS = frozenset(
     {
         *("id", "index", "object", "type", "kind", "role", "status", "name", "model", "phase"),
-        *(
-            "content_type",
-            "created",
-            "created_at",
-            "createTime",
-            "expires_at",
-            "retrieved_at",
-            "timestamp",
-        ),
+        "jsonrpc",
+        *("content_type", "created", "created_at", "createTime", "expires_at"),
+        *("retrieved_at", "timestamp"),
         *("signature", "thoughtSignature", "thought_signature", "encrypted_content", "detail"),
         *("encrypted_index", "encrypted_stdout", "reasoning_signature", "fingerprint", "recipient"),
         *("system_fingerprint", "finish_reason", "native_finish_reason", "stop_reason", "format"),
@@ -113,6 +107,10 @@ class Fields:
     def left(self) -> dict[str, object]:
         """All that was not taken."""
         return dict(self._left)
+
+    def says_more_than_figures(self) -> bool:
+        """Is anything left but figures and settings?"""
+        return any(key not in FIGURES for key in self._left)
 
     def rest(self) -> dict[str, object]:
         """What was not taken and has words: without labels, ids, figures and what is empty."""

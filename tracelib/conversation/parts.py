@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from tracelib.conversation import calls, documents, items, media, untyped, wording
+from tracelib.conversation import calls, documents, items, media, results, untyped, wording
 from tracelib.conversation.citations import citations
 from tracelib.conversation.fields import Fields
 from tracelib.conversation.json_values import mapping, string
@@ -41,7 +41,7 @@ def _block(fields: Fields, whole: object) -> tuple[Part, ...]:
     read = _reader(kind) if kind else partial(untyped.block, read=parts_of)
     found = read(fields) if read else ()
     if not found and not (kind and read):
-        return (json_part(whole),) if fields else ()
+        return (json_part(whole),) if fields.says_more_than_figures() else ()
     return (*found, *rest_parts(fields))
 
 
@@ -138,14 +138,14 @@ def _call(fields: Fields) -> tuple[Part, ...]:
 
 
 def _result(fields: Fields) -> tuple[Part, ...]:
-    return calls.result(fields, parts_of)
+    return results.result(fields, parts_of)
 
 
 def _run(fields: Fields) -> tuple[Part, ...]:
     """Of a run of code: what it printed, or the step of a hosted tool that ran it."""
     if any(fields.peek(name) is not None for name in ("stdout", "stderr", "return_code")):
-        return calls.terminal(fields, parts_of)
-    return calls.result(fields, parts_of)
+        return results.terminal(fields, parts_of)
+    return results.result(fields, parts_of)
 
 
 def _found_file(fields: Fields) -> tuple[Part, ...]:
@@ -177,7 +177,7 @@ _BLOCKS: dict[str, Reader] = {
     "stored_prompt": _stored_prompt,
     "program": _call,
     "mcp_list_tools": _result,
-    "offered_tool": calls.offered_tool,
+    "offered_tool": results.offered_tool,
     "web_search_result": _web_result,
     "web_fetch_result": _web_result,
     **dict.fromkeys(("code_execution_output", "bash_code_execution_output"), _files_of_run),
@@ -199,7 +199,7 @@ _BLOCKS: dict[str, Reader] = {
 }
 # Types that have such an ending, in this order: web_search_tool_result, shell_call_output.
 _ENDINGS: dict[str, Reader] = {
-    "_error": calls.failed_result,
+    "_error": results.failed_result,
     "tool_result": _result,
     "_output": _result,
     "_call": _call,

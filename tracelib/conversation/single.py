@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from tracelib.conversation import wording
-from tracelib.conversation.calls import result_parts
 from tracelib.conversation.fields import Fields
 from tracelib.conversation.json_values import (
     array,
@@ -14,6 +13,7 @@ from tracelib.conversation.json_values import (
 )
 from tracelib.conversation.messages import Message, Part
 from tracelib.conversation.parts import parts_of
+from tracelib.conversation.results import result_parts
 from tracelib.conversation.texts import (
     call_part,
     data_part,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from tracelib.conversation import calls, documents, media, wording
+from tracelib.conversation import calls, documents, media, results, wording
 from tracelib.conversation.citations import citations
 from tracelib.conversation.fields import Fields
 from tracelib.conversation.json_values import mapping, string
@@ -19,8 +19,8 @@ def block(fields: Fields, read: Read) -> tuple[Part, ...]:
 
     `read` reads content within it. The fields that are read are taken.
     """
-    if any(isinstance(fields.peek(name), str) for name in ("stdout", "stderr")):
-        return calls.terminal(fields, read)
+    if results.is_terminal(fields):
+        return results.terminal(fields, read)
     parts: list[Part] = []
     for name, reader in _FIELDS.items():
         if isinstance(fields.peek(name), dict):
@@ -53,7 +53,7 @@ def _function_response(fields: Fields, read: Read) -> tuple[Part, ...]:
     name = fields.text("name", "toolType", "tool_type")
     response, files = fields.value("response"), fields.value("parts")
     call_id, is_error = fields.peek("id"), bool(mapping(response).get("error"))
-    parts = calls.result_parts(response, call_id, name, read=read, is_error=is_error)
+    parts = results.result_parts(response, call_id, name, read=read, is_error=is_error)
     return (*parts, *(replace(part, call_id=parts[0].call_id) for part in read(files)))
 
 
@@ -66,7 +66,7 @@ def _code_result(fields: Fields, read: Read) -> tuple[Part, ...]:
     outcome = fields.text("outcome").lower()
     is_error = outcome in ("outcome_failed", "outcome_deadline_exceeded")
     output = fields.value("output")
-    return calls.result_parts(
+    return results.result_parts(
         output, fields.peek("id"), wording.CODE_EXECUTION, read=read, is_error=is_error
     )
 
@@ -76,7 +76,7 @@ def _tool_use(fields: Fields, read: Read) -> tuple[Part, ...]:
 
 
 def _tool_result(fields: Fields, read: Read) -> tuple[Part, ...]:
-    return calls.result(fields, read)
+    return results.result(fields, read)
 
 
 def _medium(fields: Fields, _: Read) -> tuple[Part, ...]:
