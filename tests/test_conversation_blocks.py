@@ -186,7 +186,7 @@ OPENAI = {
         ),
         """
         => assistant: {shell_call: { "action": { "commands": [ "make" ] } }}
-        [!cc a.c stderr: no such file exit code 2 timed ou …]""",
+        [!shell_call: cc a.c stderr: no such file exit code 2 timed ou …]""",
     ),
     "a patch that did not apply": (
         items(
@@ -204,7 +204,7 @@ OPENAI = {
         ),
         """
         => assistant: {apply_patch_call: { "operation": { "type": "delete_file", "path": …}
-        [!no a.txt]""",
+        [!apply_patch_call: no a.txt]""",
     ),
     "two results in one answer, each of its own call": (
         items(
@@ -214,7 +214,7 @@ OPENAI = {
             {"type": "function_call_output", "call_id": "c1", "output": [text("one")]},
         ),
         """
-        => assistant: {a: {}} {b: {}} [two] [one]""",
+        => assistant: {a: {}} {b: {}} [b: two] [a: one]""",
     ),
     "tools that were listed, searched for and asked leave for": (
         items(
@@ -245,7 +245,7 @@ OPENAI = {
             {"type": "program_output", "call_id": "p", "result": "1", "status": "completed"},
         ),
         """
-        => assistant: {program: x = 1} [1]""",
+        => assistant: {program: x = 1} [program: 1]""",
     ),
     "a picture that could not be made": (
         items(
@@ -515,9 +515,9 @@ def test_what_litellm_keeps_beside_an_answer_of_anthropic_stands_in_its_place():
         ("reasoning", None, None, "hm"),
         ("text", None, None, "You get 30."),
         ("tool_call", "web_search", "srvtoolu_1", "{}"),
-        ("tool_result", None, "srvtoolu_1", "Bees\nhttps://b.org"),
+        ("tool_result", "web_search", "srvtoolu_1", "Bees\nhttps://b.org"),
         ("tool_call", "bash_code_execution", "srvtoolu_2", "{}"),
-        ("tool_result", None, "srvtoolu_2", "4"),
+        ("tool_result", "bash_code_execution", "srvtoolu_2", "4"),
         ("citation", "Leave", None, "30 days"),
     ]
 
@@ -613,9 +613,9 @@ GOOGLE = {
         """
         => assistant: (Look it up.)
         {google_search_call: { "queries": [ "bees" ] }}
-        [Bees https://b.o]
+        [google_search_call: Bees https://b.o]
         {look: { "at": 1 }}
-        [!no]
+        [!look: no]
         Bees hum.""",
     ),
 }

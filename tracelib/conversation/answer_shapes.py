@@ -99,7 +99,7 @@ def _candidate(fields: Fields) -> Message:
 
 def _content(fields: Fields, _: str) -> tuple[Message, ...]:
     """A message of Anthropic's, or what a tool of MCP gave back."""
-    whole = fields.left()
+    whole = {key: value for key, value in fields.left().items() if key != "error"}
     is_message = whole.get("type") == "message" or "role" in whole
     fields.drop(*whole)
     return (answer_message(whole),) if is_message else (single.tool_answer(whole),)

@@ -45,6 +45,7 @@ def message(raw: Mapping[str, object]) -> Message:
     thought = _not_said(_reasoning(fields, beside), said)
     ended = _refusal(fields, raw) or stopped(fields)
     calls = _with_results((*thought, *said, *_beside_content(fields)), _hosted_results(beside))
+    calls = _named(calls)
     cited, summed_up = _references(fields, beside), parts_of(beside.value("compaction_blocks"))
     beside.drop(*_COPIES)
     return Message(role, (*calls, *cited, *summed_up, *rest_parts(fields, beside)), name, ended)
@@ -155,6 +156,17 @@ def _with_results(parts: Sequence[Part], results: Sequence[Part]) -> tuple[Part,
         placed += [part, *own]
         left = [one for one in left if one not in own]
     return (*placed, *left)
+
+
+def _named(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """The parts, each result by the name of the tool that was called in the same message."""
+    names = {part.call_id: part.name for part in parts if part.kind == "tool_call"}
+    return tuple(
+        replace(part, name=names.get(part.call_id))
+        if part.kind == "tool_result" and part.call_id and not part.name
+        else part
+        for part in parts
+    )
 
 
 def _references(fields: Fields, beside: Fields) -> tuple[Part, ...]:
