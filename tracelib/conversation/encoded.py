@@ -23,6 +23,7 @@ KINDS_OF_BYTES = frozenset(
 )
 _LEAST_CAPITALS = 0.1
 
+_LINE_ENDS = re.compile(r"\s|\\[rn]")
 _CHAR = "[A-Za-z0-9+/_-]"
 _BREAK = r"(?:\s|\\[rn]){1,4}"
 _RUN = (
@@ -55,7 +56,7 @@ def named(encoded: str, media_type: str = "", otherwise: str = "base64") -> Enco
     ('image/png, 18 B', 'audio/wav, 3 B')
     """
     bare, cut = without_marks(encoded)
-    size = (len("".join(bare.split()).rstrip("=")) + cut) * 3 // 4
+    size = (len(_LINE_ENDS.sub("", bare).rstrip("=")) + cut) * 3 // 4
     kind = media_type or kind_of(bare) or otherwise
     words = [kind, size_words(size)] + ([wording.STORED_CUT] if cut else [])
     return Encoded(", ".join(words), size, cut)
