@@ -70,7 +70,7 @@ def without_bytes(text: str) -> tuple[str, int]:
     >>> without_bytes("a dot: data:image/gif;base64,R0lGODlhAQABAAAAACw= and more")
     ('a dot: [image/gif, 14 B] and more', 0)
     """
-    if len(text) < _SHORT and "data:" not in text:
+    if "data:" not in text and max(map(len, text.split()), default=0) < _SHORT:
         return text, 0
     cuts: list[int] = []
 

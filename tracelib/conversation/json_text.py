@@ -15,12 +15,6 @@ class Number(float):
     __slots__ = ("written",)
     written: str
 
-    def __new__(cls, written: str) -> "Number":
-        """A float with the text that stands for it."""
-        number = super().__new__(cls, written)
-        number.written = str(written)
-        return number
-
 
 class RepeatedKeys(dict[str, object]):
     """An object in which a key stands more than once. As a dict it holds the last value."""
@@ -39,13 +33,20 @@ def read_json(text: str) -> Any:
     return json.loads(text, parse_float=_fraction, parse_int=_integer, object_pairs_hook=_object)
 
 
-def _fraction(digits: str) -> float:
-    number = float(digits)
-    return number if repr(number) == digits else Number(digits)
+def number(written: str) -> Number:
+    """The number that this text stands for, with the text."""
+    made = Number(written)
+    made.written = written
+    return made
+
+
+def _fraction(written: str) -> float:
+    plain = float(written)
+    return plain if repr(plain) == written else number(written)
 
 
 def _integer(digits: str) -> int | Number:
-    return Number(digits) if len(digits) > _MOST_DIGITS or digits == "-0" else int(digits)
+    return number(digits) if len(digits) > _MOST_DIGITS or digits == "-0" else int(digits)
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
