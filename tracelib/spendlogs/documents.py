@@ -41,7 +41,7 @@ CALLED = (
 )
 # What stands in the JSON of any answer that calls a tool, also where that is JSON in a text.
 MAY_CALL = (
-    r'tool_calls\\*": ?\[[^\]]|(?:[cC]all|toolUse|xecutable_?[cC]ode)\\*": ?\{'
+    r'tool_calls\\*": ?(?:\[[^\]]|\{)|(?:[cC]all|toolUse|xecutable_?[cC]ode)\\*": ?\{'
     r'|: ?\\*"(?:[a-z_]*_call|[a-z_]*tool_use|program)\\*"'
 )
 # What stands in the JSON of a stream that was stored as it came: its words are in pieces.
