@@ -865,7 +865,7 @@ MCP = {
                 {"type": "audio", "data": MP3, "mimeType": "audio/mpeg"},
             ]
         },
-        "=> tool: [] <image/png, 70 B> <audio/mpeg, 54 B>",
+        "=> tool: [get: ] <image/png, 70 B> <audio/mpeg, 54 B>",
     ),
     "resources: words, bytes, a link": (
         {
@@ -883,22 +883,22 @@ MCP = {
             "isError": False,
         },
         """
-        => tool: [# A More]
+        => tool: [get: # A More]
         <text/markdown, file:///a.md, its text below>
         <file:///a.png: image/png, 70 B>
         <b: file:///b>""",
     ),
     "an error, in either spelling": (
         {"content": [text("no")], "isError": True},
-        "=> tool: [!no]",
+        "=> tool: [!get: no]",
     ),
     "structured content that the words do not say": (
         {"content": [text("warm")], "structuredContent": {"celsius": 21, "of": "Paris"}},
-        '=> tool: [warm] [{ "celsius": 21, "of": "Paris" }]',
+        '=> tool: [get: warm] [get: { "celsius": 21, "of": "Paris" }]',
     ),
     "structured content that the words say too": (
         {"content": [text('{"celsius": 21}')], "structuredContent": {"celsius": 21}},
-        '=> tool: [{"celsius": 21}]',
+        '=> tool: [get: {"celsius": 21}]',
     ),
     "resources that were read": (
         {"contents": [{"uri": "file:///a.md", "text": "# A"}]},

@@ -155,7 +155,7 @@ ROWS = {
         => assistant: (MTLATE again) MTANSWER 43""",
     ("mcp-image", 1): """
         user: {get_forecast: { "city": "Paris" }}
-        => tool: [MITEXT shot] <image/png, 9.3 kB>""",
+        => tool: [get_forecast: MITEXT shot] <image/png, 9.3 kB>""",
     ("image-gen-call", 1): """
         user: IGASK draw a cat
         => assistant: {image_generation_call: { "revised_prompt": "IGREV a cat" }}
@@ -198,7 +198,7 @@ ROWS = {
         => assistant: TEANS""",
     ("tool-error", 2): """
         user: {get_forecast: { "city": "Paris" }}
-        => tool: [!TEMCP]""",
+        => tool: [!get_forecast: TEMCP]""",
     ("sse-string", 1): """
         user: raw pass-through call
         => assistant: SSEONE SSETWO""",

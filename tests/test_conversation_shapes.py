@@ -83,7 +83,7 @@ REAL = {
         => assistant: It is a bird.""",
     ("mcp_tool_call", MORE): """
         user: {get_forecast: { "city": "Paris" }}
-        => tool: [{"city": "Paris", "temp_c": 21}]""",
+        => tool: [get_forecast: {"city": "Paris", "temp_c": 21}]""",
     ("fail_timeout", NEW): "user: hi",
     ("fail_anthropic_messages", OLD): "user: hi",
     ("unicode_nul_newline", NEW): """
@@ -481,7 +481,7 @@ MADE = {
         [{"type": "text", "text": "seen"}],
         """
         user: {look: { "at": 1 }}
-        => tool: [seen]""",
+        => tool: [look: seen]""",
     ),
     "a passed-through answer, JSON within JSON": (
         "pass_through_endpoint",

@@ -14,7 +14,7 @@ from tracelib.conversation.endings import failed
 from tracelib.conversation.events import Connection
 from tracelib.conversation.fields import Fields
 from tracelib.conversation.json_values import objects, stored_json
-from tracelib.conversation.messages import Message
+from tracelib.conversation.messages import Message, Part
 from tracelib.conversation.streams import put_together, read_stream
 from tracelib.conversation.texts import data_part, rest_parts, text_part
 
@@ -49,7 +49,30 @@ def answers(request: Answered) -> tuple[Message, ...]:
     if is_realtime(request.call_type or "") and (stored in _EMPTY or events_of(stored)):
         whole = talk(request)
         return whole[len(asked_first(whole)) :]
-    return _without_question(_answers(stored, request.call_type or ""), request)
+    return _named(_without_question(_answers(stored, request.call_type or ""), request), request)
+
+
+def _named(found: tuple[Message, ...], request: Answered) -> tuple[Message, ...]:
+    """A result under neither a name nor an id is that of the one call that was asked for."""
+    if not any(_is_nameless(part) for one in found for part in one.parts):
+        return found
+    sent = (one for one in asked(request).messages if isinstance(one, Message))
+    called = [part.name for one in sent for part in one.parts if part.kind == "tool_call"]
+    if len(called) != 1:
+        return found
+    return tuple(
+        replace(
+            one,
+            parts=tuple(
+                replace(part, name=called[0]) if _is_nameless(part) else part for part in one.parts
+            ),
+        )
+        for one in found
+    )
+
+
+def _is_nameless(part: Part) -> bool:
+    return part.kind == "tool_result" and not part.name and not part.call_id
 
 
 def _without_question(found: tuple[Message, ...], request: Answered) -> tuple[Message, ...]:

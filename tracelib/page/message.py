@@ -137,7 +137,7 @@ def show_code(part: Part) -> None:
 
 
 def _plain(text: str) -> None:
-    st.text(visible(text))
+    st.text(visible(text), width="stretch")
 
 
 def _code(text: str) -> None:

@@ -21,7 +21,8 @@ RULES = """
 }
 .st-key-transcript { max-width: 52rem; }
 /* What somebody wrote runs as its own script does, each paragraph by itself. */
-[data-testid="stText"], [class*="st-key-role-"] [data-testid="stMarkdown"]
+[data-testid="stText"], [data-testid="stText"] > span,
+[class*="st-key-role-"] [data-testid="stMarkdown"]
   :is(p, li, h1, h2, h3, h4, h5, h6, td, th, blockquote) {
   unicode-bidi: plaintext; text-align: start;
 }

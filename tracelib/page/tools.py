@@ -7,6 +7,9 @@ from itertools import takewhile
 from tracelib.conversation import Message, Part, Turn
 from tracelib.conversation.tool_use import tool_uses
 
+# What a tool may give back beside words.
+_FILES = frozenset({"image", "audio", "file", "data", "citation"})
+
 
 class Tools:
     """The calls of a page's turns, each with the result that the same page holds.
@@ -57,15 +60,12 @@ def _files(turns: Iterable[Turn]) -> Iterator[tuple[int, tuple[Part, ...]]]:
     for turn in turns:
         for said in (*turn.asked, *turn.answered):
             for at, part in enumerate(said.parts):
-                if part.kind == "tool_result" and part.call_id:
+                if part.kind == "tool_result":
                     yield id(part), tuple(_following(said.parts[at + 1 :], part.call_id))
 
 
-def _following(parts: Sequence[Part], call_id: str) -> Iterator[Part]:
-    return takewhile(
-        lambda part: part.call_id == call_id and part.kind not in ("tool_call", "tool_result"),
-        parts,
-    )
+def _following(parts: Sequence[Part], call_id: str | None) -> Iterator[Part]:
+    return takewhile(lambda part: part.call_id == call_id and part.kind in _FILES, parts)
 
 
 def _quoted(messages: Iterable[Message], known: set[int]) -> Iterator[tuple[Part, Part]]:
