@@ -99,6 +99,28 @@ def made(
     return replace(plain, request_body=asked, response_body=answered, **facts)
 
 
+@cache
+def shape(case: str) -> tuple[StoredRequest, ...]:
+    """The rows of this case of a shape, a second apart."""
+    found = [row for row in _rows("shapes") if row["case"] == case]
+    return tuple(
+        made(
+            row["proxy_server_request"],
+            row["response"],
+            call_type=row["call_type"],
+            messages_body=row["messages"],
+            request_id=f"r{number}",
+            at=number,
+        )
+        for number, row in enumerate(found, start=1)
+    )
+
+
+def shape_names() -> list[str]:
+    """All cases of shapes."""
+    return list(dict.fromkeys(row["case"] for row in _rows("shapes")))
+
+
 def choice(*contents: str | None, **beside: object) -> dict[str, object]:
     """The answer of a chat completion, one choice per content."""
     messages = [{"role": "assistant", "content": content, **beside} for content in contents]
@@ -113,7 +135,8 @@ def told(whole: Transcript, names: dict[str, str] | None = None) -> str:
          => assistant: {spawn_agent: { "task": "find callers" }}
 
     A `*` marks a branch, `~` what LiteLLM cut, `(…)` reasoning, `{…}` a call, `[…]` a result,
-    `<…>` media, `#…#` data.
+    `[!…]` one that is an error, `<…>` media, `«…»` a citation, `#…#` data, `/…/` how an answer
+    ended.
     """
     blocks = [f"note: {_few_words(note)}" for note in whole.notes]
     blocks += [_turn(turn, names or {}) for turn in whole.turns]
@@ -137,7 +160,8 @@ def _message(message: Message) -> str:
     parts = list(map(_part, message.parts))
     said = " ".join(parts) if sum(map(len, parts)) < 64 else "\n        ".join(parts)
     name = f" {message.name}" if message.name else ""
-    return f"{message.role}{name}: {said}".rstrip()
+    ended = f" /{message.ending}/" if message.ending else ""
+    return f"{message.role}{name}: {said}".rstrip() + ended
 
 
 def _part(part: Part) -> str:
@@ -149,8 +173,10 @@ def _part(part: Part) -> str:
         "audio": "<>",
         "file": "<>",
         "data": "##",
+        "citation": "«»",
     }
     opening, closing = marks.get(part.kind, ("", ""))
+    opening += "!" if part.is_error else ""
     name = f"{part.name}: " if part.name else ""
     return f"{opening}{name}{_few_words(part.text)}{'~' * bool(part.truncated_chars)}{closing}"
 

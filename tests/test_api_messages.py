@@ -95,12 +95,17 @@ def test_a_message_has_every_key(database):
         "reasoning": None,
         "tool_calls": [],
         "tool_call_id": None,
+        "is_error": False,
+        "citations": [],
+        "ending": None,
+        "choice": None,
         "model": "gpt-4o",
         "status": "success",
         "error": None,
         **dict.fromkeys(("prompt_tokens", "completion_tokens", "cost_usd", "latency_ms")),
         "ttft_ms": None,
         "cache_hit": False,
+        "notes": [],
     }
     figures = {"prompt_tokens": 10, "completion_tokens": 5, "cost_usd": 0.25, "latency_ms": 1000.0}
     arguments = found["messages"][1]["tool_calls"][0].pop("arguments")

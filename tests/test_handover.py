@@ -56,8 +56,12 @@ def document_of(database, rows, redaction=ALL, **limits):
 
 def part(kind: str, text: str, **changes: object) -> dict:
     plain = {"name": None, "call_id": None, "is_json": False, "size_bytes": None}
-    rest = {"truncated_chars": 0, "is_redacted": False}
+    rest = {"truncated_chars": 0, "is_redacted": False, "is_error": False}
     return {"kind": kind, "text": text, **plain, **rest, **changes}
+
+
+def message(role: str, *parts: dict) -> dict:
+    return {"role": role, "name": None, "ending": None, "choice": None, "parts": [*parts]}
 
 
 def request(request_id: str, start: str, end: str, **changes: object) -> dict:
@@ -171,8 +175,8 @@ def test_the_json_of_a_session_is_all_of_it(database):
                 "settings": {"temperature": "0.5", "tools called": "weather"},
                 "repeated": 0,
                 "system_changed": False,
-                "asked": [{"role": "user", "name": None, "parts": [question]}],
-                "answered": [{"role": "assistant", "name": None, "parts": [call]}],
+                "asked": [message("user", question)],
+                "answered": [message("assistant", call)],
                 "notes": [],
             },
             {
@@ -186,7 +190,7 @@ def test_the_json_of_a_session_is_all_of_it(database):
                 "settings": {},
                 "repeated": 2,
                 "system_changed": False,
-                "asked": [{"role": "tool", "name": None, "parts": [result]}],
+                "asked": [message("tool", result)],
                 "answered": [],
                 "notes": [],
             },

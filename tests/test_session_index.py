@@ -23,6 +23,7 @@ from tests.rows import NOON, spend_log
 from tests.server import SYSTEM_USER
 from tests.sources import FILTERS
 from tracelib import sessions
+from tracelib.conversation.unknown import OWN_FIELDS
 from tracelib.database_url import read_address
 from tracelib.sessions import Scan, SessionSearch, chunks
 from tracelib.settings import Settings
@@ -140,7 +141,9 @@ def test_the_rest_of_the_search_holds_for_what_the_index_finds(indexed):
 def test_the_condition_really_walks_the_indexes(indexed, url):
     # Of the whole log: with so few rows any index, the one on the start too, would do.
     requests = all_requests(indexed(*trigrams(*DOCUMENTS)).schema)
-    statement = sa.select(requests.c.request_id).where(documents.says(requests, "refund"))
+    statement = sa.select(requests.c.request_id).where(
+        documents.may_say(requests, ["refund"], OWN_FIELDS)
+    )
     written = statement.compile(
         dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}
     )

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import cache
 
 HIDDEN = {
@@ -17,6 +18,9 @@ SPACES = {*map(ord, "\t\n\r\u2028\u2029")}
 # Right-to-left scripts need the marks that only tell a direction.
 MARKS = {0x061C, 0x200E, 0x200F}
 NAMED = {sign: f"⟨U+{sign:04X}⟩" for sign in HIDDEN - SPACES - MARKS}
+# A flag of a part of a country: a black flag, its region spelled in tags, and their end. Tags
+# anywhere else are hidden text.
+FLAG = re.compile("(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f)")
 # Written marks stand at most this deep on one letter; more would cover the lines around.
 MOST_MARKS = 4
 
@@ -27,7 +31,7 @@ def visible(text: str) -> str:
     >>> visible("a\u202eb")
     'a⟨U+202E⟩b'
     """
-    return thinned(text.translate(NAMED))
+    return thinned(_but_flags(text, lambda one: one.translate(NAMED)))
 
 
 def one_line(text: str) -> str:
@@ -36,7 +40,19 @@ def one_line(text: str) -> str:
     >>> one_line("a\u202eb  c\\n")
     'a b c'
     """
-    return " ".join(thinned("".join(" " if ord(one) in HIDDEN else one for one in text)).split())
+    return " ".join(thinned(_but_flags(text, _without_hidden)).split())
+
+
+def _without_hidden(text: str) -> str:
+    return "".join(" " if ord(one) in HIDDEN else one for one in text)
+
+
+def _but_flags(text: str, change: Callable[[str], str]) -> str:
+    """The text changed, but for the flags in it."""
+    if "\U0001f3f4" not in text:
+        return change(text)
+    pieces = FLAG.split(text)  # every second one is a flag
+    return "".join(one if at % 2 else change(one) for at, one in enumerate(pieces))
 
 
 def thinned(text: str) -> str:

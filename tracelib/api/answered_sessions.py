@@ -85,8 +85,17 @@ class ToolCall(Answered):
     arguments: str = Field(description="As it was sent: JSON, mostly.")
 
 
+class Citation(Answered):
+    """What an answer refers to."""
+
+    title: str | None
+    text: str = Field(description="Its address, then the words that are cited, where known.")
+
+
 class SessionMessage(Answered):
-    """A message. The figures are those of its request, and stand on one message of each."""
+    """A message. Each result of a tool is a message of its own, also where one message held it
+    with others. The figures are those of its request, and stand on one message of each.
+    """
 
     role: str
     name: str | None
@@ -94,6 +103,12 @@ class SessionMessage(Answered):
     reasoning: str | None
     tool_calls: list[ToolCall]
     tool_call_id: str | None = Field(description="Which call this is the result of.")
+    is_error: bool = Field(description="Whether the tool reported that it failed.")
+    citations: list[Citation]
+    ending: str | None = Field(
+        description="How an answer ended, in words; null where it ended normally."
+    )
+    choice: int | None = Field(description="Which of several answers, from 1; else null.")
     request_id: str
     model: str
     status: Literal["success", "failure"]
@@ -104,6 +119,7 @@ class SessionMessage(Answered):
     latency_ms: float | None
     ttft_ms: float | None
     cache_hit: bool
+    notes: list[str] = Field(description="What must be known to read its request rightly.")
 
 
 class SessionMessages(Answered):
@@ -117,5 +133,5 @@ class SessionMessages(Answered):
         description="Whether what the part before said is left out; else it may be said again."
     )
     redaction: list[str] = Field(description="What is masked.")
-    notes: list[str]
+    notes: list[str] = Field(description="What must be known to read all of this rightly.")
     messages: list[SessionMessage]

@@ -1,8 +1,10 @@
 """One session: its figures, and what was said in it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from http import HTTPStatus
+from itertools import groupby
 
 from tracelib import conversation, errors, sessions
 from tracelib.api import answered_sessions, asked
@@ -21,7 +23,7 @@ SAME = (
     *("cache_hits", "cost_usd", "prompt_tokens", "completion_tokens", "total_tokens"),
     *("replayed_tokens", "started_at", "ended_at"),
 )
-NOT_SAID = ("tool_call", "reasoning")
+NOT_SAID = ("tool_call", "reasoning", "citation")
 
 
 def summary(caller: Caller, said: asked.OfSession, session_id: str) -> answered_sessions.Summary:
@@ -66,8 +68,8 @@ def messages(
         next_first=after if page.turns and after <= page.total else None,
         is_compared=page.is_compared,
         redaction=list(redaction.names()),
-        notes=list(page.notes),
-        messages=[message for turn in page.turns for message in _messages(turn)],
+        notes=list(_notes(page)),
+        messages=[message for turn in page.turns for message in _messages(turn, _notes(page))],
     )
 
 
@@ -102,18 +104,47 @@ def _selection(caller: Caller, session_id: str, key: str | None) -> Selection:
     return session(session_id, keys[0]["api_key"])
 
 
-def _messages(turn: Turn) -> Iterator[answered_sessions.SessionMessage]:
-    """The figures of a request stand on its first answer, so that they add up over messages;
-    a request without an answer has an empty one."""
-    for asked_one in turn.asked:
-        yield _message(turn, asked_one, is_first_answer=False)
-    for number, answer in enumerate(turn.answered or (Message("assistant", ()),)):
-        yield _message(turn, answer, is_first_answer=number == 0)
+def _notes(page: TurnPage) -> tuple[str, ...]:
+    """Which notes hold for every request of this part? All of them where there is but one."""
+    own = page.turns[0].notes if len(page.turns) == 1 else ()
+    return (*page.notes, *own)
 
 
-def _message(turn: Turn, said: Message, is_first_answer: bool) -> answered_sessions.SessionMessage:
+def _messages(turn: Turn, said_once: Sequence[str]) -> Iterator[answered_sessions.SessionMessage]:
+    """The figures of a request stand on its first answer, so that they add up over messages,
+    and so do its notes but those that are said once for all; a request without an answer has an
+    empty one."""
+    notes = [note for note in turn.notes if note not in said_once]
+    for said in turn.asked:
+        for piece in _pieces(said):
+            yield _message(turn, piece, notes, is_first_answer=False)
+    is_first = True
+    for said in turn.answered or (Message("assistant", ()),):
+        for piece in _pieces(said):
+            yield _message(turn, piece, notes, is_first_answer=is_first)
+            is_first = False
+
+
+def _pieces(said: Message) -> Iterator[Message]:
+    """The message, with each result of a tool in it as a message of the tool's own."""
+    runs = groupby(said.parts, key=lambda part: part.call_id if _is_result(part) else None)
+    pieces = [tuple(parts) for _, parts in runs] or [()]
+    for number, parts in enumerate(pieces, start=1):
+        role = "tool" if parts and _is_result(parts[0]) else said.role
+        ending = said.ending if number == len(pieces) else None
+        yield replace(said, role=role, parts=parts, ending=ending)
+
+
+def _is_result(part: Part) -> bool:
+    """Is this what a tool gave back: words, or an image or a file under the id of its call?"""
+    return part.kind == "tool_result" or (part.call_id is not None and part.kind != "tool_call")
+
+
+def _message(
+    turn: Turn, said: Message, notes: list[str], *, is_first_answer: bool
+) -> answered_sessions.SessionMessage:
     request = turn.request
-    results = (part for part in said.parts if part.kind == "tool_result")
+    results = [part for part in said.parts if _is_result(part)]
     return answered_sessions.SessionMessage(
         role=said.role,
         name=said.name,
@@ -125,6 +156,14 @@ def _message(turn: Turn, said: Message, is_first_answer: bool) -> answered_sessi
             if part.kind == "tool_call"
         ],
         tool_call_id=next((part.call_id for part in results), None),
+        is_error=any(part.is_error for part in results),
+        citations=[
+            answered_sessions.Citation(title=part.name, text=part.text)
+            for part in said.parts
+            if part.kind == "citation"
+        ],
+        ending=said.ending,
+        choice=said.choice,
         request_id=request.request_id,
         model=request.model,
         status="failure" if request.is_failure else "success",
@@ -135,9 +174,10 @@ def _message(turn: Turn, said: Message, is_first_answer: bool) -> answered_sessi
         latency_ms=request.latency_ms if is_first_answer else None,
         ttft_ms=request.ttft_ms if is_first_answer else None,
         cache_hit=request.is_cache_hit,
+        notes=notes if is_first_answer else [],
     )
 
 
 def _text(parts: Iterator[Part]) -> str | None:
     """One text of several parts; None where there is none."""
-    return "\n".join(part.text for part in parts) or None
+    return "\n".join(part.text for part in parts if part.text) or None

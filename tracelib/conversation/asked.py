@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from tracelib.conversation.connections import asked_first, is_realtime, talk
 from tracelib.conversation.json_values import (
     array,
     looks_like_json,
@@ -16,14 +17,22 @@ from tracelib.conversation.messages import Message
 from tracelib.conversation.responses import Raw, item_messages
 from tracelib.conversation.single import single_request
 from tracelib.conversation.texts import data_part
+from tracelib.conversation.unknown import Unknown, unknown_request
 
 CHAT = "chat"
+POLL = "poll"
 
-_LINKS = ("_litellm_addressed_response_id", "previous_response_id")
+_LINKS = ("_litellm_addressed_response_id", "previous_response_id", "previous_interaction_id")
+_POLLS = ("get_responses", "cancel_responses", "delete_responses", "get_interaction")
+_COHERE_ROLES = {"CHATBOT": "assistant", "SYSTEM": "system", "TOOL": "tool"}
+_EMPTY: tuple[object, ...] = (None, "", {}, [])
+
+Body = Mapping[str, object]
+Messages = tuple[Raw | Message, ...]
 
 
 class Prompted(Protocol):
-    """What of a stored request tells what it asked: its API, and two bodies."""
+    """What of a stored request tells what it asked: its API, and its bodies."""
 
     @property
     def call_type(self) -> str | None: ...
@@ -31,6 +40,8 @@ class Prompted(Protocol):
     def request_body(self) -> object: ...
     @property
     def messages_body(self) -> object: ...
+    @property
+    def response_body(self) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,97 +49,175 @@ class Asked:
     """The messages of a request, not yet read (or read already, where no other row has them).
 
     `kind` is CHAT for all conversations; single calls (embedding, image, tool) have their
-    own, so that they never pass for the beginning of a conversation.
+    own, so that they never pass for the beginning of a conversation. POLL asks nothing, it
+    fetches the answer to an earlier request: `polled_id` names that response.
+    `conversation_id` is that of a conversation which the provider keeps.
     """
 
-    messages: tuple[Raw | Message, ...]
+    messages: Messages
     kind: str
-    body: Mapping[str, object]
+    body: Body
     previous_ids: tuple[str, ...] = ()  # of the response this request goes on from
-    is_unreadable: bool = False  # something is stored, but in no shape that may be shown
+    is_unreadable: bool = False  # something is stored, but nothing that may be shown
+    polled_id: str | None = None
+    conversation_id: str | None = None
 
 
 def asked(request: Prompted) -> Asked:
     """What did this request ask?
 
     Prompts that are not stored give no messages. Of `proxy_server_request` only the fields
-    that hold a prompt are read: the rest of it holds keys, addresses and headers.
+    that hold a prompt are read: the rest of it holds keys, addresses and headers. Where none
+    is known, what may be shown of the others is.
     """
     stored = stored_json(request.request_body)
-    body = mapping(stored)
+    body = _first_message(mapping(stored))
     call_type = request.call_type or ""
     previous = tuple(string(body[link]) for link in _LINKS if string(body.get(link)))
-    messages, kind = _messages_and_kind(body, call_type)
-    if not messages:
-        messages, kind = _stored_messages(request, stored), CHAT
-    unreadable = not messages and stored not in (None, "", {}, [])
-    return Asked(messages, kind, body, previous, unreadable)
+    if any(call_type.endswith(poll) for poll in _POLLS):
+        polled = string(body.get("response_id") or body.get("interaction_id")) or None
+        return Asked((), POLL, body, previous, polled_id=polled)
+    messages, kind = _messages_and_kind(request, body, call_type)
+    if messages:
+        return Asked(messages, kind, body, previous, conversation_id=_conversation(body))
+    found = _unknown(request, stored, call_type)
+    return Asked(found.messages, CHAT, body, previous, found.is_hidden)
 
 
-def _messages_and_kind(
-    body: Mapping[str, object], call_type: str
-) -> tuple[tuple[Raw | Message, ...], str]:
-    if "realtime" in call_type:
-        return (), CHAT  # its body is a WebSocket handshake
-    chat = _chat(body)
-    if chat:
-        return (*_system(body), *chat), CHAT
-    if _is_responses(body, call_type):
-        return tuple(_system(body) + _input(body.get("input"))), CHAT
-    return single_request(body, call_type), call_type or "single"
+def _first_message(body: Body) -> Body:
+    """Over a WebSocket the first message is the request; it is stored as the text that it is."""
+    first = stored_json(body.get("first_message"))
+    if not isinstance(first, dict):
+        return body
+    inner = first.get("response")
+    return {**body, **first, **(inner if isinstance(inner, dict) else {})}
 
 
-def _system(body: Mapping[str, object]) -> list[Raw]:
+def _conversation(body: Body) -> str | None:
+    found = body.get("conversation")
+    return string(found) or string(mapping(found).get("id")) or None
+
+
+def _messages_and_kind(request: Prompted, body: Body, call_type: str) -> tuple[Messages, str]:
+    if is_realtime(call_type):
+        return asked_first(talk(request)), CHAT
+    messages = _chat(body) or _agent(body)
+    if messages or _is_responses(body, call_type):
+        messages = messages or _input(body.get("input"))
+        return (*_stored_prompt(body), *_system(body), *messages, *_beside(body)), CHAT
+    prompt = (*_stored_prompt(body), *_system(body))
+    single = single_request(body, call_type)
+    if single or not prompt:
+        return (*prompt, *single), call_type or "single"
+    return prompt, CHAT
+
+
+def _system(body: Body) -> list[Raw]:
     """The system prompt that Anthropic, Responses and Gemini keep beside the messages."""
-    for field in ("system", "instructions", "systemInstruction", "system_instruction"):
-        content = body.get(field)
-        if content:
-            parts = mapping(content).get("parts")
-            return [{"role": "system", "content": parts or content}]
-    return []
+    names = ("system", "instructions", "systemInstruction", "system_instruction", "preamble")
+    contents = [body[field] for field in names if body.get(field)]
+    return [
+        {**content, "role": "system"}
+        if isinstance(content, dict) and "parts" in content
+        else {"role": "system", "content": content}
+        for content in contents
+    ]
 
 
-def _chat(body: Mapping[str, object]) -> list[Raw]:
+def _stored_prompt(body: Body) -> list[Raw]:
+    """A prompt that OpenAI or LiteLLM keeps, named by its id, with what is filled into it."""
+    own = mapping(body.get("prompt"))
+    block: dict[str, object] = {}
+    if own.get("id"):
+        block = {**own, "type": "stored_prompt"}
+    elif body.get("prompt_id") or body.get("prompt_variables"):
+        block = {
+            "type": "stored_prompt",
+            "id": body.get("prompt_id"),
+            "version": body.get("prompt_version"),
+            "variables": body.get("prompt_variables"),
+        }
+    return [{"role": "developer", "content": [block]}] if block else []
+
+
+def _chat(body: Body) -> list[Raw]:
     messages = body.get("messages")
     if isinstance(messages, str) and messages:
         return [{"role": "user", "content": messages}]
+    if isinstance(messages, dict) and messages:
+        return [_raw(messages)]
     if array(messages):
         return [_raw(entry) for entry in array(messages)]
+    if body.get("message") and "method" not in body:  # Cohere's older API
+        return [*_cohere_history(body), {"role": "user", "content": body["message"]}]
     contents = body.get("contents")  # Gemini's own API
-    turns = objects([contents] if isinstance(contents, dict) else contents)
-    return [{"role": turn.get("role"), "content": turn.get("parts")} for turn in turns]
+    turns = contents if isinstance(contents, list) else [contents] if contents else []
+    return [_gemini_turn(turn) for turn in turns]
+
+
+def _gemini_turn(turn: object) -> Raw:
+    if not isinstance(turn, dict):
+        return {"role": "user", "content": turn}
+    return turn if "parts" in turn else {"role": turn.get("role"), "content": [turn]}
+
+
+def _cohere_history(body: Body) -> list[Raw]:
+    turns = objects(body.get("chat_history"))
+    return [{**turn, "role": _COHERE_ROLES.get(string(turn.get("role")))} for turn in turns]
 
 
 def _raw(entry: object) -> Raw:
     return entry if isinstance(entry, dict) else {"role": "user", "content": entry}
 
 
-def _is_responses(body: Mapping[str, object], call_type: str) -> bool:
+def _agent(body: Body) -> list[Raw]:
+    """What an agent is sent by A2A, a JSON-RPC protocol."""
+    sent = mapping(body.get("params")).get("message")
+    return [_raw(sent)] if sent and ("method" in body or "jsonrpc" in body) else []
+
+
+def _is_responses(body: Body, call_type: str) -> bool:
     """Embeddings and moderations have an `input` too, of texts and numbers alone."""
-    if "responses" in call_type or any(body.get(key) for key in ("instructions", *_LINKS)):
-        return bool(body.get("input"))
+    if "responses" in call_type or "interaction" in call_type:
+        return True
+    if any(body.get(key) for key in ("instructions", *_LINKS)) and body.get("input"):
+        return True
     known_elsewhere = ("embedding", "moderation", "speech")
     items = objects(body.get("input"))
     return bool(items) and not any(word in call_type for word in known_elsewhere)
 
 
 def _input(items: object) -> list[Raw]:
+    if items in _EMPTY:
+        return []
     return item_messages(items if isinstance(items, list) else [items])
 
 
-def _stored_messages(request: Prompted, body: object) -> tuple[Raw | Message, ...]:
-    """From the `messages` column, or from a body that is itself the messages."""
-    stored = stored_json(request.messages_body)
-    if stored not in (None, "", {}, []):
-        return _loose_messages(stored)
-    if isinstance(body, list):
-        return tuple(entry for entry in body if isinstance(entry, dict) and "role" in entry)
-    if body in (None, "", {}) or isinstance(body, dict) or looks_like_json(body):
-        return ()
-    return (Message("user", (data_part(body),)),)
+def _beside(body: Body) -> list[Raw]:
+    """What was sent beside the messages to be read with them: documents, a predicted answer."""
+    found = [body[name] for name in ("documents", "prediction") if body.get(name)]
+    blocks = [entry for one in found for entry in (one if isinstance(one, list) else [one])]
+    return [{"role": "user", "content": blocks}] if blocks else []
 
 
-def _loose_messages(stored: object) -> tuple[Raw | Message, ...]:
+def _unknown(request: Prompted, stored: object, call_type: str) -> Unknown:
+    """From the `messages` column, or of a body in no known shape what may be shown."""
+    loose = stored_json(request.messages_body)
+    if loose not in _EMPTY:
+        return Unknown(_loose_messages(loose), False)
+    if isinstance(stored, list):
+        entries = [entry for entry in stored if isinstance(entry, dict) and "role" in entry]
+        if entries:
+            return Unknown(tuple(entries), False)
+    if is_realtime(call_type) or stored in _EMPTY:
+        return Unknown((), False)
+    if isinstance(stored, str):
+        is_cut = looks_like_json(stored)
+        return Unknown(() if is_cut else (Message("user", (data_part(stored),)),), is_cut)
+    return unknown_request(stored)
+
+
+def _loose_messages(stored: object) -> Messages:
     if isinstance(stored, dict):
         if isinstance(stored.get("messages"), list):
             return tuple(_chat(stored))

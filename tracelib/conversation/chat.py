@@ -1,43 +1,62 @@
-"""One message of a chat, as chat completions, Anthropic or Responses spell it."""
+"""One message of a chat, as chat completions, Anthropic, Responses or another API spells it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from tracelib.conversation.json_values import mapping, objects, string
-from tracelib.conversation.media import audio
+from tracelib.conversation import wording
+from tracelib.conversation.calls import chat_calls
+from tracelib.conversation.citations import citations, grounding
+from tracelib.conversation.endings import ending, stopped
+from tracelib.conversation.fields import Fields
+from tracelib.conversation.json_values import array, mapping, objects, string
 from tracelib.conversation.messages import Message, Part
-from tracelib.conversation.parts import parts_of, result_parts, tool_calls
-from tracelib.conversation.texts import data_part, printable, text_part
+from tracelib.conversation.parts import parts_of
+from tracelib.conversation.results import result_parts
+from tracelib.conversation.texts import data_part, rest_parts, shown_name, text_part
 
-_ROLES = {"model": "assistant", "function": "tool"}  # Gemini's word, and an old OpenAI one
+_ROLES = {"model": "assistant", "agent": "assistant", "bot": "assistant", "function": "tool"}
+_RESULTS = ("web_search_results", "tool_results")
+# LiteLLM keeps these beside a message a second time, in another form.
+_COPIES = (
+    *("web_search_calls", "server_tool_calls", "code_interpreter_results", "refusal"),
+    *("context_management", "input_transformations", "thought_signatures", "stop_sequence"),
+    *("server_side_tool_invocations", "stop_details", "container", "citation"),
+    "reasoningContentBlocks",
+)
 
 
 def message(raw: Mapping[str, object]) -> Message:
     """What does this message say?
 
-    Parts come in the order a person reads them: reasoning, what was said, the tools called.
+    Parts come in the order a person reads them: reasoning, what was said, the tools called,
+    each with what it gave back, and what the answer refers to.
     Never raises but a RecursionError on content nested a thousand deep.
     """
-    stored_role = printable(string(raw.get("role"))) or "user"
-    role = _ROLES.get(stored_role, stored_role)
-    name = printable(string(raw.get("name"))) or None
+    fields = Fields(raw)
+    stored_role = shown_name(fields.text("role")) or "user"
+    role, name = _ROLES.get(stored_role, stored_role), shown_name(fields.text("name"))
     if role == "tool":
-        call = raw.get("tool_call_id") or raw.get("call_id")
-        return Message(role, _tool_message(raw.get("content"), call, name), name)
-    said = parts_of(raw.get("content"))
+        parts = _tool_message(fields, name)
+        return Message(role, (*parts, *rest_parts(fields)), name)
+    said = parts_of(fields.value("content", "parts", "message"))
     if role == "user" and said and all(map(_is_result, said)):
         role = "tool"  # Anthropic returns results in the user's name
-    if not any(part.kind == "reasoning" for part in said):
-        said = (*_reasoning(raw), *said)
-    return Message(role, (*said, *_beside_content(raw)), name)
+    beside = fields.inner("provider_specific_fields")
+    thought = _not_said(_reasoning(fields, beside), said)
+    ended = _refusal(fields, raw) or stopped(fields)
+    calls = _with_results((*thought, *said, *_beside_content(fields)), _hosted_results(beside))
+    calls = _named(calls)
+    cited, summed_up = _references(fields, beside), parts_of(beside.value("compaction_blocks"))
+    beside.drop(*_COPIES)
+    return Message(role, (*calls, *cited, *summed_up, *rest_parts(fields, beside)), name, ended)
 
 
 def choice_messages(choices: object) -> tuple[Message, ...]:
     """The answers in `choices`, one message each; the answer of a text completion too."""
-    return tuple(_choice(entry) for entry in objects(choices))
-
-
-def _is_result(part: Part) -> bool:
-    return part.kind == "tool_result" or (part.call_id is not None and part.kind != "tool_call")
+    answers = [_choice(entry) for entry in array(choices)]
+    if len(answers) < 2:
+        return tuple(answers)
+    return tuple(replace(one, choice=number) for number, one in enumerate(answers, start=1))
 
 
 def answer_message(raw: Mapping[str, object]) -> Message:
@@ -45,42 +64,122 @@ def answer_message(raw: Mapping[str, object]) -> Message:
     return message({**raw, "role": raw.get("role") or "assistant"})
 
 
-def _choice(choice: Mapping[str, object]) -> Message:
-    said = choice.get("message") or choice.get("delta")
+def _is_result(part: Part) -> bool:
+    return part.kind == "tool_result" or (part.call_id is not None and part.kind != "tool_call")
+
+
+def _choice(choice: object) -> Message:
+    if not isinstance(choice, dict):
+        return Message("assistant", (data_part(choice),))
+    fields = Fields(choice)
+    said = fields.value("message", "delta")
     if isinstance(said, dict):
-        return answer_message(said)
-    if said is not None:
-        return Message("assistant", (data_part(said),))
-    return Message("assistant", parts_of(choice.get("text")))
+        answer = answer_message(said)
+    elif said is not None:
+        answer = Message("assistant", (data_part(said),))
+    else:
+        answer = Message("assistant", parts_of(fields.value("text")))
+    kept = (mapping(one).get("provider_specific_fields") for one in (choice, said))
+    own_words = (stopped(Fields(mapping(one))) for one in kept)
+    ended = stopped(fields) or answer.ending or next(filter(None, own_words), None)
+    return replace(answer, parts=(*answer.parts, *rest_parts(fields)), ending=ended)
 
 
-def _tool_message(content: object, call_id: object, name: str | None) -> tuple[Part, ...]:
-    blocks = objects(content)
-    if blocks and all(block.get("type") == "tool_result" for block in blocks):
-        return parts_of(content)
-    return result_parts(content, call_id, name)
+def _tool_message(fields: Fields, name: str | None) -> tuple[Part, ...]:
+    call_id = fields.value("tool_call_id", "call_id")
+    content = fields.value("content", "parts")
+    read = parts_of(content)
+    if call_id is None and read and all(map(_is_result, read)):
+        return read
+    is_error = fields.peek("is_error") is True or fields.peek("status") == "error"
+    return result_parts(content, call_id, name, read=parts_of, is_error=is_error)
 
 
-def _reasoning(raw: Mapping[str, object]) -> tuple[Part, ...]:
-    """Stored up to three times over; the blocks go first, an empty copy of them last."""
-    spare = mapping(raw.get("provider_specific_fields"))
-    for blocks in (raw.get("thinking_blocks"), spare.get("thinking_blocks")):
-        thought = parts_of(list(objects(blocks)))
-        if any(block.get("thinking") for block in objects(blocks)):
-            return thought
-    for text in (
-        raw.get("reasoning_content"),
-        raw.get("reasoning"),
-        spare.get("reasoning_content"),
-    ):
-        if isinstance(text, str) and text:
-            return (text_part(text, "reasoning"),)
-    return ()
+def _reasoning(fields: Fields, beside: Fields) -> tuple[Part, ...]:
+    """What was thought. It is stored up to three times over; once is shown."""
+    blocks = [
+        part
+        for found in (fields.array("thinking_blocks"), beside.array("thinking_blocks"))
+        for part in parts_of(found)
+    ]
+    texts = [fields.text(name) for name in ("reasoning_content", "reasoning", "thinking")]
+    texts += [beside.text("reasoning_content"), fields.text("tool_plan")]
+    plain = tuple(text_part(text, "reasoning") for text in texts if text)
+    worded = tuple(
+        part for part in blocks if part.text not in (wording.ENCRYPTED, wording.EMPTY_THOUGHT)
+    )
+    for more in (plain, parts_of(fields.array("reasoning_details"))):
+        worded = (*worded, *_not_said(more, worded))
+    encrypted = (part for part in blocks if part.text == wording.ENCRYPTED)
+    return tuple(dict.fromkeys((*worded, *encrypted))) or tuple(dict.fromkeys(blocks))
 
 
-def _beside_content(raw: Mapping[str, object]) -> tuple[Part, ...]:
-    refused = parts_of(string(raw.get("refusal")))
-    sound = audio(mapping(raw["audio"])) if mapping(raw.get("audio")) else ()
-    images = parts_of(list(objects(raw.get("images"))))
-    calls = tool_calls(raw.get("tool_calls")) or tool_calls(raw.get("function_call"))
-    return (*refused, *sound, *images, *calls)
+def _not_said(parts: Sequence[Part], said: Sequence[Part]) -> tuple[Part, ...]:
+    """Those of these thoughts that do not stand among what was said, and each once."""
+    known = "".join(part.text for part in said if part.kind == "reasoning")
+    told = "".join(known.split())
+    new = []
+    for part in parts:
+        bare = "".join(part.text.split())
+        if bare not in told:
+            new.append(part)
+            told += bare
+    return tuple(new)
+
+
+def _beside_content(fields: Fields) -> tuple[Part, ...]:
+    refused = parts_of(fields.text("refusal"))
+    sound = fields.inner("audio")
+    spoken = parts_of({"type": "audio", **sound.left()}) if sound else ()
+    pictures = tuple(part for one in fields.array("images") for part in _image(one))
+    older = fields.inner("function_call").left()
+    calls = [*fields.array("tool_calls"), *([older] if older else [])]
+    return (*refused, *spoken, *pictures, *chat_calls(calls))
+
+
+def _image(image: object) -> tuple[Part, ...]:
+    """An image; Ollama sends it as bare base64."""
+    return parts_of({"type": "image", "data": image} if isinstance(image, str) else image)
+
+
+def _hosted_results(beside: Fields) -> tuple[Part, ...]:
+    """What hosted tools gave back, where LiteLLM keeps it: beside the message."""
+    return tuple(part for name in _RESULTS for part in parts_of(beside.value(name)))
+
+
+def _with_results(parts: Sequence[Part], results: Sequence[Part]) -> tuple[Part, ...]:
+    """The parts, each call followed by its results; results without a call come last."""
+    left, placed = list(results), list[Part]()
+    for part in parts:
+        is_call = part.kind == "tool_call" and part.call_id
+        own = [one for one in left if is_call and one.call_id == part.call_id]
+        placed += [part, *own]
+        left = [one for one in left if one not in own]
+    return (*placed, *left)
+
+
+def _named(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """The parts, each result by the name of the tool that was called in the same message."""
+    names = {part.call_id: part.name for part in parts if part.kind == "tool_call"}
+    return tuple(
+        replace(part, name=names.get(part.call_id))
+        if part.kind == "tool_result" and part.call_id and not part.name
+        else part
+        for part in parts
+    )
+
+
+def _references(fields: Fields, beside: Fields) -> tuple[Part, ...]:
+    """What the answer refers to, each once."""
+    found = [*fields.entries("annotations"), *fields.entries("citations")]
+    found += [*beside.entries("citations"), *beside.entries("annotations")]
+    for entry in beside.objects("citationsContent"):
+        found += entry.array("citations")
+    looked_up = fields.objects("grounding_metadata", "groundingMetadata")
+    cited = [*citations(found), *(part for one in looked_up for part in grounding(one))]
+    return tuple(dict.fromkeys(cited))
+
+
+def _refusal(fields: Fields, raw: Mapping[str, object]) -> str | None:
+    said = [fields.peek("refusal"), *(one.get("refusal") for one in objects(raw.get("content")))]
+    return ending("refusal") if any(string(one) for one in said) else None

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping, Sequence
 
+from tracelib.conversation.json_text import read_json
+
 TOO_DEEP = "Nested too deeply to be shown"
 
 
@@ -27,7 +29,7 @@ def stored_json(column: object) -> object:
 
 def _parsed(text: str) -> object:
     try:
-        return json.loads(text)
+        return read_json(text)
     except (ValueError, RecursionError):
         return text
 
@@ -63,14 +65,6 @@ def objects(value: object) -> list[Mapping[str, object]]:
 def string(value: object) -> str:
     """The value where it is text, else the empty text."""
     return value if isinstance(value, str) else ""
-
-
-def pretty(value: object) -> str:
-    """JSON as a person reads it: indented, accents and emoji as they are.
-
-    Raises RecursionError where it is nested a thousand deep.
-    """
-    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
 
 
 def counted(value: object) -> object:

@@ -8,11 +8,13 @@ _REDACTED = frozenset({"redacted-by-litellm", "REDACTED_BY_LITELM"})
 
 # Three spellings: 1.109 (with advice), 1.80 (without), 1.70 (at the end). Every repetition
 # is bounded, so that a text full of half markers costs no more than its length.
-_CUT = re.compile(
-    r"\.{3} \(litellm_truncated skipped (\d{1,15}) chars"
+CUT = (
+    r"(?:\.{3} \(litellm_truncated skipped \d{1,15} chars"
     r"(?:\. Truncation is[^)]{0,200}\(OTEL[^)]{0,100}\)[^)]{0,300})?\) \.{3}"
-    r"|\.{3} \(truncated (\d{1,15}) chars\)\Z"
+    r"|\.{3} \(truncated \d{1,15} chars\)\Z)"
 )
+_CUT = re.compile(CUT)
+_COUNT = re.compile(r"\d+")
 
 
 def is_redacted(text: str) -> bool:
@@ -36,14 +38,29 @@ def without_cuts(text: str) -> tuple[str, int]:
     """
     if "truncated " not in text:
         return text, 0
-    cuts = [int(first or last) for first, last in _CUT.findall(text)]
+    cuts = map(_count, _CUT.findall(text))
     return _CUT.sub(_short_mark, text), sum(cuts)
 
 
+def without_marks(text: str) -> tuple[str, int]:
+    """The text without LiteLLM's markers, and how many characters it cut out.
+
+    >>> without_marks("ab... (litellm_truncated skipped 1200 chars) ...yz")
+    ('abyz', 1200)
+    """
+    if "truncated " not in text:
+        return text, 0
+    return _CUT.sub("", text), sum(map(_count, _CUT.findall(text)))
+
+
+def _count(marker: str) -> int:
+    found = _COUNT.search(marker)
+    return int(found[0]) if found else 0
+
+
 def _short_mark(found: re.Match[str]) -> str:
-    count = int(found[1] or found[2])
-    tail = " " if found[1] else ""  # the marker of 1.70 ends the text
-    return f" … [{count:,} characters cut by LiteLLM] …{tail}"
+    tail = " " if found[0].endswith("...") else ""  # the marker of 1.70 ends the text
+    return f" … [{_count(found[0]):,} characters cut by LiteLLM] …{tail}"
 
 
 def cut_as_old_versions_did(text: str) -> str | None:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from tracelib.conversation.asked import Asked
+from tracelib.conversation.asked import POLL, Asked
 from tracelib.conversation.messages import Message
 from tracelib.conversation.stored import StoredRequest
 
@@ -51,6 +51,22 @@ ELSEWHERE = (
 )
 
 
+def _polled(asked: Asked) -> str | None:
+    if asked.kind != POLL:
+        return None
+    named = f" {asked.polled_id}" if asked.polled_id else ""
+    return f"This asks nothing: it fetches the answer to an earlier request, the response{named}."
+
+
+def _kept_elsewhere(asked: Asked) -> str | None:
+    if not asked.conversation_id:
+        return None
+    return (
+        f"This is part of the conversation {asked.conversation_id}, which the provider keeps: a "
+        "request sends only what is new in it."
+    )
+
+
 def notes_on(
     request: StoredRequest,
     asked: Asked,
@@ -63,6 +79,8 @@ def notes_on(
     parts = [part for message in (*shown, *answered) for part in message.parts]
     found = [
         _missing(request, asked, answered),
+        _polled(asked),
+        _kept_elsewhere(asked),
         BROKEN_OFF if request.is_failure and answered else None,
         REDACTED if any(part.is_redacted for part in parts) else None,
         TRUNCATED if any(part.truncated_chars for part in parts) else None,
@@ -72,7 +90,8 @@ def notes_on(
 
 
 def _missing(request: StoredRequest, asked: Asked, answered: Sequence[Message]) -> str | None:
-    if any(word in (request.call_type or "") for word in _ASK_NOTHING):
+    is_poll = asked.kind == POLL
+    if is_poll or any(word in (request.call_type or "") for word in _ASK_NOTHING):
         return None
     if asked.is_unreadable:
         return UNREADABLE

@@ -22,6 +22,7 @@ class Prompt(NamedTuple):
     call_type: str | None
     request_body: str | None
     messages_body: str | None
+    response_body: str | None = None
 
 
 def openings(source: Source, filters: Filters, keys: Sequence[tuple[str, str]]) -> dict[str, str]:

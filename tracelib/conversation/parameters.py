@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 
+from tracelib.conversation.json_text import Number
 from tracelib.conversation.json_values import mapping, objects, string
 from tracelib.conversation.messages import Message
-from tracelib.conversation.texts import printable
+from tracelib.conversation.texts import shown
 
 Body = Mapping[str, object]
 
 _LONGEST = 200
 
 # All other fields of proxy_server_request stay unread: among them are keys and headers.
-_SCALARS = (
+SETTINGS = (
     "model",
     "temperature",
     "top_p",
@@ -37,7 +38,15 @@ _SCALARS = (
     "voice",
     "language",
     "top_n",
+    "background",
+    "store",
+    "truncation",
+    "modalities",
+    "output_format",
+    "max_tool_calls",
 )
+# Objects of settings, of Bedrock and Gemini.
+_OF_SETTINGS = ("inferenceConfig", "generationConfig", "generation_config")
 
 
 def settings(body: Body, answered: Iterable[Message]) -> tuple[tuple[str, str], ...]:
@@ -46,7 +55,7 @@ def settings(body: Body, answered: Iterable[Message]) -> tuple[tuple[str, str], 
     Sampling parameters first, then the names of the tools offered and of those called.
     A parameter that was not sent is not there.
     """
-    plain = [(name, _scalar(body.get(name))) for name in _SCALARS]
+    plain = [(name, _scalar(body.get(name))) for name in SETTINGS]
     offered = ", ".join(_tool_names(body))
     called = ", ".join(
         part.name or "unnamed"
@@ -61,10 +70,12 @@ def settings(body: Body, answered: Iterable[Message]) -> tuple[tuple[str, str], 
 def _scalar(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, Number):
+        return value.written[:_LONGEST]
     if isinstance(value, int | float | str):
-        return printable(str(value)[:_LONGEST])
+        return shown(str(value)).text[:_LONGEST]
     if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
-        return printable(", ".join(value)[:_LONGEST])
+        return shown(", ".join(value)).text[:_LONGEST]
     return ""
 
 
@@ -74,7 +85,15 @@ def _nested(body: Body) -> list[tuple[str, str]]:
     wanted = string(mapping(chosen.get("function")).get("name")) or string(chosen.get("name"))
     form = mapping(body.get("response_format")) or mapping(mapping(body.get("text")).get("format"))
     thinking = mapping(body.get("thinking"))
+    talk = body.get("conversation")
+    inner = [
+        (f"{name}.{key}", _scalar(value))
+        for name in _OF_SETTINGS
+        for key, value in mapping(body.get(name)).items()
+    ]
     return [
+        *inner,
+        ("conversation", _scalar(string(talk) or mapping(talk).get("id"))),
         ("tool_choice", _scalar(choice) or _scalar(wanted or string(chosen.get("type")))),
         ("response_format", _scalar(form.get("type"))),
         ("reasoning.effort", _scalar(mapping(body.get("reasoning")).get("effort"))),
@@ -84,12 +103,14 @@ def _nested(body: Body) -> list[tuple[str, str]]:
 
 
 def _tool_names(body: Body) -> list[str]:
-    return [name for tool in objects(body.get("tools")) for name in _names_of(tool)]
+    bedrock = mapping(body.get("toolConfig")).get("tools")
+    return [name for tool in objects(body.get("tools") or bedrock) for name in _names_of(tool)]
 
 
 def _names_of(tool: Body) -> list[str]:
-    declared = objects(tool.get("functionDeclarations"))  # Gemini's own API
-    if declared:
+    declared = objects(tool.get("functionDeclarations") or tool.get("function_declarations"))
+    if declared:  # Gemini's own API
         return [_scalar(entry.get("name")) for entry in declared if entry.get("name")]
-    name = mapping(tool.get("function")).get("name") or tool.get("name") or tool.get("type")
+    inner = mapping(tool.get("function") or tool.get("toolSpec"))
+    name = inner.get("name") or tool.get("name") or tool.get("type")
     return [_scalar(name)] if isinstance(name, str) else []

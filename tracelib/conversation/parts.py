@@ -1,25 +1,21 @@
-"""The blocks of a message's content, of every API, as parts."""
+"""The blocks of a message's content, of every API, as parts.
 
-from collections.abc import Callable, Mapping
+A table leads from the type of a block to what reads it. Each reader takes the fields it knows;
+what words are left in a block are shown as data, and so is a block of an unknown type.
+"""
+
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
-from tracelib.conversation import media
-from tracelib.conversation.json_values import array, mapping, objects, string
-from tracelib.conversation.messages import Kind, Part
-from tracelib.conversation.texts import (
-    call_part,
-    data_part,
-    json_part,
-    printable,
-    text_part,
-    written,
-)
+from tracelib.conversation import calls, documents, items, media, results, untyped, wording
+from tracelib.conversation.citations import citations
+from tracelib.conversation.fields import Fields
+from tracelib.conversation.json_values import mapping, string
+from tracelib.conversation.messages import Part
+from tracelib.conversation.texts import data_part, json_part, rest_parts, text_part
 
-Block = Mapping[str, object]
-
-_MEDIA: dict[str, Kind] = {"image": "image", "audio": "audio"}
-
-_ENCRYPTED = "Encrypted by the provider, which alone can read it"
+Reader = Callable[[Fields], tuple[Part, ...]]
 
 
 def parts_of(content: object) -> tuple[Part, ...]:
@@ -34,147 +30,179 @@ def parts_of(content: object) -> tuple[Part, ...]:
     if isinstance(content, str):
         return (text_part(content),)
     if isinstance(content, dict):
-        return _block(content)
+        return _block(Fields(content), content)
     if isinstance(content, list):
         return tuple(part for entry in content for part in parts_of(entry))
     return (data_part(content),)
 
 
-def result_parts(content: object, call_id: object, name: object = None) -> tuple[Part, ...]:
-    """A tool's result: its text as one part, images and files it returned after it."""
-    identity = printable(string(call_id)) or None
-    tool = printable(string(name)) or None
-    inner = parts_of(content) if isinstance(content, str | list | None) else (json_part(content),)
-    spoken = [part for part in inner if part.kind in ("text", "data")]
-    shown = Part(
-        "tool_result",
-        "\n".join(part.text for part in spoken),
-        tool,
-        identity,
-        is_json=len(spoken) == 1 and spoken[0].is_json,
-        truncated_chars=sum(part.truncated_chars for part in spoken),
-        is_redacted=any(part.is_redacted for part in spoken),
-    )
-    others = (part for part in inner if part.kind not in ("text", "data"))
-    return (shown, *(replace(part, call_id=identity) for part in others))
+def _block(fields: Fields, whole: object) -> tuple[Part, ...]:
+    kind = string(fields.peek("type")) or string(fields.peek("kind"))
+    read = _reader(kind) if kind else partial(untyped.block, read=parts_of)
+    found = read(fields) if read else ()
+    if not found and not (kind and read):
+        return (json_part(whole),) if fields.says_more_than_figures() else ()
+    return (*found, *rest_parts(fields))
 
 
-def _block(block: Block) -> tuple[Part, ...]:
-    kind = string(block.get("type"))
+def _reader(kind: str) -> Reader | None:
     known = _BLOCKS.get(kind)
     if known:
-        return known(block)
-    if kind.endswith("tool_result"):  # web_search_tool_result and its like
-        return _tool_result(block)
-    if kind.endswith(("_call", "tool_use")):
-        return _other_call(block)
-    return _untyped(block) if not kind else (json_part(block),)
+        return known
+    endings = (reader for ending, reader in _ENDINGS.items() if kind.endswith(ending))
+    return next(endings, None)
 
 
-def _text(block: Block) -> tuple[Part, ...]:
-    found = block.get("text")
-    text = found if isinstance(found, str) else string(mapping(found).get("value"))
-    return (text_part(text),) if text else ()
+def _text(fields: Fields) -> tuple[Part, ...]:
+    found = fields.value("text", "input_text", "output_text", "logs")
+    inner = mapping(found).get("value")
+    cited = citations([*fields.entries("annotations"), *fields.entries("citations")])
+    if isinstance(inner, str):
+        found = inner
+    return (*parts_of(found), *cited)
 
 
-def _refusal(block: Block) -> tuple[Part, ...]:
-    return parts_of(string(block.get("refusal")))
+def _refusal(fields: Fields) -> tuple[Part, ...]:
+    return parts_of(fields.value("refusal", "text"))
 
 
-def _thinking(block: Block) -> tuple[Part, ...]:
-    text = string(block.get("thinking"))
-    return (text_part(text, "reasoning"),) if text else ()
+def _thinking(fields: Fields) -> tuple[Part, ...]:
+    """What a model thought, in words or blocks; where there are none, why there are none."""
+    names = ("thinking", "summary", "text", "content")
+    found = [part for name in names for part in parts_of(fields.value(name))]
+    hidden = fields.value("encrypted_content", "redactedContent")
+    if not found:
+        return (Part("reasoning", wording.ENCRYPTED if hidden else wording.EMPTY_THOUGHT),)
+    if any(part.kind not in ("text", "reasoning") for part in found):
+        return tuple(
+            replace(part, kind="reasoning") if part.kind == "text" else part for part in found
+        )
+    return (
+        Part(
+            "reasoning",
+            "\n\n".join(part.text for part in found),
+            truncated_chars=sum(part.truncated_chars for part in found),
+            is_redacted=any(part.is_redacted for part in found),
+        ),
+    )
 
 
-def _encrypted(_: Block) -> tuple[Part, ...]:
-    return (Part("reasoning", _ENCRYPTED),)
+def _encrypted(fields: Fields) -> tuple[Part, ...]:
+    fields.drop("data")
+    return (Part("reasoning", wording.ENCRYPTED),)
 
 
-def _reasoning(block: Block) -> tuple[Part, ...]:
-    text = written(block.get("summary")) or written(block.get("content")) or written(block)
-    if text:
-        return (text_part(text, "reasoning"),)
-    return (Part("reasoning", _ENCRYPTED),) if block.get("encrypted_content") else ()
+def _compaction(fields: Fields) -> tuple[Part, ...]:
+    return items.compaction(fields, parts_of)
 
 
-def _tool_use(block: Block) -> tuple[Part, ...]:
-    return (call_part(block.get("name"), block.get("input"), block.get("id")),)
+def _stored_prompt(fields: Fields) -> tuple[Part, ...]:
+    return items.stored_prompt(fields, parts_of)
 
 
-def _function_call(block: Block) -> tuple[Part, ...]:
-    given = block.get("arguments", block.get("input"))
-    return (call_part(block.get("name"), given, block.get("call_id") or block.get("id")),)
+def _web_result(fields: Fields) -> tuple[Part, ...]:
+    lines = [fields.text("title"), fields.text("url", "uri"), fields.text("page_age", "date")]
+    text = "\n".join(filter(None, lines))
+    return (*parts_of(text), *parts_of(fields.value("content", "text", "snippet")))
 
 
-def _mcp_call(block: Block) -> tuple[Part, ...]:
-    call = call_part(block.get("name"), block.get("arguments"), block.get("id"))
-    if block.get("output") is None:
-        return (call,)
-    return (call, *result_parts(block.get("output"), block.get("id"), block.get("name")))
+def _files_of_run(fields: Fields) -> tuple[Part, ...]:
+    return (text_part(fields.text("file_id") or wording.NOT_STORED.format(kind="file"), "file"),)
 
 
-def _other_call(block: Block) -> tuple[Part, ...]:
-    """Tools the provider runs itself: the block is the call, so all of it but its labels."""
-    labels = ("type", "id", "call_id", "status", "cache_control", "result")
-    given = {key: value for key, value in block.items() if key not in labels}
-    tool = block.get("name") or block.get("type")
-    return (call_part(tool, given.get("input", given), block.get("call_id") or block.get("id")),)
+def _tool_reference(fields: Fields) -> tuple[Part, ...]:
+    return parts_of(fields.value("tool_name", "tool_references"))
 
 
-def _tool_result(block: Block) -> tuple[Part, ...]:
-    return result_parts(block.get("content"), block.get("tool_use_id"))
+def _edited(fields: Fields) -> tuple[Part, ...]:
+    """What an editor of files says of an edit."""
+    lines = fields.texts("lines")
+    made = wording.FILE_UPDATED if fields.peek("is_file_update") else wording.FILE_CREATED
+    return (text_part("\n".join(lines) or made),)
 
 
-def _untyped(block: Block) -> tuple[Part, ...]:
-    """A block of Gemini's own API names its kind by the field that is there."""
-    call = mapping(block.get("functionCall") or block.get("function_call"))
-    if call:
-        return (call_part(call.get("name"), call.get("args"), call.get("id")),)
-    result = mapping(block.get("functionResponse") or block.get("function_response"))
-    if result:
-        return result_parts(result.get("response"), result.get("id"), result.get("name"))
-    inline = mapping(block.get("inlineData") or block.get("inline_data"))
-    if inline:
-        media_type = string(inline.get("mimeType") or inline.get("mime_type"))
-        known = _MEDIA.get(media_type.split("/")[0], "file")
-        return (media.media_part(known, inline.get("data"), media_type=media_type),)
-    if isinstance(block.get("text"), str):
-        return (text_part(string(block["text"]), "reasoning" if block.get("thought") else "text"),)
-    return (json_part(block),)
+def _reasoned(fields: Fields) -> tuple[Part, ...]:
+    return (text_part(fields.text("text"), "reasoning"),) if fields.peek("text") else ()
 
 
-_BLOCKS: dict[str, Callable[[Block], tuple[Part, ...]]] = {
-    "text": _text,
-    "input_text": _text,
-    "output_text": _text,
+def _document(fields: Fields) -> tuple[Part, ...]:
+    return documents.document(fields, parts_of)
+
+
+def _search_result(fields: Fields) -> tuple[Part, ...]:
+    return documents.search_result(fields, parts_of)
+
+
+def _call(fields: Fields) -> tuple[Part, ...]:
+    return calls.call(fields, parts_of)
+
+
+def _result(fields: Fields) -> tuple[Part, ...]:
+    return results.result(fields, parts_of)
+
+
+def _run(fields: Fields) -> tuple[Part, ...]:
+    """Of a run of code: what it printed, or the step of a hosted tool that ran it."""
+    if any(fields.peek(name) is not None for name in ("stdout", "stderr", "return_code")):
+        return results.terminal(fields, parts_of)
+    return results.result(fields, parts_of)
+
+
+def _found_file(fields: Fields) -> tuple[Part, ...]:
+    """A piece of a file that a search has found."""
+    lines = [fields.text("filename", "file_name"), fields.text("text")]
+    return (*parts_of("\n".join(filter(None, lines))), *parts_of(fields.value("content")))
+
+
+def _data(fields: Fields) -> tuple[Part, ...]:
+    found = fields.value("data")
+    return (data_part(found),) if found is not None else ()
+
+
+_IMAGE = partial(media.medium, "image")
+_AUDIO = partial(media.medium, "audio")
+_FILE = partial(media.medium, "file")
+
+_BLOCKS: dict[str, Reader] = {
+    **dict.fromkeys(("text", "input_text", "output_text", "summary_text", "logs"), _text),
     "refusal": _refusal,
-    "thinking": _thinking,
-    "redacted_thinking": _encrypted,
-    "reasoning": _reasoning,
-    "tool_use": _tool_use,
-    "function_call": _function_call,
-    "custom_tool_call": _function_call,
-    "mcp_call": _mcp_call,
-    "tool_result": _tool_result,
-    "image": media.image,
-    "image_url": media.image,
-    "input_image": media.image,
-    "input_audio": media.audio,
-    "audio": media.audio,
-    "output_audio": media.audio,
-    "file": media.file,
-    "input_file": media.file,
-    "document": media.file,
+    **dict.fromkeys(("thinking", "reasoning", "thought", "reasoning_details"), _thinking),
+    **dict.fromkeys(("reasoning.text", "reasoning.summary", "reasoning_text"), _thinking),
+    **dict.fromkeys(("redacted_thinking", "reasoning.encrypted"), _encrypted),
+    "compaction": _compaction,
+    "compaction_trigger": items.compaction_trigger,
+    "mcp_approval_request": items.approval_request,
+    "mcp_approval_response": items.approval_response,
+    "item_reference": items.item_reference,
+    "stored_prompt": _stored_prompt,
+    "program": _call,
+    "mcp_list_tools": _result,
+    "offered_tool": results.offered_tool,
+    "web_search_result": _web_result,
+    "web_fetch_result": _web_result,
+    **dict.fromkeys(("code_execution_output", "bash_code_execution_output"), _files_of_run),
+    **dict.fromkeys(("tool_reference", "tool_search_tool_search_result"), _tool_reference),
+    "text_editor_code_execution_create_result": _edited,
+    "text_editor_code_execution_str_replace_result": _edited,
+    **dict.fromkeys(("code_execution_result", "bash_code_execution_result"), _run),
+    "encrypted_code_execution_result": _run,
+    "found_file": _found_file,
+    "data": _data,
+    **dict.fromkeys(("image", "image_url", "input_image", "computer_screenshot"), _IMAGE),
+    **dict.fromkeys(("audio", "input_audio", "output_audio"), _AUDIO),
+    **dict.fromkeys(("file", "input_file", "container_upload", "video", "video_url"), _FILE),
+    **dict.fromkeys(("document_url", "input_video"), _FILE),
+    "document": _document,
+    "search_result": _search_result,
+    "resource": documents.resource,
+    "resource_link": documents.resource,
 }
-
-
-def tool_calls(value: object) -> tuple[Part, ...]:
-    """The `tool_calls` of a chat message, or its older `function_call`."""
-    calls = [value] if isinstance(value, dict) else array(value)
-    return tuple(_chat_call(call) for call in objects(calls))
-
-
-def _chat_call(call: Block) -> Part:
-    function = mapping(call.get("function")) or mapping(call.get("custom")) or call
-    given = function.get("arguments", function.get("input"))
-    return call_part(function.get("name"), given, call.get("id"))
+# Types that have such an ending, in this order: web_search_tool_result, shell_call_output.
+_ENDINGS: dict[str, Reader] = {
+    "_error": results.failed_result,
+    "tool_result": _result,
+    "_output": _result,
+    "_call": _call,
+    "tool_use": _call,
+    "_result": _result,
+}

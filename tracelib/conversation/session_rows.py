@@ -1,6 +1,5 @@
 """The requests of a conversation with what was asked and answered in them."""
 
-import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from sqlalchemy import Row, Select, Subquery, and_, cast, or_, select
 from sqlalchemy.types import Text
 
+from tracelib.conversation.json_text import read_json
 from tracelib.conversation.stored import StoredRequest
 from tracelib.schema import BODIES as BODY_COLUMNS
 from tracelib.selection import Selection
@@ -134,6 +134,6 @@ def _parsed(body: str | None) -> Any:
     if body is None:
         return None
     try:
-        return json.loads(body)
+        return read_json(body)
     except (ValueError, RecursionError):
         return body

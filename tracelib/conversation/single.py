@@ -1,15 +1,33 @@
 """Calls that are no conversation: one thing asked, one thing answered."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from tracelib.conversation.json_values import array, mapping, objects, string
+from tracelib.conversation import wording
+from tracelib.conversation.fields import Fields
+from tracelib.conversation.json_values import (
+    array,
+    canonical,
+    mapping,
+    parsed_text,
+    string,
+)
 from tracelib.conversation.messages import Message, Part
 from tracelib.conversation.parts import parts_of
-from tracelib.conversation.texts import call_part, data_part, json_part, printable, text_part
+from tracelib.conversation.results import result_parts
+from tracelib.conversation.texts import (
+    call_part,
+    data_part,
+    json_part,
+    rest_parts,
+    shown_name,
+    text_part,
+)
 
 Body = Mapping[str, object]
 
 _JOB_FIELDS = ("input_file_id", "endpoint", "completion_window", "purpose", "batch_id")
+_WORDS = ("input", "inputs", "prompt", "negative_prompt", "texts", "inputText", "text")
+_FILES = ("image", "mask", "input_reference", "document", "file")
 
 
 def single_request(body: Body, call_type: str) -> tuple[Message, ...]:
@@ -17,27 +35,33 @@ def single_request(body: Body, call_type: str) -> tuple[Message, ...]:
 
     Only fields known to hold what was asked are read.
     """
-    parts = _asked_parts(body, call_type)
+    parts = _tool_call(body, call_type) or _asked_parts(body)
     return (Message("user", parts),) if parts else ()
 
 
-def _asked_parts(body: Body, call_type: str) -> tuple[Part, ...]:
-    if "mcp" in call_type or ("name" in body and "arguments" in body):
-        name = string(body.get("name"))
-        return (call_part(name, body.get("arguments"), None),) if name else ()
+def _tool_call(body: Body, call_type: str) -> tuple[Part, ...]:
+    """The call of a tool by MCP, as LiteLLM stores it or as the protocol sends it."""
+    params = mapping(body.get("params"))
+    called = params if "name" in params and "arguments" in params else body
+    if "mcp" not in call_type and not ("name" in called and "arguments" in called):
+        return ()
+    name = string(called.get("name"))
+    return (call_part(name, called.get("arguments"), None),) if name else ()
+
+
+def _asked_parts(body: Body) -> tuple[Part, ...]:
+    words = [part for field in _WORDS for part in _inputs(body.get(field))]
     if body.get("query"):
-        return (*parts_of(body["query"]), *_documents(body.get("documents")))
-    for field in ("input", "prompt"):
-        if body.get(field):
-            return _inputs(body[field])
-    if mapping(body.get("file")) or string(body.get("file")):
-        return (_named_file(body["file"]),)
+        words += [*parts_of(body["query"]), *_documents(body.get("documents"))]
+    files = [part for field in _FILES for part in _file(field, body.get(field))]
     job = {field: body[field] for field in _JOB_FIELDS if isinstance(body.get(field), str)}
-    return (json_part(job),) if job else ()
+    return (*words, *files, *((json_part(job),) if job and not words else ()))
 
 
 def _inputs(value: object) -> tuple[Part, ...]:
     """Texts as they are; texts already made into token numbers as a count."""
+    if isinstance(value, dict) and value.get("id"):  # a prompt by its id, which is read elsewhere
+        return ()
     entries = array(value)
     if entries and all(isinstance(entry, int) for entry in entries):
         return (Part("data", _count(len(entries), "token")),)
@@ -47,83 +71,110 @@ def _inputs(value: object) -> tuple[Part, ...]:
 
 
 def _documents(documents: object) -> tuple[Part, ...]:
-    numbered = enumerate(array(documents), start=1)
-    return tuple(_document(entry, f"document {number}") for number, entry in numbered)
+    if not isinstance(documents, list):
+        return parts_of(documents)
+    numbered = enumerate(documents, start=1)
+    return tuple(part for number, entry in numbered for part in _document(entry, number))
 
 
-def _document(entry: object, name: str) -> Part:
-    text = entry if isinstance(entry, str) else string(mapping(entry).get("text"))
-    return text_part(text, name=name) if text else json_part(entry, name=name)
+def _document(entry: object, number: object) -> tuple[Part, ...]:
+    """A document to be ordered, by its number: its text, and what else is in it."""
+    name = wording.DOCUMENT.format(number=number)
+    if isinstance(entry, str):
+        return (text_part(entry, name=name),)
+    fields = Fields(mapping(entry))
+    text = fields.text("text")
+    return (
+        (text_part(text, name=name), *rest_parts(fields))
+        if text
+        else (json_part(entry, name=name),)
+    )
 
 
-def _named_file(value: object) -> Part:
-    found = mapping(value).get("filename") or mapping(value).get("name") or value
-    name = printable(found[:200]) if isinstance(found, str) else None
-    return Part("file", "file, not stored", name)
+def _file(field: str, value: object) -> tuple[Part, ...]:
+    """A file that was sent: what is known of it, or that it is not stored."""
+    if isinstance(value, list):
+        return tuple(part for entry in value for part in _file(field, entry))
+    if isinstance(value, dict) and value.get("type"):
+        return parts_of(value)
+    inner = mapping(value)
+    if any(isinstance(inner.get(key), str) for key in ("data", "url", "uri", "file_id", "bytes")):
+        return parts_of({"type": "image" if field == "image" else "file", **inner})
+    found = inner.get("filename") or inner.get("name") or value
+    if not found:
+        return ()
+    if isinstance(found, str) and ("://" in found[:20] or found.startswith("data:")):
+        return parts_of({"type": "image" if field == "image" else "file", "url": found})
+    return (Part("file", wording.NOT_STORED.format(kind="file"), shown_name(found)),)
 
 
-def vectors(data: object) -> Part:
+def vectors(entries: Sequence[Fields]) -> tuple[Part, ...]:
     """Embedding vectors, counted: thousands of numbers tell a person nothing."""
-    entries = objects(data)
-    lengths = {len(array(entry.get("embedding"))) for entry in entries} - {0}
+    lengths = {len(array(entry.value("embedding"))) for entry in entries} - {0}
     of_numbers = f" of {lengths.pop():,} numbers" if len(lengths) == 1 else ""
-    return Part("data", _count(len(entries), "vector") + of_numbers)
+    counted = Part("data", _count(len(entries), "vector") + of_numbers)
+    return (counted, *rest_parts(*entries))
 
 
-def verdicts(results: object) -> tuple[Part, ...]:
+def verdicts(results: Sequence[Fields]) -> tuple[Part, ...]:
     """What a moderation found, one part per input."""
-    return tuple(Part("data", _verdict(result)) for result in objects(results))
+    return (*(Part("data", _verdict(result)) for result in results), *rest_parts(*results))
 
 
-def _verdict(result: Body) -> str:
-    categories = mapping(result.get("categories"))
-    raised = [printable(name) for name, found in categories.items() if found is True]
-    if not result.get("flagged"):
-        return "Not flagged"
-    return f"Flagged: {', '.join(raised)}" if raised else "Flagged"
+def _verdict(result: Fields) -> str:
+    categories = mapping(result.peek("categories"))
+    raised = [shown_name(name) or "" for name, found in categories.items() if found is True]
+    if not result.peek("flagged"):
+        return wording.NOT_FLAGGED
+    return f"{wording.FLAGGED}: {', '.join(raised)}" if raised else wording.FLAGGED
 
 
-def ranking(results: object) -> Part:
+def ranking(entries: Sequence[Fields]) -> tuple[Part, ...]:
     """How a rerank ordered the documents, best first as the provider gave them."""
-    return Part("data", "\n".join(_rank(entry) for entry in objects(results)))
+    lines = text_part("\n".join(map(_rank, entries)), "data")
+    documents = [(entry, entry.value("document")) for entry in entries]
+    texts = [part for entry, one in documents if one for part in _document(one, _number(entry))]
+    return (lines, *texts, *rest_parts(*entries))
 
 
-def _rank(entry: Body) -> str:
-    index, score = entry.get("index"), entry.get("relevance_score")
-    number = index + 1 if isinstance(index, int) else "?"
-    shown = f"{score:.4g}" if isinstance(score, int | float) else "unknown"
-    return f"document {number}: relevance {shown}"
+def _number(entry: Fields) -> str:
+    index = entry.peek("index")
+    return str(index + 1) if isinstance(index, int) else "?"
+
+
+def _rank(entry: Fields) -> str:
+    score = entry.peek("relevance_score")
+    shown = f"{score:.4g}" if isinstance(score, int | float) else wording.UNKNOWN
+    return wording.RELEVANCE.format(number=_number(entry), score=shown)
 
 
 def tool_list(tools: object) -> tuple[Part, ...]:
-    """The tools a server offers, one part each."""
-    return tuple(
-        text_part(
-            string(tool.get("description")) or "No description",
-            "data",
-            name=printable(string(tool.get("name"))),
-        )
-        for tool in objects(tools)
-    )
+    """The tools a server offers, one part each: what it does, and what it takes."""
+    return tuple(part for entry in array(tools) for part in _tool(entry))
+
+
+def _tool(entry: object) -> tuple[Part, ...]:
+    if not isinstance(entry, dict):
+        return (data_part(entry),)
+    fields = Fields(entry)
+    name = shown_name(fields.text("name"))
+    about = text_part(fields.text("description") or wording.NO_DESCRIPTION, "data", name=name)
+    rest = fields.rest()
+    return (about, json_part(rest, name=name)) if rest else (about,)
 
 
 def tool_answer(response: Body) -> Message:
     """What a called tool gave back."""
-    structured = response.get("structured_content") or response.get("structuredContent")
-    parts = parts_of(response.get("content")) or ((data_part(structured),) if structured else ())
-    return Message("tool", tuple(_as_result(part) for part in parts))
-
-
-def _as_result(part: Part) -> Part:
-    if part.kind not in ("text", "data"):
-        return part
-    return Part(
-        "tool_result",
-        part.text,
-        is_json=part.is_json,
-        truncated_chars=part.truncated_chars,
-        is_redacted=part.is_redacted,
-    )
+    fields = Fields(response)
+    is_error = any(fields.peek(name) is True for name in ("is_error", "isError"))
+    content = fields.value("content")
+    structured = fields.value("structured_content", "structuredContent")
+    parts = result_parts(content, None, read=parts_of, is_error=is_error)
+    said = parsed_text(parts[0].text)
+    if structured and not (said is not None and canonical(said) == canonical(structured)):
+        of_structured = result_parts(structured, None, read=parts_of, is_error=is_error)
+        parts = (*parts, *of_structured) if content else of_structured
+    return Message("tool", (*parts, *rest_parts(fields)))
 
 
 def _count(number: int, noun: str) -> str:

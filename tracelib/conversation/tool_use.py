@@ -59,9 +59,10 @@ def _offered(turn: Turn) -> Iterator[str]:
 
 
 def _spellings(name: str) -> set[str]:
-    """Responses offers `computer_use_preview` and calls it `computer_call`."""
+    """Responses offers `computer_use_preview` and calls it `computer_call`; Anthropic offers
+    `code_execution` and calls it by what runs in it."""
     stem = name.removesuffix("_preview").removesuffix("_use")
-    return {name, f"{name}_call", f"{stem}_call"}
+    return {name, f"{name}_call", f"{stem}_call", f"bash_{name}", f"text_editor_{name}"}
 
 
 def _parts(messages: Iterable[Message]) -> Iterator[tuple[Message, Part]]:

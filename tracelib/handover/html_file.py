@@ -99,8 +99,9 @@ def _title(thing: Message | Part) -> str:
     titles = {
         "reasoning": "Reasoning",
         "tool_call": f"Calls {named}",
-        "tool_result": f"Result of {named}",
-        "data": "Data",
+        "tool_result": f"{'Error' if thing.is_error else 'Result'} of {named}",
+        "citation": f"Cites {thing.name}" if thing.name else "Cites",
+        "data": thing.name or "Data",
     }
     return titles.get(thing.kind, thing.name or "")
 

@@ -23,7 +23,7 @@ REQUEST = (
 )
 PART = (
     *("kind", "text", "name", "call_id", "is_json", "size_bytes", "truncated_chars"),
-    "is_redacted",
+    *("is_redacted", "is_error"),
 )
 
 
@@ -64,7 +64,8 @@ def _turn(turn: Turn) -> dict[str, Any]:
 
 def _message(message: Message) -> dict[str, Any]:
     parts = [{name: getattr(part, name) for name in PART} for part in message.parts]
-    return {"role": message.role, "name": message.name, "parts": parts}
+    named = {name: getattr(message, name) for name in ("role", "name", "ending", "choice")}
+    return {**named, "parts": parts}
 
 
 def _chosen(value: SessionSummary | StoredRequest, names: tuple[str, ...]) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from tracelib.redaction import NONE, Redaction, masked
 
 T = TypeVar("T")
 # What rows are found by, and calls paired by. None of it is a person's word.
-IDS = frozenset({"request_id", "parent_id", "call_id", "called_in", "answered_in", "api_key"})
+IDS = frozenset(
+    {"request_id", "parent_id", "call_id", "called_in", "answered_in", "api_key", "reference"}
+)
 # Stored bodies, and what keeps arguments or images apart by holding them as they came.
 LEFT_OUT: dict[str, Any] = {**dict.fromkeys(BODIES), "fingerprint": ""}
 SHORT = 200

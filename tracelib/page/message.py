@@ -6,7 +6,7 @@ formatted view, which a reader opts into and which shows what `defused` has made
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,9 @@ from tracelib.signs import visible
 
 LINES_SHOWN = 12
 CHARACTERS_SHOWN = 1_600
+LONGEST_LINE = 300
+# An answer that ended so is still to come, or goes on later.
+OPEN_ENDINGS = ("Not finished", "Paused", "Waits")
 # A browser chokes on megabytes in one element; the rest is counted, not sent.
 LONGEST_SENT = 60_000
 ROLES = {"system": "System", "developer": "Developer", "user": "User", "tool": "Tool"}
@@ -58,23 +61,55 @@ def framed(
 def show_part(part: Part, look: Look) -> None:
     """What does this part say? Images, sound and files are named with their size."""
     if part.kind == "text" and not part.is_json:
+        if part.name:
+            st.caption(f"**{label(part.name)}**")
         _folded(part, _formatted if look.is_formatted else _plain)
     elif part.kind == "reasoning":
         with st.expander(f"Reasoning, {formatting.size(_size(part))}"):
             whole(part.text, _plain)
     elif part.kind in ("image", "audio", "file"):
-        st.caption(f":material/attach_file: {label(part.name or '')} {label(part.text, 200)}")
+        name = f"{label(part.name)} " if part.name else ""
+        st.caption(f":material/attach_file: {name}{label(part.text, LONGEST_LINE)}")
+    elif part.kind == "citation":
+        _citation(part)
     else:
         _named(part)
-        _folded(part, _code)
+        if part.text:
+            _folded(part, _code)
     if part.truncated_chars:
         st.caption(f"{part.truncated_chars:,} characters were cut out before LiteLLM stored it.")
 
 
 def _named(part: Part) -> None:
-    titles = {"tool_call": "Calls", "tool_result": "Result of"}
-    if title := titles.get(part.kind):
-        st.caption(f"{title} **{label(part.name or part.call_id or 'a tool')}**")
+    if part.kind == "data":
+        kind = "JSON" if part.is_json else "text"
+        st.caption(f"**{label(part.name or 'Data')}** {kind}, {formatting.size(_size(part))}")
+        return
+    name = label(part.name or part.call_id or "a tool")
+    if part.kind == "tool_call":
+        st.caption(f"Calls **{name}**")
+    elif part.is_error:
+        st.caption(f":red[**Error** of **{name}**]")
+    else:
+        st.caption(f"Result of **{name}**")
+
+
+def _citation(part: Part) -> None:
+    """What an answer refers to: its title and address on a line, then the words that are cited."""
+    first, _, rest = part.text.partition("\n")
+    title = f"**{label(part.name, LONGEST_LINE)}** " if part.name else ""
+    st.caption(f":material/link: {title}{label(first, LONGEST_LINE)}")
+    if rest:
+        _folded(replace(part, text=rest), _plain)
+
+
+def show_ending(message: Message) -> None:
+    """How did this answer end? Nothing where it ended as it should."""
+    if message.ending is None:
+        return
+    said = label(message.ending, 2 * LONGEST_LINE)
+    is_open = message.ending.startswith(OPEN_ENDINGS)
+    st.caption(f":material/hourglass_empty: {said}" if is_open else f":red[**{said}**]")
 
 
 def _folded(part: Part, write: Callable[[str], None]) -> None:
@@ -96,8 +131,13 @@ def whole(text: str, write: Callable[[str], None]) -> None:
         st.caption(f"The first {LONGEST_SENT:,} of {len(text):,} characters are shown.")
 
 
+def show_code(part: Part) -> None:
+    """The text of this part alone, as code."""
+    _folded(part, _code)
+
+
 def _plain(text: str) -> None:
-    st.text(visible(text))
+    st.text(visible(text), width="stretch")
 
 
 def _code(text: str) -> None:

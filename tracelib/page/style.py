@@ -20,6 +20,13 @@ RULES = """
   display: none;
 }
 .st-key-transcript { max-width: 52rem; }
+/* What somebody wrote runs as its own script does, each paragraph by itself. */
+[data-testid="stText"], [data-testid="stText"] > span,
+[class*="st-key-role-"] [data-testid="stMarkdown"]
+  :is(p, li, h1, h2, h3, h4, h5, h6, td, th, blockquote) {
+  unicode-bidi: plaintext; text-align: start;
+}
+[data-testid="stCode"] code { unicode-bidi: plaintext; }
 [class*="st-key-role-"] { border-left: 3px solid #868E96; padding-left: 0.9rem; }
 [class*="st-key-role-user"] { border-left-color: #4C6EF5; }
 [class*="st-key-role-assistant"] { border-left-color: #12B886; }

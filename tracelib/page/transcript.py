@@ -59,8 +59,10 @@ def _turn(turn: Turn, tools: Tools, look: Look) -> None:
             changed = ", changed" if turn.system_changed and asked.role == "system" else ""
             _message(left, turn, tools, look, f"{turn.number}-{position}", changed)
     for number, answer in enumerate(turn.answered, start=1):
-        choice = f", choice {number}" if len(turn.answered) > 1 else ""
-        _message(answer, turn, tools, look, f"{turn.number}-answer-{number}", choice)
+        choice = f", choice {answer.choice}" if answer.choice else ""
+        left = tools.without_results(answer)
+        if left.parts or left.ending or not answer.parts:
+            _message(left, turn, tools, look, f"{turn.number}-answer-{number}", choice)
     _figures(turn, look)
     for note in turn.notes:
         st.caption(label(note, 400))
@@ -73,6 +75,7 @@ def _message(said: Message, turn: Turn, tools: Tools, look: Look, key: str, besi
                 _call(part, tools, look)
             else:
                 message.show_part(part, look)
+        message.show_ending(said)
 
 
 def _call(part: Part, tools: Tools, look: Look) -> None:
@@ -81,8 +84,9 @@ def _call(part: Part, tools: Tools, look: Look) -> None:
     with called:
         message.show_part(part, look)
     with came_back:
-        if result := tools.result_of(part):
-            message.show_part(result, look)
+        if results := tools.results_of(part):
+            for result in results:
+                message.show_part(result, look)
         elif why := tools.why_no_result(part):
             st.caption(why)
 
@@ -136,7 +140,7 @@ def _figures(turn: Turn, look: Look) -> None:
             )
     if request.is_failure:
         with st.container(key=f"failed-{look.side}{turn.number}", gap="xxsmall"):
-            _failure(request, look)
+            _failure(request)
 
 
 def _said_of(request: StoredRequest, number: int) -> list[str]:
@@ -158,8 +162,8 @@ def _said_of(request: StoredRequest, number: int) -> list[str]:
     return said
 
 
-def _failure(request: StoredRequest, look: Look) -> None:
+def _failure(request: StoredRequest) -> None:
     words = [word for word in (request.error_class, request.error_code) if word]
     st.caption(f":red[**Failed** {label(', '.join(words) or 'without a reason')}]")
     if request.error_message:
-        message.show_part(Part("data", request.error_message), look)
+        message.show_code(Part("data", request.error_message))

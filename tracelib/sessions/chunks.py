@@ -20,6 +20,8 @@ from sqlalchemy import (
 from sqlalchemy.types import DateTime, Text
 
 from tracelib import errors
+from tracelib.conversation.unknown import OWN_FIELDS
+from tracelib.conversation.visible import anchors
 from tracelib.filters import Filters
 from tracelib.sessions.search import SessionSearch
 from tracelib.source import Source
@@ -38,20 +40,20 @@ def next_requests(
     after: tuple[datetime, str] | None,
     limit: int,
 ) -> Select[Any]:
-    """Which of the next requests meet a condition on documents? The newest first.
+    """Which of the next requests meet a condition on documents, or may? The newest first.
 
     `after` is the place of the last one read: its start as it is stored, and its id. At most
-    `limit` are read. A row for each that meets any, and one for the last, to know the place:
+    `limit` are read. A row for each that meets any or may, and one for the last, to know the place:
 
         session_key, session_id, request_id, start_order, started_at
-        met         int, a bit for each condition of `search.in_documents`
+        met         int, a bit for each condition of `search.in_documents` that it meets
+        may_meet    int, a bit for each that `documents.may_say` and its like leave open
         position    int, from 1 on
         requests    int, how many were read
     """
     newest = _along_the_log(source.requests(filters), after, limit)
-    met: ColumnElement[int] = literal(0)
-    for bit, condition in enumerate(_conditions(newest, search)):
-        met = met + case((condition, 1 << bit), else_=0)
+    met = _bits(_conditions(newest, search))
+    may_meet = _bits(_open_conditions(newest, search))
     order = (newest.c.start_order.desc(), newest.c.request_id.desc())
     read = select(
         newest.c.session_key,
@@ -60,31 +62,39 @@ def next_requests(
         newest.c.start_order,
         newest.c.started_at,
         met.label("met"),
+        may_meet.label("may_meet"),
         func.row_number().over(order_by=order).label("position"),
         func.count().over().label("requests"),
     ).subquery("read")
     is_last = read.c.position == read.c.requests
-    return select(read).where(or_(read.c.met > 0, is_last)).order_by(read.c.position)
+    is_wanted = or_(read.c.met > 0, read.c.may_meet > 0, is_last)
+    return select(read).where(is_wanted).order_by(read.c.position)
 
 
 def requests_by_index(
     source: Source, filters: Filters, search: SessionSearch
 ) -> Sequence[Row[Any]] | None:
-    """Which requests say the text that is sought, where an index of the database leads to them?
+    """Which requests may say the text that is sought, where an index of the database leads to them?
 
-    Rows of session_key, session_id, request_id and started_at, the newest first. None where
-    no index does, where other conditions need a scan all the same, and where the text is
-    common or too short.
+    Rows as those of `next_requests`, the newest first. None where no index does, where other
+    conditions need a scan all the same, and where the text is common or too short.
     """
-    if search.in_documents != ("said",) or not INDEXED_WORD.search(search.said):
+    words = anchors(search.said)
+    if search.in_documents != ("said",) or not any(map(INDEXED_WORD.search, words)):
         return None
     if not documents.are_indexed(source.schema):
         return None
     requests = source.requests(filters)
-    some = select(*requests.c).where(documents.says(requests, search.said))
+    some = select(*requests.c).where(documents.may_say(requests, words, OWN_FIELDS))
     found = some.limit(MOST_BY_INDEX + 1).subquery("found")
     newest = (found.c.start_order.desc(), found.c.request_id.desc())
-    told = select(found.c.session_key, found.c.session_id, found.c.request_id, found.c.started_at)
+    told = select(
+        *(found.c[name] for name in ("session_key", "session_id", "request_id")),
+        *(found.c[name] for name in ("start_order", "started_at")),
+        func.row_number().over(order_by=newest).label("position"),
+        literal(0).label("met"),
+        literal(1).label("may_meet"),
+    )
     try:
         read = source.rows(told.order_by(*newest))
     except errors.QuestionTooSlow:
@@ -103,14 +113,31 @@ def _along_the_log(requests: Subquery, after: tuple[datetime, str] | None, limit
     return newest.subquery("newest")
 
 
-def _conditions(requests: Subquery, search: SessionSearch) -> list[ColumnElement[bool]]:
-    """The conditions on documents that are asked, in the order of `search.in_documents`."""
+def _bits(conditions: Sequence[ColumnElement[bool] | None]) -> ColumnElement[int]:
+    bits: ColumnElement[int] = literal(0)
+    for bit, condition in enumerate(conditions):
+        if condition is not None:
+            bits = bits + case((condition, 1 << bit), else_=0)
+    return bits
+
+
+def _conditions(requests: Subquery, search: SessionSearch) -> list[ColumnElement[bool] | None]:
+    """What the database can tell of each condition that is asked, in their order."""
     conditions = {
-        "said": documents.says(requests, search.said),
-        "tool": documents.calls(requests, search.tool),
+        "tool": documents.called_by_mcp(requests, search.tool),
         "error_class": documents.failed_with(requests, search.error_class),
         "metadata_key": documents.notes(requests, search.metadata_key, search.metadata_value),
-        "has_tool_calls": documents.calls_any_tool(requests),
+        "has_tool_calls": documents.called_by_mcp(requests, ""),
         "used_fallback": documents.fell_back(requests),
     }
-    return [conditions[name] for name in search.in_documents]
+    return [conditions.get(name) for name in search.in_documents]
+
+
+def _open_conditions(requests: Subquery, search: SessionSearch) -> list[ColumnElement[bool] | None]:
+    """Which conditions may be met, as only who reads the documents can tell, in their order."""
+    conditions = {
+        "said": documents.may_say(requests, anchors(search.said), OWN_FIELDS),
+        "tool": documents.may_call(requests, anchors(search.tool)),
+        "has_tool_calls": documents.may_call(requests, ()),
+    }
+    return [conditions.get(name) for name in search.in_documents]

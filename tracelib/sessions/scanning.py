@@ -18,6 +18,7 @@ from tracelib import errors
 from tracelib.filters import Filters
 from tracelib.sessions.chunks import next_requests, requests_by_index
 from tracelib.sessions.figures import figures
+from tracelib.sessions.judging import place_of, walked
 from tracelib.sessions.matching import requests_in
 from tracelib.sessions.narrowing import of_sessions
 from tracelib.sessions.search import SessionSearch
@@ -143,12 +144,12 @@ def _begun(source: Source, filters: Filters, search: SessionSearch) -> Scan:
     read = requests_by_index(source, filters, search)
     if read is None:
         return begun
-    newest: dict[str, Found] = {}
-    for row in read:
-        newest.setdefault(row.session_key, _found(row))
+    walk = walked(source, search, read, {})
+    if not walk.is_whole:
+        return begun
     return replace(
         begun,
-        found=tuple(_sought(source, filters, search, list(newest.values()))),
+        found=tuple(_sought(source, filters, search, [_found(row) for row in walk.complete])),
         requests_read=len(read),
         read_back_to=filters.window.start,
         is_read=True,
@@ -170,39 +171,25 @@ def _read_on(source: Source, filters: Filters, search: SessionSearch, so_far: Sc
     began = monotonic()
     try:
         read = source.rows(next_requests(source, filters, search, so_far.last, so_far.chunk))
-        complete, met = _completed(read, so_far.met, search)
-        new = _sought(source, filters, search, complete)
+        walk = walked(source, search, read, so_far.met)
+        new = _sought(source, filters, search, [_found(row) for row in walk.complete])
     except errors.QuestionTooSlow:
         if so_far.chunk == 1:
             raise
         return replace(so_far, chunk=max(1, so_far.chunk // 4))
-    count = read[-1].requests if read else 0
-    is_read = count < so_far.chunk
+    last = walk.last
+    count = last.position if last else 0
+    is_read = walk.is_whole and count < so_far.chunk
     return replace(
         so_far,
         found=(*so_far.found, *new),
-        met=met,
+        met=walk.met,
         requests_read=so_far.requests_read + count,
-        read_back_to=filters.window.start if is_read else read[-1].started_at,
-        last=(read[-1].start_order, read[-1].request_id) if read else so_far.last,
+        read_back_to=filters.window.start if is_read or not last else last.started_at,
+        last=place_of(last) if last else so_far.last,
         is_read=is_read,
         chunk=_next_chunk(so_far.chunk, monotonic() - began),
     )
-
-
-def _completed(
-    read: Sequence[Row[Any]], met_before: Mapping[str, int], search: SessionSearch
-) -> tuple[list[Found], dict[str, int]]:
-    """Which sessions have met every condition now, and what has each met so far?"""
-    every = (1 << len(search.in_documents)) - 1
-    met, complete = dict(met_before), []
-    for row in read:
-        before = met.get(row.session_key, 0)
-        if row.met | before != before:
-            met[row.session_key] = row.met | before
-            if met[row.session_key] == every:
-                complete.append(_found(row))
-    return complete, met
 
 
 def _sought(

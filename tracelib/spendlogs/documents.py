@@ -1,11 +1,11 @@
 """What the JSON documents of a request say: what was said, called, refused and noted.
 
 Conditions on rows that are read one by one, never for an aggregate: each takes a whole document
-out. A document is first searched as one text, which is quick and finds too much, and only then
-in the places that count: of a request's body most is headers, keys and addresses.
+out. What is said is only narrowed down here: which documents may say it. Shapes are many, and
+much in a document is never shown, so that its reader has the last word.
 """
 
-import json
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -20,51 +20,37 @@ from sqlalchemy import (
     literal,
     or_,
 )
-from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, JSONPATH
 from sqlalchemy.types import Boolean, Text
 
 from tracelib.schema import Schema
 
-ASKED = (
-    *("messages", "input", "prompt", "system", "instructions", "contents"),
-    *("systemInstruction", "system_instruction", "query", "documents"),
-)
-ANSWERED = (
-    *("choices", "output", "candidates", "content", "data", "results", "text"),
-    *("response", "completion", "structured_content", "structuredContent"),
-)
-# What stands beside the words in a message: kinds, ids, addresses and bytes.
-BESIDE = (
-    *("role", "type", "object", "model", "status", "finish_reason", "name", "id", "call_id"),
-    *("tool_call_id", "tool_use_id", "item_id", "event_id", "previous_item_id", "response_id"),
-    *("url", "image_url", "file_id", "file_data", "data", "b64_json", "media_type", "mime_type"),
-    *("mimeType", "format", "detail", "signature", "thoughtSignature", "encrypted_content"),
-)
-# What a tool was given is an object of any keys.
-GIVEN = ("input", "args", "arguments")
-
-
-def _one_of(keys: tuple[str, ...]) -> str:
-    return " || ".join(f'@.key == "{key}"' for key in keys)
-
-
-# Document -> the places in it that hold what was said.
-SAID = {
-    "request_body": (f"$.keyvalue() ? ({_one_of(ASKED)}).value", "$.arguments.**"),
-    "response_body": (f"$.keyvalue() ? ({_one_of(ANSWERED)}).value", '$ ? (@.type() == "string")'),
-    "messages_body": ("$",),
-}
-CALLED_ITEMS = ("function_call", "custom_tool_call", "mcp_call")
-ITEM = "({})".format(" || ".join(f'@.type == "{kind}"' for kind in CALLED_ITEMS))
-# Where an answer names a tool that it calls: chat, Responses, Messages, realtime, Gemini.
+CALLED_ITEMS = '@.type like_regex "_call$"'
+NAMED_ITEM = f"({CALLED_ITEMS} && exists(@.name))"
+UNNAMED_ITEM = f"({CALLED_ITEMS} && !exists(@.name))"
+OUTPUTS = ("@.output[*]", "@.outputs[*]", "@.steps[*]", "@.results[*].response.output[*]")
+# Where an answer names a tool that it calls: chat, Responses, Messages, realtime, Gemini, Bedrock.
 CALLED = (
     "@.choices[*].message.tool_calls[*].*.name",
     "@.choices[*].message.function_call.name",
-    f"@.output[*] ? {ITEM}.name",
-    '@.content[*] ? (@.type == "tool_use").name',
-    f"@.results[*].response.output[*] ? {ITEM}.name",
+    *(f"{output} ? {NAMED_ITEM}.name" for output in OUTPUTS),
+    *(f"{output} ? {UNNAMED_ITEM}.type" for output in OUTPUTS),
+    '@.content[*] ? (@.type like_regex "tool_use$").name',
     "@.candidates[*].content.parts[*].functionCall.name",
+    "@.output.message.content[*].toolUse.name",
 )
+# What stands in the JSON of any answer that calls a tool, also where that is JSON in a text.
+MAY_CALL = (
+    r'tool_calls\\*": ?(?:\[[^\]]|\{)|(?:[cC]all|toolUse|xecutable_?[cC]ode)\\*": ?\{'
+    r'|: ?\\*"(?:[a-z_]*_call|[a-z_]*tool_use|program)\\*"'
+)
+# What stands in the JSON of a stream that was stored as it came: its words are in pieces.
+IN_PIECES = (
+    r'data: ?\{|delta\\*":|contentBlockDelta|\\"candidates\\"|, \{"candidates": |\\"artifact'
+    r'|"done\\*":|"text_completion"'
+)
+# A letter by its number in JSON that is a text: two backslashes, doubled for LIKE.
+NUMBERED_LETTERS = r"%\\\\u%"
 FELL_BACK = (
     "$ ? (@.attempted_fallbacks > 0 || "
     '@.original_model_group like_regex "." && @.original_model_group != $model)'
@@ -72,14 +58,53 @@ FELL_BACK = (
 CLIENT_NOTES = "spend_logs_metadata"
 
 
-def says(requests: Subquery, text: str) -> ColumnElement[bool]:
-    """Which requests have this text in their prompt or answer, whatever its case?
+def may_say(
+    requests: Subquery, words: Sequence[str], private: Collection[str]
+) -> ColumnElement[bool]:
+    """Which requests may say something that has these words in it, whatever their case?
 
-    Arguments and results of tools count; names of tools, roles and ids do not. What LiteLLM
-    cut out of a long text cannot be found.
+    A document that says it has each of them somewhere: much of it is never shown, and who
+    reads the document tells whether it says it. Of a request's body the `private` fields are
+    left out. Without words, and where a stream was stored in pieces, every request may.
     """
-    spelled = _spellings(text)
-    return or_(*(_says(requests.c[name], places, spelled) for name, places in SAID.items()))
+    if not words:
+        return _is_stored(requests)
+    body, response = requests.c.request_body, cast(requests.c.response_body, Text())
+    return or_(  # plain, so that an index of trigrams can serve each of these
+        and_(_has_all(cast(body, Text()), words), _has_all(_without(body, private), words)),
+        _has_all(response, words),
+        response.regexp_match(IN_PIECES),
+        _has_all(cast(requests.c.messages_body, Text()), words),
+    )
+
+
+def _is_stored(requests: Subquery) -> ColumnElement[bool]:
+    columns = (requests.c[name] for name in ("request_body", "response_body", "messages_body"))
+    return or_(*(column.is_not(None) for column in columns))
+
+
+def _has_all(text: ColumnElement[str], words: Sequence[str]) -> ColumnElement[bool]:
+    return and_(True, *(_has_word(text, word) for word in words))
+
+
+def _has_word(text: ColumnElement[str], word: str) -> ColumnElement[bool]:
+    """Does this text have this word, whatever its case?
+
+    JSON in a text may spell other than English letters by their numbers, and a database may
+    know no upper case of them.
+    """
+    found = text.icontains(word, autoescape=True)
+    if word.isascii():
+        return found
+    others = (text.contains(one, autoescape=True) for one in (word.upper(), word.capitalize()))
+    return or_(found, *others, text.like(NUMBERED_LETTERS))
+
+
+def _without(body: ColumnElement[Any], private: Collection[str]) -> ColumnElement[str]:
+    """The text of this document without some fields, where it is an object."""
+    left = body.op("-", return_type=JSONB())(cast(sorted(private), ARRAY(Text())))
+    is_object = func.jsonb_typeof(body) == "object"
+    return cast(case((is_object, left), else_=body), Text())
 
 
 def are_indexed(schema: Schema) -> bool:
@@ -88,27 +113,28 @@ def are_indexed(schema: Schema) -> bool:
     return all(name in schema.searchable or not schema.has(name) for name in columns)
 
 
-def calls(requests: Subquery, tool: str) -> ColumnElement[bool]:
-    """Which requests called the tool of this name, through the model or as an MCP tool?
-
-    An MCP tool goes by its own name, too, without that of its server.
+def called_by_mcp(requests: Subquery, tool: str) -> ColumnElement[bool]:
+    """Which requests called the tool of this name by MCP? By its own name or with its server's;
+    without a name, any tool.
     """
-    is_called = " || ".join(f"{place} == $tool" for place in CALLED)
-    named = _has(requests.c.response_body, f"$ ? ({is_called})", tool=literal(tool))
-    mcp = or_(
-        requests.c.tool == tool,
-        requests.c.tool.endswith(f"/{tool}", autoescape=True),
-        requests.c.deployment == f"MCP: {tool}",
-    )
-    return func.coalesce(or_(mcp, named), False, type_=Boolean())
+    if not tool:
+        called = or_(requests.c.tool.is_not(None), requests.c.call_type == "call_mcp_tool")
+    else:
+        called = or_(
+            requests.c.tool == tool,
+            requests.c.tool.endswith(f"/{tool}", autoescape=True),
+            requests.c.deployment == f"MCP: {tool}",
+        )
+    return func.coalesce(called, False, type_=Boolean())
 
 
-def calls_any_tool(requests: Subquery) -> ColumnElement[bool]:
-    """Which requests called a tool, whichever it was?"""
-    is_called = " || ".join(f"exists({place})" for place in CALLED)
-    named = _has(requests.c.response_body, f"$ ? ({is_called})")
-    mcp = or_(requests.c.tool.is_not(None), requests.c.call_type == "call_mcp_tool")
-    return func.coalesce(or_(mcp, named), False, type_=Boolean())
+def may_call(requests: Subquery, words: Sequence[str]) -> ColumnElement[bool]:
+    """Which requests may have been answered with a call of a tool that has these words in its
+    name? Who reads the answer tells whether it was; without words, of any tool.
+    """
+    response = cast(requests.c.response_body, Text())
+    called = and_(response.regexp_match(MAY_CALL), _has_all(response, words))
+    return func.coalesce(called, False, type_=Boolean())
 
 
 def called_tools(response: ColumnElement[Any]) -> FromClause:
@@ -152,41 +178,6 @@ def notes(requests: Subquery, key: str, value: str) -> ColumnElement[bool]:
 def fell_back(requests: Subquery) -> ColumnElement[bool]:
     """Which requests tried another model group than the one asked for?"""
     return _has(requests.c.metadata, FELL_BACK, model=requests.c.model)
-
-
-def _says(
-    document: ColumnElement[object], places: tuple[str, ...], spelled: list[str]
-) -> ColumnElement[bool]:
-    whole = cast(document, Text)
-    is_somewhere = or_(*(whole.icontains(_quoted(one), autoescape=True) for one in spelled))
-    is_it = " || ".join(f'@ like_regex "{_quoted(one)}" flag "iq"' for one in spelled)
-    texts = [text for place in places for text in _texts(place)]
-    is_said = or_(*(_has(document, f"{text} ? ({is_it})") for text in texts))
-    return and_(is_somewhere, is_said)
-
-
-def _texts(place: str) -> tuple[str, ...]:
-    """Where are the texts of a place: it itself, what its objects hold, what tools were given,
-    documents sent as text?
-    """
-    held = f'{place}.** ? (@.type() == "object").keyvalue()'
-    given = f'{held} ? ({_one_of(GIVEN)}).value ? (@.type() == "object").**'
-    document = f'{place}.** ? (@.type == "text").data'
-    return place, f"{held} ? (!({_one_of(BESIDE)})).value", given, document
-
-
-def _spellings(text: str) -> list[str]:
-    """A text as it stands, and as it stands in JSON within a text, as arguments of tools do."""
-    escaped = [_quoted(text), _quoted(text, is_ascii=True)]
-    return list(dict.fromkeys([text, *escaped]))
-
-
-def _quoted(text: str, is_ascii: bool = False) -> str:
-    """
-    >>> _quoted('say "é"'), _quoted("é", is_ascii=True)
-    ('say \\\\"é\\\\"', '\\\\u00e9')
-    """
-    return json.dumps(text, ensure_ascii=is_ascii)[1:-1]
 
 
 def _has(

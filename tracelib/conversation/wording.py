@@ -1,0 +1,54 @@
+"""The words that readers add to what is stored. They stand here so that a search knows them."""
+
+ENCRYPTED = "Encrypted by the provider, which alone can read it"
+EMPTY_THOUGHT = "Empty: the model thought, but no words of it were sent"
+
+COMPACTED = "Compacted conversation"
+COMPACTION_ASKED = "Asked for here"
+SUMMED_UP = "Summed up below"
+
+NOT_STORED = "{kind}, not stored"
+STORED_CUT = "stored cut"
+TEXT_BELOW = "{kind}, its text below"
+SEARCH_RESULT = "search result"
+SIZES = ("{size} B", "{size:.1f} kB", "{size:.1f} MB")
+
+TOOL_FAILED = "The tool failed."
+TOOL_UNFINISHED = "The tool did not finish."
+STDERR = "stderr: {text}"
+TIMED_OUT = "timed out"
+EXIT_CODE = "exit code {code}"
+FILE_UPDATED = "File updated"
+FILE_CREATED = "File created"
+CODE_EXECUTION = "code_execution"
+
+APPROVAL = "Approval"
+ASKS_TO_CALL = "Asks to call {name}"
+A_TOOL = "a tool"
+APPROVED = "Approved"
+NOT_APPROVED = "Not approved"
+NO_DESCRIPTION = "No description"
+
+REFERS_TO = "Refers to {id}, which the provider keeps"
+AN_ITEM = "an item"
+PROMPT = "Prompt {id}"
+PROMPT_VERSION = "Prompt {id}, version {version}"
+WITHOUT_ID = "without an id"
+SEARCHED_FOR = "Searched for"
+UNREAD_STREAM = "Part of the stream that cannot be read"
+PAGE = "page {number}"
+DOCUMENT = "document {number}"
+RELEVANCE = "document {number}: relevance {score}"
+UNKNOWN = "unknown"
+FLAGGED = "Flagged"
+NOT_FLAGGED = "Not flagged"
+VECTORS = "vectors of numbers, vector, tokens, token"
+HIDDEN = "[hidden]"
+MASKED = "[e-mail] [key]"
+
+ENDED_WITH = "Ended with: {detail}"
+ENDED_OTHERWISE = "Ended otherwise"
+FAILED = "Failed"
+
+# What something is called where nothing tells its type.
+KINDS = "base64 text image audio video file document resource application"
