@@ -5,9 +5,8 @@ import streamlit as st
 from tracelib import page
 from tracelib.page import session_detail, session_list
 
-view = page.begin("Sessions")
-
-if opened := session_list.opened():
-    session_detail.show(view, *opened)
-    st.stop()
-session_list.show(view)
+with page.begin("Sessions") as view:
+    if opened := session_list.opened():
+        session_detail.show(view, *opened)
+        st.stop()
+    session_list.show(view)

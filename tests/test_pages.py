@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import streamlit as st
+from streamlit.runtime.caching import cache_utils
 from streamlit.testing.v1 import AppTest
 
 from tests import litellm
@@ -29,6 +30,21 @@ def test_a_page_shows_the_real_rows(page, open_page, real_rows_database):
     assert app.metric or app.dataframe
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_nothing_that_a_page_draws_is_replayed_from_a_cache(
+    page, open_page, real_rows_database, monkeypatch
+):
+    replayed = []
+    monkeypatch.setattr(
+        cache_utils,
+        "replay_cached_messages",
+        lambda result, *_: replayed.append(len(result.messages)),
+    )
+    open_page(page, real_rows_database.url, **DAYS_OF_THE_REAL_ROWS).run()
+    assert replayed
+    assert sum(replayed) == 0
+
+
 def content(value: object) -> str:
     return value.to_json(date_format="iso") if isinstance(value, pd.DataFrame) else repr(value)
 
@@ -46,7 +62,8 @@ def test_a_page_changes_nothing_of_what_all_are_told(
 
     monkeypatch.setattr(answers, "_tried", noted)
     open_page(page, real_rows_database.url, **DAYS_OF_THE_REAL_ROWS).run()
-    kept = [content(one.answer.value) for one in answers.MEMORY.kept.values()]
+    views = answers.STORE.figures.views.values()
+    kept = [content(one.answer.value) for view in views for one in view.ticks.values()]
     assert kept
     assert set(kept) <= given
 

@@ -49,7 +49,17 @@ RULES = """
 </style>
 """
 
+# Streamlit fades what a run has not drawn again yet.
+NO_FADING = """
+<style>
+[data-stale="true"] { opacity: 1 !important; transition: none !important; }
+</style>
+"""
 
-def apply() -> None:
-    """Narrow the content to a readable width and line the digits up."""
-    st.html(RULES)
+
+def apply(is_refresh: bool) -> None:
+    """Narrow the content to a readable width and line the digits up.
+
+    At a refresh the figures of before stay as they are until the new ones have come.
+    """
+    st.html(RULES + (NO_FADING if is_refresh else ""))

@@ -10,7 +10,6 @@ from tracelib import formatting
 from tracelib.asking.memory import Answer
 from tracelib.filters import Filters
 from tracelib.overview import SessionCounts, Totals
-from tracelib.page import drawn
 from tracelib.page.cards import tile, unanswered
 
 MOST_POINTS = 60
@@ -40,17 +39,6 @@ def traffic(
 
     With `no_change`, which says why, they are compared with nothing.
     """
-    drawn.once(_traffic, totals, before, sessions, sessions_before, over_time, no_change)
-
-
-def _traffic(
-    totals: Answer[Totals],
-    before: Answer[Totals],
-    sessions: Answer[SessionCounts],
-    sessions_before: Answer[SessionCounts],
-    over_time: Answer[pd.DataFrame],
-    no_change: str | None,
-) -> None:
     if totals.value is None or sessions.value is None:
         unanswered(totals if totals.value is None else sessions)
         return

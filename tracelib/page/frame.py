@@ -1,0 +1,116 @@
+"""What surrounds a page: what is awaited, when it was updated, and when it is refreshed.
+
+A refresh never breaks off a run that still waits for the database: Streamlit lets the timer of a
+fragment wait until a run has ended, and only a while after that the page runs again.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from tracelib.asking.answers import Question
+from tracelib.facets import Facets
+
+# Which page and URL this tab shows; when it was updated, as the clock shows and in seconds.
+DRAWN, UPDATED, FINISHED = "page drawn", "page updated", "page finished"
+SKELETON_PX = 560
+MOST_NAMED = 4
+
+
+@dataclass
+class Frame:
+    """The places around one run of a page that fill as its answers come.
+
+    `facets` are None until they are answered. `is_refresh` is true where the tab shows this page
+    of this URL already: that stays until there is something newer.
+    """
+
+    name: str
+    is_refresh: bool
+    notice: DeltaGenerator
+    dimensions: DeltaGenerator
+    chips: DeltaGenerator
+    status: DeltaGenerator
+    facets: Facets | None = None
+    began: float = field(default_factory=time.monotonic)
+    _line: DeltaGenerator | None = None
+
+    def say(self, status: str) -> None:
+        """Say in the sidebar how fresh the page is, in place of what was said before."""
+        self._line = (self._line or self.status).caption(status)
+
+    def finish(self, zone: str, every_s: int) -> None:
+        """Say when the page was updated, and let it run again in so many seconds; never for 0."""
+        at = f"{datetime.now(UTC).astimezone(ZoneInfo(zone)):%H:%M:%S}"
+        st.session_state[UPDATED] = at
+        st.session_state[DRAWN] = _shown(self.name)
+        st.session_state[FINISHED] = time.monotonic()
+        self.say(f"Updated {at}")
+        if every_s:
+            with st.sidebar:
+                st.fragment(_run_again, run_every=every_s)(every_s)
+
+
+class Waiting:
+    """Shows what is awaited: in the sidebar, and on a page that has no figures yet in their place.
+
+    Called several times a second while a page waits. Each call is also where Streamlit ends a
+    run whose viewer has chosen something else or has left.
+    """
+
+    def __init__(self, frame: Frame, place: DeltaGenerator) -> None:
+        self._frame, self._place = frame, place
+        self._line: DeltaGenerator | None = None
+
+    def __call__(self, awaited: Sequence[Question]) -> None:
+        waited_s = time.monotonic() - self._frame.began
+        self._frame.say(_status(waited_s, st.session_state.get(UPDATED)))
+        if self._frame.is_refresh:
+            return
+        if self._line is None:
+            with self._place.container():
+                self._line = st.empty()
+                st.skeleton(SKELETON_PX)
+        self._line.caption(in_words(awaited))
+
+    def end(self) -> None:
+        """Make room for the answers."""
+        if self._line is not None:
+            self._place.empty()
+
+
+def is_shown(name: str) -> bool:
+    """Does this tab show this page of this URL, from an earlier run that finished?"""
+    shown: object = st.session_state.get(DRAWN)
+    return shown == _shown(name)
+
+
+def in_words(awaited: Sequence[Question]) -> str:
+    """What a page waits for.
+
+    >>> in_words([Question(is_shown, ())])
+    'Waiting for the database: is shown.'
+    """
+    names = list(dict.fromkeys(question.words for question in awaited))
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"Waiting for the database: {', '.join(names[:MOST_NAMED])}{more}."
+
+
+def _status(seconds: float, updated: str | None) -> str:
+    waited = f"waiting for {seconds:.0f} s"
+    return f"Updated {updated}, {waited}" if updated else waited.capitalize()
+
+
+def _shown(name: str) -> tuple[str, dict[str, list[str]]]:
+    return name, {one: st.query_params.get_all(one) for one in st.query_params}
+
+
+def _run_again(every_s: int) -> None:
+    """Run the page again, unless its last run has only just finished."""
+    if time.monotonic() - st.session_state[FINISHED] >= every_s / 2:
+        st.rerun()
