@@ -23,7 +23,7 @@ with page.begin("Home") as view:
     page.stop_without_database(totals)
     if fresh.value is not None and fresh.value.newest_started_at is None:
         home.first_steps(view)
-        st.stop()
+        page.end_page()
     with st.grid(columns=4, min_column_width=220):
         home.overview_card(view, totals, series)
         home.models_card(view, usage)

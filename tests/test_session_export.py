@@ -27,7 +27,7 @@ def script():
     from tracelib.selection import session
     from tracelib.sessions import SessionSearch
 
-    frame = Frame("Sessions", False, *(st.container() for _ in range(5)))
+    frame = Frame(("Sessions", {}), *(st.container() for _ in range(4)))
     view = View("Sessions", Choice(), FILTERS, NOON, installation(), frame)
     st.session_state["shown"] = session_export.shown(view)
     session_export.session_buttons(view, session("ada@example.org, s/1", KEY))

@@ -41,10 +41,14 @@ def read() -> tuple[Choice, tuple[str, ...]]:
 
 def write(choice: Choice) -> None:
     """Let the URL say what is chosen, leaving its other parameters alone."""
-    query = choice.to_query()
-    if query != _said():
-        _say({**_without(*PARAMETERS), **query})
+    if choice.to_query() != _said():
+        _say(whole(choice))
     st.session_state[SAID] = _said()
+
+
+def whole(choice: Choice) -> dict[str, list[str]]:
+    """All parameters of the URL, as they are once it says this choice."""
+    return {**_without(*PARAMETERS), **choice.to_query()}
 
 
 def change(**changes: Any) -> None:

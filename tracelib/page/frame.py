@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -22,16 +23,17 @@ SKELETON_PX = 560
 MOST_NAMED = 4
 
 
+Place = tuple[str, dict[str, list[str]]]  # a page by its name, and the parameters of its URL
+
+
 @dataclass
 class Frame:
     """The places around one run of a page that fill as its answers come.
 
-    `facets` are None until they are answered. `is_refresh` is true where the tab shows this page
-    of this URL already: that stays until there is something newer.
+    `facets` are None until they are answered.
     """
 
-    name: str
-    is_refresh: bool
+    of: Place
     notice: DeltaGenerator
     dimensions: DeltaGenerator
     chips: DeltaGenerator
@@ -48,12 +50,21 @@ class Frame:
         """Say when the page was updated, and let it run again in so many seconds; never for 0."""
         at = f"{datetime.now(UTC).astimezone(ZoneInfo(zone)):%H:%M:%S}"
         st.session_state[UPDATED] = at
-        st.session_state[DRAWN] = _shown(self.name)
+        st.session_state[DRAWN] = self.of
         st.session_state[FINISHED] = time.monotonic()
         self.say(f"Updated {at}")
         if every_s:
             with st.sidebar:
                 st.fragment(_run_again, run_every=every_s)(every_s)
+
+
+class PageEndError(Exception):
+    """A page has shown all it has to show."""
+
+
+def end_page() -> NoReturn:
+    """End a page before its last line. `st.stop` would end what comes after the page as well."""
+    raise PageEndError
 
 
 class Waiting:
@@ -70,13 +81,20 @@ class Waiting:
     def __call__(self, awaited: Sequence[Question]) -> None:
         waited_s = time.monotonic() - self._frame.began
         self._frame.say(_status(waited_s, st.session_state.get(UPDATED)))
-        if self._frame.is_refresh:
+        if is_shown(self._frame.of):
             return
         if self._line is None:
-            with self._place.container():
-                self._line = st.empty()
-                st.skeleton(SKELETON_PX)
+            self._line = self._begin()
         self._line.caption(in_words(awaited))
+
+    def _begin(self) -> DeltaGenerator:
+        """What another URL of this page showed stays for now; a first load has a place held."""
+        shown: Place | None = st.session_state.get(DRAWN)
+        with self._place.container():
+            line = st.empty()
+            if shown is None or shown[0] != self._frame.of[0]:
+                st.skeleton(SKELETON_PX)
+        return line
 
     def end(self) -> None:
         """Make room for the answers."""
@@ -84,17 +102,17 @@ class Waiting:
             self._place.empty()
 
 
-def is_shown(name: str) -> bool:
-    """Does this tab show this page of this URL, from an earlier run that finished?"""
-    shown: object = st.session_state.get(DRAWN)
-    return shown == _shown(name)
+def is_shown(place: Place) -> bool:
+    """Does this tab show this page of this URL? Then it stays until there is a newer one."""
+    shown: Place | None = st.session_state.get(DRAWN)
+    return shown == place
 
 
 def in_words(awaited: Sequence[Question]) -> str:
     """What a page waits for.
 
-    >>> in_words([Question(is_shown, ())])
-    'Waiting for the database: is shown.'
+    >>> in_words([Question(in_words, ())])
+    'Waiting for the database: in words.'
     """
     names = list(dict.fromkeys(question.words for question in awaited))
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
@@ -104,10 +122,6 @@ def in_words(awaited: Sequence[Question]) -> str:
 def _status(seconds: float, updated: str | None) -> str:
     waited = f"waiting for {seconds:.0f} s"
     return f"Updated {updated}, {waited}" if updated else waited.capitalize()
-
-
-def _shown(name: str) -> tuple[str, dict[str, list[str]]]:
-    return name, {one: st.query_params.get_all(one) for one in st.query_params}
 
 
 def _run_again(every_s: int) -> None:

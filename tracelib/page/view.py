@@ -1,7 +1,7 @@
 """How every page begins and ends: what is chosen, which database, who is who."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,12 +110,11 @@ def begin(name: str) -> Iterator[View]:
     stops the page.
     """
     st.set_page_config(page_title=f"{name} · LLM traceability", page_icon=str(ICON), layout="wide")
-    is_refresh = frame.is_shown(name)
-    style.apply(is_refresh)
-    view = _begun(name, is_refresh)
+    view = _begun(name)
     is_finished = True
     try:
-        yield view
+        with suppress(frame.PageEndError):
+            yield view
     except RerunException:
         is_finished = False  # the next run has begun already
         raise
@@ -124,8 +123,10 @@ def begin(name: str) -> Iterator[View]:
             _finish(view)
 
 
-def _begun(name: str, is_refresh: bool) -> View:
+def _begun(name: str) -> View:
     choice, complaints = address.read()
+    shown = (name, address.whole(choice))
+    style.apply(is_refresh=frame.is_shown(shown))
     person, installed = _installation(choice)
     now = _tick(choice, installed)
     viewer_zone = _viewer_zone()
@@ -137,7 +138,7 @@ def _begun(name: str, is_refresh: bool) -> View:
     with st.container():
         head.title(name, choice.in_words(filters), installed.is_sample, complaints)
         notice, chips = st.empty(), st.container()
-    around = Frame(name, is_refresh, notice, dimensions, chips, status)
+    around = Frame(shown, notice, dimensions, chips, status)
     return View(name, choice, filters, now, installed, around, person)
 
 
