@@ -35,7 +35,7 @@ def traffic(
     over_time: Answer[pd.DataFrame],
     no_change: str | None = None,
 ) -> None:
-    """Requests, sessions, cost, response time and errors, each against the window before.
+    """Draw requests, sessions, cost, response time and errors, each against the window before.
 
     With `no_change`, which says why, they are compared with nothing.
     """
@@ -60,8 +60,9 @@ def _requests(now: Totals, was: Totals | None, over_time: Answer[pd.DataFrame]) 
         formatting.count(now.requests),
         (now.requests, was.requests if was else None),
         formatting.exact,
-        f"{formatting.exact(now.failures)} failed",
-        "Rows of LiteLLM's log that started in this window; failures count.",
+        f"cache hit rate {formatting.share(now.cache_hit_rate)}",
+        "Rows of LiteLLM's log that started in this window; failures count. Cache hit rate: those "
+        "answered from LiteLLM's cache ÷ all requests.",
         _trend(over_time, "requests"),
     )
 
@@ -95,13 +96,12 @@ def _cost(now: Totals, was: Totals | None, over_time: Answer[pd.DataFrame]) -> N
 
 def _response_time(now: Totals, was: Totals | None, over_time: Answer[pd.DataFrame]) -> None:
     tile(
-        "Response time",
+        "Average response time",
         formatting.duration(now.response_ms_avg),
         (now.response_ms_avg, was.response_ms_avg if was else None),
         formatting.duration,
-        f"{formatting.share(now.cache_hit_rate)} cached",
-        "The average over successes that were not cache hits. Below it, LiteLLM's cache hits of "
-        "all requests.",
+        f"p95 {formatting.duration(now.response_ms_p95)}",
+        "Over successes that were not cache hits. p95: 95 of 100 were faster.",
         _trend(over_time, "response_ms_avg"),
         more_is_worse=True,
     )
@@ -113,8 +113,8 @@ def _error_rate(now: Totals, was: Totals | None, over_time: Answer[pd.DataFrame]
         formatting.share(now.error_rate),
         (now.error_rate, was.error_rate if was else None),
         formatting.share,
-        f"p95 {formatting.duration(now.response_ms_p95)}",
-        "Failures of all requests. Below it, what 95 of 100 response times stay below.",
+        f"{formatting.exact(now.failures)} failed",
+        "Failed requests ÷ all requests.",
         _trend(over_time, "error_rate"),
         more_is_worse=True,
     )

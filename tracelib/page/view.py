@@ -103,14 +103,15 @@ class View:
 
 
 @contextmanager
-def begin(name: str) -> Iterator[View]:
+def begin(name: str, has_parameters: bool = False) -> Iterator[View]:
     """Draw the frame of a page, and when the page has finished say so.
 
+    The URL says what is chosen, and nothing else unless the page has parameters of its own.
     Where there is no database to ask, or nobody may look who does, it says so in a sentence and
     stops the page.
     """
     st.set_page_config(page_title=f"{name} · LLM traceability", page_icon=str(ICON), layout="wide")
-    view = _begun(name)
+    view = _begun(name, has_parameters)
     is_finished = True
     try:
         with suppress(frame.PageEndError):
@@ -123,9 +124,9 @@ def begin(name: str) -> Iterator[View]:
             _finish(view)
 
 
-def _begun(name: str) -> View:
+def _begun(name: str, has_parameters: bool) -> View:
     choice, complaints = address.read()
-    shown = (name, address.whole(choice))
+    shown = (name, address.whole(choice, has_parameters))
     style.apply(is_refresh=frame.is_shown(shown))
     person, installed = _installation(choice)
     now = _tick(choice, installed)
@@ -134,7 +135,7 @@ def _begun(name: str) -> View:
     with st.sidebar:
         dimensions, status = _sidebar(choice, installed, now, viewer_zone)
         identity.who(person, installed)
-    address.write(choice)
+    address.write(choice, has_parameters)
     with st.container():
         head.title(name, choice.in_words(filters), installed.is_sample, complaints)
         notice, chips = st.empty(), st.container()
