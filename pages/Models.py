@@ -14,7 +14,7 @@ with page.begin("Models") as view:
     (series,) = view.ask((models.over_time_by_model, filters, view.bucket, busiest))
     colours = view.colours
 
-    with st.grid(columns=2, min_column_width=330, gap="small"):
+    with st.grid(columns=2, min_column_width=320, gap="small"):
         page.chart("Share of requests", usage, ranking.shares, "requests", colours)
         page.chart(
             "Cost by model",
@@ -36,7 +36,7 @@ with page.begin("Models") as view:
 
     page.chart("Response time by model", usage, by_model.response_times, caption=page.RESPONSE_TIME)
     page.choose_bucket(view)
-    with st.grid(columns=2, min_column_width=330, gap="small"):
+    with st.grid(columns=2, min_column_width=320, gap="small"):
         for title, figure in (
             ("Average response time over time, busiest models", "response_ms_avg"),
             ("p95 response time over time, busiest models", "response_ms_p95"),
@@ -57,7 +57,7 @@ with page.begin("Models") as view:
         ("Error rate", "error_rate", formatting.share, None),
         ("Cache hit rate", "cache_hit_rate", formatting.share, None),
     )
-    with st.grid(columns=3, min_column_width=330, gap="small"):
+    with st.grid(columns=3, min_column_width=320, gap="small"):
         for title, figure, written, caption in figures:
             page.chart(title, usage, ranking.by_model, figure, written, colours, caption=caption)
 

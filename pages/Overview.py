@@ -33,7 +33,7 @@ with page.begin("Overview") as view:
     page.choose_bucket(view)
     over_time.charts(series, axis)
 
-    with st.grid(columns=2, min_column_width=330, gap="small"):
+    with st.grid(columns=2, min_column_width=320, gap="small"):
         for dimension in ("user", "team", "key"):
             page.chart(
                 f"Top {dimension}s by cost",

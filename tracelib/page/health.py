@@ -129,7 +129,7 @@ def failure_groups(answer: Answer[pd.DataFrame]) -> None:
         if answer.value is None:
             unanswered(answer)
         return
-    with st.grid(columns=2, min_column_width=330, gap="small"):
+    with st.grid(columns=2, min_column_width=320, gap="small"):
         for by, title in GROUPS:
             with card(f"By {title.lower()}"):
                 _group(answer.value[answer.value["by"] == by], by, title)

@@ -10,6 +10,8 @@ RULES = """
 [data-testid="stMetricValue"], [data-testid="stMetricDelta"], [data-testid="stCaptionContainer"] {
   font-variant-numeric: tabular-nums;
 }
+/* A name is read whole, on two lines where a tile is narrow. */
+[data-testid="stMetricLabel"] p { white-space: normal; }
 /* What belongs to a change stands below it in every tile, so that the lines under it align. */
 :has(> [data-testid="stMetricDeltaDescription"]) { flex-wrap: wrap; }
 [data-testid="stMetricDeltaDescription"] { flex-basis: 100%; font-variant-numeric: tabular-nums; }
