@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.browsing import MARKS, PAGES, ROOT, SLOW, Visit, chromium, playwright, serving
+from tests.browsing import MARKS, PAGES, SLOW, Visit, chromium, playwright, quicker, serving
 from tests.database import Database
 from tests.rows import spend_log
 
@@ -14,8 +14,7 @@ pytestmark = MARKS
 expect = playwright.expect
 
 SESSION = "Sessions?session=session-3"
-# Two seconds in place of ten: the shortest interval lasts too long for a test.
-QUICKER = "from tracelib import settings\nsettings.TICKS['10s'] = 2\n"
+REFRESH_S = 2
 # Where each card, chart, table, figure and control is, in whole pixels from the page's corner.
 LAYOUT = """() => {
   const kinds = ['stMetric', 'stPlotlyChart', 'stDataFrame', 'stHeading', 'stButton',
@@ -58,9 +57,8 @@ def app(server, tmp_path_factory) -> Iterator[str]:
         )
         for number in range(70)
     )
-    folder = tmp_path_factory.mktemp("quicker")
-    (folder / "sitecustomize.py").write_text(QUICKER)
-    with serving(DATABASE_URL=log.url, PYTHONPATH=f"{folder}:{ROOT}") as address:
+    variables = quicker(tmp_path_factory.mktemp("quicker"), REFRESH_S)
+    with serving(DATABASE_URL=log.url, **variables) as address:
         yield address
     log.drop()
 

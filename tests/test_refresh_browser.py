@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.browsing import MARKS, ROOT, SLOW, Visit, chromium, playwright, serving
+from tests.browsing import MARKS, SLOW, Visit, chromium, playwright, quicker, serving
 from tests.rows import spend_log
 from tests.slow_line import SlowLine, slow_line
 
@@ -16,11 +16,6 @@ pytestmark = MARKS
 expect = playwright.expect
 
 REFRESH_S = 2
-# The shortest interval that viewers can choose lasts too long for a test.
-QUICKER = f"""
-from tracelib import settings
-settings.TICKS["10s"] = {REFRESH_S}
-"""
 A_CONNECTION = 4  # questions are asked at once, as many as there are connections
 # How well the first tile can be seen, looked at all the time.
 LOOKED_AT = """() => {
@@ -52,12 +47,11 @@ def line(database) -> Iterator[SlowLine]:
 @pytest.fixture
 def served(tmp_path) -> Callable[[SlowLine], AbstractContextManager[str]]:
     """The app over a line, which refreshes as soon as a test has time for."""
-    (tmp_path / "sitecustomize.py").write_text(QUICKER)
+    variables = quicker(tmp_path, REFRESH_S)
 
     @contextmanager
     def serve(line: SlowLine) -> Iterator[str]:
-        path = f"{tmp_path}:{ROOT}"
-        with serving(DATABASE_URL=line.url, PYTHONPATH=path) as address:
+        with serving(DATABASE_URL=line.url, **variables) as address:
             yield address
 
     return serve

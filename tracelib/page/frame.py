@@ -8,22 +8,29 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 from zoneinfo import ZoneInfo
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from tracelib import formatting
 from tracelib.asking.answers import Question
 from tracelib.facets import Facets
 
-# Which page and URL this tab shows; when it was updated, as the clock shows and in seconds.
-DRAWN, UPDATED, FINISHED = "page drawn", "page updated", "page finished"
+SHOWN = "page shown"
 SKELETON_PX = 560
 MOST_NAMED = 4
 
-
 Place = tuple[str, dict[str, list[str]]]  # a page by its name, and the parameters of its URL
+
+
+class Shown(NamedTuple):
+    """What a tab shows: which page, updated when by the viewer's clock, and finished when."""
+
+    place: Place
+    at: str
+    finished: float
 
 
 @dataclass
@@ -49,9 +56,7 @@ class Frame:
     def finish(self, zone: str, every_s: int) -> None:
         """Say when the page was updated, and let it run again in so many seconds; never for 0."""
         at = f"{datetime.now(UTC).astimezone(ZoneInfo(zone)):%H:%M:%S}"
-        st.session_state[UPDATED] = at
-        st.session_state[DRAWN] = self.of
-        st.session_state[FINISHED] = time.monotonic()
+        st.session_state[SHOWN] = Shown(self.of, at, time.monotonic())
         self.say(f"Updated {at}")
         if every_s:
             with st.sidebar:
@@ -79,20 +84,21 @@ class Waiting:
         self._line: DeltaGenerator | None = None
 
     def __call__(self, awaited: Sequence[Question]) -> None:
+        shown: Shown | None = st.session_state.get(SHOWN)
+        earlier = shown if shown and shown.place[0] == self._frame.of[0] else None
         waited_s = time.monotonic() - self._frame.began
-        self._frame.say(_status(waited_s, st.session_state.get(UPDATED)))
-        if is_shown(self._frame.of):
+        self._frame.say(_status(waited_s, earlier and earlier.at))
+        if earlier and earlier.place == self._frame.of:
             return
         if self._line is None:
-            self._line = self._begin()
+            self._line = self._begin(is_first=earlier is None)
         self._line.caption(in_words(awaited))
 
-    def _begin(self) -> DeltaGenerator:
-        """What another URL of this page showed stays for now; a first load has a place held."""
-        shown: Place | None = st.session_state.get(DRAWN)
+    def _begin(self, is_first: bool) -> DeltaGenerator:
+        """What the page showed for another URL stays for now; a first load has a place held."""
         with self._place.container():
             line = st.empty()
-            if shown is None or shown[0] != self._frame.of[0]:
+            if is_first:
                 st.skeleton(SKELETON_PX)
         return line
 
@@ -104,8 +110,8 @@ class Waiting:
 
 def is_shown(place: Place) -> bool:
     """Does this tab show this page of this URL? Then it stays until there is a newer one."""
-    shown: Place | None = st.session_state.get(DRAWN)
-    return shown == place
+    shown: Shown | None = st.session_state.get(SHOWN)
+    return shown is not None and shown.place == place
 
 
 def in_words(awaited: Sequence[Question]) -> str:
@@ -120,11 +126,17 @@ def in_words(awaited: Sequence[Question]) -> str:
 
 
 def _status(seconds: float, updated: str | None) -> str:
-    waited = f"waiting for {seconds:.0f} s"
-    return f"Updated {updated}, {waited}" if updated else waited.capitalize()
+    """
+    >>> _status(3.4, None), _status(141, "12:05:10")
+    ('Waiting for 3 s', 'Updated 12:05:10, waiting for 2 min 21 s')
+    """
+    length = f"{seconds:.0f} s" if seconds < 59 else formatting.duration(seconds * 1_000)
+    waiting = f"waiting for {length}"
+    return f"Updated {updated}, {waiting}" if updated else waiting.capitalize()
 
 
 def _run_again(every_s: int) -> None:
     """Run the page again, unless its last run has only just finished."""
-    if time.monotonic() - st.session_state[FINISHED] >= every_s / 2:
+    shown: Shown = st.session_state[SHOWN]
+    if time.monotonic() - shown.finished >= every_s / 2:
         st.rerun()
