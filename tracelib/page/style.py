@@ -45,6 +45,9 @@ RULES = """
   background: rgba(151, 166, 195, 0.2);
 }
 .st-key-menu-sessions button > div { justify-content: flex-start; }
+@media (max-width: 1380px) {
+  .st-key-tiles [data-testid="stMetricLabel"] { min-height: 2.4rem; align-items: end; }
+}
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding-left: 0.9rem; padding-right: 0.9rem; }
 }

@@ -44,7 +44,7 @@ def traffic(
         return
     was = None if no_change else before.value
     sessions_were = None if no_change else sessions_before.value
-    with st.grid(columns=5, min_column_width=145, gap="small"):
+    with st.container(key="tiles"), st.grid(columns=5, min_column_width=145, gap="small"):
         _requests(totals.value, was, over_time)
         _sessions(sessions.value, sessions_were, over_time)
         _cost(totals.value, was, over_time)
