@@ -12,7 +12,7 @@ from tracelib.page import address
 _component = st.components.v2.component(
     "arriving",
     html="<span></span>",
-    css=".st-key-arriving { position: absolute; }",
+    css=".st-key-arriving { position: absolute; width: 0 !important; overflow: hidden; }",
     js=Path(__file__).with_suffix(".js").read_text("utf-8"),
     isolate_styles=False,
 )
