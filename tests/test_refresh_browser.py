@@ -159,7 +159,7 @@ def test_tabs_that_are_closed_leave_no_questions_behind(browser, line, served):
         line.lag_s = 0.0
         visit = Visit(browser, app)
         visit.open("Overview?refresh=off&range=24h&model=gpt-4o")
-        own = 10
+        own = 11
         assert len(line.questions()) <= own + 4 * A_CONNECTION
         visit.check()
 
