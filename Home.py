@@ -8,25 +8,25 @@ import streamlit as st
 from tracelib import models, overview, page, status
 from tracelib.page import home
 
-view = page.begin("Home")
-filters = view.filters
+with page.begin("Home") as view:
+    filters = view.filters
 
-totals, sessions, series, usage, server, fresh = view.ask(
-    (overview.totals, filters),
-    (overview.sessions, filters),
-    (overview.over_time, filters, view.bucket),
-    (models.usage_by_model, filters),
-    (status.server,),
-    (status.freshness, view.now),
-)
-home.database(view, server, fresh)
-page.stop_without_database(totals)
-if fresh.value is not None and fresh.value.newest_started_at is None:
-    home.first_steps(view)
-    st.stop()
-with st.grid(columns=4, min_column_width=220):
-    home.overview_card(view, totals, series)
-    home.models_card(view, usage)
-    home.sessions_card(view, sessions, series)
-    home.status_card(view, totals, series, fresh)
-page.foot(view, totals, sessions, series, usage)
+    totals, sessions, series, usage, server, fresh = view.ask(
+        (overview.totals, filters),
+        (overview.sessions, filters),
+        (overview.over_time, filters, view.bucket),
+        (models.usage_by_model, filters),
+        (status.server,),
+        (status.freshness, view.now),
+    )
+    home.database(view, server, fresh)
+    page.stop_without_database(totals)
+    if fresh.value is not None and fresh.value.newest_started_at is None:
+        home.first_steps(view)
+        page.end_page()
+    with st.grid(columns=4, min_column_width=220):
+        home.overview_card(view, totals, series)
+        home.models_card(view, usage)
+        home.sessions_card(view, sessions, series)
+        home.status_card(view, totals, series, fresh)
+    page.foot(view, totals, sessions, series, usage)

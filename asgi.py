@@ -6,7 +6,6 @@ Run it by `streamlit run asgi.py`, or by any ASGI server: `uvicorn asgi:app --po
 import pkgutil
 from functools import partial
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 import streamlit as st
@@ -20,14 +19,8 @@ from tracelib.asking.installation import installation
 
 
 def html_served() -> list[Path]:
-    """Which HTML is a browser given? The app's, and that of the component that refreshes it."""
-    folders = {"streamlit": "static", "streamlit_autorefresh": "frontend/build"}
-    found = {package: find_spec(package) for package in folders}
-    return [
-        Path(spec.origin).parent / folders[package] / "index.html"
-        for package, spec in found.items()
-        if spec and spec.origin
-    ]
+    """Which HTML is a browser given?"""
+    return [Path(st.__file__).with_name("static") / "index.html"]
 
 
 def import_all() -> None:

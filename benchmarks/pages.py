@@ -40,9 +40,9 @@ class Stopwatch:
         self.ask = ask
         self.seconds = 0.0
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
         started = time.perf_counter()
-        answers = self.ask(*arguments)
+        answers = self.ask(*arguments, **named)
         self.seconds += time.perf_counter() - started
         return answers
 

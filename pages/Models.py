@@ -6,60 +6,60 @@ from tracelib import formatting, models, page
 from tracelib.charts import by_model, ranking
 from tracelib.page import model_table
 
-view = page.begin("Models")
-filters, colours = view.filters, view.colours
+with page.begin("Models") as view:
+    filters = view.filters
+    usage, deployments = view.ask((models.usage_by_model, filters), (models.deployments, filters))
+    page.stop_without_rows(usage)
+    busiest = tuple(usage.value.nlargest(5, "requests")["model"])
+    (series,) = view.ask((models.over_time_by_model, filters, view.bucket, busiest))
+    colours = view.colours
 
-usage, deployments = view.ask((models.usage_by_model, filters), (models.deployments, filters))
-page.stop_without_rows(usage)
-busiest = tuple(usage.value.nlargest(5, "requests")["model"])
-(series,) = view.ask((models.over_time_by_model, filters, view.bucket, busiest))
-
-with st.grid(columns=2, min_column_width=330, gap="small"):
-    page.chart("Share of requests", usage, ranking.shares, "requests", colours)
-    page.chart(
-        "Cost by model",
+    with st.grid(columns=2, min_column_width=320, gap="small"):
+        page.chart("Share of requests", usage, ranking.shares, "requests", colours)
+        page.chart(
+            "Cost by model",
+            usage,
+            ranking.by_model,
+            "cost_usd",
+            formatting.money,
+            colours,
+            narrows="model",
+        )
+    page.foot(
+        view,
         usage,
-        ranking.by_model,
-        "cost_usd",
-        formatting.money,
-        colours,
-        narrows="model",
+        deployments,
+        series,
+        requests=round(usage.value["requests"].iloc[0] / usage.value["share"].iloc[0]),
+        newest=usage.value["last_seen"].max(),
     )
-page.foot(
-    view,
-    usage,
-    deployments,
-    series,
-    requests=round(usage.value["requests"].iloc[0] / usage.value["share"].iloc[0]),
-    newest=usage.value["last_seen"].max(),
-)
 
-page.chart("Response time by model", usage, by_model.response_times, caption=page.RESPONSE_TIME)
-page.choose_bucket(view)
-with st.grid(columns=2, min_column_width=330, gap="small"):
-    for title, figure in (
-        ("Average response time over time, busiest models", "response_ms_avg"),
-        ("p95 response time over time, busiest models", "response_ms_p95"),
-    ):
-        page.chart(title, series, by_model.over_time, view.axis, figure, colours)
-    page.chart("Tokens by model", usage, by_model.tokens, caption=page.TOKENS)
-    page.chart(
-        "Time to first token, p50",
-        usage,
-        ranking.by_model,
-        "ttft_ms_p50",
-        formatting.duration,
-        colours,
-        caption=page.FIRST_TOKEN,
+    page.chart("Response time by model", usage, by_model.response_times, caption=page.RESPONSE_TIME)
+    page.choose_bucket(view)
+    with st.grid(columns=2, min_column_width=320, gap="small"):
+        for title, figure in (
+            ("Average response time over time, busiest models", "response_ms_avg"),
+            ("p95 response time over time, busiest models", "response_ms_p95"),
+        ):
+            page.chart(title, series, by_model.over_time, view.axis, figure, colours)
+        page.chart("Tokens by model", usage, by_model.tokens, caption=page.TOKENS)
+        page.chart(
+            "Time to first token, p50",
+            usage,
+            ranking.by_model,
+            "ttft_ms_p50",
+            formatting.duration,
+            colours,
+            caption=page.FIRST_TOKEN,
+        )
+    figures = (
+        ("Tokens per second", "tokens_per_second", formatting.rate, page.TOKENS_PER_SECOND),
+        ("Error rate", "error_rate", formatting.share, None),
+        ("Cache hit rate", "cache_hit_rate", formatting.share, None),
     )
-figures = (
-    ("Tokens per second", "tokens_per_second", formatting.rate, page.TOKENS_PER_SECOND),
-    ("Error rate", "error_rate", formatting.share, None),
-    ("Cache hit rate", "cache_hit_rate", formatting.share, None),
-)
-with st.grid(columns=3, min_column_width=330, gap="small"):
-    for title, figure, written, caption in figures:
-        page.chart(title, usage, ranking.by_model, figure, written, colours, caption=caption)
+    with st.grid(columns=3, min_column_width=320, gap="small"):
+        for title, figure, written, caption in figures:
+            page.chart(title, usage, ranking.by_model, figure, written, colours, caption=caption)
 
-model_table.all_figures(usage.value)
-model_table.deployments(deployments)
+    model_table.all_figures(usage.value)
+    model_table.deployments(deployments)

@@ -1,13 +1,11 @@
 """Which conversations were there, and what was said in them?"""
 
-import streamlit as st
-
 from tracelib import page
-from tracelib.page import session_detail, session_list
+from tracelib.page import arriving, session_detail, session_list
 
-view = page.begin("Sessions")
-
-if opened := session_list.opened():
-    session_detail.show(view, *opened)
-    st.stop()
-session_list.show(view)
+with page.begin("Sessions", has_parameters=True) as view:
+    arriving.arrive()
+    if opened := session_list.opened():
+        session_detail.show(view, *opened)
+    else:
+        session_list.show(view)

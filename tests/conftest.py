@@ -14,7 +14,7 @@ from tests.database import role as make_role
 from tests.pooler import PROGRAM, PgBouncer, pooling
 from tests.server import Server, free_port, running
 from tracelib.asking import answers
-from tracelib.asking.memory import Memory
+from tracelib.asking.memory import Store
 from tracelib.database_url import read_address
 from tracelib.settings import Settings
 from tracelib.source import Source, connect
@@ -119,7 +119,7 @@ def pgbouncer(server: Server) -> Iterator[PgBouncer]:
 @pytest.fixture
 def fresh_caches(monkeypatch) -> Iterator[None]:
     """Nothing that another test has asked for: what is kept outlives a run of AppTest."""
-    monkeypatch.setattr(answers, "MEMORY", Memory())
+    monkeypatch.setattr(answers, "STORE", Store())
     st.cache_data.clear()
     st.cache_resource.clear()
     yield

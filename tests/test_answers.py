@@ -1,11 +1,12 @@
 """The seam between pages and questions: shared answers, last good ones, no convoys."""
 
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 from sqlalchemy import func, select
@@ -15,7 +16,7 @@ from tests.rows import spend_log
 from tracelib import errors, overview
 from tracelib.access import Access, Scope
 from tracelib.asking import memory
-from tracelib.asking.answers import Question, answers, are_known, forget_answers
+from tracelib.asking.answers import Question, answers, forget_answers
 from tracelib.asking.installation import Installation, look_again
 from tracelib.asking.memory import BREATHER_S
 from tracelib.choice import Choice
@@ -38,38 +39,173 @@ def totals_at(now: datetime) -> Question:
     return Question(overview.totals, (Filters(recent("24h", now)),))
 
 
-def test_the_same_question_of_the_same_tick_is_asked_once(database, monkeypatch):
+class Counted:
+    """The totals, counted each time the database is asked; `hold()` keeps an answer back."""
+
+    def __init__(self) -> None:
+        self.asked: list[Filters] = []
+        self.is_held, self.is_worked_out, self.may_tell = False, Event(), Event()
+        self.__name__ = self.__qualname__ = "counted"
+
+    def __call__(self, source, filters):
+        self.asked.append(filters)
+        value = overview.totals(source, filters)
+        if self.is_held:
+            self.is_held = False
+            self.is_worked_out.set()
+            assert self.may_tell.wait(30)
+        return value
+
+    def at(self, now: datetime) -> Question:
+        return Question(self, totals_at(now).arguments)
+
+    @contextmanager
+    def held(self, place: Installation, now: datetime):
+        """One who waits for an answer that is known and not yet told; told at the end."""
+        self.is_held = True
+        with ThreadPoolExecutor(1) as asker:
+            told = asker.submit(answers, place, now, [self.at(now)])
+            assert self.is_worked_out.wait(30)
+            try:
+                yield told
+            finally:
+                self.may_tell.set()
+                told.result()
+
+
+def test_the_same_question_of_the_same_tick_is_asked_once(database):
     place = installed_on(database(rows=[spend_log(startTime=NOW - TICK)]).url)
-    asked = []
-
-    def counted(source, filters):
-        asked.append(filters)
-        time.sleep(0.2)
-        return overview.totals(source, filters)
-
-    question = Question(counted, totals_at(NOW).arguments)
-    with ThreadPoolExecutor(8) as viewers:
-        given = list(viewers.map(lambda _: answers(place, NOW, [question])[0], range(8)))
-    assert len(asked) == 1
-    assert {answer.value.requests for answer in given} == {1}
+    counted = Counted()
+    with counted.held(place, NOW), ThreadPoolExecutor(8) as viewers:
+        given = [viewers.submit(answers, place, NOW, [counted.at(NOW)]) for _ in range(8)]
+        counted.may_tell.set()
+    assert {one.result()[0].value.requests for one in given} == {1}
+    assert len(counted.asked) == 1
 
 
 def test_what_was_answered_is_known_for_that_tick_and_view_only(database):
     place = installed_on(database(rows=[spend_log(startTime=NOW - TICK)]).url)
+    counted = Counted()
+
+    def asks(place: Installation, now: datetime, span: str = "24h") -> int:
+        """How often the database is asked for this."""
+        before = len(counted.asked)
+        answers(place, now, [Question(counted, (Filters(recent(span, now)),))])
+        return len(counted.asked) - before
+
+    assert [asks(place, NOW), asks(place, NOW)] == [1, 0]
+    assert [asks(place, NOW, "7d"), asks(place, NOW + TICK), asks(place, NOW)] == [1, 1, 0]
+    seen_by_less = replace(place, access=Access(Scope(teams=("a",)), "viewer"))
+    assert asks(seen_by_less, NOW) == 1
+    forget_answers()
+    assert [asks(place, NOW), asks(place, NOW)] == [1, 0]
+
+
+def test_all_who_ask_share_one_answer(database):
+    place = installed_on(database(rows=[spend_log(startTime=NOW - TICK)]).url)
     (first,) = answers(place, NOW, [totals_at(NOW)])
     (again,) = answers(place, NOW, [totals_at(NOW)])
     assert again is first
-    assert are_known(place, NOW, [totals_at(NOW)])
-    later = NOW + TICK
-    assert not are_known(place, later, [totals_at(later)])
-    week = Question(overview.totals, (Filters(recent("7d", NOW)),))
-    assert not are_known(place, NOW, [totals_at(NOW), week])
-    seen_by_less = replace(place, access=Access(Scope(teams=("a",)), "viewer"))
-    assert not are_known(seen_by_less, NOW, [totals_at(NOW)])
-    forget_answers()
-    assert not are_known(place, NOW, [totals_at(NOW)])
-    (anew,) = answers(place, NOW, [totals_at(NOW)])
-    assert (anew is first, anew.value) == (False, first.value)
+
+
+def test_what_is_under_way_at_a_later_tick_is_waited_for(database):
+    place = installed_on(database(rows=[spend_log(startTime=NOW - TICK)]).url)
+    counted, later = Counted(), NOW + TICK
+    with counted.held(place, NOW) as first, ThreadPoolExecutor(1) as viewer:
+        second = viewer.submit(answers, place, later, [counted.at(later)])
+        with pytest.raises(TimeoutError):
+            second.result(0.5)
+        counted.may_tell.set()
+    assert second.result()[0] is first.result()[0]
+    assert [one.window.end for one in counted.asked] == [NOW]
+    answers(place, later, [counted.at(later)])
+    assert [one.window.end for one in counted.asked] == [NOW, later]
+
+
+def test_what_is_asked_together_is_of_the_tick_that_is_under_way(database):
+    place = installed_on(database(rows=[spend_log(startTime=NOW - TICK)]).url)
+    slow, quick, later = Counted(), Counted(), NOW + TICK
+    quick.__qualname__ = "quick"
+    (known,) = answers(place, NOW, [quick.at(NOW)])
+    with slow.held(place, NOW), ThreadPoolExecutor(1) as viewer:
+        both = viewer.submit(answers, place, later, [quick.at(later), slow.at(later)])
+        apart = viewer.submit(answers, place, later, [quick.at(later)])
+        slow.may_tell.set()
+    assert both.result()[0] is known
+    assert apart.result()[0] is not known
+    assert [one.window.end for one in quick.asked] == [NOW, later]
+
+
+class LeftError(Exception):
+    """The viewer has gone, or has chosen something else."""
+
+
+def leave(awaited):
+    raise LeftError
+
+
+def test_a_question_that_nobody_waits_for_any_more_is_not_asked(database):
+    one_connection = Settings(pool_size=1)
+    place = Installation(one_connection, read_address(database().url), is_sample=False)
+    slow, waiting, wanted = Counted(), Counted(), Counted()
+    waiting.__qualname__, wanted.__qualname__ = "waiting", "wanted"
+    with slow.held(place, NOW):
+        with pytest.raises(LeftError):
+            answers(place, NOW, [waiting.at(NOW)], while_waiting=leave)
+        with ThreadPoolExecutor(1) as viewer:
+            told = viewer.submit(answers, place, NOW, [wanted.at(NOW)])
+            slow.may_tell.set()
+            assert told.result()[0].value.requests == 0
+    assert (len(slow.asked), len(waiting.asked), len(wanted.asked)) == (1, 0, 1)
+    answers(place, NOW, [waiting.at(NOW)])
+    assert len(waiting.asked) == 1
+
+
+def test_who_leaves_a_question_that_is_asked_already_leaves_its_answer_to_others(database):
+    place = installed_on(database().url)
+    counted = Counted()
+    with counted.held(place, NOW), pytest.raises(LeftError):
+        answers(place, NOW, [counted.at(NOW)], while_waiting=leave)
+    (answer,) = answers(place, NOW, [counted.at(NOW)])
+    assert (answer.value.requests, len(counted.asked)) == (0, 1)
+
+
+def test_who_waits_is_told_what_for(database):
+    place = installed_on(database().url)
+    slow, quick, told = Counted(), Counted(), []
+    quick.__qualname__ = "quick"
+    answers(place, NOW, [quick.at(NOW)])
+
+    def note(awaited):
+        told.append([one.ask for one in awaited])
+        slow.may_tell.set()
+
+    with slow.held(place, NOW):
+        answers(place, NOW, [quick.at(NOW), slow.at(NOW)], while_waiting=note)
+    assert told[0] == [slow]
+
+
+def test_after_some_patience_the_last_good_answer_stands_in(database, monkeypatch):
+    place = installed_on(database(rows=[spend_log(startTime=NOW - TICK)]).url)
+    counted, later = Counted(), NOW + TICK
+    (good,) = answers(place, NOW, [counted.at(NOW)])
+    with counted.held(place, later):
+        monkeypatch.setattr("tracelib.asking.answers.PATIENCE_S", 0.0)
+        (stale,) = answers(place, later, [counted.at(later)], patience_s=600)
+    assert (stale.value, stale.asked_at, stale.is_stale) == (good.value, good.asked_at, True)
+    assert isinstance(stale.error, errors.NotAnsweredYet)
+    (fresh,) = answers(place, later, [counted.at(later)])
+    assert (fresh.error, fresh.is_stale, len(counted.asked)) == (None, False, 2)
+
+
+def test_without_one_it_is_waited_for_longer_and_then_said_so(database, monkeypatch):
+    place = installed_on(database().url)
+    counted, waited = Counted(), []
+    with counted.held(place, NOW):
+        monkeypatch.setattr("tracelib.asking.answers.PATIENCE_S", 0.0)
+        (none,) = answers(place, NOW, [counted.at(NOW)], 0.6, while_waiting=waited.append)
+    assert (none.value, type(none.error)) == (None, errors.NotAnsweredYet)
+    assert waited
 
 
 def test_answers_come_in_the_order_of_their_questions(database):
@@ -112,13 +248,49 @@ def test_an_answer_of_another_view_never_stands_in(spare_server):
     assert answer.value is None
 
 
-def test_nobody_waits_twice_for_a_database_that_is_away():
-    place = installed_on("postgresql://ada@127.0.0.1:1/litellm")
-    started = time.monotonic()
-    for tick in range(200):
+@pytest.fixture
+def hangs_up():
+    """A port that hangs up on everybody, and how often somebody came."""
+    came = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up():
+            with suppress(OSError):  # closed at the end
+                while True:
+                    listener.accept()[0].close()
+                    came.append(True)
+
+        Thread(target=hang_up, daemon=True).start()
+        yield listener.getsockname()[1], came
+
+
+@pytest.mark.parametrize(("breather_s", "attempts"), [(BREATHER_S, 1), (0.0, 20)])
+def test_nobody_waits_twice_for_a_database_that_is_away(
+    hangs_up, monkeypatch, breather_s, attempts
+):
+    port, came = hangs_up
+    monkeypatch.setattr(memory, "BREATHER_S", breather_s)
+    parameters = "sslmode=disable&gssencmode=disable"
+    place = installed_on(f"postgresql://ada@127.0.0.1:{port}/litellm?{parameters}")
+    for tick in range(20):
         (answer,) = answers(place, NOW + tick * TICK, [totals_at(NOW + tick * TICK)])
         assert isinstance(answer.error, errors.DatabaseUnreachable)
-    assert time.monotonic() - started < BREATHER_S
+    assert len(came) == attempts
+
+
+@pytest.mark.parametrize(("breather_s", "asks"), [(BREATHER_S, 1), (0.0, 3)])
+def test_an_error_is_shared_for_some_seconds(database, monkeypatch, breather_s, asks):
+    monkeypatch.setattr(memory, "BREATHER_S", breather_s)
+    place, asked = installed_on(database().url), []
+
+    def slow(source):
+        asked.append(True)
+        raise errors.QuestionTooSlow
+
+    for _ in range(3):
+        (answer,) = answers(place, NOW, [Question(slow, ())])
+        assert isinstance(answer.error, errors.QuestionTooSlow)
+    assert len(asked) == asks
 
 
 def test_an_error_that_will_not_pass_never_hides_behind_an_old_answer(database):
@@ -186,49 +358,30 @@ def test_a_fault_of_our_own_is_a_sentence_and_stands_in_the_log(database, caplog
     assert "ZeroDivisionError" in caplog.text
 
 
-@contextmanager
-def held(question: Question, place: Installation, now: datetime):
-    """The question as it was asked, its answer known and not yet told; told at the end."""
-    is_worked_out, may_tell = Event(), Event()
-
-    def slow(source, *arguments):
-        value = question.ask(source, *arguments)
-        is_worked_out.set()
-        may_tell.wait(30)
-        return value
-
-    with ThreadPoolExecutor(1) as asker:
-        slowly = Question(slow, question.arguments)
-        told = asker.submit(answers, place, now, [slowly])
-        is_worked_out.wait(30)
-        yield slowly
-        may_tell.set()
-        told.result()
-
-
 def test_what_was_asked_before_all_was_forgotten_is_not_told_after(database):
     log = database(rows=[spend_log(startTime=NOW - TICK)])
-    place = installed_on(log.url)
-    with held(totals_at(NOW), place, NOW) as question:
+    place, counted = installed_on(log.url), Counted()
+    with counted.held(place, NOW):
         log.insert([spend_log(startTime=NOW - TICK)])
         forget_answers()
-    assert not are_known(place, NOW, [question])
-    (answer,) = answers(place, NOW, [question])
-    assert answer.value.requests == 2
+    (answer,) = answers(place, NOW, [counted.at(NOW)])
+    assert (answer.value.requests, len(counted.asked)) == (2, 2)
 
 
-def test_an_answer_that_comes_late_takes_no_newer_ones_place(spare_server):
+@pytest.mark.parametrize("later", [NOW, NOW + TICK])
+def test_an_answer_that_comes_late_takes_no_newer_ones_place(spare_server, later):
     log = Database(spare_server)
     log.insert([spend_log(startTime=NOW - TICK)])
-    place, later = installed_on(log.url), NOW + TICK
-    with held(totals_at(NOW), place, NOW) as question:
-        log.insert([spend_log(startTime=NOW + TICK / 2)])
-        anew = Question(question.ask, totals_at(later).arguments)
-        (newer,) = answers(place, later, [anew])
+    place, counted = installed_on(log.url), Counted()
+    with counted.held(place, NOW):
+        log.insert([spend_log(startTime=NOW - TICK)])
+        forget_answers()
+        (newer,) = answers(place, later, [counted.at(later)])
         assert newer.value.requests == 2
+    assert answers(place, later, [counted.at(later)])[0] is newer
     spare_server.stop()
     after = later + TICK
-    (stale,) = answers(place, after, [Question(question.ask, totals_at(after).arguments)])
+    (stale,) = answers(place, after, [counted.at(after)])
     assert (stale.value.requests, stale.is_stale) == (2, True)
 
 
@@ -254,14 +407,29 @@ def test_to_look_again_opens_no_further_connection(database):
     assert 0 < max(counted) <= 2
 
 
-def test_many_views_push_the_oldest_out_by_their_weight(monkeypatch):
-    monkeypatch.setattr(memory, "KEPT_BYTES", 10_000)
-    known = memory.Memory()
+def kept(tick: datetime, error: errors.TraceError | None = None, size: int = 1_000, age: int = 0):
+    return memory.Kept(memory.Answer("x", error, tick, 0.0), tick, size, age)
+
+
+def test_many_views_push_the_one_told_longest_ago_out_by_their_weight():
+    shelf = memory.Shelf(most_bytes=9_000)
     for number in range(100):
-        good = memory.Answer("x" * 1_000, None, NOW, 0.0)
-        memory.keep(known, f"view {number}", NOW, good, known.age)
-    assert list(known.kept) == [f"view {number}" for number in range(91, 100)]
-    assert known.size == sum(one.size for one in known.kept.values()) < 10_000
+        shelf.keep(f"view {number}", kept(NOW))
+        shelf.last_good("view 5")
+    assert list(shelf.views) == [*(f"view {number}" for number in range(92, 100)), "view 5"]
+    assert shelf.size == sum(view.size for view in shelf.views.values()) == 9_000
+
+
+def test_of_a_view_the_latest_ticks_are_kept_and_the_last_good_one():
+    shelf = memory.Shelf(most_bytes=1_000_000)
+    shelf.keep("view", kept(NOW))
+    for number in range(1, 10):
+        shelf.keep("view", kept(NOW + number * TICK, errors.QuestionTooSlow()))
+    ticks = [NOW + number * TICK for number in range(10)]
+    known = [tick for tick in ticks if shelf.known("view", [tick], 0)]
+    assert known == ticks[6:]
+    assert shelf.last_good("view").asked_at == NOW
+    assert shelf.size == 5_000
 
 
 def test_an_answer_that_is_rewritten_is_drawn_apart():

@@ -7,7 +7,6 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 from plotly.io import to_json
-from streamlit.testing.v1 import AppTest
 
 from tracelib.asking.memory import Answer
 from tracelib.page import drawn
@@ -61,29 +60,3 @@ def test_what_is_sent_of_a_chart_is_what_was_drawn_and_worked_out_once():
 def test_a_way_to_draw_must_have_a_name():
     with pytest.raises(ValueError, match="no name of its own"):
         drawn.figure(answered(1), lambda _: go.Figure())
-
-
-PAGE = """
-import streamlit as st
-from tests.test_drawn import answered
-from tracelib.page import drawn
-
-def shown(answer, word):
-    st.session_state.drawn = st.session_state.get("drawn", 0) + 1
-    with st.container():
-        st.text(f"{word} {answer.value['value'].sum()}")
-
-if "one" not in st.session_state:
-    st.session_state.one = answered(1, 2)
-drawn.once(shown, st.session_state.one, "first")
-drawn.once(shown, st.session_state.one, "second")
-drawn.once(shown, answered(4), "always")
-"""
-
-
-def test_what_was_drawn_once_is_shown_again():
-    app = AppTest.from_string(PAGE).run()
-    for runs in (1, 2, 3):
-        assert [text.value for text in app.text] == ["first 3", "second 3", "always 4"]
-        assert app.session_state.drawn == 2 + runs
-        app.run()

@@ -15,7 +15,8 @@ from tracelib.sessions import SessionSearch
 
 HEADINGS = (
     "Last activity (UTC),User,Team,Key,Agent,End user,Models,Cost (USD),Requests,Errors,"
-    "Cache hits,Tokens,Duration (ms),First activity (UTC),Goes on outside the range,Session"
+    "Cache hits,Tokens,Duration (ms),First activity (UTC),Ended (UTC),Goes on outside the range,"
+    "Session"
 )
 NEWEST_FIRST = SessionSearch()
 
@@ -49,15 +50,16 @@ def test_a_session_is_a_line_with_times_in_utc_and_units_in_the_heading(database
     heading, line = csv_of(pages)
     assert heading == HEADINGS.split(",")
     assert line == [
-        "2026-11-23T12:00:01.000Z",
+        "2026-11-23T12:00:00.000Z",
         *("user-1", "team-1", line[3], "a", "zoë", "gpt-4o"),
         *("0.1", "1", "0", "0", "15", "1000.0"),
         "2026-11-23T12:00:00.000Z",
+        "2026-11-23T12:00:01.000Z",
         *("yes", "s"),
     ]
     assert jsonl_of(pages) == [
         {
-            "ended_at": "2026-11-23T12:00:01.000Z",
+            "last_started_at": "2026-11-23T12:00:00.000Z",
             "user_name": "user-1",
             "team_name": "team-1",
             "key_name": line[3],
@@ -71,6 +73,7 @@ def test_a_session_is_a_line_with_times_in_utc_and_units_in_the_heading(database
             "total_tokens": 15,
             "duration_ms": 1000.0,
             "started_at": "2026-11-23T12:00:00.000Z",
+            "ended_at": "2026-11-23T12:00:01.000Z",
             "goes_on": True,
             "session_id": "s",
         }
@@ -125,7 +128,7 @@ def test_no_cell_is_a_formula(database, formula):
     name_user(log.engine, "user-1", alias=formula)
     pages = list(listed_sessions(source_of(log), FILTERS, NEWEST_FIRST))
     (line,) = csv_of(pages)[1:]
-    assert [line[column] for column in (1, 5, 6, 15)] == [f"'{formula}"] * 4
+    assert [line[column] for column in (1, 5, 6, 16)] == [f"'{formula}"] * 4
     assert line[7] == "-0.5"
     assert jsonl_of(pages)[0]["session_id"] == formula
 
@@ -134,7 +137,7 @@ def test_names_are_masked(database):
     row = spend_log(session_id="ada@example.org", end_user="bo@example.org", user="x@example.org")
     pages = list(listed_sessions(source_of(database(rows=[row])), FILTERS, NEWEST_FIRST))
     (line,) = csv_of(pages, ALL)[1:]
-    assert [line[column] for column in (1, 5, 15)] == ["[e-mail]"] * 3
+    assert [line[column] for column in (1, 5, 16)] == ["[e-mail]"] * 3
     assert "@" not in json.dumps(jsonl_of(pages, ALL))
     assert jsonl_of(pages)[0]["end_user"] == "bo@example.org"
 

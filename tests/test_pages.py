@@ -1,11 +1,14 @@
 """Every page runs: with rows, without, with the database down, on every version of LiteLLM."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
 import streamlit as st
+from streamlit.runtime.caching import cache_utils
 from streamlit.testing.v1 import AppTest
 
 from tests import litellm
@@ -29,6 +32,21 @@ def test_a_page_shows_the_real_rows(page, open_page, real_rows_database):
     assert app.metric or app.dataframe
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_nothing_that_a_page_draws_is_replayed_from_a_cache(
+    page, open_page, real_rows_database, monkeypatch
+):
+    replayed = []
+    monkeypatch.setattr(
+        cache_utils,
+        "replay_cached_messages",
+        lambda result, *_: replayed.append(len(result.messages)),
+    )
+    open_page(page, real_rows_database.url, **DAYS_OF_THE_REAL_ROWS).run()
+    assert replayed
+    assert sum(replayed) == 0
+
+
 def content(value: object) -> str:
     return value.to_json(date_format="iso") if isinstance(value, pd.DataFrame) else repr(value)
 
@@ -46,7 +64,8 @@ def test_a_page_changes_nothing_of_what_all_are_told(
 
     monkeypatch.setattr(answers, "_tried", noted)
     open_page(page, real_rows_database.url, **DAYS_OF_THE_REAL_ROWS).run()
-    kept = [content(one.answer.value) for one in answers.MEMORY.kept.values()]
+    views = answers.STORE.figures.views.values()
+    kept = [content(one.answer.value) for view in views for one in view.ticks.values()]
     assert kept
     assert set(kept) <= given
 
@@ -225,6 +244,36 @@ def test_status_says_no_while_the_last_good_figures_stand(open_page, spare_serve
     app.run()
     assert "no&#44;" in words(app)
     assert "The database does not answer. The figures are those of" in words(app)
+
+
+def test_stale_figures_are_dated_on_the_clock_of_the_viewer(open_page, spare_server):
+    log = Database(spare_server)
+    log.insert([spend_log(startTime=datetime.now(UTC) - timedelta(minutes=5))])
+    app = open_page("pages/Overview.py", log.url, zone="Pacific/Kiritimati")
+    spare_server.stop()
+    forget_answers()
+    app.run()
+    (notice,) = [one.value for one in app.warning]
+    at = re.search(r"The figures are those of .* (\d\d:\d\d:\d\d)", notice)[1]
+    now = datetime.now(ZoneInfo("Pacific/Kiritimati"))
+    assert f"{now - timedelta(minutes=1):%H:%M:%S}" < at <= f"{now:%H:%M:%S}" or now.hour == 0
+    dated = [one.value for one in app.caption if one.value.startswith("Last updated")]
+    assert len(dated) >= 6
+    assert set(dated) == {f"Last updated {at}. The database does not answer."}
+
+
+def test_the_figures_of_overview_stand_under_the_tile_that_they_belong_to(
+    open_page, real_rows_database
+):
+    app = open_page("pages/Overview.py", real_rows_database.url, **DAYS_OF_THE_REAL_ROWS)
+    beside = {one.label: one.proto.delta_description for one in app.metric[:5]}
+    assert list(beside) == [
+        *("Requests", "Unique sessions", "Cost"),
+        *("Average response time", "Error rate"),
+    ]
+    assert re.fullmatch(r"cache hit rate \d+\.\d %", beside["Requests"])
+    assert re.fullmatch(r"p95 [\d.]+ m?s", beside["Average response time"])
+    assert re.fullmatch(r"\d+ failed", beside["Error rate"])
 
 
 def test_secrets_that_cannot_be_read_never_show_the_sample(fresh_caches, monkeypatch, tmp_path):

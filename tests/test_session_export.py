@@ -21,14 +21,14 @@ def script():
     from tests.sources import FILTERS
     from tracelib.asking.installation import installation
     from tracelib.choice import Choice
-    from tracelib.facets import Facets
     from tracelib.page import session_export
+    from tracelib.page.frame import Frame
     from tracelib.page.view import View
     from tracelib.selection import session
     from tracelib.sessions import SessionSearch
 
-    of = (Choice(), FILTERS, NOON, installation(), Facets.none(), {}, st.empty())
-    view = View("Sessions", *of)
+    frame = Frame(("Sessions", {}), *(st.container() for _ in range(4)))
+    view = View("Sessions", Choice(), FILTERS, NOON, installation(), frame)
     st.session_state["shown"] = session_export.shown(view)
     session_export.session_buttons(view, session("ada@example.org, s/1", KEY))
     session_export.list_buttons(view, view.filters, SessionSearch())

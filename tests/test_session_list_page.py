@@ -367,9 +367,8 @@ def test_a_kept_part_of_the_range_stays_when_the_clock_has_moved_on(open_page, d
     assert said_in_url(opened)["since"] == since
 
 
-@pytest.mark.parametrize("query", [{}, {"said": "refund"}])
 def test_the_first_words_are_shown_where_they_are_wanted(
-    open_page, database, query, tmp_path, monkeypatch
+    open_page, database, tmp_path, monkeypatch
 ):
     log = tmp_path / "audit.jsonl"
     monkeypatch.setenv("TRACELIB_AUDIT_LOG", str(log))
@@ -378,11 +377,11 @@ def test_the_first_words_are_shown_where_they_are_wanted(
         asking("refund ada@example.com", 7, session_id="mail"),
     ]
     url = database(rows=rows).url
-    app = open_page(PAGE, url, **query)
+    app = open_page(PAGE, url)
     assert began_with(app) is None
     assert not [line for line in noted(log) if line["what"] == "listed"]
     app.toggle("switch words").set_value(True).run()
-    assert said_in_url(app) == query | {"words": "yes"}
+    assert said_in_url(app) == {"words": "yes"}
     assert began_with(app) == [
         "refund ada@example.com",
         ("refund " + "of it all " * 20)[:119] + "…",
@@ -390,7 +389,44 @@ def test_the_first_words_are_shown_where_they_are_wanted(
     assert noted(log)[-1]["session_ids"] == ["mail", "long"]
     app.toggle("switch words").set_value(False).run()
     assert began_with(app) is None
-    masked = open_page(PAGE, url, words="yes", redacted="yes", **query)
+    masked = open_page(PAGE, url, words="yes", redacted="yes")
+    assert began_with(masked)[0] == "refund [e-mail]"
+    assert [line["redaction"] for line in noted(log)] == [[], ["e-mail", "key", "card", "phone"]]
+
+
+def test_the_most_recent_first_is_the_order_of_the_column_that_says_when(open_page, database):
+    rows = [
+        spend_log(session_id="long", startTime=minutes_ago(30), endTime=minutes_ago(1)),
+        spend_log(session_id="late", startTime=minutes_ago(5), endTime=minutes_ago(4)),
+        asking("refund", 20, session_id="between", endTime=minutes_ago(19)),
+        asking("refund", 25, session_id="before", endTime=minutes_ago(2)),
+    ]
+    url = database(rows=rows).url
+    app = open_page(PAGE, url)
+    assert listed(app) == ["late", "between", "before", "long"]
+    assert app.dataframe[0].value["last_started_at"].is_monotonic_decreasing
+    found = open_page(PAGE, url, said="refund")
+    assert listed(found) == ["between", "before"]
+    assert found.dataframe[0].value["last_started_at"].is_monotonic_decreasing
+
+
+def test_a_search_in_what_was_said_shows_it_at_once_and_notes_it(
+    open_page, database, tmp_path, monkeypatch
+):
+    log = tmp_path / "audit.jsonl"
+    monkeypatch.setenv("TRACELIB_AUDIT_LOG", str(log))
+    monkeypatch.setattr(session_scan, "STEP_S", 0.0)
+    others = [spend_log(startTime=minutes_ago(2 + one / 100)) for one in range(250)]
+    found = [asking(f"refund {at}@example.com", at, session_id=f"s-{at}") for at in (1, 9)]
+    url = database(rows=[*others, *found]).url
+    app = open_page(PAGE, url, said="refund")
+    assert began_with(app) == ["refund 1@example.com", "refund 9@example.com"]
+    assert "switch words" not in [toggle.key for toggle in app.toggle]
+    app.run()
+    # The second one was found in a later step, and each is noted once.
+    ids = [line["session_ids"] for line in noted(log) if line["what"] == "listed"]
+    assert ids == [["s-1"], ["s-9"]]
+    masked = open_page(PAGE, url, said="refund", redacted="yes")
     assert began_with(masked)[0] == "refund [e-mail]"
 
 
@@ -404,10 +440,10 @@ def test_a_search_in_what_was_said_shows_where_it_is_said(open_page, database):
         spend_log(startTime=minutes_ago(8), session_id="with a tool", response=NAMED["response"]),
     ]
     url = database(rows=rows).url
-    app = open_page(PAGE, url, said="refund", words="yes")
+    app = open_page(PAGE, url, said="refund")
     assert began_with(app) == ["…" + "y" * 36 + " My REFUND!", "a refund", "refund"]
     # The request that met the last condition says something else.
-    app = open_page(PAGE, url, said="refund", tool="look_up", words="yes")
+    app = open_page(PAGE, url, said="refund", tool="look_up")
     assert (listed(app), began_with(app)) == (["with a tool"], ["refund"])
 
 

@@ -185,8 +185,9 @@ def token(app) -> str:
 
 
 def _following(app) -> dict:
-    (component,) = app.get("bidi_component")
-    return json.loads(component.proto.json)
+    given = [json.loads(component.proto.json) for component in app.get("bidi_component")]
+    (following,) = [one for one in given if "target" in one]
+    return following
 
 
 def test_the_figures_are_those_of_the_whole_session(open_session, real_rows_database):

@@ -21,8 +21,8 @@ OTHER_KEY = "b" * 64
 ALL = SessionSearch()
 COLUMNS = [
     *("session_key", "session_id", "api_key", "key_name", "user", "user_name", "team"),
-    *("team_name", "models", "agent", "end_user", "started_at", "ended_at", "requests"),
-    *("failures", "cache_hits", "total_tokens", "cost_usd", "duration_ms", "goes_on"),
+    *("team_name", "models", "agent", "end_user", "started_at", "last_started_at", "ended_at"),
+    *("requests", "failures", "cache_hits", "total_tokens", "cost_usd", "duration_ms", "goes_on"),
 ]
 
 
@@ -79,6 +79,7 @@ def test_the_list_says_what_each_session_is_and_holds(database):
             "agent": "agent-1",
             "end_user": None,
             "started_at": NOON,
+            "last_started_at": NOON + 4 * SECOND,
             "ended_at": NOON + 5 * SECOND,
             "requests": 3,
             "failures": 1,
@@ -101,6 +102,7 @@ def test_the_list_says_what_each_session_is_and_holds(database):
             "agent": None,
             "end_user": "eu",
             "started_at": NOON,
+            "last_started_at": NOON,
             "ended_at": NOON + SECOND,
             "requests": 1,
             "failures": 0,

@@ -99,6 +99,12 @@ class QuestionTooSlow(TraceError):
     is_passing = True
 
 
+class NotAnsweredYet(TraceError):
+    sentence = "The database has not answered yet."
+    remedy = "It is still working on it; the next refresh shows its answer."
+    is_passing = True
+
+
 class TableBusy(TraceError):
     sentence = "LiteLLM is changing the table at the moment."
     remedy = "A migration holds it; the next refresh asks again."

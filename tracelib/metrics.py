@@ -1,9 +1,6 @@
 """What this process does, counted for whoever watches it: never whose, never what was found."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 
 from prometheus_client import (
     CollectorRegistry,
@@ -29,7 +26,7 @@ QUESTIONS = Counter(
 )
 CACHE_HITS = Counter(
     "tracelib_cache_hits",
-    "Those of them that somebody had asked at the same tick",
+    "Those of them that somebody else had asked already",
     ["question"],
     registry=REGISTRY,
 )
@@ -50,32 +47,21 @@ LAST_GOOD_AGE = Gauge(
 )
 
 
-@dataclass
-class Asking:
-    """One question on its way: whether it came to the database."""
-
-    question: str
-    is_worked_out: bool = False
-
-    def worked_out(self, seconds: float, error: TraceError | None) -> None:
-        """The database was asked: note how long it took, and whether it answered."""
-        self.is_worked_out = True
-        SECONDS.labels(self.question).observe(seconds)
-        if error:
-            DATABASE_ERRORS.labels(type(error).__name__).inc()
-        else:
-            answered_at = time.monotonic()
-            LAST_GOOD_AGE.set_function(lambda: time.monotonic() - answered_at)
-
-
-@contextmanager
-def asking(question: str) -> Iterator[Asking]:
-    """Count a question; one that was not worked out meanwhile was answered from the cache."""
-    one = Asking(question)
-    yield one
+def asked(question: str, is_new: bool) -> None:
+    """Count a question; one that is not new is answered by what others asked."""
     QUESTIONS.labels(question).inc()
-    if not one.is_worked_out:
+    if not is_new:
         CACHE_HITS.labels(question).inc()
+
+
+def worked_out(question: str, seconds: float, error: TraceError | None) -> None:
+    """Note how long the database took for a question, and whether it answered."""
+    SECONDS.labels(question).observe(seconds)
+    if error:
+        DATABASE_ERRORS.labels(type(error).__name__).inc()
+        return
+    answered_at = time.monotonic()
+    LAST_GOOD_AGE.set_function(lambda: time.monotonic() - answered_at)
 
 
 def written() -> bytes:

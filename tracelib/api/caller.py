@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tracelib import audit
-from tracelib.asking.answers import Question, answers
+from tracelib.asking.answers import PATIENCE_S, Question, answers
 from tracelib.asking.installation import Installation
 from tracelib.settings import TICKS
 from tracelib.tokens import Token
@@ -32,7 +32,8 @@ class Caller:
         not tell it from now. Raises a TraceError.
         """
         asked = [Question(ask, tuple(arguments)) for ask, *arguments in questions]
-        given = answers(self.installed, self.now, asked)
+        patience_s = PATIENCE_S + self.installed.settings.statement_timeout_s
+        given = answers(self.installed, self.now, asked, patience_s)
         for answer in given:
             if answer.error:
                 raise answer.error

@@ -16,6 +16,8 @@ from tracelib.window import ticked
 
 # Whoever watches wants to know sooner than pages do; however many watch, it is asked once.
 TICK_S = 10
+# Whoever watches is told within so long that the database hangs.
+PATIENCE_S = 10.0
 # LiteLLM writes a row 2 to 30 seconds after its request has ended.
 LATE_S = 120.0
 
@@ -46,9 +48,8 @@ def sees_whole(token: Token) -> bool:
 
 def _asked(installed: Installation) -> tuple[Answer[ServerFacts], Answer[Freshness]]:
     now = ticked(datetime.now(UTC), TICK_S)
-    server, fresh = answers(
-        installed, now, [Question(status.server, ()), Question(status.freshness, (now,))]
-    )
+    questions = [Question(status.server, ()), Question(status.freshness, (now,))]
+    server, fresh = answers(installed, now, questions, PATIENCE_S)
     return server, fresh
 
 

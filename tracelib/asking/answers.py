@@ -1,117 +1,190 @@
-"""The one seam between a page and its questions: cached, shared, and never a traceback.
+"""The one seam between a page and its questions: shared, asked once at a time, never a traceback.
 
-All viewers of the same tick share one answer, good or bad. While the database is away, the
-last good answer of the same view stands in, marked with its age.
+All viewers of the same tick share one answer, good or bad. Whoever asks for what is under way,
+at that tick or a later one, waits for that answer: nothing is asked twice at once. While the
+database is away, the last good answer of the same view stands in, marked with its age.
 """
 
 import logging
+import pickle
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import streamlit as st
-
 from tracelib import conversation, errors, metrics
-from tracelib.asking import allowed, memory
+from tracelib.asking import allowed
 from tracelib.asking.installation import Installation, shared, source
-from tracelib.asking.memory import Answer, Memory
+from tracelib.asking.memory import Answer, Flight, Store
 from tracelib.conversation.turn_diff import diff_between
+from tracelib.database_url import DatabaseAddress
 from tracelib.filters import Filters
 
 log = logging.getLogger(__name__)
-MEMORY = Memory()
-KEPT = 400
-KEPT_FOR_S = 600
-# A conversation may weigh megabytes: none is held for when the database is away.
+STORE = Store()
 HEAVY: frozenset[Callable[..., Any]] = frozenset({conversation.turns, diff_between})
-KEPT_SIZE = "256MB"
+# How long an answer is waited for, at most; the question itself goes on.
+PATIENCE_S = 60.0
+# So often somebody who waits is told what for.
+STEP_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question with its arguments, so that a page can hand in several at once."""
+    """A question with its arguments, so that a page can hand in several at once.
+
+    `tick` is given where it is of another one than what is asked beside it.
+    """
 
     ask: Callable[..., Any]
     arguments: tuple[Any, ...]
+    tick: datetime | None = None
 
     @property
     def name(self) -> str:
         return f"{self.ask.__module__}.{self.ask.__qualname__}"
 
+    @property
+    def words(self) -> str:
+        """What it asks for, in a few words.
 
-def answers(installed: Installation, now: datetime, questions: list[Question]) -> list[Answer[Any]]:
-    """What does the database say to all of these, asked side by side? In their order."""
-    with ThreadPoolExecutor(installed.settings.pool_size) as pool:
-        given = [
-            _known(installed, now, question) or pool.submit(_answer, installed, now, question)
-            for question in questions
-        ]
-        return [one.result() if isinstance(one, Future) else one for one in given]
+        >>> Question(conversation.turn_order, ()).words
+        'turn order'
+        """
+        return self.ask.__name__.replace("_", " ").strip()
 
 
-def are_known(installed: Installation, now: datetime, questions: list[Question]) -> bool:
-    """Has somebody been told all of these at this tick, so that nobody waits for them?"""
-    views = (_view(question, now, installed) for question in questions)
-    return all(memory.known(MEMORY, view, now) for view in views)
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question with the view that it is of, and its answer or the flight to wait for."""
+
+    question: Question
+    view: str
+    found: Answer[Any] | Flight
+
+    @property
+    def is_open(self) -> bool:
+        return isinstance(self.found, Flight) and not self.found.answer.done()
+
+    def answer(self) -> Answer[Any]:
+        """The answer; where it is awaited still, or will pass, the last good one stands in."""
+        given = self._given()
+        if given.error is None or not given.error.is_passing:
+            return given
+        good = STORE.last_good(self.view)
+        return replace(good, error=given.error, is_stale=True) if good else given
+
+    def _given(self) -> Answer[Any]:
+        if isinstance(self.found, Answer):
+            return self.found
+        if self.found.answer.done():
+            return self.found.answer.result()
+        return Answer(None, errors.NotAnsweredYet(), datetime.now(UTC), 0.0)
+
+
+def answers(
+    installed: Installation,
+    now: datetime,
+    questions: Sequence[Question],
+    patience_s: float = PATIENCE_S,
+    while_waiting: Callable[[list[Question]], None] | None = None,
+) -> list[Answer[Any]]:
+    """What does the database say to all of these, asked side by side? In their order.
+
+    `while_waiting` is called several times a second with what is awaited still; what it raises
+    ends the waiting. After a minute the last good answers stand in where all that is awaited has
+    one, else after `patience_s` an error that says so.
+    """
+    views = [_view(question, question.tick or now, installed) for question in questions]
+    together = [view for view, one in zip(views, questions, strict=True) if one.tick is None]
+    since = STORE.since(together, now)
+    asked: list[Asked] = []
+    try:
+        for question, view in zip(questions, views, strict=True):
+            ticks = (question.tick, question.tick) if question.tick else (now, since)
+            asked.append(_asked(installed, question, view, *ticks))
+        _wait(asked, patience_s, while_waiting)
+        return [one.answer() for one in asked]
+    finally:
+        for one in asked:
+            if isinstance(one.found, Flight):
+                STORE.leave(one.found)
 
 
 def forget_answers() -> None:
-    """Let every question be asked anew; the last good answers stay."""
-    memory.start_anew(MEMORY)
+    """Let every question be asked again; the last good answers stay."""
+    STORE.expire()
 
 
-def _known(installed: Installation, now: datetime, question: Question) -> Answer[Any] | None:
-    """What was somebody told at this tick? It need not be waited for."""
-    told = memory.known(MEMORY, _view(question, now, installed), now)
-    if told:
-        with metrics.asking(question.name):
-            return told
-    return None
-
-
-def _answer(installed: Installation, now: datetime, question: Question) -> Answer[Any]:
-    age, view = MEMORY.age, _view(question, now, installed)
-    with metrics.asking(question.name) as asking:
-        fresh: Answer[Any] = _asked(view, now, age, question, installed, asking)
-    if fresh.error is None and question.ask not in HEAVY:
-        memory.keep(MEMORY, view, now, fresh, age)
-    if fresh.error and fresh.error.is_passing:
-        return memory.stale(MEMORY, view, fresh.error) or fresh
-    return fresh
-
-
-@st.cache_data(ttl=KEPT_FOR_S, max_entries=KEPT, max_size=KEPT_SIZE, show_spinner=False)
 def _asked(
-    view: str,  # noqa: ARG001 - the first three arguments are the cache's key
-    now: datetime,  # noqa: ARG001
-    age: int,  # noqa: ARG001
-    _question: Question,
-    _installed: Installation,
-    _asking: metrics.Asking,
-) -> Answer[Any]:
-    """Worked out by one of those who ask it at once, for whom the others wait."""
+    installed: Installation, question: Question, view: str, now: datetime, since: datetime
+) -> Asked:
+    if refused := allowed.refusal(question.ask, installed.access):
+        return Asked(question, view, Answer(None, refused, datetime.now(UTC), 0.0))
+    found, is_new = STORE.find(view, now, since)
+    metrics.asked(question.name, is_new)
+    if is_new and isinstance(found, Flight):
+        workers = _workers(installed.address, installed.settings.pool_size)
+        workers.submit(_carry_out, found, question, installed)
+    return Asked(question, view, found)
+
+
+def _wait(
+    asked: Sequence[Asked],
+    patience_s: float,
+    while_waiting: Callable[[list[Question]], None] | None,
+) -> None:
+    started = time.monotonic()
+    while open_ones := [one for one in asked if one.is_open]:
+        waited_s = time.monotonic() - started
+        can_stand_in = waited_s > PATIENCE_S and all(STORE.last_good(o.view) for o in open_ones)
+        if waited_s > patience_s or can_stand_in:
+            return
+        flights = [one.found.answer for one in open_ones if isinstance(one.found, Flight)]
+        if wait(flights, STEP_S).not_done and while_waiting:
+            while_waiting([one.question for one in open_ones])
+
+
+# As many at once as there are connections: the others wait for their turn, not for a connection.
+@lru_cache(maxsize=4)
+def _workers(address: DatabaseAddress, pool_size: int) -> ThreadPoolExecutor:  # noqa: ARG001
+    return ThreadPoolExecutor(pool_size, thread_name_prefix="question")
+
+
+def _carry_out(flight: Flight, question: Question, installed: Installation) -> None:
+    """Ask the database, for all who wait. They are given an answer whatever happens."""
+    if not STORE.begin(flight):
+        return
+    try:
+        answer, size = _worked_out(question, installed)
+    except Exception:
+        log.exception("A question could not be answered: %s", question.name)
+        answer, size = Answer(None, errors.OwnFault(), datetime.now(UTC), 0.0), 0
+    STORE.land(flight, answer, size, is_heavy=question.ask in HEAVY)
+
+
+def _worked_out(question: Question, installed: Installation) -> tuple[Answer[Any], int]:
+    """The answer, and what it weighs."""
     started = time.perf_counter()
-    value, error = _tried(_question, _installed)
+    value, error = _tried(question, installed)
     seconds = time.perf_counter() - started
-    _asking.worked_out(seconds, error)
-    told = error and allowed.told(error, _installed.access)
-    return Answer(value, told, datetime.now(UTC), seconds)
+    metrics.worked_out(question.name, seconds, error)
+    shown = error and allowed.told(error, installed.access)
+    return Answer(value, shown, datetime.now(UTC), seconds), len(pickle.dumps(value))
 
 
 def _tried(question: Question, installed: Installation) -> tuple[Any, errors.TraceError | None]:
-    if refused := allowed.refusal(question.ask, installed.access):
-        return None, refused
-    if error := memory.away(MEMORY, installed.address):
+    if error := STORE.away(installed.address):
         return None, error
     try:
         return question.ask(source(installed), *question.arguments), None
     except errors.DatabaseUnreachable as unreachable:
-        memory.note_away(MEMORY, installed.address, unreachable)
+        STORE.note_away(installed.address, unreachable)
         return None, unreachable
     except errors.TraceError as explained:
         return None, explained

@@ -18,7 +18,7 @@ from tracelib.source import Source
 
 # Name of the column, and of the key in JSON -> its heading in CSV.
 COLUMNS = {
-    "ended_at": "Last activity (UTC)",
+    "last_started_at": "Last activity (UTC)",
     "user_name": "User",
     "team_name": "Team",
     "key_name": "Key",
@@ -32,6 +32,7 @@ COLUMNS = {
     "total_tokens": "Tokens",
     "duration_ms": "Duration (ms)",
     "started_at": "First activity (UTC)",
+    "ended_at": "Ended (UTC)",
     "goes_on": "Goes on outside the range",
     "session_id": "Session",
 }

@@ -1,6 +1,7 @@
 """Everything Streamlit: the frame of a page, its state in the URL, its cache, its cards."""
 
 from tracelib.page.cards import chart
+from tracelib.page.frame import end_page
 from tracelib.page.ground import (
     FIRST_TOKEN,
     NO_TAGS,
@@ -27,6 +28,7 @@ __all__ = [
     "begin",
     "chart",
     "choose_bucket",
+    "end_page",
     "foot",
     "stop_without_database",
     "stop_without_requests",

@@ -39,12 +39,17 @@ def read() -> tuple[Choice, tuple[str, ...]]:
     return choice, complaints
 
 
-def write(choice: Choice) -> None:
-    """Let the URL say what is chosen, leaving its other parameters alone."""
-    query = choice.to_query()
-    if query != _said():
-        _say({**_without(*PARAMETERS), **query})
+def write(choice: Choice, keeps_others: bool) -> None:
+    """Let the URL say what is chosen, and nothing else unless the page keeps other parameters."""
+    wanted = whole(choice, keeps_others)
+    if wanted != {name: st.query_params.get_all(name) for name in st.query_params}:
+        _say(wanted)
     st.session_state[SAID] = _said()
+
+
+def whole(choice: Choice, keeps_others: bool) -> dict[str, list[str]]:
+    """All parameters of the URL, as they are once it says this choice."""
+    return {**(_without(*PARAMETERS) if keeps_others else {}), **choice.to_query()}
 
 
 def change(**changes: Any) -> None:
@@ -62,10 +67,27 @@ def from_widget(
     change(**{field: read_value(st.session_state[key])})
 
 
+def opened() -> tuple[tuple[str, ...], ...]:
+    """What the URL opens: a session and the one beside it, or a page of the list.
+
+    The same wherever in it the reader is.
+    """
+    return tuple(
+        tuple(st.query_params.get_all(name)) for name in (SESSION, OF_KEY, WITH, WITH_OF, PLACE)
+    )
+
+
 def open_session(session_id: str, api_key: str, request_id: str | None = None) -> None:
     """Let the URL name a session, and a request in it to go to; for callbacks."""
+    _arrive(_without(*OF_A_SESSION) | of_session(session_id, api_key, request_id))
+
+
+def of_session(
+    session_id: str, api_key: str, request_id: str | None = None
+) -> dict[str, list[str]]:
+    """Which parameters open this session, at this request of it?"""
     place = {REQUEST: [request_id]} if request_id else {}
-    _arrive({**_without(*OF_A_SESSION), SESSION: [session_id], OF_KEY: [api_key], **place})
+    return {SESSION: [session_id], OF_KEY: [api_key], **place}
 
 
 def open_pair(first: tuple[str, str], second: tuple[str, str]) -> None:

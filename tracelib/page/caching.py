@@ -8,7 +8,6 @@ from tracelib.asking.memory import Answer
 from tracelib.charts import traffic
 from tracelib.charts.base import TimeAxis
 from tracelib.overview import CacheSavings, PromptCaching
-from tracelib.page import drawn
 from tracelib.page.cards import card, chart, literal, unanswered
 
 ESTIMATE = (
@@ -28,15 +27,6 @@ def cards(
     axis: TimeAxis,
 ) -> None:
     """How often did a cache answer, and what was saved?"""
-    drawn.once(_cards, saved, prompts, series, axis)
-
-
-def _cards(
-    saved: Answer[CacheSavings],
-    prompts: Answer[PromptCaching],
-    series: Answer[pd.DataFrame],
-    axis: TimeAxis,
-) -> None:
     left, right = st.columns(2)
     with left:
         chart("Cache hit rate", series, traffic.cache_hit_rate, axis)

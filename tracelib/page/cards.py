@@ -41,22 +41,6 @@ def chart(
 
     Where it `narrows` a dimension, a click on a bar chooses it in the filters.
     """
-    parts = (title, caption, empty, narrows, answer, draw, *arguments)
-    if narrows is None:
-        drawn.once(_chart, *parts)
-    else:
-        _chart(*parts)
-
-
-def _chart(
-    title: str,
-    caption: str | None,
-    empty: str,
-    narrows: str | None,
-    answer: Answer[pd.DataFrame],
-    draw: Callable[..., go.Figure],
-    *arguments: Any,
-) -> None:
     with card(title, caption):
         if answer.value is None:
             unanswered(answer)
@@ -64,8 +48,8 @@ def _chart(
             nothing(empty)
         else:
             _drawn(title, drawn.figure(answer, draw, *arguments), narrows)
-        if answer.is_stale:
-            st.caption(f"As of {answer.asked_at:%H:%M:%S} UTC: the database does not answer now.")
+        if answer.is_stale and answer.error:
+            st.caption(f"Last updated {answer.asked_at:%H:%M:%S}. {answer.error.sentence}")
 
 
 def _drawn(title: str, figure: go.Figure, narrows: str | None) -> None:

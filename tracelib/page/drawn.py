@@ -1,6 +1,7 @@
-"""What nobody clicks on is drawn once for everybody who is shown the same answers.
+"""Charts are made once for everybody who is shown the same answer.
 
-To draw a page takes longer than all else about it, and fifty viewers would wait for one another.
+They are kept as plain values. What Streamlit draws is never kept and drawn again from its cache:
+that loses the columns and containers made within.
 """
 
 from collections.abc import Callable
@@ -35,14 +36,6 @@ class Finished(go.Figure):  # type: ignore[misc]
         return self._sent
 
 
-def once(draw: Callable[..., None], *given: Any) -> None:
-    """Draw these answers so, with these arguments. What was sent once is sent again.
-
-    Only what a page shows may be drawn so, not what it asks: no buttons, no choices.
-    """
-    _once(words=_words(draw, *given), _draw=draw, _given=given)
-
-
 def figure(answer: Answer[Any], draw: Callable[..., go.Figure], *arguments: Any) -> go.Figure:
     """How does this answer look, drawn so? It is shared: to be shown, not to be changed."""
     # By name: what a positional argument is called, Streamlit works out anew each time.
@@ -53,15 +46,6 @@ def figure(answer: Answer[Any], draw: Callable[..., go.Figure], *arguments: Any)
         _arguments=arguments,
     )
     return chart
-
-
-@st.cache_resource(ttl=KEPT_FOR_S, max_entries=KEPT, show_spinner=False)
-def _once(
-    words: str,  # noqa: ARG001 - the cache's key
-    _draw: Callable[..., None],
-    _given: tuple[Any, ...],
-) -> None:
-    _draw(*_given)
 
 
 @st.cache_resource(ttl=KEPT_FOR_S, max_entries=KEPT, show_spinner=False)

@@ -4,6 +4,7 @@
 
 const MESSAGES = "[class*=st-key-role-]";
 const FAILURES = "[class*=st-key-failed-]";
+const TURNS = "[class*=st-key-turn-]";
 const BAR = ".st-key-way"; // stays at the top of the screen, below the header
 const SAID = ".st-key-transcript";
 const TYPED_IN = "input, textarea, select, canvas, [contenteditable], [role=combobox], [role=listbox], [role=dialog]";
@@ -96,6 +97,8 @@ function goTo(place) {
   place.tabIndex = -1;
   place.focus({ preventScroll: true });
   place.scrollIntoView({ block: "start" });
+  // What a request failed with stands below all that it was sent with.
+  if (place.matches(TURNS)) place.querySelector(FAILURES)?.scrollIntoView({ block: "nearest" });
 }
 
 // Which is the next one (or with -1 the one before), from where the reader is?

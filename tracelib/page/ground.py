@@ -11,6 +11,7 @@ from tracelib.asking.memory import Answer
 from tracelib.overview import Totals
 from tracelib.page import address
 from tracelib.page.cards import nothing, unanswered
+from tracelib.page.frame import end_page
 from tracelib.page.view import View, refresh_now
 
 RESPONSE_TIME = "Over successes that were not cache hits, from request to last token."
@@ -33,7 +34,7 @@ def stop_without_database(answer: Answer[Any]) -> None:
     if answer.value is None:
         unanswered(answer)
         st.button("Try again", on_click=refresh_now, key="try again")
-        st.stop()
+        end_page()
 
 
 def stop_without_requests(totals: Answer[Totals]) -> None:
@@ -41,7 +42,7 @@ def stop_without_requests(totals: Answer[Totals]) -> None:
     stop_without_database(totals)
     if totals.value is not None and totals.value.requests == 0:
         nothing(NOTHING_HERE)
-        st.stop()
+        end_page()
 
 
 def stop_without_rows(answer: Answer[Any]) -> None:
@@ -49,7 +50,7 @@ def stop_without_rows(answer: Answer[Any]) -> None:
     stop_without_database(answer)
     if answer.value is not None and len(answer.value) == 0:
         nothing(NOTHING_HERE)
-        st.stop()
+        end_page()
 
 
 def choose_bucket(view: View) -> None:

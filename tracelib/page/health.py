@@ -129,7 +129,7 @@ def failure_groups(answer: Answer[pd.DataFrame]) -> None:
         if answer.value is None:
             unanswered(answer)
         return
-    with st.grid(columns=2, min_column_width=330, gap="small"):
+    with st.grid(columns=2, min_column_width=320, gap="small"):
         for by, title in GROUPS:
             with card(f"By {title.lower()}"):
                 _group(answer.value[answer.value["by"] == by], by, title)
@@ -158,7 +158,7 @@ def _group(rows: pd.DataFrame, by: str, title: str) -> None:
 
 def newest_failures(view: View, answer: Answer[pd.DataFrame]) -> None:
     """Which failures came last, what did they say, and in which session?"""
-    with card("Newest failures", "Choose a row to open its session."):
+    with card("Newest failures", "Choose a row to open its session at this failure."):
         if answer.value is None:
             unanswered(answer)
         elif answer.value.empty:
@@ -193,10 +193,9 @@ def _failures_table(view: View, failures: pd.DataFrame) -> None:
         key=picking.element("newest failures"),
     )
     picking.show("newest failures", failures)
-    if session := picking.taken():
-        st.switch_page(
-            "pages/Sessions.py", query_params={**address.query_of(view.choice), **session}
-        )
+    if picked := picking.taken():
+        opened = address.of_session(picked.session_id, picked.api_key, picked.request_id)
+        st.switch_page("pages/Sessions.py", query_params=address.query_of(view.choice, **opened))
 
 
 def _may(facts: ServerFacts) -> str:

@@ -6,16 +6,12 @@ import streamlit as st
 from tracelib.asking.memory import Answer
 from tracelib.charts import traffic
 from tracelib.charts.base import TimeAxis
-from tracelib.page import drawn, ground
+from tracelib.page import ground
 from tracelib.page.cards import chart
 
 
 def charts(series: Answer[pd.DataFrame], axis: TimeAxis) -> None:
     """Requests across the page; cost, response time, tokens and errors two by two below."""
-    drawn.once(_charts, series, axis)
-
-
-def _charts(series: Answer[pd.DataFrame], axis: TimeAxis) -> None:
     chart("Requests", series, traffic.requests, axis)
     left, right = st.columns(2)
     with left:

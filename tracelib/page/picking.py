@@ -4,11 +4,22 @@ A click tells a position. It is looked up in the rows as they were drawn, before
 are asked for: else a session that has just arrived would be opened instead.
 """
 
+from typing import NamedTuple
+
 import pandas as pd
 import streamlit as st
 
 PICKED = "row picked"
 TAKEN = "rows taken"
+
+
+class Picked(NamedTuple):
+    """What was clicked: a session, the request of the row where it has one, and the column."""
+
+    session_id: str
+    api_key: str
+    request_id: str | None
+    column: str | None
 
 
 def element(key: str) -> str:
@@ -20,19 +31,22 @@ def element(key: str) -> str:
 
 
 def show(key: str, rows: pd.DataFrame) -> None:
-    """Remember which session stands in which row of the table with this key."""
+    """Remember which session, and which request of it, each row of the table with this key has."""
+    requests = rows["request_id"] if "request_id" in rows else [None] * len(rows)
     st.session_state[f"{key} as drawn"] = list(
-        zip(rows["session_id"], rows["api_key"], strict=True)
+        zip(rows["session_id"], rows["api_key"], requests, strict=True)
     )
 
 
 def take(key: str) -> None:
     """A row was clicked; for the table's callback, which runs before the page does."""
     selection = st.session_state[element(key)]["selection"]
-    positions = [row for row, _ in selection["cells"]] or selection["rows"]
+    cells = selection["cells"] or [(row, None) for row in selection["rows"]]
     drawn = st.session_state.get(f"{key} as drawn", [])
-    if positions and positions[0] < len(drawn):
-        st.session_state[PICKED] = drawn[positions[0]]
+    for row, column in cells[:1]:
+        if row < len(drawn):
+            session_id, api_key, request_id = drawn[row]
+            st.session_state[PICKED] = Picked(session_id, api_key, request_id, column)
 
 
 def take_or_tick(key: str) -> None:
@@ -42,7 +56,7 @@ def take_or_tick(key: str) -> None:
         take(key)
     drawn = st.session_state.get(f"{key} as drawn", [])
     st.session_state[f"{key} ticked"] = [
-        drawn[position] for position in selection["rows"] if position < len(drawn)
+        drawn[position][:2] for position in selection["rows"] if position < len(drawn)
     ]
 
 
@@ -61,13 +75,12 @@ def hold(key: str, rows: pd.DataFrame) -> None:
         st.session_state[name] = {"selection": {"rows": places, "columns": [], "cells": []}}
 
 
-def taken() -> dict[str, str] | None:
-    """Which session was clicked, as the URL's parameters? Each click is told once."""
-    picked = st.session_state.pop(PICKED, None)
-    if picked is None:
-        return None
-    st.session_state[TAKEN] = st.session_state.get(TAKEN, 0) + 1
-    return {"session": picked[0], "of": picked[1]}
+def taken() -> Picked | None:
+    """Which row was clicked? Each click is given once."""
+    picked: Picked | None = st.session_state.pop(PICKED, None)
+    if picked is not None:
+        st.session_state[TAKEN] = st.session_state.get(TAKEN, 0) + 1
+    return picked
 
 
 def _rows_chosen(name: str) -> list[int]:

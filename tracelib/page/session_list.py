@@ -80,7 +80,8 @@ def _listed(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
         session_empty.show(view, search, part)
     else:
         # Another page is another table, which is read from its top.
-        session_table.show(view, filters, found.value.rows, f"sessions {after or ''}")
+        name = f"sessions {after or ''}"
+        session_table.show(view, filters, found.value.rows, name, search.is_of_failures)
     with st.container(horizontal=True):
         _pager(after, found.value)
         if not found.value.rows.empty:

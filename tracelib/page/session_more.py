@@ -13,6 +13,8 @@ from tracelib.window import ticked
 
 # What is suggested need not follow every tick.
 SUGGESTED_EVERY_S = 300
+# The page does not wait for suggestions longer than that.
+PATIENCE_S = 1.0
 KEY = "more"
 
 
@@ -60,7 +62,8 @@ def _suggestions(view: View) -> Suggestions:
     """
     tick = ticked(view.now, SUGGESTED_EVERY_S)
     filters = view.choice.filters(tick, view.filters.zone)
-    (known,) = answers(view.installed, tick, [Question(sessions.suggestions, (filters,))])
+    questions = [Question(sessions.suggestions, (filters,))]
+    (known,) = answers(view.installed, tick, questions, PATIENCE_S)
     return known.value or {}
 
 

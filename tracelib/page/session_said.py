@@ -1,4 +1,4 @@
-"""What was said in the sessions of a list, a line of each: only where somebody asks for it."""
+"""What was said in the sessions of a list, a line of each: where it is searched for or wanted."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -9,30 +9,35 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import conversation, errors, formatting
-from tracelib.asking.answers import Question, answers
 from tracelib.filters import Filters
 from tracelib.handover import redacted
 from tracelib.page import address, audited, session_export
 from tracelib.page.cards import failed
 from tracelib.page.view import View
+from tracelib.redaction import Redaction
 from tracelib.selection import Selection
 from tracelib.signs import visible
 
 LONGEST = 120
 # So much of a line stands before the words that are sought.
 BEFORE = 40
+NOTED = "listed in this tab"
 EXPLAINED = (
-    "Shows a line of what was said in each session: where it says what is searched for, or what "
-    "it began with. Off until it is wanted: it may be private."
+    "Shows a line of what was said in each session: what it began with. Off until it is wanted: "
+    "it may be private. A search in what was said always shows where it is said."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """What is searched for in what was said, and by session key which request says it."""
+    """What is searched for in what was said, and by session key which request says it.
+
+    `passages` are the words around it by request, as far as they were read; more are added.
+    """
 
     text: str = ""
     requests: Mapping[str, str] = field(default_factory=dict)
+    passages: dict[str, str] = field(default_factory=dict)
 
     @property
     def heading(self) -> str:
@@ -43,9 +48,9 @@ class Sought:
 NOTHING = Sought()
 
 
-def switch(view: View) -> None:
-    """Are the words wanted? Nothing for those who may not read what was said."""
-    if not view.installed.access.reads_messages:
+def switch(view: View, sought: Sought) -> None:
+    """Let the reader have the words shown. Nothing where they are shown, or may not be read."""
+    if sought.text or not view.installed.access.reads_messages:
         return
     key = f"switch {address.WORDS}"
     st.session_state[key] = address.is_said(address.WORDS)
@@ -61,15 +66,17 @@ def of(view: View, filters: Filters, rows: pd.DataFrame, sought: Sought) -> "pd.
     """What was said in each of these sessions? In the order of the rows, None where unknown.
 
     The text around what is sought; where nothing is, or it cannot be shown so, what the session
-    began with. None at all where it is not wanted, may not be read, or cannot be told: why is
-    then said.
+    began with. None at all where it is neither sought nor wanted, may not be read, or is not
+    answered: why is then shown.
     """
-    if not (address.is_said(address.WORDS) and view.installed.access.reads_messages):
+    is_shown = bool(sought.text) or address.is_said(address.WORDS)
+    if not (is_shown and view.installed.access.reads_messages):
         return None
     try:
         _note(view, rows)
-        began = _asked(view, conversation.openings, filters, _keys(rows))
         said = _said(view, sought, rows)
+        others = rows[~rows["session_key"].isin(said)]
+        began = _asked(view, conversation.openings, filters, _keys(others)) if len(others) else {}
     except errors.TraceError as error:
         failed(error)
         return None
@@ -83,22 +90,32 @@ def _keys(rows: pd.DataFrame) -> tuple[tuple[str, str], ...]:
 
 
 def _note(view: View, rows: pd.DataFrame) -> None:
-    """Whoever reads a line of each is noted as who opens them is. Raises AuditFailed."""
-    listed = Selection("", tuple(rows["session_id"]))
-    audited.once(view, audited.of(view, "listed", listed, session_export.shown(view)))
+    """Note who reads a line of each, as of whoever opens them. Raises AuditFailed.
+
+    Each session once in a tab for what is masked: a search that reads on finds them step by step.
+    """
+    redaction = session_export.shown(view)
+    noted: set[tuple[Redaction, str]] = st.session_state.setdefault(NOTED, set())
+    new = tuple(one for one in rows["session_id"] if (redaction, one) not in noted)
+    if new:
+        audited.once(view, audited.of(view, "listed", Selection("", new), redaction))
+        noted.update((redaction, one) for one in new)
 
 
 def _said(view: View, sought: Sought, rows: pd.DataFrame) -> dict[str, str]:
-    """By session key, the text around what is sought."""
+    """By session key, the text around what is sought. Each request is read once."""
     if not sought.text:
         return {}
     requests = {one: sought.requests[one] for one in rows["session_key"] if one in sought.requests}
-    found = _asked(view, conversation.passages, tuple(requests.values()), sought.text)
-    return {one: found[request] for one, request in requests.items() if request in found}
+    new = tuple(one for one in requests.values() if one not in sought.passages)
+    if new:
+        found = _asked(view, conversation.passages, new, sought.text)
+        sought.passages.update((one, found.get(one, "")) for one in new)
+    return {one: words for one in requests if (words := sought.passages[requests[one]])}
 
 
 def _asked(view: View, ask: Callable[..., Any], *arguments: Any) -> dict[str, str]:
-    (answer,) = answers(view.installed, view.now, [Question(ask, arguments)])
+    (answer,) = view.ask((ask, *arguments))
     if answer.value is None and answer.error:
         raise answer.error
     return answer.value or {}

@@ -6,7 +6,7 @@ that began anew at each of its ticks would never come to its end.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,7 +40,8 @@ WITHOUT_STREAMLITS_STOP = "<style>[data-testid=stStatusWidget] { visibility: hid
 class Reading:
     """A search under way in one browser: of what, since when, and how far it has come.
 
-    `rows` are the sessions found, as they were looked up for `rows_of`: keys and order.
+    `rows` are the sessions found, as they were looked up for `rows_of`: keys and order;
+    `passages` the words around what is searched for, by request.
     """
 
     of: tuple[Any, ...]
@@ -50,6 +51,7 @@ class Reading:
     scan: Scan | None = None
     rows: pd.DataFrame | None = None
     rows_of: tuple[Any, ...] | None = None
+    passages: dict[str, str] = field(default_factory=dict)
     error: errors.TraceError | None = None
     is_stopped: bool = False
 
@@ -108,8 +110,10 @@ def _draw(view: View, search: SessionSearch, part: TimeWindow | None, reading: R
     if reading.rows is not None and not reading.rows.empty:
         _strip(view, part, reading, reading.rows)
         found_in = {one.session_key: one.request_id for one in reading.so_far.found}
-        sought = Sought(search.said, found_in)
-        session_table.show(view, reading.filters, reading.rows, "sessions found", sought)
+        sought = Sought(search.said, found_in, reading.passages)
+        session_table.show(
+            view, reading.filters, reading.rows, "sessions found", search.is_of_failures, sought
+        )
         if not reading.is_going_on:
             session_export.list_buttons(view, reading.filters, search, reading.rows)
     elif reading.so_far.is_finished:

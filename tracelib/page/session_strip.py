@@ -108,7 +108,7 @@ def spread_of(rows: pd.DataFrame, axis: TimeAxis) -> pd.DataFrame:
     starts = pd.Series(
         bucket_starts(axis.window, axis.bucket, axis.zone), dtype="datetime64[us, UTC]"
     )
-    place = starts.searchsorted(rows["ended_at"], side="right") - 1
+    place = starts.searchsorted(rows["last_started_at"], side="right") - 1
     has_failures = rows["failures"] > 0
     counts = {
         "sessions": pd.Series(place).value_counts(),

@@ -5,23 +5,34 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from tracelib import formatting
+from tracelib import conversation, formatting
 from tracelib.filters import Filters
 from tracelib.page import address, picking, session_said
 from tracelib.page.cards import known, money_format
+from tracelib.page.picking import Picked
 from tracelib.page.session_said import NOTHING, Sought
 from tracelib.page.view import View
+from tracelib.selection import session
 
 ROW_PX = 33
 TALLEST_PX = 760
 
 
 def show(
-    view: View, filters: Filters, rows: pd.DataFrame, key: str, sought: Sought = NOTHING
+    view: View,
+    filters: Filters,
+    rows: pd.DataFrame,
+    key: str,
+    is_of_failures: bool,
+    sought: Sought = NOTHING,
 ) -> None:
-    """Which sessions are these? Another key is another list, which is read from its top."""
+    """Draw these sessions; a click opens one. Another key is another list, read from its top.
+
+    A click on a session's errors, and in a list of failures any click, leads to its first
+    failure.
+    """
     with st.container(horizontal=True, vertical_alignment="center"):
-        session_said.switch(view)
+        session_said.switch(view, sought)
         _compare(picking.ticked(key, rows))
     words = session_said.of(view, filters, rows, sought)
     shown = rows.assign(
@@ -44,9 +55,19 @@ def show(
         key=picking.element(key),
     )
     picking.show(key, rows)
-    if session := picking.taken():
-        address.open_session(session["session"], session["of"])
+    if picked := picking.taken():
+        is_at_failure = is_of_failures or picked.column == "failures"
+        place = _first_failure(view, picked) if is_at_failure else None
+        address.open_session(picked.session_id, picked.api_key, place)
         st.rerun()
+
+
+def _first_failure(view: View, picked: Picked) -> str | None:
+    """Which request of this session failed first? None where none did."""
+    (order,) = view.ask((conversation.turn_order, session(picked.session_id, picked.api_key)))
+    if order.value is None or not order.value["is_failure"].any():
+        return None
+    return str(order.value.loc[order.value["is_failure"], "request_id"].iloc[0])
 
 
 def _compare(ticked: pd.DataFrame) -> None:
@@ -72,7 +93,7 @@ def _columns(costs: "pd.Series[float]", zone: str, heading: str | None) -> dict[
     column = st.column_config
     words = {"words": column.TextColumn(heading, width=420)} if heading else {}
     return {
-        "ended_at": _moment("Last activity", zone),
+        "last_started_at": _moment("Last activity", zone, "When its last request began."),
         "cost_usd": column.NumberColumn("Cost", format=money_format(costs), width=96),
         "failures": column.NumberColumn("Errors", format="localized", width=52),
         "requests": column.NumberColumn("Requests", format="localized", width=68),
@@ -89,5 +110,7 @@ def _columns(costs: "pd.Series[float]", zone: str, heading: str | None) -> dict[
     }
 
 
-def _moment(title: str, zone: str) -> Any:
-    return st.column_config.DatetimeColumn(title, timezone=zone, format="D MMM HH:mm:ss", width=106)
+def _moment(title: str, zone: str, explained: str | None = None) -> Any:
+    return st.column_config.DatetimeColumn(
+        title, timezone=zone, format="D MMM HH:mm:ss", width=106, help=explained
+    )

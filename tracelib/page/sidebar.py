@@ -11,7 +11,6 @@ from tracelib.choice import Choice
 from tracelib.facets import Facets
 from tracelib.filters import DIMENSIONS
 from tracelib.page import address, range_picker
-from tracelib.settings import TICKS
 from tracelib.signs import one_line
 
 PAGES = (
@@ -78,8 +77,8 @@ def _named_by(names: Mapping[str, str]) -> Callable[[str], str]:
     return lambda one: one_line(names.get(one, one))
 
 
-def refresh(choice: Choice, default: str, page_name: str) -> None:
-    """How often does the page look again? The component is mounted where it does not show."""
+def refresh(choice: Choice, default: str) -> None:
+    """Choose how often the page is refreshed."""
     current = choice.refresh or default
     _select(
         "Auto-refresh",
@@ -89,11 +88,6 @@ def refresh(choice: Choice, default: str, page_name: str) -> None:
         REFRESH.__getitem__,
         lambda every: None if every == default else every,
     )
-    if TICKS[current]:
-        # Not above: Streamlit serves the files of a component only where a page's run imports it.
-        from streamlit_autorefresh import st_autorefresh
-
-        st_autorefresh(interval=TICKS[current] * 1_000, key=f"refresh {page_name} {current}")
 
 
 def _select(

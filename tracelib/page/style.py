@@ -10,6 +10,8 @@ RULES = """
 [data-testid="stMetricValue"], [data-testid="stMetricDelta"], [data-testid="stCaptionContainer"] {
   font-variant-numeric: tabular-nums;
 }
+/* A name is read whole, on two lines where a tile is narrow. */
+[data-testid="stMetricLabel"] p { white-space: normal; }
 /* What belongs to a change stands below it in every tile, so that the lines under it align. */
 :has(> [data-testid="stMetricDeltaDescription"]) { flex-wrap: wrap; }
 [data-testid="stMetricDeltaDescription"] { flex-basis: 100%; font-variant-numeric: tabular-nums; }
@@ -50,13 +52,26 @@ RULES = """
   background: rgba(151, 166, 195, 0.2);
 }
 .st-key-menu-sessions button > div { justify-content: flex-start; }
+@media (max-width: 1380px) {
+  .st-key-tiles [data-testid="stMetricLabel"] { min-height: 2.4rem; align-items: end; }
+}
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding-left: 0.9rem; padding-right: 0.9rem; }
 }
 </style>
 """
 
+# Streamlit fades what a run has not drawn again yet.
+NO_FADING = """
+<style>
+[data-stale="true"] { opacity: 1 !important; transition: none !important; }
+</style>
+"""
 
-def apply() -> None:
-    """Narrow the content to a readable width and line the digits up."""
-    st.html(RULES)
+
+def apply(is_refresh: bool) -> None:
+    """Narrow the content to a readable width and line the digits up.
+
+    At a refresh the figures of before stay as they are until the new ones have come.
+    """
+    st.html(RULES + (NO_FADING if is_refresh else ""))

@@ -10,7 +10,6 @@ from tracelib import formatting
 from tracelib.asking.memory import Answer
 from tracelib.filters import Filters
 from tracelib.overview import SessionCounts, Totals
-from tracelib.page import drawn
 from tracelib.page.cards import tile, unanswered
 
 MOST_POINTS = 60
@@ -36,27 +35,16 @@ def traffic(
     over_time: Answer[pd.DataFrame],
     no_change: str | None = None,
 ) -> None:
-    """Requests, sessions, cost, response time and errors, each against the window before.
+    """Draw requests, sessions, cost, response time and errors, each against the window before.
 
     With `no_change`, which says why, they are compared with nothing.
     """
-    drawn.once(_traffic, totals, before, sessions, sessions_before, over_time, no_change)
-
-
-def _traffic(
-    totals: Answer[Totals],
-    before: Answer[Totals],
-    sessions: Answer[SessionCounts],
-    sessions_before: Answer[SessionCounts],
-    over_time: Answer[pd.DataFrame],
-    no_change: str | None,
-) -> None:
     if totals.value is None or sessions.value is None:
         unanswered(totals if totals.value is None else sessions)
         return
     was = None if no_change else before.value
     sessions_were = None if no_change else sessions_before.value
-    with st.grid(columns=5, min_column_width=145, gap="small"):
+    with st.container(key="tiles"), st.grid(columns=5, min_column_width=145, gap="small"):
         _requests(totals.value, was, over_time)
         _sessions(sessions.value, sessions_were, over_time)
         _cost(totals.value, was, over_time)
@@ -72,8 +60,9 @@ def _requests(now: Totals, was: Totals | None, over_time: Answer[pd.DataFrame]) 
         formatting.count(now.requests),
         (now.requests, was.requests if was else None),
         formatting.exact,
-        f"{formatting.exact(now.failures)} failed",
-        "Rows of LiteLLM's log that started in this window; failures count.",
+        f"cache hit rate {formatting.share(now.cache_hit_rate)}",
+        "Rows of LiteLLM's log that started in this window; failures count. Cache hit rate: those "
+        "answered from LiteLLM's cache ÷ all requests.",
         _trend(over_time, "requests"),
     )
 
@@ -107,13 +96,12 @@ def _cost(now: Totals, was: Totals | None, over_time: Answer[pd.DataFrame]) -> N
 
 def _response_time(now: Totals, was: Totals | None, over_time: Answer[pd.DataFrame]) -> None:
     tile(
-        "Response time",
+        "Average response time",
         formatting.duration(now.response_ms_avg),
         (now.response_ms_avg, was.response_ms_avg if was else None),
         formatting.duration,
-        f"{formatting.share(now.cache_hit_rate)} cached",
-        "The average over successes that were not cache hits. Below it, LiteLLM's cache hits of "
-        "all requests.",
+        f"p95 {formatting.duration(now.response_ms_p95)}",
+        "Over successes that were not cache hits. p95: 95 of 100 were faster.",
         _trend(over_time, "response_ms_avg"),
         more_is_worse=True,
     )
@@ -125,8 +113,8 @@ def _error_rate(now: Totals, was: Totals | None, over_time: Answer[pd.DataFrame]
         formatting.share(now.error_rate),
         (now.error_rate, was.error_rate if was else None),
         formatting.share,
-        f"p95 {formatting.duration(now.response_ms_p95)}",
-        "Failures of all requests. Below it, what 95 of 100 response times stay below.",
+        f"{formatting.exact(now.failures)} failed",
+        "Failed requests ÷ all requests.",
         _trend(over_time, "error_rate"),
         more_is_worse=True,
     )

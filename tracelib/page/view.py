@@ -1,7 +1,8 @@
-"""How every page begins: what is chosen, which database, who is who."""
+"""How every page begins and ends: what is chosen, which database, who is who."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,41 +10,40 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.scriptrunner import RerunException
 
 from tracelib import errors, facets, formatting
 from tracelib import window as windows
-from tracelib.asking.answers import Question, answers, are_known, forget_answers
+from tracelib.asking.answers import Question, answers, forget_answers
 from tracelib.asking.installation import Installation, installation, look_again, note_once
 from tracelib.asking.memory import Answer
 from tracelib.charts.base import TimeAxis
 from tracelib.charts.palette import model_colours
 from tracelib.choice import Choice
 from tracelib.facets import Facets
-from tracelib.filters import DIMENSIONS, Filters
-from tracelib.page import address, cards, identity, sidebar, style
-from tracelib.page.safe import label
+from tracelib.filters import Filters
+from tracelib.page import address, cards, frame, head, identity, sidebar, style
+from tracelib.page.frame import Frame, Waiting
 from tracelib.people import ANYONE, Person
 from tracelib.settings import TICKS
 
 ICON = Path(__file__).with_name("icon.png")
 # Drop-downs and colours need not follow every tick.
 FACETS_TICK_S = 300
-# Only the first load shows it; a refresh changes figures in place.
-SKELETON_PX = 560
+# A page waits so long for answers that nothing can stand in for.
+PATIENCE_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a page shows, to whom: the choice, the filters it means now, names and colours."""
+    """What a page shows, to whom: the choice, the filters it means now, and the frame around it."""
 
     name: str
     choice: Choice
     filters: Filters
     now: datetime
     installed: Installation
-    facets: Facets
-    colours: Mapping[str, str]
-    notice: DeltaGenerator
+    frame: Frame
     person: Person = ANYONE
 
     @property
@@ -57,52 +57,97 @@ class View:
         """Which time axis do all charts of this page share?"""
         return TimeAxis(self.filters.window, self.filters.zone, self.bucket, self.now)
 
-    def ask(self, *questions: tuple[Any, ...]) -> list[Answer[Any]]:
-        """What does the database say to these (question, argument…) tuples, asked side by side?"""
-        asked = [Question(ask, tuple(arguments)) for ask, *arguments in questions]
-        place = st.empty()
-        is_first = not st.session_state.get(f"seen {self.name}")
-        is_waiting = is_first and not are_known(self.installed, self.now, asked)
-        if is_waiting:
-            place.skeleton(SKELETON_PX)
-        given = answers(self.installed, self.now, asked)
-        if is_waiting:
-            place.empty()
-        st.session_state[f"seen {self.name}"] = True
-        self._say_if_stale(given)
-        return given
+    @property
+    def facets(self) -> Facets:
+        """What there is to choose from, by name. Comes with the first answers of the page."""
+        if self.frame.facets is None:
+            self.ask()
+        return self.frame.facets or Facets.none()
 
-    def _say_if_stale(self, given: list[Answer[Any]]) -> None:
-        """The last good figures stay while the database is away, and the page says so."""
+    @property
+    def colours(self) -> Mapping[str, str]:
+        """The colour of each model, by its rank over the whole log."""
+        return model_colours(facet.id for facet in self.facets.of("model"))
+
+    def ask(self, *questions: tuple[Any, ...]) -> list[Answer[Any]]:
+        """What does the database say to these (question, argument…) tuples, asked side by side?
+
+        The page waits for all of them, and shows which are awaited.
+        """
+        asked = [Question(ask, tuple(arguments)) for ask, *arguments in questions]
+        is_first = self.frame.facets is None
+        waiting = Waiting(self.frame, st.empty())
+        given = answers(
+            self.installed,
+            self.now,
+            [*asked, _facets_question(self.now)] if is_first else asked,
+            PATIENCE_S,
+            waiting,
+        )
+        waiting.end()
+        if is_first:
+            _name_choices(self, given.pop().value or Facets.none())
+        return self._marked(given)
+
+    def _marked(self, given: Sequence[Answer[Any]]) -> list[Answer[Any]]:
+        """The same answers; stale ones with their time in the viewer's zone, and a notice."""
+        zone = ZoneInfo(self.filters.zone)
         stale = [answer for answer in given if answer.is_stale]
         if stale and stale[0].error:
             at = formatting.clock(min(one.asked_at for one in stale), self.filters.zone)
-            self.notice.warning(f"{stale[0].error.sentence} The figures are those of {at}.")
+            self.frame.notice.warning(f"{stale[0].error.sentence} The figures are those of {at}.")
+        return [
+            replace(one, asked_at=one.asked_at.astimezone(zone)) if one.is_stale else one
+            for one in given
+        ]
 
 
-def begin(name: str) -> View:
-    """What is chosen and who is who? Draws the sidebar and the head of the page.
+@contextmanager
+def begin(name: str, has_parameters: bool = False) -> Iterator[View]:
+    """Draw the frame of a page, and when the page has finished say so.
 
+    The URL says what is chosen, and nothing else unless the page has parameters of its own.
     Where there is no database to ask, or nobody may look who does, it says so in a sentence and
     stops the page.
     """
     st.set_page_config(page_title=f"{name} · LLM traceability", page_icon=str(ICON), layout="wide")
-    style.apply()
+    view = _begun(name, has_parameters)
+    is_finished = True
+    try:
+        with suppress(frame.PageEndError):
+            yield view
+    except RerunException:
+        is_finished = False  # the next run has begun already
+        raise
+    finally:
+        if is_finished:
+            _finish(view)
+
+
+def _begun(name: str, has_parameters: bool) -> View:
     choice, complaints = address.read()
+    shown = (name, address.whole(choice, has_parameters))
+    style.apply(is_refresh=frame.is_shown(shown))
     person, installed = _installation(choice)
     now = _tick(choice, installed)
     viewer_zone = _viewer_zone()
-    known = _facets(installed, now)
-    _sidebar(name, choice, installed, known, now, viewer_zone)
-    with st.sidebar:
-        identity.who(person, installed)
-    address.write(choice)
     filters = choice.filters(now, viewer_zone)
-    colours = model_colours(facet.id for facet in known.of("model"))
-    _head(name, choice, filters, installed, complaints)
-    view = View(name, choice, filters, now, installed, known, colours, st.empty(), person)
-    _chips(view)
-    return view
+    with st.sidebar:
+        dimensions, status = _sidebar(choice, installed, now, viewer_zone)
+        identity.who(person, installed)
+    address.write(choice, has_parameters)
+    with st.container():
+        head.title(name, choice.in_words(filters), installed.is_sample, complaints)
+        notice, chips = st.empty(), st.container()
+    around = Frame(shown, notice, dimensions, chips, status)
+    return View(name, choice, filters, now, installed, around, person)
+
+
+def _finish(view: View) -> None:
+    if view.frame.facets is None:
+        view.ask()
+    every_s = TICKS[_refresh(view.choice, view.installed)]
+    view.frame.finish(view.filters.zone, every_s)
 
 
 def _installation(choice: Choice) -> tuple[Person, Installation]:
@@ -123,9 +168,13 @@ def _without_detail(error: errors.TraceError) -> errors.TraceError:
     return type(error)()
 
 
+def _refresh(choice: Choice, installed: Installation) -> str:
+    return choice.refresh or installed.settings.refresh
+
+
 def _tick(choice: Choice, installed: Installation) -> datetime:
-    every = TICKS[choice.refresh or installed.settings.refresh] or TICKS["30s"]
-    return windows.ticked(datetime.now(UTC), every)
+    every_s = TICKS[_refresh(choice, installed)] or TICKS["30s"]
+    return windows.ticked(datetime.now(UTC), every_s)
 
 
 def _viewer_zone() -> str:
@@ -137,81 +186,34 @@ def _viewer_zone() -> str:
     return zone
 
 
-def _facets(installed: Installation, now: datetime) -> Facets:
+def _facets_question(now: datetime) -> Question:
     tick = windows.ticked(now, FACETS_TICK_S)
-    answer = answers(installed, tick, [Question(facets.facets, (tick,))])[0]
-    if answer.value is None:
-        # A failure is worth asking again at the next refresh, not in five minutes.
-        answer = answers(installed, now, [Question(facets.facets, (now,))])[0]
-    return answer.value or Facets.none()
+    return Question(facets.facets, (tick,), tick)
+
+
+def _name_choices(view: View, known: Facets) -> None:
+    """Draw what goes by names: the drop-downs, and the filters that are on."""
+    view.frame.facets = known
+    with view.frame.dimensions:
+        sidebar.dimensions(view.choice, known)
+    with view.frame.chips:
+        head.chips(view.filters.chosen(), known)
 
 
 def _sidebar(
-    name: str,
-    choice: Choice,
-    installed: Installation,
-    known: Facets,
-    now: datetime,
-    viewer_zone: str,
-) -> None:
-    zone = choice.zone or viewer_zone
-    with st.sidebar:
-        sidebar.menu(choice)
-        sidebar.time_range(choice, now, viewer_zone)
-        sidebar.dimensions(choice, known)
-        sidebar.refresh(choice, installed.settings.refresh, name)
-        at = datetime.now(UTC).astimezone(ZoneInfo(zone))
-        st.caption(f"Updated {at:%H:%M:%S}")
-        st.button("Refresh now", on_click=refresh_now, key="refresh now", width="stretch")
+    choice: Choice, installed: Installation, now: datetime, viewer_zone: str
+) -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Draw the controls; the places of the drop-downs, and of when the page was updated."""
+    sidebar.menu(choice)
+    sidebar.time_range(choice, now, viewer_zone)
+    dimensions = st.container()
+    sidebar.refresh(choice, installed.settings.refresh)
+    status = st.container()
+    st.button("Refresh now", on_click=refresh_now, key="refresh now", width="stretch")
+    return dimensions, status
 
 
 def refresh_now() -> None:
-    """Ask everything anew, and what the database has."""
+    """Ask everything again, and what the database has."""
     forget_answers()
     look_again()
-
-
-def _head(
-    name: str,
-    choice: Choice,
-    filters: Filters,
-    installed: Installation,
-    complaints: tuple[str, ...],
-) -> None:
-    st.header(name, anchor=False)
-    st.caption(label(choice.in_words(filters), 200))
-    if installed.is_sample:
-        st.info(
-            "This is sample traffic, made up for trying the dashboard out. Set DATABASE_URL to "
-            "see your own.",
-            icon=":material/science:",
-        )
-    for complaint in complaints:
-        st.warning(label(complaint, 200))
-
-
-def _chips(view: View) -> None:
-    chosen = view.filters.chosen()
-    if not chosen:
-        return
-    with st.container(horizontal=True, gap="xsmall"):
-        for dimension, ids in chosen.items():
-            names = view.facets.names(dimension)
-            for one in ids:
-                st.button(
-                    f"{dimension.capitalize()}: {label(names.get(one, one), 40)}",
-                    key=f"chip {dimension} {one}",
-                    icon=":material/close:",
-                    help="Remove this filter",
-                    on_click=_without(dimension, one, ids),
-                )
-        st.button("Clear all", key="chip all", type="tertiary", on_click=_without_any)
-
-
-def _without(dimension: str, one: str, ids: tuple[str, ...]) -> Callable[[], None]:
-    rest = tuple(other for other in ids if other != one)
-    return lambda: address.change(**{dimension: rest})
-
-
-def _without_any() -> None:
-    address.change(**dict.fromkeys(DIMENSIONS, ()))

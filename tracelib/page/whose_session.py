@@ -9,6 +9,7 @@ from tracelib import errors, formatting, sessions
 from tracelib.filters import NONE
 from tracelib.page import address
 from tracelib.page.cards import card, unanswered
+from tracelib.page.frame import end_page
 from tracelib.page.safe import label
 from tracelib.page.view import View
 from tracelib.redaction import Redaction, masked
@@ -33,7 +34,7 @@ def only_key(
         not_there(session_id)
     else:
         _which_key(session_id, keys.value, redaction, on_choose)
-    st.stop()
+    end_page()
 
 
 def not_there(session_id: str) -> None:

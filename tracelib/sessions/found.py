@@ -44,7 +44,7 @@ def found_sessions(
         session_key, session_id, api_key           what a session is
         key_name, user, user_name, team, team_name, agent, end_user
         models                   text, the first five names in order and how many more
-        started_at, ended_at     aware UTC, first start and last end
+        started_at, last_started_at, ended_at   aware UTC, first and last start, last end
         requests, failures, cache_hits, total_tokens, cost_usd      int, US dollars
         duration_ms              ended_at - started_at; None if negative
         goes_on                  whether it has requests before or after the window; None

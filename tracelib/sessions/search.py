@@ -133,6 +133,11 @@ class SessionSearch:
         object.__setattr__(self, "metadata_value", value if key else "")
 
     @property
+    def is_of_failures(self) -> bool:
+        """Is it failures that are sought?"""
+        return self.status == "with failures" or bool(self.error_class)
+
+    @property
     def in_documents(self) -> tuple[str, ...]:
         """Which of its conditions are on JSON documents, which only `scan` reads?"""
         asked = tuple(name for name in IN_DOCUMENTS if getattr(self, name))
