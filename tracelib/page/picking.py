@@ -30,9 +30,15 @@ def take(key: str) -> None:
     """A row was clicked; for the table's callback, which runs before the page does."""
     selection = st.session_state[element(key)]["selection"]
     positions = [row for row, _ in selection["cells"]] or selection["rows"]
+    for position in positions[:1]:
+        take_row(key, position)
+
+
+def take_row(key: str, position: int) -> None:
+    """Take over the row that stands there in the table with this key; for callbacks."""
     drawn = st.session_state.get(f"{key} as drawn", [])
-    if positions and positions[0] < len(drawn):
-        st.session_state[PICKED] = drawn[positions[0]]
+    if position < len(drawn):
+        st.session_state[PICKED] = drawn[position]
 
 
 def take_or_tick(key: str) -> None:

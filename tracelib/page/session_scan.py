@@ -109,11 +109,21 @@ def _draw(view: View, search: SessionSearch, part: TimeWindow | None, reading: R
         _strip(view, part, reading, reading.rows)
         found_in = {one.session_key: one.request_id for one in reading.so_far.found}
         sought = Sought(search.said, found_in)
-        session_table.show(view, reading.filters, reading.rows, "sessions found", sought)
-        if not reading.is_going_on:
-            session_export.list_buttons(view, reading.filters, search, reading.rows)
+        session_table.show(
+            view,
+            reading.filters,
+            reading.rows,
+            "sessions found",
+            sought,
+            offer_files=lambda: _offer_files(view, search, reading),
+        )
     elif reading.so_far.is_finished:
         session_empty.show(view, search, part, reading.so_far.requests_read)
+
+
+def _offer_files(view: View, search: SessionSearch, reading: Reading) -> None:
+    if not reading.is_going_on:
+        session_export.list_buttons(view, reading.filters, search, reading.rows)
 
 
 def _look_up(installed: Installation, search: SessionSearch, reading: Reading) -> None:
