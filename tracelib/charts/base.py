@@ -17,6 +17,9 @@ from tracelib.window import Bucket, TimeWindow, bucket_edges, bucket_starts
 HEIGHT = 280
 FIRST_HEIGHT = 340
 MARKED_UP_TO = 60
+# A rate over fewer requests is drawn hollow and does not set the scale.
+FEWEST = 10
+COUNT_TICKS = 6
 BAR_GAP = 0.15
 MOST_TICKS = 8
 MILLISECOND, MINUTE = timedelta(milliseconds=1), timedelta(minutes=1)
@@ -140,7 +143,7 @@ def figure(traces: Sequence[Any], height: int = HEIGHT, **layout: Any) -> go.Fig
         "dragmode": False,
         "bargap": BAR_GAP,
         "xaxis": axis,
-        "yaxis": axis | {"nticks": 6},
+        "yaxis": axis | {"nticks": COUNT_TICKS},
     }
     # All at once: Plotly checks the whole figure again for each update.
     return go.Figure(data=list(traces), layout=common | layout)
@@ -177,6 +180,38 @@ def _name_buckets(chart: go.Figure, axis: TimeAxis) -> None:
         hovertemplate="%{customdata}<extra></extra>",
     )
     chart.update_xaxes(unifiedhovertitle_text=axis.zone)
+
+
+def count_whole(chart: go.Figure, top: float, axis: str = "yaxis") -> None:
+    """Let this axis of countable things, at most `top` of them, have no tick between two."""
+    if top <= COUNT_TICKS:
+        chart.update_layout({axis: {"dtick": 1}})
+    if not top:
+        # Plotly would draw an empty axis from 0 to 1 in tenths, or around 0.
+        chart.update_layout({axis: {"range": [0, 1]}})
+
+
+def below(chart: go.Figure, title: str, top: float) -> None:
+    """Give the traces of axis `y2` a panel of their own, of countable things up to `top`.
+
+    It lies below the rest and shares the x axis. `title` says what it shows.
+    """
+    chart.update_layout(
+        yaxis={"domain": [0.46, 1]},
+        yaxis2={
+            "domain": [0, 0.32],
+            "anchor": "x",
+            "rangemode": "tozero",
+            "nticks": 3,
+            "fixedrange": True,
+            "zeroline": False,
+        },
+        xaxis={"anchor": "y2"},
+        hoversubplots="axis",
+    )
+    count_whole(chart, top, "yaxis2")
+    place = {"x": 0, "y": 0.33, "xref": "paper", "yref": "paper", "yanchor": "bottom"}
+    chart.add_annotation(text=title, showarrow=False, font={"size": 12}, **place)
 
 
 def fading(axis: TimeAxis, points: int) -> list[float]:

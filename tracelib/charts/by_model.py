@@ -1,6 +1,8 @@
 """Charts that tell the models apart: response times, tokens, and both over time."""
 
+import math
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -8,71 +10,129 @@ import plotly.graph_objects as go
 from tracelib import formatting
 from tracelib.charts import base, palette
 from tracelib.charts.base import HEIGHT, TimeAxis, figure, line
-from tracelib.charts.labels import plain
+from tracelib.charts.labels import plain, within
+from tracelib.charts.palette import tint
 from tracelib.window import bucket_starts
 
 MODELS_SHOWN = 10
-SECONDS = "%{y:.3~s}s<extra>%{fullData.name}</extra>"
+COUNT = "%{y:,.0f}<extra>%{fullData.name}</extra>"
+# Where a legend has names cut short, the hover has them whole.
+SECONDS = "%{y:.3~s}s<extra>%{meta[0]}</extra>"
+FAILED = "%{y:,.0f}<extra>%{meta[0]}</extra>"
+WRITTEN = "%{customdata}<extra>%{fullData.name}</extra>"
 LOGARITHMIC_FROM = 10
-# One hue for failures, told apart by lightness so that they stay red and nothing else is.
-REDS = ("#C92A2A", "#F03E3E", "#FF8787", "#A61E4D", "#E8590C", "#FFA8A8", "#862E9C")
+# Entries of one width stand in columns, two of them on a telephone.
+LEGEND = {"entrywidth": 92, "font": {"size": 11}}
+MARGIN = {"l": 40, "r": 6}
+LEGIBLE = 17  # characters of a name in such a column
 OTHERS = "others"
 
 
 def response_times(usage: pd.DataFrame) -> go.Figure:
-    """How long do a model's answers take? Average, p95 and maximum as lines over the models.
+    """How long do a model's answers take? A bar from p50 to p95; average and maximum as marks.
 
     Seconds; logarithmic where the slowest answer took ten times the p95.
     """
     known = usage[usage["response_ms_avg"].notna()].head(MODELS_SHOWN)
-    series = (
-        ("response_ms_max", "Maximum", palette.OTHERS, "dot"),
-        ("response_ms_p95", "p95", palette.SLOW, "solid"),
-        ("response_ms_avg", "Average", palette.TYPICAL, "solid"),
-    )
-    traces = [_points(known, column, name, colour, dash) for column, name, colour, dash in series]
-    chart = figure(traces, 320, hovermode="x unified")
+    seconds = known.filter(like="response_ms_").astype("float64") / 1_000
+    traces = [
+        _span(seconds),
+        _marks(seconds, "response_ms_avg", "Average", {"symbol": "diamond", "size": 9}),
+        _marks(seconds, "response_ms_max", "Maximum", {"symbol": "line-ew", "size": 16}),
+    ]
+    chart = figure(traces, 320, hovermode="x unified", bargap=0.6)
     _name_places(chart, list(known["model"]))
-    far = (known["response_ms_max"] > LOGARITHMIC_FROM * known["response_ms_p95"]).any()
-    chart.update_yaxes(ticksuffix=" s", type="log" if far else "linear", nticks=None)
-    if far:
-        chart.update_yaxes(dtick=1)
+    slowest, most = seconds["response_ms_max"], seconds["response_ms_p95"]
+    if (slowest >= LOGARITHMIC_FROM * most).any():
+        _logarithmic(chart, seconds)
     else:
-        chart.update_yaxes(rangemode="tozero")
+        chart.update_yaxes(ticksuffix=" s", type="linear", rangemode="tozero")
     return chart
 
 
-def _points(known: pd.DataFrame, column: str, name: str, colour: str, dash: str) -> go.Scatter:
-    milliseconds = known[column].astype("float64")
-    return go.Scatter(
-        x=list(range(len(known))),
-        y=milliseconds / 1_000,
-        name=name,
-        mode="lines+markers",
-        line={"color": colour, "width": 1.6, "dash": dash},
-        marker={"size": 7},
-        customdata=[formatting.duration(value) for value in milliseconds],
-        hovertemplate="%{customdata}<extra>%{fullData.name}</extra>",
+def _span(seconds: pd.DataFrame) -> go.Bar:
+    least, most = seconds["response_ms_p50"], seconds["response_ms_p95"]
+    # A logarithmic axis has no 0.
+    foot = least.clip(lower=0.001)
+    return go.Bar(
+        x=list(range(len(seconds))),
+        y=(most - foot).clip(lower=0),
+        base=foot,
+        name="p50 to p95",
+        # The edge is there where both are the same.
+        marker={
+            "color": tint(palette.TYPICAL, 0.55),
+            "line": {"width": 1.5, "color": palette.TYPICAL},
+        },
+        customdata=[
+            f"{formatting.duration(low * 1_000)} to {formatting.duration(high * 1_000)}"
+            for low, high in zip(least, most, strict=True)
+        ],
+        hovertemplate=WRITTEN,
     )
 
 
+def _marks(seconds: pd.DataFrame, column: str, name: str, marker: Mapping[str, Any]) -> go.Scatter:
+    return go.Scatter(
+        x=list(range(len(seconds))),
+        y=seconds[column],
+        name=name,
+        mode="markers",
+        marker={"color": palette.SLOW, "line": {"width": 2, "color": palette.SLOW}, **marker},
+        customdata=[formatting.duration(value * 1_000) for value in seconds[column]],
+        hovertemplate=WRITTEN,
+    )
+
+
+def _logarithmic(chart: go.Figure, seconds: pd.DataFrame) -> None:
+    """Ticks at 1, 2 and 5 of each power of ten; over more than three powers at 1 alone."""
+    known = seconds[["response_ms_p50", "response_ms_max"]].clip(lower=0.001)
+    low, high = math.log10(known.min().min()), math.log10(known.max().max())
+    digits = (1,) if high - low > 3 else (1, 2, 5)
+    powers = range(math.floor(low), math.ceil(high) + 1)
+    places = [digit * 10.0**power for power in powers for digit in digits]
+    chart.update_yaxes(
+        type="log",
+        range=[low - 0.1, high + 0.1],
+        tickvals=places,
+        ticktext=[_tick(place) for place in places],
+    )
+
+
+def _tick(seconds: float) -> str:
+    """
+    >>> _tick(0.05), _tick(2.0), _tick(500.0)
+    ('50 ms', '2 s', '500 s')
+    """
+    return f"{seconds * 1_000:g} ms" if seconds < 1 else f"{seconds:g} s"
+
+
 def tokens(usage: pd.DataFrame) -> go.Figure:
-    """How many tokens went into and came out of each model? Stacked, the most first."""
+    """How many tokens went into and came out of each model? The most first.
+
+    Completions are a tenth or a hundredth of prompts, so they have a panel and a scale of
+    their own.
+    """
     top = usage.sort_values(["total_tokens", "model"], ascending=[False, True]).head(MODELS_SHOWN)
+    series = (
+        ("prompt_tokens", "Prompt", palette.TOKENS_IN, "y"),
+        ("completion_tokens", "Completion", palette.TOKENS_OUT, "y2"),
+    )
     traces = [
         go.Bar(
             x=list(range(len(top))),
             y=top[column].astype("float64"),
             name=name,
             marker={"color": colour},
-            hovertemplate="%{y:,.0f}<extra>%{fullData.name}</extra>",
+            yaxis=panel,
+            hovertemplate=COUNT,
         )
-        for column, name, colour in (
-            ("prompt_tokens", "Prompt", palette.TOKENS_IN),
-            ("completion_tokens", "Completion", palette.TOKENS_OUT),
-        )
+        for column, name, colour, panel in series
     ]
-    chart = figure(traces, 320, barmode="stack", hovermode="x unified", bargap=0.35)
+    # Grouped, each would leave room for the other, which is in another panel.
+    chart = figure(traces, 340, barmode="overlay", hovermode="x unified", bargap=0.35)
+    base.count_whole(chart, top["prompt_tokens"].max())
+    base.below(chart, "Completion, on a scale of its own", top["completion_tokens"].max())
     _name_places(chart, list(top["model"]))
     return chart
 
@@ -82,7 +142,7 @@ def _name_places(chart: go.Figure, models: list[str]) -> None:
     chart.update_layout(margin={"b": 70})
     chart.update_xaxes(
         tickvals=list(range(len(models))),
-        ticktext=[plain(model, 18) for model in models],
+        ticktext=[within(model, 18) for model in models],
         range=[-0.5, max(len(models), 1) - 0.5],
         showgrid=False,
     )
@@ -99,8 +159,10 @@ def over_time(
     for model, rows in frame.groupby("model", sort=False):
         complete = _with_gaps(rows, axis, column)
         colour = colours.get(str(model), palette.OTHERS)
-        traces.append(line(axis, complete, column, plain(model), colour, SECONDS))
+        drawn = line(axis, complete, column, within(model, LEGIBLE), colour, SECONDS)
+        traces.append(drawn.update(meta=[plain(model)]))
     chart = base.over_time(axis, traces, HEIGHT + 20)
+    chart.update_layout(legend=LEGEND, margin=MARGIN)
     chart.update_yaxes(ticksuffix=" s")
     return chart
 
@@ -112,23 +174,34 @@ def _with_gaps(rows: pd.DataFrame, axis: TimeAxis, column: str) -> pd.DataFrame:
 
 
 def failures(frame: pd.DataFrame, axis: TimeAxis) -> go.Figure:
-    """Which kinds of failure came when? Stacked bars, shades of the failures' red."""
+    """Which kinds of failure came when? Stacked; a class has one look whatever the range."""
     totals = frame.groupby("error_class")["failures"].sum()
     classes = sorted(totals.index, key=lambda name: (name == OTHERS, -totals[name], name))
-    traces = []
-    for position, name in enumerate(classes):
-        rows = frame[frame["error_class"] == name]
-        traces.append(
-            go.Bar(
-                x=axis.local(rows["bucket"]),
-                y=rows["failures"].astype("float64"),
-                width=axis.bar_widths(),
-                name=plain(name),
-                marker={
-                    "color": palette.OTHERS if name == OTHERS else REDS[position % len(REDS)],
-                    "opacity": base.fading(axis, len(rows)),
-                },
-                hovertemplate="%{y:,.0f}<extra>%{fullData.name}</extra>",
-            )
-        )
-    return base.over_time(axis, traces, 300, barmode="stack")
+    marks = dict(palette.class_marks(name for name in classes if name != OTHERS))
+    marks[OTHERS] = palette.Mark(palette.OTHERS, "")
+    traces = [
+        _class(frame[frame["error_class"] == name], axis, str(name), marks[name])
+        for name in classes
+    ]
+    chart = base.over_time(axis, traces, 300, barmode="stack")
+    chart.update_layout(legend=LEGEND, margin=MARGIN)
+    base.count_whole(chart, frame.groupby("bucket")["failures"].sum().max())
+    return chart
+
+
+def _class(rows: pd.DataFrame, axis: TimeAxis, name: str, mark: palette.Mark) -> go.Bar:
+    pattern = {"shape": mark.pattern, "size": 6, "solidity": 0.5, "fillmode": "replace"}
+    return go.Bar(
+        x=axis.local(rows["bucket"]),
+        y=rows["failures"].astype("float64"),
+        width=axis.bar_widths(),
+        name=within(name, LEGIBLE),
+        meta=[plain(name)],
+        marker={
+            "color": mark.colour,
+            "opacity": base.fading(axis, len(rows)),
+            "line": {"width": 1 if mark.pattern else 0, "color": mark.colour},
+            **({"pattern": pattern} if mark.pattern else {}),
+        },
+        hovertemplate=FAILED,
+    )

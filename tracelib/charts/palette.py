@@ -1,6 +1,8 @@
 """Which colour stands for what: one meaning each, the same on every page."""
 
+import zlib
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 CATEGORICAL = (
     "#4C6EF5",
@@ -13,9 +15,15 @@ CATEGORICAL = (
     "#74B816",
     "#D6336C",
 )
+# Of models beyond those nine: as far from them, from red and from one another as can be.
+FURTHER = (
+    *("#73A03D", "#9E0AE3", "#338A73", "#B18F06", "#5853D3", "#04900F", "#EA5DBC", "#0569A9"),
+    *("#618732", "#BF6CFF", "#29715E", "#957904", "#8884FF", "#02760B", "#C74E9F"),
+)
+DARKER = 0.8  # of the colour before, where all have been used
+# Everything left that has no colour of its own; no model and no class of failure has it.
 OTHERS = "#868E96"
-# All that is left together, beside single ones that are grey.
-REST = "#CED4DA"
+# Failed, as opposed to succeeded; nothing else is red.
 FAILURE = "#E03131"
 
 REQUESTS = "#4C6EF5"
@@ -26,17 +34,68 @@ FROM_CACHE = "#1098AD"
 TYPICAL = "#4C6EF5"
 SLOW = "#F76707"
 
+# Far enough from their backgrounds, light and dark, and from one another for all kinds of
+# colour vision.
+CLASS_HUES = ("#3B7DE8", "#B07300", "#1F8A62", "#8E4BC4", "#C2479B")
+# Of LiteLLM's exceptions, the most frequent first: these have the plain hues.
+KNOWN_CLASSES = (
+    *("RateLimitError", "Timeout", "InternalServerError", "APIConnectionError"),
+    *("AuthenticationError", "BadRequestError", "ContextWindowExceededError"),
+    *("ContentPolicyViolationError", "ServiceUnavailableError", "NotFoundError"),
+    *("BudgetExceededError", "PermissionDeniedError", "APIError", "ProxyException"),
+    "UnprocessableEntityError",
+)
+KNOWN_PATTERNS = ("", "/", ".")
+OTHER_PATTERNS = ("x", "|", "-", "+")
+
+
+class Mark(NamedTuple):
+    """How the bars of a class of failure are filled: a colour, and a pattern or none."""
+
+    colour: str
+    pattern: str
+
 
 def model_colours(ranked: Iterable[str]) -> Mapping[str, str]:
-    """Which colour has each model, the most used first? Beyond the ninth all are grey.
+    """Which colour has each model, the most used first? No two have the same.
 
     >>> model_colours(["gpt-4o", "claude"])
     {'gpt-4o': '#4C6EF5', 'claude': '#F59F00'}
     """
+    colours = (*CATEGORICAL, *FURTHER)
     return {
-        model: CATEGORICAL[rank] if rank < len(CATEGORICAL) else OTHERS
+        model: _darker(colours[rank % len(colours)], rank // len(colours))
         for rank, model in enumerate(ranked)
     }
+
+
+def class_marks(classes: Iterable[str]) -> Mapping[str, Mark]:
+    """How are the bars of each of these classes filled? No two alike, if there are at most 20.
+
+    A class has the same mark whatever else failed. Only of two unknown classes whose names
+    lead to the same one, the later in the alphabet has another.
+    """
+    marks: dict[str, Mark] = {}
+    for name in sorted(classes):
+        mark = class_mark(name)
+        hues = (mark.colour, *CLASS_HUES)
+        others = (Mark(hue, pattern) for hue in hues for pattern in OTHER_PATTERNS)
+        taken = marks.values()
+        marks[name] = next((one for one in (mark, *others) if one not in taken), mark)
+    return marks
+
+
+def class_mark(name: str) -> Mark:
+    """How are the bars of this class filled? Known by its name alone, so always the same.
+
+    >>> class_mark("RateLimitError"), class_mark("BadRequestError")
+    (Mark(colour='#3B7DE8', pattern=''), Mark(colour='#3B7DE8', pattern='/'))
+    """
+    if name in KNOWN_CLASSES:
+        row, place = divmod(KNOWN_CLASSES.index(name), len(CLASS_HUES))
+        return Mark(CLASS_HUES[place], KNOWN_PATTERNS[row])
+    row, place = divmod(zlib.crc32(name.encode()), len(CLASS_HUES))
+    return Mark(CLASS_HUES[place], OTHER_PATTERNS[row % len(OTHER_PATTERNS)])
 
 
 def tint(colour: str, opacity: float) -> str:
@@ -47,3 +106,8 @@ def tint(colour: str, opacity: float) -> str:
     """
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
+
+
+def _darker(colour: str, times: int) -> str:
+    channels = (int(colour[i : i + 2], 16) * DARKER**times for i in (1, 3, 5))
+    return "#" + "".join(f"{round(channel):02X}" for channel in channels)

@@ -8,12 +8,15 @@ import plotly.graph_objects as go
 
 from tracelib import formatting
 from tracelib.charts import palette
-from tracelib.charts.base import figure
+from tracelib.charts.base import COUNT_TICKS, FEWEST, figure
 from tracelib.charts.labels import plain, within
 from tracelib.filters import NONE
 
 BAR_PX = 26
 SLICES = 6
+LEGIBLE = 22  # characters of a name in a legend
+# Figures that say little where a model had few requests.
+RATES = ("error_rate", "cache_hit_rate")
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -23,19 +26,27 @@ def ranked(
     written: Callable[[float | None], str],
     colours: Sequence[str] | str,
     ids: Sequence[object] | None = None,
+    few: Mapping[int, int] | None = None,
 ) -> go.Figure:
     """Bars from the largest value down, each with its name before and its figure behind it.
 
-    `ids` tell a click what was clicked; names where none are given.
+    `ids` tell a click what was clicked; names where none are given. `few` has the places whose
+    figure is of few requests, and of how many: these bars are hollow and set no scale.
     """
+    few = few or {}
     numbers = [float(value) if pd.notna(value) else None for value in values]
     places = [str(position) for position in range(len(names))]
+    setting = [number for place, number in enumerate(numbers) if place not in few] or numbers
+    top = max((number for number in setting if number), default=1.0)
     bar = go.Bar(
-        x=numbers,
+        x=[number if number is None else min(number, top) for number in numbers],
         y=places,
         orientation="h",
-        marker={"color": colours if isinstance(colours, str) else list(colours)},
-        text=[written(number) for number in numbers],
+        marker=_filled([colours] * len(names) if isinstance(colours, str) else colours, few),
+        text=[
+            written(number) + (f" of {few[place]}" if place in few else "")
+            for place, number in enumerate(numbers)
+        ],
         textposition="outside",
         cliponaxis=False,
         hovertext=[plain(name, 120) for name in names],
@@ -43,7 +54,6 @@ def ranked(
         hovertemplate="%{hovertext}: %{text}<extra></extra>",
     )
     chart = figure([bar], 44 + BAR_PX * max(len(names), 3), showlegend=False, bargap=0.3)
-    top = max((number for number in numbers if number), default=1.0)
     chart.update_layout(margin={"l": 8, "r": 8, "t": 8, "b": 8}, clickmode="event+select")
     chart.update_xaxes(visible=False, range=[0, top * 1.28])
     chart.update_yaxes(
@@ -58,6 +68,17 @@ def ranked(
     return chart
 
 
+def _filled(colours: Sequence[str], few: Mapping[int, int]) -> dict[str, Any]:
+    """Bars of these colours; those of few requests have their edge alone."""
+    return {
+        "color": ["rgba(0,0,0,0)" if place in few else one for place, one in enumerate(colours)],
+        "line": {
+            "width": [1.5 if place in few else 0 for place in range(len(colours))],
+            "color": list(colours),
+        },
+    }
+
+
 def shares(usage: pd.DataFrame, value: str, colours: Mapping[str, str]) -> go.Figure:
     """Which share has each model? At most six slices and "others", the total in the middle."""
     top = usage.nlargest(SLICES, value) if len(usage) > SLICES + 1 else usage
@@ -65,10 +86,11 @@ def shares(usage: pd.DataFrame, value: str, colours: Mapping[str, str]) -> go.Fi
     drawn = [colours.get(str(name), palette.OTHERS) for name in top["model"]]
     names, values = [*top["model"]], [*top[value].astype("float64")]
     if len(top) < len(usage):
-        names, values, drawn = [*names, "others"], [*values, rest], [*drawn, palette.REST]
+        names, values, drawn = [*names, "others"], [*values, rest], [*drawn, palette.OTHERS]
     ring = go.Pie(
-        # Plotly adds slices of one label together, so a long name stays whole.
-        labels=[plain(name, 300) for name in names],
+        # A legend must stay lower than the chart; whole names are in the hover.
+        labels=_legible(names),
+        hovertext=[plain(name, 120) for name in names],
         values=values,
         hole=0.62,
         sort=False,
@@ -81,7 +103,7 @@ def shares(usage: pd.DataFrame, value: str, colours: Mapping[str, str]) -> go.Fi
         textposition="outside",
         automargin=True,
         texttemplate="%{percent:.1%}",
-        hovertemplate="%{label}: %{value:,.0f} (%{percent:.1%})<extra></extra>",
+        hovertemplate="%{hovertext}: %{value:,.0f} (%{percent:.1%})<extra></extra>",
     )
     chart = figure([ring], 360)
     chart.update_layout(
@@ -95,6 +117,21 @@ def shares(usage: pd.DataFrame, value: str, colours: Mapping[str, str]) -> go.Fi
     return chart
 
 
+def _legible(names: Sequence[object]) -> list[str]:
+    """Names short enough for a legend, no two alike: Plotly adds slices of one label together.
+
+    >>> _legible(["gpt-4o", "one-very-long-name-of-a-model-1", "one-very-long-name-of-a-model-2"])
+    ['gpt-4o', 'one-very-l…f-a-model-1', 'one-very-l…f-a-model-2']
+    """
+    labels: list[str] = []
+    for name in names:
+        label = within(name, LEGIBLE)
+        twins = sum(one.split("\u200b")[0] == label for one in labels)
+        # Signs without width tell apart what reads the same.
+        labels.append(label + "\u200b" * twins)
+    return labels
+
+
 def busy_hours(hours: pd.DataFrame) -> go.Figure:
     """When do people ask? A row a weekday, a column an hour of the viewer's clock."""
     grid = hours.pivot_table(index="weekday", columns="hour", values="requests", aggfunc="sum")
@@ -106,7 +143,11 @@ def busy_hours(hours: pd.DataFrame) -> go.Figure:
         xgap=2,
         ygap=2,
         colorscale=[[0, "rgba(76,110,245,0.06)"], [1, palette.REQUESTS]],
-        colorbar={"thickness": 8, "outlinewidth": 0, "nticks": 4},
+        colorbar={
+            "thickness": 8,
+            "outlinewidth": 0,
+            **({"dtick": 1} if grid.max().max() <= COUNT_TICKS else {"nticks": 4}),
+        },
         hovertemplate="%{y} %{x}:00: %{z:,.0f} requests<extra></extra>",
     )
     chart = figure([heat], 280)
@@ -140,12 +181,24 @@ def by_model(
     written: Callable[[float | None], str],
     colours: Mapping[str, str],
 ) -> go.Figure:
-    """One figure of each model, the largest first, in the model's own colour."""
-    known: Any = usage[usage[value].notna()].sort_values([value, "model"], ascending=[False, True])
-    bars_shown = known.head(12)
+    """One figure of each model, the largest first, in the model's own colour.
+
+    A rate over fewer than ten requests comes after the others and is hollow.
+    """
+    known: Any = usage[usage[value].notna()]
+    is_few = known["requests"] < FEWEST if value in RATES else pd.Series(False, known.index)
+    order = known.assign(is_few=is_few).sort_values(
+        ["is_few", value, "model"], ascending=[True, False, True]
+    )
+    shown = order.head(12)
     return ranked(
-        list(bars_shown["model"]),
-        list(bars_shown[value]),
+        list(shown["model"]),
+        list(shown[value]),
         written,
-        [colours.get(model, palette.OTHERS) for model in bars_shown["model"]],
+        [colours.get(model, palette.OTHERS) for model in shown["model"]],
+        few={
+            place: int(row["requests"])
+            for place, row in enumerate(shown.to_dict("records"))
+            if row["is_few"]
+        },
     )

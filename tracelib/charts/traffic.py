@@ -3,11 +3,21 @@
 import pandas as pd
 import plotly.graph_objects as go
 
+from tracelib import formatting
 from tracelib.charts import palette
-from tracelib.charts.base import FIRST_HEIGHT, TimeAxis, bars, line, over_time
+from tracelib.charts.base import (
+    FEWEST,
+    FIRST_HEIGHT,
+    TimeAxis,
+    bars,
+    below,
+    count_whole,
+    line,
+    over_time,
+)
 
 COUNT = "%{y:,.0f}<extra>%{fullData.name}</extra>"
-MONEY = "$%{y:,.4~f}<extra>%{fullData.name}</extra>"
+WRITTEN = "%{customdata}<extra>%{fullData.name}</extra>"
 SECONDS = "%{y:.3~s}s<extra>%{fullData.name}</extra>"
 SHARE = "%{y:.1%}<extra>%{fullData.name}</extra>"
 
@@ -24,28 +34,37 @@ def requests(traffic: pd.DataFrame, axis: TimeAxis) -> go.Figure:
         height=FIRST_HEIGHT,
         barmode="stack",
     )
-    if traffic["requests"].max() <= 5:
-        # There is no half a request.
-        chart.update_yaxes(dtick=1)
+    count_whole(chart, traffic["requests"].max())
     return chart
 
 
 def cost(traffic: pd.DataFrame, axis: TimeAxis) -> go.Figure:
     """What did each bucket cost, in US dollars?"""
-    chart = over_time(axis, [bars(axis, traffic, "cost_usd", "Cost", palette.COST, MONEY)])
-    chart.update_yaxes(tickprefix="$")
+    spent = bars(axis, traffic, "cost_usd", "Cost", palette.COST, WRITTEN)
+    spent.update(customdata=[formatting.money(cost) for cost in traffic["cost_usd"]])
+    chart = over_time(axis, [spent])
+    # Plotly would write $0.00002 as $20μ.
+    chart.update_yaxes(tickprefix="$", exponentformat="none")
     return chart
 
 
 def tokens(traffic: pd.DataFrame, axis: TimeAxis) -> go.Figure:
-    """How many tokens went in and came out, and how many did the cache serve? Stacked."""
+    """How many tokens went in and came out, and how many did the cache serve?
+
+    Completions are a tenth or a hundredth of prompts, so they have a panel and a scale of
+    their own.
+    """
     series = (
         ("prompt_tokens", "Prompt", palette.TOKENS_IN),
-        ("completion_tokens", "Completion", palette.TOKENS_OUT),
         ("replayed_tokens", "Served from cache", palette.FROM_CACHE),
+        ("completion_tokens", "Completion", palette.TOKENS_OUT),
     )
     traces = [bars(axis, traffic, column, name, colour, COUNT) for column, name, colour in series]
-    return over_time(axis, traces, barmode="stack")
+    traces[-1].update(yaxis="y2")
+    chart = over_time(axis, traces, barmode="stack")
+    count_whole(chart, (traffic["prompt_tokens"] + traffic["replayed_tokens"]).max())
+    below(chart, "Completion, on a scale of its own", traffic["completion_tokens"].max())
+    return chart
 
 
 def response_time(traffic: pd.DataFrame, axis: TimeAxis) -> go.Figure:
@@ -69,22 +88,50 @@ def response_time(traffic: pd.DataFrame, axis: TimeAxis) -> go.Figure:
 
 
 def error_rate(traffic: pd.DataFrame, axis: TimeAxis) -> go.Figure:
-    """Which share of the requests failed? Broken where there were none."""
+    """Which share of the requests failed? Broken where there were none, hollow where few."""
     return _share(traffic, axis, "error_rate", "Error rate", palette.FAILURE)
 
 
 def cache_hit_rate(traffic: pd.DataFrame, axis: TimeAxis) -> go.Figure:
-    """Which share of the requests did LiteLLM's cache answer? Broken where there were none."""
+    """Which share did LiteLLM's cache answer? Broken where none asked, hollow where few."""
     return _share(traffic, axis, "cache_hit_rate", "Cache hit rate", palette.FROM_CACHE)
 
 
 def _share(traffic: pd.DataFrame, axis: TimeAxis, column: str, name: str, colour: str) -> go.Figure:
-    chart = over_time(axis, [line(axis, traffic, column, name, colour, SHARE)])
-    if traffic[column].notna().all():
+    rates = traffic[column].astype("float64")
+    is_few = (traffic["requests"] < FEWEST) & rates.notna()
+    setting = rates.mask(is_few) if not is_few[rates.notna()].all() else rates
+    top = min(1.0, max(0.05, 1.1 * float(setting.max()) if setting.notna().any() else 0.0))
+    solid = traffic.assign(**{column: rates.mask(is_few)})
+    traces = [line(axis, solid, column, name, colour, SHARE)]
+    if is_few.any():
+        traces.append(_hollow(traffic[is_few], axis, rates[is_few], top, colour))
+    chart = over_time(axis, traces)
+    if solid[column].notna().all():
         # Over a gap the area would be drawn where nothing is known.
         chart.update_traces(fill="tozeroy", fillcolor=palette.tint(colour, 0.12))
-    top = traffic[column].max()
-    chart.update_yaxes(
-        tickformat=".0%", range=[0, max(0.05, float(top) * 1.1 if top == top else 0.05)]
-    )
+    # Room for marks that stand at the edge.
+    chart.update_yaxes(tickformat=".0%", range=[0, top * 1.04])
     return chart
+
+
+def _hollow(
+    few: pd.DataFrame, axis: TimeAxis, rates: "pd.Series[float]", top: float, colour: str
+) -> go.Scatter:
+    """Rates over few requests; those beyond the scale point there from its edge."""
+    return go.Scatter(
+        x=axis.local(few["bucket"]),
+        y=rates.clip(upper=top),
+        name=f"Of fewer than {FEWEST} requests",
+        mode="markers",
+        marker={
+            "symbol": ["triangle-up-open" if rate > top else "circle-open" for rate in rates],
+            "size": 7,
+            "color": colour,
+        },
+        hovertext=[
+            f"{formatting.share(rate)} of {formatting.exact(of)}"
+            for rate, of in zip(rates, few["requests"], strict=True)
+        ],
+        hovertemplate="%{hovertext}<extra>%{fullData.name}</extra>",
+    )

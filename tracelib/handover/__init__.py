@@ -3,12 +3,14 @@
     document      a session as it is handed on: figures, transcript, rows, what was masked
     html_file     it as one HTML file that needs nothing else
     json_file     it as JSON, with keys that stay
+    csv_file      a table as CSV
     session_list  the list of sessions as CSV and as JSON lines
 
 Below them: `redacted` masks a conversation, `rows` adds up what the files were made from.
 docs/exports.md describes the files for those who get them.
 """
 
+from tracelib.handover.csv_file import Column, Kind, table_csv
 from tracelib.handover.document import SessionDocument, session_document
 from tracelib.handover.html_file import as_html
 from tracelib.handover.json_file import as_json
@@ -17,6 +19,8 @@ from tracelib.handover.rows import row_line, rows_sha256
 from tracelib.handover.session_list import listed_sessions, sessions_csv, sessions_jsonl
 
 __all__ = [
+    "Column",
+    "Kind",
     "SessionDocument",
     "as_html",
     "as_json",
@@ -27,4 +31,5 @@ __all__ = [
     "session_document",
     "sessions_csv",
     "sessions_jsonl",
+    "table_csv",
 ]

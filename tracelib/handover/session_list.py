@@ -1,16 +1,15 @@
 """The list of sessions as files: CSV for spreadsheets, JSON lines for programs."""
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
 from tracelib import sessions
 from tracelib.filters import Filters
+from tracelib.handover.csv_file import BYTE_ORDER_MARK, csv_lines, iso_utc
 from tracelib.handover.redacted import masked_name
 from tracelib.redaction import Redaction
 from tracelib.sessions import SessionSearch
@@ -39,9 +38,6 @@ COLUMNS = {
 PAGE_LENGTH = 5_000  # each page sums the window up again
 MOST_SESSIONS = 100_000
 CUT = "The list goes on: this file holds its first {:,} sessions."
-# A spreadsheet takes what begins like this for a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-BYTE_ORDER_MARK = "\ufeff"  # without it Excel takes UTF-8 for something else
 Record = dict[str, Any]
 
 
@@ -75,12 +71,12 @@ def sessions_csv(
     is empty. Text that a spreadsheet would take for a formula has an apostrophe before it.
     After `most` sessions a line says that there are more.
     """
-    yield BYTE_ORDER_MARK.encode() + _csv_lines([COLUMNS.values()])
+    yield BYTE_ORDER_MARK + csv_lines([COLUMNS.values()])
     for records in _pages(pages, redaction, most):
         if records is None:
-            yield _csv_lines([[CUT.format(most)]])
+            yield csv_lines([[CUT.format(most)]])
         else:
-            yield _csv_lines(map(_cell, record.values()) for record in records)
+            yield csv_lines(record.values() for record in records)
 
 
 def sessions_jsonl(
@@ -122,22 +118,5 @@ def _value(value: Any, redaction: Redaction) -> Any:
     if isinstance(value, str):
         return masked_name(value, redaction)[0]
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return iso_utc(value)
     return value
-
-
-def _cell(value: Any) -> Any:
-    """
-    >>> [_cell(value) for value in ("=1+1", "gpt-4o", -1.5, True, None)]
-    ["'=1+1", 'gpt-4o', -1.5, 'yes', None]
-    """
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    is_formula = isinstance(value, str) and value.startswith(FORMULA)
-    return f"'{value}" if is_formula else value
-
-
-def _csv_lines(rows: Iterable[Iterable[Any]]) -> bytes:
-    written = io.StringIO()
-    csv.writer(written).writerows(rows)
-    return written.getvalue().encode()

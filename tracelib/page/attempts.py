@@ -11,9 +11,9 @@ from tracelib import formatting
 from tracelib.asking.memory import Answer
 from tracelib.conversation.operations import Operation, operations
 from tracelib.conversation.same_prompt import same_prompt_neighbours
-from tracelib.handover import redacted
-from tracelib.page import address
-from tracelib.page.cards import card, literal
+from tracelib.handover import Column, Kind, redacted
+from tracelib.page import address, table
+from tracelib.page.cards import literal
 from tracelib.page.message import Look
 from tracelib.page.view import View
 from tracelib.redaction import NONE, Redaction
@@ -29,6 +29,29 @@ NOT_LOGGED = (
 )
 TABLE = "attempts"
 ROWS_SHOWN = 8
+COLUMNS = {
+    "started_at": Column("Started", "started_at_utc", Kind.MOMENT, 120),
+    "request": Column("Request", "request", Kind.COUNT, 66),
+    "request_id": Column("Request id", "request_id"),
+    "asked": Column("Asked for", "asked_model", width=130),
+    "served": Column("Served by", "served_model", width=130),
+    "deployment": Column("Deployment", "deployment", width=170),
+    "attempts": Column("Attempts", "attempts", Kind.COUNT, 70),
+    "because": Column("Because of", "because", width=180),
+    "time_lost": Column("Time lost", "time_lost", width=80, alignment="right"),
+    "money_lost": Column("Money lost", "money_lost", width=85, alignment="right"),
+    "how": Column("How it is known", "how_it_is_known"),
+}
+# In the file.
+EXACT = {
+    "time_lost": Column("Time lost", "time_lost_ms", Kind.DURATION),
+    "money_lost": Column("Money lost", "money_lost_usd", Kind.MONEY),
+}
+# What answers first comes first.
+SHOWN = (
+    *("request", "asked", "served", "because", "time_lost", "money_lost"),
+    *("attempts", "deployment", "started_at", "how"),
+)
 
 
 def show(view: View, selection: Selection, requests: Answer[pd.DataFrame], look: Look) -> None:
@@ -45,21 +68,24 @@ def show(view: View, selection: Selection, requests: Answer[pd.DataFrame], look:
 
 def _card(found: Sequence[Operation], order: list[str], look: Look) -> None:
     word = "operation" if len(found) == 1 else "operations"
-    with card(f"{len(found):,} {word} took more than one attempt", EXPLAINED):
+    rows = told(found, order, look.redaction)
+    exact = rows.assign(
+        time_lost=pd.Series([one.lost_ms for one in found], dtype="float64"),
+        money_lost=pd.Series([one.lost_usd for one in found], dtype="float64"),
+    )
+    title = f"{len(found):,} {word} took more than one attempt"
+    with table.card(title, exact, COLUMNS | EXACT, EXPLAINED, TABLE):
         st.caption(f"{_lost(found)} {NOT_LOGGED}")
-        rows = told(found, order, look.redaction)
         # Another session has a table of its own, in which no row is chosen yet.
         key = f"{TABLE} {order[0]}"
-        st.dataframe(
+        table.draw(
             rows,
-            hide_index=True,
+            COLUMNS,
+            key,
+            zone=look.zone,
+            order=SHOWN,
             height="content" if len(rows) <= ROWS_SHOWN else 36 * (ROWS_SHOWN + 1),
-            placeholder=formatting.UNKNOWN,
-            column_order=list(_columns(look.zone)),
-            column_config=_columns(look.zone),
-            on_select=lambda: _open(rows, key),
-            selection_mode=["single-row", "single-cell"],
-            key=key,
+            on_open=lambda: _open(rows, key),
         )
 
 
@@ -92,25 +118,6 @@ def _row(one: Operation, numbers: Mapping[str, int], redaction: Redaction) -> di
         "time_lost": formatting.duration(one.lost_ms),
         "money_lost": formatting.money(one.lost_usd),
         "how": "Inferred" if one.is_inferred else "Told by LiteLLM",
-    }
-
-
-def _columns(zone: str) -> dict[str, Any]:
-    # What answers first comes first: a telephone shows three columns.
-    column = st.column_config
-    return {
-        "request": column.NumberColumn("Request", width=66),
-        "asked": column.TextColumn("Asked for", width=130),
-        "served": column.TextColumn("Served by", width=130),
-        "because": column.TextColumn("Because of", width=180),
-        "time_lost": column.TextColumn("Time lost", width=80, alignment="right"),
-        "money_lost": column.TextColumn("Money lost", width=85, alignment="right"),
-        "attempts": column.NumberColumn("Attempts", width=70),
-        "deployment": column.TextColumn("Deployment", width=170),
-        "started_at": column.DatetimeColumn(
-            "Started", timezone=zone, format="D MMM HH:mm:ss", width=120
-        ),
-        "how": column.TextColumn("How it is known"),
     }
 
 

@@ -5,14 +5,36 @@ import streamlit as st
 
 from tracelib import formatting, status
 from tracelib.asking.memory import Answer
-from tracelib.page import address, picking
+from tracelib.charts.palette import class_mark, tint
+from tracelib.filters import NONE
+from tracelib.handover import Column, Kind
+from tracelib.page import address, picking, table
 from tracelib.page.cards import card, nothing, unanswered
 from tracelib.page.safe import label
 from tracelib.page.view import View
 from tracelib.status import Freshness, ServerFacts, Size
 
+SIGNS = {True: ":green[:material/check_circle:] ", False: ":red[:material/error:] ", None: ""}
 NO_FAILURES = "No failures in this time range."
 GROUPS = (("class", "Class"), ("code", "Code"), ("provider", "Provider"), ("model", "Model"))
+GAPS = {
+    "kind": Column("Missing", "missing"),
+    "name": Column("Name", "name"),
+    "since": Column("In LiteLLM since", "in_litellm_since"),
+    "without_it": Column("What that costs", "consequence"),
+}
+NEWEST = {
+    "started_at": Column("When", "started_at_utc", Kind.MOMENT),
+    "error_class": Column("Class", "error_class"),
+    "error_code": Column("Code", "error_code"),
+    "error_message": Column("Message", "error_message", width="large"),
+    "model": Column("Model", "model"),
+    "provider": Column("Provider", "provider"),
+    "key_name": Column("Key", "key_name"),
+    "user_name": Column("User", "user_name"),
+}
+# In the file alone.
+IDS = {name: Column(name, name) for name in ("request_id", "session_id")}
 
 
 def database(view: View, answer: Answer[ServerFacts]) -> None:
@@ -24,7 +46,7 @@ def database(view: View, answer: Answer[ServerFacts]) -> None:
         facts = answer.value
         reachable = "no" if answer.is_stale else "yes"
         _facts(
-            ("Reachable", f"{reachable}, {view.installed.in_words()}"),
+            ("Reachable", f"{reachable}, {view.installed.in_words()}", not answer.is_stale),
             ("Round trip", formatting.duration(facts.round_trip_ms)),
             ("Version", f"PostgreSQL {facts.version}"),
             ("Role", f"{facts.role}, {_may(facts)}"),
@@ -87,9 +109,9 @@ def proxy(view: View) -> None:
             return
         health = _proxy_health(url, view.now)
         _facts(
-            ("Alive", "yes" if health.alive else "no"),
-            ("Ready", "yes" if health.ready else "no"),
-            ("Its database", health.database or formatting.UNKNOWN),
+            ("Alive", "yes" if health.alive else "no", health.alive),
+            ("Ready", "yes" if health.ready else "no", health.ready),
+            ("Its database", health.database or formatting.UNKNOWN, health.database_is_connected),
             ("Version", health.version or formatting.UNKNOWN),
         )
         if health.sentence:
@@ -102,25 +124,15 @@ def _proxy_health(url: str, now: object) -> status.ProxyHealth:  # noqa: ARG001 
 
 
 def missing(answer: Answer[pd.DataFrame]) -> None:
-    """What does this LiteLLM version lack, and what does that cost?"""
-    with card("Columns and indexes", "Looked for in the database, whatever its migrations say."):
+    """Draw what this LiteLLM version lacks, and what that costs."""
+    explained = "Looked for in the database, whatever its migrations say."
+    with table.card("Columns and indexes", answer.value, GAPS, explained):
         if answer.value is None:
             unanswered(answer)
         elif answer.value.empty:
             st.text("Everything that today's LiteLLM has is there and may be read.")
         else:
-            titles = {
-                "kind": "Missing",
-                "name": "Name",
-                "since": "In LiteLLM since",
-                "without_it": "What that costs",
-            }
-            st.dataframe(
-                answer.value.rename(columns=titles),
-                hide_index=True,
-                placeholder=formatting.UNKNOWN,
-                key="missing",
-            )
+            table.draw(answer.value, GAPS, "missing")
 
 
 def failure_groups(answer: Answer[pd.DataFrame]) -> None:
@@ -131,34 +143,25 @@ def failure_groups(answer: Answer[pd.DataFrame]) -> None:
         return
     with st.grid(columns=2, min_column_width=320, gap="small"):
         for by, title in GROUPS:
-            with card(f"By {title.lower()}"):
-                _group(answer.value[answer.value["by"] == by], by, title)
+            _group(answer.value[answer.value["by"] == by], by, title)
 
 
 def _group(rows: pd.DataFrame, by: str, title: str) -> None:
-    shown = pd.DataFrame(
-        {
-            title: rows["value"].fillna("(none)"),
-            "Failures": rows["failures"],
-            "Share": rows["share"].astype("float64") * 100,
-        }
-    )
     columns = {
-        "Failures": st.column_config.NumberColumn(format="localized", width="small"),
-        "Share": st.column_config.NumberColumn(format="%.1f %%", width="small"),
+        "value": Column(title, f"error_{by}" if by in ("class", "code") else by),
+        "failures": Column("Failures", "failures", Kind.COUNT, "small"),
+        "share": Column("Share", "share_of_failures_percent", Kind.SHARE, "small"),
     }
-    st.dataframe(
-        shown,
-        hide_index=True,
-        placeholder=formatting.UNKNOWN,
-        column_config=columns,
-        key=f"by {by}",
-    )
+    shown = rows.assign(value=rows["value"].fillna(NONE))
+    with table.card(f"By {title.lower()}", shown, columns):
+        tones = {"value": _class_tone} if by == "class" else None
+        table.draw(shown, columns, f"by {by}", tones=tones)
 
 
 def newest_failures(view: View, answer: Answer[pd.DataFrame]) -> None:
-    """Which failures came last, what did they say, and in which session?"""
-    with card("Newest failures", "Choose a row to open its session at this failure."):
+    """Draw the failures that came last; a click on one opens its session at that failure."""
+    explained = "A click on a row opens its session at this failure."
+    with table.card("Newest failures", answer.value, NEWEST | IDS, explained):
         if answer.value is None:
             unanswered(answer)
         elif answer.value.empty:
@@ -168,34 +171,23 @@ def newest_failures(view: View, answer: Answer[pd.DataFrame]) -> None:
 
 
 def _failures_table(view: View, failures: pd.DataFrame) -> None:
-    titles = {
-        "started_at": "When",
-        "error_class": "Class",
-        "error_code": "Code",
-        "error_message": "Message",
-        "model": "Model",
-        "provider": "Provider",
-        "key_name": "Key",
-        "user_name": "User",
-    }
-    when = st.column_config.DatetimeColumn(
-        "When", timezone=view.filters.zone, format="D MMM HH:mm:ss"
-    )
-    message = st.column_config.TextColumn("Message", width="large")
-    st.dataframe(
+    table.draw(
         failures,
-        hide_index=True,
-        placeholder=formatting.UNKNOWN,
-        column_order=list(titles),
-        column_config=titles | {"started_at": when, "error_message": message},
-        on_select=lambda: picking.take("newest failures"),
-        selection_mode=["single-row", "single-cell"],
-        key=picking.element("newest failures"),
+        NEWEST,
+        picking.element("newest failures"),
+        zone=view.filters.zone,
+        tones={"error_class": _class_tone},
+        on_open=lambda: picking.take("newest failures"),
     )
     picking.show("newest failures", failures)
     if picked := picking.taken():
         opened = address.of_session(picked.session_id, picked.api_key, picked.request_id)
         st.switch_page("pages/Sessions.py", query_params=address.query_of(view.choice, **opened))
+
+
+def _class_tone(name: object) -> str | None:
+    """The colour of this class of failure in the chart, thin enough for text to be read on it."""
+    return tint(class_mark(name).colour, 0.22) if isinstance(name, str) else None
 
 
 def _may(facts: ServerFacts) -> str:
@@ -209,9 +201,10 @@ def _kind(facts: ServerFacts) -> str:
     return f"replica, {formatting.duration(lag)} behind"
 
 
-def _facts(*pairs: tuple[str, str]) -> None:
-    """Names on the left, values on the right, one pair a line."""
-    for name, value in pairs:
+def _facts(*facts: tuple[str, str] | tuple[str, str, bool | None]) -> None:
+    """Draw names on the left and values on the right; a third value says whether it is well."""
+    for name, value, *is_well in facts:
+        sign = SIGNS[is_well[0] if is_well else None]
         with st.container(horizontal=True, horizontal_alignment="distribute", gap="small"):
             st.caption(name, width="content")
-            st.markdown(label(value, 120), width="content")
+            st.markdown(f"{sign}{label(value, 120)}", width="content")

@@ -42,11 +42,16 @@ def take(key: str) -> None:
     """A row was clicked; for the table's callback, which runs before the page does."""
     selection = st.session_state[element(key)]["selection"]
     cells = selection["cells"] or [(row, None) for row in selection["rows"]]
-    drawn = st.session_state.get(f"{key} as drawn", [])
     for row, column in cells[:1]:
-        if row < len(drawn):
-            session_id, api_key, request_id = drawn[row]
-            st.session_state[PICKED] = Picked(session_id, api_key, request_id, column)
+        take_row(key, row, column)
+
+
+def take_row(key: str, position: int, column: str | None = None) -> None:
+    """Take over the row that stands there in the table with this key; for callbacks."""
+    drawn = st.session_state.get(f"{key} as drawn", [])
+    if position < len(drawn):
+        session_id, api_key, request_id = drawn[position]
+        st.session_state[PICKED] = Picked(session_id, api_key, request_id, column)
 
 
 def take_or_tick(key: str) -> None:

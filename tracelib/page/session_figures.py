@@ -26,7 +26,8 @@ def show(summary: SessionSummary, zone: str, title: str = "Session") -> None:
         st.code(summary.session_id, language=None)
         with st.grid(columns=6, min_column_width=130, gap="small"):
             for name, written in FIGURES:
-                st.metric(name, literal(written(summary)))
+                exact = formatting.exact_money(summary.cost_usd) if name == "Cost" else None
+                st.metric(name, literal(written(summary)), help=exact and literal(exact))
         st.caption(" · ".join(_who(summary, zone)))
 
 

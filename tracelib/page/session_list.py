@@ -80,12 +80,17 @@ def _listed(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
         session_empty.show(view, search, part)
     else:
         # Another page is another table, which is read from its top.
-        name = f"sessions {after or ''}"
-        session_table.show(view, filters, found.value.rows, name, search.is_of_failures)
+        session_table.show(
+            view,
+            filters,
+            found.value.rows,
+            f"sessions {after or ''}",
+            search.is_of_failures,
+            has_more=bool(after or found.value.next),
+            offer_files=lambda: session_export.list_buttons(view, filters, search),
+        )
     with st.container(horizontal=True):
         _pager(after, found.value)
-        if not found.value.rows.empty:
-            session_export.list_buttons(view, filters, search)
 
 
 def _how_many(

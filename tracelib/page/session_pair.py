@@ -7,9 +7,9 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import conversation, formatting, sessions
-from tracelib.handover import redacted
-from tracelib.page import address, session_conversation, transcript
-from tracelib.page.cards import card, nothing, unanswered
+from tracelib.handover import Column, redacted
+from tracelib.page import address, session_conversation, table, transcript
+from tracelib.page.cards import nothing, unanswered
 from tracelib.page.message import Look
 from tracelib.page.safe import label
 from tracelib.page.session_conversation import Place
@@ -19,28 +19,50 @@ from tracelib.selection import Selection, session
 from tracelib.sessions import SessionSummary
 
 SIDES = ("left-", "right-")
+EXACT = {
+    "figure": Column("", "figure", width="medium"),
+    "left": Column("First", "first", alignment="right"),
+    "right": Column("Second", "second", alignment="right"),
+}
+COMPARED = EXACT | {"change": Column("Change", "change", alignment="right")}
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure that both sessions have, and how it is written."""
+    """A figure that both sessions have: its name, in a file too, and how it is written."""
 
     name: str
+    exported: str
     of: Callable[[SessionSummary], float | None]
     written: Callable[[float | None], str]
 
 
 FIGURES = (
-    Figure("Cost", lambda one: one.cost_usd, formatting.money),
-    Figure("Requests", lambda one: one.requests, formatting.exact),
-    Figure("Failures", lambda one: one.failures, formatting.exact),
-    Figure("Cache hits", lambda one: one.cache_hits, formatting.exact),
-    Figure("Prompt tokens", lambda one: one.prompt_tokens, formatting.exact),
-    Figure("Completion tokens", lambda one: one.completion_tokens, formatting.exact),
-    Figure("Duration", lambda one: one.duration_ms, formatting.duration),
-    Figure("Time in models", lambda one: one.model_ms, formatting.duration),
-    Figure("Average response time", lambda one: one.response_ms_avg, formatting.duration),
-    Figure("Time to first token, p50", lambda one: one.ttft_ms_p50, formatting.duration),
+    Figure("Cost", "cost_usd", lambda one: one.cost_usd, formatting.money),
+    Figure("Requests", "requests", lambda one: one.requests, formatting.exact),
+    Figure("Failures", "failures", lambda one: one.failures, formatting.exact),
+    Figure("Cache hits", "cache_hits", lambda one: one.cache_hits, formatting.exact),
+    Figure("Prompt tokens", "prompt_tokens", lambda one: one.prompt_tokens, formatting.exact),
+    Figure(
+        "Completion tokens",
+        "completion_tokens",
+        lambda one: one.completion_tokens,
+        formatting.exact,
+    ),
+    Figure("Duration", "duration_ms", lambda one: one.duration_ms, formatting.duration),
+    Figure("Time in models", "time_in_models_ms", lambda one: one.model_ms, formatting.duration),
+    Figure(
+        "Average response time",
+        "response_time_avg_ms",
+        lambda one: one.response_ms_avg,
+        formatting.duration,
+    ),
+    Figure(
+        "Time to first token, p50",
+        "time_to_first_token_p50_ms",
+        lambda one: one.ttft_ms_p50,
+        formatting.duration,
+    ),
 )
 
 
@@ -83,21 +105,17 @@ def compared(left: SessionSummary, right: SessionSummary) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["figure", "left", "right", "change"])
 
 
+def exact(left: SessionSummary, right: SessionSummary) -> pd.DataFrame:
+    """The same figures as they are: figure (its name in a file), left and right."""
+    rows = [(one.exported, one.of(left), one.of(right)) for one in FIGURES]
+    models = ("models", ", ".join(left.models), ", ".join(right.models))
+    return pd.DataFrame([*rows, models], columns=["figure", "left", "right"], dtype=object)
+
+
 def _figures(left: SessionSummary, right: SessionSummary) -> None:
-    column = st.column_config.TextColumn
-    with card("Both sessions", "The change is that of the second against the first."):
-        st.dataframe(
-            compared(left, right),
-            hide_index=True,
-            height="content",
-            placeholder=formatting.UNKNOWN,
-            column_config={
-                "figure": column("", width="medium"),
-                "left": column("First", alignment="right"),
-                "right": column("Second", alignment="right"),
-                "change": column("Change", alignment="right"),
-            },
-        )
+    explained = "The change is that of the second against the first."
+    with table.card("Both sessions", exact(left, right), EXACT, explained):
+        table.draw(compared(left, right), COMPARED, "both sessions", height="content")
 
 
 def _conversation(

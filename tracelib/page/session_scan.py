@@ -110,14 +110,22 @@ def _draw(view: View, search: SessionSearch, part: TimeWindow | None, reading: R
     if reading.rows is not None and not reading.rows.empty:
         _strip(view, part, reading, reading.rows)
         found_in = {one.session_key: one.request_id for one in reading.so_far.found}
-        sought = Sought(search.said, found_in, reading.passages)
         session_table.show(
-            view, reading.filters, reading.rows, "sessions found", search.is_of_failures, sought
+            view,
+            reading.filters,
+            reading.rows,
+            "sessions found",
+            search.is_of_failures,
+            Sought(search.said, found_in, reading.passages),
+            offer_files=lambda: _offer_files(view, search, reading),
         )
-        if not reading.is_going_on:
-            session_export.list_buttons(view, reading.filters, search, reading.rows)
     elif reading.so_far.is_finished:
         session_empty.show(view, search, part, reading.so_far.requests_read)
+
+
+def _offer_files(view: View, search: SessionSearch, reading: Reading) -> None:
+    if not reading.is_going_on:
+        session_export.list_buttons(view, reading.filters, search, reading.rows)
 
 
 def _look_up(installed: Installation, search: SessionSearch, reading: Reading) -> None:

@@ -1,14 +1,14 @@
-"""The table of sessions: one row each; a click opens it, two that are ticked are compared."""
+"""The sessions that were found: a table, on a telephone cards; a click or a tap opens one."""
 
-from typing import Any
+from collections.abc import Callable
 
 import pandas as pd
 import streamlit as st
 
-from tracelib import conversation, formatting
+from tracelib import conversation
 from tracelib.filters import Filters
-from tracelib.page import address, picking, session_said
-from tracelib.page.cards import known, money_format
+from tracelib.handover import Column, Kind
+from tracelib.page import address, picking, session_cards, session_said, table
 from tracelib.page.picking import Picked
 from tracelib.page.session_said import NOTHING, Sought
 from tracelib.page.view import View
@@ -16,6 +16,28 @@ from tracelib.selection import session
 
 ROW_PX = 33
 TALLEST_PX = 760
+BEFORE_WORDS = {
+    "last_started_at": Column(
+        "Last activity", "last_activity_utc", Kind.MOMENT, 106, "When its last request began."
+    ),
+    "failures": Column("Status", "failures", Kind.COUNT, 70, None, "left", session_cards.status),
+    "cost": Column("Cost", "cost_usd", Kind.MONEY, 76),
+    "cost_usd": Column(
+        "Cost, bar", "cost_usd", Kind.BAR, 70, "As long as the cost is high, of those shown."
+    ),
+    "requests": Column("Requests", "requests", Kind.COUNT, 68),
+}
+AFTER_WORDS = {
+    "user_name": Column("User", "user", width=120),
+    "team_name": Column("Team", "team", width=126),
+    "key_name": Column("Key", "key", width=126),
+    "models": Column("Models", "models", width=157),
+    "total_tokens": Column("Tokens", "tokens", Kind.COUNT, 76),
+    "duration_ms": Column("Duration", "duration_ms", Kind.DURATION, 85),
+    "started_at": Column("First activity", "first_activity_utc", Kind.MOMENT, 106),
+    "beyond": Column("Outside the range", "goes_on"),
+    "session_id": Column("Session", "session", width="small"),
+}
 
 
 def show(
@@ -25,35 +47,30 @@ def show(
     key: str,
     is_of_failures: bool,
     sought: Sought = NOTHING,
+    has_more: bool = False,
+    offer_files: Callable[[], None] = lambda: None,
 ) -> None:
     """Draw these sessions; a click opens one. Another key is another list, read from its top.
 
-    A click on a session's errors, and in a list of failures any click, leads to its first
-    failure.
+    A click on a session's status, and in a list of failures any click, leads to its first
+    failure. `has_more` says that there are others beside them; `offer_files` draws the way to
+    download all of them.
     """
     with st.container(horizontal=True, vertical_alignment="center"):
         session_said.switch(view, sought)
         _compare(picking.ticked(key, rows))
+        offer_files()
     words = session_said.of(view, filters, rows, sought)
-    shown = rows.assign(
-        words=words,
-        duration=[formatting.duration(known(value)) for value in rows["duration_ms"]],
-        beyond=rows["goes_on"].map({True: "goes on", False: ""}),
-    )
-    heading = None if words is None else sought.heading
-    columns = _columns(rows["cost_usd"], filters.zone, heading)
+    beyond = rows["goes_on"].map({True: "goes on", False: ""})
+    shown = rows.assign(words=words, cost=rows["cost_usd"], beyond=beyond)
     picking.hold(key, rows)
-    st.dataframe(
-        # What is not shown is not sent either.
-        shown[list(columns)],
-        hide_index=True,
-        placeholder=formatting.UNKNOWN,
-        height=min(ROW_PX * (len(rows) + 1) + 4, TALLEST_PX),
-        column_config=columns,
-        on_select=lambda: picking.take_or_tick(key),
-        selection_mode=["multi-row", "single-cell"],
-        key=picking.element(key),
-    )
+    # Which of the two is seen is the browser's affair: it alone knows how wide it is.
+    with st.container(key="sessions-as-table"):
+        _table(shown, key, filters.zone, None if words is None else sought.heading)
+        if has_more:
+            st.caption(f"A heading sorts only the {len(rows)} sessions shown; Order sorts all.")
+    with st.container(key="sessions-as-cards"):
+        session_cards.show(view, shown, key)
     picking.show(key, rows)
     if picked := picking.taken():
         is_at_failure = is_of_failures or picked.column == "failures"
@@ -70,6 +87,20 @@ def _first_failure(view: View, picked: Picked) -> str | None:
     return str(order.value.loc[order.value["is_failure"], "request_id"].iloc[0])
 
 
+def _table(shown: pd.DataFrame, key: str, zone: str, heading: str | None) -> None:
+    words = {"words": Column(heading, "words", width=420)} if heading else {}
+    table.draw(
+        shown,
+        BEFORE_WORDS | words | AFTER_WORDS,
+        picking.element(key),
+        zone=zone,
+        tones={"failures": session_cards.tone},
+        height=min(ROW_PX * (len(shown) + 1) + 4, TALLEST_PX),
+        on_open=lambda: picking.take_or_tick(key),
+        selection_mode=["multi-row", "single-cell"],
+    )
+
+
 def _compare(ticked: pd.DataFrame) -> None:
     """The earlier one is read on the left: a change is that of the later against it."""
     is_clicked = st.button(
@@ -83,34 +114,3 @@ def _compare(ticked: pd.DataFrame) -> None:
         in_time = ticked.sort_values("started_at")
         address.open_pair(*zip(in_time["session_id"], in_time["api_key"], strict=True))
         st.rerun()
-
-
-def _columns(costs: "pd.Series[float]", zone: str, heading: str | None) -> dict[str, Any]:
-    """The columns in their order, each with its heading and how it is written.
-
-    What a telephone has room for comes first: when, how dear, how bad, how long.
-    """
-    column = st.column_config
-    words = {"words": column.TextColumn(heading, width=420)} if heading else {}
-    return {
-        "last_started_at": _moment("Last activity", zone, "When its last request began."),
-        "cost_usd": column.NumberColumn("Cost", format=money_format(costs), width=96),
-        "failures": column.NumberColumn("Errors", format="localized", width=52),
-        "requests": column.NumberColumn("Requests", format="localized", width=68),
-        **words,
-        "user_name": column.TextColumn("User", width=120),
-        "team_name": column.TextColumn("Team", width=126),
-        "key_name": column.TextColumn("Key", width=126),
-        "models": column.TextColumn("Models", width=157),
-        "total_tokens": column.NumberColumn("Tokens", format="compact", width=60),
-        "duration": column.TextColumn("Duration", width=85),
-        "started_at": _moment("First activity", zone),
-        "beyond": column.TextColumn("Outside the range"),
-        "session_id": column.TextColumn("Session", width="small"),
-    }
-
-
-def _moment(title: str, zone: str, explained: str | None = None) -> Any:
-    return st.column_config.DatetimeColumn(
-        title, timezone=zone, format="D MMM HH:mm:ss", width=106, help=explained
-    )

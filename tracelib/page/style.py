@@ -17,10 +17,12 @@ RULES = """
 [data-testid="stMetricDeltaDescription"] { flex-basis: 100%; font-variant-numeric: tabular-nums; }
 /* An open list shows as many of its choices as there is room for: all of the time ranges. */
 [data-testid="stSelectboxVirtualDropdown"] > div { max-height: inherit; }
-/* The list's own download is the one that is masked; a second one would hold something else. */
-.st-key-results [data-testid="stElementToolbarButton"]:has([aria-label="Download as CSV"]) {
-  display: none;
+/* The icon says it; the words are for those who hear the page. */
+[class*="st-key-csv-"] [data-testid="stMarkdownContainer"] {
+  position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
 }
+/* The same sessions twice: the browser knows which of the two there is room for. */
+.st-key-sessions-as-cards { display: none; }
 .st-key-transcript { max-width: 52rem; }
 /* What somebody wrote runs as its own script does, each paragraph by itself. */
 [data-testid="stText"], [data-testid="stText"] > span,
@@ -57,6 +59,8 @@ RULES = """
 }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding-left: 0.9rem; padding-right: 0.9rem; }
+  .st-key-sessions-as-cards { display: flex; }
+  .st-key-sessions-as-table, .st-key-compare-ticked { display: none; }
 }
 </style>
 """

@@ -40,6 +40,11 @@ class ProxyHealth:
     version: str | None
     sentence: str
 
+    @property
+    def database_is_connected(self) -> bool | None:
+        """Does the proxy reach its database? None where it does not say."""
+        return None if self.database is None else self.database.lower() == "connected"
+
 
 def proxy_health(url: str, timeout_s: float = 3) -> ProxyHealth:
     """Is the proxy at this address alive, and ready to take requests? Never raises.
