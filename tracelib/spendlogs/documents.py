@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.types import Boolean, Text
 
 from tracelib.schema import Schema
+from tracelib.spendlogs.json_text import decoded, decoded_body
 
 ASKED = (
     *("messages", "input", "prompt", "system", "instructions", "contents"),
@@ -76,7 +77,8 @@ def says(requests: Subquery, text: str) -> ColumnElement[bool]:
     """Which requests have this text in their prompt or answer, whatever its case?
 
     Arguments and results of tools count; names of tools, roles and ids do not. What LiteLLM
-    cut out of a long text cannot be found.
+    cut out of a long text cannot be found. The stored column is searched as one text first, for
+    which it may have an index.
     """
     spelled = _spellings(text)
     return or_(*(_says(requests.c[name], places, spelled) for name, places in SAID.items()))
@@ -94,7 +96,8 @@ def calls(requests: Subquery, tool: str) -> ColumnElement[bool]:
     An MCP tool goes by its own name, too, without that of its server.
     """
     is_called = " || ".join(f"{place} == $tool" for place in CALLED)
-    named = _has(requests.c.response_body, f"$ ? ({is_called})", tool=literal(tool))
+    answer = decoded_body(requests.c.response_body)
+    named = _has(answer, f"$ ? ({is_called})", tool=literal(tool))
     mcp = or_(
         requests.c.tool == tool,
         requests.c.tool.endswith(f"/{tool}", autoescape=True),
@@ -106,18 +109,19 @@ def calls(requests: Subquery, tool: str) -> ColumnElement[bool]:
 def calls_any_tool(requests: Subquery) -> ColumnElement[bool]:
     """Which requests called a tool, whichever it was?"""
     is_called = " || ".join(f"exists({place})" for place in CALLED)
-    named = _has(requests.c.response_body, f"$ ? ({is_called})")
+    named = _has(decoded_body(requests.c.response_body), f"$ ? ({is_called})")
     mcp = or_(requests.c.tool.is_not(None), requests.c.call_type == "call_mcp_tool")
     return func.coalesce(or_(mcp, named), False, type_=Boolean())
 
 
 def called_tools(response: ColumnElement[Any]) -> FromClause:
     """Which tools did the model call in this answer? A row a call, its name in a column `tool`."""
+    answer = decoded_body(response)
     no_values = func.jsonb_build_object(type_=JSONB())
     named: ColumnElement[Any] = func.jsonb_build_array(type_=JSONB())
     for place in CALLED:
         path = cast(place.replace("@", "$", 1), JSONPATH)
-        found = func.jsonb_path_query_array(response, path, no_values, True, type_=JSONB())
+        found = func.jsonb_path_query_array(answer, path, no_values, True, type_=JSONB())
         named = named.concat(found)
     return (
         func.jsonb_array_elements_text(named)
@@ -129,7 +133,7 @@ def called_tools(response: ColumnElement[Any]) -> FromClause:
 
 def failed_with(requests: Subquery, error_class: str) -> ColumnElement[bool]:
     """Which requests failed with an error of this class, whatever its case?"""
-    error = requests.c.metadata.op("->", return_type=JSONB())("error_information")
+    error = _facts(requests).op("->", return_type=JSONB())("error_information")
     named = func.lower(error.op("->>", return_type=Text())("error_class"))
     is_named = named == func.lower(literal(error_class, Text()))
     # Only the metadata of failures is taken out.
@@ -142,8 +146,9 @@ def notes(requests: Subquery, key: str, value: str) -> ColumnElement[bool]:
     The key is one of LiteLLM's own or of the client's, and the value whole; a number or a
     truth value goes by how JSON writes it.
     """
-    own = requests.c.metadata.op("->>", return_type=Text())(key)
-    sent = requests.c.metadata.op("->", return_type=JSONB())(CLIENT_NOTES)
+    facts = _facts(requests)
+    own = facts.op("->>", return_type=Text())(key)
+    sent = facts.op("->", return_type=JSONB())(CLIENT_NOTES)
     noted = [func.nullif(one, "") for one in (own, sent.op("->>", return_type=Text())(key))]
     is_noted = [one == value if value else one.is_not(None) for one in noted]
     return func.coalesce(or_(*is_noted), False, type_=Boolean())
@@ -151,18 +156,33 @@ def notes(requests: Subquery, key: str, value: str) -> ColumnElement[bool]:
 
 def fell_back(requests: Subquery) -> ColumnElement[bool]:
     """Which requests tried another model group than the one asked for?"""
-    return _has(requests.c.metadata, FELL_BACK, model=requests.c.model)
+    return _has(_facts(requests), FELL_BACK, model=requests.c.model)
+
+
+def _facts(requests: Subquery) -> ColumnElement[Any]:
+    return decoded(requests.c.metadata, "object")
 
 
 def _says(
     document: ColumnElement[object], places: tuple[str, ...], spelled: list[str]
 ) -> ColumnElement[bool]:
     whole = cast(document, Text)
-    is_somewhere = or_(*(whole.icontains(_quoted(one), autoescape=True) for one in spelled))
+    is_somewhere = or_(*(whole.icontains(one, autoescape=True) for one in _as_stored(spelled)))
     is_it = " || ".join(f'@ like_regex "{_quoted(one)}" flag "iq"' for one in spelled)
     texts = [text for place in places for text in _texts(place)]
-    is_said = or_(*(_has(document, f"{text} ? ({is_it})") for text in texts))
+    body = decoded_body(document)
+    is_said = or_(*(_has(body, f"{text} ? ({is_it})") for text in texts))
     return and_(is_somewhere, is_said)
+
+
+def _as_stored(spelled: list[str]) -> list[str]:
+    """How do these texts stand in a document, and in one that is stored as a text?
+
+    >>> print(*_as_stored(["plain", 'a "b"']), sep=", ")
+    plain, a \\"b\\", a \\\\\\"b\\\\\\"
+    """
+    quoted = [_quoted(one) for one in spelled]
+    return list(dict.fromkeys([*quoted, *(_quoted(one) for one in quoted)]))
 
 
 def _texts(place: str) -> tuple[str, ...]:

@@ -5,20 +5,18 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Select,
-    and_,
     case,
     column,
     func,
-    literal,
     or_,
     select,
     table,
     type_coerce,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import Text
 
 from tracelib.schema import Schema
+from tracelib.spendlogs.json_text import decoded
 from tracelib.spendlogs.table import spend_logs
 
 SPECIAL_KEYS = {
@@ -111,11 +109,10 @@ def _carried(
     if dimension not in IN_METADATA or not schema.has("metadata"):
         return []
     logs = spend_logs(schema).alias("sample")
-    alias = logs.c.metadata.op("->>", return_type=Text())(IN_METADATA[dimension])
+    facts = decoded(logs.c.metadata, "object")
+    alias = facts.op("->>", return_type=Text())(IN_METADATA[dimension])
     said = func.max(func.nullif(alias, "", type_=Text()), type_=Text())
-    is_object = func.jsonb_typeof(logs.c.metadata, type_=JSONB()) == literal("object", Text())
-    same = and_(logs.c.request_id == sample_request_id, is_object)
-    return [select(said).where(same).scalar_subquery()]
+    return [select(said).where(logs.c.request_id == sample_request_id).scalar_subquery()]
 
 
 def _shortened(dimension: str, identity: ColumnElement[str]) -> ColumnElement[str]:

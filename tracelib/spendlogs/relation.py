@@ -24,6 +24,7 @@ from tracelib.filters import Filters
 from tracelib.schema import Schema
 from tracelib.selection import Selection
 from tracelib.spendlogs.conditions import chosen_ids, in_window, of_key
+from tracelib.spendlogs.json_text import decoded
 from tracelib.spendlogs.table import can_be_stored, spend_logs, stored
 
 # A row from before LiteLLM, or from far ahead, is some clock's mistake: it counts, at the edge.
@@ -198,8 +199,7 @@ def is_failure(logs: FromClause) -> ColumnElement[bool]:
 
 
 def _status_in_metadata(logs: FromClause) -> ColumnElement[Any]:
-    metadata = stored(logs, "metadata")
-    return metadata.op("->>")("status")
+    return decoded(stored(logs, "metadata"), "object").op("->>")("status")
 
 
 def _latency_ms(logs: FromClause) -> ColumnElement[float]:

@@ -1,0 +1,156 @@
+"""Rows of which a side-car wrote the JSON as text answer every question as LiteLLM's own do."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tests import litellm, rows
+from tests.cases import as_text
+from tests.database import Database
+from tests.rows import KEY, failure, metadata, spend_log
+from tests.sources import FILTERS, records, source_of
+from tracelib import facets, models, overview, sessions, status
+from tracelib.conversation import Reading, openings, turns
+from tracelib.conversation.links import chained, linked_sessions
+from tracelib.conversation.operations import operations
+from tracelib.conversation.same_prompt import same_prompt_neighbours
+from tracelib.filters import Filters
+from tracelib.selection import Selection, session
+from tracelib.sessions import SessionSearch
+from tracelib.source import Source
+from tracelib.window import TimeWindow, fitting_bucket
+
+TRUE_ROWS = rows.real_rows()
+STARTS = [rows._moment(row["startTime"]) for row in TRUE_ROWS]
+ALL = Filters(TimeWindow(min(STARTS), max(STARTS) + timedelta(seconds=1)))
+SEARCHES = (
+    SessionSearch(said="paris"),
+    SessionSearch(said='city": "paris'),
+    SessionSearch(tool="get_weather"),
+    SessionSearch(has_tool_calls=True),
+    SessionSearch(error_class="ratelimiterror"),
+    SessionSearch(used_fallback=True),
+    SessionSearch(metadata_key="user_api_key_alias", metadata_value="alice-key"),
+    SessionSearch(metadata_key="ticket"),
+)
+FIGURES: dict[str, Callable[[Source], Any]] = {
+    "totals": lambda source: overview.totals(source, ALL),
+    "owners": lambda source: overview.cost_by_owner(source, ALL),
+    "tags": lambda source: overview.cost_by_tag(source, ALL),
+    "prompt caching": lambda source: overview.prompt_caching(source, ALL),
+    "models": lambda source: models.usage_by_model(source, ALL),
+    "failure groups": lambda source: status.failure_groups(source, ALL),
+    "failures over time": lambda source: status.failures_over_time(
+        source, ALL, fitting_bucket(ALL.window)
+    ),
+    "newest failures": lambda source: status.newest_failures(source, ALL),
+    "facets": lambda source: facets.facets(source, ALL.window.end),
+    "suggestions": lambda source: sessions.suggestions(source, ALL),
+    "list": lambda source: sessions.found_sessions(source, ALL, SessionSearch(), limit=500).rows,
+    "tagged": lambda source: sessions.found_sessions(source, ALL, SessionSearch(tag="prod")).rows,
+}
+
+
+@pytest.fixture(scope="module")
+def by_side_car(server) -> Database:
+    """All true rows, their JSON as text; to be read only."""
+    made = Database(server, name="side_car")
+    made.insert(map(as_text, TRUE_ROWS))
+    yield made
+    made.drop()
+
+
+@pytest.fixture
+def both(real_rows_database, by_side_car) -> tuple[Source, Source]:
+    """The true rows as LiteLLM wrote them, and as a side-car would have."""
+    return source_of(real_rows_database), source_of(by_side_car)
+
+
+def same(one: Any, other: Any) -> None:
+    if isinstance(one, pd.DataFrame):
+        pd.testing.assert_frame_equal(one, other)
+    else:
+        assert one == other
+
+
+@pytest.mark.parametrize("question", FIGURES)
+def test_figures_are_the_same(both, question):
+    same(*map(FIGURES[question], both))
+
+
+@pytest.mark.parametrize("search", SEARCHES, ids=lambda search: " ".join(search.in_documents))
+def test_searches_in_documents_find_the_same(both, search):
+    found = [sessions.scan(source, ALL, search, for_seconds=60).keys for source in both]
+    assert found[0]
+    assert found[1] == found[0]
+
+
+def test_every_session_is_read_the_same(both):
+    listed = sessions.found_sessions(both[0], ALL, SessionSearch(), limit=500).rows
+    for row in records(listed[(listed["requests"] > 1) | (listed["failures"] > 0)]):
+        chosen = session(row["session_id"], row["api_key"])
+        for read in (sessions.summary, sessions.requests_of, linked_sessions, chained, _attempts):
+            same(*(read(source, chosen) for source in both))
+        pages = [_turns(source, chosen) for source in both]
+        assert pages[1] == pages[0]
+
+
+def _attempts(source: Source, chosen: Selection) -> object:
+    return operations(sessions.requests_of(source, chosen), same_prompt_neighbours(source, chosen))
+
+
+def _turns(source: Source, chosen: Selection) -> object:
+    page = turns(source, Reading(chosen), count=200)
+    return replace(page, turns=tuple(replace(one, settings=()) for one in page.turns))
+
+
+@pytest.mark.parametrize("version", litellm.VERSIONS)
+def test_every_schema_tells_failures_tags_and_names(database, version):
+    named = metadata(user_api_key_alias="Ada's", user_api_key_team_alias="Red")
+    made = [
+        spend_log(request_tags=["blue", "User-Agent: x"], metadata=named, session_id="s"),
+        failure("429", "RateLimitError", "slow down", api_key="f" * 64, team_id="team-2"),
+    ]
+    # Before LiteLLM had the column, a failure stood in the metadata only.
+    source = source_of(database(version, map(as_text, made)))
+    assert overview.totals(source, FILTERS).failures == 1
+    assert list(overview.cost_by_tag(source, FILTERS)["tag"]) == ["blue"]
+    [failed] = records(status.newest_failures(source, FILTERS))
+    assert (failed["error_class"], failed["error_message"]) == ("RateLimitError", "slow down")
+    owners = records(overview.cost_by_owner(source, FILTERS))
+    named = {one["id"]: one["name"] for one in owners}
+    assert (named[KEY], named["team-1"]) == ("Ada's", "Red")
+
+
+def test_malformed_text_in_every_column_is_no_error(database):
+    """It says nothing, and a body of it is shown as the text it is."""
+    broken = dict.fromkeys(("metadata", "request_tags", "messages"), '"{\\"a\\": [1,}"')
+    bodies = dict.fromkeys(("response", "proxy_server_request"), '"{\\"said\\": umbrella"')
+    made = [failure(session_id="s", request_id="r", **broken, **bodies)]
+    source = source_of(database(rows=made))
+    window = FILTERS
+    assert overview.totals(source, window).failures == 1
+    assert overview.cost_by_tag(source, window).empty
+    [group] = records(status.failure_groups(source, window).query("by == 'class'"))
+    assert group["value"] == "(none)"
+    for search in SEARCHES:
+        assert sessions.scan(source, window, search, for_seconds=60).keys == ()
+    chosen = session("s", KEY)
+    assert sessions.summary(source, chosen).tags == ()
+    assert linked_sessions(source, chosen).later == ()
+    assert _attempts(source, chosen) == ()
+    [turn] = turns(source, Reading(chosen)).turns
+    assert turn.request.error_class is None
+    assert openings(source, window, [(f"s:{KEY}", "s")]) == {}
+
+
+def test_words_with_quotes_are_found_in_a_text_in_a_text(database):
+    asked = {"messages": [{"role": "user", "content": 'he said "no\\yes" é\n😀'}]}
+    source = source_of(database(rows=[as_text(spend_log(proxy_server_request=asked))]))
+    for words in ('"no\\yes"', "é", "\n😀", 'SAID "NO'):
+        assert sessions.scan(source, FILTERS, SessionSearch(said=words), for_seconds=60).keys
+    assert not sessions.scan(source, FILTERS, SessionSearch(said='"no"'), for_seconds=60).keys
