@@ -21,8 +21,14 @@ FILES = (V1_109, V1_109_MORE, V1_80)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 """When a made up request starts unless the test says otherwise."""
 
-KEY = hashlib.sha256(b"sk-test").hexdigest()
-"""The key of a made up request: a hash, as LiteLLM stores it."""
+
+def key_of(name: str) -> str:
+    """The key of this name as LiteLLM stores it: a hash."""
+    return hashlib.sha256(f"sk-{name}".encode()).hexdigest()
+
+
+KEY = key_of("test")
+"""The key of a made up request."""
 
 TIMES = ("startTime", "endTime", "completionStartTime", "created_at", "updated_at")
 JSON = ("metadata", "messages", "response", "proxy_server_request", "request_tags")

@@ -12,6 +12,7 @@ from tracelib.api.values import records, seconds
 from tracelib.asking.installation import Installation
 from tracelib.conversation import Message, Part, Reading, Turn, TurnPage
 from tracelib.handover import redacted
+from tracelib.keys import key_identity
 from tracelib.redaction import KINDS, NONE, Redaction
 from tracelib.selection import Selection, session
 
@@ -85,7 +86,7 @@ def _selection(caller: Caller, session_id: str, key: str | None) -> Selection:
     """Which session is meant? Only keys that the caller may see are told of."""
     keys = records(caller.ask(sessions.keys_of, session_id))
     if key is not None:
-        keys = [one for one in keys if one["api_key"] == key]
+        keys = [one for one in keys if one["api_key"] == key_identity(key)]
     if not keys:
         raise errors.NoSuchSession()
     if len(keys) > 1:

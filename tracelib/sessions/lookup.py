@@ -52,8 +52,8 @@ def keys_of(source: Source, session_id: str) -> pd.DataFrame:
 
     A row a key, the one that began first on top, at most 1,000:
 
-        api_key      text    as it is stored, empty where nobody signed in
-        key_name     text    its name, None where nobody signed in
+        api_key      text    the identity of the key, empty for nobody
+        key_name     text    its name, None for nobody
         requests     int     how many it has in the session
         started_at   aware UTC, its first
     """

@@ -21,10 +21,12 @@ from sqlalchemy import (
 from sqlalchemy.types import DateTime, Double, Numeric, Text
 
 from tracelib.filters import Filters
+from tracelib.keys import NO_KEY
 from tracelib.schema import Schema
 from tracelib.selection import Selection
 from tracelib.spendlogs.conditions import chosen_ids, in_window, of_key
 from tracelib.spendlogs.json_text import decoded
+from tracelib.spendlogs.shown import key_or_none, shown_key, shown_name
 from tracelib.spendlogs.table import can_be_stored, spend_logs, stored
 
 # A row from before LiteLLM, or from far ahead, is some clock's mistake: it counts, at the edge.
@@ -39,7 +41,11 @@ def requests(schema: Schema, filters: Filters) -> Subquery:
         request_id, call_id, call_type          text
         session_id    text         the client's, else the request's own id
         session_key   text         session and key in one value: what a session is
-        api_key, key, user, team, end_user      text; the last four None where empty
+        api_key       text         the identity of the key, empty for nobody
+        stored_key    text         the key as it is stored, to compare by its index
+        key_group, session_group   text, the same as api_key and session_key to group by: cheaper
+                                   to work out, and like stored_key never to be shown
+        key, user, team, end_user      text; None where empty
         started_at, ended_at, created_at        aware UTC
         start_order   timestamp    the start as it is stored, to sort by: it has an index
         end_order     timestamp    the end as it is stored
@@ -108,19 +114,23 @@ def _clean(logs: FromClause) -> dict[str, ColumnElement[Any]]:
 
 def _identity(logs: FromClause) -> dict[str, ColumnElement[Any]]:
     session_id = func.coalesce(filled(logs, "session_id"), logs.c.request_id)
+    key_group = case((logs.c.api_key == NO_KEY, ""), else_=logs.c.api_key)
     return {
         "request_id": logs.c.request_id,
         "call_id": filled(logs, "litellm_call_id"),
         "call_type": filled(logs, "call_type"),
         "session_id": session_id,
-        "session_key": session_id.concat(":").concat(logs.c.api_key),
-        "api_key": logs.c.api_key,
+        "session_key": session_id.concat(":").concat(shown_key(logs.c.api_key)),
+        "session_group": session_id.concat(":").concat(key_group),
+        "api_key": shown_key(logs.c.api_key),
+        "key_group": key_group,
+        "stored_key": logs.c.api_key,
     }
 
 
 def _who(logs: FromClause) -> dict[str, ColumnElement[Any]]:
     return {
-        "key": filled(logs, "api_key"),
+        "key": key_or_none(logs.c.api_key),
         "user": filled(logs, "user"),
         "team": filled(logs, "team_id"),
         "end_user": filled(logs, "end_user"),
@@ -149,8 +159,13 @@ def _times(logs: FromClause) -> dict[str, ColumnElement[Any]]:
 
 def _what(logs: FromClause) -> dict[str, ColumnElement[Any]]:
     return {
-        "model": func.coalesce(filled(logs, "model_group"), filled(logs, "model"), "unknown"),
-        "deployment": filled(logs, "model"),
+        "model": func.coalesce(
+            shown_name(filled(logs, "model_group")),
+            shown_name(filled(logs, "model")),
+            "unknown",
+            type_=Text(),
+        ),
+        "deployment": shown_name(filled(logs, "model")),
         "deployment_id": filled(logs, "model_id"),
         "provider": filled(logs, "custom_llm_provider"),
         "api_base": filled(logs, "api_base"),
