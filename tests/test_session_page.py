@@ -9,7 +9,7 @@ import pytest
 
 from tests.database import Database, role
 from tests.page_words import figures, nodes, plain, told, turns, words
-from tests.rows import KEY, NOON, failure, key_of, metadata, name_key, spend_log
+from tests.rows import KEY, NOON, failure, key_of, metadata, name_key, row_id, spend_log
 from tests.sources import records
 from tracelib import conversation
 from tracelib.asking.answers import Question, answers, forget_answers
@@ -626,7 +626,7 @@ def test_what_was_said_is_never_kept_as_a_last_good_answer(fresh_caches, monkeyp
     place, of = installation(), session("system", KEY)
     wordy = [
         Question(conversation.turns, (conversation.Reading(of),)),
-        Question(diff_between, (of, "system-1", "system-2")),
+        Question(diff_between, (of, *map(row_id, system_session()[:2]))),
     ]
     first = answers(place, NOON, wordy)
     assert [one.error for one in first] == [None, None]

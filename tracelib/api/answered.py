@@ -103,6 +103,7 @@ class FailureGroup(Answered):
     value: str = Field(description="`(none)` where the failures do not say.")
     failures: int
     share: float = Field(description="Of all failures, 0 to 1.")
+    cost_usd: float = Field(description="What they cost all the same.")
     newest_at: datetime
 
 
@@ -120,6 +121,7 @@ class FailedRequest(Answered):
     error_code: str | None
     error_message: str | None
     latency_ms: float | None
+    cost_usd: float = Field(description="Above 0 mostly where a stream broke off.")
 
 
 class Failures(Answered):

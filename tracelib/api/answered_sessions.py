@@ -86,7 +86,7 @@ class ToolCall(Answered):
 
 
 class SessionMessage(Answered):
-    """A message. The figures are those of its request, and stand on one message of each."""
+    """A message. The figures are those of its turn, and stand on one message of each."""
 
     role: str
     name: str | None
@@ -95,6 +95,9 @@ class SessionMessage(Answered):
     tool_calls: list[ToolCall]
     tool_call_id: str | None = Field(description="Which call this is the result of.")
     request_id: str
+    started_at: datetime = Field(
+        description="When its request began; with `request_id` it names the row of the log."
+    )
     model: str
     status: Literal["success", "failure"]
     error: str | None
@@ -110,7 +113,10 @@ class SessionMessages(Answered):
     """Some of a conversation, each message once."""
 
     session_id: str
-    requests: int = Field(description="How many the session has.")
+    requests: int = Field(
+        description="How many turns the session has: each a request, but for what only fetches "
+        "the answer of another, or is logged twice."
+    )
     first: int
     next_first: int | None = Field(description="`first` of the part after it; null at the end.")
     is_compared: bool = Field(

@@ -104,8 +104,8 @@ def _selection(caller: Caller, session_id: str, key: str | None) -> Selection:
 
 
 def _messages(turn: Turn) -> Iterator[answered_sessions.SessionMessage]:
-    """The figures of a request stand on its first answer, so that they add up over messages;
-    a request without an answer has an empty one."""
+    """The figures of all rows of a turn stand on its first answer, so that they add up over
+    messages; a request without an answer has an empty one."""
     for asked_one in turn.asked:
         yield _message(turn, asked_one, is_first_answer=False)
     for number, answer in enumerate(turn.answered or (Message("assistant", ()),)):
@@ -114,6 +114,7 @@ def _messages(turn: Turn) -> Iterator[answered_sessions.SessionMessage]:
 
 def _message(turn: Turn, said: Message, is_first_answer: bool) -> answered_sessions.SessionMessage:
     request = turn.request
+    rows = request.rows if is_first_answer else ()
     results = (part for part in said.parts if part.kind == "tool_result")
     return answered_sessions.SessionMessage(
         role=said.role,
@@ -127,12 +128,13 @@ def _message(turn: Turn, said: Message, is_first_answer: bool) -> answered_sessi
         ],
         tool_call_id=next((part.call_id for part in results), None),
         request_id=request.request_id,
+        started_at=request.started_at,
         model=request.model,
         status="failure" if request.is_failure else "success",
         error=(request.error_message or request.error_class) if is_first_answer else None,
-        prompt_tokens=request.prompt_tokens if is_first_answer else None,
-        completion_tokens=request.completion_tokens if is_first_answer else None,
-        cost_usd=request.spend_usd if is_first_answer else None,
+        prompt_tokens=sum(one.prompt_tokens for one in rows) if rows else None,
+        completion_tokens=sum(one.completion_tokens for one in rows) if rows else None,
+        cost_usd=sum(one.spend_usd for one in rows) if rows else None,
         latency_ms=request.latency_ms if is_first_answer else None,
         ttft_ms=request.ttft_ms if is_first_answer else None,
         cache_hit=request.is_cache_hit,

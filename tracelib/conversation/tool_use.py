@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from tracelib.conversation.messages import Message, Part
 from tracelib.conversation.transcript import Turn
+from tracelib.selection import RowId
 
 # An MCP server is offered as a whole; its tools are called by their own names.
 _SERVERS = frozenset({"mcp"})
@@ -23,8 +24,8 @@ class ToolUse:
     call_id: str | None
     arguments: Part
     result: Part | None
-    called_in: str
-    answered_in: str | None
+    called_in: RowId
+    answered_in: RowId | None
 
     @property
     def is_answered(self) -> bool:
@@ -73,7 +74,7 @@ class _Ledger:
 
     def __init__(self, turns: Sequence[Turn]) -> None:
         self.uses: list[ToolUse] = []
-        self._thread_of = {turn.request.request_id: turn.thread for turn in turns}
+        self._thread_of = {turn.request.row: turn.thread for turn in turns}
         self._met: set[Hashable] = set()
         self._open: dict[str | None, list[int]] = defaultdict(list)  # by call id
 
@@ -89,8 +90,8 @@ class _Ledger:
         if part.kind == "tool_call":
             self._met.add(_mark(part))
             self._open[part.call_id].append(len(self.uses))
-            request_id = turn.request.request_id
-            self.uses.append(ToolUse(part.name, part.call_id, part, None, request_id, None))
+            called_in = turn.request.row
+            self.uses.append(ToolUse(part.name, part.call_id, part, None, called_in, None))
         elif part.kind == "tool_result":
             self._settle(part, turn)
 
@@ -99,8 +100,7 @@ class _Ledger:
         if fits is None:
             return
         self._open[result.call_id].remove(fits)
-        request_id = turn.request.request_id
-        self.uses[fits] = replace(self.uses[fits], result=result, answered_in=request_id)
+        self.uses[fits] = replace(self.uses[fits], result=result, answered_in=turn.request.row)
 
     def _by_id(self, result: Part, turn: Turn) -> int | None:
         waiting = self._open.get(result.call_id, [])

@@ -9,7 +9,7 @@ from tracelib.page import address, picking
 from tracelib.page.cards import card, nothing, unanswered
 from tracelib.page.safe import label
 from tracelib.page.view import View
-from tracelib.status import Freshness, ServerFacts, Size
+from tracelib.status import Freshness, Losses, ServerFacts, Size
 
 NO_FAILURES = "No failures in this time range."
 GROUPS = (("class", "Class"), ("code", "Code"), ("provider", "Provider"), ("model", "Model"))
@@ -123,6 +123,37 @@ def missing(answer: Answer[pd.DataFrame]) -> None:
             )
 
 
+def losses(answer: Answer[Losses]) -> None:
+    """Show what was paid for and not answered in full; nothing where all was."""
+    if answer.value is None:
+        unanswered(answer)
+        return
+    lost = answer.value
+    if not lost.paid_failures and not lost.hang_ups:
+        return
+    with card("Paid for, not answered in full", _about(lost)):
+        _facts(
+            ("Failed all the same", _counted(lost.paid_failures, lost.paid_failures_usd)),
+            ("Client hung up", _counted(lost.hang_ups, lost.hang_ups_usd)),
+        )
+
+
+def _about(lost: Losses) -> str:
+    of = (
+        f" Looked for among the newest {formatting.exact(lost.requests_read)} of "
+        f"{formatting.exact(lost.requests)} requests."
+    )
+    return (
+        "A request whose client hung up counts as a success, as LiteLLM counts it."
+        f"{of if lost.requests_read < lost.requests else ''}"
+    )
+
+
+def _counted(requests: int, usd: float) -> str:
+    word = "request" if requests == 1 else "requests"
+    return f"{formatting.exact(requests)} {word}, {formatting.money(usd)}"
+
+
 def failure_groups(answer: Answer[pd.DataFrame]) -> None:
     """What fails most: by class, code, provider and model?"""
     if answer.value is None or answer.value.empty:
@@ -141,11 +172,13 @@ def _group(rows: pd.DataFrame, by: str, title: str) -> None:
             title: rows["value"].fillna("(none)"),
             "Failures": rows["failures"],
             "Share": rows["share"].astype("float64") * 100,
+            "Cost": rows["cost_usd"].map(formatting.money),
         }
     )
     columns = {
         "Failures": st.column_config.NumberColumn(format="localized", width="small"),
         "Share": st.column_config.NumberColumn(format="%.1f %%", width="small"),
+        "Cost": st.column_config.TextColumn(width="small", alignment="right"),
     }
     st.dataframe(
         shown,
@@ -175,6 +208,7 @@ def _failures_table(view: View, failures: pd.DataFrame) -> None:
         "error_message": "Message",
         "model": "Model",
         "provider": "Provider",
+        "cost": "Cost",
         "key_name": "Key",
         "user_name": "User",
     }
@@ -182,12 +216,13 @@ def _failures_table(view: View, failures: pd.DataFrame) -> None:
         "When", timezone=view.filters.zone, format="D MMM HH:mm:ss"
     )
     message = st.column_config.TextColumn("Message", width="large")
+    cost = st.column_config.TextColumn("Cost", width="small", alignment="right")
     st.dataframe(
-        failures,
+        failures.assign(cost=failures["cost_usd"].map(formatting.money)),
         hide_index=True,
         placeholder=formatting.UNKNOWN,
         column_order=list(titles),
-        column_config=titles | {"started_at": when, "error_message": message},
+        column_config=titles | {"started_at": when, "error_message": message, "cost": cost},
         on_select=lambda: picking.take("newest failures"),
         selection_mode=["single-row", "single-cell"],
         key=picking.element("newest failures"),

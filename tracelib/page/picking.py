@@ -4,11 +4,23 @@ A click tells a position. It is looked up in the rows as they were drawn, before
 are asked for: else a session that has just arrived would be opened instead.
 """
 
+from typing import NamedTuple
+
 import pandas as pd
 import streamlit as st
 
+from tracelib.selection import RowId
+
 PICKED = "row picked"
 TAKEN = "rows taken"
+
+
+class _Standing(NamedTuple):
+    """What a row of a table leads to."""
+
+    session_id: str
+    api_key: str
+    row: RowId | None = None
 
 
 def element(key: str) -> str:
@@ -20,10 +32,15 @@ def element(key: str) -> str:
 
 
 def show(key: str, rows: pd.DataFrame) -> None:
-    """Remember which session stands in which row of the table with this key."""
-    st.session_state[f"{key} as drawn"] = list(
-        zip(rows["session_id"], rows["api_key"], strict=True)
-    )
+    """Remember which session stands in which row of the table with this key.
+
+    Rows of requests, with `request_id` and `started_at`, lead to the request there.
+    """
+    drawn = [_Standing(*one) for one in zip(rows["session_id"], rows["api_key"], strict=True)]
+    if "request_id" in rows:
+        requests = map(RowId, rows["request_id"], rows["started_at"])
+        drawn = [one._replace(row=row) for one, row in zip(drawn, requests, strict=True)]
+    st.session_state[f"{key} as drawn"] = drawn
 
 
 def take(key: str) -> None:
@@ -50,7 +67,7 @@ def ticked(key: str, rows: pd.DataFrame) -> pd.DataFrame:
     """Which of these sessions are ticked, wherever they stood when they were?"""
     sessions = st.session_state.get(f"{key} ticked", [])
     standing = zip(rows["session_id"], rows["api_key"], strict=True)
-    return rows[[one in sessions for one in standing]]
+    return rows[[_Standing(*one) in sessions for one in standing]]
 
 
 def hold(key: str, rows: pd.DataFrame) -> None:
@@ -63,11 +80,12 @@ def hold(key: str, rows: pd.DataFrame) -> None:
 
 def taken() -> dict[str, str] | None:
     """Which session was clicked, as the URL's parameters? Each click is told once."""
-    picked = st.session_state.pop(PICKED, None)
+    picked: _Standing | None = st.session_state.pop(PICKED, None)
     if picked is None:
         return None
     st.session_state[TAKEN] = st.session_state.get(TAKEN, 0) + 1
-    return {"session": picked[0], "of": picked[1]}
+    place = {"request": picked.row.written()} if picked.row else {}
+    return {"session": picked.session_id, "of": picked.api_key, **place}
 
 
 def _rows_chosen(name: str) -> list[int]:

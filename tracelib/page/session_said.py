@@ -15,7 +15,7 @@ from tracelib.handover import redacted
 from tracelib.page import address, audited, session_export
 from tracelib.page.cards import failed
 from tracelib.page.view import View
-from tracelib.selection import Selection
+from tracelib.selection import RowId, Selection
 from tracelib.signs import visible
 
 LONGEST = 120
@@ -32,7 +32,7 @@ class Sought:
     """What is searched for in what was said, and by session key which request says it."""
 
     text: str = ""
-    requests: Mapping[str, str] = field(default_factory=dict)
+    requests: Mapping[str, RowId] = field(default_factory=dict)
 
     @property
     def heading(self) -> str:
@@ -97,7 +97,7 @@ def _said(view: View, sought: Sought, rows: pd.DataFrame) -> dict[str, str]:
     return {one: found[request] for one, request in requests.items() if request in found}
 
 
-def _asked(view: View, ask: Callable[..., Any], *arguments: Any) -> dict[str, str]:
+def _asked(view: View, ask: Callable[..., Any], *arguments: Any) -> dict[Any, str]:
     (answer,) = answers(view.installed, view.now, [Question(ask, arguments)])
     if answer.value is None and answer.error:
         raise answer.error

@@ -107,7 +107,7 @@ def _draw(view: View, search: SessionSearch, part: TimeWindow | None, reading: R
         failed(allowed.told(reading.error, view.installed.access))
     if reading.rows is not None and not reading.rows.empty:
         _strip(view, part, reading, reading.rows)
-        found_in = {one.session_key: one.request_id for one in reading.so_far.found}
+        found_in = {one.session_key: one.row for one in reading.so_far.found}
         sought = Sought(search.said, found_in)
         session_table.show(view, reading.filters, reading.rows, "sessions found", sought)
         if not reading.is_going_on:

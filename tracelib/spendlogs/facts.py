@@ -11,6 +11,7 @@ from sqlalchemy import (
     Select,
     Subquery,
     TableValuedAlias,
+    and_,
     case,
     cast,
     column,
@@ -19,7 +20,7 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
-from sqlalchemy.types import Double, Integer, Numeric, Text
+from sqlalchemy.types import Boolean, Double, Integer, Numeric, Text
 
 from tracelib.spendlogs.json_text import decoded
 
@@ -53,6 +54,8 @@ OF_A_RUN = (
     "cost_breakdown",
     "model_map_information",
 )
+# Under this class LiteLLM notes that the client was gone before the answer was complete.
+HUNG_UP = "ClientDisconnected"
 GREATEST = 2**31 - 1
 GREATEST_AMOUNT = 10**15
 DECIMALS = 20
@@ -64,7 +67,7 @@ def with_facts(requests: Subquery, *columns: str) -> Select[Any]:
 
     Adds to each row:
 
-        error_class, error_code, error_message     text, of a failure
+        error_class, error_code, error_message     text, of a failure or a hang-up
         cached_prompt_tokens                       int, read from the provider's prompt cache
         cache_write_tokens                         int, written to it
         asked_model                                text, the group asked for before a fallback
@@ -109,6 +112,20 @@ def with_prompt_caching(requests: Subquery, *columns: str) -> Select[Any]:
     kept = [requests.c[name] for name in columns]
     facts = [value.label(name) for name, value in _prompt_caching(record).items()]
     return select(*kept, *facts).select_from(requests.outerjoin(record, true()))
+
+
+def with_hang_ups(requests: Subquery, *columns: str) -> Select[Any]:
+    """Which of these requests were successes whose client hung up, beside the named columns?
+
+    Adds `is_hang_up`, a bool that is never None, and reads nothing else of the metadata.
+    """
+    record = _record_of(requests.c.metadata, (), ("error_information",))
+    is_gone = _text(record.c.error_information, "error_class") == HUNG_UP
+    is_hang_up = func.coalesce(and_(~requests.c.is_failure, is_gone), False, type_=Boolean())
+    kept = [requests.c[name] for name in columns]
+    return select(*kept, is_hang_up.label("is_hang_up")).select_from(
+        requests.outerjoin(record, true())
+    )
 
 
 def _record(metadata: ColumnElement[Any], more: tuple[str, ...] = ()) -> TableValuedAlias:

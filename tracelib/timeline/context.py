@@ -25,7 +25,7 @@ def with_context(turns: pd.DataFrame, parents: Parents | None) -> pd.DataFrame:
 
     The middle three add up to prompt_tokens. Nothing was sent where LiteLLM's own cache
     answered, so all four are 0 there. `parents` are the requests that others go on from, by
-    request id, None for the first of a thread; without it the nearest earlier answer of the
+    their `row`, None for the first of a thread; without it the nearest earlier answer of the
     same model counts as the one before.
     """
     before = np.array(_before(turns, parents), dtype="int64")
@@ -53,13 +53,13 @@ def _before(turns: pd.DataFrame, parents: Parents | None) -> Sequence[int]:
     guessed = _nearest_earlier(turns)
     if parents is None:
         return guessed
-    ids = list(turns["request_id"])
-    places = {request_id: place for place, request_id in enumerate(ids)}
+    rows = list(turns["row"])
+    places = {row: place for place, row in enumerate(rows)}
     has_prompt = list(turns["prompt_tokens"].fillna(0) > 0)
     before: list[int] = []
-    for place, request_id in enumerate(ids):
-        known = request_id in parents
-        parent = places.get(parents[request_id] or "", NOBODY) if known else guessed[place]
+    for place, row in enumerate(rows):
+        known = row in parents
+        parent = places.get(parents[row] or "", NOBODY) if known else guessed[place]
         if parent >= place:
             parent = NOBODY
         # Old versions count no token of a failure: what it had sent is what was sent before it.
