@@ -32,7 +32,8 @@ OPENED = Record(
 )
 SAID = "The parcel is lost."
 EVERY = {
-    *("at", "who", "role", "what", "from", "session_ids", "request_ids", "api_key"),
+    *("at", "who", "role", "what", "from", "session_ids", "request_ids"),
+    *("request_starts", "api_key"),
     *("page", "format", "sought", "redaction"),
 }
 
@@ -57,6 +58,7 @@ def test_a_record_is_a_line_of_json(log):
         "from": "page",
         "session_ids": ["s-1", "s-2"],
         "request_ids": [],
+        "request_starts": [],
         "api_key": "k",
         "page": 1,
         "format": None,
@@ -246,7 +248,8 @@ def test_figures_alone_are_not_noted(page, log):
 def test_two_requests_compared_are_noted(page, log):
     page("ada", session="s-1", diff=["r-1", "r-2"])
     compared = {"what": "compared", "session_ids": ["s-1"], "request_ids": ["r-1", "r-2"]}
-    assert noted(log)[1:] == [compared]
+    starts = ["2026-11-23T12:00:00.000Z", "2026-11-23T12:05:00.000Z"]
+    assert noted(log)[1:] == [compared | {"request_starts": starts}]
 
 
 def test_two_sessions_compared_are_noted_both(page, log):

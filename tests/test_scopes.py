@@ -154,6 +154,7 @@ QUESTIONS: dict[str, Asked] = {
     "status.failures.failures_over_time": each(chosen, BUCKET),
     "status.gaps.missing": once(),
     "status.ingest.freshness": once(NOON + HOUR),
+    "status.losses.losses": each(chosen),
     "stitching.around.conversation_around": each(selections),
 }
 

@@ -103,7 +103,6 @@ class FailureGroup(Answered):
     value: str = Field(description="`(none)` where the failures do not say.")
     failures: int
     share: float = Field(description="Of all failures, 0 to 1.")
-    cost_usd: float = Field(description="What they cost all the same.")
     newest_at: datetime
 
 

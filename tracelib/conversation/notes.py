@@ -47,7 +47,6 @@ TOO_MANY = "Of a conversation, the first 20,000 requests are shown: this one may
 _ASK_NOTHING = ("list_", "retrieve")  # in call types without a prompt
 
 BROKEN_OFF = "The request failed after its answer had begun: what had arrived is shown."
-PAID = "The request failed after its provider had begun to work on it, and cost money all the same."
 HUNG_UP = (
     "The client hung up before the answer was complete: what had arrived is shown, as far as it is "
     "stored, and was paid for. LiteLLM counts the request as a success."
@@ -75,7 +74,6 @@ def notes_on(
     found = [
         _missing(request, asked, answered),
         BROKEN_OFF if request.is_failure and answered else None,
-        PAID if request.is_failure and request.spend_usd > 0 else None,
         HUNG_UP if is_hang_up(request) else None,
         REDACTED if any(part.is_redacted for part in parts) else None,
         TRUNCATED if any(part.truncated_chars for part in parts) else None,

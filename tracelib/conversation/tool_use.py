@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 from tracelib.conversation.messages import Message, Part
 from tracelib.conversation.transcript import Turn
-from tracelib.selection import RowId
 
 # An MCP server is offered as a whole; its tools are called by their own names.
 _SERVERS = frozenset({"mcp"})
@@ -24,8 +23,8 @@ class ToolUse:
     call_id: str | None
     arguments: Part
     result: Part | None
-    called_in: RowId
-    answered_in: RowId | None
+    called_in: str
+    answered_in: str | None
 
     @property
     def is_answered(self) -> bool:
@@ -74,7 +73,8 @@ class _Ledger:
 
     def __init__(self, turns: Sequence[Turn]) -> None:
         self.uses: list[ToolUse] = []
-        self._thread_of = {turn.request.row: turn.thread for turn in turns}
+        self._thread_of = {turn.number: turn.thread for turn in turns}
+        self._called_in: list[int] = []  # the number of each call's turn: ids may come again
         self._met: set[Hashable] = set()
         self._open: dict[str | None, list[int]] = defaultdict(list)  # by call id
 
@@ -90,8 +90,9 @@ class _Ledger:
         if part.kind == "tool_call":
             self._met.add(_mark(part))
             self._open[part.call_id].append(len(self.uses))
-            called_in = turn.request.row
-            self.uses.append(ToolUse(part.name, part.call_id, part, None, called_in, None))
+            request_id = turn.request.request_id
+            self.uses.append(ToolUse(part.name, part.call_id, part, None, request_id, None))
+            self._called_in.append(turn.number)
         elif part.kind == "tool_result":
             self._settle(part, turn)
 
@@ -100,7 +101,8 @@ class _Ledger:
         if fits is None:
             return
         self._open[result.call_id].remove(fits)
-        self.uses[fits] = replace(self.uses[fits], result=result, answered_in=turn.request.row)
+        request_id = turn.request.request_id
+        self.uses[fits] = replace(self.uses[fits], result=result, answered_in=request_id)
 
     def _by_id(self, result: Part, turn: Turn) -> int | None:
         waiting = self._open.get(result.call_id, [])
@@ -115,10 +117,10 @@ class _Ledger:
         return together[0] if len(together) == 1 else None
 
     def _called_with(self, last: int, index: int) -> bool:
-        return self.uses[index].called_in == self.uses[last].called_in
+        return self._called_in[index] == self._called_in[last]
 
     def _is_of_thread(self, index: int, turn: Turn) -> bool:
-        return self._thread_of[self.uses[index].called_in] == turn.thread
+        return self._thread_of[self._called_in[index]] == turn.thread
 
 
 def _mark(part: Part) -> Hashable:

@@ -11,7 +11,7 @@ from tracelib.selection import RowId
 
 T = TypeVar("T")
 # What rows are found by, and calls paired by. None of it is a person's word.
-IDS = frozenset({"request_id", "call_id", "background_id", "api_key"})
+IDS = frozenset({"request_id", "call_id", "background_id", "called_in", "answered_in", "api_key"})
 # Stored bodies, and what keeps arguments or images apart by holding them as they came.
 LEFT_OUT: dict[str, Any] = {**dict.fromkeys(BODIES), "fingerprint": ""}
 SHORT = 200

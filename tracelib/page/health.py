@@ -172,13 +172,11 @@ def _group(rows: pd.DataFrame, by: str, title: str) -> None:
             title: rows["value"].fillna("(none)"),
             "Failures": rows["failures"],
             "Share": rows["share"].astype("float64") * 100,
-            "Cost": rows["cost_usd"].map(formatting.money),
         }
     )
     columns = {
         "Failures": st.column_config.NumberColumn(format="localized", width="small"),
         "Share": st.column_config.NumberColumn(format="%.1f %%", width="small"),
-        "Cost": st.column_config.TextColumn(width="small", alignment="right"),
     }
     st.dataframe(
         shown,

@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from tracelib import conversation, errors, sessions
 from tracelib.asking.memory import Answer, rewritten
 from tracelib.conversation import TurnPage
+from tracelib.conversation.turn_rows import turn_frame
 from tracelib.handover import redacted
 from tracelib.page import (
     address,
@@ -104,7 +105,7 @@ def _whole(view: View, selection: Selection, known: Asked, look: Look) -> None:
         also_called(view, place.by_id)
     page = session_conversation.read(view, selection, place, look)
     opened = place.row.written() if place.row else None
-    named = _without_names(known.requests, look.redaction)
+    named = _without_names(rewritten(known.requests, turn_frame), look.redaction)
     session_timeline.show(view, named, _parents(page), address.open_request, opened)
     attempts.show(view, selection, known.requests, known.order.value, look)
     session_conversation.show(page, known.order.value, place, look)

@@ -9,7 +9,6 @@ import streamlit as st
 from tracelib import formatting
 from tracelib.asking.memory import Answer
 from tracelib.charts import activity, context, waterfall
-from tracelib.conversation.turn_rows import turn_frame
 from tracelib.page.cards import card, literal, nothing, unanswered
 from tracelib.page.drawn import CONFIG
 from tracelib.page.view import View
@@ -45,9 +44,9 @@ def show(
 ) -> None:
     """When did each request of this session run, and what did sending it all again cost?
 
-    `requests` are those of `sessions.requests_of`; `parents`, where the transcript knows them,
-    say which request each goes on from, both by `RowId.written`. A click on a request calls
-    `on_open` with its row, written so; the `opened` one is marked.
+    `requests` are turns, as `turn_frame` makes them of `sessions.requests_of`; `parents`, where
+    the transcript knows them, say which request each goes on from, both by `RowId.written`. A
+    click on a request calls `on_open` with its row, written so; the `opened` one is marked.
     """
     if requests.value is None:
         with card("Timeline", key=KEY):
@@ -55,7 +54,7 @@ def show(
         return
     if requests.value.empty:
         return
-    told = timeline(turn_frame(requests.value), parents)
+    told = timeline(requests.value, parents)
     with card("Timeline", MAP, key=KEY):
         if len(told.turns) >= MOST_REQUESTS:
             st.caption(f"Of a session at most the first {MOST_REQUESTS:,} requests are shown here.")

@@ -19,6 +19,9 @@ from tracelib.page.message import Look
 from tracelib.page.safe import label
 from tracelib.page.tools import Tools
 
+# A stream that broke off has cost what had arrived by then.
+PAID = "and cost all the same"
+
 
 def show(page: TurnPage, look: Look, sought: int | None = None) -> None:
     """What was said, in order, on this page of the conversation? The turn `sought` is marked."""
@@ -166,6 +169,7 @@ def _said_of(request: StoredRequest, number: int) -> list[str]:
 
 def _failure(request: StoredRequest, look: Look) -> None:
     words = [word for word in (request.error_class, request.error_code) if word]
-    st.caption(f":red[**Failed** {label(', '.join(words) or 'without a reason')}]")
+    paid = f", {PAID} {formatting.money(request.spend_usd)}" if request.spend_usd > 0 else ""
+    st.caption(f":red[**Failed** {label((', '.join(words) or 'without a reason') + paid)}]")
     if request.error_message:
         message.show_part(Part("data", request.error_message), look)

@@ -14,7 +14,7 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.types import BigInteger, Double, Numeric, Text
+from sqlalchemy.types import BigInteger, Double, Text
 
 from tracelib.filters import NONE, Filters
 from tracelib.source import Source
@@ -44,16 +44,14 @@ def failure_groups(source: Source, filters: Filters) -> pd.DataFrame:
         value       text         "(none)" where the failure does not say
         failures    int
         share       0 to 1       of all failures
-        cost_usd    US dollars   what they cost all the same
         newest_at   aware UTC    start of the newest
 
     No failure gives the same columns without rows.
     """
-    failures = _failures(source.requests(filters), "started_at", "spend_usd")
+    failures = _failures(source.requests(filters), "started_at")
     groups = union_all(*(_group(failures, by) for by in GROUPED_BY)).subquery("groups")
-    told = ("by", "value", "failures", "share", "cost_usd", "newest_at")
     return source.frame(
-        select(*(groups.c[name] for name in told))
+        select(groups.c.by, groups.c.value, groups.c.failures, groups.c.share, groups.c.newest_at)
         .order_by(groups.c.place, groups.c.failures.desc(), groups.c.value)
         .limit(MOST_VALUES * len(GROUPED_BY))
     )
@@ -111,7 +109,6 @@ def _group(failures: CTE, by: str) -> Select[Any]:
             value.label("value"),
             count.label("failures"),
             (cast(count, Double) / whole).label("share"),
-            func.sum(failures.c.spend_usd, type_=Numeric()).label("cost_usd"),
             func.max(failures.c.started_at).label("newest_at"),
         )
         .group_by(value)
