@@ -61,7 +61,7 @@ def going_on(frame: pd.DataFrame, parents: dict) -> dict:
     """Which row goes on from which, of the same by their request ids."""
     rows = zip(frame["request_id"], frame["started_at"], strict=True)
     named = {row[0]: RowId(*row).written() for row in rows}
-    return {named[one]: named.get(other, other) for one, other in parents.items()}
+    return {named.get(one, one): named.get(other, other) for one, other in parents.items()}
 
 
 def columns(frame: pd.DataFrame, *names: str) -> list[tuple]:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.test_timeline import requests
+from tests.test_timeline import going_on, requests
 from tracelib.asking.memory import Answer
 from tracelib.charts import activity as strips
 from tracelib.charts import context, palette, waterfall
@@ -133,7 +133,9 @@ def test_rows_keep_their_numbers_on_a_later_page():
 
 
 def stacked(*changes):
-    return context.context(timeline(requests(*changes), {"1": None, "2": "1"}).turns, 0.8)
+    frame = requests(*changes)
+    parents = going_on(frame, {"1": None, "2": "1"})
+    return context.context(timeline(frame, parents).turns, 0.8)
 
 
 def test_tokens_are_stacked_by_what_was_sent_before():
