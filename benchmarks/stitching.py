@@ -28,7 +28,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -41,7 +41,7 @@ from tracelib.conversation.reader import Reader
 from tracelib.conversation.session_rows import stored_in_batches
 from tracelib.conversation.stored import StoredRequest
 from tracelib.database_url import read_address
-from tracelib.selection import Selection
+from tracelib.selection import RowId, Selection
 from tracelib.settings import Settings
 from tracelib.source import Source, connect
 from tracelib.stitching import conversation_around, joined
@@ -66,7 +66,7 @@ NAMES_SESSION = (
 )
 
 
-Truth = Mapping[str, tuple[str, str]]
+Truth = Mapping[RowId, tuple[str, str]]
 """Of each request its key and the session it was of before ids were hidden."""
 
 
@@ -109,28 +109,31 @@ def _truth(connection: sa.Connection) -> Truth:
     session = sa.func.coalesce(sa.func.nullif(LOGS.c.session_id, ""), LOGS.c.request_id)
     before = LOGS.c.proxy_server_request.op("->>")("_litellm_addressed_response_id")
     rows = connection.execute(
-        sa.select(LOGS.c.request_id, LOGS.c.api_key, session, before).order_by(
+        sa.select(LOGS.c.request_id, LOGS.c.startTime, LOGS.c.api_key, session, before).order_by(
             LOGS.c.startTime, LOGS.c.request_id
         )
     )
-    truth: dict[str, tuple[str, str]] = {}
-    for request_id, api_key, session_id, previous_id in rows:
-        truth[request_id] = truth.get(previous_id, (api_key, session_id))
+    truth: dict[RowId, tuple[str, str]] = {}
+    named: dict[str, tuple[str, str]] = {}
+    for request_id, start, api_key, session_id, previous_id in rows:
+        conversation = named.get(previous_id, (api_key, session_id))
+        named[request_id] = conversation
+        truth[RowId(request_id, start.replace(tzinfo=UTC))] = conversation
     return truth
 
 
 def measured(source: Source, truth: Truth) -> dict[str, object]:
     """The measures over the whole database, and how many links of each kind were right or wrong."""
-    readable: set[str] = set()
-    found: dict[str, str] = {}
+    readable: set[RowId] = set()
+    found: dict[RowId, RowId] = {}
     right, wrong = Counter[str](), Counter[str]()
     started = time.perf_counter()
-    for api_key, ids in _ids_by_key(truth).items():
-        requests = stored_in_batches(source, Selection(api_key), ids)
+    for api_key, ids in _rows_by_key(truth).items():
+        requests = stored_in_batches(source, Selection(api_key), [(row,) for row in ids])
         told = joined(_noted(requests, readable))
         found |= {one: group[0] for group in told.conversations for one in group}
         for link in told.links:
-            is_right = truth[link.request_id] == truth[link.other_id]
+            is_right = truth[link.row] == truth[link.other]
             (right if is_right else wrong)[link.reason] += 1
     sizes = Counter(truth.values())
     return {
@@ -149,17 +152,17 @@ def measured(source: Source, truth: Truth) -> dict[str, object]:
 
 def opened(source: Source, truth: Truth, count: int = OPENED) -> dict[str, object]:
     """How well the conversation around some requests is found, as the page searches it."""
-    members: dict[tuple[str, str], set[str]] = {}
-    for request_id, session in truth.items():
-        members.setdefault(session, set()).add(request_id)
+    members: dict[tuple[str, str], set[RowId]] = {}
+    for row, session in truth.items():
+        members.setdefault(session, set()).add(row)
     several = sorted(one for one, session in truth.items() if len(members[session]) > 1)
     precisions, recalls, seconds = [], [], []
-    for request_id in random.Random(7).sample(several, min(count, len(several))):
+    for row in random.Random(7).sample(several, min(count, len(several))):
         started = time.perf_counter()
-        api_key, _ = session = truth[request_id]
-        told = conversation_around(source, Selection(api_key, request_ids=(request_id,)))
+        api_key, _ = session = truth[row]
+        told = conversation_around(source, Selection(api_key, rows=(row,)))
         seconds.append(time.perf_counter() - started)
-        around, whole = set(told.selection.request_ids), members[session]
+        around, whole = set(told.selection.rows or (row,)), members[session]
         precisions.append(len(around & whole) / len(around))
         recalls.append(len(around & whole) / len(whole))
     return {
@@ -171,23 +174,25 @@ def opened(source: Source, truth: Truth, count: int = OPENED) -> dict[str, objec
     }
 
 
-def _ids_by_key(truth: Truth) -> dict[str, list[str]]:
-    by_key: dict[str, list[str]] = {}
-    for request_id, (api_key, _) in truth.items():
-        by_key.setdefault(api_key, []).append(request_id)
+def _rows_by_key(truth: Truth) -> dict[str, list[RowId]]:
+    by_key: dict[str, list[RowId]] = {}
+    for row, (api_key, _) in truth.items():
+        by_key.setdefault(api_key, []).append(row)
     return by_key
 
 
-def _noted(requests: Iterable[StoredRequest], readable: set[str]) -> Iterator[StoredRequest]:
+def _noted(requests: Iterable[StoredRequest], readable: set[RowId]) -> Iterator[StoredRequest]:
     """The requests, while noting those of which it is known what was said or named."""
     for request in requests:
         one = heard(request, Reader())
         if one.asked or one.previous_ids:
-            readable.add(request.request_id)
+            readable.add(request.row)
         yield request
 
 
-def _measure(truth: Truth, found: Mapping[str, str], among: Collection[str]) -> dict[str, float]:
+def _measure(
+    truth: Truth, found: Mapping[RowId, RowId], among: Collection[RowId]
+) -> dict[str, float]:
     true = Counter(truth[one] for one in among)
     joins = Counter((truth[one][0], found[one]) for one in among)
     both = Counter((truth[one], found[one]) for one in among)

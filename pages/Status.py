@@ -26,11 +26,13 @@ with page.begin("Status") as view:
     health.missing(gaps)
 
     st.subheader("Failures", anchor=False)
-    groups, series, newest = view.ask(
+    groups, series, newest, lost = view.ask(
         (status.failure_groups, filters),
         (status.failures_over_time, filters, view.bucket),
         (status.newest_failures, filters),
+        (status.losses, filters),
     )
     page.chart("Failures over time", series, by_model.failures, view.axis, empty=health.NO_FAILURES)
+    health.losses(lost)
     health.failure_groups(groups)
     health.newest_failures(view, newest)

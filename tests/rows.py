@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from psycopg2 import sql
 from psycopg2.extras import execute_values
 
+from tracelib.selection import RowId
+
 DATA = Path(__file__).parent / "data"
 V1_109 = "litellm_rows.jsonl"
 V1_109_MORE = "litellm_rows_more.jsonl"
@@ -21,8 +23,22 @@ FILES = (V1_109, V1_109_MORE, V1_80)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 """When a made up request starts unless the test says otherwise."""
 
-KEY = hashlib.sha256(b"sk-test").hexdigest()
-"""The key of a made up request: a hash, as LiteLLM stores it."""
+
+def key_of(name: str) -> str:
+    """The key of this name as LiteLLM stores it: a hash."""
+    return hashlib.sha256(f"sk-{name}".encode()).hexdigest()
+
+
+KEY = key_of("test")
+"""The key of a made up request."""
+
+
+def row_id(row: dict) -> RowId:
+    """Which row of the log this one is: PostgreSQL keeps milliseconds, rounded."""
+    start = _moment(row["startTime"])
+    rounded = timedelta(milliseconds=round(start.microsecond / 1_000))
+    return RowId(row["request_id"], start.replace(microsecond=0) + rounded)
+
 
 TIMES = ("startTime", "endTime", "completionStartTime", "created_at", "updated_at")
 JSON = ("metadata", "messages", "response", "proxy_server_request", "request_tags")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.database import Database
-from tests.rows import failure, spend_log
+from tests.rows import NOON, failure, spend_log
 from tests.sources import FILTERS, source_of
 from tracelib import conversation, errors, overview, status, stitching
 from tracelib.access import EVERYONE, FULL, Access, Scope
@@ -17,7 +17,7 @@ from tracelib.conversation.reading import Reading
 from tracelib.conversation.turn_diff import diff_between
 from tracelib.people import Listed
 from tracelib.schema import BODIES
-from tracelib.selection import session
+from tracelib.selection import RowId, session
 from tracelib.tokens import Token
 
 ADMIN, AUDITOR, VIEWER = (Access(EVERYONE, role) for role in ("admin", "auditor", "viewer"))
@@ -96,7 +96,7 @@ REFUSED = [
     (conversation.openings, (FILTERS, ()), {AUDITOR, ADMIN}),
     (conversation.passages, ((), "said"), {AUDITOR, ADMIN}),
     (conversation.turns, (Reading(SAID),), {AUDITOR, ADMIN}),
-    (diff_between, (SAID, "a", "b"), {AUDITOR, ADMIN}),
+    (diff_between, (SAID, RowId("a", NOON), RowId("b", NOON)), {AUDITOR, ADMIN}),
     (stitching.conversation_around, (SAID,), {AUDITOR, ADMIN}),
     (status.server, (), {ADMIN}),
     (status.size, (), {ADMIN}),

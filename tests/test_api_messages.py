@@ -99,6 +99,7 @@ def test_a_message_has_every_key(database):
         "citations": [],
         "ending": None,
         "choice": None,
+        "started_at": "2026-11-23T12:00:00Z",
         "model": "gpt-4o",
         "status": "success",
         "error": None,
@@ -110,7 +111,7 @@ def test_a_message_has_every_key(database):
     figures = {"prompt_tokens": 10, "completion_tokens": 5, "cost_usd": 0.25, "latency_ms": 1000.0}
     arguments = found["messages"][1]["tool_calls"][0].pop("arguments")
     assert json.loads(arguments) == {"id": 7}
-    hit = {"request_id": "b", "cache_hit": True}
+    hit = {"request_id": "b", "started_at": "2026-11-23T12:00:05Z", "cache_hit": True}
     assert found["messages"] == [
         nothing | {"role": "user", "content": "What is 7?", "request_id": "a"},
         nothing

@@ -7,7 +7,7 @@ import pytest
 
 from tests.calling import Calls, calls_of, token
 from tests.database import Database
-from tests.rows import failure, metadata, name_key, name_team, name_user, spend_log
+from tests.rows import failure, key_of, metadata, name_key, name_team, name_user, spend_log
 from tracelib.access import Scope
 from tracelib.api.endpoints import BASE, ENDPOINTS
 from tracelib.filters import DIMENSIONS
@@ -23,7 +23,7 @@ def body(colour: str) -> dict:
 def rows_of(colour: str) -> list[dict]:
     """Requests that say whose they are in every text they have."""
     same = {
-        "api_key": f"{colour}-key",
+        "api_key": key_of(colour),
         "user": f"{colour}-user",
         "team_id": f"{colour}-team",
         "end_user": f"{colour}-end-user",
@@ -53,7 +53,10 @@ def rows_of(colour: str) -> list[dict]:
     ]
 
 
-SCOPES = {"green": Scope(teams=("green-team",)), "blue": Scope(users=("no",), keys=("blue-key",))}
+SCOPES = {
+    "green": Scope(teams=("green-team",)),
+    "blue": Scope(users=("no",), keys=(key_of("blue"),)),
+}
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +64,7 @@ def made(server) -> Iterator[Database]:
     log = Database(server)
     log.insert([row for colour in COLOURS for row in rows_of(colour)])
     for colour in COLOURS:
-        name_key(log.engine, f"{colour}-key", f"{colour}-alias")
+        name_key(log.engine, key_of(colour), f"{colour}-alias")
         name_user(log.engine, f"{colour}-user", f"{colour}-person")
         name_team(log.engine, f"{colour}-team", f"{colour}-crew")
     yield log
@@ -76,7 +79,7 @@ def api(made) -> Calls:
 
 def asked_of(colour: str) -> Iterator[tuple[str, str, dict]]:
     """Every way to ask that names what is of this colour: method, path, and what is sent."""
-    narrowed = {name: f"{colour}-{name}" for name in DIMENSIONS}
+    narrowed = {name: f"{colour}-{name}" for name in DIMENSIONS} | {"key": key_of(colour)}
     for endpoint in ENDPOINTS:
         path = BASE + endpoint.path
         if endpoint.method == "POST":
@@ -86,7 +89,7 @@ def asked_of(colour: str) -> Iterator[tuple[str, str, dict]]:
         elif "{session_id}" in path:
             for session_id in (f"{colour}-session", f"{colour}-failed"):
                 yield "GET", path.format(session_id=session_id), {}
-            yield "GET", path.format(session_id="shared"), {"params": {"key": f"{colour}-key"}}
+            yield "GET", path.format(session_id="shared"), {"params": {"key": key_of(colour)}}
         else:
             names = narrowed if "overview" in path else ("key",)
             for name in names:
@@ -156,11 +159,12 @@ def test_an_id_that_two_share_is_one_s_own_to_each(api):
         assert [one["request_id"] for one in found["messages"]] == [f"{colour}-3"] * 2
     conflict = api.by("all").send("GET", path)
     assert conflict.status_code == 409
+    # Both began at the same moment: then by their keys.
     assert conflict.json()["sessions"] == [
-        {"key": "blue-key", "api_key_alias": "blue-alias", "requests": 1},
-        {"key": "green-key", "api_key_alias": "green-alias", "requests": 1},
+        {"key": key_of(colour), "api_key_alias": f"{colour}-alias", "requests": 1}
+        for colour in sorted(COLOURS, key=key_of)
     ]
-    assert api.by("all").get(path, key="green-key")["messages"][0]["request_id"] == "green-3"
+    assert api.by("all").get(path, key=key_of("green"))["messages"][0]["request_id"] == "green-3"
 
 
 def test_a_cursor_of_another_tells_nothing(api):

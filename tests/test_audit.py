@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.page_words import words
-from tests.rows import NOON, spend_log
+from tests.rows import KEY, NOON, spend_log
 from tests.visiting import people, signed_in, turned_to, visit
 from tracelib import errors
 from tracelib.audit import Record, record
@@ -32,7 +32,8 @@ OPENED = Record(
 )
 SAID = "The parcel is lost."
 EVERY = {
-    *("at", "who", "role", "what", "from", "session_ids", "request_ids", "api_key"),
+    *("at", "who", "role", "what", "from", "session_ids", "request_ids"),
+    *("request_starts", "api_key"),
     *("page", "format", "sought", "redaction"),
 }
 
@@ -57,6 +58,7 @@ def test_a_record_is_a_line_of_json(log):
         "from": "page",
         "session_ids": ["s-1", "s-2"],
         "request_ids": [],
+        "request_starts": [],
         "api_key": "k",
         "page": 1,
         "format": None,
@@ -186,11 +188,11 @@ def run(script: str) -> str:
 def page(database, monkeypatch, log, fresh_caches):
     """The page of a session, as somebody opens it: `page(who, **query)`."""
     said = {"messages": [{"role": "user", "content": SAID}]}
-    row = spend_log(request_id="r-1", session_id="s-1", api_key="k-1", proxy_server_request=said)
+    row = spend_log(request_id="r-1", session_id="s-1", api_key=KEY, proxy_server_request=said)
     later = spend_log(
         request_id="r-2",
         session_id="s-1",
-        api_key="k-1",
+        api_key=KEY,
         startTime=NOON.replace(minute=5),
         proxy_server_request={"messages": [*said["messages"], {"role": "user", "content": "So?"}]},
     )
@@ -224,7 +226,7 @@ def test_a_session_is_noted_once_in_a_tab_for_each_way_of_masking_it(page, log):
     assert noted(log) == [opened, masked]
     first = lines(log)[0]
     assert (first["who"], first["role"], first["from"]) == ("ada@example.com", "auditor", "page")
-    assert first["api_key"] == "k-1"
+    assert first["api_key"] == KEY
     page("ada", session="s-1")
     assert noted(log) == [opened, masked, opened]
 
@@ -246,7 +248,8 @@ def test_figures_alone_are_not_noted(page, log):
 def test_two_requests_compared_are_noted(page, log):
     page("ada", session="s-1", diff=["r-1", "r-2"])
     compared = {"what": "compared", "session_ids": ["s-1"], "request_ids": ["r-1", "r-2"]}
-    assert noted(log)[1:] == [compared]
+    starts = ["2026-11-23T12:00:00.000Z", "2026-11-23T12:05:00.000Z"]
+    assert noted(log)[1:] == [compared | {"request_starts": starts}]
 
 
 def test_two_sessions_compared_are_noted_both(page, log):

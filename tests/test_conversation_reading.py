@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.database import Database
-from tests.rows import KEY, NOON, V1_109_MORE, scenario, spend_log
+from tests.rows import KEY, NOON, V1_109_MORE, row_id, scenario, spend_log
 from tests.server import Server
 from tests.sources import records, source_of
 from tests.stored_rows import choice
@@ -20,7 +20,7 @@ from tracelib import conversation
 from tracelib.conversation import Reading, StoredRequest, Turn, TurnPage, transcript, turns
 from tracelib.conversation.notes import NOT_COMPARED, TOO_MANY, TRUNCATED
 from tracelib.conversation.session_rows import stored_in_batches, stored_requests
-from tracelib.selection import Selection, session
+from tracelib.selection import RowId, Selection, session
 from tracelib.source import Source
 
 SECOND = timedelta(seconds=1)
@@ -269,7 +269,7 @@ def test_sessions_that_go_on_from_one_another_are_read_as_one(real_rows_database
         (3, 2, 0, ()),
         (4, 3, 0, ()),
     ]
-    named = Selection(chain.api_key, request_ids=tuple(row["request_id"] for row in chained))
+    named = Selection(chain.api_key, rows=tuple(map(row_id, chained)))
     assert turns(source, Reading(named)) == page
 
 
@@ -298,9 +298,12 @@ def test_the_order_of_turns_is_told_without_their_words(database):
     ]
     source = source_of(database(rows=made))
     assert records(conversation.turn_order(source, SESSION)) == [
-        {"request_id": "c", "started_at": NOON, "is_failure": True},
-        {"request_id": "a", "started_at": NOON + SECOND, "is_failure": False},
-        {"request_id": "b", "started_at": NOON + SECOND, "is_failure": False},
+        {"request_id": name, "started_at": at, "is_failure": failed, "rows": (RowId(name, at),)}
+        for name, at, failed in (
+            ("c", NOON, True),
+            ("a", NOON + SECOND, False),
+            ("b", NOON + SECOND, False),
+        )
     ]
     reading = Reading(SESSION)
     assert [turn.request.request_id for turn in turns(source, reading).turns] == ["c", "a", "b"]
@@ -325,14 +328,14 @@ def test_batches_give_every_request_once_in_order_whatever_their_size(database):
     made = growing(30)
     made[3] = chat_row(3, "x" * 3_000_000)
     source = source_of(database(rows=made))
-    ids = [row["request_id"] for row in made]
-    read = [
-        one.request_id for one in stored_in_batches(source, SESSION, [*ids[:5], "gone", *ids[5:]])
-    ]
-    assert read == ids
-    assert len(list(stored_in_batches(source, SESSION, ids, most_characters=1))) == 10
+    turns_of_it = [(row_id(row),) for row in made]
+    gone = (RowId("gone", NOON),)
+    wanted = [*turns_of_it[:5], gone, *turns_of_it[5:]]
+    read = [one.row_ids for one in stored_in_batches(source, SESSION, wanted)]
+    assert read == turns_of_it
+    assert len(list(stored_in_batches(source, SESSION, turns_of_it, most_characters=1))) == 10
     assert list(stored_in_batches(source, SESSION, [])) == []
-    assert list(stored_in_batches(source, session("s", "other key"), ids)) == []
+    assert list(stored_in_batches(source, session("s", "other key"), turns_of_it)) == []
 
 
 def test_a_reading_has_a_name_that_stays_the_same():

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests import litellm, rows
-from tests.rows import KEY, NOON, metadata, spend_log
+from tests.rows import KEY, NOON, key_of, metadata, spend_log
 from tests.sources import HOUR, source_of
 from tracelib.facets import Facet, Facets, facets, found
 from tracelib.filters import DIMENSIONS, NONE, Filters
@@ -18,14 +18,16 @@ def test_each_dimension_offers_what_is_there_the_most_used_first(database):
     made = database(
         rows=[
             spend_log(),
-            spend_log(user="", team_id=None, custom_llm_provider="azure", api_key="k"),
-            spend_log(model_group="claude", custom_llm_provider="", model="claude", api_key="k"),
+            spend_log(user="", team_id=None, custom_llm_provider="azure", api_key=key_of("k")),
+            spend_log(
+                model_group="claude", custom_llm_provider="", model="claude", api_key=key_of("k")
+            ),
             spend_log(user="bo", team_id="blue", api_key="", model_group="claude"),
         ]
     )
     rows.name_user(made.engine, "user-1", email="ada@example.com")
     rows.name_team(made.engine, "team-1", "Red")
-    rows.name_key(made.engine, "k", "the key")
+    rows.name_key(made.engine, key_of("k"), "the key")
     assert facets(source_of(made), NOW) == Facets(
         model=(Facet("claude", "claude", 2), Facet("gpt-4o", "gpt-4o", 2)),
         provider=(
@@ -40,7 +42,7 @@ def test_each_dimension_offers_what_is_there_the_most_used_first(database):
         ),
         team=(Facet("team-1", "Red", 2), Facet("blue", "blue", 1), Facet(NONE, NONE, 1)),
         key=(
-            Facet("k", "the key", 2),
+            Facet(key_of("k"), "the key", 2),
             Facet(KEY, f"{KEY[:8]}…", 1),
             Facet(NONE, NONE, 1),
         ),

@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.rows import KEY, NOON, failure, name_key, name_team, name_user, real_rows, spend_log
+from tests.rows import (
+    KEY,
+    NOON,
+    failure,
+    name_key,
+    name_team,
+    name_user,
+    real_rows,
+    row_id,
+    spend_log,
+)
 from tests.sources import source_of
 from tracelib import errors, handover
 from tracelib.conversation import Message, Part, transcript
@@ -169,9 +179,11 @@ def test_the_json_of_a_session_is_all_of_it(database):
             {
                 "number": 1,
                 "parent_id": None,
+                "parent_number": None,
                 "branches": False,
                 "thread": 0,
                 "request": request("r1", "2026-11-23T12:00:00.000Z", "2026-11-23T12:00:01.000Z"),
+                "other_rows": [],
                 "settings": {"temperature": "0.5", "tools called": "weather"},
                 "repeated": 0,
                 "system_changed": False,
@@ -182,11 +194,13 @@ def test_the_json_of_a_session_is_all_of_it(database):
             {
                 "number": 2,
                 "parent_id": "r1",
+                "parent_number": 1,
                 "branches": False,
                 "thread": 0,
                 "request": request(
                     "r2", "2026-11-23T12:00:02.000Z", "2026-11-23T12:00:03.000Z", **failed
                 ),
+                "other_rows": [],
                 "settings": {},
                 "repeated": 2,
                 "system_changed": False,
@@ -195,7 +209,11 @@ def test_the_json_of_a_session_is_all_of_it(database):
                 "notes": [],
             },
         ],
-        "rows": {"request_ids": ["r1", "r2"], "sha256": document.sha256},
+        "rows": {
+            "request_ids": ["r1", "r2"],
+            "started_at": ["2026-11-23T12:00:00.000Z", "2026-11-23T12:00:02.000Z"],
+            "sha256": document.sha256,
+        },
     }
 
 
@@ -231,9 +249,12 @@ def test_the_hash_is_what_the_document_on_exports_computes(real_rows_database):
         exec(compile(block, "exports.md", "exec"), written)
     source = source_of(real_rows_database)
     for row in real_rows():
-        selection = Selection(row["api_key"], request_ids=(row["request_id"],))
+        selection = Selection(row["api_key"], rows=(row_id(row),))
         document = handover.session_document(source, selection, ALL, EXPORTED)
-        computed = written["sha256_of_rows"](real_rows_database.url, document.request_ids)
+        rows = json.loads(handover.as_json(document))["rows"]
+        computed = written["sha256_of_rows"](
+            real_rows_database.url, rows["request_ids"], rows["started_at"]
+        )
         assert document.sha256 == computed
 
 
@@ -423,7 +444,7 @@ def test_the_html_reads_from_figures_to_rows(database):
         "Failed RateLimitError, 429 Key [key] is over its limit "
         "Where this is from Written 24 Nov 2026 08:30:00 from 2 rows of LiteLLM’s log."
     ) in words
-    assert words.endswith("r1 r2")
+    assert words.endswith("r1@2026-11-23T12:00:00.000Z r2@2026-11-23T12:00:02.000Z")
 
 
 def test_branches_and_threads_are_marked(database):

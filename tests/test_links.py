@@ -13,7 +13,7 @@ from tracelib.conversation import links, transcript
 from tracelib.conversation.links import LinkedSession, Links, chained, linked_sessions
 from tracelib.conversation.response_ids import spellings
 from tracelib.conversation.session_rows import stored_requests
-from tracelib.selection import Selection
+from tracelib.selection import RowId, Selection
 
 SECOND = timedelta(seconds=1)
 DAY = timedelta(hours=24)
@@ -48,11 +48,7 @@ def linked(source, *names: str) -> tuple[str, str]:
 
 def real_link(name: str, file: str) -> LinkedSession:
     [row] = scenario(name, file)
-    started = row["startTime"]
-    source = rows._moment(started)
-    # LiteLLM's table keeps milliseconds, rounded.
-    at = source.replace(microsecond=0) + timedelta(milliseconds=round(source.microsecond / 1000))
-    return LinkedSession(row["session_id"], row["api_key"], row["request_id"], at, "gpt-4o")
+    return LinkedSession(row["session_id"], row["api_key"], *rows.row_id(row), "gpt-4o")
 
 
 def selected(one: LinkedSession) -> Selection:
@@ -275,7 +271,7 @@ def test_bodies_of_any_shape_name_nothing_or_nobody(database):
 
 def test_requests_named_one_by_one_stay_as_they_are(database):
     source = source_of(database(rows=[turn("a"), turn("b", "a", 1), turn("c", "b", 2)]))
-    selection = Selection(KEY, request_ids=("b",))
+    selection = Selection(KEY, rows=(RowId("b", NOON + SECOND),))
     found = linked_sessions(source, selection)
     assert [one.session_id for one in (*found.earlier, *found.later)] == ["s-a", "s-c"]
     assert chained(source, selection) == selection

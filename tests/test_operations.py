@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import litellm, rows
+from tests.cases import case
 from tests.rows import KEY, NOON, V1_80, V1_109, V1_109_MORE, failure, metadata, scenario, spend_log
 from tests.sources import records, source_of
 from tracelib import sessions
 from tracelib.conversation.operations import Operation, operations
 from tracelib.conversation.same_prompt import same_prompt_neighbours
-from tracelib.selection import Selection
+from tracelib.selection import RowId, Selection
 
 SECOND = timedelta(seconds=1)
 COLUMNS = {
@@ -64,6 +65,15 @@ def failed(error_class: str = "Timeout", **changes: object) -> dict[str, object]
     return {"is_failure": True, "error_class": error_class, "cost_usd": 0.0} | changes
 
 
+def ids_of(found: Operation) -> tuple[str, ...]:
+    return tuple(row.request_id for row in found.rows)
+
+
+def rows_of(**starts: float) -> tuple[RowId, ...]:
+    """Rows by their ids and when they started, in seconds after noon."""
+    return tuple(RowId(name, NOON + second * SECOND) for name, second in starts.items())
+
+
 def of_session(database_source, session_id: str, api_key: str = KEY) -> tuple[Operation, ...]:
     """What a page would ask of a session."""
     selection = Selection(api_key, (session_id,))
@@ -92,7 +102,7 @@ def test_a_real_fallback_was_asked_for_one_model_and_served_by_another(real_rows
         None,
         "metadata",
     )
-    assert found.request_ids == (row["request_id"],)
+    assert ids_of(found) == (row["request_id"],)
     assert not found.is_inferred
 
 
@@ -114,7 +124,10 @@ def test_a_real_client_that_tries_another_model_is_inferred(real_rows_database):
     first, last = scenario("agent_24_fail")[0], scenario("agent_25_retry_same")[0]
     [found] = of_session(source_of(real_rows_database), "sess-agent-0140", first["api_key"])
     assert found == Operation(
-        request_ids=(first["request_id"], last["request_id"]),
+        rows=tuple(
+            RowId(row["request_id"], pd.Timestamp(row["startTime"]).floor("ms"))
+            for row in (first, last)
+        ),
         started_at=pd.Timestamp(first["startTime"]).floor("ms"),
         asked_model="rate-limited",
         served_model="gpt-4o",
@@ -145,33 +158,90 @@ def test_no_requests_are_no_operations():
     assert operations(light(), light(prompts=True)) == ()
 
 
-def test_requests_of_one_call_id_are_one_operation_until_one_succeeds():
-    found = operations(
-        light(
-            failed("RateLimitError", call_id="c", model="big", cost_usd=0.5),
-            failed("Timeout", call_id="c", model="big", started_at=NOON + 60 * SECOND),
-            {"call_id": "c", "model": "small", "started_at": NOON + 90 * SECOND},
-            {"call_id": "c", "model": "small", "started_at": NOON + 95 * SECOND},
-        )
+CALL = {"call_id": "c", "prompt_md5": "p"}
+
+
+def test_requests_of_one_call_id_and_prompt_are_one_operation_until_one_succeeds():
+    known = light(
+        failed("RateLimitError", **CALL, model="big", cost_usd=0.5),
+        failed("Timeout", **CALL, model="big", started_at=NOON + 6 * SECOND),
+        {**CALL, "model": "small", "started_at": NOON + 9 * SECOND},
+        {**CALL, "model": "small", "started_at": NOON + 12 * SECOND},
+        prompts=True,
     )
-    assert found == (
+    assert operations(known, known) == (
         Operation(
-            request_ids=("r0", "r1", "r2"),
+            rows=rows_of(r0=0, r1=6, r2=9),
             started_at=NOON,
             asked_model="big",
             served_model="small",
             served_by="openai/m",
             reasons=("RateLimitError", "Timeout"),
             attempts=3,
-            lost_ms=90_000.0,
+            lost_ms=9_000.0,
             lost_usd=0.5,
             how="call id",
         ),
     )
 
 
+@pytest.mark.parametrize("unknown", [(0,), (1,), (0, 1)])
+def test_a_call_id_without_the_prompts_is_no_proof(unknown):
+    made = [failed(**CALL), {**CALL}]
+    for place in unknown:
+        made[place] = made[place] | {"prompt_md5": None}
+    known = light(*made, prompts=True)
+    [found] = operations(known, known)
+    assert (ids_of(found), found.how, found.is_inferred) == (("r0", "r1"), "call id alone", True)
+
+
+def test_a_chain_is_inferred_where_one_of_its_steps_is():
+    known = light(failed(**CALL), failed(**CALL), {"prompt_md5": "p"}, prompts=True)
+    [found] = operations(known, known)
+    assert (ids_of(found), found.how) == (("r0", "r1", "r2"), "same prompt")
+
+
+def test_a_call_id_that_a_client_gives_to_all_its_requests_joins_none_of_them(database):
+    """In the log: a failure, and another prompt under its call id five seconds later."""
+    made = case("callid")
+    source = source_of(database(rows=made))
+    assert of_session(source, "h1-callid", made[0]["api_key"]) == ()
+    later = {"startTime": "2026-11-28T07:00:19", "endTime": "2026-11-28T07:00:20"}
+    same = made[1] | later | {"proxy_server_request": made[0]["proxy_server_request"]}
+    source = source_of(database(rows=[made[0], same]))
+    assert of_session(source, "h1-callid", made[0]["api_key"]) == ()
+
+
+def test_the_same_prompt_under_the_same_call_id_soon_after_is_a_retry(database):
+    first, second = case("callid")
+    again = second | {"proxy_server_request": first["proxy_server_request"]}
+    source = source_of(database(rows=[first, again]))
+    [found] = of_session(source, "h1-callid", first["api_key"])
+    assert (found.how, found.attempts, found.is_inferred) == ("call id", 2, False)
+
+
+def test_billed_attempts_belong_to_the_nearest_request_of_their_call_id():
+    """A client that uses one call id all day has one request an hour under it."""
+    hours = [NOON + hour * 3600 * SECOND for hour in range(2)]
+    known = light(
+        *(
+            one
+            for at in hours
+            for one in (
+                failed(call_id="my-app-attempt-0", started_at=at, cost_usd=0.5),
+                {"call_id": "my-app", "started_at": at},
+            )
+        )
+    )
+    assert [found.rows for found in operations(known)] == [
+        rows_of(r0=0, r1=0),
+        rows_of(r2=3600, r3=3600),
+    ]
+
+
 def test_an_operation_that_nothing_served_lost_all_its_time():
     [found] = operations(light(failed(call_id="c"), failed(None, call_id="c", cost_usd=0.125)))
+    assert found.how == "call id alone"
     assert (found.served_model, found.served_by, found.reasons) == (None, None, ("Timeout", None))
     assert (found.attempts, found.lost_ms, found.lost_usd) == (2, 3_000.0, 0.125)
 
@@ -187,7 +257,7 @@ def test_attempts_that_were_billed_have_rows_of_their_own_without_reasons():
     )
     assert found == (
         Operation(
-            request_ids=("r0", "r1", "r2"),
+            rows=rows_of(r0=0, r1=0, r2=0),
             started_at=NOON,
             asked_model="m",
             served_model=None,
@@ -258,6 +328,9 @@ PROMPT = {"prompt_md5": "p"}
         [failed(), {}],  # prompts not stored
         [failed(call_id="c"), {"call_id": "c", "api_key": "other"}],
         [failed(call_id="c"), {"call_id": "c", "started_at": NOON + SECOND / 2}],
+        [failed(**CALL), {**CALL, "started_at": NOON + 11.001 * SECOND}],
+        [failed(**CALL), {**CALL, "prompt_md5": "q"}],
+        [failed(call_id="c"), {"call_id": "c", "started_at": NOON + 7200 * SECOND}],
     ],
 )
 def test_what_does_not_try_again(rows_of_one_prompt):
@@ -270,7 +343,7 @@ def test_what_follows_a_failure_within_ten_seconds_tries_again(waited):
     later = NOON + SECOND + waited * SECOND
     known = light(failed(**PROMPT), {**PROMPT, "started_at": later}, prompts=True)
     [found] = operations(known, known)
-    assert (found.request_ids, found.lost_ms) == (("r0", "r1"), 1_000.0 + waited * 1_000)
+    assert (ids_of(found), found.lost_ms) == (("r0", "r1"), 1_000.0 + waited * 1_000)
 
 
 def test_parallel_failures_of_one_prompt_are_each_tried_again_once():
@@ -281,14 +354,14 @@ def test_parallel_failures_of_one_prompt_are_each_tried_again_once():
         {**PROMPT, "started_at": NOON + 2 * SECOND},
         prompts=True,
     )
-    assert [one.request_ids for one in operations(known, known)] == [("r0", "r2"), ("r1", "r3")]
+    assert [ids_of(one) for one in operations(known, known)] == [("r0", "r2"), ("r1", "r3")]
 
 
 def test_neighbours_count_only_with_a_request_that_was_asked_about():
     known = light(
         failed(**PROMPT), {**PROMPT}, {"attempted_retries": 1, "prompt_md5": "q"}, prompts=True
     )
-    assert [one.request_ids for one in operations(known.iloc[:1], known)] == [("r0", "r1")]
+    assert [ids_of(one) for one in operations(known.iloc[:1], known)] == [("r0", "r1")]
     assert operations(known.iloc[:0], known) == ()
 
 
@@ -309,11 +382,11 @@ def test_each_request_is_in_one_operation_at_most_and_only_the_last_may_succeed(
     known = light(*attempts, prompts=True)
     success = {row["request_id"] for row in records(known) if not row["is_failure"]}
     found = operations(known, known)
-    ids = [one for operation in found for one in operation.request_ids]
+    ids = [one for operation in found for one in ids_of(operation)]
     assert len(ids) == len(set(ids))
     for operation in found:
-        assert not success.intersection(operation.request_ids[:-1])
-        assert (operation.served_model is not None) == (operation.request_ids[-1] in success)
+        assert not success.intersection(ids_of(operation)[:-1])
+        assert (operation.served_model is not None) == (ids_of(operation)[-1] in success)
         assert operation.attempts > 1
         is_served = operation.served_model is not None
         assert len(operation.reasons) == operation.attempts - is_served
@@ -383,7 +456,7 @@ def test_a_neighbour_comes_with_its_facts_and_the_hash_of_its_prompt(database):
         "prompt_md5": first["prompt_md5"],
     }
     [one] = of_session(source_of(made), "s")
-    assert (one.request_ids, one.served_model, one.attempts) == (("a", "b"), "gpt-4o", 5)
+    assert (ids_of(one), one.served_model, one.attempts) == (("a", "b"), "gpt-4o", 5)
 
 
 def test_without_failures_there_are_no_neighbours(database, empty_database):

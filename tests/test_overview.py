@@ -332,11 +332,11 @@ def test_the_share_of_no_cost_is_unknown(database):
 
 def test_a_key_without_id_has_no_name_though_its_rows_carry_one(database):
     carried = metadata(user_api_key_alias="ada's key")
-    logs = [spend_log(api_key="", metadata=carried), spend_log(api_key="k", metadata=carried)]
+    logs = [spend_log(api_key=key, metadata=carried) for key in ("", KEY)]
     found = overview.cost_by_owner(source_of(database(rows=logs)), FILTERS)
     keys = found[found["dimension"] == "key"]
     assert records(keys[["id", "name"]]) == [
-        {"id": "k", "name": "ada's key"},
+        {"id": KEY, "name": "ada's key"},
         {"id": None, "name": None},
     ]
 

@@ -17,7 +17,7 @@ import pytest
 
 import tracelib
 from tests.database import Database
-from tests.rows import NOON
+from tests.rows import NOON, row_id
 from tests.sources import FILTERS, HOUR, source_of
 from tests.two_teams import (
     AMBER,
@@ -37,12 +37,13 @@ from tracelib.conversation.reading import Reading
 from tracelib.filters import Filters
 from tracelib.overview.log_start import REACH
 from tracelib.redaction import NONE
-from tracelib.selection import Selection
+from tracelib.selection import RowId, Selection
 from tracelib.sessions import Scan, SessionSearch, scan
 from tracelib.source import Source
 from tracelib.window import BUCKETS, TimeWindow
 
 BUCKET = BUCKETS["1m"]
+ROWS = [*rows_of(AMBER), *rows_of(BASALT)]
 AMBERS = Access(Scope(teams=(AMBER,)), "admin")
 VIEWER = Access(EVERYONE, "viewer")
 # They tell of the database as a whole, and are refused to all but admins.
@@ -63,7 +64,12 @@ def selections(mark: str) -> Iterable[Selection]:
     alone = "alone-0" if mark == AMBER else "alone-1"
     yield from (selection(mark, one) for one in ("talk", "lost", "chain-3", alone))
     yield Selection(SHARED_KEY, ("shared",))
-    yield Selection(SHARED_KEY, (), (f"{mark}-talk-2", f"{mark}-again"))
+    yield Selection(SHARED_KEY, (), tuple(rows_called(f"{mark}-talk-2", f"{mark}-again")))
+
+
+def rows_called(*request_ids: str) -> list[RowId]:
+    """The rows of these ids, whosever they are."""
+    return [row_id(row) for one in request_ids for row in ROWS if row["request_id"] == one]
 
 
 def searches(mark: str) -> Iterable[SessionSearch]:
@@ -110,11 +116,13 @@ QUESTIONS: dict[str, Asked] = {
         (FILTERS, [(f"{one}:{SHARED_KEY}", one) for one in (f"{mark}-talk", "shared")])
     ],
     "conversation.order.turn_order": each(selections),
-    "conversation.passages.passages": lambda mark: [((f"{mark}-talk", f"{mark}-in-shared"), SAID)],
+    "conversation.passages.passages": lambda mark: [
+        (rows_called(f"{mark}-talk", f"{mark}-in-shared"), SAID)
+    ],
     "conversation.reading.turns": lambda mark: ((Reading(one),) for one in selections(mark)),
     "conversation.same_prompt.same_prompt_neighbours": each(selections),
     "conversation.turn_diff.diff_between": lambda mark: [
-        (selection(mark, "talk"), f"{mark}-talk", f"{mark}-talk-2")
+        (selection(mark, "talk"), *rows_called(f"{mark}-talk", f"{mark}-talk-2"))
     ],
     "facets.found.facets": once(NOON + HOUR),
     "handover.document.session_document": each(selections, NONE, NOON),
@@ -140,6 +148,7 @@ QUESTIONS: dict[str, Asked] = {
     "sessions.found.found_sessions": listing(),
     "sessions.found.session_counts": listing(),
     "sessions.lookup.keys_of": lambda mark: [(f"{mark}-talk",), ("shared",)],
+    "sessions.lookup.requests_called": lambda mark: [(f"{mark}-talk",), (f"{mark}-call-lost",)],
     "sessions.lookup.requests_of": each(selections),
     "sessions.lookup.session_of_request": lambda mark: [(f"{mark}-talk",), (f"{mark}-call-lost",)],
     "sessions.over_time.sessions_over_time": listing(BUCKET),
@@ -152,6 +161,7 @@ QUESTIONS: dict[str, Asked] = {
     "status.failures.failures_over_time": each(chosen, BUCKET),
     "status.gaps.missing": once(),
     "status.ingest.freshness": once(NOON + HOUR),
+    "status.losses.losses": each(chosen),
     "stitching.around.conversation_around": each(selections),
 }
 

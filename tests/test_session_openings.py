@@ -5,11 +5,12 @@ from datetime import timedelta
 import pytest
 
 from tests import litellm, rows, stored_rows
-from tests.rows import KEY, NOON, spend_log
+from tests.rows import KEY, NOON, row_id, spend_log
 from tests.sources import FILTERS, HOUR, source_of
 from tracelib.access import EVERYONE, Access
 from tracelib.conversation import openings, passages, transcript
 from tracelib.conversation.openings import LONGEST, LONGEST_BODY, Prompt, first_words
+from tracelib.selection import RowId
 
 SECOND = timedelta(seconds=1)
 OTHER_KEY = "b" * 64
@@ -156,18 +157,21 @@ def test_a_passage_is_what_stands_around_the_words_that_are_sought(database):
         chat(("user", "hay"), request_id="other"),
         chat(("user", "needle" + "x" * LONGEST_BODY), request_id="huge"),
     ]
-    ids = [row["request_id"] for row in made]
-    assert passages(source_of(database(rows=made)), ids, "needle") == {
+    ids = [row_id(row) for row in made]
+    found = passages(source_of(database(rows=made)), ids, "needle")
+    assert {row.request_id: words for row, words in found.items()} == {
         "first": "a needle",
         "long": "a" * 294 + " The NEEDLE in it " + "b" * 293,
         "answered": "needles",
     }
+    assert set(found) <= set(ids)
 
 
 def test_words_are_sought_as_they_stand_and_no_request_says_nothing(database, empty_database):
     source = source_of(database(rows=[chat(("user", "a (b)* [c] $5"), request_id="r")]))
-    assert passages(source, ["r"], "(B)* [") == {"r": "a (b)* [c] $5"}
-    assert passages(source, ["r"], "a.") == {}
+    row = RowId("r", NOON)
+    assert passages(source, [row], "(B)* [") == {row: "a (b)* [c] $5"}
+    assert passages(source, [row], "a.") == {}
     assert passages(source_of(empty_database), [], "a") == {}
     viewer = source.seen_by(Access(EVERYONE, "viewer"))
-    assert passages(viewer, ["r"], "a") == {}
+    assert passages(viewer, [row], "a") == {}

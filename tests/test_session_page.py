@@ -9,7 +9,7 @@ import pytest
 
 from tests.database import Database, role
 from tests.page_words import figures, nodes, plain, told, turns, words
-from tests.rows import KEY, NOON, failure, metadata, name_key, spend_log
+from tests.rows import KEY, NOON, failure, key_of, metadata, name_key, row_id, spend_log
 from tests.sources import records
 from tracelib import conversation
 from tracelib.asking.answers import Question, answers, forget_answers
@@ -28,6 +28,7 @@ CHAIN = (
     "6b76507f-af81-4d13-b770-514e00663623",
 )
 ADA = "ada@example.org"
+KEY_A, KEY_B = sorted((key_of("a"), key_of("b")))
 MARKDOWN = "# Title\n\n**bold** ![x](http://canary.invalid/a.png)"
 PEM = "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----"
 SECOND = timedelta(seconds=1)
@@ -126,11 +127,11 @@ def made(server) -> Iterator[Database]:
                 session_id="marked",
             ),
             *(spend_log(session_id="unstored", startTime=NOON + n * SECOND) for n in range(2)),
-            spend_log(session_id="shared", api_key="key-a"),
-            spend_log(session_id="shared", api_key="key-b", spend=0.5),
+            spend_log(session_id="shared", api_key=KEY_A),
+            spend_log(session_id="shared", api_key=KEY_B, spend=0.5),
         ]
     )
-    name_key(shared.engine, "key-a", f"key of {ADA}")
+    name_key(shared.engine, KEY_A, f"key of {ADA}")
     yield shared
     shared.drop()
 
@@ -553,11 +554,11 @@ def test_what_goes_on_is_looked_for_until_now_at_most(open_session, database):
 
 def test_two_keys_that_share_an_id_are_told_apart(open_session, made):
     app = open_session(made, "shared")
-    assert labels(app, "session of ") == [f"key of {ADA}, 1 requests", "key-b, 1 requests"]
+    assert labels(app, "session of ") == [f"key of {ADA}, 1 requests", f"{KEY_B[:8]}…, 1 requests"]
     masked_page = open_session(made, "shared", redacted="yes")
     assert labels(masked_page, "session of ")[0] == "key of [e-mail], 1 requests"
-    app.button("session of key-b").click().run()
-    assert said_in_url(app) == {"session": ["shared"], "of": ["key-b"]}
+    app.button(f"session of {KEY_B}").click().run()
+    assert said_in_url(app) == {"session": ["shared"], "of": [KEY_B]}
     assert figures(app)["Cost"] == "\\$0.500"
 
 
@@ -626,7 +627,7 @@ def test_what_was_said_is_never_kept_as_a_last_good_answer(fresh_caches, monkeyp
     place, of = installation(), session("system", KEY)
     wordy = [
         Question(conversation.turns, (conversation.Reading(of),)),
-        Question(diff_between, (of, "system-1", "system-2")),
+        Question(diff_between, (of, *map(row_id, system_session()[:2]))),
     ]
     first = answers(place, NOON, wordy)
     assert [one.error for one in first] == [None, None]
@@ -696,11 +697,11 @@ def test_the_other_session_is_chosen_from_those_opened_before_or_by_its_id(open_
     assert ADA not in "\n".join(sent_to_browser(app))
     click(app, "Close the comparison")
     app.text_input("session to read beside").set_value(" shared ").run()
-    app.button("session of key-b").click().run()
+    app.button(f"session of {KEY_B}").click().run()
     assert {name: said_in_url(app)[name] for name in ("session", "with", "with_of")} == {
         "session": ["system"],
         "with": ["shared"],
-        "with_of": ["key-b"],
+        "with_of": [KEY_B],
     }
     assert len(turns(app, "right-")) == 1
 

@@ -78,6 +78,9 @@ def test_a_request_comes_with_its_facts_and_bodies(database):
             "response_body": {"choices": []},
             "messages_body": [1],
             "is_withheld": False,
+            "call_id": row["litellm_call_id"],
+            "background_id": None,
+            "rest": (),
         }
     ]
 

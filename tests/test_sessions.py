@@ -11,7 +11,7 @@ from tests.rows import KEY, NOON, failure, metadata, real_rows, spend_log
 from tests.sources import FILTERS, HOUR, WINDOW, records, source_of
 from tracelib import errors, sessions
 from tracelib.filters import Filters
-from tracelib.selection import Selection, session
+from tracelib.selection import RowId, Selection, session
 from tracelib.sessions import SessionSearch
 from tracelib.window import TimeWindow
 
@@ -457,6 +457,7 @@ def test_requests_come_in_the_order_they_started_without_bodies(database):
         "session_id": "s",
         "api_key": KEY,
         "call_id": "c",
+        "background_id": None,
         "started_at": NOON,
         "ended_at": NOON + timedelta(milliseconds=20),
         "latency_ms": 20.0,
@@ -545,7 +546,8 @@ def test_requests_joined_from_several_sessions_are_one(database):
     )
     source = source_of(made)
     joined = Selection(KEY, session_ids=("s", "t"))
-    named = Selection(KEY, request_ids=("c", "b", "d"))
+    starts = {"c": NOON + 2 * SECOND, "b": NOON + SECOND, "d": NOON}
+    named = Selection(KEY, rows=tuple(RowId(*one) for one in starts.items()))
     assert list(sessions.requests_of(source, joined)["request_id"]) == ["a", "b"]
     assert list(sessions.requests_of(source, named)["request_id"]) == ["b", "c"]
     whole = sessions.summary(source, joined)

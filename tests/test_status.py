@@ -353,6 +353,7 @@ def test_the_newest_failures_say_whose_they_were_and_what_went_wrong(database):
         "error_code": "500",
         "error_message": "it broke",
         "latency_ms": 40.0,
+        "cost_usd": 0.0,
     }
 
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as some
 from streamlit.testing.v1 import AppTest
 
 from benchmarks import stitching as benchmark
-from tests.rows import KEY, NOON, spend_log
+from tests.rows import KEY, NOON, row_id, spend_log
 from tests.sources import source_of
 from tests.stored_rows import MORE, choice, made, scenario_names, session
 from tracelib.demo.story import SEED, requests
 from tracelib.page import stitching
-from tracelib.selection import Selection
+from tracelib.selection import RowId, Selection
 from tracelib.stitching import Link, Stitched, around, conversation_around, joined
 
 OTHER_KEY = "b" * 64
@@ -43,7 +43,16 @@ def failed(name, at, *messages, **changes):
 
 
 def groups(*requests):
-    return [" ".join(one) for one in joined(requests).conversations]
+    return [" ".join(group) for group in ids_of(joined(requests))]
+
+
+def ids_of(told):
+    """The conversations by their request ids."""
+    return [[row.request_id for row in group] for group in told.conversations]
+
+
+def by_ids(links):
+    return [(link.row.request_id, link.other.request_id, link.reason) for link in links]
 
 
 HELLO = (SYSTEM, user("Hello"))
@@ -55,8 +64,8 @@ def test_a_conversation_sent_whole_each_time_is_one():
     second = chat("b", 60, *TOLD, user("My order."), answer="Which one?")
     third = chat("c", 90, *TOLD, user("My order."), assistant("Which one?"), user("The last."))
     told = joined([third, first, second])
-    assert told.conversations == (("a", "b", "c"),)
-    assert told.links == (Link("b", "a", "extends it"), Link("c", "b", "extends it"))
+    assert ids_of(told) == [["a", "b", "c"]]
+    assert by_ids(told.links) == [("b", "a", "extends it"), ("c", "b", "extends it")]
 
 
 def test_the_same_opening_alone_joins_nothing():
@@ -110,9 +119,8 @@ def test_nobody_goes_on_from_an_answer_before_it_came():
 def test_what_failed_and_was_sent_again_at_once_is_one():
     again = chat("b", 100, *HELLO, answer="Hello!")
     late = chat("c", 500, *HELLO, answer="Hello!")
-    assert joined([failed("a", 0, *HELLO), again, late]).links == (
-        Link("b", "a", "sends it again"),
-    )
+    told = joined([failed("a", 0, *HELLO), again, late])
+    assert by_ids(told.links) == [("b", "a", "sends it again")]
 
 
 def test_a_history_without_its_beginning_is_joined_by_two_answers_in_it():
@@ -193,11 +201,11 @@ def test_a_summary_goes_on_under_the_system_prompt_of_what_it_sums_up():
 def test_an_agent_with_its_sub_agents_and_its_summary_is_found_but_for_its_title():
     names = scenario_names(MORE)
     told = joined(session("agent_", file=MORE))
-    assert [[names[one] for one in group] for group in told.conversations] == [
+    assert [[names[one] for one in group] for group in ids_of(told)] == [
         ["agent_01_title"],
         sorted(name for name in names.values() if "agent_02" <= name < "agent_26"),
     ]
-    inferred = {(names[one.request_id], names[one.other_id], one.reason) for one in told.links}
+    inferred = {(names[one], names[other], why) for one, other, why in by_ids(told.links)}
     assert {link for link in inferred if link[2] != "extends it"} == {
         ("agent_04_sub1", "agent_03_main", "was handed on"),
         ("agent_08_sub2", "agent_07_main", "was handed on"),
@@ -209,14 +217,14 @@ def test_an_agent_with_its_sub_agents_and_its_summary_is_found_but_for_its_title
 def test_a_sub_agent_whose_outcome_did_not_come_back_stays_alone():
     names = scenario_names(MORE)
     rows = session("agent_03", "agent_04", "agent_05", "agent_06", file=MORE)
-    found = [[names[one] for one in group] for group in joined(rows).conversations]
+    found = [[names[one] for one in group] for group in ids_of(joined(rows))]
     assert found == [["agent_03_main"], ["agent_04_sub1", "agent_05_sub1", "agent_06_sub1"]]
 
 
 def test_a_chain_of_responses_is_joined_by_the_ids_it_names():
     names = scenario_names(MORE)
     chain = session("responses_chain_1", "responses_chain_2", "responses_chain_4", file=MORE)
-    found = [[names[one] for one in group] for group in joined(chain[:3]).conversations]
+    found = [[names[one] for one in group] for group in ids_of(joined(chain[:3]))]
     assert found == [["responses_chain_1", "responses_chain_2"], ["responses_chain_4"]]
 
 
@@ -267,7 +275,7 @@ def test_any_conversations_side_by_side_are_found_again(shapes):
             states.append([*asked, assistant(answer)])
             names.append(name)
         expected.append(tuple(names))
-    assert set(joined(sent).conversations) == set(expected)
+    assert set(map(tuple, ids_of(joined(sent)))) == set(expected)
 
 
 def row(name, at, *messages, answer=None, **changes):
@@ -287,12 +295,14 @@ TALK = [
     row("b", 60, *TOLD, user("My order."), answer="Which one?"),
     row("c", 90, *TOLD, user("My order."), assistant("Which one?"), user("The last.")),
 ]
-ABC = Selection(KEY, request_ids=("a", "b", "c"))
-LINKS = (Link("b", "a", "extends it"), Link("c", "b", "extends it"))
+A, B, C = (row_id(one) for one in TALK)
+ABC = Selection(KEY, rows=(A, B, C))
+LINKS = (Link(B, A, "extends it"), Link(C, B, "extends it"))
+STARTS = {"a": 0, "b": 60, "c": 90, "x": 0}
 
 
 def one(request_id, api_key=KEY):
-    return Selection(api_key, request_ids=(request_id,))
+    return Selection(api_key, rows=(RowId(request_id, NOON + STARTS[request_id] * SECOND),))
 
 
 @pytest.mark.parametrize("opened", ["a", "b", "c"])
@@ -348,7 +358,7 @@ def test_what_lies_beyond_twelve_hours_is_not_searched(database):
     late = {**TALK[2], "startTime": NOON + around.REACH, "endTime": NOON + around.REACH}
     source = source_of(database(rows=[*TALK[:2], late]))
     assert conversation_around(source, one("a")) == Stitched(
-        Selection(KEY, request_ids=("a", "b")), 2, False, LINKS[:1]
+        Selection(KEY, rows=(A, B)), 2, False, LINKS[:1]
     )
 
 
@@ -356,13 +366,13 @@ def test_a_search_that_ends_before_all_is_read_says_so(database, monkeypatch):
     source = source_of(database(rows=TALK))
     monkeypatch.setattr(around, "MOST_EACH_WAY", 1)
     assert conversation_around(source, one("a")) == Stitched(
-        Selection(KEY, request_ids=("a", "b")), 2, True, LINKS[:1]
+        Selection(KEY, rows=(A, B)), 2, True, LINKS[:1]
     )
     monkeypatch.setattr(around, "MOST_EACH_WAY", 500)
     monkeypatch.setattr(around, "MOST_CHARACTERS", 1)
     monkeypatch.setattr("tracelib.conversation.session_rows.FIRST_BATCH", 2)
     assert conversation_around(source, one("c")) == Stitched(
-        Selection(KEY, request_ids=("b", "c")), 2, True, LINKS[1:]
+        Selection(KEY, rows=(B, C)), 2, True, LINKS[1:]
     )
 
 

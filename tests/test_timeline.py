@@ -12,7 +12,7 @@ from tests import rows
 from tests.rows import NOON
 from tests.sources import records, source_of
 from tracelib import sessions
-from tracelib.selection import session
+from tracelib.selection import RowId, session
 from tracelib.timeline import activity, drawn, timeline
 from tracelib.timeline.phases import PHASES
 
@@ -55,6 +55,13 @@ def requests(*changes: dict) -> pd.DataFrame:
     frame = pd.DataFrame(made, columns=[*KINDS, "started_at", "ended_at"]).astype(KINDS)
     times = dict.fromkeys(("started_at", "ended_at"), "datetime64[us, UTC]")
     return frame.astype(times)
+
+
+def going_on(frame: pd.DataFrame, parents: dict) -> dict:
+    """Which row goes on from which, of the same by their request ids."""
+    rows = zip(frame["request_id"], frame["started_at"], strict=True)
+    named = {row[0]: RowId(*row).written() for row in rows}
+    return {named.get(one, one): named.get(other, other) for one, other in parents.items()}
 
 
 def columns(frame: pd.DataFrame, *names: str) -> list[tuple]:
@@ -118,7 +125,7 @@ def test_what_is_sent_again_is_what_the_parent_sent_and_was_answered():
         {"request_id": "e", "prompt_tokens": 50, "cached_prompt_tokens": 64, "at": 50},
     )
     parents = {"a": None, "b": "a", "c": "b", "other": None, "d": "b", "e": "a"}
-    told = timeline(frame, parents)
+    told = timeline(frame, going_on(frame, parents))
     split = ("repeated_tokens", "cached_tokens", "resent_tokens", "new_tokens")
     assert columns(told.turns, *split) == [
         (0, 0, 0, 100),
@@ -152,7 +159,7 @@ def test_what_a_model_thought_is_not_sent_again():
         {"request_id": "c", "at": 20} | thought | {"prompt_tokens": 200, "reasoning_tokens": 999},
         {"request_id": "d", "at": 30, "prompt_tokens": 230},
     )
-    told = timeline(frame, {"a": None, "b": "a", "c": "b", "d": "c"}).turns
+    told = timeline(frame, going_on(frame, {"a": None, "b": "a", "c": "b", "d": "c"})).turns
     split = ("repeated_tokens", "new_tokens")
     assert columns(told, *split) == [(0, 100), (120, 30), (170, 30), (200, 30)]
 
@@ -164,7 +171,7 @@ def test_a_parent_without_tokens_hands_on_those_of_its_own():
         {"request_id": "again", "is_failure": True, "at": 20},
         {"request_id": "b", "prompt_tokens": 150, "at": 30},
     )
-    told = timeline(frame, {"failed": "a", "again": "failed", "b": "again"})
+    told = timeline(frame, going_on(frame, {"failed": "a", "again": "failed", "b": "again"}))
     assert list(told.turns["repeated_tokens"]) == [0, 0, 0, 120]
 
 
@@ -174,7 +181,7 @@ def test_a_parent_that_is_not_before_its_child_is_none(parents):
         {"request_id": "a", "prompt_tokens": 100, "completion_tokens": 20},
         {"request_id": "b", "prompt_tokens": 10, "at": 10},
     )
-    told = timeline(frame, parents | {"b": None})
+    told = timeline(frame, going_on(frame, parents | {"b": None}))
     assert list(told.turns["repeated_tokens"]) == [0, 0]
 
 
@@ -190,14 +197,14 @@ def test_without_parents_the_nearest_earlier_answer_of_the_model_counts():
     )
     assert list(timeline(frame).turns["repeated_tokens"]) == [0, 0, 120, 120, 120, 107]
     # A request that the transcript does not know is guessed; the others are not.
-    assert list(timeline(frame, {"3": None}).turns["repeated_tokens"]) == [0, 0, 0, 120, 120, 107]
+    told = timeline(frame, going_on(frame, {"3": None}))
+    assert list(told.turns["repeated_tokens"]) == [0, 0, 0, 120, 120, 107]
 
 
 def test_nothing_is_sent_where_litellms_cache_answers():
     said = {"prompt_tokens": 100, "completion_tokens": 20, "max_input_tokens": 200}
-    told = timeline(
-        requests(said, said | {"at": 10, "is_cache_hit": True}), {"1": None, "2": "1"}
-    ).turns
+    frame = requests(said, said | {"at": 10, "is_cache_hit": True})
+    told = timeline(frame, going_on(frame, {"1": None, "2": "1"})).turns
     names = ("new_tokens", "repeated_tokens", "context_share", "resending_usd")
     assert columns(told, *names) == [(100, 0, 0.5, 0.0), (0, 0, 0.0, 0.0)]
 
@@ -229,7 +236,7 @@ def test_sending_again_costs_what_the_repeated_tokens_did():
         next_one | {"input_cost_usd": None},
         next_one | {"input_cost_usd": None, "cost_usd": 0.0},
     )
-    told = timeline(frame, dict.fromkeys("234567", "1") | {"1": None})
+    told = timeline(frame, going_on(frame, dict.fromkeys("234567", "1") | {"1": None}))
     assert columns(told.turns, "resending_usd") == [
         (0.0,),
         (1.5,),
@@ -242,9 +249,8 @@ def test_sending_again_costs_what_the_repeated_tokens_did():
         (0.0,),
     ]
     assert told.resending_usd is None
-    assert timeline(frame.head(3), {"1": None, "2": "1", "3": "1"}).resending_usd == pytest.approx(
-        1.5 + 0.6 + 2.4 * 20 / 120
-    )
+    few = timeline(frame.head(3), going_on(frame.head(3), {"1": None, "2": "1", "3": "1"}))
+    assert few.resending_usd == pytest.approx(1.5 + 0.6 + 2.4 * 20 / 120)
 
 
 @pytest.mark.parametrize("cost", [float("nan"), float("inf"), -0.00028, 1e300])
@@ -344,7 +350,7 @@ def test_everything_adds_up(made, knows_parents, random):
     frame = requests(*sorted(made, key=lambda one: one["at"]))
     ids = [*frame["request_id"], None]
     parents = {one: random.choice(ids) for one in frame["request_id"]} if knows_parents else None
-    told = timeline(frame, parents)
+    told = timeline(frame, going_on(frame, parents) if parents else None)
     turns = told.turns
     assert told.model_ms + told.idle_ms == told.wall_ms
     assert told.overlap_ms <= told.model_ms

@@ -1,5 +1,7 @@
 """Two requests compared: messages, system prompt, settings, and texts line by line."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +19,7 @@ from tracelib.conversation.turn_diff import (
     turn_diff,
 )
 from tracelib.redaction import ALL
-from tracelib.selection import Selection
+from tracelib.selection import RowId, Selection
 
 ROLES = {"S": "system", "U": "user", "A": "assistant", "D": "developer"}
 
@@ -56,7 +58,7 @@ def test_a_request_that_goes_on_adds_the_answer_and_what_is_new():
 def test_an_edited_question_of_a_real_session_is_changed_and_its_lines_told_apart():
     before, after = real("agent_22_after_compact"), real("agent_23_edited")
     diff = turn_diff(before, after)
-    assert (diff.before_id, diff.after_id) == (before.request_id, after.request_id)
+    assert (diff.before, diff.after) == (before.row, after.row)
     assert fates(diff) == "kkkkkkc"
     assert whole(diff.messages[-1]) == (
         "changed",
@@ -217,21 +219,27 @@ def test_every_message_of_both_is_there_once_and_in_order(before, after):
 def test_two_requests_of_a_key_are_read_and_compared(real_rows_database):
     source = source_of(real_rows_database)
     names = {name: one for one, name in scenario_names(MORE).items()}
-    before, after = names["agent_22_after_compact"], names["agent_23_edited"]
-    row = next(row for row in rows.real_rows() if row["request_id"] == before)
+    wanted = [names["agent_22_after_compact"], names["agent_23_edited"]]
+    of_id = {row["request_id"]: row for row in rows.real_rows()}
+    row = of_id[wanted[0]]
+    before, after = (rows.row_id(of_id[one]) for one in wanted)
     selection = Selection(row["api_key"], (row["session_id"],))
-    assert diff_between(source, selection, before, after) == turn_diff(
-        *(one for one in session("agent_2", file=MORE) if one.request_id in (before, after))
+    expected = turn_diff(
+        *(one for one in session("agent_2", file=MORE) if one.request_id in wanted)
     )
-    assert diff_between(source, selection, before, "nobody") is None
-    assert diff_between(source, selection, "", after) is None
+    found = diff_between(source, selection, before, after)
+    assert found == replace(expected, before=before, after=after)
+    assert diff_between(source, selection, before, before._replace(request_id="no")) is None
+    assert diff_between(source, selection, RowId("", rows.NOON), after) is None
+    assert diff_between(source, selection, before, after._replace(started_at=rows.NOON)) is None
     assert diff_between(source, Selection(KEY, (row["session_id"],)), before, after) is None
 
 
 def test_a_request_compared_with_itself_keeps_everything(database):
     asked = {"messages": [{"role": "user", "content": "q"}]}
     row = rows.spend_log(request_id="r", proxy_server_request=asked, response=choice("a"))
-    diff = diff_between(source_of(database(rows=[row])), Selection(KEY, ("s",)), "r", "r")
+    source, one = source_of(database(rows=[row])), rows.row_id(row)
+    diff = diff_between(source, Selection(KEY, ("s",)), one, one)
     assert fates(diff) == "k"
 
 

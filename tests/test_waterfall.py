@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.test_timeline import requests
+from tests.test_timeline import going_on, requests
 from tracelib.asking.memory import Answer
 from tracelib.charts import activity as strips
 from tracelib.charts import context, palette, waterfall
@@ -82,7 +82,7 @@ def test_a_click_means_a_request_and_a_hover_tells_of_it():
     (trace,) = pictured(
         {"request_id": "r", "lasted": 1_500, "model": evil, "is_failure": True} | FIGURES
     ).data[-2:-1]
-    assert list(trace.customdata) == ["r"]
+    assert list(trace.customdata) == ["r@2026-11-23T12:00:00.000Z"]
     assert list(trace.hovertext) == [
         "<b>Request 1</b> &lt;a href='x'&gt;me&lt;/a&gt;<br>After 0 ms: 1.5 s<br>"
         "100 → 20 tokens, $0.500<br>Failed: unknown why"
@@ -106,7 +106,7 @@ def test_cut_time_is_a_band_that_says_how_long_it_was():
 
 
 def test_the_opened_request_is_shaded():
-    chart = pictured({"request_id": "a"}, {"request_id": "b"}, opened="b")
+    chart = pictured({"request_id": "a"}, {"request_id": "b"}, opened="b@2026-11-23T12:00:00.000Z")
     assert [(shape.y0, shape.y1) for shape in chart.layout.shapes] == [(1.5, 2.5)]
 
 
@@ -133,7 +133,9 @@ def test_rows_keep_their_numbers_on_a_later_page():
 
 
 def stacked(*changes):
-    return context.context(timeline(requests(*changes), {"1": None, "2": "1"}).turns, 0.8)
+    frame = requests(*changes)
+    parents = going_on(frame, {"1": None, "2": "1"})
+    return context.context(timeline(frame, parents).turns, 0.8)
 
 
 def test_tokens_are_stacked_by_what_was_sent_before():
@@ -143,7 +145,10 @@ def test_tokens_are_stacked_by_what_was_sent_before():
         "Sent again": [0, 56],
         "New": [100, 80],
     }
-    assert list(chart.data[0].customdata) == ["1", "2"]
+    assert list(chart.data[0].customdata) == [
+        "1@2026-11-23T12:00:00.000Z",
+        "2@2026-11-23T12:00:00.010Z",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +179,8 @@ def test_of_more_requests_than_pixels_the_fullest_of_every_few_and_the_last_are_
     new = next(trace for trace in sent.data if trace.name == "New")
     assert len(new.x) == 1_001
     assert [x for x, y in zip(new.x, new.y, strict=True) if y > 100] == [4, 2_501]
-    assert new.customdata[-1] == str(new.x[-1]) == "3000"
+    assert new.customdata[-1] == f"{new.x[-1]}@2026-11-23T12:00:02.999Z"
+    assert new.x[-1] == 3000
     assert sent.layout.xaxis.range == (0.4, 3_000.6)
     (line,) = context.cost_so_far(told.turns).data
     assert (len(line.x), line.y[-1]) == (1_001, told.cost_usd)
@@ -255,7 +261,7 @@ def test_the_cards_say_where_the_time_and_the_money_went():
 
 def test_a_long_session_is_shown_by_the_page_that_holds_the_opened_request():
     frame = requests(*({"at": 1_000 * n, "lasted": 10} | FIGURES for n in range(100)))
-    app = shown(frame, opened="50")
+    app = shown(frame, opened="50@2026-11-23T12:00:49.000Z")
     assert not app.exception
     assert app.caption[-1].value == (
         "Requests 41 to 80 of 100 below; the strip is the whole session."

@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
 from tests.page_words import nodes
-from tests.rows import NOON, failure, metadata, name_key, name_team, name_user, spend_log
+from tests.rows import NOON, failure, key_of, metadata, name_key, name_team, name_user, spend_log
 from tracelib.selection import Selection
 
 AMBER, BASALT = "amber", "basalt"
 SAID = "whisper"
-SHARED_KEY = "shared-key"
+SHARED_KEY = key_of("shared")
 SECOND = timedelta(seconds=1)
 # How long an answer took, and what a search makes of that.
 TIMED = {"seconds", "chunk"}

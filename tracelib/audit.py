@@ -28,8 +28,9 @@ class Record:
     """What somebody did. Equal records are the same thing done again.
 
     `who` is None where the app is open; `origin` is page or api. Sessions by their ids and their
-    key, requests where they were joined or compared one by one. `page` is that of the transcript,
-    `format` that of a file, `sought` the words of a search, `redaction` the kinds masked.
+    key; requests, by their ids and starts, where they were joined or compared one by one. `page`
+    is that of the transcript, `format` that of a file, `sought` the words of a search,
+    `redaction` the kinds masked.
     """
 
     who: str | None
@@ -39,6 +40,7 @@ class Record:
     api_key: str | None = None
     session_ids: tuple[str, ...] = ()
     request_ids: tuple[str, ...] = ()
+    request_starts: tuple[datetime, ...] = ()
     page: int | None = None
     format: str | None = None
     sought: str | None = None
@@ -61,13 +63,14 @@ def record(settings: Settings, done: Record) -> None:
 
 def _line(done: Record, at: datetime) -> bytes:
     said = {
-        "at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "at": _written(at),
         "who": done.who,
         "role": done.role,
         "what": done.what,
         "from": done.origin,
         "session_ids": done.session_ids,
         "request_ids": done.request_ids,
+        "request_starts": [_written(start) for start in done.request_starts],
         "api_key": done.api_key,
         "page": done.page,
         "format": done.format,
@@ -76,6 +79,10 @@ def _line(done: Record, at: datetime) -> bytes:
     }
     # ASCII, so that no sign in it can end a line or be refused.
     return json.dumps(said).encode() + b"\n"
+
+
+def _written(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _append(path: str, line: bytes) -> None:

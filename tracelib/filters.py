@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
+from tracelib.keys import key_identity
 from tracelib.window import TimeWindow
 
 # Stands for "without one" among the choices of a dimension: no user, no team, no provider.
@@ -26,6 +27,9 @@ class Filters:
     key: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        # A link may name a key by itself; nothing that is made of it shall.
+        known = (one if one == NONE else key_identity(one) or NONE for one in self.key)
+        object.__setattr__(self, "key", tuple(known))
         for dimension in DIMENSIONS:
             object.__setattr__(self, dimension, tuple(sorted(set(getattr(self, dimension)))))
 

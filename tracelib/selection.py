@@ -1,25 +1,75 @@
 """Which requests are read as one conversation: those of a session, or some named one by one."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from tracelib.keys import key_identity
+
+
+class RowId(NamedTuple):
+    """Which row of the log a request is: its id and its start, aware UTC.
+
+    The id alone is not enough: a log that is partitioned by time, as LiteLLM's script does it,
+    may hold the same one again for another start. Rows are in order by start, then by id.
+    """
+
+    request_id: str
+    started_at: datetime
+
+    def written(self) -> str:
+        """One text that names the row, for links and for elements of a page.
+
+        >>> RowId("chatcmpl-1", datetime(2026, 11, 23, 9, tzinfo=UTC)).written()
+        'chatcmpl-1@2026-11-23T09:00:00.000Z'
+        """
+        moment = self.started_at.astimezone(UTC)
+        exact = "microseconds" if moment.microsecond % 1_000 else "milliseconds"
+        return f"{self.request_id}@{moment.isoformat(timespec=exact).replace('+00:00', 'Z')}"
+
+
+def read_row_id(text: str) -> RowId | None:
+    """The row that a text names as `RowId.written` does; None for any other, as an id alone.
+
+    >>> read_row_id("a@b@2026-11-23T09:00:00.000Z").request_id, read_row_id("a@b")
+    ('a@b', None)
+    """
+    request_id, at, written = text.rpartition("@")
+    if not at or not written.endswith("Z"):
+        return None
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        return None
+    return RowId(request_id, moment) if moment.tzinfo else None
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Requests of one key, by the sessions they are stored in or by their own ids.
+    """Requests of one key, by the sessions they are stored in or by their own rows.
 
-    One session id is a session as LiteLLM stores it; several are sessions that go on from one
-    another. Where `request_ids` are given they alone choose: requests joined by what they say.
+    `api_key` becomes the identity of the key, whatever it was named by. One session id is a
+    session as LiteLLM stores it; several are sessions that go on from one another. Where `rows`
+    are given they alone choose: requests joined by what they say.
     """
 
     api_key: str
     session_ids: tuple[str, ...] = ()
-    request_ids: tuple[str, ...] = ()
+    rows: tuple[RowId, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "api_key", key_identity(self.api_key))
+
+    @property
+    def request_ids(self) -> tuple[str, ...]:
+        """The ids of `rows`."""
+        return tuple(row.request_id for row in self.rows)
 
 
 def session(session_id: str, api_key: str) -> Selection:
     """Which requests are a session, as LiteLLM stores it?
 
-    >>> session("s", "k")
-    Selection(api_key='k', session_ids=('s',), request_ids=())
+    >>> session("s", "litellm-cli")
+    Selection(api_key='litellm-cli', session_ids=('s',), rows=())
     """
     return Selection(api_key, (session_id,))

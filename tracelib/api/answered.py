@@ -120,6 +120,7 @@ class FailedRequest(Answered):
     error_code: str | None
     error_message: str | None
     latency_ms: float | None
+    cost_usd: float = Field(description="Above 0 mostly where a stream broke off.")
 
 
 class Failures(Answered):

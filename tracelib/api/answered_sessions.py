@@ -94,7 +94,7 @@ class Citation(Answered):
 
 class SessionMessage(Answered):
     """A message. Each result of a tool is a message of its own, also where one message held it
-    with others. The figures are those of its request, and stand on one message of each.
+    with others. The figures are those of its turn, and stand on one message of each.
     """
 
     role: str
@@ -110,6 +110,9 @@ class SessionMessage(Answered):
     )
     choice: int | None = Field(description="Which of several answers, from 1; else null.")
     request_id: str
+    started_at: datetime = Field(
+        description="When its request began; with `request_id` it names the row of the log."
+    )
     model: str
     status: Literal["success", "failure"]
     error: str | None
@@ -126,7 +129,10 @@ class SessionMessages(Answered):
     """Some of a conversation, each message once."""
 
     session_id: str
-    requests: int = Field(description="How many the session has.")
+    requests: int = Field(
+        description="How many turns the session has: each a request, but for what only fetches "
+        "the answer of another, or is logged twice."
+    )
     first: int
     next_first: int | None = Field(description="`first` of the part after it; null at the end.")
     is_compared: bool = Field(

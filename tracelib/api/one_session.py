@@ -14,6 +14,7 @@ from tracelib.api.values import records, seconds
 from tracelib.asking.installation import Installation
 from tracelib.conversation import Message, Part, Reading, Turn, TurnPage
 from tracelib.handover import redacted
+from tracelib.keys import key_identity
 from tracelib.redaction import KINDS, NONE, Redaction
 from tracelib.selection import Selection, session
 
@@ -87,7 +88,7 @@ def _selection(caller: Caller, session_id: str, key: str | None) -> Selection:
     """Which session is meant? Only keys that the caller may see are told of."""
     keys = records(caller.ask(sessions.keys_of, session_id))
     if key is not None:
-        keys = [one for one in keys if one["api_key"] == key]
+        keys = [one for one in keys if one["api_key"] == key_identity(key)]
     if not keys:
         raise errors.NoSuchSession()
     if len(keys) > 1:
@@ -111,9 +112,9 @@ def _notes(page: TurnPage) -> tuple[str, ...]:
 
 
 def _messages(turn: Turn, said_once: Sequence[str]) -> Iterator[answered_sessions.SessionMessage]:
-    """The figures of a request stand on its first answer, so that they add up over messages,
-    and so do its notes but those that are said once for all; a request without an answer has an
-    empty one."""
+    """The figures of all rows of a turn stand on its first answer, so that they add up over
+    messages, and so do its notes but those that are said once for all; a request without an
+    answer has an empty one."""
     notes = [note for note in turn.notes if note not in said_once]
     for said in turn.asked:
         for piece in _pieces(said):
@@ -144,6 +145,7 @@ def _message(
     turn: Turn, said: Message, notes: list[str], *, is_first_answer: bool
 ) -> answered_sessions.SessionMessage:
     request = turn.request
+    rows = request.rows if is_first_answer else ()
     results = [part for part in said.parts if _is_result(part)]
     return answered_sessions.SessionMessage(
         role=said.role,
@@ -165,12 +167,13 @@ def _message(
         ending=said.ending,
         choice=said.choice,
         request_id=request.request_id,
+        started_at=request.started_at,
         model=request.model,
         status="failure" if request.is_failure else "success",
         error=(request.error_message or request.error_class) if is_first_answer else None,
-        prompt_tokens=request.prompt_tokens if is_first_answer else None,
-        completion_tokens=request.completion_tokens if is_first_answer else None,
-        cost_usd=request.spend_usd if is_first_answer else None,
+        prompt_tokens=sum(one.prompt_tokens for one in rows) if rows else None,
+        completion_tokens=sum(one.completion_tokens for one in rows) if rows else None,
+        cost_usd=sum(one.spend_usd for one in rows) if rows else None,
         latency_ms=request.latency_ms if is_first_answer else None,
         ttft_ms=request.ttft_ms if is_first_answer else None,
         cache_hit=request.is_cache_hit,

@@ -31,7 +31,7 @@ def context(turns: pd.DataFrame, near_limit: float) -> go.Figure:
     """What of each prompt was new, sent again, or cached? Stacked tokens, a place a request.
 
     The models' limit is drawn where a prompt came near enough for both to be legible; prompts
-    at `near_limit` of it or beyond have a mark. A click gives the request's id. Of a long session
+    at `near_limit` of it or beyond have a mark. A click gives the request's row. Of a long session
     the fullest of every few requests is drawn.
     """
     requests, turns = len(turns), _told_apart(turns)
@@ -60,7 +60,7 @@ def cost_so_far(turns: pd.DataFrame) -> go.Figure:
         marker={"size": 4},
         fill="tozeroy",
         fillcolor=tint(palette.COST, 0.12),
-        customdata=turns["request_id"].to_numpy(object),
+        customdata=turns["row"].to_numpy(object),
         hovertext=[
             f"{formatting.money(so_far)}, this request {formatting.money(own)}"
             for so_far, own in zip(turns["cost_so_far_usd"], turns["cost_usd"], strict=True)
@@ -103,7 +103,7 @@ def _bar(turns: pd.DataFrame, column: str, name: str, opacity: float) -> go.Bar:
         name=name,
         marker={"color": tint(palette.TOKENS_IN, opacity), "line": {"width": 0}},
         unselected={"marker": {"opacity": 1}},
-        customdata=turns["request_id"].to_numpy(object),
+        customdata=turns["row"].to_numpy(object),
         hovertemplate="%{y:,.0f}<extra>%{fullData.name}</extra>",
     )
 
@@ -117,7 +117,7 @@ def _area(turns: pd.DataFrame, column: str, name: str, opacity: float) -> go.Sca
         line={"width": 0, "shape": "hv", "color": palette.TOKENS_IN},
         stackgroup="prompt",
         fillcolor=tint(palette.TOKENS_IN, opacity),
-        customdata=turns["request_id"].to_numpy(object),
+        customdata=turns["row"].to_numpy(object),
         hovertemplate="%{y:,.0f}<extra>%{fullData.name}</extra>",
     )
 
@@ -144,7 +144,7 @@ def _near(near: pd.DataFrame) -> go.Scatter:
         mode="markers",
         marker={"color": palette.SLOW, "symbol": "triangle-down", "size": 9},
         unselected={"marker": {"opacity": 1}},
-        customdata=near["request_id"].to_numpy(object),
+        customdata=near["row"].to_numpy(object),
         hovertext=[formatting.share(share) for share in near["context_share"]],
         hovertemplate="%{hovertext}<extra>Of the limit</extra>",
     )

@@ -53,7 +53,7 @@ def waterfall(
 
     `turns` and `cuts` are those of `timeline.drawn`; at most 40 rows are legible. A bar is
     coloured by its model, red where it failed; the row of the `opened` request is shaded. A
-    click gives the request's id.
+    click gives the request's row.
     """
     facts = _facts(turns, colours)
     traces = [*_legend(facts), *_bars(facts), *_marks(facts)]
@@ -64,7 +64,7 @@ def waterfall(
     chart.update_layout(margin=margin, hovermode="closest", legend=LEGEND)
     _number_rows(chart, facts)
     cut_time.tell(chart, facts, cuts)
-    for number in facts.loc[facts["request_id"] == opened, "number"].tolist():
+    for number in facts.loc[facts["row"] == opened, "number"].tolist():
         band = {"fillcolor": palette.REQUESTS, "opacity": 0.14, "line_width": 0, "layer": "below"}
         chart.add_hrect(number - 0.5, number + 0.5, **band)
     return chart
@@ -142,7 +142,7 @@ def _answering(shown: pd.DataFrame) -> dict[str, Any]:
     return {
         "hovertext": list(shown["said"]),
         "hovertemplate": "%{hovertext}<extra></extra>",
-        "customdata": list(shown["request_id"]),
+        "customdata": list(shown["row"]),
     }
 
 

@@ -2,14 +2,20 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pandas as pd
 
+from tracelib.selection import RowId
+
 # LiteLLM numbers the rows of earlier attempts that a provider billed, after the request's id.
 _BILLED = re.compile(r"(.+)-attempt-\d+", re.DOTALL)
+# All attempts of a call are noted with about its start.
+LONGEST_CALL = timedelta(minutes=30)
+
+Call = tuple[str, str]  # a key, and a call id
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,11 @@ class Row:
     attempted_fallbacks: int | None
     prompt_md5: str | None = None
 
+    @property
+    def id(self) -> RowId:
+        """Which row of the log it is."""
+        return RowId(self.request_id, self.started_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
@@ -40,8 +51,8 @@ class Attempted:
     billed: tuple[Row, ...] = ()
 
     @property
-    def request_ids(self) -> tuple[str, ...]:
-        return tuple(row.request_id for row in (*self.billed, self.row))
+    def rows(self) -> tuple[RowId, ...]:
+        return tuple(row.id for row in (*self.billed, self.row))
 
     @property
     def failed_before(self) -> int:
@@ -72,17 +83,25 @@ def attempted_requests(
 
     By start, ties by request id. A billed attempt whose request is not there stands alone.
     """
-    rows = {row.request_id: row for row in _rows(requests)}
+    rows = {row.id: row for row in _rows(requests)}
     if same_prompt is not None:
-        rows |= {row.request_id: row for row in _rows(same_prompt)}
+        rows |= {row.id: row for row in _rows(same_prompt)}
     ordered = sorted(rows.values(), key=lambda row: (row.started_at, row.request_id))
-    owners = {(row.api_key, row.call_id or row.request_id): row.request_id for row in ordered}
-    own: list[Row] = []
-    billed: dict[str, list[Row]] = defaultdict(list)
+    called: dict[Call, list[Row]] = defaultdict(list)
     for row in ordered:
-        owner = owners.get((row.api_key, _billed_for(row)))
-        (own if owner is None else billed[owner]).append(row)
-    return tuple(Attempted(row, tuple(billed[row.request_id])) for row in own)
+        called[row.api_key, row.call_id or row.request_id].append(row)
+    own: list[Row] = []
+    billed: dict[RowId, list[Row]] = defaultdict(list)
+    for row in ordered:
+        owner = _nearest(row, called.get((row.api_key, _billed_for(row)), ()))
+        (own if owner is None else billed[owner.id]).append(row)
+    return tuple(Attempted(row, tuple(billed[row.id])) for row in own)
+
+
+def _nearest(attempt: Row, requests: Iterable[Row]) -> Row | None:
+    """The request under whose call id an attempt was made; a client may use one id again."""
+    near = (one for one in requests if abs(one.started_at - attempt.started_at) <= LONGEST_CALL)
+    return min(near, key=lambda one: abs(one.started_at - attempt.started_at), default=None)
 
 
 def _billed_for(row: Row) -> str:

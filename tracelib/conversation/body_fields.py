@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, TableValuedAlias, case, column, func
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ColumnElement, TableValuedAlias, column, func
 from sqlalchemy.types import TypeEngine
+
+from tracelib.spendlogs.json_text import decoded
 
 
 def body_fields(body: ColumnElement[Any], kind: TypeEngine[Any], *names: str) -> TableValuedAlias:
@@ -12,10 +13,8 @@ def body_fields(body: ColumnElement[Any], kind: TypeEngine[Any], *names: str) ->
 
     `kind` is JSONB or Text. NULL where a field is missing; a body that is no object has none.
     """
-    is_object = func.jsonb_typeof(body) == "object"
-    document = case((is_object, body), else_=func.jsonb_build_object(type_=JSONB()))
     return (
-        func.jsonb_to_record(document)
+        func.jsonb_to_record(decoded(body, "object"))
         .table_valued(*(column(name, kind) for name in names), name="fields")
         .render_derived(with_types=True)
     )

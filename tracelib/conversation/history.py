@@ -13,6 +13,8 @@ from tracelib.conversation.messages import Message, Part
 from tracelib.conversation.reader import Reader, spoken
 from tracelib.conversation.stored import StoredRequest
 from tracelib.conversation.threads import Place, Reply, Threads
+from tracelib.conversation.turn_rows import finished_first
+from tracelib.selection import RowId
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +35,29 @@ class Standing:
 
 
 def opened(request: StoredRequest) -> Opened:
-    """What do the bodies of this request hold? Nested too deeply they say just that."""
-    too_deep = (Part("data", TOO_DEEP),)
-    try:
-        question = asked(request)
-    except RecursionError:
-        question = Asked((Message("user", too_deep),), CHAT, {})
-    try:
-        answered = answers(request)
-    except RecursionError:
-        answered = (Message("assistant", too_deep),)
+    """What do the bodies of this turn hold? Nested too deeply they say just that.
+
+    Where its own request does not say it, another row of the turn may.
+    """
+    own = _asked(request)
+    others = map(_asked, request.rest)
+    question = own if own.messages else next((one for one in others if one.messages), own)
+    answered = next((one for one in map(_answers, finished_first(request)) if one), ())
     return Opened(request, question, answered)
+
+
+def _asked(request: StoredRequest) -> Asked:
+    try:
+        return asked(request)
+    except RecursionError:
+        return Asked((Message("user", (Part("data", TOO_DEEP),)),), CHAT, {})
+
+
+def _answers(request: StoredRequest) -> tuple[Message, ...]:
+    try:
+        return answers(request)
+    except RecursionError:
+        return (Message("assistant", (Part("data", TOO_DEEP),)),)
 
 
 class History:
@@ -55,13 +69,13 @@ class History:
     def __init__(self) -> None:
         self._reader = Reader()
         self._threads = Threads()
-        self._ids: list[str] = []
+        self._rows: list[RowId] = []
         self._standings: list[Standing] = []
         self._index_of: dict[str, int] = {}
         self._names = CallNames()
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._rows)
 
     def messages_known(self) -> int:
         """How many messages are remembered?"""
@@ -79,10 +93,11 @@ class History:
             sent, replies, one.question.kind, after, lambda at: answer_words(spoken(asked[at]))
         )
         self._standings.append(Standing(place, isinstance(after, str)))
-        self._ids.append(one.request.request_id)
-        self._index_of[one.request.request_id] = index
-        # A response replayed from LiteLLM's cache keeps its id, its row gets a suffix.
-        self._index_of.setdefault(one.request.request_id.split("_cache_hit")[0], index)
+        self._rows.append(one.request.row)
+        for row in one.request.rows:
+            self._index_of[row.request_id] = index
+            # A response replayed from LiteLLM's cache keeps its id, its row gets a suffix.
+            self._index_of.setdefault(row.request_id.split("_cache_hit")[0], index)
         for position, _ in place.fresh:
             self._names.learn(messages[position].calls, (index, False))
         for reply in replies:
@@ -93,9 +108,9 @@ class History:
         """Where does the request of this index stand?"""
         return self._standings[index]
 
-    def request_id(self, index: int) -> str:
+    def row(self, index: int) -> RowId:
         """Which request has this index?"""
-        return self._ids[index]
+        return self._rows[index]
 
     def tool_name(self, call_id: str, index: int) -> str | None:
         """Which tool was called under this id, as the request of this index knows it?"""

@@ -15,7 +15,8 @@ from sqlalchemy.types import Text
 from tracelib.conversation.body_fields import body_fields
 from tracelib.conversation.response_ids import spellings
 from tracelib.conversation.started import started_between
-from tracelib.selection import Selection
+from tracelib.conversation.turn_rows import CLOCKS_APART
+from tracelib.selection import RowId, Selection
 from tracelib.source import Source
 from tracelib.spendlogs.conditions import of_key
 from tracelib.spendlogs.relation import all_requests
@@ -39,6 +40,11 @@ class LinkedSession:
     request_id: str
     started_at: datetime
     model: str
+
+    @property
+    def row(self) -> RowId:
+        """Which row of the log its first request there is."""
+        return RowId(self.request_id, self.started_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,7 @@ def chained(source: Source, selection: Selection) -> Selection:
     The selection itself where nothing is linked to it, or where its requests are named one by
     one: then they alone choose. Found within the bounds of `linked_sessions`.
     """
-    chain = None if selection.request_ids else _chain(source, selection)
+    chain = None if selection.rows else _chain(source, selection)
     if chain is None:
         return selection
     linked = _sessions((*chain.above, *chain.own, *chain.below))
@@ -112,7 +118,7 @@ def _chain(source: Source, selection: Selection) -> _Chain | None:
     if not own:
         return None
     above = _above(source, selection.api_key, own)
-    start = min(turn.session.started_at for turn in (*above, *own))
+    start = min(turn.session.started_at for turn in (*above, *own)) - CLOCKS_APART
     end = own[-1].session.started_at + READ_ON
     below, until = _below(source, selection.api_key, (*above, *own), (start, end))
     return _Chain(own, above, below, until)
@@ -166,10 +172,31 @@ def _above(source: Source, api_key: str, own: Sequence[_Turn]) -> list[_Turn]:
         wanted = {name for turn in newest for name in turn.names} - known
         if not wanted:
             break
-        newest = _turns(source, _upwards(source, api_key, wanted, MOST_STEPS - len(found)))
+        met = _turns(source, _upwards(source, api_key, wanted, MOST_STEPS - len(found)))
+        newest = _gone_on_from(newest, met)
         known |= wanted | {name for turn in newest for name in turn.ids}
         found += newest
     return found
+
+
+def _gone_on_from(turns: Sequence[_Turn], met: Sequence[_Turn]) -> list[_Turn]:
+    """Which of the turns that were met do these go on from, step by step?
+
+    Of several of one id, as a partitioned log may hold them, the newest before the turn.
+    """
+    found: dict[RowId, _Turn] = {}
+    waiting = list(turns)
+    while waiting:
+        turn = waiting.pop()
+        latest = turn.session.started_at + CLOCKS_APART
+        for name in turn.names:
+            named = [one for one in met if name in one.ids]
+            before = [one for one in named if one.session.started_at <= latest]
+            for one in before[-1:] or named[-1:]:
+                if one.session.row not in found:
+                    found[one.session.row] = one
+                    waiting.append(one)
+    return sorted(found.values(), key=lambda one: _order(one.session))
 
 
 def _upwards(source: Source, api_key: str, ids: Collection[str], limit: int) -> Select[Any]:
@@ -201,13 +228,23 @@ def _below(
     ours = select(*every.c).where(of_key(every, api_key)).subquery("ours")
     read = _turns(source, _first_responses(ours))
     known = {name for turn in chain for name in turn.ids}
-    members = {turn.session.request_id for turn in chain}
+    members = {turn.session.row for turn in chain}
+    others = [turn for turn in read if turn.session.row not in members]
+    found = _named_from(others, known)
+    # Where clocks differ, a turn may start before the one that it goes on from: once more.
+    while new := _named_from([turn for turn in others if turn not in found], known):
+        found += new
+    return found, read[-1].session.started_at if len(read) == MOST_RESPONSES else until
+
+
+def _named_from(turns: Iterable[_Turn], known: set[str]) -> list[_Turn]:
+    """Which of these turns go on from a known response, or from one of these? Adds their ids."""
     found = []
-    for turn in read:
-        if turn.names & known and turn.session.request_id not in members:
+    for turn in turns:
+        if turn.names & known:
             found.append(turn)
             known |= turn.ids
-    return found, read[-1].session.started_at if len(read) == MOST_RESPONSES else until
+    return found
 
 
 def _reach(source: Source, api_key: str, period: Period) -> datetime:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from tracelib.conversation.asked import POLL, Asked
 from tracelib.conversation.messages import Message
 from tracelib.conversation.stored import StoredRequest
+from tracelib.conversation.turn_rows import is_under_way
+from tracelib.spendlogs.facts import HUNG_UP as CLIENT_GONE
 
 NOT_STORED = (
     "Neither prompt nor answer is stored. To keep them from now on, set "
@@ -45,6 +47,14 @@ TOO_MANY = "Of a conversation, the first 20,000 requests are shown: this one may
 _ASK_NOTHING = ("list_", "retrieve")  # in call types without a prompt
 
 BROKEN_OFF = "The request failed after its answer had begun: what had arrived is shown."
+HUNG_UP = (
+    "The client hung up before the answer was complete: what had arrived is shown, as far as it is "
+    "stored, and was paid for. LiteLLM counts the request as a success."
+)
+NOT_FETCHED = (
+    "The answer was still being made in the background, and nothing that is logged here has "
+    "fetched it."
+)
 ELSEWHERE = (
     "This goes on from a response that is not in this session. What was said before is shown where "
     "the chain is read as one conversation, as far as the log still has it."
@@ -82,11 +92,17 @@ def notes_on(
         _polled(asked),
         _kept_elsewhere(asked),
         BROKEN_OFF if request.is_failure and answered else None,
+        HUNG_UP if is_hang_up(request) else None,
         REDACTED if any(part.is_redacted for part in parts) else None,
         TRUNCATED if any(part.truncated_chars for part in parts) else None,
         ELSEWHERE if goes_on_elsewhere else None,
     ]
     return tuple(note for note in found if note)
+
+
+def is_hang_up(request: StoredRequest) -> bool:
+    """Is this a success whose client was gone before the answer was complete?"""
+    return request.error_class == CLIENT_GONE and not request.is_failure
 
 
 def _missing(request: StoredRequest, asked: Asked, answered: Sequence[Message]) -> str | None:
@@ -98,7 +114,9 @@ def _missing(request: StoredRequest, asked: Asked, answered: Sequence[Message]) 
     if request.is_withheld and not (asked.messages and answered):
         return WITHHELD
     if asked.messages:
-        return None if answered or request.is_failure else NO_ANSWER
+        if answered or request.is_failure:
+            return None
+        return NOT_FETCHED if is_under_way(request) else NO_ANSWER
     if request.cold_storage_key and not answered:
         return (
             f"Prompt and answer are in object storage, under {request.cold_storage_key}, which "

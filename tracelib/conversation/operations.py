@@ -9,11 +9,15 @@ from typing import Literal
 
 import pandas as pd
 
-from tracelib.conversation.attempts import Attempted, attempted_requests
+from tracelib.conversation.attempts import Attempted, Row, attempted_requests
+from tracelib.selection import RowId
 
-How = Literal["call id", "metadata", "same prompt"]
+How = Literal["call id", "metadata", "call id alone", "same prompt"]
 
+INFERRED: tuple[How, ...] = ("call id alone", "same prompt")
 NEAR = timedelta(seconds=10)
+# Neither is what a row may hold: None stands for a prompt that is not known.
+ANY_PROMPT, ANY_CALL = object(), object()
 
 # When it ended, the chain it is the last of, and how long that was then.
 Failure = tuple[datetime, int, int]
@@ -23,7 +27,7 @@ Failure = tuple[datetime, int, int]
 class Operation:
     """One thing that was asked for, however many attempts it took.
 
-    `request_ids` are its rows in order; LiteLLM stores none for most of its own retries and
+    `rows` are its rows in order; LiteLLM stores none for most of its own retries and
     fallbacks, so `attempts` may be more, and is the least there were. `reasons` are the error
     classes of the failed ones, None for each that is not stored. `served_model` and
     `served_by` (the deployment) are None where every attempt failed, `asked_model` where a
@@ -34,7 +38,7 @@ class Operation:
     that they would have to count.
     """
 
-    request_ids: tuple[str, ...]
+    rows: tuple[RowId, ...]
     started_at: datetime
     asked_model: str | None
     served_model: str | None
@@ -48,7 +52,7 @@ class Operation:
     @property
     def is_inferred(self) -> bool:
         """Is it LiteLLM that says these belong together, or do they only look like it?"""
-        return self.how == "same prompt"
+        return self.how in INFERRED
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +69,16 @@ def operations(
     """Which of these requests took more than one attempt?
 
     `requests` are light rows, `same_prompt` those of `same_prompt_neighbours`, which may stand
-    in other sessions. A request tries another again that failed before it started: under the
-    same call id, or with the same prompt of the same key within 10 s of the failure. Attempts
-    inside LiteLLM are those its metadata tells of. In the order they started, ties by request
-    id; none of neighbours alone.
+    in other sessions. A request tries another of its key again that failed within 10 s before it
+    started, and had the same prompt: told by both call id and prompt, or inferred by the prompt
+    alone, or by the call id where one of the prompts is not known. Attempts inside LiteLLM are
+    those its metadata names. In the order they started, ties by request id; none of neighbours
+    alone.
     """
-    asked_about = set(requests["request_id"])
+    asked_about = set(map(RowId, requests["request_id"], requests["started_at"]))
     chains = _chains(attempted_requests(requests, same_prompt))
     found = (_operation(chain) for chain in chains if _attempts(chain.requests) > 1)
-    return tuple(one for one in found if asked_about.intersection(one.request_ids))
+    return tuple(one for one in found if asked_about.intersection(one.rows))
 
 
 def _chains(requests: Iterable[Attempted]) -> list[_Chain]:
@@ -88,7 +93,7 @@ def _chains(requests: Iterable[Attempted]) -> list[_Chain]:
             chains[index] = _longer(chains[index], request, how)
         if request.row.is_failure:
             failure = (request.row.ended_at, index, len(chains[index].requests))
-            for _, key in _keys(request):
+            for key in _waits_under(request.row):
                 heappush(waiting[key], failure)
     return chains
 
@@ -101,28 +106,42 @@ def _tries_again(
     Requests come as they started, so a failure passed over here is of no use to a later one.
     """
     started_at = request.row.started_at
-    for how, key in _keys(request):
+    for how, key in _goes_on_under(request.row):
         failures = waiting.get(key, [])
         # Parallel requests of one prompt overlap: neither tries the other again.
         while failures and failures[0][0] <= started_at:
             ended_at, index, length = heappop(failures)
-            is_near = how == "call id" or started_at - ended_at <= NEAR
-            if is_near and len(chains[index].requests) == length:
+            if started_at - ended_at <= NEAR and len(chains[index].requests) == length:
                 return how, index
     return ("call id" if request.billed else "metadata"), None
 
 
-def _keys(request: Attempted) -> Iterator[tuple[How, Hashable]]:
-    row = request.row
-    if row.call_id:
-        yield "call id", (row.api_key, "call id", row.call_id)
+def _goes_on_under(row: Row) -> Iterator[tuple[How, Hashable]]:
+    """What may show that this request tries a failed one again, the best proof first.
+
+    A client chooses call ids, so one proves nothing without the same prompt.
+    """
+    if row.call_id and row.prompt_md5:
+        yield "call id", (row.api_key, row.call_id, row.prompt_md5)
+        yield "call id alone", (row.api_key, row.call_id, None)
+    elif row.call_id:
+        yield "call id alone", (row.api_key, row.call_id, ANY_PROMPT)
     if row.prompt_md5:
-        yield "same prompt", (row.api_key, "same prompt", row.prompt_md5)
+        yield "same prompt", (row.api_key, ANY_CALL, row.prompt_md5)
+
+
+def _waits_under(row: Row) -> Iterator[Hashable]:
+    """By what may a later request show that it tries this failed one again?"""
+    if row.call_id:
+        yield (row.api_key, row.call_id, row.prompt_md5)
+        yield (row.api_key, row.call_id, ANY_PROMPT)
+    if row.prompt_md5:
+        yield (row.api_key, ANY_CALL, row.prompt_md5)
 
 
 def _longer(chain: _Chain, request: Attempted, how: How) -> _Chain:
     """What is inferred once stays inferred."""
-    known = chain.how if chain.how == "same prompt" else how
+    known = chain.how if chain.how in INFERRED else how
     return replace(chain, requests=(*chain.requests, request), how=known)
 
 
@@ -134,7 +153,7 @@ def _operation(chain: _Chain) -> Operation:
     first, last = chain.requests[0].row, chain.requests[-1].row
     is_served = not last.is_failure
     return Operation(
-        request_ids=tuple(one for request in chain.requests for one in request.request_ids),
+        rows=tuple(one for request in chain.requests for one in request.rows),
         started_at=first.started_at,
         asked_model=first.asked_model or (None if first.attempted_fallbacks else first.model),
         served_model=last.model if is_served else None,

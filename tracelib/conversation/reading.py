@@ -6,11 +6,12 @@ from threading import Lock
 
 from tracelib.conversation.history import History, Opened, opened
 from tracelib.conversation.notes import NOT_COMPARED, TOO_MANY
-from tracelib.conversation.order import MOST_TURNS, Start, starts
+from tracelib.conversation.order import MOST_TURNS, turns_in_order
 from tracelib.conversation.reader import spoken
 from tracelib.conversation.session_rows import stored_in_batches
 from tracelib.conversation.stored import StoredRequest
 from tracelib.conversation.transcript import Turn, told_once, turn_of
+from tracelib.conversation.turn_rows import TurnRows
 from tracelib.selection import Selection
 from tracelib.source import Source
 
@@ -48,34 +49,34 @@ class Reading:
         self.selection = selection
         self.lock = Lock()
         self._history = History()
-        self._read: dict[Start, int] = {}  # in their order, with their index in the history
+        self._read: dict[TurnRows, int] = {}  # in their order, with their index in the history
 
     def __repr__(self) -> str:
         return f"Reading({self.selection!r})"
 
-    def keep_to(self, order: Sequence[Start]) -> None:
+    def keep_to(self, order: Sequence[TurnRows]) -> None:
         """Forget what was read unless these requests begin with it."""
         if list(self._read) != list(order[: len(self._read)]):
             self._history, self._read = History(), {}
 
-    def read_up_to(self, source: Source, order: Sequence[Start], most_characters: int) -> bool:
+    def read_up_to(self, source: Source, order: Sequence[TurnRows], most_characters: int) -> bool:
         """Are all these requests read, after reading on as far as is allowed?"""
-        left = [request_id for request_id, _ in order[len(self._read) :]]
+        left = order[len(self._read) :]
         if left and self._history.messages_known() < MOST_MESSAGES_KNOWN:
             for request in stored_in_batches(source, self.selection, left, most_characters):
                 self._add(opened(request))
         return len(self._read) >= len(order)
 
-    def turns(self, source: Source, request_ids: Sequence[str]) -> Iterator[Turn]:
-        """The turns of these requests, which are read or follow what was read."""
-        for request in stored_in_batches(source, self.selection, request_ids):
+    def turns(self, source: Source, page: Sequence[TurnRows]) -> Iterator[Turn]:
+        """These turns, which are read or follow what was read."""
+        for request in stored_in_batches(source, self.selection, page):
             one = opened(request)
-            index = self._read.get((request.request_id, request.started_at))
+            index = self._read.get(request.row_ids)
             yield turn_of(self._history, self._add(one) if index is None else index, one)
 
     def _add(self, one: Opened) -> int:
         index = self._history.add(one)
-        self._read[one.request.request_id, one.request.started_at] = index
+        self._read[one.request.row_ids] = index
         return index
 
 
@@ -94,24 +95,23 @@ def turns(
     end, and one of a selection of nothing, has no turns.
     """
     with reading.lock:
-        order = starts(source, reading.selection)
+        order = turns_in_order(source, reading.selection)
         before, page = order[: first - 1], order[first - 1 : first - 1 + count]
-        ids = [request_id for request_id, _ in page]
         reading.keep_to(order)
         is_compared = not page or reading.read_up_to(source, before, most_characters)
-        found = reading.turns(source, ids) if is_compared else _alone(source, reading, ids, first)
+        found = reading.turns(source, page) if is_compared else _alone(source, reading, page, first)
         told = told_once([_without_bodies(turn) for turn in found])
     notes = [] if is_compared else [NOT_COMPARED]
-    notes += [TOO_MANY] if len(order) == MOST_TURNS else []
+    notes += [TOO_MANY] if sum(map(len, order)) == MOST_TURNS else []
     return TurnPage(told.turns, (*notes, *told.notes), len(order), first, is_compared)
 
 
 def _alone(
-    source: Source, reading: Reading, request_ids: Sequence[str], first: int
+    source: Source, reading: Reading, page: Sequence[TurnRows], first: int
 ) -> Iterator[Turn]:
     """A page compared with itself only: of what starts there, just the newest is shown."""
     history = History()
-    for request in stored_in_batches(source, reading.selection, request_ids):
+    for request in stored_in_batches(source, reading.selection, page):
         one = opened(request)
         index = history.add(one)
         turn = turn_of(history, index, one)
@@ -137,4 +137,5 @@ def _without_bodies(turn: Turn) -> Turn:
 
 
 def _bare(request: StoredRequest) -> StoredRequest:
-    return replace(request, request_body=None, response_body=None, messages_body=None)
+    rest = tuple(map(_bare, request.rest))
+    return replace(request, request_body=None, response_body=None, messages_body=None, rest=rest)

@@ -23,7 +23,8 @@ from sqlalchemy.types import Text
 
 from tracelib.conversation.body_fields import body_fields
 from tracelib.conversation.started import started_between
-from tracelib.selection import Selection
+from tracelib.conversation.turn_rows import row_id
+from tracelib.selection import RowId, Selection
 from tracelib.source import Source
 from tracelib.spendlogs.conditions import of_key
 from tracelib.spendlogs.facts import with_facts
@@ -51,11 +52,12 @@ Period = tuple[datetime, datetime]
 
 
 def same_prompt_neighbours(source: Source, selection: Selection) -> pd.DataFrame:
-    """Which requests of the key sent a failed prompt of this selection again, in any session?
+    """Which requests of the key may have tried failed ones of this selection again, anywhere?
 
     For the first 200 failures: requests that started from 10 s before one until 10 s after its
     end (70 s after its start at most), at most 1,000, and of them those with the same stored
-    prompt as a failure, itself among them. A row a request, by start, ties by request id:
+    prompt or the same call id as another that failed, itself among them. A row a request, by
+    start, ties by request id:
 
         request_id, call_id, session_id, api_key, model, deployment, provider   text
         started_at, ended_at                      aware UTC
@@ -71,9 +73,14 @@ def same_prompt_neighbours(source: Source, selection: Selection) -> pd.DataFrame
     failures = source.rows(_failures(source, selection))
     periods = _periods(failures)
     found = source.frame(_hashed(_near(source, selection.api_key, periods)))
-    failed = found["request_id"].isin([row.request_id for row in failures])
-    failed_prompts = set(found.loc[failed, "prompt_md5"].dropna())
-    return found[found["prompt_md5"].isin(failed_prompts)].reset_index(drop=True)
+    failed_rows = {row_id(row) for row in failures}
+    rows = zip(found["request_id"], found["started_at"], strict=True)
+    is_failed = pd.Series([RowId(*row) in failed_rows for row in rows], found.index, dtype=bool)
+    failed = found[is_failed]
+    is_alike = found["prompt_md5"].isin(failed["prompt_md5"].dropna())
+    shared = found["call_id"].duplicated(keep=False)
+    is_alike |= shared & found["call_id"].isin(failed["call_id"].dropna())
+    return found[is_alike].reset_index(drop=True)
 
 
 def _failures(source: Source, selection: Selection) -> Select[Any]:

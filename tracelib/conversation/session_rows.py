@@ -1,6 +1,7 @@
 """The requests of a conversation with what was asked and answered in them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from sqlalchemy.types import Text
 
 from tracelib.conversation.json_text import read_json
 from tracelib.conversation.stored import StoredRequest
+from tracelib.conversation.turn_rows import TurnRows
 from tracelib.schema import BODIES as BODY_COLUMNS
 from tracelib.selection import Selection
 from tracelib.source import Source
@@ -27,7 +29,9 @@ FACTS = (
 )
 COLUMNS = (
     "request_id",
+    "call_id",
     "call_type",
+    "background_id",
     "started_at",
     "ended_at",
     "model",
@@ -55,7 +59,7 @@ def stored_requests(
     limit: int = 200,
     after: tuple[datetime, str] | None = None,
 ) -> tuple[StoredRequest, ...]:
-    """What was asked and answered in these requests, one by one?
+    """What was asked and answered in these requests, row by row?
 
     In the order they started, ties by request id, at most `limit`; `after` is the start and
     id of the last one of the page before. A body is None where its column is missing or not
@@ -67,27 +71,41 @@ def stored_requests(
 def stored_in_batches(
     source: Source,
     selection: Selection,
-    request_ids: Sequence[str],
+    turns: Sequence[TurnRows],
     most_characters: int | None = None,
 ) -> Iterator[StoredRequest]:
-    """What was asked and answered in these requests of the selection, in their order?
+    """What was asked and answered in these turns of the selection, in their order?
 
-    They are read a few megabytes at a time, so that those already used need not be held. Ends
-    early once so many characters of bodies were read. Ids that are not there are passed over.
+    A turn is one request with the others of its rows in `rest`. They are read a few megabytes at
+    a time, so that those already used need not be held. Ends early once so many characters of
+    bodies were read. Rows that are not there are passed over.
     """
     read, batch = 0, FIRST_BATCH
-    while request_ids and (most_characters is None or read < most_characters):
-        ids, request_ids = request_ids[:batch], request_ids[batch:]
-        named = Selection(selection.api_key, request_ids=tuple(ids))
-        rows = source.rows(_page(source, named, len(ids), after=None))
+    while turns and (most_characters is None or read < most_characters):
+        some, turns = turns[:batch], turns[batch:]
+        wanted = [row for turn in some for row in turn]
+        rows = source.rows(_page(source, replace(selection, rows=tuple(wanted)), len(wanted)))
         size = sum(len(row._mapping[name] or "") for row in rows for name in BODIES)
-        yield from _requests(source, rows)
+        yield from _as_turns(some, _requests(source, rows))
         read += size
-        batch = min(max(BATCH_CHARACTERS * len(ids) // (size + 1), 1), LARGEST_BATCH)
+        batch = min(max(BATCH_CHARACTERS * len(some) // (size + 1), 1), LARGEST_BATCH)
+
+
+def _as_turns(
+    turns: Iterable[TurnRows], requests: Iterable[StoredRequest]
+) -> Iterator[StoredRequest]:
+    found = {request.row: request for request in requests}
+    for turn in turns:
+        there = [found[row] for row in turn if row in found]
+        if there:
+            yield replace(there[0], rest=tuple(there[1:]))
 
 
 def _page(
-    source: Source, selection: Selection, limit: int, after: tuple[datetime, str] | None
+    source: Source,
+    selection: Selection,
+    limit: int,
+    after: tuple[datetime, str] | None = None,
 ) -> Select[Any]:
     requests = source.selected(selection)
     page = (

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from tracelib.selection import RowId
+
 
 @dataclass(frozen=True, slots=True)
 class StoredRequest:
@@ -39,3 +41,21 @@ class StoredRequest:
     response_body: object  # response
     messages_body: object  # messages
     is_withheld: bool = False  # whether there are bodies that may not be read
+    call_id: str | None = None
+    background_id: str | None = None  # the background response that it only fetches or bills
+    rest: tuple["StoredRequest", ...] = ()  # the other rows of its turn, as they started
+
+    @property
+    def row(self) -> RowId:
+        """Which row of the log it is."""
+        return RowId(self.request_id, self.started_at)
+
+    @property
+    def rows(self) -> tuple["StoredRequest", ...]:
+        """All rows of its turn, it itself first."""
+        return (self, *self.rest)
+
+    @property
+    def row_ids(self) -> tuple[RowId, ...]:
+        """Which rows of the log its turn is made of, it itself first."""
+        return tuple(one.row for one in self.rows)

@@ -74,7 +74,8 @@ class _Ledger:
 
     def __init__(self, turns: Sequence[Turn]) -> None:
         self.uses: list[ToolUse] = []
-        self._thread_of = {turn.request.request_id: turn.thread for turn in turns}
+        self._thread_of = {turn.number: turn.thread for turn in turns}
+        self._called_in: list[int] = []  # the number of each call's turn: ids may come again
         self._met: set[Hashable] = set()
         self._open: dict[str | None, list[int]] = defaultdict(list)  # by call id
 
@@ -92,6 +93,7 @@ class _Ledger:
             self._open[part.call_id].append(len(self.uses))
             request_id = turn.request.request_id
             self.uses.append(ToolUse(part.name, part.call_id, part, None, request_id, None))
+            self._called_in.append(turn.number)
         elif part.kind == "tool_result":
             self._settle(part, turn)
 
@@ -116,10 +118,10 @@ class _Ledger:
         return together[0] if len(together) == 1 else None
 
     def _called_with(self, last: int, index: int) -> bool:
-        return self.uses[index].called_in == self.uses[last].called_in
+        return self._called_in[index] == self._called_in[last]
 
     def _is_of_thread(self, index: int, turn: Turn) -> bool:
-        return self._thread_of[self.uses[index].called_in] == turn.thread
+        return self._thread_of[self._called_in[index]] == turn.thread
 
 
 def _mark(part: Part) -> Hashable:

@@ -11,6 +11,8 @@ from tracelib.conversation.parameters import settings
 from tracelib.conversation.reader import spoken
 from tracelib.conversation.responses import Raw
 from tracelib.conversation.stored import StoredRequest
+from tracelib.conversation.turn_rows import by_turn
+from tracelib.selection import RowId
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,8 @@ class ShownChange:
 class Turn:
     """One request, with what it added to the conversation and what it was answered.
 
-    `number` counts the requests of the session from 1, in the order they started. `parent_id`
-    and `parent_number` are the request whose conversation this one extends, None where it
+    `number` counts the turns of the session from 1, in the order they started. `parent` and
+    `parent_number` are the request whose conversation this one extends, None where it
     starts one. `branches` is True where it goes on from anything but the newest state of its
     thread (an edited question, another choice, a parallel call) and where it starts a thread
     of its own beside an earlier one (a sub-agent, a compacted history). `thread` numbers the
@@ -41,7 +43,7 @@ class Turn:
 
     request: StoredRequest
     number: int
-    parent_id: str | None
+    parent: RowId | None
     parent_number: int | None
     branches: bool
     thread: int
@@ -52,6 +54,11 @@ class Turn:
     answered: tuple[Message, ...]  # one per choice
     notes: tuple[str, ...]
     settings: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def parent_id(self) -> str | None:
+        """The request id of its parent."""
+        return self.parent.request_id if self.parent else None
 
     @property
     def system_changed(self) -> bool:
@@ -75,8 +82,7 @@ def transcript(requests: Sequence[StoredRequest]) -> Transcript:
     turns. Never raises: what cannot be read is shown as data, or a note says why it is not.
     """
     history = History()
-    ordered = sorted(requests, key=lambda request: (request.started_at, request.request_id))
-    read = [opened(request) for request in ordered]
+    read = [opened(replace(rows[0], rest=rows[1:])) for rows in by_turn(requests)]
     return told_once([turn_of(history, history.add(one), one) for one in read])
 
 
@@ -104,7 +110,7 @@ def turn_of(history: History, index: int, one: Opened, hidden: int = 0) -> Turn:
     return Turn(
         request=one.request,
         number=index + 1,
-        parent_id=None if place.parent is None else history.request_id(place.parent),
+        parent=None if place.parent is None else history.row(place.parent),
         parent_number=None if place.parent is None else place.parent + 1,
         branches=place.branches,
         thread=place.thread,

@@ -14,7 +14,7 @@ from tracelib.conversation.session_rows import stored_requests
 from tracelib.conversation.stored import StoredRequest
 from tracelib.conversation.text_diff import Line, text_diff
 from tracelib.redaction import NONE, Redaction, masked
-from tracelib.selection import Selection
+from tracelib.selection import RowId, Selection
 from tracelib.source import Source
 
 Fate = Literal["kept", "added", "removed", "changed"]
@@ -49,8 +49,8 @@ class SettingDiff:
 class TurnDiff:
     """Two requests compared: every message of both, in order, and the settings that differ."""
 
-    before_id: str
-    after_id: str
+    before: RowId
+    after: RowId
     messages: tuple[MessageDiff, ...]
     settings: tuple[SettingDiff, ...]
 
@@ -68,18 +68,19 @@ class TurnDiff:
 def diff_between(
     source: Source,
     selection: Selection,
-    before_id: str,
-    after_id: str,
+    before: RowId,
+    after: RowId,
     redaction: Redaction = NONE,
 ) -> TurnDiff | None:
     """What did one request of this key say that another did not?
 
-    As `turn_diff`, of two request ids; None where either is not there.
+    As `turn_diff`, of two rows; None where either is not there.
     """
-    both = Selection(selection.api_key, request_ids=(before_id, after_id))
-    found = {request.request_id: request for request in stored_requests(source, both)}
-    before, after = found.get(before_id), found.get(after_id)
-    return turn_diff(before, after, redaction) if before and after else None
+    both = Selection(selection.api_key, rows=(before, after))
+    found = {request.row: request for request in stored_requests(source, both)}
+    if before not in found or after not in found:
+        return None
+    return turn_diff(found[before], found[after], redaction)
 
 
 def turn_diff(before: StoredRequest, after: StoredRequest, redaction: Redaction = NONE) -> TurnDiff:
@@ -97,8 +98,8 @@ def turn_diff(before: StoredRequest, after: StoredRequest, redaction: Redaction 
     old, new = ([spoken(raw) for raw in one.messages] for one in asked)
     sent = [dict(settings(one.body, ())) for one in asked]
     return TurnDiff(
-        before.request_id,
-        after.request_id,
+        before.row,
+        after.row,
         tuple(_aligned(old, new, redaction)),
         tuple(_settings(sent[0], sent[1])),
     )

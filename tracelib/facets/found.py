@@ -13,6 +13,7 @@ from tracelib.schema import Schema
 from tracelib.source import Source
 from tracelib.spendlogs import measures
 from tracelib.spendlogs.names import name_of
+from tracelib.spendlogs.shown import key_or_none
 from tracelib.window import recent
 
 REACH = timedelta(days=90)
@@ -53,23 +54,26 @@ def _facets(schema: Schema, requests: Subquery) -> Select[Any]:
 
 
 def _together(requests: Subquery) -> CTE:
-    columns = [requests.c[dimension] for dimension in DIMENSIONS]
+    """The identity of a key is worked out for each line rather than for each row."""
+    grouped_by = ["key_group" if one == "key" else one for one in DIMENSIONS]
+    columns = [requests.c[name] for name in grouped_by]
     newest = (
         select(*columns, requests.c.request_id)
         .order_by(requests.c.start_order.desc(), requests.c.request_id)
         .limit(NEWEST)
         .subquery("newest")
     )
-    values = [newest.c[dimension] for dimension in DIMENSIONS]
-    return (
+    values = [newest.c[name] for name in grouped_by]
+    grouped = (
         select(
             *values,
             func.count().label("requests"),
             func.max(newest.c.request_id, type_=Text()).label("sample_request_id"),
         )
         .group_by(*values)
-        .cte("together")
+        .subquery("grouped")
     )
+    return select(*grouped.c, key_or_none(grouped.c.key_group).label("key")).cte("together")
 
 
 def _most_used(schema: Schema, together: CTE, dimension: str) -> Select[Any]:

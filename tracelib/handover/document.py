@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from tracelib import conversation, sessions
+from tracelib import sessions
 from tracelib.conversation import StoredRequest, Transcript, Turn
 from tracelib.conversation.history import History, opened
+from tracelib.conversation.order import turns_in_order
 from tracelib.conversation.session_rows import stored_in_batches
 from tracelib.conversation.transcript import told_once, turn_of
 from tracelib.handover.redacted import redacted
 from tracelib.handover.rows import row_line
 from tracelib.redaction import Redaction
-from tracelib.selection import Selection
+from tracelib.selection import RowId, Selection
 from tracelib.sessions import SessionSummary
 from tracelib.source import Source
 
@@ -29,22 +30,27 @@ MOST_WORDS = 50_000_000
 class SessionDocument:
     """A session without what was chosen to be masked; whole unless `is_complete` is False.
 
-    `request_ids` are the rows it was made from, in order, and `sha256` is over them as they
-    were stored, before masking. `masked` counts what was masked, by kind. The figures are of
+    `rows` are those it was made from, in the order of their turns, and `sha256` is over them as
+    they were stored, before masking. `masked` counts what was masked, by kind. The figures are of
     all requests of the session, also where not all of them are told.
     """
 
     figures: SessionSummary
     transcript: Transcript
-    request_ids: tuple[str, ...]
+    rows: tuple[RowId, ...]
     sha256: str
     redaction: Redaction
     masked: Mapping[str, int]
     exported_at: datetime
 
     @property
+    def request_ids(self) -> tuple[str, ...]:
+        """The ids of `rows`."""
+        return tuple(row.request_id for row in self.rows)
+
+    @property
     def is_complete(self) -> bool:
-        return len(self.request_ids) >= self.figures.requests
+        return len(self.rows) >= self.figures.requests
 
 
 def session_document(
@@ -57,28 +63,29 @@ def session_document(
 ) -> SessionDocument:
     """What is handed on of these requests?
 
-    The first `most_requests` of them at most, and fewer where their bodies hold more than
+    The first `most_requests` turns of them at most, and fewer where their bodies hold more than
     about `most_characters`, or the transcript more than 50,000,000. Raises NoSuchSession
     where no row is left.
     """
     summary = sessions.summary(source, selection)
-    order = conversation.turn_order(source, selection)["request_id"].head(most_requests)
+    order = turns_in_order(source, selection)[:most_requests]
     history, digest, counts = History(), hashlib.sha256(), Counter[str]()
     turns: list[Turn] = []
     words = 0
-    for request in stored_in_batches(source, selection, list(order), most_characters):
+    for request in stored_in_batches(source, selection, order, most_characters):
         turn, found = redacted(_turn(history, request), redaction)
         words += _characters(turn)
         if words > MOST_WORDS and turns:
             break
-        digest.update(row_line(request))
+        for row in request.rows:
+            digest.update(row_line(row))
         counts += found
         turns.append(turn)
     figures, found = redacted(summary, redaction)
     return SessionDocument(
         figures=figures,
         transcript=told_once(turns),
-        request_ids=tuple(turn.request.request_id for turn in turns),
+        rows=tuple(row for turn in turns for row in turn.request.row_ids),
         sha256=digest.hexdigest(),
         redaction=redaction,
         masked=dict(sorted((counts + found).items())),

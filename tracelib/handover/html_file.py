@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from tracelib import formatting
 from tracelib.conversation import Message, Part, StoredRequest, Turn
+from tracelib.conversation.turn_rows import others_in_words
 from tracelib.handover.document import SessionDocument
 from tracelib.sessions import SessionSummary
 
@@ -122,7 +123,7 @@ def _metrics(request: StoredRequest) -> str:
         parts.append("from LiteLLM’s cache")
     if request.attempted_retries:
         parts.append(f"{request.attempted_retries} retries")
-    return ", ".join(parts)
+    return ", ".join(parts + others_in_words(request))
 
 
 def _clock(moment: datetime, zone: str) -> str:

@@ -42,7 +42,11 @@ def _whole(document: SessionDocument) -> dict[str, Any]:
         "figures": _chosen(document.figures, FIGURES),
         "notes": transcript.notes,
         "turns": [_turn(turn) for turn in transcript.turns],
-        "rows": {"request_ids": document.request_ids, "sha256": document.sha256},
+        "rows": {
+            "request_ids": [row.request_id for row in document.rows],
+            "started_at": [row.started_at for row in document.rows],
+            "sha256": document.sha256,
+        },
     }
 
 
@@ -50,9 +54,11 @@ def _turn(turn: Turn) -> dict[str, Any]:
     return {
         "number": turn.number,
         "parent_id": turn.parent_id,
+        "parent_number": turn.parent_number,
         "branches": turn.branches,
         "thread": turn.thread,
         "request": _chosen(turn.request, REQUEST),
+        "other_rows": [_chosen(one, REQUEST) for one in turn.request.rest],
         "settings": dict(turn.settings),
         "repeated": turn.repeated,
         "system_changed": turn.system_changed,

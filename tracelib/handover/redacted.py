@@ -7,11 +7,15 @@ from typing import Any, TypeVar
 
 from tracelib.conversation.session_rows import BODIES
 from tracelib.redaction import NONE, Redaction, masked
+from tracelib.selection import RowId
 
 T = TypeVar("T")
 # What rows are found by, and calls paired by. None of it is a person's word.
 IDS = frozenset(
-    {"request_id", "parent_id", "call_id", "called_in", "answered_in", "api_key", "reference"}
+    {
+        *("request_id", "call_id", "background_id", "called_in", "answered_in"),
+        *("api_key", "reference"),
+    }
 )
 # Stored bodies, and what keeps arguments or images apart by holding them as they came.
 LEFT_OUT: dict[str, Any] = {**dict.fromkeys(BODIES), "fingerprint": ""}
@@ -32,6 +36,8 @@ def redacted(value: T, redaction: Redaction) -> tuple[T, Counter[str]]:
 def _without(value: Any, redaction: Redaction, counts: Counter[str]) -> Any:
     if isinstance(value, str):
         return _masked(value, redaction, counts)
+    if isinstance(value, RowId):
+        return value
     if isinstance(value, tuple):
         return tuple(_without(one, redaction, counts) for one in value)
     if is_dataclass(value) and not isinstance(value, type):

@@ -108,7 +108,7 @@ def _new_sessions(requests: Subquery) -> Select[Any]:
     """A later request of a session never has an earlier bucket, so the first bucket is enough."""
     first = func.min(requests.c.bucket_number, type_=Integer())
     each = (
-        select(first.label("bucket_number")).group_by(requests.c.session_key).subquery("sessions")
+        select(first.label("bucket_number")).group_by(requests.c.session_group).subquery("sessions")
     )
     return select(each.c.bucket_number, func.count().label("new_sessions")).group_by(
         each.c.bucket_number

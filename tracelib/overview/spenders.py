@@ -11,6 +11,7 @@ from tracelib.schema import Schema
 from tracelib.source import Source
 from tracelib.spendlogs import measures
 from tracelib.spendlogs.names import name_of
+from tracelib.spendlogs.shown import key_or_none
 from tracelib.spendlogs.tags import client_tags
 
 OWNERS = ("user", "team", "key")
@@ -59,8 +60,9 @@ def _dearest_owners(schema: Schema, requests: Subquery, limit: int) -> Select[An
 
 
 def _trios(requests: Subquery) -> CTE:
-    owners = [requests.c[one] for one in OWNERS]
-    return (
+    """The identity of a key is worked out for each line rather than for each row."""
+    owners = [requests.c[one] for one in ("user", "team", "key_group")]
+    grouped = (
         select(
             *owners,
             measures.requests_count().label("requests"),
@@ -70,8 +72,9 @@ def _trios(requests: Subquery) -> CTE:
             func.max(requests.c.request_id, type_=Text()).label("sample_request_id"),
         )
         .group_by(*owners)
-        .cte("trios")
+        .subquery("grouped")
     )
+    return select(*grouped.c, key_or_none(grouped.c.key_group).label("key")).cte("trios")
 
 
 def _dearest(schema: Schema, trios: CTE, dimension: str, limit: int) -> Select[Any]:

@@ -110,7 +110,7 @@ def _totals(requests: Subquery) -> Select[Any]:
 
 def _sessions(requests: Subquery) -> Select[Any]:
     count = measures.requests_count().label("requests")
-    each = select(count).select_from(requests).group_by(requests.c.session_key).subquery("each")
+    each = select(count).select_from(requests).group_by(requests.c.session_group).subquery("each")
     many = func.count().filter(each.c.requests > 1)
     counts = measures.named(unique=func.count(), with_many_requests=many)
     return select(*counts).select_from(each)

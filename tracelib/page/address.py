@@ -12,6 +12,7 @@ from typing import Any
 import streamlit as st
 
 from tracelib.choice import PARAMETERS, Choice, read_choice
+from tracelib.selection import RowId
 
 CHOICE = "choice"
 SAID = "said in the URL"
@@ -77,16 +78,14 @@ def opened() -> tuple[tuple[str, ...], ...]:
     )
 
 
-def open_session(session_id: str, api_key: str, request_id: str | None = None) -> None:
+def open_session(session_id: str, api_key: str, row: RowId | None = None) -> None:
     """Let the URL name a session, and a request in it to go to; for callbacks."""
-    _arrive(_without(*OF_A_SESSION) | of_session(session_id, api_key, request_id))
+    _arrive(_without(*OF_A_SESSION) | of_session(session_id, api_key, row))
 
 
-def of_session(
-    session_id: str, api_key: str, request_id: str | None = None
-) -> dict[str, list[str]]:
+def of_session(session_id: str, api_key: str, row: RowId | None = None) -> dict[str, list[str]]:
     """Which parameters open this session, at this request of it?"""
-    place = {REQUEST: [request_id]} if request_id else {}
+    place = {REQUEST: [row.written()]} if row else {}
     return {SESSION: [session_id], OF_KEY: [api_key], **place}
 
 
@@ -110,9 +109,12 @@ def search_id(some_id: str) -> None:
     _arrive({**_without(*OF_A_SESSION, "id"), "id": [some_id]})
 
 
-def open_request(request_id: str) -> None:
-    """Let the URL name the request of the open session to go to; for callbacks."""
-    _move({**_without(PAGE, DIFF), REQUEST: [request_id]})
+def open_request(row: str) -> None:
+    """Let the URL name the request of the open session to go to; for callbacks.
+
+    `row` is what `RowId.written` says.
+    """
+    _move({**_without(PAGE, DIFF), REQUEST: [row]})
 
 
 def open_page(page: int) -> None:
@@ -120,9 +122,9 @@ def open_page(page: int) -> None:
     _move({**_without(REQUEST, DIFF), PAGE: [str(page)]})
 
 
-def open_diff(before_id: str, after_id: str) -> None:
+def open_diff(before: RowId, after: RowId) -> None:
     """Let the URL name two requests to compare; for callbacks."""
-    _say({**_without(DIFF), DIFF: [before_id, after_id]})
+    _say({**_without(DIFF), DIFF: [before.written(), after.written()]})
 
 
 def open_beside(session_id: str, api_key: str | None) -> None:

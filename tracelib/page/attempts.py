@@ -17,7 +17,7 @@ from tracelib.page.cards import literal
 from tracelib.page.message import Look
 from tracelib.page.view import View
 from tracelib.redaction import NONE, Redaction
-from tracelib.selection import Selection
+from tracelib.selection import RowId, Selection
 
 EXPLAINED = (
     "Requests that were tried more than once, each as one operation. Inferred: LiteLLM does not "
@@ -54,7 +54,13 @@ SHOWN = (
 )
 
 
-def show(view: View, selection: Selection, requests: Answer[pd.DataFrame], look: Look) -> None:
+def show(
+    view: View,
+    selection: Selection,
+    requests: Answer[pd.DataFrame],
+    order: pd.DataFrame,
+    look: Look,
+) -> None:
     """Which requests of this session took more than one attempt? Nothing where none did."""
     if requests.value is None or requests.value.empty:
         return
@@ -63,12 +69,18 @@ def show(view: View, selection: Selection, requests: Answer[pd.DataFrame], look:
         (same_prompt,) = view.ask((same_prompt_neighbours, selection))
     found = operations(requests.value, same_prompt.value if same_prompt else None)
     if found:
-        _card(found, list(requests.value["request_id"]), look)
+        _card(found, numbers_of(order), look)
 
 
-def _card(found: Sequence[Operation], order: list[str], look: Look) -> None:
+def numbers_of(order: pd.DataFrame) -> dict[RowId, int]:
+    """The number of the turn that each row of a conversation is of."""
+    turns = enumerate(order["rows"], start=1)
+    return {row: number for number, rows in turns for row in rows}
+
+
+def _card(found: Sequence[Operation], numbers: Mapping[RowId, int], look: Look) -> None:
     word = "operation" if len(found) == 1 else "operations"
-    rows = told(found, order, look.redaction)
+    rows = told(found, numbers, look.redaction)
     exact = rows.assign(
         time_lost=pd.Series([one.lost_ms for one in found], dtype="float64"),
         money_lost=pd.Series([one.lost_usd for one in found], dtype="float64"),
@@ -77,7 +89,7 @@ def _card(found: Sequence[Operation], order: list[str], look: Look) -> None:
     with table.card(title, exact, COLUMNS | EXACT, EXPLAINED, TABLE):
         st.caption(f"{_lost(found)} {NOT_LOGGED}")
         # Another session has a table of its own, in which no row is chosen yet.
-        key = f"{TABLE} {order[0]}"
+        key = f"{TABLE} {next(iter(numbers), '')}"
         table.draw(
             rows,
             COLUMNS,
@@ -90,26 +102,26 @@ def _card(found: Sequence[Operation], order: list[str], look: Look) -> None:
 
 
 def told(
-    found: Sequence[Operation], order: Sequence[str], redaction: Redaction = NONE
+    found: Sequence[Operation], numbers: Mapping[RowId, int], redaction: Redaction = NONE
 ) -> pd.DataFrame:
     """How are these operations shown?
 
-    A row an operation: started_at, request (its number in `order`, None where it is not
-    there), asked, served, deployment, attempts, because, time_lost, money_lost, how; and
-    request_id, the first of its requests that `order` holds.
+    A row an operation: started_at, request (its number, None where it has none), asked, served,
+    deployment, attempts, because, time_lost, money_lost, how; and request_id and row, the first of its
+    requests that has a number, by its id and as links name it.
     """
-    numbers = {request_id: number for number, request_id in enumerate(order, start=1)}
     return pd.DataFrame([_row(one, numbers, redaction) for one in found])
 
 
-def _row(one: Operation, numbers: Mapping[str, int], redaction: Redaction) -> dict[str, Any]:
-    own = next((known for known in one.request_ids if known in numbers), None)
+def _row(one: Operation, numbers: Mapping[RowId, int], redaction: Redaction) -> dict[str, Any]:
+    own = next((known for known in one.rows if known in numbers), None)
     names = (one.asked_model, one.served_model, one.served_by, _because(one.reasons))
     (asked, served, deployment, because), _ = redacted(names, redaction)
     return {
         "started_at": one.started_at,
-        "request": numbers.get(own or ""),
-        "request_id": own,
+        "request": numbers[own] if own else None,
+        "request_id": own.request_id if own else None,
+        "row": own.written() if own else None,
         "asked": asked,
         "served": served or "nothing",
         "deployment": deployment,
@@ -125,8 +137,8 @@ def _open(rows: pd.DataFrame, key: str) -> None:
     """Go to the request of the row that was clicked."""
     chosen = st.session_state[key]["selection"]
     positions = chosen["rows"] or [row for row, _ in chosen["cells"]]
-    if positions and positions[0] < len(rows) and rows["request_id"].iloc[positions[0]]:
-        address.open_request(rows["request_id"].iloc[positions[0]])
+    if positions and positions[0] < len(rows) and rows["row"].iloc[positions[0]]:
+        address.open_request(rows["row"].iloc[positions[0]])
 
 
 def _lost(found: Sequence[Operation]) -> str:

@@ -27,6 +27,7 @@ def of(view: View, what: audit.What, selection: Selection, redaction: Redaction 
         api_key=selection.api_key,
         session_ids=selection.session_ids,
         request_ids=selection.request_ids,
+        request_starts=tuple(row.started_at for row in selection.rows),
         redaction=redaction.names(),
     )
 

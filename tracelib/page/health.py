@@ -12,7 +12,7 @@ from tracelib.page import address, picking, table
 from tracelib.page.cards import card, nothing, unanswered
 from tracelib.page.safe import label
 from tracelib.page.view import View
-from tracelib.status import Freshness, ServerFacts, Size
+from tracelib.status import Freshness, Losses, ServerFacts, Size
 
 SIGNS = {True: ":green[:material/check_circle:] ", False: ":red[:material/error:] ", None: ""}
 NO_FAILURES = "No failures in this time range."
@@ -30,6 +30,7 @@ NEWEST = {
     "error_message": Column("Message", "error_message", width="large"),
     "model": Column("Model", "model"),
     "provider": Column("Provider", "provider"),
+    "cost_usd": Column("Cost", "cost_usd", Kind.MONEY),
     "key_name": Column("Key", "key_name"),
     "user_name": Column("User", "user_name"),
 }
@@ -135,6 +136,37 @@ def missing(answer: Answer[pd.DataFrame]) -> None:
             table.draw(answer.value, GAPS, "missing")
 
 
+def losses(answer: Answer[Losses]) -> None:
+    """Show what was paid for and not answered in full; nothing where all was."""
+    if answer.value is None:
+        unanswered(answer)
+        return
+    lost = answer.value
+    if not lost.paid_failures and not lost.hang_ups:
+        return
+    with card("Paid for, not answered in full", _about(lost)):
+        _facts(
+            ("Failed all the same", _counted(lost.paid_failures, lost.paid_failures_usd)),
+            ("Client hung up", _counted(lost.hang_ups, lost.hang_ups_usd)),
+        )
+
+
+def _about(lost: Losses) -> str:
+    of = (
+        f" Looked for among the newest {formatting.exact(lost.requests_read)} of "
+        f"{formatting.exact(lost.requests)} requests."
+    )
+    return (
+        "A request whose client hung up counts as a success, as LiteLLM counts it."
+        f"{of if lost.requests_read < lost.requests else ''}"
+    )
+
+
+def _counted(requests: int, usd: float) -> str:
+    word = "request" if requests == 1 else "requests"
+    return f"{formatting.exact(requests)} {word}, {formatting.money(usd)}"
+
+
 def failure_groups(answer: Answer[pd.DataFrame]) -> None:
     """What fails most: by class, code, provider and model?"""
     if answer.value is None or answer.value.empty:
@@ -181,7 +213,7 @@ def _failures_table(view: View, failures: pd.DataFrame) -> None:
     )
     picking.show("newest failures", failures)
     if picked := picking.taken():
-        opened = address.of_session(picked.session_id, picked.api_key, picked.request_id)
+        opened = address.of_session(picked.session_id, picked.api_key, picked.row)
         st.switch_page("pages/Sessions.py", query_params=address.query_of(view.choice, **opened))
 
 

@@ -14,14 +14,14 @@ from tracelib.redaction import Redaction, masked
 # As many as are worth choosing from; the rest are found from the timeline.
 MOST = 60
 
-Place = tuple[int, str]  # the number of a request, and its id
+Place = tuple[int, str]  # the number of a turn, and its request as links name it
 
 
 def to_failures(order: pd.DataFrame) -> None:
     """A way to each failure of the conversation. Nothing where there is none."""
     failed = order.index[order["is_failure"]]
     word = "failure" if len(failed) == 1 else "failures"
-    places = [(int(index) + 1, str(order["request_id"][index])) for index in failed]
+    places = [(int(index) + 1, order["rows"][index][0].written()) for index in failed]
     _line(f"{formatting.exact(len(failed))} {word}, at request", places, "failure")
 
 
@@ -29,7 +29,7 @@ def standing(page: TurnPage, said: str) -> list[Place]:
     """In which requests of this page does something hold these words, as it is stored?"""
     sought = said.casefold()
     return [
-        (turn.number, turn.request.request_id)
+        (turn.number, turn.request.row.written())
         for turn in page.turns
         if sought
         and any(
@@ -58,13 +58,13 @@ def _line(title: str, places: Sequence[Place], kind: str) -> None:
     key = f"jumps-{kind}"
     with st.container(horizontal=True, wrap=False, width="content", key=key, gap="xsmall"):
         st.caption(title, width="content")
-        for number, request_id in places[:MOST]:
+        for number, row in places[:MOST]:
             st.button(
                 str(number),
                 key=f"{kind} {number}",
                 type="tertiary",
                 on_click=address.open_request,
-                args=(request_id,),
+                args=(row,),
             )
         if len(places) > MOST:
             st.caption(f"and {len(places) - MOST:,} more", width="content")

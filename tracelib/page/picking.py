@@ -4,10 +4,13 @@ A click tells a position. It is looked up in the rows as they were drawn, before
 are asked for: else a session that has just arrived would be opened instead.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import pandas as pd
 import streamlit as st
+
+from tracelib.selection import RowId
 
 PICKED = "row picked"
 TAKEN = "rows taken"
@@ -18,7 +21,7 @@ class Picked(NamedTuple):
 
     session_id: str
     api_key: str
-    request_id: str | None
+    row: RowId | None
     column: str | None
 
 
@@ -31,8 +34,13 @@ def element(key: str) -> str:
 
 
 def show(key: str, rows: pd.DataFrame) -> None:
-    """Remember which session, and which request of it, each row of the table with this key has."""
-    requests = rows["request_id"] if "request_id" in rows else [None] * len(rows)
+    """Remember which session each row of the table with this key has.
+
+    Rows of requests, with `request_id` and `started_at`, lead to the request there.
+    """
+    requests: Iterable[RowId | None] = [None] * len(rows)
+    if "request_id" in rows:
+        requests = map(RowId, rows["request_id"], rows["started_at"])
     st.session_state[f"{key} as drawn"] = list(
         zip(rows["session_id"], rows["api_key"], requests, strict=True)
     )
@@ -50,8 +58,8 @@ def take_row(key: str, position: int, column: str | None = None) -> None:
     """Take over the row that stands there in the table with this key; for callbacks."""
     drawn = st.session_state.get(f"{key} as drawn", [])
     if position < len(drawn):
-        session_id, api_key, request_id = drawn[position]
-        st.session_state[PICKED] = Picked(session_id, api_key, request_id, column)
+        session_id, api_key, row = drawn[position]
+        st.session_state[PICKED] = Picked(session_id, api_key, row, column)
 
 
 def take_or_tick(key: str) -> None:

@@ -1,6 +1,7 @@
 """The conversation on a session's page: where in it the reader is, and the way to elsewhere."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import pandas as pd
 import streamlit as st
@@ -16,7 +17,7 @@ from tracelib.page.cards import nothing, unanswered
 from tracelib.page.message import Look
 from tracelib.page.view import View
 from tracelib.redaction import masked
-from tracelib.selection import Selection
+from tracelib.selection import RowId, Selection, read_row_id
 
 WITHHELD = "What was said is shown to auditors and admins; your role shows figures only."
 READINGS_KEPT = 12  # of at most 60 MB, most of them of kilobytes
@@ -24,18 +25,48 @@ READINGS_KEPT = 12  # of at most 60 MB, most of them of kilobytes
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a conversation the reader is: on which page of how many, going to which turn."""
+    """Where in a conversation the reader is: on which page of how many, going to which turn.
+
+    `row` is that of the turn's own request; `by_id` is the row that a link names by its id alone.
+    """
 
     page: int
     pages: int
     target: int | None
+    row: RowId | None = None
+    by_id: RowId | None = None
 
 
 def place(order: pd.DataFrame) -> Place:
     """Where does the URL say the reader is?"""
-    target = _target(order)
+    text = st.query_params.get(address.REQUEST)
+    row = named_row(order, text)
+    target = number_of(order, row) if row else None
     pages = max(1, -(-len(order) // TURNS_A_PAGE))
-    return Place(page_of(target) if target else _said_page(pages), pages, target)
+    first = order["rows"][target - 1][0] if target else None
+    by_id = row if row and row.written() != text else None
+    return Place(page_of(target) if target else _said_page(pages), pages, target, first, by_id)
+
+
+def named_row(order: pd.DataFrame, text: str | None) -> RowId | None:
+    """Which row of this conversation does a link name? None for none of it.
+
+    Where a link holds a request id alone, as old ones do, and several rows have it, the newest.
+    """
+    rows = [row for turn in order["rows"] for row in turn]
+    named = read_row_id(text or "")
+    if named in rows:
+        return named
+    return max((row for row in rows if row.request_id == text), key=_start, default=None)
+
+
+def number_of(order: pd.DataFrame, row: RowId) -> int:
+    """Which turn of this conversation holds this row of it?"""
+    return next(number for number, turn in enumerate(order["rows"], start=1) if row in turn)
+
+
+def _start(row: RowId) -> datetime:
+    return row.started_at
 
 
 def page_of(number: int) -> int:
@@ -113,13 +144,6 @@ def pager(at: Place, where: str) -> None:
 def _reading(installed: Installation, selection: Selection) -> Reading:  # noqa: ARG001
     """How far is this conversation read? All viewers of an installation read on together."""
     return Reading(selection)
-
-
-def _target(order: pd.DataFrame) -> int | None:
-    """The number of the request that the URL goes to."""
-    sought = st.query_params.get(address.REQUEST)
-    found = order.index[order["request_id"] == sought]
-    return int(found[0]) + 1 if len(found) else None
 
 
 def _said_page(pages: int) -> int:

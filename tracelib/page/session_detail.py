@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from tracelib import conversation, errors, sessions
 from tracelib.asking.memory import Answer, rewritten
 from tracelib.conversation import TurnPage
+from tracelib.conversation.turn_rows import turn_frame
 from tracelib.handover import redacted
 from tracelib.page import (
     address,
@@ -26,7 +27,7 @@ from tracelib.page import (
 from tracelib.page.cards import unanswered
 from tracelib.page.message import Look
 from tracelib.page.view import View
-from tracelib.page.whose_session import not_there, only_key
+from tracelib.page.whose_session import also_called, not_there, only_key
 from tracelib.redaction import NONE, Redaction
 from tracelib.selection import Selection, session
 from tracelib.sessions import SessionSummary
@@ -100,19 +101,21 @@ def _whole(view: View, selection: Selection, known: Asked, look: Look) -> None:
         unanswered(known.order)
         return
     place = session_conversation.place(known.order.value)
+    if place.by_id:
+        also_called(view, place.by_id)
     page = session_conversation.read(view, selection, place, look)
-    opened = st.query_params.get(address.REQUEST)
-    named = _without_names(known.requests, look.redaction)
+    opened = place.row.written() if place.row else None
+    named = _without_names(rewritten(known.requests, turn_frame), look.redaction)
     session_timeline.show(
         view, named, _parents(page), address.open_request, opened, _repeated_shares(page)
     )
-    attempts.show(view, selection, known.requests, look)
+    attempts.show(view, selection, known.requests, known.order.value, look)
     session_conversation.show(page, known.order.value, place, look)
     turn_changes.show(view, selection, known.order.value, look)
 
 
 def _title(selection: Selection) -> str:
-    if selection.request_ids:
+    if selection.rows:
         return "Requests joined as one conversation"
     several = len(selection.session_ids)
     return f"{several:,} sessions read as one conversation" if several > 1 else "Session"
@@ -141,13 +144,13 @@ def _parents(page: Answer[TurnPage]) -> dict[str, str | None] | None:
     if page.value is None or len(page.value.turns) < page.value.total:
         return None
     return {
-        turn.request.request_id: turn.parent_id
+        turn.request.row.written(): turn.parent.written() if turn.parent else None
         for turn in page.value.turns
-        if turn.parent_id or turn.asked
+        if turn.parent or turn.asked
     }
 
 
 def _repeated_shares(page: Answer[TurnPage]) -> dict[str, float]:
     """Of requests whose client changed the history, the share of it that was sent before."""
     turns = page.value.turns if page.value else ()
-    return {turn.request.request_id: turn.repeated_share for turn in turns if turn.changes}
+    return {turn.request.row.written(): turn.repeated_share for turn in turns if turn.changes}

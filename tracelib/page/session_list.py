@@ -30,8 +30,10 @@ PAGE_LENGTH = 50
 
 def opened() -> tuple[str, str | None] | None:
     """Which session does the URL open: its id, and the key where it says so?"""
-    session_id = st.query_params.get("session")
-    return (session_id, st.query_params.get("of")) if session_id else None
+    session_id, key = st.query_params.get("session"), st.query_params.get("of")
+    # Requests without any id are a session without one: a link to it names the key alone.
+    is_opened = bool(session_id) or (session_id == "" and key is not None)
+    return (session_id or "", key) if is_opened else None
 
 
 def show(view: View) -> None:

@@ -15,7 +15,7 @@ from tracelib.page import address, audited, session_export
 from tracelib.page.cards import failed
 from tracelib.page.view import View
 from tracelib.redaction import Redaction
-from tracelib.selection import Selection
+from tracelib.selection import RowId, Selection
 from tracelib.signs import visible
 
 LONGEST = 120
@@ -36,8 +36,8 @@ class Sought:
     """
 
     text: str = ""
-    requests: Mapping[str, str] = field(default_factory=dict)
-    passages: dict[str, str] = field(default_factory=dict)
+    requests: Mapping[str, RowId] = field(default_factory=dict)
+    passages: dict[RowId, str] = field(default_factory=dict)
 
     @property
     def heading(self) -> str:
@@ -114,7 +114,7 @@ def _said(view: View, sought: Sought, rows: pd.DataFrame) -> dict[str, str]:
     return {one: words for one in requests if (words := sought.passages[requests[one]])}
 
 
-def _asked(view: View, ask: Callable[..., Any], *arguments: Any) -> dict[str, str]:
+def _asked(view: View, ask: Callable[..., Any], *arguments: Any) -> dict[Any, str]:
     (answer,) = view.ask((ask, *arguments))
     if answer.value is None and answer.error:
         raise answer.error

@@ -27,6 +27,7 @@ from tracelib.page import (
 from tracelib.page.cards import failed
 from tracelib.page.session_said import Sought
 from tracelib.page.view import View
+from tracelib.selection import RowId
 from tracelib.sessions import Scan, SessionSearch
 from tracelib.sessions.scanning import MOST_FOUND
 from tracelib.window import TimeWindow
@@ -51,7 +52,7 @@ class Reading:
     scan: Scan | None = None
     rows: pd.DataFrame | None = None
     rows_of: tuple[Any, ...] | None = None
-    passages: dict[str, str] = field(default_factory=dict)
+    passages: dict[RowId, str] = field(default_factory=dict)
     error: errors.TraceError | None = None
     is_stopped: bool = False
 
@@ -109,7 +110,7 @@ def _draw(view: View, search: SessionSearch, part: TimeWindow | None, reading: R
         failed(allowed.told(reading.error, view.installed.access))
     if reading.rows is not None and not reading.rows.empty:
         _strip(view, part, reading, reading.rows)
-        found_in = {one.session_key: one.request_id for one in reading.so_far.found}
+        found_in = {one.session_key: one.row for one in reading.so_far.found}
         session_table.show(
             view,
             reading.filters,

@@ -12,7 +12,7 @@ from tracelib.page import address, picking, session_cards, session_said, table
 from tracelib.page.picking import Picked
 from tracelib.page.session_said import NOTHING, Sought
 from tracelib.page.view import View
-from tracelib.selection import session
+from tracelib.selection import RowId, session
 
 ROW_PX = 33
 TALLEST_PX = 760
@@ -79,12 +79,13 @@ def show(
         st.rerun()
 
 
-def _first_failure(view: View, picked: Picked) -> str | None:
+def _first_failure(view: View, picked: Picked) -> RowId | None:
     """Which request of this session failed first? None where none did."""
     (order,) = view.ask((conversation.turn_order, session(picked.session_id, picked.api_key)))
     if order.value is None or not order.value["is_failure"].any():
         return None
-    return str(order.value.loc[order.value["is_failure"], "request_id"].iloc[0])
+    first = order.value[order.value["is_failure"]].iloc[0]
+    return RowId(first["request_id"], first["started_at"])
 
 
 def _table(shown: pd.DataFrame, key: str, zone: str, heading: str | None) -> None:

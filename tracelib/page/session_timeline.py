@@ -45,10 +45,10 @@ def show(
 ) -> None:
     """When did each request of this session run, and what did sending it all again cost?
 
-    `requests` are those of `sessions.requests_of`; `parents`, where the transcript knows them,
-    say which request each continues, and `shares` how much of a changed history was sent before.
-    A click on a request calls `on_open` with its id; the
-    `opened` one is marked.
+    `requests` are turns, as `turn_frame` makes them of `sessions.requests_of`; `parents`, where
+    the transcript knows them, say which request each continues, and `shares` how much of a
+    changed history was sent before, all by `RowId.written`. A click on a request calls `on_open`
+    with its row, written so; the `opened` one is marked.
     """
     if requests.value is None:
         with card("Timeline", key=KEY):
@@ -64,7 +64,7 @@ def show(
             _figures(told)
         _map(view, told, on_open, opened)
     if len(told.turns) > 1:
-        how = KNOWN if set(told.turns["request_id"]) <= set(parents or ()) else GUESSED
+        how = KNOWN if set(told.turns["row"]) <= set(parents or ()) else GUESSED
         left, right = st.columns([3, 2])
         with left, card("What each request sent, tokens", f"{RESENT} {how}"):
             _context(told, on_open)
@@ -138,9 +138,9 @@ def _shown(told: Timeline, opened: str | None) -> pd.DataFrame:
     if len(turns) <= rows:
         return turns
     pages = -(-len(turns) // rows)
-    found = turns.loc[turns["request_id"] == opened, "number"]
+    found = turns.loc[turns["row"] == opened, "number"]
     default = (int(found.iloc[0]) - 1) // rows + 1 if len(found) else 1
-    key = f"timeline page of {turns['request_id'].iloc[0]} {opened}"
+    key = f"timeline page of {turns['row'].iloc[0]} {opened}"
     page = min(max(int(st.session_state.get(key, default)), 1), pages)
     shown = turns.iloc[(page - 1) * rows : page * rows]
     _strip(told, shown, key)
@@ -176,7 +176,7 @@ def _skips_idle(told: Timeline) -> bool:
     return st.toggle(
         "Skip idle time",
         value=is_mostly_idle,
-        key=f"skip idle time of {told.turns['request_id'].iloc[0]}",
+        key=f"skip idle time of {told.turns['row'].iloc[0]}",
         help="Grey bands stand for time in which nothing ran.",
     )
 
@@ -190,14 +190,14 @@ def _context(told: Timeline, on_open: Callable[[str], None]) -> None:
 
 def _drawn(name: str, chart: go.Figure, told: Timeline, on_open: Callable[[str], None]) -> None:
     """A chart in which a click on a request opens it."""
-    last = f"last click on {name} of {told.turns['request_id'].iloc[0]}"
+    last = f"last click on {name} of {told.turns['row'].iloc[0]}"
 
     def open_clicked() -> None:
         # A second click on the same request takes the choice back, and leads there all the same.
-        request_id = _clicked(name) or st.session_state.get(last)
-        if isinstance(request_id, str):
-            st.session_state[last] = request_id
-            on_open(request_id)
+        row = _clicked(name) or st.session_state.get(last)
+        if isinstance(row, str):
+            st.session_state[last] = row
+            on_open(row)
 
     st.plotly_chart(
         chart,

@@ -13,10 +13,14 @@ from tracelib import formatting
 from tracelib.conversation import Message, Part, StoredRequest, Turn
 from tracelib.conversation.reading import TurnPage
 from tracelib.conversation.tool_use import offered_never_called
+from tracelib.conversation.turn_rows import others_in_words
 from tracelib.page import address, message
 from tracelib.page.message import Look
 from tracelib.page.safe import label
 from tracelib.page.tools import Tools
+
+# A stream that broke off has cost what had arrived by then.
+PAID = "and cost all the same"
 
 
 def show(page: TurnPage, look: Look, sought: int | None = None) -> None:
@@ -128,19 +132,24 @@ def _figures(turn: Turn, look: Look) -> None:
     request = turn.request
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         said = ", ".join(_said_of(request, turn.number))
-        st.caption(said, help=f"Request id: {label(request.request_id, 2_000)}", width="content")
-        if turn.parent_id and not look.side:
+        st.caption(said, help=_ids(request), width="content")
+        if turn.parent and not look.side:
             st.button(
                 "What changed",
                 key=f"diff {turn.number} {request.request_id}",
                 type="tertiary",
                 help=f"Against request {turn.parent_number}, which this one goes on from",
                 on_click=address.open_diff,
-                args=(turn.parent_id, request.request_id),
+                args=(turn.parent, request.row),
             )
     if request.is_failure:
         with st.container(key=f"failed-{look.side}{turn.number}", gap="xxsmall"):
             _failure(request)
+
+
+def _ids(request: StoredRequest) -> str:
+    ids = [label(row.request_id, 2_000) for row in request.row_ids]
+    return f"Request {'id' if len(ids) == 1 else 'ids'}: {', '.join(ids)}"
 
 
 def _said_of(request: StoredRequest, number: int) -> list[str]:
@@ -159,11 +168,12 @@ def _said_of(request: StoredRequest, number: int) -> list[str]:
     said += ["from LiteLLM's cache"] if request.is_cache_hit else []
     if request.attempted_retries:
         said.append(_counted(request.attempted_retries, "retry", "retries"))
-    return said
+    return said + [label(words) for words in others_in_words(request)]
 
 
 def _failure(request: StoredRequest) -> None:
     words = [word for word in (request.error_class, request.error_code) if word]
-    st.caption(f":red[**Failed** {label(', '.join(words) or 'without a reason')}]")
+    paid = f", {PAID} {formatting.money(request.spend_usd)}" if request.spend_usd > 0 else ""
+    st.caption(f":red[**Failed** {label((', '.join(words) or 'without a reason') + paid)}]")
     if request.error_message:
         message.show_code(Part("data", request.error_message))

@@ -14,10 +14,12 @@ from tracelib.page import address, audited, message
 from tracelib.page.cards import nothing, unanswered
 from tracelib.page.message import Look
 from tracelib.page.safe import label
+from tracelib.page.session_conversation import named_row, number_of
 from tracelib.page.view import View
-from tracelib.selection import Selection
+from tracelib.selection import RowId, Selection
 
 MOST_MESSAGES = 60
+GONE = "One of the two requests is no longer in the log."
 SIGNS: dict[LineKind, str] = {"added": "+", "removed": "-", "same": " ", "gap": "@@"}
 FATES: dict[Fate, str] = {
     "added": "Added",
@@ -31,7 +33,8 @@ def show(view: View, selection: Selection, order: pd.DataFrame, look: Look) -> N
     """What changed between the two requests that the URL names? `order` is the conversation's."""
     asked = st.query_params.get_all(address.DIFF)
     if len(asked) == 2:
-        _dialog(view, selection, order, look, *asked)
+        before, after = (named_row(order, one) for one in asked)
+        _dialog(view, selection, order, look, before, after)
 
 
 @st.dialog("What changed", width="large", on_dismiss=lambda: address.close(address.DIFF))
@@ -40,29 +43,30 @@ def _dialog(
     selection: Selection,
     order: pd.DataFrame,
     look: Look,
-    before_id: str,
-    after_id: str,
+    before: RowId | None,
+    after: RowId | None,
 ) -> None:
-    compared = replace(selection, request_ids=(before_id, after_id))
+    if before is None or after is None:
+        nothing(GONE)
+        return
+    compared = replace(selection, rows=(before, after))
     noted = audited.of(view, "compared", compared, look.redaction)
-    question = (diff_between, selection, before_id, after_id, look.redaction)
+    question = (diff_between, selection, before, after, look.redaction)
     (found,) = audited.ask(view, noted, question)
     if found.error:
         unanswered(found)
     elif found.value is None:
-        nothing("One of the two requests is no longer in the log.")
+        nothing(GONE)
     else:
         diff, _ = redacted(found.value, look.redaction)
-        _between(order, before_id, after_id)
+        _between(order, before, after)
         _changes(diff, look)
 
 
-def _between(order: pd.DataFrame, *request_ids: str) -> None:
-    """Which two are compared, as the conversation numbers them?"""
-    ids = list(order["request_id"])
-    if all(one in ids for one in request_ids):
-        before, after = (f"{ids.index(one) + 1:,}" for one in request_ids)
-        st.markdown(f"**Request {before} → request {after}**")
+def _between(order: pd.DataFrame, before: RowId, after: RowId) -> None:
+    """Name the two that are compared as the conversation numbers them."""
+    numbers = [number_of(order, row) for row in (before, after)]
+    st.markdown("**Request {:,} → request {:,}**".format(*numbers))
 
 
 def _changes(diff: TurnDiff, look: Look) -> None:

@@ -1,4 +1,4 @@
-"""Whose session is it, where a link does not say? Several keys may share an id."""
+"""Which session or request is meant, where a link does not say? Several may share an id."""
 
 from collections.abc import Callable
 
@@ -13,8 +13,10 @@ from tracelib.page.frame import end_page
 from tracelib.page.safe import label
 from tracelib.page.view import View
 from tracelib.redaction import Redaction, masked
+from tracelib.selection import RowId, read_row_id
 
 LONGEST_SHOWN = 500
+MOST_NAMESAKES = 6
 
 
 def only_key(
@@ -35,6 +37,51 @@ def only_key(
     else:
         _which_key(session_id, keys.value, redaction, on_choose)
     end_page()
+
+
+def of_request(view: View) -> tuple[str, str] | None:
+    """Which session holds the request that a link names without its session? Its id and key.
+
+    None where the link names no request. Of several requests of one id the newest; where there
+    is none, the page says so and stops.
+    """
+    text = st.query_params.get(address.REQUEST)
+    if not text:
+        return None
+    named = read_row_id(text)
+    (found,) = view.ask((sessions.requests_called, named.request_id if named else text))
+    if found.value is None:
+        unanswered(found)
+        st.stop()
+    exact = [one for one in found.value if one.row == named]
+    for one in exact or found.value:
+        return one.session_id, one.api_key
+    not_there(text)
+    st.stop()
+
+
+def also_called(view: View, shown: RowId) -> None:
+    """Say that other requests have the id of this one, and offer them; nothing where none has."""
+    (found,) = view.ask((sessions.requests_called, shown.request_id))
+    called = [one for one in found.value or () if one.row.request_id == shown.request_id]
+    others = [one for one in called if one.row != shown]
+    if not others:
+        return
+    zone = view.filters.zone
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="namesakes"):
+        st.caption(
+            f":material/content_copy: The link names a request id that {len(called):,} requests "
+            f"have. Shown is the one of {formatting.clock(shown.started_at, zone)}; others:",
+            width="content",
+        )
+        for one in others[:MOST_NAMESAKES]:
+            st.button(
+                formatting.clock(one.row.started_at, zone),
+                key=f"namesake {one.row.written()}",
+                type="tertiary",
+                on_click=address.open_session,
+                args=(one.session_id, one.api_key, one.row),
+            )
 
 
 def not_there(session_id: str) -> None:

@@ -4,7 +4,7 @@ A session is what LiteLLM groups: requests of one key that carry the same sessio
 """
 
 from tracelib.sessions.found import SessionPage, found_sessions, session_counts
-from tracelib.sessions.lookup import keys_of, requests_of, session_of_request
+from tracelib.sessions.lookup import keys_of, requests_called, requests_of, session_of_request
 from tracelib.sessions.over_time import sessions_over_time
 from tracelib.sessions.scanning import Scan, scan, scanned_sessions
 from tracelib.sessions.search import SessionSearch, read_search
@@ -21,6 +21,7 @@ __all__ = [
     "in_words",
     "keys_of",
     "read_search",
+    "requests_called",
     "requests_of",
     "scan",
     "scanned_sessions",

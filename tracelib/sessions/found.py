@@ -15,6 +15,7 @@ from tracelib.sessions.narrowing import SORTED_BY, of_sessions
 from tracelib.sessions.newest import newest_sessions
 from tracelib.sessions.search import SessionSearch
 from tracelib.source import Source
+from tracelib.spendlogs.shown import shown_key
 
 MOST_COUNTED = 10_000
 
@@ -85,7 +86,9 @@ def _found_rows(
 def _found_keys(
     requests: Subquery, search: SessionSearch, cursor: Cursor | None, limit: int
 ) -> Select[Any]:
-    found = _found(requests, search).subquery("found")
+    grouped = _found(requests, search).subquery("grouped")
+    session_key = grouped.c.session_id.concat(":").concat(shown_key(grouped.c.key_group))
+    found = select(*grouped.c, session_key.label("session_key")).subquery("found")
     statement = select(found.c.session_key, found.c.session_id, found.c.sort_value)
     if cursor:
         statement = statement.where(cursor.is_before(found.c.sort_value, found.c.session_key))
@@ -96,11 +99,11 @@ def _found(requests: Subquery, search: SessionSearch) -> Select[Any]:
     """Only what narrows and sorts: the figures are read for one page's sessions alone."""
     return (
         select(
-            requests.c.session_key,
-            func.min(requests.c.session_id).label("session_id"),
+            requests.c.session_id,
+            requests.c.key_group,
             SORTED_BY[search.sort](requests).label("sort_value"),
         )
-        .group_by(requests.c.session_key)
+        .group_by(requests.c.session_id, requests.c.key_group)
         .having(and_(True, *of_sessions(requests, search)))
     )
 

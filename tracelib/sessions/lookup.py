@@ -1,22 +1,26 @@
 """From an id to its session, and from a session to its requests."""
 
+from dataclasses import dataclass
+
 import pandas as pd
 from sqlalchemy import func, literal, select, union_all
 from sqlalchemy.types import Text
 
-from tracelib.selection import Selection
+from tracelib.selection import RowId, Selection
 from tracelib.source import Source
 from tracelib.spendlogs import measures
 from tracelib.spendlogs.facts import with_run_facts
 from tracelib.spendlogs.names import name_of
 
 MOST_KEYS = 1_000
+MOST_CALLED = 20
 MOST_REQUESTS = 5_000
 TIMELINE = (
     "request_id",
     "session_id",
     "api_key",
     "call_id",
+    "background_id",
     "started_at",
     "ended_at",
     "latency_ms",
@@ -47,13 +51,22 @@ FACTS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class FoundRequest:
+    """A request, and the session that it is stored in."""
+
+    row: RowId
+    session_id: str
+    api_key: str
+
+
 def keys_of(source: Source, session_id: str) -> pd.DataFrame:
     """Which keys have a session of this id? Clients choose ids, so two keys may choose one.
 
     A row a key, the one that began first on top, at most 1,000:
 
-        api_key      text    as it is stored, empty where nobody signed in
-        key_name     text    its name, None where nobody signed in
+        api_key      text    the identity of the key, empty for nobody
+        key_name     text    its name, None for nobody
         requests     int     how many it has in the session
         started_at   aware UTC, its first
     """
@@ -81,31 +94,39 @@ def keys_of(source: Source, session_id: str) -> pd.DataFrame:
     )
 
 
-def session_of_request(source: Source, request_id: str) -> tuple[str, str] | None:
-    """Which session does this request belong to? Its session id and key; None for no request.
+def requests_called(source: Source, some_id: str) -> tuple[FoundRequest, ...]:
+    """Which requests have this id? Several may, in a partitioned log and where clients choose.
 
-    A call id, as LiteLLM gives it to clients, does too where the database has an index on
-    it. Where an id stands twice, as it may in a partitioned log, the newest request counts.
+    Those of the request id first, then of the call id that LiteLLM gives to clients, where the
+    database has an index on it; of each the newest first, ties by session and key; at most 20.
     """
-    searched = [(1, source.by_id("request_id", [request_id]))]
+    searched = [(1, source.by_id("request_id", [some_id]))]
     if source.schema.is_indexed("litellm_call_id"):
-        searched.append((2, source.by_id("call_id", [request_id])))
+        searched.append((2, source.by_id("call_id", [some_id])))
     found = union_all(
         *(
             select(
-                one.c.session_id,
-                one.c.api_key,
-                one.c.started_at,
+                *(one.c[name] for name in ("request_id", "started_at", "session_id", "api_key")),
                 literal(choice, literal_execute=True).label("choice"),
             )
             for choice, one in searched
         )
     ).subquery("found")
-    best = select(found.c.session_id, found.c.api_key).order_by(
-        found.c.choice, found.c.started_at.desc(), found.c.session_id, found.c.api_key
+    order = (found.c.choice, found.c.started_at.desc(), found.c.session_id, found.c.api_key)
+    rows = source.rows(select(*found.c).order_by(*order).limit(MOST_CALLED))
+    return tuple(
+        FoundRequest(RowId(row.request_id, row.started_at), row.session_id, row.api_key)
+        for row in rows
     )
-    rows = source.rows(best.limit(1))
-    return (rows[0].session_id, rows[0].api_key) if rows else None
+
+
+def session_of_request(source: Source, request_id: str) -> tuple[str, str] | None:
+    """Which session does this request belong to? Its session id and key; None for no request.
+
+    Of several requests of this id, as `requests_called` has them, the first counts.
+    """
+    found = requests_called(source, request_id)
+    return (found[0].session_id, found[0].api_key) if found else None
 
 
 def requests_of(source: Source, selection: Selection, limit: int = MOST_REQUESTS) -> pd.DataFrame:
@@ -114,6 +135,7 @@ def requests_of(source: Source, selection: Selection, limit: int = MOST_REQUESTS
     A row a request, the first on top, ties by request_id, at most `limit`:
 
         request_id, session_id, api_key, call_id     text
+        background_id              text, the background response that it only fetches or bills
         model, deployment, provider, call_type       text
         started_at, ended_at                         aware UTC
         latency_ms, ttft_ms, overhead_ms             double, None where unknown

@@ -3,20 +3,23 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, Subquery, and_, func, literal, or_, select, union_all
 from sqlalchemy.types import Boolean, Text
 
 from tracelib.filters import Filters
+from tracelib.keys import HIDDEN, NAMES
 from tracelib.schema import Schema
 from tracelib.sessions.search import SessionSearch
 from tracelib.source import Source
 from tracelib.spendlogs import conditions
-from tracelib.spendlogs.names import NAMED_BY, SPECIAL_KEYS, ids_called
+from tracelib.spendlogs.names import NAMED_BY, ids_called
 
 # What a page shows of a request besides its key; one text, so that it is searched in one go.
 SEARCHED = ("model", "deployment", "end_user", "agent", "user", "team")
 # A character that no name holds, so that no match reaches from one name into the next.
 BETWEEN = "\x1f"
+# The identity costs more to work out: only of the keys that begin so themselves.
+KEY_AND_IDENTITY = ("stored_key", "key")
 # Of a hash the first eight digits are shown; fewer than six of them would match by chance.
 LEAST_OF_HASH = 6
 MOST_BY_ID = 1_000
@@ -86,14 +89,21 @@ def _carries(schema: Schema, requests: Subquery, text: str) -> ColumnElement[boo
     if not text or BETWEEN in text:
         return literal(not text)
     shown = func.concat_ws(BETWEEN, *(requests.c[name] for name in SEARCHED), type_=Text())
-    named = [shown.icontains(text, autoescape=True), *_by_key(requests.c.key, text)]
+    named = [shown.icontains(text, autoescape=True), *_by_key(requests, text)]
     for dimension in NAMED_BY:
-        named += [requests.c[dimension].in_(ids) for ids in ids_called(schema, dimension, text)]
+        ids = requests.c["stored_key" if dimension == "key" else dimension]
+        named += [ids.in_(called) for called in ids_called(schema, dimension, text)]
     return func.coalesce(or_(*named), False, type_=Boolean())
 
 
-def _by_key(key: ColumnElement[str], text: str) -> list[ColumnElement[bool]]:
-    special = [one for one, name in SPECIAL_KEYS.items() if text.lower() in name.lower()]
+def _by_key(requests: Subquery, text: str) -> list[ColumnElement[bool]]:
+    """Only by its identity: else a key that is stored itself could be guessed sign by sign."""
+    special = [one for one, name in NAMES.items() if text.lower() in name.lower()]
+    named: list[ColumnElement[bool]] = [requests.c.stored_key.in_(special)]
     digits = text.lower().rstrip("…")
-    by_hash = [key.startswith(digits, autoescape=True)] if len(digits) >= LEAST_OF_HASH else []
-    return [key.in_(special), *by_hash]
+    if digits.startswith(HIDDEN):
+        named.append(requests.c.key.startswith(digits, autoescape=True))
+    elif len(digits) >= LEAST_OF_HASH:
+        begins = (requests.c[one].startswith(digits, autoescape=True) for one in KEY_AND_IDENTITY)
+        named.append(and_(*begins))
+    return named

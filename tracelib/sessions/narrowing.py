@@ -10,6 +10,7 @@ from sqlalchemy.types import BigInteger, Double, Numeric
 from tracelib.sessions.search import RANGES, SessionSearch
 from tracelib.spendlogs import measures
 from tracelib.spendlogs.relation import utc
+from tracelib.spendlogs.tags import is_tagged
 
 Figure = Callable[[Subquery], ColumnElement[Any]]
 # The list is sorted by whole trillionths of a dollar, as long as so many of them fit.
@@ -95,7 +96,7 @@ def _carried(requests: Subquery, search: SessionSearch) -> list[ColumnElement[bo
     """One request that carries it is enough."""
     carried: list[tuple[object, ColumnElement[bool]]] = [
         (search.text, requests.c.is_match),
-        (search.tag, requests.c.request_tags.contains([search.tag])),
+        (search.tag, is_tagged(requests.c.request_tags, search.tag)),
         (search.end_user, requests.c.end_user == search.end_user),
         (search.agent, requests.c.agent == search.agent),
         (search.call_type, requests.c.call_type == search.call_type),

@@ -46,7 +46,7 @@ def _found(requests: Subquery, search: SessionSearch) -> Subquery:
             func.max(requests.c.start_order, type_=DateTime()).label("start_order"),
             measures.failures(requests).label("failures"),
         )
-        .group_by(requests.c.session_key)
+        .group_by(requests.c.session_group)
         .having(and_(True, *of_sessions(requests, search)))
         .subquery("found")
     )

@@ -16,6 +16,7 @@ from sqlalchemy import Row, and_, func, select
 
 from tracelib import errors
 from tracelib.filters import Filters
+from tracelib.selection import RowId
 from tracelib.sessions.chunks import next_requests, requests_by_index
 from tracelib.sessions.figures import figures
 from tracelib.sessions.judging import place_of, walked
@@ -46,6 +47,11 @@ class Found(NamedTuple):
     session_id: str
     request_id: str
     at: datetime
+
+    @property
+    def row(self) -> RowId:
+        """Which row of the log the request is."""
+        return RowId(self.request_id, self.at)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -28,7 +28,7 @@ from tracelib.access import Access
 from tracelib.database_url import DatabaseAddress
 from tracelib.filters import Filters
 from tracelib.schema import Schema
-from tracelib.selection import Selection
+from tracelib.selection import RowId, Selection
 from tracelib.settings import Settings
 from tracelib.source.driver_errors import explained
 from tracelib.source.frames import frame_of
@@ -63,6 +63,10 @@ class Source:
     def by_id(self, column: str, ids: Sequence[str]) -> Subquery:
         """Which requests carry one of these ids: request_id, session_id or call_id?"""
         return relation.by_id(self.schema, column, ids)
+
+    def by_rows(self, rows: Sequence[RowId]) -> Subquery:
+        """Which requests are these rows, whose ever they are?"""
+        return relation.by_rows(self.schema, rows)
 
     def selected(self, selection: Selection) -> Subquery:
         """Which requests are read as one conversation?"""

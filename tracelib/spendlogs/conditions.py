@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Subquery, bindparam, false, func, or_
+from sqlalchemy import ColumnElement, FromClause, Subquery, bindparam, func, or_
 from sqlalchemy.types import DateTime
 
 from tracelib.filters import DIMENSIONS, NONE, Filters
-from tracelib.spendlogs.table import UNSTORABLE, can_be_stored
+from tracelib.spendlogs.shown import is_key_of
+from tracelib.spendlogs.table import can_be_stored
 from tracelib.window import TimeWindow
 
 
@@ -23,12 +24,17 @@ def chosen_ids(
     clean: Mapping[str, ColumnElement[Any]], filters: Filters
 ) -> list[ColumnElement[bool]]:
     """Which rows pass each narrowed dimension? `NONE` chooses the rows without a value."""
-    return [_is_one_of(clean[dimension], ids) for dimension, ids in filters.chosen().items()]
+    return [
+        _is_key(clean["stored_key"], ids)
+        if dimension == "key"
+        else _is_one_of(clean[dimension], ids)
+        for dimension, ids in filters.chosen().items()
+    ]
 
 
 def passes(requests: Subquery, filters: Filters) -> tuple[ColumnElement[bool], ...]:
     """Which rows that were found by an id do the filters choose, too?"""
-    clean = {dimension: requests.c[dimension] for dimension in DIMENSIONS}
+    clean = {name: requests.c[name] for name in (*DIMENSIONS, "stored_key")}
     return (
         requests.c.started_at >= filters.window.start,
         requests.c.started_at < filters.window.end,
@@ -37,8 +43,12 @@ def passes(requests: Subquery, filters: Filters) -> tuple[ColumnElement[bool], .
 
 
 def of_key(requests: Subquery, api_key: str) -> ColumnElement[bool]:
-    """Which rows are of this key? None of a key that PostgreSQL could not hold."""
-    return false() if UNSTORABLE.search(api_key) else requests.c.api_key == api_key
+    """Which rows are of the key of this identity?"""
+    return is_key_of(requests.c.stored_key, [api_key])
+
+
+def _is_key(key: ColumnElement[str], ids: tuple[str, ...]) -> ColumnElement[bool]:
+    return is_key_of(key, ["" if one == NONE else one for one in ids])
 
 
 def _is_one_of(value: ColumnElement[Any], ids: tuple[str, ...]) -> ColumnElement[bool]:

@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, JSONPATH
 from sqlalchemy.types import Boolean, Text
 
 from tracelib.schema import Schema
+from tracelib.spendlogs.json_text import decoded, decoded_body
 
 CALLED_ITEMS = '@.type like_regex "_call$"'
 NAMED_ITEM = f"({CALLED_ITEMS} && exists(@.name))"
@@ -139,11 +140,12 @@ def may_call(requests: Subquery, words: Sequence[str]) -> ColumnElement[bool]:
 
 def called_tools(response: ColumnElement[Any]) -> FromClause:
     """Which tools did the model call in this answer? A row a call, its name in a column `tool`."""
+    answer = decoded_body(response)
     no_values = func.jsonb_build_object(type_=JSONB())
     named: ColumnElement[Any] = func.jsonb_build_array(type_=JSONB())
     for place in CALLED:
         path = cast(place.replace("@", "$", 1), JSONPATH)
-        found = func.jsonb_path_query_array(response, path, no_values, True, type_=JSONB())
+        found = func.jsonb_path_query_array(answer, path, no_values, True, type_=JSONB())
         named = named.concat(found)
     return (
         func.jsonb_array_elements_text(named)
@@ -155,7 +157,7 @@ def called_tools(response: ColumnElement[Any]) -> FromClause:
 
 def failed_with(requests: Subquery, error_class: str) -> ColumnElement[bool]:
     """Which requests failed with an error of this class, whatever its case?"""
-    error = requests.c.metadata.op("->", return_type=JSONB())("error_information")
+    error = _facts(requests).op("->", return_type=JSONB())("error_information")
     named = func.lower(error.op("->>", return_type=Text())("error_class"))
     is_named = named == func.lower(literal(error_class, Text()))
     # Only the metadata of failures is taken out.
@@ -168,8 +170,9 @@ def notes(requests: Subquery, key: str, value: str) -> ColumnElement[bool]:
     The key is one of LiteLLM's own or of the client's, and the value whole; a number or a
     truth value goes by how JSON writes it.
     """
-    own = requests.c.metadata.op("->>", return_type=Text())(key)
-    sent = requests.c.metadata.op("->", return_type=JSONB())(CLIENT_NOTES)
+    facts = _facts(requests)
+    own = facts.op("->>", return_type=Text())(key)
+    sent = facts.op("->", return_type=JSONB())(CLIENT_NOTES)
     noted = [func.nullif(one, "") for one in (own, sent.op("->>", return_type=Text())(key))]
     is_noted = [one == value if value else one.is_not(None) for one in noted]
     return func.coalesce(or_(*is_noted), False, type_=Boolean())
@@ -177,7 +180,11 @@ def notes(requests: Subquery, key: str, value: str) -> ColumnElement[bool]:
 
 def fell_back(requests: Subquery) -> ColumnElement[bool]:
     """Which requests tried another model group than the one asked for?"""
-    return _has(requests.c.metadata, FELL_BACK, model=requests.c.model)
+    return _has(_facts(requests), FELL_BACK, model=requests.c.model)
+
+
+def _facts(requests: Subquery) -> ColumnElement[Any]:
+    return decoded(requests.c.metadata, "object")
 
 
 def _has(

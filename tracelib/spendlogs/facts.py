@@ -3,6 +3,7 @@
 Each `->>` on metadata decompresses its 11 kB again; one `jsonb_to_record` does it once.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -10,6 +11,7 @@ from sqlalchemy import (
     Select,
     Subquery,
     TableValuedAlias,
+    and_,
     case,
     cast,
     column,
@@ -18,7 +20,9 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
-from sqlalchemy.types import Double, Integer, Numeric, Text
+from sqlalchemy.types import Boolean, Double, Integer, Numeric, Text
+
+from tracelib.spendlogs.json_text import decoded
 
 TEXTS = (
     "user_api_key_alias",
@@ -26,9 +30,21 @@ TEXTS = (
     "original_model_group",
     "cold_storage_object_key",
 )
+# Where LiteLLM writes what the provider counted, in the order in which the places are asked.
+USAGE = ("additional_usage_values", "usage_object")
+# Chat completions and the Responses API name the parts of a prompt and of an answer otherwise.
+SENT = ("prompt_tokens_details", "input_tokens_details")
+THOUGHT = ("completion_tokens_details", "output_tokens_details")
+# Anthropic's names first: newer versions write them for every provider.
+READ = (("cache_read_input_tokens",), *((one, "cached_tokens") for one in SENT))
+WRITTEN = (
+    ("cache_creation_input_tokens",),
+    ("prompt_tokens_details", "cache_write_tokens"),
+    ("prompt_tokens_details", "cache_creation_tokens"),
+)
 DOCUMENTS = (
     "error_information",
-    "additional_usage_values",
+    *USAGE,
     "attempted_retries",
     "attempted_fallbacks",
 )
@@ -37,13 +53,13 @@ OF_A_RUN = (
     "litellm_overhead_time_ms",
     "cost_breakdown",
     "model_map_information",
-    "usage_object",
 )
-# Asked of its type beside, a document would be decompressed twice.
-IF_OBJECT = 'strict $ ? (@.type() == "object")'
+# Under this class LiteLLM notes that the client was gone before the answer was complete.
+HUNG_UP = "ClientDisconnected"
 GREATEST = 2**31 - 1
 GREATEST_AMOUNT = 10**15
 DECIMALS = 20
+NO_VALUES = cast({}, JSONB)
 
 
 def with_facts(requests: Subquery, *columns: str) -> Select[Any]:
@@ -51,7 +67,7 @@ def with_facts(requests: Subquery, *columns: str) -> Select[Any]:
 
     Adds to each row:
 
-        error_class, error_code, error_message     text, of a failure
+        error_class, error_code, error_message     text, of a failure or a hang-up
         cached_prompt_tokens                       int, read from the provider's prompt cache
         cache_write_tokens                         int, written to it
         asked_model                                text, the group asked for before a fallback
@@ -89,24 +105,41 @@ def with_run_facts(requests: Subquery, *columns: str) -> Select[Any]:
 def with_prompt_caching(requests: Subquery, *columns: str) -> Select[Any]:
     """What do these requests say of the provider's prompt cache, beside the named columns?
 
-    The two facts `cached_prompt_tokens` and `cache_write_tokens` of `with_facts`, at half its
-    cost: the metadata is read once, for `->` finds nothing in what is no object.
+    The two facts `cached_prompt_tokens` and `cache_write_tokens` of `with_facts`, and nothing
+    else of the metadata.
     """
+    record = _record_of(requests.c.metadata, (), USAGE)
     kept = [requests.c[name] for name in columns]
-    usage = requests.c.metadata.op("->", return_type=JSONB())("additional_usage_values")
-    # OFFSET keeps PostgreSQL from taking the document out again for each fact.
-    read = select(*kept, usage.label("usage")).offset(0).subquery("read")
-    facts = [value.label(name) for name, value in _prompt_caching(read.c.usage).items()]
-    return select(*(read.c[name] for name in columns), *facts)
+    facts = [value.label(name) for name, value in _prompt_caching(record).items()]
+    return select(*kept, *facts).select_from(requests.outerjoin(record, true()))
+
+
+def with_hang_ups(requests: Subquery, *columns: str) -> Select[Any]:
+    """Which of these requests were successes whose client hung up, beside the named columns?
+
+    Adds `is_hang_up`, a bool that is never None, and reads nothing else of the metadata.
+    """
+    record = _record_of(requests.c.metadata, (), ("error_information",))
+    is_gone = _text(record.c.error_information, "error_class") == HUNG_UP
+    is_hang_up = func.coalesce(and_(~requests.c.is_failure, is_gone), False, type_=Boolean())
+    kept = [requests.c[name] for name in columns]
+    return select(*kept, is_hang_up.label("is_hang_up")).select_from(
+        requests.outerjoin(record, true())
+    )
 
 
 def _record(metadata: ColumnElement[Any], more: tuple[str, ...] = ()) -> TableValuedAlias:
-    document = func.jsonb_path_query_first(metadata, cast(IF_OBJECT, JSONPATH), type_=JSONB())
-    texts = [column(name, Text()) for name in TEXTS]
-    documents = [column(name, JSONB()) for name in (*DOCUMENTS, *more)]
+    return _record_of(metadata, TEXTS, (*DOCUMENTS, *more))
+
+
+def _record_of(
+    metadata: ColumnElement[Any], texts: tuple[str, ...], documents: tuple[str, ...]
+) -> TableValuedAlias:
+    columns = [column(name, Text()) for name in texts]
+    columns += [column(name, JSONB()) for name in documents]
     return (
-        func.jsonb_to_record(document)
-        .table_valued(*texts, *documents, name="facts")
+        func.jsonb_to_record(decoded(metadata, "object"))
+        .table_valued(*columns, name="facts")
         .render_derived(with_types=True)
     )
 
@@ -117,7 +150,7 @@ def _facts(record: TableValuedAlias) -> dict[str, ColumnElement[Any]]:
         "error_class": _text(error, "error_class"),
         "error_code": _text(error, "error_code"),
         "error_message": _text(error, "error_message"),
-        **_prompt_caching(record.c.additional_usage_values),
+        **_prompt_caching(record),
         "asked_model": func.nullif(record.c.original_model_group, "", type_=Text()),
         "attempted_retries": _whole(record.c.attempted_retries),
         "attempted_fallbacks": _whole(record.c.attempted_fallbacks),
@@ -128,52 +161,62 @@ def _facts(record: TableValuedAlias) -> dict[str, ColumnElement[Any]]:
 
 
 def _run_facts(record: TableValuedAlias) -> dict[str, ColumnElement[Any]]:
-    costs = record.c.cost_breakdown.op("->", return_type=JSONB())
-    prices = record.c.model_map_information.op("->", return_type=JSONB())("model_map_value")
-    price = prices.op("->", return_type=JSONB())
+    costs, prices = record.c.cost_breakdown, record.c.model_map_information
+    price = "model_map_value"
     return {
         "overhead_ms": _amount(record.c.litellm_overhead_time_ms),
-        "max_input_tokens": _whole(price("max_input_tokens")),
-        "input_cost_usd": _amount(costs("input_cost")),
-        "cached_input_cost_usd": _amount(costs("cache_read_cost")),
-        "input_cost_per_token": _amount(price("input_cost_per_token")),
+        "max_input_tokens": _whole(prices, price, "max_input_tokens"),
+        "input_cost_usd": _amount(_in(costs, "input_cost")),
+        "cached_input_cost_usd": _amount(_in(costs, "cache_read_cost")),
+        "input_cost_per_token": _amount(_in(_in(prices, price), "input_cost_per_token")),
         "reasoning_tokens": _reasoning(record),
     }
 
 
 def _reasoning(record: TableValuedAlias) -> ColumnElement[int]:
-    """Of a response only the whole usage says it; an installation may keep but the rest of it."""
-    told = (record.c.usage_object, record.c.additional_usage_values)
-    details = [usage.op("->", return_type=JSONB())("completion_tokens_details") for usage in told]
-    return func.coalesce(*(_number(one, "reasoning_tokens") for one in details))
+    """Of a response only the whole usage has it; an installation may keep but the rest of it."""
+    places = [(record.c[name], details) for name in reversed(USAGE) for details in THOUGHT]
+    return func.coalesce(*(_whole(usage, one, "reasoning_tokens") for usage, one in places))
 
 
-def _prompt_caching(usage: ColumnElement[Any]) -> dict[str, ColumnElement[Any]]:
-    details = usage.op("->", return_type=JSONB())
-    cached = func.coalesce(
-        _number(usage, "cache_read_input_tokens"),
-        _number(details("prompt_tokens_details"), "cached_tokens"),
-        _number(details("input_tokens_details"), "cached_tokens"),
-    )
+def _prompt_caching(record: TableValuedAlias) -> dict[str, ColumnElement[Any]]:
+    """Tokens of the provider's prompt cache, from every place where some version writes them."""
     return {
-        "cached_prompt_tokens": cached,
-        "cache_write_tokens": _number(usage, "cache_creation_input_tokens"),
+        "cached_prompt_tokens": _first_counted(record, READ),
+        "cache_write_tokens": _first_counted(record, WRITTEN),
     }
+
+
+def _first_counted(
+    record: TableValuedAlias, paths: Sequence[tuple[str, ...]]
+) -> ColumnElement[int]:
+    """The first count that is not 0, which LiteLLM also writes where it was told none.
+
+    0 where nothing else is known, NULL where nothing is.
+    """
+    places = [(record.c[name], path) for name in USAGE for path in paths]
+    counted = (_whole(usage, *path, least=1) for usage, path in places)
+    known = (_whole(usage, *path) for usage, path in places)
+    return func.coalesce(*counted, *known, type_=Integer())
+
+
+def _in(document: ColumnElement[Any], key: str) -> ColumnElement[Any]:
+    return document.op("->", return_type=JSONB())(key)
 
 
 def _text(document: ColumnElement[Any], key: str) -> ColumnElement[str]:
     return func.nullif(document.op("->>", return_type=Text())(key), "", type_=Text())
 
 
-def _number(document: ColumnElement[Any], key: str) -> ColumnElement[int]:
-    return _whole(document.op("->", return_type=JSONB())(key))
+def _whole(document: ColumnElement[Any], *keys: str, least: int = -GREATEST) -> ColumnElement[int]:
+    """The number under these keys as an integer; anything else is unknown rather than an error.
 
-
-def _whole(value: ColumnElement[Any]) -> ColumnElement[int]:
-    """A JSON number as an integer; anything else is unknown rather than an error."""
-    number = cast(value, Numeric)
-    fitting = case((number.between(-GREATEST, GREATEST), cast(number, Integer)))
-    return case((func.jsonb_typeof(value) == "number", fitting))
+    One path, which looks and compares in one go: of a dozen places most hold nothing.
+    """
+    place = "".join(f'."{key}"' for key in keys)
+    path = cast(f"strict ${place} ? (@ >= {least} && @ <= {GREATEST})", JSONPATH)
+    found = func.jsonb_path_query_first(document, path, NO_VALUES, True, type_=JSONB())
+    return cast(found, Integer)
 
 
 def _amount(value: ColumnElement[Any]) -> ColumnElement[float]:

@@ -5,27 +5,22 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Select,
-    and_,
     case,
     column,
     func,
-    literal,
     or_,
     select,
     table,
     type_coerce,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import Text
 
+from tracelib.keys import NAMES as KEYS
 from tracelib.schema import Schema
-from tracelib.spendlogs.table import spend_logs
+from tracelib.spendlogs.json_text import decoded
+from tracelib.spendlogs.shown import shown_key
+from tracelib.spendlogs.table import spend_logs, stored
 
-SPECIAL_KEYS = {
-    "litellm_proxy_master_key": "master key",
-    "litellm-internal-health-check": "health check",
-    "litellm-cli": "LiteLLM CLI",
-}
 # Dimension -> (table, id column, name columns in order of preference)
 NAMED_BY = {
     "key": (
@@ -35,6 +30,7 @@ NAMED_BY = {
     "user": (("LiteLLM_UserTable", "user_id", ("user_alias", "user_email")),),
     "team": (("LiteLLM_TeamTable", "team_id", ("team_alias",)),),
 }
+LONG_HASH = "([0-9a-fA-F]{8})[0-9a-fA-F]{8,}$"
 IN_METADATA = {"key": "user_api_key_alias", "team": "user_api_key_team_alias"}
 
 
@@ -53,13 +49,13 @@ def name_of(
         return identity
     looked_up = [_looked_up(schema, place, identity) for place in NAMED_BY[dimension]]
     known = [name for names in looked_up for name in names]
-    carried = _carried(schema, dimension, sample_request_id)
+    carried = _carried(schema, dimension, identity, sample_request_id)
     named = func.coalesce(*known, *carried, _shortened(dimension, identity), type_=Text())
     # Old failures carry the alias of a key without the key: no id, no name.
     known_id = case((identity.is_not(None), named))
     if dimension != "key":
         return type_coerce(known_id, Text())
-    return type_coerce(case(SPECIAL_KEYS, value=identity, else_=known_id), Text())
+    return type_coerce(case(KEYS, value=identity, else_=known_id), Text())
 
 
 def ids_called(schema: Schema, dimension: str, text: str) -> list[Select[Any]]:
@@ -106,21 +102,25 @@ def _readable(
 
 
 def _carried(
-    schema: Schema, dimension: str, sample_request_id: ColumnElement[str]
+    schema: Schema,
+    dimension: str,
+    identity: ColumnElement[str],
+    sample_request_id: ColumnElement[str],
 ) -> list[ColumnElement[str]]:
     if dimension not in IN_METADATA or not schema.has("metadata"):
         return []
     logs = spend_logs(schema).alias("sample")
-    alias = logs.c.metadata.op("->>", return_type=Text())(IN_METADATA[dimension])
+    facts = decoded(logs.c.metadata, "object")
+    alias = facts.op("->>", return_type=Text())(IN_METADATA[dimension])
     said = func.max(func.nullif(alias, "", type_=Text()), type_=Text())
-    is_object = func.jsonb_typeof(logs.c.metadata, type_=JSONB()) == literal("object", Text())
-    same = and_(logs.c.request_id == sample_request_id, is_object)
-    return [select(said).where(same).scalar_subquery()]
+    # In a partitioned log a request id may stand in rows of other keys and teams, too.
+    own = shown_key(logs.c.api_key) if dimension == "key" else stored(logs, "team_id")
+    same = (logs.c.request_id == sample_request_id, own == identity)
+    return [select(said).where(*same).scalar_subquery()]
 
 
 def _shortened(dimension: str, identity: ColumnElement[str]) -> ColumnElement[str]:
     """Nobody reads a hash of 64 digits; its first eight still tell two keys apart."""
     if dimension != "key":
         return identity
-    short = func.left(identity, 8, type_=Text()).concat("…")
-    return case((func.length(identity) > 20, short), else_=identity)
+    return func.regexp_replace(identity, LONG_HASH, r"\1…", type_=Text())

@@ -1,7 +1,7 @@
 """The one relation every question is asked of: a row a request, with honest names and types."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -16,16 +16,23 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    tuple_,
     union_all,
 )
 from sqlalchemy.types import DateTime, Double, Numeric, Text
 
 from tracelib.filters import Filters
+from tracelib.keys import NO_KEY
 from tracelib.schema import Schema
-from tracelib.selection import Selection
+from tracelib.selection import RowId, Selection
 from tracelib.spendlogs.conditions import chosen_ids, in_window, of_key
-from tracelib.spendlogs.table import can_be_stored, spend_logs, stored
+from tracelib.spendlogs.json_text import decoded
+from tracelib.spendlogs.shown import key_or_none, shown_key, shown_name
+from tracelib.spendlogs.table import UNSTORABLE, can_be_stored, spend_logs, stored
 
+# LiteLLM's names for asking whether a background response is there yet, and for its cost.
+FETCHES = ("aget_responses", "get_responses")
+BACKGROUND_COST = "_background_cost"
 # A row from before LiteLLM, or from far ahead, is some clock's mistake: it counts, at the edge.
 BELIEVABLE = (datetime(2000, 1, 1), datetime(2200, 1, 1))  # noqa: DTZ001 - stored without zone
 
@@ -36,9 +43,15 @@ def requests(schema: Schema, filters: Filters) -> Subquery:
     A row a request, failures too:
 
         request_id, call_id, call_type          text
+        background_id text         of a request that only fetches or bills a background response,
+                                   the id of that response
         session_id    text         the client's, else the request's own id
         session_key   text         session and key in one value: what a session is
-        api_key, key, user, team, end_user      text; the last four None where empty
+        api_key       text         the identity of the key, empty for nobody
+        stored_key    text         the key as it is stored, to compare by its index
+        key_group, session_group   text, the same as api_key and session_key to group by: cheaper
+                                   to work out, and like stored_key never to be shown
+        key, user, team, end_user      text; None where empty
         started_at, ended_at, created_at        aware UTC
         start_order   timestamp    the start as it is stored, to sort by: it has an index
         end_order     timestamp    the end as it is stored
@@ -69,7 +82,8 @@ def by_id(schema: Schema, column: str, ids: Sequence[str]) -> Subquery:
     logs = spend_logs(schema)
     name = {"call_id": "litellm_call_id"}.get(column, column)
     sought = [one for one in ids if can_be_stored(one)]
-    own_session = logs.c.request_id.in_(sought)
+    # A row may have neither a session id nor a request id of its own.
+    own_session = logs.c.request_id.in_([*sought, *([""] if "" in ids else [])])
     if column != "session_id":
         return _relation(logs).where(stored(logs, name).in_(sought)).subquery("requests")
     if column not in logs.c:
@@ -81,10 +95,36 @@ def by_id(schema: Schema, column: str, ids: Sequence[str]) -> Subquery:
     ).subquery("requests")
 
 
+def by_rows(schema: Schema, rows: Sequence[RowId]) -> Subquery:
+    """Which requests are these rows? Same columns as `requests`.
+
+    Found by their ids, and within their time, so that of a partitioned log only the partitions
+    of those days are looked into.
+    """
+    logs = spend_logs(schema)
+    sought = [row for row in rows if not UNSTORABLE.search(row.request_id)]
+    ids = sorted({row.request_id for row in sought})
+    found = _relation(logs).where(logs.c.request_id.in_(ids), *_within(logs, sought))
+    known = found.subquery("found")
+    is_one = tuple_(known.c.request_id, known.c.started_at).in_(sought)
+    return select(*known.c).where(is_one).subquery("rows")
+
+
+def _within(logs: FromClause, rows: Sequence[RowId]) -> list[ColumnElement[bool]]:
+    """From the first start of these rows to the last; open where a start is not believed."""
+    starts = [row.started_at.astimezone(UTC).replace(tzinfo=None) for row in rows]
+    bounds = []
+    if starts and min(starts) > BELIEVABLE[0]:
+        bounds.append(logs.c.startTime >= literal(min(starts), DateTime()))
+    if starts and max(starts) < BELIEVABLE[1]:
+        bounds.append(logs.c.startTime <= literal(max(starts), DateTime()))
+    return bounds
+
+
 def selected(schema: Schema, selection: Selection) -> Subquery:
     """Which requests are selected, whenever they were? Same columns as `requests`."""
-    if selection.request_ids:
-        found = by_id(schema, "request_id", selection.request_ids)
+    if selection.rows:
+        found = by_rows(schema, selection.rows)
     else:
         found = by_id(schema, "session_id", selection.session_ids)
     return select(*found.c).where(of_key(found, selection.api_key)).subquery("selected")
@@ -107,19 +147,39 @@ def _clean(logs: FromClause) -> dict[str, ColumnElement[Any]]:
 
 def _identity(logs: FromClause) -> dict[str, ColumnElement[Any]]:
     session_id = func.coalesce(filled(logs, "session_id"), logs.c.request_id)
+    key_group = case((logs.c.api_key == NO_KEY, ""), else_=logs.c.api_key)
     return {
         "request_id": logs.c.request_id,
         "call_id": filled(logs, "litellm_call_id"),
         "call_type": filled(logs, "call_type"),
+        "background_id": _background_id(logs),
         "session_id": session_id,
-        "session_key": session_id.concat(":").concat(logs.c.api_key),
-        "api_key": logs.c.api_key,
+        "session_key": session_id.concat(":").concat(shown_key(logs.c.api_key)),
+        "session_group": session_id.concat(":").concat(key_group),
+        "api_key": shown_key(logs.c.api_key),
+        "key_group": key_group,
+        "stored_key": logs.c.api_key,
     }
+
+
+def _background_id(logs: FromClause) -> ColumnElement[str]:
+    """Clients fetch a response again and again until it is there; LiteLLM logs each time."""
+    request_id = logs.c.request_id
+    is_bill = request_id.endswith(BACKGROUND_COST, autoescape=True)
+    body, answer = (
+        decoded(stored(logs, name), "object").op("->>", return_type=Text())
+        for name in ("proxy_server_request", "response")
+    )
+    named = func.coalesce(body("response_id"), answer("id"), request_id, type_=Text())
+    return case(
+        (is_bill, func.left(request_id, -len(BACKGROUND_COST), type_=Text())),
+        (stored(logs, "call_type").in_(FETCHES), named),
+    )
 
 
 def _who(logs: FromClause) -> dict[str, ColumnElement[Any]]:
     return {
-        "key": filled(logs, "api_key"),
+        "key": key_or_none(logs.c.api_key),
         "user": filled(logs, "user"),
         "team": filled(logs, "team_id"),
         "end_user": filled(logs, "end_user"),
@@ -148,8 +208,13 @@ def _times(logs: FromClause) -> dict[str, ColumnElement[Any]]:
 
 def _what(logs: FromClause) -> dict[str, ColumnElement[Any]]:
     return {
-        "model": func.coalesce(filled(logs, "model_group"), filled(logs, "model"), "unknown"),
-        "deployment": filled(logs, "model"),
+        "model": func.coalesce(
+            shown_name(filled(logs, "model_group")),
+            shown_name(filled(logs, "model")),
+            "unknown",
+            type_=Text(),
+        ),
+        "deployment": shown_name(filled(logs, "model")),
         "deployment_id": filled(logs, "model_id"),
         "provider": filled(logs, "custom_llm_provider"),
         "api_base": filled(logs, "api_base"),
@@ -198,8 +263,7 @@ def is_failure(logs: FromClause) -> ColumnElement[bool]:
 
 
 def _status_in_metadata(logs: FromClause) -> ColumnElement[Any]:
-    metadata = stored(logs, "metadata")
-    return metadata.op("->>")("status")
+    return decoded(stored(logs, "metadata"), "object").op("->>")("status")
 
 
 def _latency_ms(logs: FromClause) -> ColumnElement[float]:

@@ -4,12 +4,14 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, column, false, null, or_, select, table
+from sqlalchemy import ColumnElement, FromClause, column, null, or_, select, table
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import DateTime, Float, Integer, Text, TypeEngine
 
 from tracelib.access import Scope
+from tracelib.keys import key_identity
 from tracelib.schema import Schema
+from tracelib.spendlogs.shown import is_key_of
 
 STORED: dict[str, type[TypeEngine[Any]]] = {
     "request_id": Text,
@@ -61,9 +63,10 @@ def spend_logs(schema: Schema) -> FromClause:
 
 
 def _is_within(logs: FromClause, scope: Scope) -> ColumnElement[bool]:
-    named = {"team_id": scope.teams, "user": scope.users, "api_key": scope.keys}
+    named = {"team_id": scope.teams, "user": scope.users}
+    somebody = [one for one in map(key_identity, _storable(scope.keys)) if one]
     return or_(
-        false(),
+        is_key_of(logs.c.api_key, somebody),
         *(stored(logs, name).in_(_storable(ids)) for name, ids in named.items() if ids),
     )
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, case, column, func, select
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ColumnElement, FromClause, column, func, select
 from sqlalchemy.types import Text
+
+from tracelib.spendlogs.json_text import decoded
 
 # LiteLLM tags each request with its user agent, twice.
 AUTOMATIC_TAG = "User-Agent:"
@@ -15,12 +16,15 @@ def client_tags(request_tags: ColumnElement[Any]) -> FromClause:
 
     Anything but a list says nothing; neither do empty tags and LiteLLM's automatic ones.
     """
-    is_list = func.jsonb_typeof(request_tags) == "array"
-    listed = case((is_list, request_tags), else_=func.jsonb_build_array(type_=JSONB()))
     one = (
-        func.jsonb_array_elements_text(listed)
+        func.jsonb_array_elements_text(decoded(request_tags, "array"))
         .table_valued(column("tag", Text()), name="listed")
         .render_derived()
     )
     sent = (one.c.tag != "", one.c.tag.not_like(f"{AUTOMATIC_TAG}%"))
     return select(one.c.tag).where(*sent).distinct().lateral("tags")
+
+
+def is_tagged(request_tags: ColumnElement[Any], tag: str) -> ColumnElement[bool]:
+    """Which rows carry this tag, whole? NULL where the tags are no list."""
+    return decoded(request_tags, "array").contains([tag])

@@ -28,6 +28,7 @@ def newest_failures(
         model, deployment, provider         text
         error_class, error_code, error_message    text, None where it is not said
         latency_ms                          double
+        cost_usd                            US dollars: a stream that broke off may cost some
 
     No failure gives the same columns without rows.
     """
@@ -47,7 +48,7 @@ def newest_failures(
     told = with_facts(
         newest,
         *("request_id", "session_id", "api_key", "started_at"),
-        *("model", "deployment", "provider", "latency_ms"),
+        *("model", "deployment", "provider", "latency_ms", "spend_usd"),
     ).add_columns(*names)
     return source.frame(_in_reading_order(told.subquery("told")))
 
@@ -58,7 +59,8 @@ def _in_reading_order(told: Subquery) -> Select[Any]:
         *("started_at", "model", "deployment", "provider"),
         *("error_class", "error_code", "error_message", "latency_ms"),
     )
-    return select(*(told.c[name] for name in columns)).order_by(
+    cost = told.c.spend_usd.label("cost_usd")
+    return select(*(told.c[name] for name in columns), cost).order_by(
         told.c.started_at.desc(), told.c.request_id.desc()
     )
 

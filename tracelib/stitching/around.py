@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 
 from tracelib.conversation.session_rows import stored_in_batches
 from tracelib.filters import Filters
-from tracelib.selection import Selection
+from tracelib.selection import RowId, Selection
 from tracelib.source import Source
 from tracelib.spendlogs.conditions import of_key
 from tracelib.stitching.joining import Link, joined
@@ -39,16 +39,19 @@ class Stitched:
     @property
     def found(self) -> int:
         """How many requests does it have? 0 where nothing joins the opened one."""
-        return len(self.selection.request_ids) if self.links else 0
+        return len(self.selection.rows) if self.links else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
     """A request of the key, and the session that LiteLLM stored it in."""
 
-    request_id: str
+    row: RowId
     session_id: str
-    started_at: datetime
+
+    @property
+    def started_at(self) -> datetime:
+        return self.row.started_at
 
 
 def conversation_around(source: Source, selection: Selection) -> Stitched:
@@ -63,17 +66,17 @@ def conversation_around(source: Source, selection: Selection) -> Stitched:
     if len(opened) != 1:
         return Stitched(selection, searched=0, is_bounded=False, links=())
     around, is_bounded = _around(source, selection.api_key, opened[0])
-    ids = _nearest_first(_single(source, selection.api_key, around), opened[0])
-    read = stored_in_batches(source, selection, ids, MOST_CHARACTERS)
+    near = _nearest_first(_single(source, selection.api_key, around), opened[0])
+    read = stored_in_batches(source, selection, [(row,) for row in near], MOST_CHARACTERS)
     told = joined(read)
     searched = sum(map(len, told.conversations))
-    conversations = (one for one in told.conversations if opened[0].request_id in one)
+    conversations = (one for one in told.conversations if opened[0].row in one)
     conversation = next(conversations, ())  # LiteLLM may prune it between two questions
     return Stitched(
-        Selection(selection.api_key, request_ids=conversation) if conversation[1:] else selection,
+        Selection(selection.api_key, rows=conversation) if conversation[1:] else selection,
         searched,
-        is_bounded or searched < len(ids),
-        tuple(link for link in told.links if link.request_id in conversation),
+        is_bounded or searched < len(near),
+        tuple(link for link in told.links if link.row in conversation),
     )
 
 
@@ -98,11 +101,13 @@ def _side(
 ) -> list[Neighbour]:
     """The nearest on one side, one more than are read: it tells whether there are more."""
     requests = source.requests(Filters(window))
-    order = requests.c.start_order
+    order, is_another = requests.c.start_order, requests.c.request_id != opened.row.request_id
     return _neighbours(
         source,
         select(requests.c.request_id, requests.c.session_id, requests.c.started_at)
-        .where(of_key(requests, api_key), requests.c.request_id != opened.request_id)
+        .where(
+            of_key(requests, api_key), or_(is_another, requests.c.started_at != opened.started_at)
+        )
         .order_by(order.desc() if is_before else order, requests.c.request_id)
         .limit(MOST_EACH_WAY + 1),
     )
@@ -110,7 +115,8 @@ def _side(
 
 def _neighbours(source: Source, statement: Select[Any]) -> list[Neighbour]:
     return [
-        Neighbour(row.request_id, row.session_id, row.started_at) for row in source.rows(statement)
+        Neighbour(RowId(row.request_id, row.started_at), row.session_id)
+        for row in source.rows(statement)
     ]
 
 
@@ -136,6 +142,6 @@ def _several(source: Source, api_key: str, near: Sequence[Neighbour]) -> set[str
     return several | {row.session_id for row in source.rows(others)}
 
 
-def _nearest_first(near: Sequence[Neighbour], opened: Neighbour) -> list[str]:
+def _nearest_first(near: Sequence[Neighbour], opened: Neighbour) -> list[RowId]:
     by_distance = sorted(near, key=lambda one: abs(one.started_at - opened.started_at))
-    return [one.request_id for one in by_distance]
+    return [one.row for one in by_distance]

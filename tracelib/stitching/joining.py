@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tracelib.conversation.reader import Reader
 from tracelib.conversation.stored import StoredRequest
+from tracelib.selection import RowId
 from tracelib.stitching.following import Following, Reason
 from tracelib.stitching.heard import heard
 from tracelib.stitching.looking_back import link_beginnings
@@ -27,8 +28,8 @@ class Link:
                     answer at its end came back as the result of that call
     """
 
-    request_id: str
-    other_id: str
+    row: RowId
+    other: RowId
     reason: Reason
 
 
@@ -36,14 +37,14 @@ class Link:
 class Joined:
     """Conversations by their first request, each in the order it was made, and what joins them."""
 
-    conversations: tuple[tuple[str, ...], ...]
+    conversations: tuple[tuple[RowId, ...], ...]
     links: tuple[Link, ...]
 
 
 def joined(requests: Iterable[StoredRequest]) -> Joined:
     """Which of these requests of one key are one conversation, told by what they say alone?
 
-    Every request id once; one that belongs to no other is a conversation alone. Words that
+    Every request once; one that belongs to no other is a conversation alone. Words that
     are not stored, redacted words and single calls (an embedding, an image) never join, nor
     does the same opening alone: different people and nightly jobs send it too. Where two
     conversations of the same words could be meant, none is. Bodies are read as they come and
@@ -55,8 +56,8 @@ def joined(requests: Iterable[StoredRequest]) -> Joined:
     for request in sorted(listened, key=lambda one: (one.started_at, one.request_id)):
         following.add(request)
     link_beginnings(following)
-    ids = [request.request_id for request in following.requests]
+    rows = [RowId(one.request_id, one.started_at) for one in following.requests]
     return Joined(
-        tuple(tuple(ids[number] for number in group) for group in following.groups.all()),
-        tuple(Link(ids[one], ids[other], reason) for one, other, reason in following.links),
+        tuple(tuple(rows[number] for number in group) for group in following.groups.all()),
+        tuple(Link(rows[one], rows[other], reason) for one, other, reason in following.links),
     )

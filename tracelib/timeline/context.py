@@ -29,9 +29,9 @@ def with_context(
 
     The middle three add up to prompt_tokens. Nothing was sent where LiteLLM's own cache
     answered, so all four are 0 there. `parents` are the requests that others go on from, by
-    request id, None for the first of a thread; without it the nearest earlier answer of the
-    same model counts as the one before. `shares` tell of requests with a changed history which
-    share of it had been sent before, from 0 to 1.
+    their `row`, None for the first of a thread; without it the nearest earlier answer of the
+    same model counts as the one before. `shares` tell by row of requests with a changed history
+    which share of it had been sent before, from 0 to 1.
     """
     before = np.array(_before(turns, parents), dtype="int64")
     prompt = turns["prompt_tokens"].fillna(0).clip(lower=0).to_numpy("int64")
@@ -41,7 +41,7 @@ def with_context(
     said = np.append(prompt + answer, 0)[before]  # the last place stands for nobody
     sent = np.where(turns["is_cache_hit"].to_numpy("bool"), 0, prompt)
     cached = turns["cached_prompt_tokens"].fillna(0).clip(lower=0).to_numpy("int64")
-    share = turns["request_id"].map(shares or {}).to_numpy("float64")
+    share = turns["row"].map(shares or {}).to_numpy("float64")
     repeated = np.where(np.isnan(share), np.minimum(sent, said), sent * share).round()
     repeated, cached = repeated.astype("int64"), np.minimum(sent, cached)
     resent = np.maximum(repeated - cached, 0)
@@ -60,13 +60,13 @@ def _before(turns: pd.DataFrame, parents: Parents | None) -> Sequence[int]:
     guessed = _nearest_earlier(turns)
     if parents is None:
         return guessed
-    ids = list(turns["request_id"])
-    places = {request_id: place for place, request_id in enumerate(ids)}
+    rows = list(turns["row"])
+    places = {row: place for place, row in enumerate(rows)}
     has_prompt = list(turns["prompt_tokens"].fillna(0) > 0)
     before: list[int] = []
-    for place, request_id in enumerate(ids):
-        known = request_id in parents
-        parent = places.get(parents[request_id] or "", NOBODY) if known else guessed[place]
+    for place, row in enumerate(rows):
+        known = row in parents
+        parent = places.get(parents[row] or "", NOBODY) if known else guessed[place]
         if parent >= place:
             parent = NOBODY
         # Old versions count no token of a failure: what it had sent is what was sent before it.

@@ -4,6 +4,8 @@ from typing import Any
 
 import pandas as pd
 
+from tracelib.selection import RowId
+
 PHASES = ("litellm_ms", "waiting_ms", "generating_ms", "undivided_ms")
 
 
@@ -11,6 +13,7 @@ def with_phases(requests: pd.DataFrame) -> pd.DataFrame:
     """When did each request run, and what did it do meanwhile? The rows with more columns:
 
         number          int, from 1, in the order of the rows
+        row             text, names the request's row in links
         start_ms        since the first start
         end_ms          since the first start; a request that ends before it starts took no time
         litellm_ms      LiteLLM's own time; drawn first, though a part of it follows the answer
@@ -29,6 +32,10 @@ def with_phases(requests: pd.DataFrame) -> pd.DataFrame:
     generating = (lasted - first_token).fillna(0)
     return requests.assign(
         number=range(1, len(requests) + 1),
+        row=[
+            RowId(*one).written()
+            for one in zip(requests["request_id"], requests["started_at"], strict=True)
+        ],
         start_ms=start,
         end_ms=start + lasted,
         litellm_ms=own,

@@ -1,0 +1,227 @@
+"""Which rows of the log are one turn of a conversation, told without reading a word of it.
+
+Mostly each row is one. But LiteLLM writes several rows of some calls: one more each time a client
+asks whether a background response is there yet, one for what that response cost, and two where
+one API is answered through another.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple, Protocol, TypeVar
+
+import pandas as pd
+
+from tracelib import formatting
+from tracelib.conversation.json_values import mapping, stored_json
+from tracelib.conversation.response_ids import spellings
+from tracelib.conversation.stored import StoredRequest
+from tracelib.selection import RowId
+
+# Two replicas' clocks differ by seconds.
+CLOCKS_APART = timedelta(seconds=5)
+# Both rows of a bridged call are written by one process.
+ONE_PROCESS = timedelta(seconds=1)
+# What a client may call; each may be answered through one further down.
+APIS = ("responses", "anthropic_messages", "generate_content", "text_completion", "completion")
+
+UNDER_WAY = ("queued", "in_progress")
+
+TurnRows = tuple[RowId, ...]
+"""The rows of one turn: first the client's own request, then the others as they started."""
+
+
+class Light(Protocol):
+    """What of a row tells which turn it is of."""
+
+    @property
+    def request_id(self) -> str: ...
+    @property
+    def started_at(self) -> datetime: ...
+    @property
+    def ended_at(self) -> datetime: ...
+    @property
+    def call_type(self) -> str | None: ...
+    @property
+    def call_id(self) -> str | None: ...
+    @property
+    def background_id(self) -> str | None: ...
+    @property
+    def total_tokens(self) -> int: ...
+
+
+Row = TypeVar("Row", bound=Light)
+_LIGHT = (
+    *("request_id", "started_at", "ended_at", "call_type", "call_id", "background_id"),
+    "total_tokens",
+)
+_COUNTED = (
+    *("prompt_tokens", "completion_tokens", "total_tokens", "cached_prompt_tokens"),
+    *("reasoning_tokens", "max_input_tokens", "input_cost_usd", "cached_input_cost_usd"),
+    "input_cost_per_token",
+)
+
+
+class _Place(NamedTuple):
+    """A light row of a frame, by its place there."""
+
+    request_id: str
+    started_at: datetime
+    ended_at: datetime
+    call_type: str | None
+    call_id: str | None
+    background_id: str | None
+    total_tokens: int
+    place: int
+
+
+def row_id(row: Light) -> RowId:
+    """The identity of a light row."""
+    return RowId(row.request_id, row.started_at)
+
+
+def by_turn(rows: Iterable[Row]) -> list[tuple[Row, ...]]:
+    """Which of these rows are one turn? A tuple a turn, the client's own request first.
+
+    Turns by the start of that request, ties by its id. A row that only fetches or bills a
+    background response belongs to the request that began it, else to the first row that fetched
+    it. Of two rows under one call id that overlap, and of which one calls an API through which
+    the other's is answered, the first such pair is one turn. No rows give no turns.
+    """
+    ordered = sorted(rows, key=lambda row: (row.started_at, row.request_id))
+    leads = _bridged(ordered)
+    leads |= _background(ordered, leads)
+    others: defaultdict[int, list[int]] = defaultdict(list)
+    for place, lead in leads.items():
+        others[lead].append(place)
+    return [
+        tuple(ordered[one] for one in (place, *sorted(others[place])))
+        for place in range(len(ordered))
+        if place not in leads
+    ]
+
+
+def _background(rows: Sequence[Light], bridged: dict[int, int]) -> dict[int, int]:
+    """The place of each row that fetches or bills a response -> that of the row it belongs to."""
+    begun: defaultdict[str, list[int]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        if row.background_id is None:
+            for name in spellings(row.request_id):
+                begun[name].append(place)
+    leads: dict[int, int] = {}
+    fetched: dict[str, int] = {}
+    for place, row in enumerate(rows):
+        if row.background_id is None:
+            continue
+        names = spellings(row.background_id)
+        lead = _begun_before(rows, [one for name in names for one in begun[name]], row)
+        if lead is None:
+            lead = next((fetched[name] for name in names if name in fetched), None)
+        if lead is not None:
+            leads[place] = bridged.get(lead, lead)
+        fetched |= dict.fromkeys(names, place if lead is None else lead)
+    return leads
+
+
+def _begun_before(rows: Sequence[Light], places: Iterable[int], row: Light) -> int | None:
+    """The newest of these that was there when this row began, as far as clocks agree."""
+    there = [one for one in places if rows[one].started_at <= row.started_at + CLOCKS_APART]
+    return max(there, default=None)
+
+
+def _bridged(rows: Sequence[Light]) -> dict[int, int]:
+    """The place of each inner row of a bridged call -> that of the row the client asked for."""
+    of_call: defaultdict[str, list[int]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        if row.call_id and row.background_id is None:
+            of_call[row.call_id].append(place)
+    leads: dict[int, int] = {}
+    for places in of_call.values():
+        for outer, inner in _outer_and_inner(rows, places):
+            if inner not in leads and outer not in leads and outer not in leads.values():
+                leads[inner] = outer
+    return leads
+
+
+def _outer_and_inner(rows: Sequence[Light], places: Sequence[int]) -> Iterator[tuple[int, int]]:
+    for at, one in enumerate(places):
+        for other in places[at + 1 :]:
+            if rows[other].started_at > rows[one].ended_at + ONE_PROCESS:
+                break
+            above, below = sorted((one, other), key=lambda place: _depth(rows[place]))
+            is_answered_through = _depth(rows[above]) < _depth(rows[below]) < len(APIS)
+            if is_answered_through and _cost_alike(rows[above], rows[below]):
+                yield above, below
+
+
+def _depth(row: Light) -> int:
+    """How far down is the API of this row? Beyond all of them for any other kind of call."""
+    call_type = row.call_type or ""
+    return next((depth for depth, name in enumerate(APIS) if name in call_type), len(APIS))
+
+
+def _cost_alike(one: Light, other: Light) -> bool:
+    """The same answer has the same tokens; one of the rows may have none."""
+    return one.total_tokens == other.total_tokens or not (one.total_tokens and other.total_tokens)
+
+
+def finished_first(request: StoredRequest) -> list[StoredRequest]:
+    """The rows of a turn in the order in which their answers are taken for that of the turn.
+
+    A background response that is still being made stands behind one that is there, and of those
+    still being made the newest holds most.
+    """
+    if not request.rest:
+        return [request]
+    finished: list[StoredRequest] = []
+    under_way: list[StoredRequest] = []
+    for one in request.rows:
+        (under_way if is_under_way(one) else finished).append(one)
+    return [*finished, *reversed(under_way)]
+
+
+def is_under_way(request: StoredRequest) -> bool:
+    """Was the answer still being made in the background when this was logged?"""
+    return mapping(stored_json(request.response_body)).get("status") in UNDER_WAY
+
+
+def others_in_words(request: StoredRequest) -> list[str]:
+    """What the other rows of a turn are, and what they cost. Nothing for a turn of one row."""
+    fetched = [one for one in request.rest if one.background_id is not None]
+    again = [one for one in request.rest if one.background_id is None]
+    words = [f"answer fetched {_times(len(fetched))}, {_cost(fetched)}"] if fetched else []
+    return words + [f"logged again as {one.call_type}, {_cost([one])}" for one in again]
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
+
+
+def _cost(rows: Iterable[StoredRequest]) -> str:
+    return formatting.money(sum(one.spend_usd for one in rows))
+
+
+def turn_frame(requests: pd.DataFrame) -> pd.DataFrame:
+    """Which turns are these light rows? A row a turn, the columns of `sessions.requests_of`.
+
+    Each is that of the client's own request, with the cost of all rows of the turn, and with the
+    tokens of the first of them that has any: an answer that is fetched again counts its tokens
+    again.
+    """
+    known = requests[list(_LIGHT)].astype(object).where(requests[list(_LIGHT)].notna(), None)
+    places = [_Place(*values) for values in known.assign(place=range(len(known))).to_numpy()]
+    turns = [[one.place for one in rows] for rows in by_turn(places)]
+    if len(turns) == len(requests):
+        return requests
+    firsts, counted = [], []
+    tokens = requests["total_tokens"].fillna(0).tolist()
+    for rows in turns:
+        firsts.append(rows[0])
+        counted.append(next((place for place in rows if tokens[place]), rows[0]))
+    found = requests.iloc[firsts].reset_index(drop=True)
+    costs = requests["cost_usd"].tolist()
+    told = requests.iloc[counted].reset_index(drop=True)[list(_COUNTED)]
+    return found.assign(
+        cost_usd=[sum(costs[place] for place in rows) for rows in turns],
+        **{name: told[name] for name in _COUNTED},
+    )

@@ -1,0 +1,49 @@
+"""By what a key is known outside the database: an identity that is no secret.
+
+LiteLLM stores the hash of a key, or one of a few names. Some versions stored the key itself
+where it was used unasked, or the word None where there was none. What is neither a hash nor such a
+name may be a secret, so it goes by a short hash of itself. `spendlogs.shown` says the same in SQL.
+"""
+
+import re
+from hashlib import sha256
+
+NO_KEY = "None"
+NOBODY = ("", NO_KEY)
+NAMES = {
+    "litellm_proxy_master_key": "master key",
+    "litellm-internal-health-check": "health check",
+    "litellm-cli": "LiteLLM CLI",
+}
+HASH = "[0-9a-fA-F]{64}"
+HASHED_JWT = f"hashed-jwt-{HASH}"
+# LiteLLM's command line goes by the id of its user. Its tokens begin alike and have one length.
+CLI_SESSION = "cli-session-"
+CLI_TOKEN = f"{CLI_SESSION}[A-Za-z0-9_-]{{22}}"
+HIDDEN = "hashed-"
+DIGITS = 16
+
+_IS_STORED = re.compile(f"{HASH}|{HASHED_JWT}|{'|'.join(map(re.escape, NAMES))}")
+_IS_HIDDEN = re.compile(f"{HIDDEN}[0-9a-f]{{{DIGITS}}}")
+_IS_CLI_USER = re.compile(f"(?!{CLI_TOKEN}\\Z){CLI_SESSION}.*", re.DOTALL)
+
+
+def key_identity(key: str) -> str:
+    """By what is this key known? Its identity is known by itself; empty stands for nobody.
+
+    >>> key_identity("litellm-cli"), key_identity("None"), key_identity("cli-session-ada")
+    ('litellm-cli', '', 'cli-session-ada')
+    >>> key_identity("a secret") == key_identity(key_identity("a secret"))
+    True
+    """
+    if key in NOBODY:
+        return ""
+    if is_stored_so(key) or _IS_HIDDEN.fullmatch(key) or _IS_CLI_USER.fullmatch(key):
+        return key
+    digest = sha256(key.encode(errors="surrogatepass")).hexdigest()
+    return HIDDEN + digest[:DIGITS]
+
+
+def is_stored_so(identity: str) -> bool:
+    """Is this identity just what the log holds, so that an index leads to it?"""
+    return bool(_IS_STORED.fullmatch(identity))
