@@ -84,7 +84,7 @@ def _said(node: Any) -> str:
     if node.type == "button":
         return f"[{node.label}]"
     if node.type == "expander":
-        return f"+{node.label}"
+        return f"+{plain(node.label)}"
     children = list(node.children.values())
     joint = " | " if all(child.type == "column" for child in children) else " / "
     return joint.join(map(_said, children))

@@ -106,6 +106,7 @@ def test_a_message_has_every_key(database):
         **dict.fromkeys(("prompt_tokens", "completion_tokens", "cost_usd", "latency_ms")),
         "ttft_ms": None,
         "cache_hit": False,
+        "changes": [],
         "notes": [],
     }
     figures = {"prompt_tokens": 10, "completion_tokens": 5, "cost_usd": 0.25, "latency_ms": 1000.0}

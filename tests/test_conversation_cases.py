@@ -1,5 +1,6 @@
 """Rows of reported cases, each read by itself: what is stored in it is shown."""
 
+from itertools import pairwise
 from textwrap import dedent
 
 import pytest
@@ -278,6 +279,14 @@ def test_a_conversation_that_the_provider_keeps_is_named():
         (turn,) = transcript([row]).turns
         assert ("conversation", "conv_68a1") in turn.settings
         assert turn.notes[0].startswith("This is part of the conversation conv_68a1, which the ")
+
+
+def test_requests_of_a_conversation_that_the_provider_keeps_continue_each_other():
+    first, *later = transcript(shape("09-conversation")).turns
+    assert later
+    assert (first.parent, first.thread) == (None, 0)
+    for before, turn in pairwise([first, *later]):
+        assert (turn.parent, turn.thread, turn.branches) == (before.request.row, 0, False)
 
 
 def test_a_poll_is_told_apart_and_asks_nothing():

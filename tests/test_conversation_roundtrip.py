@@ -300,10 +300,9 @@ def test_a_system_prompt_is_shown_where_its_thread_starts_and_where_it_changes(s
         mine = systems[turn.number - 1]
         before = systems[turn.parent_number - 1] if turn.parent_number else None
         shown = [said.parts[0].text for said in turn.asked if said.role == "system"]
-        changed = [one.message.parts[0].text for one in turn.changes if one.message]
+        changed = [said.parts[0].text for one in turn.changes for said in one.messages]
         assert shown == ([mine] if mine and before is None else [])
         assert changed == ([mine] if before is not None and mine != before else [])
-        assert turn.system_changed == (before is not None and mine != before)
 
 
 def test_the_generated_conversations_do_branch_call_fail_and_are_cut():
@@ -340,7 +339,7 @@ def test_the_generated_conversations_do_branch_call_fail_and_are_cut():
         (3, "r9", True),
         (4, None, False),
     ]
-    assert [turn.number for turn in turns if turn.system_changed] == [9]
+    assert [turn.number for turn in turns if turn.changes] == [9]
     parts = [part for turn in turns for said in turn.asked for part in said.parts]
     assert any(part.truncated_chars for part in parts)
     assert {part.kind for part in parts} == {"text", "tool_result"}

@@ -87,7 +87,9 @@ def news(asked: list[Spoken], other: list[Spoken]) -> list[Spoken]:
     pairs = zip(rest, rest_before, strict=False)
     known = next((n for n, (one, two) in enumerate(pairs) if key(one) != key(two)), None)
     known = min(len(rest), len(rest_before)) if known is None else known
-    if not known and not is_summary(rest, other):
+    # Under another system prompt a shared question may be that of another agent.
+    is_quoted = prompts == prompts_before or any(said.role == "assistant" for said in rest[:known])
+    if not (known and is_quoted) and not is_summary(rest, other):
         return asked
     return [said for said in prompts if said not in prompts_before] + rest[known:]
 

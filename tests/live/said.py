@@ -32,8 +32,8 @@ def said_by(read: Sequence[Turn]) -> list[str]:
 
 def changed_by(read: Sequence[Turn]) -> list[str]:
     """The messages that these turns tell as changes of earlier ones, in order."""
-    changes = [change.message for turn in read for change in turn.changes]
-    return [_line(message) for message in changes if message]
+    changes = [change for turn in read for change in turn.changes]
+    return [_line(message) for change in changes for message in change.messages]
 
 
 def session_turns(live: Live, selection: Selection) -> tuple[Turn, ...]:

@@ -92,6 +92,13 @@ class Citation(Answered):
     text: str = Field(description="Its address, then the words that are cited, where known.")
 
 
+class Change(Answered):
+    """How the history that a request sent differs from the conversation before it."""
+
+    sentence: str
+    content: list[str] = Field(description="What the changed messages say now.")
+
+
 class SessionMessage(Answered):
     """A message. Each result of a tool is a message of its own, also where one message held it
     with others. The figures are those of its turn, and stand on one message of each.
@@ -122,6 +129,9 @@ class SessionMessage(Answered):
     latency_ms: float | None
     ttft_ms: float | None
     cache_hit: bool
+    changes: list[Change] = Field(
+        description="How the history of its request differs from the conversation before it."
+    )
     notes: list[str] = Field(description="What must be known to read its request rightly.")
 
 

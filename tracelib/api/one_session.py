@@ -12,7 +12,7 @@ from tracelib.api.caller import Caller
 from tracelib.api.problems import Problem, SessionOfKey
 from tracelib.api.values import records, seconds
 from tracelib.asking.installation import Installation
-from tracelib.conversation import Message, Part, Reading, Turn, TurnPage
+from tracelib.conversation import Message, Part, Reading, ShownChange, Turn, TurnPage
 from tracelib.handover import redacted
 from tracelib.keys import key_identity
 from tracelib.redaction import KINDS, NONE, Redaction
@@ -177,7 +177,15 @@ def _message(
         latency_ms=request.latency_ms if is_first_answer else None,
         ttft_ms=request.ttft_ms if is_first_answer else None,
         cache_hit=request.is_cache_hit,
+        changes=[_change(one) for one in turn.changes] if is_first_answer else [],
         notes=notes if is_first_answer else [],
+    )
+
+
+def _change(change: ShownChange) -> answered_sessions.Change:
+    texts = (_text(iter(said.parts)) for said in change.messages)
+    return answered_sessions.Change(
+        sentence=change.sentence, content=[text or "" for text in texts]
     )
 
 

@@ -12,8 +12,9 @@
     links       sessions that go on from one another
 
 Below them: `asked` and `answers` find the messages of a row, `chat`, `parts`, `responses`,
-`single` and `media` read them, `identity`, `tree` and `threads` tell which were said before,
-and `history` remembers that without the words.
+`single` and `media` read them. `canonical` gives messages an identity without what transport
+changes, `alignment`, `locating` and `threads` tell which of them were sent before, and `history`
+remembers that without the words.
 """
 
 from tracelib.conversation.messages import Message, Part
@@ -22,12 +23,13 @@ from tracelib.conversation.order import turn_order
 from tracelib.conversation.passages import passages
 from tracelib.conversation.reading import Reading, TurnPage, turns
 from tracelib.conversation.stored import StoredRequest
-from tracelib.conversation.transcript import Transcript, Turn, transcript
+from tracelib.conversation.transcript import ShownChange, Transcript, Turn, transcript
 
 __all__ = [
     "Message",
     "Part",
     "Reading",
+    "ShownChange",
     "StoredRequest",
     "Transcript",
     "Turn",

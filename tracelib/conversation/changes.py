@@ -25,12 +25,16 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference. `message` is the place of the new text in the request, None for none."""
+    """One difference, or several alike.
+
+    `messages` are the places of the new texts in the request: of what changed, and of nothing
+    else. Inserted messages are among those that the request asks; an emptied result says nothing.
+    """
 
     kind: ChangeKind
     subject: str  # what changed, in words: "System prompt"
     count: int = 1
-    message: int | None = None
+    messages: tuple[int, ...] = ()
     words_removed: int = 0
     words_added: int = 0
 
@@ -76,9 +80,9 @@ def change_of(before: Item, after: Item, message: int) -> Change:
     """The change of one item to another; `message` is where the new one is."""
     subject = _NAMES[after.kind]
     if after.kind == "result" and after.size < before.size * _EMPTIED:
-        return Change("emptied", subject, message=message)
+        return Change("emptied", subject)
     removed, added = differing_words(before.vocabulary, after.vocabulary)
-    return Change("changed", subject, 1, message, removed, added)
+    return Change("changed", subject, 1, (message,), removed, added)
 
 
 def dropped(at_start: int, between: int) -> Iterator[Change]:
@@ -101,7 +105,8 @@ def _together(changes: Sequence[Change]) -> Change:
     if len(changes) == 1:
         return changes[0]
     first = changes[0]
-    return Change(first.kind, first.subject, sum(one.count for one in changes), first.message)
+    places = dict.fromkeys(place for one in changes for place in one.messages)
+    return Change(first.kind, first.subject, sum(one.count for one in changes), tuple(places))
 
 
 def _counted(count: int, noun: str) -> str:

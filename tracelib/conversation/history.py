@@ -72,6 +72,7 @@ class History:
         self._rows: list[RowId] = []
         self._standings: list[Standing] = []
         self._index_of: dict[str, int] = {}
+        self._newest_in: dict[str, int] = {}  # of the conversations that a provider keeps
         self._names = CallNames()
 
     def __len__(self) -> int:
@@ -88,12 +89,14 @@ class History:
         sent = self._reader.read_all(asked)
         messages = sent.messages
         replies = _replies(one, messages)
-        after = self._after(one.question.previous_ids)
+        after = self._after(one.question)
         place = self._threads.place(
             sent, replies, one.question.kind, after, lambda at: answer_words(spoken(asked[at]))
         )
         self._standings.append(Standing(place, isinstance(after, str)))
         self._rows.append(one.request.row)
+        if one.question.conversation_id:
+            self._newest_in[one.question.conversation_id] = index
         for row in one.request.rows:
             self._index_of[row.request_id] = index
             # A response replayed from LiteLLM's cache keeps its id, its row gets a suffix.
@@ -116,11 +119,13 @@ class History:
         """Which tool was called under this id, as the request of this index knows it?"""
         return self._names.name(call_id, index)
 
-    def _after(self, previous_ids: Sequence[str]) -> int | str | None:
-        """The earlier request this one says it goes on from, or the id of an absent one."""
-        known = (self._index_of.get(link) for link in previous_ids)
-        absent = previous_ids[0] if previous_ids else None
-        return next((index for index in known if index is not None), absent)
+    def _after(self, question: Asked) -> int | str | None:
+        """The earlier request this one says it continues, or the id of an absent one."""
+        links = question.previous_ids
+        known = [self._index_of.get(link) for link in links]
+        if question.conversation_id and not links:
+            known.append(self._newest_in.get(question.conversation_id))
+        return next((one for one in known if one is not None), links[0] if links else None)
 
 
 def _replies(one: Opened, messages: Sequence[Canonical]) -> list[Reply]:

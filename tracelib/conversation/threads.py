@@ -249,7 +249,7 @@ class Threads:
         inserted = found.fresh[: len(found.fresh) - found.tail]
         positions = {one.position for one in inserted if one.item.kind in ("user", "system")}
         if positions:
-            yield Change("inserted", "message", len(positions), min(positions))
+            yield Change("inserted", "message", len(positions))
 
     def _grow(self, found: Located, index: int) -> int:
         """The node of the request's last message; what is new is added to the tree."""

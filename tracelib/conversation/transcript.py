@@ -17,10 +17,10 @@ from tracelib.selection import RowId
 
 @dataclass(frozen=True, slots=True)
 class ShownChange:
-    """A difference between a request's history and the conversation, with the new text if any."""
+    """A difference between a request's history and the conversation, with the new texts if any."""
 
     change: Change
-    message: Message | None
+    messages: tuple[Message, ...]
 
     @property
     def sentence(self) -> str:
@@ -59,11 +59,6 @@ class Turn:
     def parent_id(self) -> str | None:
         """The request id of its parent."""
         return self.parent.request_id if self.parent else None
-
-    @property
-    def system_changed(self) -> bool:
-        """Does a system prompt differ from the parent's?"""
-        return any(one.change.subject == "System prompt" for one in self.changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +133,7 @@ def _only(message: Message, parts: Sequence[int] | None) -> Message:
 
 
 def _shown_change(change: Change, messages: Sequence[Raw | Message]) -> ShownChange:
-    new = None if change.message is None else spoken(messages[change.message])
-    return ShownChange(change, new)
+    return ShownChange(change, tuple(spoken(messages[place]) for place in change.messages))
 
 
 def _named(history: History, index: int, messages: Sequence[Message]) -> tuple[Message, ...]:

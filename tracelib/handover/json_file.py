@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from tracelib.conversation import Message, StoredRequest, Turn
+from tracelib.conversation import Message, ShownChange, StoredRequest, Turn
 from tracelib.handover.document import SessionDocument
 from tracelib.sessions import SessionSummary
 
@@ -61,11 +61,16 @@ def _turn(turn: Turn) -> dict[str, Any]:
         "other_rows": [_chosen(one, REQUEST) for one in turn.request.rest],
         "settings": dict(turn.settings),
         "repeated": turn.repeated,
-        "system_changed": turn.system_changed,
+        "changes": [_change(change) for change in turn.changes],
         "asked": [_message(message) for message in turn.asked],
         "answered": [_message(message) for message in turn.answered],
         "notes": turn.notes,
     }
+
+
+def _change(change: ShownChange) -> dict[str, Any]:
+    messages = [_message(message) for message in change.messages]
+    return {"sentence": change.sentence, "messages": messages}
 
 
 def _message(message: Message) -> dict[str, Any]:

@@ -107,8 +107,8 @@ def told(
     """How are these operations shown?
 
     A row an operation: started_at, request (its number, None where it has none), asked, served,
-    deployment, attempts, because, time_lost, money_lost, how; and request_id and row, the first of its
-    requests that has a number, by its id and as links name it.
+    deployment, attempts, because, time_lost, money_lost, how; request_id and row, the first of
+    its requests that has a number, by its id and as links name it.
     """
     return pd.DataFrame([_row(one, numbers, redaction) for one in found])
 

@@ -10,7 +10,7 @@ from contextlib import nullcontext
 import streamlit as st
 
 from tracelib import formatting
-from tracelib.conversation import Message, Part, StoredRequest, Turn
+from tracelib.conversation import Message, Part, ShownChange, StoredRequest, Turn
 from tracelib.conversation.reading import TurnPage
 from tracelib.conversation.tool_use import offered_never_called
 from tracelib.conversation.turn_rows import others_in_words
@@ -21,6 +21,7 @@ from tracelib.page.tools import Tools
 
 # A stream that broke off has cost what had arrived by then.
 PAID = "and cost all the same"
+CHANGED = ":material/edit_note:"
 
 
 def show(page: TurnPage, look: Look, sought: int | None = None) -> None:
@@ -57,11 +58,12 @@ def _tools_used(calls: Mapping[str, int], never_called: Sequence[str], where: st
 
 
 def _turn(turn: Turn, tools: Tools, look: Look) -> None:
+    for number, change in enumerate(turn.changes):
+        _change(change, turn, look, f"{turn.number}-change-{number}")
     for position, asked in enumerate(turn.asked):
         left = tools.without_results(asked)
         if left.parts or not asked.parts:
-            changed = ", changed" if turn.system_changed and asked.role == "system" else ""
-            _message(left, turn, tools, look, f"{turn.number}-{position}", changed)
+            _message(left, turn, tools, look, f"{turn.number}-{position}")
     for number, answer in enumerate(turn.answered, start=1):
         choice = f", choice {answer.choice}" if answer.choice else ""
         left = tools.without_results(answer)
@@ -72,7 +74,21 @@ def _turn(turn: Turn, tools: Tools, look: Look) -> None:
         st.caption(label(note, 400))
 
 
-def _message(said: Message, turn: Turn, tools: Tools, look: Look, key: str, beside: str) -> None:
+def _change(change: ShownChange, turn: Turn, look: Look, key: str) -> None:
+    """What the client changed of the conversation; the new text on a click."""
+    if not change.messages:
+        st.caption(f"{CHANGED} {label(change.sentence)}")
+        return
+    with st.expander(label(change.sentence), icon=CHANGED, type="compact"):
+        for number, said in enumerate(change.messages):
+            with message.framed(said, turn.request.started_at, look, f"{key}-{number}"):
+                for part in said.parts:
+                    message.show_part(part, look)
+
+
+def _message(
+    said: Message, turn: Turn, tools: Tools, look: Look, key: str, beside: str = ""
+) -> None:
     with message.framed(said, turn.request.started_at, look, key, beside):
         for part in said.parts:
             if part.kind == "tool_call":
