@@ -374,7 +374,7 @@ def test_an_old_link_leads_to_the_newest_of_the_named_session_and_says_there_are
     app.button(f"namesake {row_id(THRICE[0]).written()}").click().run()
     assert not app.exception
     assert "one" in marked(app)
-    assert app.query_params["request"] == [row_id(THRICE[0]).written()]
+    assert app.query_params["request"] == row_id(THRICE[0]).written()
 
 
 def test_an_old_link_without_a_session_leads_to_the_newest(open_page, made):
