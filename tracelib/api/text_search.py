@@ -23,7 +23,7 @@ from tracelib.filters import Filters
 from tracelib.sessions import Scan
 from tracelib.sessions.cursor import LONGEST
 from tracelib.sessions.scanning import Found
-from tracelib.spendlogs.table import can_be_stored
+from tracelib.spendlogs.table import UNSTORABLE
 
 SCAN_S = 5.0
 MARK_BYTES = 8
@@ -96,7 +96,7 @@ def read_place(cursor: str | None) -> Place | None:
         moment = datetime.fromisoformat(at)
     except (binascii.Error, TypeError, ValueError, RecursionError):
         raise _forged() from None
-    if moment.tzinfo or not isinstance(request_id, str) or not can_be_stored(request_id):
+    if moment.tzinfo or not isinstance(request_id, str) or UNSTORABLE.search(request_id):
         raise _forged()
     if len(marks) % MARK_BYTES:
         raise _forged()

@@ -10,6 +10,7 @@ from sqlalchemy import Row, cast, select
 from sqlalchemy.types import Text
 
 from tracelib.conversation.visible import Bodies, called, says
+from tracelib.selection import RowId
 from tracelib.sessions.search import SessionSearch
 from tracelib.source import Source
 
@@ -78,12 +79,12 @@ class Judge:
 
     def _read(self, batch: Sequence[Row[Any]]) -> Iterator[tuple[Place, int]]:
         wanted = {place_of(row) for row in batch}
-        requests = self._source.by_id("request_id", sorted({row.request_id for row in batch}))
+        requests = self._source.by_rows([RowId(row.request_id, row.started_at) for row in batch])
         texts = [cast(requests.c[name], Text()).label(name) for name in Bodies._fields[1:]]
         statement = (
             select(requests.c.start_order, requests.c.request_id, requests.c.call_type, *texts)
             .order_by(requests.c.start_order, requests.c.request_id)
-            .limit(2 * len(batch))
+            .limit(len(batch))
         )
         size = 0
         for row in self._source.rows(statement):
