@@ -100,15 +100,15 @@ def made(
 
 
 @cache
-def shape(case: str) -> tuple[StoredRequest, ...]:
+def shape(case: str, file: str = "shapes") -> tuple[StoredRequest, ...]:
     """The rows of this case of a shape, a second apart."""
-    found = [row for row in _rows("shapes") if row["case"] == case]
+    found = [row for row in _rows(file) if row["case"] == case]
     return tuple(
         made(
             row["proxy_server_request"],
             row["response"],
             call_type=row["call_type"],
-            messages_body=row["messages"],
+            messages_body=row.get("messages"),
             request_id=f"r{number}",
             at=number,
         )
@@ -116,9 +116,9 @@ def shape(case: str) -> tuple[StoredRequest, ...]:
     )
 
 
-def shape_names() -> list[str]:
+def shape_names(file: str = "shapes") -> list[str]:
     """All cases of shapes."""
-    return list(dict.fromkeys(row["case"] for row in _rows("shapes")))
+    return list(dict.fromkeys(row["case"] for row in _rows(file)))
 
 
 def choice(*contents: str | None, **beside: object) -> dict[str, object]:
@@ -134,9 +134,9 @@ def told(whole: Transcript, names: dict[str, str] | None = None) -> str:
             tool: [run_tests: FAILED test_parser.py …]
          => assistant: {spawn_agent: { "task": "find callers" }}
 
-    A `*` marks a branch, `~` what LiteLLM cut, `(…)` reasoning, `{…}` a call, `[…]` a result,
-    `[!…]` one that is an error, `<…>` media, `«…»` a citation, `#…#` data, `/…/` how an answer
-    ended.
+    A `*` marks a branch, `-` a change of the history, `~` what LiteLLM cut, `(…)` reasoning,
+    `{…}` a call, `[…]` a result, `[!…]` one that is an error, `<…>` media, `«…»` a citation,
+    `#…#` data, `/…/` how an answer ended.
     """
     blocks = [f"note: {_few_words(note)}" for note in whole.notes]
     blocks += [_turn(turn, names or {}) for turn in whole.turns]
@@ -150,6 +150,7 @@ def _turn(turn: Turn, names: dict[str, str]) -> str:
     head += f" after {parent}" if parent else ""
     head += f", {turn.repeated} repeated" if turn.repeated else ""
     lines = ["* " * turn.branches + head]
+    lines += [f"    - {change.sentence}" for change in turn.changes]
     lines += [f"    {_message(message)}" for message in turn.asked]
     lines += [f" => {_message(message)}" for message in turn.answered]
     lines += [f"    note: {_few_words(note)}" for note in turn.notes]

@@ -130,6 +130,7 @@ def test_a_chain_of_responses_goes_on_from_the_response_it_names():
                 {get_weather: { "city": "Paris" }}
                 {get_weather: { "city": "Rome" }}
         responses_chain_2 in thread 0 after responses_chain_1
+            - 1 system prompt left out
             tool: [get_weather: {"temp": 20}]
             tool: [get_weather: {"temp": 20}]
          => assistant: Paris 21 C, Rome 27 C.
@@ -208,10 +209,12 @@ def test_an_agent_its_sub_agents_and_its_compacted_history_are_told_apart():
             tool: [edit_file: ok]
          => assistant: The docs are updated.
         * agent_19_compact in thread 5 after agent_18_main, 17 repeated
+            - The same conversation under another system prompt
             system: You summarise conversations.
             user: Summarise the conversation so far for a later co …
          => assistant: Summary: parser.py was fixed (empty list gives N …
         agent_20_after_compact in thread 1 after agent_19_compact, 1 repeated
+            - Starts from a summary of the conversation so far
             user: This session is continued from an earlier conver …
             user: Now add a changelog entry
          => assistant: {edit_file: { "path": "CHANGELOG.md", "patch": "+ fix: parse …}

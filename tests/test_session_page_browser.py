@@ -9,6 +9,7 @@ import pytest
 from tests.browsing import MARKS, Visit, chromium, playwright, serving
 from tests.database import Database
 from tests.rows import spend_log
+from tracelib.selection import read_row_id
 
 pytestmark = MARKS
 expect = playwright.expect
@@ -74,7 +75,8 @@ def click_bar(visit: Visit, row: int) -> str:
     box = bar.bounding_box()
     visit.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     visit.page.wait_for_url("**request=**")
-    return said_in_url(visit)["request"][0].removeprefix("short-")
+    named = read_row_id(said_in_url(visit)["request"][0])
+    return named.request_id.removeprefix("short-")
 
 
 def test_a_click_leads_to_its_message_as_often_as_it_is_made(visit):
@@ -123,7 +125,8 @@ def test_what_changed_opens_stays_over_a_refresh_and_closes(visit):
     turn(visit, 2).get_by_role("button", name="What changed").click()
     dialog = visit.page.get_by_role("dialog")
     expect(dialog).to_contain_text("added 2, kept 2", timeout=SLOW)
-    assert said_in_url(visit)["diff"] == ["short-1", "short-2"]
+    compared = map(read_row_id, said_in_url(visit)["diff"])
+    assert [row.request_id for row in compared] == ["short-1", "short-2"]
     updated = visit.page.get_by_text("Updated ")
     expect(updated).not_to_have_text(updated.inner_text(), timeout=SLOW)
     expect(dialog).to_contain_text("Question 2")

@@ -145,7 +145,9 @@ def test_of_a_history_that_its_client_changed_the_share_sent_before_counts():
         {"request_id": "b", "prompt_tokens": 1000, "cached_prompt_tokens": 128, "at": 10},
         {"request_id": "c", "prompt_tokens": 1000, "is_cache_hit": True, "at": 20},
     )
-    told = timeline(frame, {"a": None, "b": "a", "c": "b"}, {"b": 0.9, "c": 0.9})
+    named = dict(zip("abc", going_on(frame, {"a": None, "b": None, "c": None}), strict=True))
+    parents = going_on(frame, {"a": None, "b": "a", "c": "b"})
+    told = timeline(frame, parents, {named["b"]: 0.9, named["c"]: 0.9})
     split = ("repeated_tokens", "cached_tokens", "resent_tokens", "new_tokens")
     assert columns(told.turns, *split) == [(0, 0, 0, 1000), (900, 128, 772, 100), (0, 0, 0, 0)]
 
