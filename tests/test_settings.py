@@ -4,8 +4,10 @@ import pytest
 
 from tracelib import errors
 from tracelib.database_url import DatabaseAddress, read_address
+from tracelib.people import read_people
 from tracelib.redaction import OwnPattern
 from tracelib.settings import Settings, read_settings
+from tracelib.tokens import read_tokens
 
 
 def parameters(url: str) -> dict[str, str]:
@@ -192,6 +194,41 @@ def test_every_variable_is_read():
         sample_folder="/var/sample",
         redact=(OwnPattern("employee", "EMP-[0-9]{5}"),),
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "field", "expected"),
+    [
+        (
+            "DATABASE_URL",
+            "postgresql://ada:s3cret@db:5432/litellm\n",
+            "database",
+            DatabaseAddress(tuple(PLAIN.items()), None),
+        ),
+        (
+            "TRACELIB_PEOPLE",
+            '[{"who": "*", "role": "viewer", "scope": {"all": true}}]',
+            "people",
+            read_people('[{"who": "*", "role": "viewer", "scope": {"all": true}}]'),
+        ),
+        (
+            "TRACELIB_API_TOKENS",
+            f'[{{"name": "ci", "sha256": "{"0" * 64}", "scope": {{"all": true}}}}]',
+            "api_tokens",
+            read_tokens(f'[{{"name": "ci", "sha256": "{"0" * 64}", "scope": {{"all": true}}}}]'),
+        ),
+        ("TRACELIB_PROXY_SECRET", f"{'s' * 32}\n", "proxy_secret", "s" * 32),
+    ],
+)
+def test_a_secret_may_be_in_a_file(tmp_path, name, content, field, expected):
+    path = tmp_path / "secret"
+    path.write_text(content)
+    header = {"TRACELIB_IDENTITY_HEADER": "X-User"} if field == "proxy_secret" else {}
+    assert getattr(read_settings({f"{name}_FILE": str(path), **header}), field) == expected
+    with pytest.raises(errors.BadSetting, match=f"{name} and {name}_FILE are both set"):
+        read_settings({name: "x", f"{name}_FILE": str(path)})
+    with pytest.raises(errors.BadSetting, match=f"{name}_FILE is no path"):
+        read_settings({f"{name}_FILE": str(tmp_path / "gone")})
 
 
 def test_a_variable_that_is_set_to_nothing_is_not_set():

@@ -18,6 +18,8 @@ SHORTEST_SECRET = 32
 # Settings are read for every page; what they say is worked out again where it has changed.
 _read_people = lru_cache(maxsize=4)(read_people)
 _read_tokens = lru_cache(maxsize=4)(read_tokens)
+# What orchestrators mount as files: each may be named by the variable with _FILE behind it.
+SECRETS = ("DATABASE_URL", "TRACELIB_PEOPLE", "TRACELIB_API_TOKENS", "TRACELIB_PROXY_SECRET")
 TICKS = {"off": 0, "10s": 10, "30s": 30, "1m": 60, "5m": 300}
 
 
@@ -46,6 +48,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     >>> read_settings({"TRACELIB_REFRESH": "1m"}).refresh
     '1m'
     """
+    environ = {**environ, **_secrets_in_files(environ)}
     url = environ.get("DATABASE_URL", "").strip()
     return Settings(
         database=read_address(url) if url else None,
@@ -62,6 +65,21 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         proxy_secret=environ.get("TRACELIB_PROXY_SECRET", "").strip() or None,
         audit_log=environ.get("TRACELIB_AUDIT_LOG", "").strip() or None,
     )
+
+
+def _secrets_in_files(environ: Mapping[str, str]) -> dict[str, str]:
+    """The secrets that are in files, read anew each time."""
+    named = {name: environ.get(f"{name}_FILE", "").strip() for name in SECRETS}
+    return {name: _content(environ, name, path) for name, path in named.items() if path}
+
+
+def _content(environ: Mapping[str, str], name: str, path: str) -> str:
+    if environ.get(name, "").strip():
+        raise errors.BadSetting(f"{name} and {name}_FILE are both set; only one may be.")
+    try:
+        return Path(path).read_text("utf-8")
+    except (OSError, ValueError):
+        raise errors.BadSetting(f"{name}_FILE is no path of a file that can be read.") from None
 
 
 def _number(

@@ -73,7 +73,8 @@ def source(installed: Installation) -> Source:
 def says_who_may_look() -> bool:
     """Is anything set by which people come in, whether or not it can be used?"""
     try:
-        return any(name in _environment() for name in WAYS_IN)
+        known = _environment()
+        return any(name in known or f"{name}_FILE" in known for name in WAYS_IN)
     except errors.BadSetting:
         return False
 
