@@ -36,7 +36,7 @@ def told(app: AppTest, side: str = "") -> str:
     """The conversation on a session's page in few words, a block for each request:
 
         --- Branches off request 2, 2 messages from above not repeated
-        Tool · 08:50:05 / `FAILED test_parser.py …` / +All of it (text, 2.1 kB)
+        Tool · 08:50:05 / `FAILED test_parser.py …` / +Show all (text, 2.1 kB)
         Assistant · 08:50:06 / Calls run_tests / `{}` | Result of run_tests / `ok`
         Request 3: gpt-4o, 10 → 5 tokens, $0.25, 1.0 s [What changed]
 

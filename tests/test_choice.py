@@ -80,7 +80,7 @@ def test_the_plain_url_is_the_last_seven_days():
             {"range": ["custom"], "from": ["2020-01-01"], "to": ["2026-01-01"]},
             "The range is longer than 400 days. The last 7 days are shown.",
         ),
-        ({"model": ["x" * 301]}, "Some of the link's values for model were too long or too many."),
+        ({"model": ["x" * 301]}, "Some of the link’s values for model were too long or too many."),
     ],
 )
 def test_nonsense_in_the_url_is_named_and_left_out(query, complaint):
@@ -90,7 +90,7 @@ def test_nonsense_in_the_url_is_named_and_left_out(query, complaint):
 def test_more_values_than_anyone_chooses_are_cut():
     choice, complaints = read_choice({"user": [f"user-{n:03}" for n in range(MOST_VALUES + 1)]})
     assert len(choice.user) == MOST_VALUES
-    assert complaints == ("Some of the link's values for user were too long or too many.",)
+    assert complaints == ("Some of the link’s values for user were too long or too many.",)
 
 
 def test_custom_days_are_whole_days_of_the_viewer():

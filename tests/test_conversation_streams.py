@@ -372,7 +372,7 @@ REALTIME = {
             {"type": "error", "error": {"code": "bad", "message": "Bad event", "param": "item"}},
         ],
         """
-        => assistant: <audio, not stored> I was say /Broken off by the user (turn_detected)/
+        => assistant: <audio, not stored> I was say /Interrupted by the user (turn_detected)/
         => assistant: /Failed (quota): No money left/
         => assistant: #{ "param": "item" }# /Failed (bad): Bad event/""",
     ),

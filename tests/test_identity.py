@@ -283,7 +283,7 @@ def test_nobody_sees_a_page_before_signing_in(log, user):
 
 def test_somebody_who_is_not_listed_is_told_whom_to_ask(log):
     app = visit("Home.py", signed_in("eve@example.org"), **DAY)
-    assert "You are signed in as eve@example.org, and may see nothing here yet." in words(app)
+    assert "You are signed in as eve@example.org, but have not been given access." in words(app)
     assert [one.label for one in app.button] == ["Sign out"]
     assert not app.metric
 
@@ -305,7 +305,7 @@ def test_an_open_app_asks_nobody_and_says_so(log, monkeypatch):
     monkeypatch.delenv("TRACELIB_PEOPLE")
     app = visit("pages/Status.py", None, **DAY)
     assert "Everyone who reaches this address sees everything" in words(app)
-    assert "Nobody notes who reads what was said" in words(app)
+    assert "No audit log is configured" in words(app)
     assert not [one for one in app.button if one.label in ("Sign in", "Sign out")]
 
 
@@ -372,7 +372,7 @@ def test_status_shows_the_installation_to_admins_alone(log):
     app.user = signed_in("vic@example.com")
     to_viewer = words(turned_to(app, "pages/Status.py", **DAY))
     assert not app.exception
-    for title in ("Database", "Size", "LiteLLM proxy", "Who may look"):
+    for title in ("Database", "Size", "LiteLLM proxy", "Access"):
         assert f"**{title}**" in to_admin
         assert f"**{title}**" not in to_viewer
     assert "**Freshness**" in to_viewer
@@ -422,5 +422,5 @@ def test_a_server_believes_the_proxy_alone(behind_a_proxy):
         (("X_Forwarded_Email", "ada@example.com"), proof),
     ):
         said = behind_a_proxy(*smuggled)
-        assert "this way nobody knows who you are" in said
+        assert "this connection carries no identity" in said
         assert "ada@example.com" not in said

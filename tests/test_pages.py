@@ -103,7 +103,7 @@ def test_a_page_without_rows_explains_itself(page, open_page, empty_database):
 def test_a_page_without_a_database_says_what_to_do(page, open_page):
     app = open_page(page, "postgresql://ada:secret-word@127.0.0.1:1/litellm")
     assert not app.exception
-    assert "The database does not answer." in words(app)
+    assert "The database is not responding." in words(app)
     assert "secret-word" not in words(app)
 
 
@@ -111,7 +111,7 @@ def test_a_page_without_a_database_says_what_to_do(page, open_page):
 def test_a_page_with_a_url_that_is_none_says_so(page, open_page):
     app = open_page(page, "mysql://somewhere")
     assert not app.exception
-    assert "A setting cannot be used as it is." in words(app)
+    assert "A setting is not valid." in words(app)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -125,7 +125,7 @@ def test_a_page_on_another_database_says_that_the_table_is_missing(page, open_pa
 def test_a_page_whose_role_may_not_read_says_so(page, open_page, database):
     app = open_page(page, role(database(rows=[spend_log()]), "stranger"))
     assert not app.exception
-    assert "The role may not read what this page asks for." in words(app)
+    assert "The database role lacks a permission that this page needs." in words(app)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -243,7 +243,7 @@ def test_status_says_no_while_the_last_good_figures_stand(open_page, spare_serve
     forget_answers()
     app.run()
     assert "no&#44;" in words(app)
-    assert "The database does not answer. The figures are those of" in words(app)
+    assert "The database is not responding. The figures are those of" in words(app)
 
 
 def test_stale_figures_are_dated_on_the_clock_of_the_viewer(open_page, spare_server):
@@ -259,7 +259,7 @@ def test_stale_figures_are_dated_on_the_clock_of_the_viewer(open_page, spare_ser
     assert f"{now - timedelta(minutes=1):%H:%M:%S}" < at <= f"{now:%H:%M:%S}" or now.hour == 0
     dated = [one.value for one in app.caption if one.value.startswith("Last updated")]
     assert len(dated) >= 6
-    assert set(dated) == {f"Last updated {at}. The database does not answer."}
+    assert set(dated) == {f"Last updated {at}. The database is not responding."}
 
 
 def test_the_figures_of_overview_stand_under_the_tile_that_they_belong_to(

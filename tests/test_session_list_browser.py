@@ -61,7 +61,7 @@ def test_sessions_are_searched_narrowed_and_widened_again(browser, sessions):
 
     visit.page.get_by_label("Text in prompts and answers").fill("refund")
     visit.page.keyboard.press("Enter")
-    visit.page.get_by_text("Searched all there was at").wait_for()
+    visit.page.get_by_text("Searched everything logged up to").wait_for()
     assert said_in_url(visit) == narrowed | {"said": ["refund"]}
     visit.page.get_by_role("button", name=" to ").first.click()
     visit.page.get_by_text("16 sessions", exact=True).wait_for()
@@ -78,14 +78,14 @@ def test_sessions_are_searched_narrowed_and_widened_again(browser, sessions):
 def test_a_telephone_shows_the_whole_form_without_moving_sideways(browser, sessions):
     visit = Visit(browser, sessions, width=390)
     visit.open("Sessions?refresh=off&said=refund&min_requests=1&tag=User-Agent:+pytest")
-    visit.page.get_by_text("Searched all there was at").wait_for()
+    visit.page.get_by_text("Searched everything logged up to").wait_for()
     visit.page.get_by_text("More conditions (2)").click()
     visit.page.get_by_label("Cost, $", exact=True).first.fill("0.1")
     visit.page.keyboard.press("Enter")
     visit.page.wait_for_url("**min_cost=0.1**")
     visit.page.get_by_text("More conditions (3)").wait_for()
     assert visit.page.get_by_label("Cost, $", exact=True).first.is_visible()
-    visit.page.get_by_text("Searched all there was at").wait_for()
+    visit.page.get_by_text("Searched everything logged up to").wait_for()
     visit.shoot("Sessions-search-phone")
     sideways = "() => document.documentElement.scrollWidth > window.innerWidth"
     assert not visit.page.evaluate(sideways)
@@ -140,7 +140,7 @@ def test_names_are_chosen_from_those_that_are_there_or_typed(browser, sessions):
     tag.fill("never seen")
     visit.page.keyboard.press("Enter")
     visit.page.wait_for_url("**tag=never+seen**")
-    visit.page.get_by_text("No session fits this search in this time range.").wait_for()
+    visit.page.get_by_text("No sessions match this search in this time range.").wait_for()
     assert said_in_url(visit) == {
         "refresh": ["off"],
         "call_type": ["acompletion"],
@@ -186,7 +186,7 @@ def test_a_long_search_is_left_on_its_way_and_shows_two_hundred_at_a_time(browse
     visit.page.get_by_label("Text in prompts and answers").fill("refund")
     visit.page.keyboard.press("Enter")
     visit.page.get_by_text("The newest 200 sessions").wait_for()
-    assert visit.page.get_by_text("All there is back to").count() == 1
+    assert visit.page.get_by_text("Complete back to").count() == 1
     visit.settle()
     visit.shoot("Sessions-capped-light")
     visit.page.get_by_role("button", name="Find 200 more").click()

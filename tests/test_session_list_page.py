@@ -149,7 +149,7 @@ def test_conditions_stand_in_words_above_the_list_and_are_removed_one_by_one(ope
     search = {"q": "ada", "min_requests": "2", "max_requests": "4", "sort": "cost"}
     app = open_page(PAGE, database(rows=rows).url, **search)
     assert "**1 session**" in words(app)
-    assert "Last 7 days, dearest first" in words(app)
+    assert "Last 7 days, highest cost first" in words(app)
     assert chips(app) == ["named “ada”", "from 2 to 4 requests"]
     app.button("condition min_requests").click().run()
     assert chips(app) == ["named “ada”"]
@@ -167,7 +167,7 @@ def test_a_search_for_what_was_said_finds_it_and_says_what_it_read(open_page, da
     assert listed(app) == ["sought", "older"]
     said = words(app)
     assert "**2 sessions**" in said
-    assert "Searched all there was at " in said
+    assert "Searched everything logged up to " in said
     assert "Read 3 of 3 requests in " in said
     assert not [button for button in app.button if button.key in ("stop", "continue")]
 
@@ -214,8 +214,8 @@ def test_a_search_goes_on_after_the_database_was_away(open_page, spare_server):
     app = open_page(PAGE, log.url)
     spare_server.stop()
     app.text_input("search said").set_value("refund").run()
-    assert "The database does not answer." in words(app)
-    assert "The search broke off." in words(app)
+    assert "The database is not responding." in words(app)
+    assert "Search interrupted." in words(app)
     spare_server.start()
     app.button("continue").click().run()
     assert listed(app) == ["sought"]
@@ -231,11 +231,11 @@ def test_a_search_that_found_its_most_goes_on_from_there(open_page, database, mo
     for found in (2, 4):
         assert listed(app) == [f"s{n}" for n in range(found)]
         assert f"**The newest {found} sessions**" in words(app)
-        assert f"All there is back to {on_the_clock(rows[found - 1])}. Read 5 of 5" in words(app)
+        assert f"Complete back to {on_the_clock(rows[found - 1])}. Read 5 of 5" in words(app)
         app.button("find more").click().run()
     assert listed(app) == [f"s{n}" for n in range(5)]
     assert "**5 sessions**" in words(app)
-    assert "Searched all there was at " in words(app)
+    assert "Searched everything logged up to " in words(app)
     assert "find more" not in [button.key for button in app.button]
 
 
@@ -256,7 +256,7 @@ def test_a_search_begins_anew_when_asked_for(open_page, database):
 def test_a_search_that_finds_nothing_says_where_and_offers_a_longer_range(open_page, database):
     log = database(rows=[asking("tea", 5), asking("refund", 60 * 24 * 3, session_id="older")])
     app = open_page(PAGE, log.url, said="refund", range="24h")
-    assert "No session fits this search in this time range. Requests read: 1." in words(app)
+    assert "No sessions match this search in this time range. Requests read: 1." in words(app)
     app.button("offer Search the last 7 days").click().run()
     assert listed(app) == ["older"]
     assert app.selectbox("filter span").value == "7d"
@@ -268,7 +268,7 @@ def test_a_search_that_finds_nothing_says_where_and_offers_a_longer_range(open_p
         ({}, "No sessions in this time range.", ["Search the last 30 days"]),
         (
             {"range": "30d", "q": "ada", "user": "ada"},
-            "No session fits this search in this time range.",
+            "No sessions match this search in this time range.",
             ["Clear the search", "Remove the filters"],
         ),
         ({"id": "gone"}, "No session, request or call has this id", ["Clear the search"]),

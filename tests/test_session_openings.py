@@ -32,7 +32,7 @@ def test_each_session_is_told_by_the_first_words_of_its_first_request(database):
         chat(("user", "of another key"), session_id="s", api_key=OTHER_KEY),
         chat(("user", "not asked for"), session_id="other"),
         chat(("user", "before the window"), session_id="old", startTime=NOON - HOUR),
-        chat(("user", "goes on"), session_id="old"),
+        chat(("user", "continues"), session_id="old"),
         chat(("system", "nobody spoke"), session_id="silent"),
         spend_log(session_id="not stored", proxy_server_request={}),
         chat(("user", "alone"), session_id="", request_id="r"),
@@ -50,11 +50,11 @@ def test_without_an_index_on_the_session_id_only_the_window_is_read(database):
     made = database(
         rows=[
             chat(("user", "before the window"), session_id="s", startTime=NOON - HOUR),
-            chat(("user", "goes on"), session_id="s"),
+            chat(("user", "continues"), session_id="s"),
         ]
     )
     made.execute('DROP INDEX "LiteLLM_SpendLogs_session_id_idx"')
-    assert openings(source_of(made), FILTERS, [key("s")]) == {f"s:{KEY}": "goes on"}
+    assert openings(source_of(made), FILTERS, [key("s")]) == {f"s:{KEY}": "continues"}
 
 
 def test_long_words_are_cut_and_a_huge_request_is_left_where_it_is(database):

@@ -259,7 +259,7 @@ def test_threads_of_an_agent_are_told_apart_and_quoted_calls_keep_their_results(
         for number, block in enumerate(blocks, start=1)
         if block.startswith("---")
     }
-    own = "Starts a thread of its own"
+    own = "Starts a new thread"
     assert threads == {
         **dict.fromkeys((2, 4, 8, 9), own),
         7: "Continues request 3, 5 messages from above not repeated",
@@ -489,12 +489,12 @@ def test_what_took_several_attempts_is_told_whole(open_session, real_rows_databa
             "deployment": "openai/gpt-4o-mini",
             "attempts": 2,
             "because": None,
-            "time_lost": "–",
-            "money_lost": "–",
-            "how": "Told by LiteLLM",
+            "wasted_time": "–",
+            "wasted_cost": "–",
+            "how": "Reported by LiteLLM",
         }
     ]
-    assert "Time lost: –. Money lost: –. A failure that is logged is a request" in words(app)
+    assert "Wasted time: –. Wasted cost: –. A failure that is logged is a request" in words(app)
 
 
 def test_attempts_name_nobody_on_a_masked_page(open_session, made):
@@ -510,20 +510,20 @@ def test_attempts_name_nobody_on_a_masked_page(open_session, made):
             "deployment": "openai/[e-mail]",
             "attempts": 2,
             "because": "BadRequestError",
-            "time_lost": "2.0 s",
-            "money_lost": "$0",
+            "wasted_time": "2.0 s",
+            "wasted_cost": "$0",
             # Its prompt is not stored: a call id alone proves nothing, for clients choose it.
             "how": "Inferred",
         }
     ]
-    assert "Time lost: 2.0 s. Money lost: \\$0." in words(app)
+    assert "Wasted time: 2.0 s. Wasted cost: \\$0." in words(app)
 
 
 def test_a_chain_of_responses_is_told_and_read_as_one_where_wanted(
     open_session, real_rows_database
 ):
     app = open_session(real_rows_database, CHAIN[1])
-    assert "Looked for what goes on until 24 Nov 2026 08:50:04." in words(app)
+    assert "Looked for continuations up to 24 Nov 2026 08:50:04." in words(app)
     assert labels(app, "linked ") == [
         "23 Nov 2026 08:50:03, gpt-4o",
         "23 Nov 2026 08:50:04, gpt-4o",
@@ -557,7 +557,7 @@ def test_what_goes_on_is_looked_for_until_now_at_most(open_session, database):
     app = open_session(database(rows=[first, second]), "second")
     (said,) = [one.value for one in app.caption if one.value.startswith("Looked for")]
     until = datetime.strptime(
-        f"{said} +0000", "Looked for what goes on until %d %b %Y %H:%M:%S. %z"
+        f"{said} +0000", "Looked for continuations up to %d %b %Y %H:%M:%S. %z"
     )
     assert just_now.replace(microsecond=0) <= until <= datetime.now(UTC)
 
@@ -622,7 +622,7 @@ def test_figures_stay_and_words_do_not_while_the_database_is_away(open_page, spa
     app.run()
     assert not app.exception
     assert figures(app)["Requests"] == "3"
-    assert "The database does not answer. The figures are those of" in words(app)
+    assert "The database is not responding. The figures are those of" in words(app)
     assert not turns(app)
     assert not app.text
     spare_server.start()

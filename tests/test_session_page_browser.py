@@ -137,7 +137,7 @@ def test_what_changed_opens_stays_over_a_refresh_and_closes(visit):
 
 def test_a_session_is_handed_on_as_a_file(visit):
     visit.open(f"{PAGE}short")
-    visit.page.get_by_role("button", name="Hand on").click()
+    visit.page.get_by_role("button", name="Export").click()
     with visit.page.expect_download() as handed:
         visit.page.get_by_role("button", name="One HTML file").click()
     assert handed.value.suggested_filename.startswith("session-short-")

@@ -464,8 +464,7 @@ def test_the_page_says_where_nothing_joins(opened_page):
     app = opened_page([TALK[0]], TALK[0], joined="yes")
     assert not app.exception
     assert (
-        "Nothing joins this request to another. Searched: 1 single request of its key, all within "
-        "12 hours."
+        "No related requests found. Searched: 1 single request of its key, all within 12 hours."
     ) in captions(app)
 
 

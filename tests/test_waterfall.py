@@ -85,7 +85,7 @@ def test_a_click_means_a_request_and_a_hover_tells_of_it():
     assert list(trace.customdata) == ["r@2026-11-23T12:00:00.000Z"]
     assert list(trace.hovertext) == [
         "<b>Request 1</b> &lt;a href='x'&gt;me&lt;/a&gt;<br>After 0 ms: 1.5 s<br>"
-        "100 → 20 tokens, $0.500<br>Failed: unknown why"
+        "100 → 20 tokens, $0.500<br>Failed: unknown reason"
     ]
 
 
@@ -142,7 +142,7 @@ def test_tokens_are_stacked_by_what_was_sent_before():
     chart = stacked(FIGURES, FIGURES | {"prompt_tokens": 200, "cached_prompt_tokens": 64, "at": 10})
     assert {trace.name: list(trace.y) for trace in chart.data} == {
         "Provider's cache": [0, 64],
-        "Sent again": [0, 56],
+        "Resent": [0, 56],
         "New": [100, 80],
     }
     assert list(chart.data[0].customdata) == [
@@ -245,8 +245,8 @@ def test_the_cards_say_where_the_time_and_the_money_went():
         ("Model time", "2.0 s"),
         ("Idle time", "2.0 s"),
         ("Longest gap", "2.0 s"),
-        ("Cost of sending again", "\\$0.200"),
-        ("Fullest context", "10.0 %"),
+        ("Cost of resent context", "\\$0.200"),
+        ("Peak context use", "10.0 %"),
     ]
     assert [caption.value for caption in app.caption] == [
         "one request at a time",

@@ -105,7 +105,7 @@ def _ids(said: Mapping[str, list[str]], name: str, complaints: list[str]) -> tup
     values = [value for value in said.get(name, ()) if value]
     usable = [value for value in values if len(value) <= LONGEST_VALUE and "\0" not in value]
     if len(usable) < len(values) or len(usable) > MOST_VALUES:
-        complaints.append(f"Some of the link's values for {name} were too long or too many.")
+        complaints.append(f"Some of the link’s values for {name} were too long or too many.")
     return tuple(sorted(set(usable)))[:MOST_VALUES]
 
 

@@ -11,8 +11,8 @@ from typing import ClassVar
 class TraceError(Exception):
     """Anything the dashboard can explain to the person who looks at it."""
 
-    sentence: ClassVar[str] = "The dashboard could not answer."
-    remedy: ClassVar[str] = "Open Status to see what the database says."
+    sentence: ClassVar[str] = "The dashboard could not load this."
+    remedy: ClassVar[str] = "Open Status to see the state of the database."
     # A passing fault may be gone at the next refresh, so earlier figures may stay on the page.
     is_passing: ClassVar[bool] = False
 
@@ -25,7 +25,7 @@ class TraceError(Exception):
 
 
 class BadSetting(TraceError):
-    sentence = "A setting cannot be used as it is."
+    sentence = "A setting is not valid."
     remedy = (
         "Correct it in the environment or in .streamlit/secrets.toml and restart the app, "
         "or in the file that it names; the log says which."
@@ -33,7 +33,7 @@ class BadSetting(TraceError):
 
 
 class DatabaseUnreachable(TraceError):
-    sentence = "The database does not answer."
+    sentence = "The database is not responding."
     remedy = (
         "Check host and port in DATABASE_URL, that PostgreSQL is running, "
         "and that a firewall lets this machine in."
@@ -42,7 +42,7 @@ class DatabaseUnreachable(TraceError):
 
 
 class EncryptionRefused(TraceError):
-    sentence = "The encrypted connection to the database could not be made."
+    sentence = "The encrypted connection to the database failed."
     remedy = (
         "Set sslmode in DATABASE_URL to what the server expects, "
         "and sslrootcert to its certificate."
@@ -55,7 +55,7 @@ class NoSuchDatabase(TraceError):
 
 
 class SignInRefused(TraceError):
-    sentence = "The database refuses this user name or password."
+    sentence = "The database rejected the user name or password."
     remedy = (
         "Correct user and password in DATABASE_URL; write odd characters in a password "
         "percent-encoded if in doubt."
@@ -63,7 +63,7 @@ class SignInRefused(TraceError):
 
 
 class ConnectionsExhausted(TraceError):
-    sentence = "The database has no connection left for the dashboard."
+    sentence = "The database has no free connection for the dashboard."
     remedy = (
         "Wait for the next refresh, lower TRACELIB_POOL_SIZE, or raise the role's connection limit."
     )
@@ -84,47 +84,47 @@ class SchemaUnknown(TraceError):
 
 
 class PermissionMissing(TraceError):
-    sentence = "The role may not read what this page asks for."
+    sentence = "The database role lacks a permission that this page needs."
     remedy = "Grant the role SELECT on LiteLLM's tables; docs/hardening.md has the statements."
 
 
 class ColumnMissing(TraceError):
-    sentence = "A column that was there at the start is gone."
-    remedy = "LiteLLM has probably just been upgraded; press Refresh now, and the app looks again."
+    sentence = "A column that existed at the start is missing now."
+    remedy = "LiteLLM was probably just upgraded; press Refresh now to read the schema again."
 
 
 class QuestionTooSlow(TraceError):
-    sentence = "The database needed longer than the time limit, so the question was stopped."
+    sentence = "The query took longer than the time limit and was stopped."
     remedy = "Choose a shorter time range or fewer filters, or raise TRACELIB_STATEMENT_TIMEOUT_S."
     is_passing = True
 
 
 class NotAnsweredYet(TraceError):
-    sentence = "The database has not answered yet."
-    remedy = "It is still working on it; the next refresh shows its answer."
+    sentence = "The database has not responded yet."
+    remedy = "The query is still running; the next refresh shows its result."
     is_passing = True
 
 
 class TableBusy(TraceError):
     sentence = "LiteLLM is changing the table at the moment."
-    remedy = "A migration holds it; the next refresh asks again."
+    remedy = "A migration has locked it; the next refresh tries again."
     is_passing = True
 
 
 class QuestionInterrupted(TraceError):
-    sentence = "The database broke the question off."
-    remedy = "A replica catching up, or a server short of memory; the next refresh asks again."
+    sentence = "The database cancelled the query."
+    remedy = "A replica may be catching up, or the server may be short of memory; the next refresh tries again."
     is_passing = True
 
 
 class QuestionRefused(TraceError):
-    sentence = "The database refused the question."
-    remedy = "What the server said is below; if it goes on, open an issue with that text."
+    sentence = "The database rejected the query."
+    remedy = "The server's message is below; if this keeps happening, open an issue with it."
 
 
 class OwnFault(TraceError):
-    sentence = "The dashboard itself is at fault."
-    remedy = "Its log says more; report what stands there."
+    sentence = "Unexpected error in the dashboard."
+    remedy = "See the dashboard's log for details, and report it."
 
 
 class SampleUnavailable(TraceError):
@@ -136,14 +136,16 @@ class SampleUnavailable(TraceError):
 
 class NoSuchSession(TraceError):
     sentence = "No session has that id."
-    remedy = "Its rows may have been pruned by LiteLLM's retention, or they are not yours to see."
+    remedy = (
+        "Its rows may have been pruned by LiteLLM's retention, or you may not have access to them."
+    )
 
 
 class AuditFailed(TraceError):
-    sentence = "It could not be noted who reads this, so it is not shown."
+    sentence = "The audit record could not be written, so this is not shown."
     remedy = "Give the app a TRACELIB_AUDIT_LOG that it may write to, on a disk with space left."
 
 
 class NotForThisRole(TraceError):
     sentence = "Your role does not show this."
-    remedy = "Ask whoever runs this dashboard for another role."
+    remedy = "Ask the administrator of this dashboard for another role."

@@ -22,7 +22,7 @@ LIMIT_SHOWN_FROM = 0.3
 LEGEND = {"entrywidth": 94, "font": {"size": 11}}
 PARTS = (
     ("cached_tokens", "Provider's cache", 0.22),
-    ("resent_tokens", "Sent again", 0.5),
+    ("resent_tokens", "Resent", 0.5),
     ("new_tokens", "New", 1.0),
 )
 

@@ -102,7 +102,9 @@ def said(turn: Mapping[Any, Any]) -> str:
         lines.append("From LiteLLM's cache")
     if turn["is_failure"]:
         reason = turn["error_class"]
-        lines.append(f"Failed: {plain(reason if isinstance(reason, str) else 'unknown why', 60)}")
+        lines.append(
+            f"Failed: {plain(reason if isinstance(reason, str) else 'unknown reason', 60)}"
+        )
     return "<br>".join(lines)
 
 

@@ -35,7 +35,7 @@ WORDS = {
         ),
     ),
     "Cancelled": ("cancelled", "canceled", "abort", "aborted", "user_cancel"),
-    "Broken off by the user": ("turn_detected", "client_cancelled", "interrupted", "steered"),
+    "Interrupted by the user": ("turn_detected", "client_cancelled", "interrupted", "steered"),
     "Incomplete": ("incomplete",),
     "Paused, to be continued": ("pause_turn",),
     "Not finished when it was stored": ("queued", "in_progress", "working", "submitted", "running"),

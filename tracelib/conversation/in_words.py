@@ -48,7 +48,7 @@ def origin_in_words(turn: Turn, above: Turn | None) -> str | None:
     """Which request a turn continues; None where that is the one just above, or unknown."""
     if turn.parent_number is None:
         # One whose prompt is not stored starts nothing that is known.
-        origin = "Starts a thread of its own" if turn.branches else None
+        origin = "Starts a new thread" if turn.branches else None
     elif turn.branches:
         origin = f"Branches off request {turn.parent_number}"
     elif above is None or turn.parent_number != above.number:

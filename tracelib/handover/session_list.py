@@ -32,12 +32,12 @@ COLUMNS = {
     "duration_ms": "Duration (ms)",
     "started_at": "First activity (UTC)",
     "ended_at": "Ended (UTC)",
-    "goes_on": "Goes on outside the range",
+    "goes_on": "Continues outside the range",
     "session_id": "Session",
 }
 PAGE_LENGTH = 5_000  # each page sums the window up again
 MOST_SESSIONS = 100_000
-CUT = "The list goes on: this file holds its first {:,} sessions."
+CUT = "The list is longer: this file holds its first {:,} sessions."
 Record = dict[str, Any]
 
 

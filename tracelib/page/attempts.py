@@ -37,19 +37,19 @@ COLUMNS = {
     "served": Column("Served by", "served_model", width=130),
     "deployment": Column("Deployment", "deployment", width=170),
     "attempts": Column("Attempts", "attempts", Kind.COUNT, 70),
-    "because": Column("Because of", "because", width=180),
-    "time_lost": Column("Time lost", "time_lost", width=80, alignment="right"),
-    "money_lost": Column("Money lost", "money_lost", width=85, alignment="right"),
-    "how": Column("How it is known", "how_it_is_known"),
+    "because": Column("Reason", "because", width=180),
+    "wasted_time": Column("Wasted time", "wasted_time", width=80, alignment="right"),
+    "wasted_cost": Column("Wasted cost", "wasted_cost", width=85, alignment="right"),
+    "how": Column("Source", "source"),
 }
 # In the file.
 EXACT = {
-    "time_lost": Column("Time lost", "time_lost_ms", Kind.DURATION),
-    "money_lost": Column("Money lost", "money_lost_usd", Kind.MONEY),
+    "wasted_time": Column("Wasted time", "wasted_time_ms", Kind.DURATION),
+    "wasted_cost": Column("Wasted cost", "wasted_cost_usd", Kind.MONEY),
 }
 # What answers first comes first.
 SHOWN = (
-    *("request", "asked", "served", "because", "time_lost", "money_lost"),
+    *("request", "asked", "served", "because", "wasted_time", "wasted_cost"),
     *("attempts", "deployment", "started_at", "how"),
 )
 
@@ -81,8 +81,8 @@ def numbers_of(order: pd.DataFrame) -> dict[RowId, int]:
 def _card(found: Sequence[Operation], numbers: Mapping[RowId, int], look: Look) -> None:
     rows = told(found, numbers, look.redaction)
     exact = rows.assign(
-        time_lost=pd.Series([one.lost_ms for one in found], dtype="float64"),
-        money_lost=pd.Series([one.lost_usd for one in found], dtype="float64"),
+        wasted_time=pd.Series([one.lost_ms for one in found], dtype="float64"),
+        wasted_cost=pd.Series([one.lost_usd for one in found], dtype="float64"),
     )
     title = f"{formatting.counted(len(found), 'operation')} took more than one attempt"
     with table.card(title, exact, COLUMNS | EXACT, EXPLAINED, TABLE):
@@ -106,7 +106,7 @@ def told(
     """How are these operations shown?
 
     A row an operation: started_at, request (its number, None where it has none), asked, served,
-    deployment, attempts, because, time_lost, money_lost, how; request_id and row, the first of
+    deployment, attempts, because, wasted_time, wasted_cost, how; request_id and row, the first of
     its requests that has a number, by its id and as links name it.
     """
     return pd.DataFrame([_row(one, numbers, redaction) for one in found])
@@ -126,9 +126,9 @@ def _row(one: Operation, numbers: Mapping[RowId, int], redaction: Redaction) -> 
         "deployment": deployment,
         "attempts": one.attempts,
         "because": because,
-        "time_lost": formatting.duration(one.lost_ms),
-        "money_lost": formatting.money(one.lost_usd),
-        "how": "Inferred" if one.is_inferred else "Told by LiteLLM",
+        "wasted_time": formatting.duration(one.lost_ms),
+        "wasted_cost": formatting.money(one.lost_usd),
+        "how": "Inferred" if one.is_inferred else "Reported by LiteLLM",
     }
 
 

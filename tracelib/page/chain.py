@@ -48,20 +48,20 @@ def joined(view: View, stored: Selection, summary: SessionSummary, look: Look) -
 def _told(links: Links, look: Look) -> None:
     """The nearest sessions of the chain on either side."""
     _missing(links)
-    _line("Goes on from", links.earlier[-MOST_SHOWN:], len(links.earlier), look)
-    _line("Goes on in", links.later[:MOST_SHOWN], len(links.later), look)
+    _line("Continued from", links.earlier[-MOST_SHOWN:], len(links.earlier), look)
+    _line("Continues in", links.later[:MOST_SHOWN], len(links.later), look)
     _until(links.later_until, look.zone)
 
 
 def _missing(links: Links) -> None:
     if not links.is_earlier_complete:
-        st.caption(":material/link_off: It goes on from a response that is not in the log.")
+        st.caption(":material/link_off: Continues a response that is no longer in the log.")
 
 
 def _until(moment: datetime | None, zone: str) -> None:
     if moment is not None:
         until = min(moment, datetime.now(UTC))
-        st.caption(f"Looked for what goes on until {formatting.clock(until, zone)}.")
+        st.caption(f"Looked for continuations up to {formatting.clock(until, zone)}.")
 
 
 def _line(title: str, linked: tuple[LinkedSession, ...], of: int, look: Look) -> None:
@@ -88,5 +88,5 @@ def _is_wanted() -> bool:
         "Read the chain as one conversation",
         key=TOGGLE,
         on_change=lambda: address.say(address.JOINED, st.session_state[TOGGLE]),
-        help="Each turn names the response it goes on from; LiteLLM stores each as a session.",
+        help="Each turn names the response it continues; LiteLLM stores each as a session.",
     )

@@ -16,16 +16,16 @@ from tracelib.page.view import View, refresh_now
 
 RESPONSE_TIME = "Over successes that were not cache hits, from request to last token."
 TOKENS = "Without those served from LiteLLM's cache, which are shown apart."
-FIRST_TOKEN = "Only streamed answers tell it; the table says which share of answers that is."
+FIRST_TOKEN = "Known for streamed responses only; the table shows their share."
 TOKENS_PER_SECOND = (
-    "Completion tokens by seconds of generation: from the first token where it is known, else "
-    "over the whole response time."
+    "Completion tokens per second, from the first token if known, else over the whole response "
+    "time."
 )
 TAGS = "A request counts once for each of its tags, so these do not add up to the total."
 NO_TAGS = "No request in this time range carries a tag."
 NOTHING_HERE = (
     "No requests in this time range with these filters. Choose a longer range or remove "
-    "filters; Status says how far back the log reaches."
+    "filters; Status shows how far back the log reaches."
 )
 
 

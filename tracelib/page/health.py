@@ -74,7 +74,9 @@ def freshness(view: View, answer: Answer[Freshness]) -> None:
             ("Last updated", formatting.clock(answer.asked_at, zone)),
         )
         if fresh.ahead_of_clock:
-            st.warning("The newest request lies in the future: a clock is wrong, here or there.")
+            st.warning(
+                "The newest request is in the future: the proxy’s or this machine’s clock is wrong."
+            )
         _retention(view, fresh)
 
 
@@ -126,12 +128,12 @@ def _proxy_health(url: str, now: object) -> status.ProxyHealth:  # noqa: ARG001 
 
 def missing(answer: Answer[pd.DataFrame]) -> None:
     """Draw what this LiteLLM version lacks, and what that costs."""
-    explained = "Looked for in the database, whatever its migrations say."
+    explained = "Read from the database catalog."
     with table.card("Columns and indexes", answer.value, GAPS, explained):
         if answer.value is None:
             unanswered(answer)
         elif answer.value.empty:
-            st.text("Everything that today's LiteLLM has is there and may be read.")
+            st.text("All columns and indexes of current LiteLLM are present and readable.")
         else:
             table.draw(answer.value, GAPS, "missing")
 
@@ -146,7 +148,7 @@ def losses(answer: Answer[Losses]) -> None:
         return
     with card("Paid for, not answered in full", _about(lost)):
         _facts(
-            ("Failed all the same", _counted(lost.paid_failures, lost.paid_failures_usd)),
+            ("Failed, but charged", _counted(lost.paid_failures, lost.paid_failures_usd)),
             ("Client hung up", _counted(lost.hang_ups, lost.hang_ups_usd)),
         )
 

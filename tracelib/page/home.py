@@ -15,7 +15,7 @@ from tracelib.page.view import View
 from tracelib.status import Freshness, ServerFacts
 
 FIRST_STEPS = """
-The database is there, and its log holds no request yet. Rows appear 2 to 30 seconds after a
+The database is connected, and its log has no requests yet. Rows appear 2 to 30 seconds after a
 request has ended. If your proxy is busy and nothing comes:
 
 1. Check on Status that this is the database the proxy writes to (`DATABASE_URL` of both).
@@ -24,8 +24,8 @@ request has ended. If your proxy is busy and nothing comes:
 """
 
 NONE_OF_YOURS = """
-There is no request yet among those that you may see. If there should be, ask whoever runs this
-dashboard which teams, users and keys it gives you.
+There are no requests yet that you may see. If there should be, ask the administrator of this
+dashboard which teams, users and keys you have access to.
 """
 
 

@@ -149,7 +149,9 @@ def _vouched_for(settings: Settings) -> Person:
     person = vouched_for(headers, settings.identity_header or "", settings.proxy_secret)
     if person is None:
         _begin()
-        st.text("Come in through the address that signs you in: this way nobody knows who you are.")
+        st.text(
+            "Open the dashboard through your sign-in proxy; this connection carries no identity."
+        )
         st.stop()
     return person
 
@@ -157,8 +159,8 @@ def _vouched_for(settings: Settings) -> Person:
 def _turned_away(person: Person, way: WayIn) -> NoReturn:
     _begin()
     st.text(
-        f"You are signed in as {person.name or person.who}, and may see nothing here yet. "
-        "Ask whoever runs this dashboard to list you in TRACELIB_PEOPLE."
+        f"You are signed in as {person.name or person.who}, but have not been given access. "
+        "Ask the administrator to list you in TRACELIB_PEOPLE."
     )
     if way == "sign-in":
         sign_out()

@@ -46,7 +46,7 @@ def to_words(page: TurnPage, said: str, places: Sequence[Place], redaction: Reda
     where = "" if len(page.turns) == page.total else " on this page"
     quoted = f"“{label(masked(said, redaction)[0])}”"
     if places:
-        _line(f"{quoted} stands{where} in request", places, "said")
+        _line(f"{quoted} appears{where} in request", places, "said")
     else:
         st.caption(f"{quoted} stands in no request{where}.", width="content")
 

@@ -27,7 +27,7 @@ def heading() -> None:
             key="forget the name",
             icon=":material/close:",
             type="tertiary",
-            help="Keep the search, without its name",
+            help="Remove the name, keep the search",
             on_click=address.close,
             args=(NAME,),
         )
@@ -35,18 +35,17 @@ def heading() -> None:
 
 def keep(view: View) -> None:
     """Under which name, and which link, is this search kept? Draws the button that asks."""
-    with st.popover("Keep this search", icon=":material/bookmark:", type="tertiary"):
+    with st.popover("Save search", icon=":material/bookmark:", type="tertiary"):
         name = st.text_input(
             "Name",
             _name(),
             max_chars=LONGEST_NAME,
             key="name to keep",
-            placeholder="Such as Refunds of the week",
+            placeholder="e.g. Refunds this week",
         ).strip()
         st.caption(
-            "This link holds the search, its time range and filters. A name becomes part of it: it "
-            "stands above the list and in the browser’s tab when the link is opened. Keep the link "
-            "where you keep others, as a bookmark or in a message."
+            "This link stores the search, its time range and filters, and the name as the title of "
+            "the list. Bookmark or share it."
         )
         st.code(_link(name, view), language=None, wrap_lines=True)
 

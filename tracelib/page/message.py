@@ -120,7 +120,7 @@ def _folded(part: Part, write: Callable[[str], None]) -> None:
         return
     write("\n".join(lines[:LINES_SHOWN])[:CHARACTERS_SHOWN].rstrip() + " …")
     kind = "JSON" if part.is_json else "text"
-    with st.expander(f"All of it ({kind}, {formatting.size(_size(part))})", type="compact"):
+    with st.expander(f"Show all ({kind}, {formatting.size(_size(part))})", type="compact"):
         whole(part.text, write)
 
 

@@ -27,7 +27,7 @@ def others(session_id: str, api_key: str) -> list[SessionSummary]:
 def called(summary: SessionSummary, look: Look) -> str:
     """How is this session called in a list? For a label."""
     who, _ = masked(
-        summary.user_name or summary.key_name or summary.end_user or "Nobody", look.redaction
+        summary.user_name or summary.key_name or summary.end_user or "Unknown user", look.redaction
     )
     requests = formatting.counted(summary.requests, "request")
     return f"{label(who, 24)}, {formatting.clock(summary.started_at, look.zone)}, {requests}"

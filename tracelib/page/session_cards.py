@@ -58,7 +58,7 @@ def _card(view: View, row: dict[Any, Any], highest: float) -> dict[str, Any]:
     """Who, when, what, and how it went: only text, a share and a colour."""
     zone, requests = view.filters.zone, int(row["requests"])
     return {
-        "who": next((_text(row[name]) for name in NAMES if _text(row[name])), "Nobody named"),
+        "who": next((_text(row[name]) for name in NAMES if _text(row[name])), "Unknown user"),
         "when": formatting.age(row["last_started_at"], view.now),
         "at": formatting.clock(row["last_started_at"], zone),
         "models": _text(row["models"]),

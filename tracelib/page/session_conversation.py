@@ -19,7 +19,7 @@ from tracelib.page.view import View
 from tracelib.redaction import masked
 from tracelib.selection import RowId, Selection, read_row_id
 
-WITHHELD = "What was said is shown to auditors and admins; your role shows figures only."
+WITHHELD = "Messages are shown to auditors and admins; your role shows figures only."
 READINGS_KEPT = 12  # of at most 60 MB, most of them of kilobytes
 
 
@@ -100,7 +100,7 @@ def show(told: Answer[TurnPage], order: pd.DataFrame, at: Place, look: Look) -> 
         unanswered(told)
         return
     if not told.value.turns:
-        nothing("No request of this conversation is left in the log.")
+        nothing("No request of this conversation is in the log any more.")
     page, _ = redacted(told.value, look.redaction)
     transcript.show(page, look, sought)
     pager(at, "below")

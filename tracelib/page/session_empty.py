@@ -34,15 +34,17 @@ def show(
 
 def _why(view: View, search: SessionSearch, part: TimeWindow | None, read: int | None) -> str:
     if search.id:
-        return "No session, request or call has this id, whenever it was."
+        return "No session, request or call with this ID, in any time range."
     where = "in this part of the time range" if part else "in this time range"
     if read is not None:
-        return f"No session fits this search {where}. Requests read: {formatting.exact(read)}."
+        return (
+            f"No sessions match this search {where}. Requests searched: {formatting.exact(read)}."
+        )
     if not search.is_plain:
-        return f"No session fits this search {where}. An id is found whenever it was."
+        return f"No sessions match this search {where}. A search by ID ignores the time range."
     if view.filters.chosen():
         return f"No sessions {where} with these filters."
-    return f"No sessions {where}. Status says how far back the log reaches."
+    return f"No sessions {where}. Status shows how far back the log reaches."
 
 
 def _longer(view: View) -> Last | None:

@@ -31,8 +31,8 @@ TITLES = {
     "ssn": "US social security numbers",
 }
 EXPLAINED = (
-    "Masked in all that was said, in names, tags and errors. Patterns find what looks like such "
-    "a thing: read the file before it leaves the house."
+    "Masked in messages, names, tags and errors. Patterns can miss things: review the file "
+    "before sharing it."
 )
 SHORT = 12  # characters of a session id in a file's name
 
@@ -54,7 +54,7 @@ def shown(view: View) -> Redaction:
 
 def session_buttons(view: View, selection: Selection) -> None:
     """Hand on this session, as a page to read or as data?"""
-    with st.popover("Hand on", icon=":material/ios_share:"):
+    with st.popover("Export", icon=":material/ios_share:"):
         redaction = _choose(view, "session")
         named = _name("session", selection, redaction, view.now)
         zone = view.filters.zone

@@ -32,7 +32,7 @@ def show(view: View, search: SessionSearch) -> None:
 def _conditions(view: View, search: SessionSearch) -> None:
     known = _suggestions(view)
     reads_messages = view.installed.access.reads_messages
-    st.caption("What was done, and what went wrong")
+    st.caption("Activity and errors")
     with field_row():
         if reads_messages:
             _suggested(search, known, "Tool called", "tool")
@@ -45,7 +45,7 @@ def _conditions(view: View, search: SessionSearch) -> None:
         _suggested(search, known, "End user", "end_user")
         _suggested(search, known, "Tag", "tag")
         _suggested(search, known, "Agent", "agent")
-    st.caption("How much, over the whole session")
+    st.caption("Totals of the whole session")
     with st.grid(columns=6, min_column_width=140, gap="small"):
         _from_to(search, "Cost, $", "cost_usd", 0.01)
         _from_to(search, "Requests", "requests", 1)

@@ -23,8 +23,8 @@ LONGEST = 120
 BEFORE = 40
 NOTED = "listed in this tab"
 EXPLAINED = (
-    "Shows a line of what was said in each session: what it began with. Off until it is wanted: "
-    "it may be private. A search in what was said always shows where it is said."
+    "Shows the first message of each session. Off by default for privacy. A message search "
+    "always shows its matches."
 )
 
 
@@ -55,7 +55,7 @@ def switch(view: View, sought: Sought) -> None:
     key = f"switch {address.WORDS}"
     st.session_state[key] = address.is_said(address.WORDS)
     st.toggle(
-        "What was said",
+        "Message snippets",
         key=key,
         help=EXPLAINED,
         on_change=lambda: address.say(address.WORDS, st.session_state[key]),

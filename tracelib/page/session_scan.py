@@ -186,7 +186,7 @@ def in_words(scan: Scan, zone: str) -> str:
     'Read 12,400 of 98,000 requests in 3.2 s.'
     """
     if scan.reached is None and not scan.requests_read:
-        return "Counting the requests of the time range."
+        return "Counting requests…"
     most = scan.requests_in_window
     of = "more than 1,000,000" if most is None else formatting.exact(most)
     back = ""
@@ -206,13 +206,13 @@ def _how_many(reading: Reading) -> str:
 def _end(reading: Reading) -> str:
     """Why does it not go on?"""
     if reading.error:
-        return "The search broke off."
+        return "Search interrupted."
     if reading.so_far.is_capped:
-        return f"All there is back to {_back_to(reading)}."
+        return f"Complete back to {_back_to(reading)}."
     if reading.is_stopped and not reading.so_far.is_finished:
         return "Stopped."
     at = formatting.clock(reading.began_at, reading.filters.zone)[-8:]
-    return f"Searched all there was at {at}."
+    return f"Searched everything logged up to {at}."
 
 
 def _back_to(reading: Reading) -> str:

@@ -19,7 +19,7 @@ from tracelib.sessions.search import LONGEST_ID, PARAMETERS, RANGES, STATUSES
 METADATA = ("metadata_key", "metadata_value")
 SORTS = {
     "recent": "Most recent",
-    "cost": "Dearest",
+    "cost": "Highest cost",
     "length": "Most requests",
     "errors": "Most failures",
     "duration": "Longest",
@@ -43,7 +43,7 @@ MORE = (
 CONDITIONS = (*FIRST, *MORE)
 # Found by reading prompts and answers.
 OF_WHAT_WAS_SAID = ("said", "tool", "has_tool_calls")
-WITHHELD = "The link’s search in what was said is for auditors and admins and was left out."
+WITHHELD = "Message search needs the auditor role and was removed from this link."
 
 
 def form(access: Access) -> SessionSearch:
@@ -54,9 +54,9 @@ def form(access: Access) -> SessionSearch:
         st.warning(label(complaint, 200))
     with field_row():
         if access.reads_messages:
-            text(search, "Text in prompts and answers", "said", "Such as refund")
+            text(search, "Text in prompts and answers", "said", "e.g. refund")
         text(search, "Name", "text", "Part of a user, team, key, model")
-        text(search, "Session, request or call id", "id", "Whole; found whenever it was")
+        text(search, "Session, request or call id", "id", "Exact ID; ignores the time range")
         choice(search, "Failures", "status", STATUSES, str.capitalize)
         choice(search, "Order", "sort", tuple(SORTS), SORTS.__getitem__)
     return search

@@ -61,7 +61,7 @@ def show(
         _compare(picking.ticked(key, rows))
         offer_files()
     words = session_said.of(view, filters, rows, sought)
-    beyond = rows["goes_on"].map({True: "goes on", False: ""})
+    beyond = rows["goes_on"].map({True: "continues", False: ""})
     shown = rows.assign(words=words, cost=rows["cost_usd"], beyond=beyond)
     picking.hold(key, rows)
     # Which of the two is seen is the browser's affair: it alone knows how wide it is.

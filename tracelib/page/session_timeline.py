@@ -19,18 +19,18 @@ from tracelib.timeline import activity as busy_bins
 # A session that idles for longer than this share of its time is drawn without.
 IDLE_FROM = 0.5
 MAP = (
-    "Each bar is a request, in the order they started. Its length is its time, as far as LiteLLM "
-    "tells divided into LiteLLM's own, the wait for the first token and the rest. A click leads "
-    "to its messages."
+    "Each bar is a request, in order of start. Its length is the response time: LiteLLM’s own "
+    "time, the wait for the first token and the generation, where known. Click a bar to see its "
+    "messages."
 )
-KNOWN = "Which request goes on from which is known from what was said."
+KNOWN = "Parent requests are known from the messages."
 GUESSED = (
-    "Which request goes on from which is not known of all of them here: where it is not, the "
-    "nearest earlier answer of the same model counts."
+    "Some parent requests are unknown; for those the nearest earlier response of the same model "
+    "is assumed."
 )
 RESENT = (
-    "Estimated from token counts: of a prompt, what the request before it in its thread had sent "
-    "and been answered. What the model thought is not sent again."
+    "Estimated from token counts: the part of a prompt that the previous request of its thread "
+    "had sent or received. Reasoning is not resent."
 )
 KEY = "timeline"  # of the element that holds it
 
@@ -79,11 +79,11 @@ def _figures(told: Timeline) -> None:
         _figure("Idle time", formatting.duration(told.idle_ms), _of_all(told))
         _figure("Longest gap", formatting.duration(told.longest_gap_ms), _after(told))
         _figure(
-            "Cost of sending again",
+            "Cost of resent context",
             formatting.money(told.resending_usd),
             f"{formatting.share(resent)} of prompt tokens",
         )
-        _figure("Fullest context", formatting.share(told.fullest_share), _fullest(told))
+        _figure("Peak context use", formatting.share(told.fullest_share), _fullest(told))
 
 
 def _figure(title: str, value: str, beside: str) -> None:
@@ -106,7 +106,7 @@ def _of_all(told: Timeline) -> str:
 def _after(told: Timeline) -> str:
     """Which request came before the longest gap?"""
     if told.gaps.empty:
-        return "always something ran"
+        return "no idle gaps"
     (begins,) = told.gaps.nlargest(1, "length_ms")["start_ms"]
     return f"after request {(told.turns['start_ms'] <= begins).sum()}"
 

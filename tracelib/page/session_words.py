@@ -23,7 +23,7 @@ def sentence(view: View, search: SessionSearch, part: TimeWindow | None) -> None
     """Sessions of which time, of which kind, in which order?"""
     if part is not None and not search.id:
         words = session_strip.in_words(part, view.filters.zone)
-        _chip(words, "part", "Back to the whole range", session_strip.choose_whole)
+        _chip(words, "part", "Show the whole range", session_strip.choose_whole)
     for fields in CONDITIONS:
         if session_search.is_set(search, fields):
             words = ", ".join(in_words(session_search.only(search, fields)))
@@ -43,7 +43,7 @@ def counted(count: int) -> str:
 def _range(view: View, search: SessionSearch, part: TimeWindow | None) -> str:
     """The time range in a few words, where no chip says it; the head of the page says all of it."""
     if search.id:
-        return "Whenever it was, "
+        return "At any time, "
     if part is not None:
         return ""
     return f"{view.choice.range.title}, "

@@ -7,19 +7,19 @@ from tracelib.page.identity import WayIn, way_in
 from tracelib.page.view import View
 
 WAYS: dict[WayIn, str] = {
-    "open": "Everyone who reaches this address sees everything: nobody has to sign in.",
-    "sign-in": "People sign in, and see what TRACELIB_PEOPLE lists for them.",
-    "proxy": "A proxy says who somebody is, and they see what TRACELIB_PEOPLE lists for them.",
+    "open": "Everyone who can open this address sees everything; there is no sign-in.",
+    "sign-in": "People sign in, and see what TRACELIB_PEOPLE grants them.",
+    "proxy": "A proxy identifies people, and they see what TRACELIB_PEOPLE grants them.",
 }
-NOTED = "Whoever reads or hands on what was said is noted before it is shown."
-NOT_NOTED = "Nobody notes who reads what was said; TRACELIB_AUDIT_LOG would."
+NOTED = "Access to messages is audited."
+NOT_NOTED = "No audit log is configured (TRACELIB_AUDIT_LOG)."
 
 
 def show(view: View) -> None:
-    """Who may look here, and is it noted what they read?"""
+    """Access here, and is it noted what they read?"""
     settings = view.installed.settings
     way = way_in(settings)
-    with card("Who may look"):
+    with card("Access"):
         if way == "open":
             st.warning(WAYS[way], icon=":material/lock_open:")
         else:

@@ -16,9 +16,9 @@ SIGNS: dict[Reason, str] = {
     "names it": "names the response it goes on from",
     "extends it": "repeats the messages and answer of another",
     "sends it again": "sends again what failed just before",
-    "begins anew": "opens anew what was left open just before",
+    "begins anew": "resumes a conversation left unfinished just before",
     "sums it up": "begins with the summary of another",
-    "was handed on": "does what a tool call handed on, and its answer came back",
+    "was handed on": "does the work of a tool call of another, which got its answer",
 }
 
 
@@ -30,7 +30,7 @@ def offer(view: View, selection: Selection) -> Selection:
     """
     st.session_state[TOGGLE] = address.is_said(address.JOINED)
     is_wanted = st.toggle(
-        "Join requests that seem to go on from this one",
+        "Combine requests that appear to continue this one",
         key=TOGGLE,
         on_change=lambda: address.say(address.JOINED, st.session_state[TOGGLE]),
         help="Clients that send no session id have each request stored as a session of its own. "
@@ -49,7 +49,7 @@ def offer(view: View, selection: Selection) -> Selection:
 
 def _explained(stitched: Stitched) -> None:
     if not stitched.found:
-        nothing(f"Nothing joins this request to another. {_searched(stitched)}")
+        nothing(f"No related requests found. {_searched(stitched)}")
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.badge("Inferred", color="orange")

@@ -77,7 +77,7 @@ def _sessions(
         formatting.exact,
         f"{formatting.exact(now.with_many_requests)} continued",
         "Different session ids per key; without an id sent, each request is its own session. "
-        "Continued are those of more than one request.",
+        "Continued: sessions with more than one request.",
         _trend(over_time, "new_sessions"),
     )
 

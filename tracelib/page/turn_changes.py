@@ -123,11 +123,11 @@ def _message(one: MessageDiff, look: Look, position: int) -> None:
                 message.show_part(part, look)
             return
         if not one.lines:
-            st.caption("It reads the same: what differs is masked, or no text.")
+            st.caption("No visible difference: the change is masked or is not text.")
             return
         message.whole(_written(one.lines), _as_diff)
         if one.is_cut:
-            st.caption("The texts differ over more than is compared here.")
+            st.caption("Too many differences to show them all.")
 
 
 def _written(lines: tuple[Line, ...]) -> str:
