@@ -262,7 +262,7 @@ def test_ranked_bars_carry_ids_for_a_click_and_figures_for_the_eye():
     )
     bar = ranking.money_by_owner(owners, "user").data[0]
     assert list(bar.customdata) == ["u-1", "(none)"]
-    assert list(bar.text) == ["$2.00", "$0.500"]
+    assert list(bar.text) == ["$2.00", "$0.50"]
     assert list(bar.hovertext) == ["Ada", "(none)"]
 
 

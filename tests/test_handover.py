@@ -434,11 +434,11 @@ def test_the_html_reads_from_figures_to_rows(database):
     seen = Seen()
     seen.feed(page.split("</style>")[1])
     words = " ".join(seen.text.split())
-    assert words.startswith("Session s Cost $0.250 Requests 2 Failures 1 Tokens 25 Duration 3.0 s")
+    assert words.startswith("Session s Cost $0.25 Requests 2 Failures 1 Tokens 25 Duration 3.0 s")
     assert (
         "Conversation User · 23 Nov 2026 12:00:00 What is the weather where [e-mail] lives? "
         'Assistant · 23 Nov 2026 12:00:01 Calls weather { "city": "Bern" } '
-        "Request 1: gpt-4o, 10 → 5 tokens, $0.250, 1.0 s "
+        "Request 1: gpt-4o, 10 → 5 tokens, $0.25, 1.0 s "
         "Tool · 23 Nov 2026 12:00:02 Result of weather 4 degrees "
         "Request 2: gpt-4o, 10 → 0 tokens, $0, 1.0 s "
         "Failed RateLimitError, 429 Key [key] is over its limit "

@@ -309,7 +309,7 @@ def test_a_long_conversation_is_read_by_pages_of_forty_turns(open_session, made)
     assert told(app).split("\n\n")[39] == dedent("""\
         User · 12:00:40 / question 40
         Assistant · 12:00:40 / answer 40
-        Request 40: gpt-4o, 10 → 5 tokens, $0.250, 1.0 s / [What changed]""")
+        Request 40: gpt-4o, 10 → 5 tokens, $0.25, 1.0 s / [What changed]""")
     assert (followed(app), labels(app, "failure ")) == (None, ["3", "43"])
     turn_to(app, 2)
     assert said_in_url(app) == {"session": ["long"], "page": ["2"]}
@@ -318,7 +318,7 @@ def test_a_long_conversation_is_read_by_pages_of_forty_turns(open_session, made)
         --- Continues request 40, 80 messages from above not repeated
         User · 12:00:41 / question 41
         Assistant · 12:00:41 / answer 41
-        Request 41: gpt-4o, 10 → 5 tokens, $0.250, 1.0 s / [What changed]""")
+        Request 41: gpt-4o, 10 → 5 tokens, $0.25, 1.0 s / [What changed]""")
     assert followed(app) == "transcript"
     turn_to(app, 1, "above")
     assert (next(iter(turns(app))), followed(app)) == ("turn-1", "transcript")
@@ -373,16 +373,16 @@ def test_a_system_prompt_that_changes_is_marked(open_session, made):
         System · 12:00:01 / It is 09:10. Be kind.
         User · 12:00:01 / Hello
         Assistant · 12:00:01 / Hi
-        Request 1: gpt-4o, 10 → 5 tokens, $0.250, 1.0 s
+        Request 1: gpt-4o, 10 → 5 tokens, $0.25, 1.0 s
 
         User · 12:00:02 / And now?
         Assistant · 12:00:02 / Go on.
-        Request 2: gpt-4o, 10 → 5 tokens, $0.250, 1.0 s / [What changed]
+        Request 2: gpt-4o, 10 → 5 tokens, $0.25, 1.0 s / [What changed]
 
         +System prompt changed: 1 word added, 1 removed
         User · 12:00:03 / Well?
         Assistant · 12:00:03 / No.
-        Request 3: gpt-4o, 10 → 5 tokens, $0.250, 1.0 s / [What changed]""")
+        Request 3: gpt-4o, 10 → 5 tokens, $0.25, 1.0 s / [What changed]""")
     (changed,) = (one for one in app.expander if plain(one.label).startswith("System prompt"))
     assert [one.value for one in changed.text] == ["It is 09:12.\nBe kind."]
 
@@ -569,7 +569,7 @@ def test_two_keys_that_share_an_id_are_told_apart(open_session, made):
     assert labels(masked_page, "session of ")[0] == "key of [e-mail], 1 requests"
     app.button(f"session of {KEY_B}").click().run()
     assert said_in_url(app) == {"session": ["shared"], "of": [KEY_B]}
-    assert figures(app)["Cost"] == "\\$0.500"
+    assert figures(app)["Cost"] == "\\$0.50"
 
 
 def test_a_session_that_is_not_there_says_so(open_session, made):
@@ -587,9 +587,9 @@ def test_a_session_that_is_not_there_says_so(open_session, made):
 def test_prompts_that_are_not_stored_are_not_made_up(open_session, made):
     app = open_session(made, "unstored")
     assert told(app) == dedent("""\
-        Request 1: gpt-4o, 10 → 5 tokens, $0.250, 1.0 s
+        Request 1: gpt-4o, 10 → 5 tokens, $0.25, 1.0 s
 
-        Request 2: gpt-4o, 10 → 5 tokens, $0.250, 1.0 s""")
+        Request 2: gpt-4o, 10 → 5 tokens, $0.25, 1.0 s""")
     (note,) = app.info
     assert plain(note.value).startswith("Neither prompt nor answer is stored.")
 

@@ -85,7 +85,7 @@ def test_a_click_means_a_request_and_a_hover_tells_of_it():
     assert list(trace.customdata) == ["r@2026-11-23T12:00:00.000Z"]
     assert list(trace.hovertext) == [
         "<b>Request 1</b> &lt;a href='x'&gt;me&lt;/a&gt;<br>After 0 ms: 1.5 s<br>"
-        "100 → 20 tokens, $0.500<br>Failed: unknown reason"
+        "100 → 20 tokens, $0.50<br>Failed: unknown reason"
     ]
 
 
@@ -198,7 +198,7 @@ def test_the_cost_so_far_ends_at_the_sessions_cost():
     told = timeline(requests({"cost_usd": 0.1}, {"cost_usd": 0.2}, {"cost_usd": 0.0}))
     (line,) = context.cost_so_far(told.turns).data
     assert list(line.y) == [0.1, 0.3, 0.3] == [*line.y[:2], told.cost_usd]
-    assert line.hovertext[1] == "$0.300, this request $0.200"
+    assert line.hovertext[1] == "$0.30, this request $0.20"
 
 
 def test_the_strip_shows_the_whole_and_where_it_failed():
@@ -245,7 +245,7 @@ def test_the_cards_say_where_the_time_and_the_money_went():
         ("Model time", "2.0 s"),
         ("Idle time", "2.0 s"),
         ("Longest gap", "2.0 s"),
-        ("Cost of resent context", "\\$0.200"),
+        ("Cost of resent context", "\\$0.20"),
         ("Peak context use", "10.0 %"),
     ]
     assert [caption.value for caption in app.caption] == [

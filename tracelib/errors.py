@@ -113,7 +113,10 @@ class TableBusy(TraceError):
 
 class QuestionInterrupted(TraceError):
     sentence = "The database cancelled the query."
-    remedy = "A replica may be catching up, or the server may be short of memory; the next refresh tries again."
+    remedy = (
+        "A replica may be catching up, or the server may be short of memory; the next refresh "
+        "tries again."
+    )
     is_passing = True
 
 

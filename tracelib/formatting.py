@@ -35,11 +35,12 @@ def exact(value: float | None) -> str:
 
 
 def money(usd: float | None) -> str:
-    """
-    >>> [money(v) for v in (None, 0, 0.0000042, 0.0042, 0.999, 1.24, 1240.4, 1_240_000)]
-    ['–', '$0', '$0.0000042', '$0.0042', '$0.999', '$1.24', '$1,240', '$1.24 M']
-    >>> money(-0.00028), money(99.996), money(0.9999), money(0.00002)
-    ('-$0.00028', '$100', '$1.00', '$0.00002')
+    """Two significant digits below a dollar, and $0 only for nothing.
+
+    >>> [money(v) for v in (None, 0, 1.4e-7, 0.0000042, 0.00002, 0.02298300, 0.0999, 0.5, 0.996)]
+    ['–', '$0', '< $0.000001', '$0.0000042', '$0.00002', '$0.023', '$0.10', '$0.50', '$1.00']
+    >>> [money(v) for v in (1.24, 99.996, 1240.4, 1_240_000, -0.00028)]
+    ['$1.24', '$100', '$1,240', '$1.24 M', '-$0.00028']
     """
     if usd is None:
         return UNKNOWN
@@ -47,34 +48,16 @@ def money(usd: float | None) -> str:
         return f"-{money(-usd)}"
     if usd == 0:
         return "$0"
-    if usd < 0.99949:
-        return f"${_two_significant(usd)}"
-    if usd < 99.995:
-        return f"${usd:,.2f}"
-    return f"${usd:,.0f}" if usd < 999_500 else f"${_three_digits(usd / 1_000_000)} M"
-
-
-def cost(usd: float | None) -> str:
-    """Money in a column: two significant digits below a dollar, and $0 only for nothing.
-
-    >>> [cost(v) for v in (None, 0, 1.4e-7, 0.0000042, 0.00002, 0.02298300, 0.0999, 0.5, 0.996)]
-    ['–', '$0', '< $0.000001', '$0.0000042', '$0.00002', '$0.023', '$0.10', '$0.50', '$1.00']
-    >>> [cost(v) for v in (1.24, 99.996, 1240.4, -0.00028)]
-    ['$1.24', '$100', '$1,240', '-$0.00028']
-    """
-    if usd is None:
-        return UNKNOWN
-    if usd < 0:
-        return f"-{cost(-usd)}"
-    if 0 < usd < 0.000_001:
+    if usd < 0.000_001:
         return "< $0.000001"
-    if 0 < usd < 0.995:
+    if usd < 0.995:
         digits, exponent = f"{usd:.1e}".split("e")
         # No tail of zeros but for cents.
         decimals = max(2, -int(exponent) + (not digits.endswith("0")))
         return f"${usd:.{decimals}f}"
-    # What rounds to a dollar is written as one.
-    return money(max(usd, 1.0) if usd else usd)
+    if usd < 99.995:
+        return f"${usd:,.2f}"
+    return f"${usd:,.0f}" if usd < 999_500 else f"${_three_digits(usd / 1_000_000)} M"
 
 
 def exact_money(usd: float | None) -> str:
@@ -216,13 +199,6 @@ def shortened(text: str, length: int = 40) -> str:
 def _three_digits(value: float) -> str:
     digits = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
     return f"{value:.{digits}f}"
-
-
-def _two_significant(value: float) -> str:
-    digits = 3 if value >= 0.1 else 2
-    decimals = max(0, digits - 1 - int(f"{value:e}".split("e")[1]))
-    written = f"{value:.{decimals}f}"
-    return written if value >= 0.1 else written.rstrip("0")
 
 
 def _in_two_units(seconds: int) -> str:

@@ -16,12 +16,14 @@ from tracelib.window import Bucket, TimeWindow, bucket_edges, bucket_starts
 
 HEIGHT = 280
 FIRST_HEIGHT = 340
-MARKED_UP_TO = 60
+LONE_PX = 4
 # A rate over fewer requests is drawn hollow and does not set the scale.
 FEWEST = 10
 COUNT_TICKS = 6
 BAR_GAP = 0.15
 MOST_TICKS = 8
+# Of a chart that is half a page wide: on a small screen more would be written aslant.
+HALF_TICKS = 5
 MILLISECOND, MINUTE = timedelta(milliseconds=1), timedelta(minutes=1)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 # Each divides the next midnight or is a number of days, so that ticks stand on whole ones.
@@ -150,7 +152,11 @@ def figure(traces: Sequence[Any], height: int = HEIGHT, **layout: Any) -> go.Fig
 
 
 def over_time(
-    axis: TimeAxis, traces: Sequence[Any], height: int = HEIGHT, **layout: Any
+    axis: TimeAxis,
+    traces: Sequence[Any],
+    height: int = HEIGHT,
+    most_ticks: int = HALF_TICKS,
+    **layout: Any,
 ) -> go.Figure:
     """A figure whose x axis is the page's, with one hover for all its series."""
     chart = figure(traces, height, hovermode="x unified", **layout)
@@ -159,7 +165,7 @@ def over_time(
         range=axis.range(),
         showgrid=False,
         hoverformat="%a %-d %b" if axis.bucket.is_day else "%a %-d %b %H:%M",
-        **axis.ticks(),
+        **axis.ticks(most_ticks),
     )
     if axis.has_repeated_hour():
         _name_buckets(chart, axis)
@@ -239,14 +245,15 @@ def bars(
 def line(
     axis: TimeAxis, frame: pd.DataFrame, column: str, name: str, colour: str, hover: str
 ) -> go.Scatter:
-    """One line over time, broken where nothing is known."""
+    """One line over time, broken where nothing is known; what is known alone there is a dot."""
+    known = frame[column].notna()
+    is_lone = known & ~known.shift(1, fill_value=False) & ~known.shift(-1, fill_value=False)
     return go.Scatter(
         x=axis.local(frame["bucket"]),
         y=frame[column].astype("float64"),
         name=name,
-        # A lone answer between silent buckets has no line to either side.
-        mode="lines+markers" if frame[column].count() <= MARKED_UP_TO else "lines",
-        marker={"size": 4},
+        mode="lines+markers" if is_lone.any() else "lines",
+        marker={"size": [LONE_PX * one for one in is_lone.astype(int)]} if is_lone.any() else None,
         line={"color": colour, "width": 1.8},
         connectgaps=False,
         hovertemplate=hover,

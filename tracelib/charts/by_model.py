@@ -141,6 +141,8 @@ def _name_places(chart: go.Figure, models: list[str]) -> None:
     """Models stand at places, not at their names: two long names may shorten to the same."""
     chart.update_layout(margin={"b": 70})
     chart.update_xaxes(
+        # A name that is written aslant has room too.
+        automargin=True,
         tickvals=list(range(len(models))),
         ticktext=[within(model, 18) for model in models],
         range=[-0.5, max(len(models), 1) - 0.5],
@@ -183,7 +185,7 @@ def failures(frame: pd.DataFrame, axis: TimeAxis) -> go.Figure:
         _class(frame[frame["error_class"] == name], axis, str(name), marks[name])
         for name in classes
     ]
-    chart = base.over_time(axis, traces, 300, barmode="stack")
+    chart = base.over_time(axis, traces, 300, base.MOST_TICKS, barmode="stack")
     chart.update_layout(legend=LEGEND, margin=MARGIN)
     base.count_whole(chart, frame.groupby("bucket")["failures"].sum().max())
     return chart

@@ -8,6 +8,7 @@ from tracelib.charts import palette
 from tracelib.charts.base import (
     FEWEST,
     FIRST_HEIGHT,
+    MOST_TICKS,
     TimeAxis,
     bars,
     below,
@@ -32,6 +33,7 @@ def requests(traffic: pd.DataFrame, axis: TimeAxis) -> go.Figure:
             bars(axis, traffic, "failures", "Failed", palette.FAILURE, COUNT),
         ],
         height=FIRST_HEIGHT,
+        most_ticks=MOST_TICKS,
         barmode="stack",
     )
     count_whole(chart, traffic["requests"].max())

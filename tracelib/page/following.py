@@ -65,14 +65,14 @@ def follow(
     drawn yet is waited for. The words are marked wherever the element `transcript` has them.
     """
     data = {
-        "target": _class(target_key),
+        "target": css_class(target_key) if target_key else None,
         "token": token,
         "words": words,
-        "back": _class(back_key),
+        "back": css_class(back_key) if back_key else None,
     }
     _component(key="following", data=data)
 
 
-def _class(key: str | None) -> str | None:
+def css_class(key: str) -> str:
     """By which class does the browser know the element with this key?"""
-    return key and "st-key-" + re.sub(r"[^\w-]", "-", key.strip(), flags=re.ASCII)
+    return "st-key-" + re.sub(r"[^\w-]", "-", key.strip(), flags=re.ASCII)

@@ -16,13 +16,13 @@ function card(session) {
   const button = element("button", "card");
   button.type = "button";
   button.append(
-    row(element("span", "who", session.who), moment(session)),
+    row(element("span", "who", session.who), titled("when", session.when, session.at)),
     row(element("span", "models", session.models)),
     ...(session.words ? [row(element("span", "words", session.words))] : []),
     row(
       status(session),
       element("span", "requests", session.requests),
-      element("span", "cost", session.cost),
+      titled("cost", session.cost, session.exactly),
     ),
     bar(session.share),
   );
@@ -31,10 +31,10 @@ function card(session) {
   return item;
 }
 
-function moment(session) {
-  const when = element("span", "when", session.when);
-  when.title = session.at;
-  return when;
+function titled(kind, text, title) {
+  const short = element("span", kind, text);
+  short.title = title;
+  return short;
 }
 
 function status(session) {

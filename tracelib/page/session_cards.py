@@ -66,7 +66,8 @@ def _card(view: View, row: dict[Any, Any], highest: float) -> dict[str, Any]:
         "status": status(row["failures"]),
         "tone": tone(row["failures"]),
         "requests": formatting.counted(requests, "request"),
-        "cost": formatting.cost(float(row["cost_usd"])),
+        "cost": formatting.money(float(row["cost_usd"])),
+        "exactly": formatting.exact_money(float(row["cost_usd"])),
         "share": float(row["cost_usd"]) / highest,
     }
 

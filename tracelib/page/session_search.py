@@ -118,7 +118,7 @@ def begin(field: str, shown: Any) -> str:
 
 def field_row() -> DeltaGenerator:
     """Some fields beside one another, as many as fit."""
-    return st.grid(columns=5, min_column_width=150, gap="small")
+    return st.grid(columns=5, min_column_width=150, gap="small", vertical_alignment="bottom")
 
 
 def text(search: SessionSearch, title: str, field: str, placeholder: str) -> None:

@@ -6,9 +6,10 @@ other headings and let a spreadsheet run what a cell says.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, Literal
+from unicodedata import east_asian_width
 
 import pandas as pd
 import streamlit as st
@@ -16,11 +17,14 @@ from pandas.io.formats.style import Styler
 
 from tracelib import formatting
 from tracelib.handover import Column, Kind, table_csv
+from tracelib.page import exact_cost
 
 NUMBER = "_index"
+LETTER_PX, PADDING_PX = 6.6, 18
+MOST_LETTERS = 48  # of a column that makes itself as wide as its texts
 WRITTEN: Mapping[Kind, Callable[[Any], str]] = {
     Kind.COUNT: formatting.exact,
-    Kind.MONEY: formatting.cost,
+    Kind.MONEY: formatting.money,
     Kind.DURATION: formatting.duration,
     Kind.SHARE: formatting.share,
     Kind.RATE: formatting.rate,
@@ -82,25 +86,40 @@ def draw(
     """Draw these columns of the rows, or those in `order`. With `on_open` a click calls it.
 
     The rows are numbered then: Streamlit's grid selects its first cell whenever it gets the
-    focus, as after a click on a heading, and a cell of the index is no selection.
+    focus, as after a click on a heading, and a cell of the index is no selection. They are also
+    where there is a cost: the exact one is shown over its row.
     """
     # What is not shown is not sent either.
     shown = rows[list(columns)].set_axis(range(1, len(rows) + 1), axis="index")
-    config = {name: _config(column, shown[name], zone) for name, column in columns.items()}
+    config = _configs(columns, shown, zone)
+    cost = next((name for name, column in columns.items() if column.kind is Kind.MONEY), None)
+    is_numbered = cost is not None or on_open is not None
+    if is_numbered:
+        config[NUMBER] = st.column_config.NumberColumn("#", width=36)
     opening: dict[str, Any] = {}
     if on_open is not None:
-        config[NUMBER] = st.column_config.NumberColumn("#", width=36)
         opening = {"on_select": on_open, "selection_mode": selection_mode}
-    st.dataframe(
-        _styled(shown, columns, tones or {}),
-        hide_index=on_open is None,
-        placeholder=formatting.UNKNOWN,
-        height=height,
-        column_order=order,
-        column_config=config,
-        key=key,
-        **opening,
-    )
+    with exact_cost.over(f"{key} with costs", rows[cost]) if cost is not None else nullcontext():
+        st.dataframe(
+            _styled(shown, columns, tones or {}),
+            hide_index=not is_numbered,
+            placeholder=formatting.UNKNOWN,
+            height=height,
+            column_order=order,
+            column_config=config,
+            key=key,
+            **opening,
+        )
+
+
+def _configs(columns: Columns, rows: pd.DataFrame, zone: str) -> dict[str, Any]:
+    """How is each column drawn? The last one takes the room that is left."""
+    config = {name: _config(column, rows[name], zone) for name, column in columns.items()}
+    for name in list(columns)[:-1]:
+        if columns[name].kind is Kind.TEXT and columns[name].width is None:
+            # Streamlit's grid measures a few rows and cuts off what is longer in others.
+            config[name]["width"] = _widest(columns[name].heading, rows[name])
+    return config
 
 
 def _config(column: Column, values: "pd.Series[Any]", zone: str) -> Any:
@@ -118,6 +137,13 @@ def _config(column: Column, values: "pd.Series[Any]", zone: str) -> Any:
             column.heading, format=" ", min_value=0.0, max_value=highest or 1.0, **said
         )
     return kinds.NumberColumn(column.heading, alignment=column.alignment, **said)
+
+
+def _widest(heading: str, values: "pd.Series[Any]") -> int:
+    """How wide is a column that cuts off none of these texts, of usual length? Pixels."""
+    texts = [heading, *(one for one in values if isinstance(one, str))]
+    letters = max(sum(1 + (east_asian_width(sign) in "WF") for sign in text) for text in texts)
+    return round(PADDING_PX + LETTER_PX * min(letters, MOST_LETTERS))
 
 
 def _styled(rows: pd.DataFrame, columns: Columns, tones: Tones) -> Styler:
