@@ -218,53 +218,53 @@ def test_a_link_that_makes_no_sense_says_so_and_means_the_default(link, said):
             DEFAULT,
             PARIS,
             "Last 7 days, 16 November 13:00 to 23 November 13:00, Europe/Paris, "
-            "against the 7 days before",
+            "compared with the 7 days before",
         ),
         (
             Last(1),
             PARIS,
-            "Last hour, 23 November 12:00 to 13:00, Europe/Paris, against the hour before",
+            "Last hour, 23 November 12:00 to 13:00, Europe/Paris, compared with the hour before",
         ),
         (
             Last(36),
             "UTC",
             "Last 36 hours, 22 November 00:00 to 23 November 12:00, UTC, "
-            "against the 36 hours before",
+            "compared with the 36 hours before",
         ),
         (
             Calendar("today"),
             PARIS,
-            "Today, 23 November 00:00 to 13:00, Europe/Paris, against the 13 h 0 min before",
+            "Today, 23 November 00:00 to 13:00, Europe/Paris, compared with the 13 h 0 min before",
         ),
         (
             Calendar("yesterday"),
             PARIS,
-            "Yesterday, 22 November, Europe/Paris, against the day before",
+            "Yesterday, 22 November, Europe/Paris, compared with the day before",
         ),
         (
             Calendar("this-month"),
             "UTC",
-            "This month, 1 November 00:00 to 23 November 12:00, UTC, against the 22 d 12 h before",
+            "This month, 1 November 00:00 to 23 November 12:00, UTC, compared with the 22 d 12 h before",
         ),
         (
             Calendar("last-month"),
             "UTC",
-            "Last month, 1 October to 31 October, UTC, against the 31 days before",
+            "Last month, 1 October to 31 October, UTC, compared with the 31 days before",
         ),
         (
             Between.days(date(2026, 3, 28), date(2026, 3, 29)),
             PARIS,
-            "28 March 2026 to 29 March 2026, Europe/Paris, against the 1 d 23 h before",
+            "28 March 2026 to 29 March 2026, Europe/Paris, compared with the 1 d 23 h before",
         ),
         (
             Between.days(date(2026, 11, 1), date(2026, 11, 30)),
             "UTC",
-            "1 November 2026 to 30 November 2026 so far, UTC, against the 22 d 12 h before",
+            "1 November 2026 to 30 November 2026 so far, UTC, compared with the 22 d 12 h before",
         ),
         (
             Between.days(date(2026, 11, 2), date(2026, 11, 2)),
             "UTC",
-            "2 November 2026, UTC, against the day before",
+            "2 November 2026, UTC, compared with the day before",
         ),
         (
             Between(datetime(2026, 11, 1, 0, 30), datetime(2026, 11, 1, 1, 30)),

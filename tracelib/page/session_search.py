@@ -55,8 +55,8 @@ def form(access: Access) -> SessionSearch:
     with field_row():
         if access.reads_messages:
             text(search, "Text in prompts and answers", "said", "e.g. refund")
-        text(search, "Name", "text", "Part of a user, team, key, model")
-        text(search, "Session, request or call id", "id", "Exact ID; ignores the time range")
+        text(search, "Name", "text", "User, team, key, model")
+        text(search, "Session, request or call id", "id", "Exact ID, any time")
         choice(search, "Failures", "status", STATUSES, str.capitalize)
         choice(search, "Order", "sort", tuple(SORTS), SORTS.__getitem__)
     return search
