@@ -244,7 +244,8 @@ def test_a_link_that_makes_no_sense_says_so_and_means_the_default(link, said):
         (
             Calendar("this-month"),
             "UTC",
-            "This month, 1 November 00:00 to 23 November 12:00, UTC, compared with the 22 d 12 h before",
+            "This month, 1 November 00:00 to 23 November 12:00, UTC, "
+            "compared with the 22 d 12 h before",
         ),
         (
             Calendar("last-month"),
@@ -270,12 +271,12 @@ def test_a_link_that_makes_no_sense_says_so_and_means_the_default(link, said):
             Between(datetime(2026, 11, 1, 0, 30), datetime(2026, 11, 1, 1, 30)),
             NEW_YORK,
             "1 November 2026 00:30 to 01:30 (UTC−5), America/New_York, "
-            "against the 2 h 0 min before",
+            "compared with the 2 h 0 min before",
         ),
         (
             Between(utc(11, 2, 14), utc(11, 2, 15)),
             PARIS,
-            "2 November 2026 15:00 to 16:00, Europe/Paris, against the 1 h 0 min before",
+            "2 November 2026 15:00 to 16:00, Europe/Paris, compared with the 1 h 0 min before",
         ),
     ],
 )
