@@ -2,20 +2,16 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import Literal
 
-from tracelib.conversation.canonical import Item, Key
-from tracelib.conversation.vocabulary import Numbers, common_share, numbers_of, share_of
+from tracelib.conversation.canonical import Item
+from tracelib.conversation.pairs import ALIKE, in_order
+from tracelib.conversation.vocabulary import common_share
 
 Fate = Literal["kept", "changed", "moved"]
 
-# Of the words of the shorter text: an edited question, or one without the text retrieved for it.
-ALIKE = 0.5
 NEARLY_ALL = 0.95
-SHORT = 20  # characters of what is said many times: "Go on."
-MOST_COMPARISONS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +35,7 @@ def align(
     """
     if not known or not sent:
         return ()
-    pairs = _in_order(known, sent)
+    pairs = in_order(known, sent)
     bounds = [(-1, -1), *pairs]
     if is_closed:
         bounds.append((len(known), len(sent)))
@@ -137,100 +133,6 @@ def _fate(old: Item, new: Item) -> Fate:
     return "kept" if is_unchanged(old, new) else "changed"
 
 
-def _in_order(known: Sequence[Item], sent: Sequence[Item]) -> list[tuple[int, int]]:
-    """Pairs of items that are the same or alike, in the order of both, as many as there are."""
-    old, new = _numbered(known, sent)
-    start = _same_at_start(old, new)
-    end = _same_at_start(old[start:][::-1], new[start:][::-1])
-    left, right = slice(start, len(old) - end), slice(start, len(new) - end)
-    if len(old[left]) * len(new[right]) <= MOST_COMPARISONS:
-        weights = _weights(known[left], sent[right], old[left], new[right])
-        middle = _heaviest(weights, len(new[right]))
-    else:
-        middle = _longest(old[left], new[right])
-    pairs = [(at, at) for at in range(start)]
-    pairs += [(start + i, start + j) for i, j in middle]
-    return pairs + [(len(old) - end + at, len(new) - end + at) for at in range(end)]
-
-
-def _weights(
-    known: Sequence[Item], sent: Sequence[Item], old: Sequence[int], new: Sequence[int]
-) -> list[list[float]]:
-    """How much speaks for two items being one? 0 where nothing does."""
-    words = [numbers_of(item.vocabulary) for item in sent]
-    return [
-        [
-            _weight(item, other, number == another, own, theirs) if item.kind == other.kind else 0.0
-            for other, another, theirs in zip(sent, new, words, strict=True)
-        ]
-        for item, number, own in zip(
-            known, old, (numbers_of(item.vocabulary) for item in known), strict=True
-        )
-    ]
-
-
-def _weight(old: Item, new: Item, is_equal: bool, own: Numbers, theirs: Numbers) -> float:
-    if is_equal:
-        return 3.0 if old.size > SHORT else 2.0
-    if old.call_id is not None and old.call_id == new.call_id:
-        return 4.0
-    share = share_of(own, theirs) if own and theirs else 0.0
-    return 1.0 + share / 2 if share >= ALIKE else 0.0
-
-
-def _heaviest(weights: Sequence[Sequence[float]], width: int) -> list[tuple[int, int]]:
-    """Pairs that weigh most together; of several choices the last, as old messages are dropped."""
-    best = [[0.0] * (width + 1)]
-    for row in reversed(weights):
-        below, here = best[-1], [0.0] * (width + 1)
-        for j in range(width - 1, -1, -1):
-            skipped = max(here[j + 1], below[j])
-            here[j] = max(skipped, row[j] + below[j + 1]) if row[j] else skipped
-        best.append(here)
-    best.reverse()
-    pairs, i, j = [], 0, 0
-    while i < len(weights) and j < width:
-        if best[i][j] == best[i + 1][j]:
-            i += 1
-        elif best[i][j] == best[i][j + 1]:
-            j += 1
-        else:
-            pairs.append((i, j))
-            i, j = i + 1, j + 1
-    return pairs
-
-
-def _longest(old: Sequence[int], new: Sequence[int]) -> list[tuple[int, int]]:
-    """Pairs of equal numbers in the longest runs: for histories too long to be weighed."""
-    matcher = SequenceMatcher(None, old[::-1], new[::-1], autojunk=False)
-    return [
-        (len(old) - 1 - block.a - at, len(new) - 1 - block.b - at)
-        for block in reversed(matcher.get_matching_blocks())
-        for at in reversed(range(block.size))
-    ]
-
-
-def _numbered(*histories: Sequence[Item]) -> list[list[int]]:
-    """A number for each item, equal for items that share a key."""
-    numbers: dict[Key, int] = {}
-    found = []
-    for history in histories:
-        row = []
-        for item in history:
-            keys = (*item.keys, *item.extra_keys)
-            number = next((numbers[key] for key in keys if key in numbers), len(numbers))
-            for key in item.keys:
-                numbers.setdefault(key, number)
-            row.append(number)
-        found.append(row)
-    return found
-
-
-def _same_at_start(old: Sequence[int], new: Sequence[int]) -> int:
-    pairs = enumerate(zip(old, new, strict=False))
-    return next((at for at, (one, other) in pairs if one != other), min(len(old), len(new)))
-
-
 def _in_place(
     known: Sequence[Item], sent: Sequence[Item], old: range, new: range
 ) -> Sequence[tuple[int, int]]:
@@ -248,15 +150,33 @@ def _may_change(old: Item, new: Item) -> bool:
 def moved(known: Sequence[Item], sent: Sequence[Item], taken: Collection[int]) -> tuple[Match, ...]:
     """Which of these items are known ones in another place? `taken` are known ones found already.
 
-    Calls and results may come in any order, and some clients put a message behind the newest
+    Calls and results may come in any order, and some clients put messages behind the newest
     answer each time. A user who says the same again says something new, unless the first one left
-    its place between two others.
+    its place between two others, alone or with all that stands there.
     """
     left = [at for at in range(len(known)) if at not in taken]
     found = []
     for place, item in enumerate(sent):
         at = next((i for i in left if is_same(known[i], item)), None)
-        if at is not None and (known[at].kind != "user" or {at - 1, at + 1} <= set(taken)):
+        if at is not None and (
+            known[at].kind != "user" or _left_its_place(known, sent[place:], taken, at)
+        ):
             left.remove(at)
             found.append(Match(place, at, "moved"))
     return tuple(found)
+
+
+def _left_its_place(
+    known: Sequence[Item], sent: Sequence[Item], taken: Collection[int], at: int
+) -> bool:
+    """Do the items from this known one to the next that was found begin what was sent?
+
+    A single one at the very beginning was dropped rather than moved.
+    """
+    end = next((i for i in range(at, len(known)) if i in taken), at)
+    gone = range(at, end)
+    return (
+        (at - 1 in taken or (at == 0 and len(gone) > 1))
+        and 0 < len(gone) <= len(sent)
+        and all(is_same(known[i], item) for i, item in zip(gone, sent, strict=False))
+    )

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from tracelib.conversation.alignment import ALIKE, is_like, is_same
+from tracelib.conversation.alignment import is_like, is_same
 from tracelib.conversation.canonical import ANSWER_KINDS, Item, words_key
 from tracelib.conversation.item_tree import ItemTree
+from tracelib.conversation.pairs import ALIKE
 from tracelib.conversation.sent import Piece
 from tracelib.conversation.vocabulary import common_share
 
@@ -20,6 +21,8 @@ MOST_COMPARED = 12
 NEWEST_COUNTS = 3
 # An answer that its client rewrote is looked for among the last ones of a history.
 MOST_EDITED = 3
+# An answer that was moved behind others is looked for so far before it.
+MOST_MOVED = 64
 # So much of its words must be kept where its question is not.
 MOSTLY_ALIKE = 0.8
 
@@ -48,7 +51,28 @@ def rejoined(tree: ItemTree, pieces: Sequence[Piece], first: int, words_at: Word
 def last_answer(
     tree: ItemTree, pieces: Sequence[Piece], followed: Followed
 ) -> tuple[int, int] | None:
-    """The place of the last answer that is known, or like a known one, and the node of that."""
+    """The place of the last answer that is known, or like a known one, and the node of that.
+
+    An answer that stood before one that it now follows was moved, as clients move what they say
+    in the model's name; then that other one is the last.
+    """
+    found = _last_known(tree, pieces, followed)
+    if found is None:
+        return None
+    last, node = found
+    for at in range(last - 1, max(followed.count, last - MOST_MOVED) - 1, -1):
+        item = pieces[at].item
+        if item.kind in ANSWER_KINDS and not item.is_empty:
+            others = (one for one in reversed(tree.answers_like(item)) if one != node)
+            below = next((one for one in others if tree.is_above(node, one)), None)
+            if below is not None:
+                return at, below
+    return found
+
+
+def _last_known(
+    tree: ItemTree, pieces: Sequence[Piece], followed: Followed
+) -> tuple[int, int] | None:
     edited = 0
     for at in range(len(pieces) - 1, followed.count - 1, -1):
         item = pieces[at].item

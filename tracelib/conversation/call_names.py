@@ -22,6 +22,10 @@ class CallNames:
             if not known or known[-1][1] != name:
                 known.append((moment, name))
 
+    def learn_unknown(self, calls: Iterable[tuple[str, str]], moment: Moment) -> None:
+        """As `learn`, but only of ids that were never met."""
+        self.learn([call for call in calls if call[0] not in self._since], moment)
+
     def name(self, call_id: str, index: int) -> str | None:
         """Which tool was called under this id, as the request of this index knows it?"""
         known = self._since.get(call_id, [])

@@ -40,15 +40,20 @@ _BILLING = "x-anthropic-billing-header:"  # the first system block of a coding a
 _TAGS = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad"
 # Reasoning that models without a field for it write into their answer.
 _REASONING = re.compile(
-    rf"<({_TAGS})>.*?</\1>|◁think▷.*?◁/think▷|<details type=\"reasoning\".*?</details>"
+    rf"<((?:\w+:)?(?:{_TAGS}))>.*?</\1>|\[(THINK|think)\].*?\[/\2\]|◁think▷.*?◁/think▷"
+    r"|<\|START_THINKING\|>.*?<\|END_THINKING\|>|<details type=\"reasoning\".*?</details>"
+    r"|<\|begin_of_thought\|>.*?<\|end_of_thought\|>|<\|channel>thought.*?<channel\|>"
     r"|<\|channel\|>analysis<\|message\|>.*?(?:<\|end\|>|<\|start\|>assistant|\Z)",
     re.DOTALL,
 )
 # Some chat templates open the reasoning in the prompt, so that only its end is in the answer.
-_REASONING_END = re.compile(rf"\A.*?</(?:{_TAGS})>", re.DOTALL)
+_REASONING_END = re.compile(rf"\A.*?(?:</(?:\w+:)?(?:{_TAGS})>|\[/THINK\])", re.DOTALL)
 # Marks that stand for citations in the private use area, or between 【 and 】.
 _CITATION_MARKS = re.compile("\ue200[^\ue201]{0,400}\ue201|【[^【】]{0,80}†[^【】]{0,80}】")
-_CHANNEL_MARKS = re.compile(r"<\|(?:start|end|message|channel|return)\|>(?:assistant|final)?")
+_CHANNEL_MARKS = re.compile(
+    r"<\|(?:start|end|message|channel|return)\|>(?:assistant|final)?"
+    r"|<\|(?:START_RESPONSE|END_RESPONSE|begin_of_solution|end_of_solution)\|>"
+)
 _INVISIBLE = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD])
 
 
@@ -182,7 +187,7 @@ def _results(message: Message, places: Sequence[int]) -> Iterator[Item]:
         name = None if call_id else next((part.name for part in parts if part.name), None)
         key = digest(("result", call_id or name, content))
         by_id = (digest(("result of", call_id)),) if call_id else ()
-        size = 0 if _is_notice(parts) else _size(parts)
+        size = 0 if _is_notice(parts) else _size(part for part in parts if _says(part))
         yield Item("result", (key,), ats, size, b"", call_id, name, by_id)
 
 
@@ -272,7 +277,7 @@ def _bare_answer(text: str) -> str:
 
 def _spoken(text: str) -> str:
     """An answer without the reasoning and the citation marks that are written into it."""
-    if "<" in text or "◁" in text:
+    if "<" in text or "◁" in text or "[/" in text:
         text = _REASONING_END.sub("", _REASONING.sub("", text))
         text = _CHANNEL_MARKS.sub("", text)
     return _CITATION_MARKS.sub("", text)

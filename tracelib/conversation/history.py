@@ -103,6 +103,8 @@ class History:
             self._index_of.setdefault(row.request_id.split("_cache_hit")[0], index)
         for position, _ in place.fresh:
             self._names.learn(messages[position].calls, (index, False))
+        # Some clients give known calls ids of their own.
+        self._names.learn_unknown(sent.calls_not_repeated(), (index, False))
         for reply in replies:
             self._names.learn(reply.message.calls, (index, True))
         return index

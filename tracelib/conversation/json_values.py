@@ -1,6 +1,7 @@
 """Stored JSON of any shape, read without ever failing."""
 
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from tracelib.conversation.json_text import read_json
@@ -83,19 +84,22 @@ def counted(value: object) -> object:
 
 
 def canonical(value: object) -> str:
-    """One spelling for equal JSON: no spacing, keys sorted, 1.0 written as 1.
+    """One spelling for equal JSON: no spacing, keys sorted, 1.0 written as 1, letters composed.
 
-    PostgreSQL reorders the keys of an object, and clients written in JavaScript drop the
-    fraction of a whole number, so arguments come back in another spelling than they left.
+    PostgreSQL reorders the keys of an object, clients written in JavaScript drop the fraction
+    of a whole number, and some write é as two characters: arguments come back in another
+    spelling than they left.
 
-    >>> canonical({"b": 1.0, "a": [True]}) == canonical({"a": [True], "b": 1})
+    >>> canonical({"b": 1.0, "a": ["e\u0301"]}) == canonical({"a": ["\u00e9"], "b": 1})
     True
     """
-    return json.dumps(_whole_numbers(value), sort_keys=True, separators=(",", ":"), default=str)
+    return json.dumps(_one_spelling(value), sort_keys=True, separators=(",", ":"), default=str)
 
 
 def canonical_text(text: str) -> str:
     """One spelling for equal arguments: their canonical JSON, or the text without spaces.
+
+    No arguments are an empty object, an empty text or null.
 
     >>> canonical_text(""), canonical_text('{ "a": 1.0 }'), canonical_text("ls -l")
     ('{}', '{"a":1}', 'ls-l')
@@ -103,14 +107,22 @@ def canonical_text(text: str) -> str:
     value = parsed_text(text)
     if value is not None:
         return canonical(value)
-    return "".join(text.split()) or "{}"
+    bare = "".join(composed(text).split())
+    return "{}" if bare in ("", "null") else bare
 
 
-def _whole_numbers(value: object) -> object:
+def composed(text: str) -> str:
+    """The text with each letter and its marks as one character, where there is one."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def _one_spelling(value: object) -> object:
     if isinstance(value, dict):
-        return {str(key): _whole_numbers(entry) for key, entry in value.items()}
+        return {composed(str(key)): _one_spelling(entry) for key, entry in value.items()}
     if isinstance(value, list):
-        return [_whole_numbers(entry) for entry in value]
+        return [_one_spelling(entry) for entry in value]
+    if isinstance(value, str):
+        return composed(value)
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value

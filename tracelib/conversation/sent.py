@@ -1,8 +1,8 @@
 """The history that a request sends, as pieces that are looked for one by one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, takewhile, zip_longest
+from itertools import groupby, islice, takewhile, zip_longest
 
 from tracelib.conversation.canonical import ANSWER_KINDS, Canonical, Item, Key
 
@@ -58,6 +58,12 @@ class SentHistory:
     def prompt_items(self) -> tuple[Item, ...]:
         """The system prompts at the beginning."""
         return tuple(piece.item for piece in self.prompts)
+
+    def calls_not_repeated(self) -> Iterator[tuple[str, str]]:
+        """Ids and names of the tools called in what the request before did not send."""
+        items = (piece.item for piece in islice(self.pieces, self.repeated, None))
+        calls = (item for item in items if item.kind == "call")
+        return ((item.call_id, item.name) for item in calls if item.call_id and item.name)
 
     def said_behind(self) -> frozenset[Key]:
         """The user's messages behind the first one after the last answer, by their keys."""

@@ -1,0 +1,203 @@
+"""Habits of clients by name, each in a few requests: every message once, changes as changes."""
+
+import json
+
+import pytest
+
+from tests.stored_rows import choice, made, told
+from tracelib.conversation import transcript
+
+SYSTEM = {"role": "system", "content": "You help with the handbook and answer shortly."}
+
+
+def user(content):
+    return {"role": "user", "content": content}
+
+
+def assistant(content, *calls):
+    return {"role": "assistant", "content": content} | ({"tool_calls": [*calls]} if calls else {})
+
+
+def call(call_id, name, arguments):
+    return {"id": call_id, "function": {"name": name, "arguments": arguments}}
+
+
+def result(call_id, content):
+    return {"role": "tool", "tool_call_id": call_id, "content": content}
+
+
+def chat(*requests):
+    """Rows of chat completions: pairs of messages and an answer, a second apart."""
+    return [
+        made({"messages": messages}, _answer(answer), request_id=f"r{at}", at=at)
+        for at, (messages, answer) in enumerate(requests, start=1)
+    ]
+
+
+def _answer(answer):
+    if answer is None:
+        return {}
+    message = {} if isinstance(answer, str) else answer
+    return choice(message.get("content", answer), **message)
+
+
+def shown(rows):
+    return told(transcript(rows)).strip()
+
+
+def changes(rows):
+    return [change.sentence for turn in transcript(rows).turns for change in turn.changes]
+
+
+def words(name, number):
+    """Words that no other name and number have."""
+    return " ".join(f"{name}{number}x{at}" for at in range(8))
+
+
+def question(number):
+    return f"What of {words('topic', number)}?"
+
+
+def answer(number):
+    return f"It is {words('fact', number)}."
+
+
+def history(count):
+    """So many questions with their answers."""
+    pairs = ((user(question(at)), assistant(answer(at))) for at in range(count))
+    return [message for pair in pairs for message in pair]
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "[THINK]They ask for a capital.[/THINK]It is Paris.",
+        "They ask for a capital.[/THINK]It is Paris.",
+        "<seed:think>They ask for a capital.</seed:think>It is Paris.",
+        "<|START_THINKING|>Well.<|END_THINKING|><|START_RESPONSE|>It is Paris.<|END_RESPONSE|>",
+        "<|begin_of_thought|>A capital.<|end_of_thought|>It is Paris.",
+        "<|channel>thought\nA capital.<channel|>It is Paris.",
+    ],
+)
+def test_an_answer_without_the_reasoning_written_into_it_is_the_same(stored):
+    rows = chat(
+        ([user("Capital of France?")], stored),
+        ([user("Capital of France?"), assistant("It is Paris."), user("And Spain?")], "Madrid."),
+    )
+    (turn,) = transcript(rows).turns[1:]
+    assert (turn.parent_number, turn.repeated, turn.branches, turn.changes) == (1, 2, False, ())
+
+
+@pytest.mark.parametrize(
+    ("stored", "sent"),
+    [
+        ("null", "{}"),
+        ('{"w":"K\u00e4se"}', '{"w": "Ka\u0308se"}'),
+        ('{"a\u0308":[1.0,{"b":"e\u0301"}]}', '{"\u00e4":[1,{"b":"\u00e9"}]}'),
+    ],
+)
+def test_arguments_in_another_spelling_are_no_change(stored, sent):
+    rows = chat(
+        ([user("Look.")], assistant(None, call("c1", "look", stored))),
+        (
+            [user("Look."), assistant(None, call("c1", "look", sent)), result("c1", "seen")],
+            "Seen.",
+        ),
+    )
+    assert (changes(rows), transcript(rows).turns[1].repeated) == ([], 2)
+
+
+def test_results_of_calls_that_a_client_gave_other_ids_have_the_names_of_their_tools():
+    both = [call("c1", "north", '{"x":1}'), call("c2", "south", '{"x":2}')]
+    renamed = [call("k-7", "north", '{"x":1}'), call("k-8", "south", '{"x":2}')]
+    rows = chat(
+        ([user("Look.")], assistant("I look.", *both)),
+        (
+            [user("Look."), assistant("I look.", *renamed), result("k-7", "n"), result("k-8", "s")],
+            "Seen.",
+        ),
+    )
+    assert shown(rows).endswith(
+        """\
+r2 in thread 0 after r1, 2 repeated
+    tool: [north: n]
+    tool: [south: s]
+ => assistant: Seen."""
+    )
+
+
+def test_files_that_a_client_puts_behind_the_newest_answer_are_shown_once():
+    """Aider sends them with a reply in the model's name before each question."""
+    files = [user(f"The files: {words('code', 0)}"), assistant("Ok, I will edit only those.")]
+    rules = {"role": "system", "content": "Every block must use this format."}
+    for begun in ([], [user("The map of all files."), assistant("Ok.")]):
+        for last in ([], [rules]):
+            rows = chat(
+                *(
+                    ([SYSTEM, *begun, *history(at), *files, user(question(at)), *last], answer(at))
+                    for at in range(5)
+                )
+            )
+            turns = transcript(rows).turns
+            assert [len(turn.asked) for turn in turns[1:]] == [1] * 4
+            assert {(turn.thread, turn.branches) for turn in turns} == {(0, False)}
+            assert changes(rows) == []
+
+
+def test_files_that_changed_are_shown_as_what_is_new():
+    rows = chat(
+        *(
+            (
+                [
+                    SYSTEM,
+                    *history(at),
+                    user(f"The files: {words('code', at)}"),
+                    assistant("Ok, I will edit only those."),
+                    user(question(at)),
+                ],
+                answer(at),
+            )
+            for at in range(3)
+        )
+    )
+    turns = transcript(rows).turns
+    assert [[one.role for one in turn.asked] for turn in turns[1:]] == [["user", "user"]] * 2
+    assert {(turn.thread, turn.branches) for turn in turns} == {(0, False)}
+
+
+def test_a_result_without_its_picture_is_changed_rather_than_emptied():
+    picture = {
+        "type": "image_url",
+        "image_url": {"url": f"data:image/png;base64,{'iVBORw0K' * 40}"},
+    }
+    content = [{"type": "text", "text": "Shot taken."}, picture]
+    asked = [user("Look."), assistant(None, call("c1", "look", "{}"))]
+    rows = chat(
+        (asked[:1], asked[1]),
+        ([*asked, result("c1", content)], "Seen."),
+        ([*asked, result("c1", "Shot taken."), assistant("Seen."), user("And?")], "That is all."),
+    )
+    assert changes(rows) == ["Tool result changed"]
+
+
+def test_a_history_too_long_to_be_weighed_is_aligned_by_its_calls():
+    """Results that were emptied, far back, in a long history that begins otherwise each time."""
+    steps = []
+    for at in range(200):
+        steps += [
+            assistant(f"I look at {at}.", call(f"c{at}", "look", json.dumps({"at": at}))),
+            result(f"c{at}", f"result of {at} " * 9),
+        ]
+
+    def sent(count, clock):
+        emptied = [{**one, "content": ""} if "tool_call_id" in one else one for one in steps]
+        return [user(f"{clock} Begin."), *emptied[: count - 6], *steps[count - 6 : count]]
+
+    rows = chat(
+        (sent(396, "Monday"), steps[396]),
+        (sent(398, "Tuesday"), steps[398]),
+        (sent(400, "Wednesday"), "Done."),
+    )
+    turns = transcript(rows).turns
+    assert [len(turn.asked) for turn in turns[1:]] == [1, 1]
+    assert {turn.thread for turn in turns} == {0}
