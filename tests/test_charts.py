@@ -248,7 +248,7 @@ def test_models_whose_names_shorten_alike_are_not_added_up():
         }
     )
     assert len(set(ranking.shares(usage, "requests", {}).data[0].labels)) == 2
-    assert list(by_model.tokens(usage).data[0].x) == [0, 1]
+    assert list(by_model.tokens(usage).data[0].y) == [0, 1]
 
 
 def test_ranked_bars_carry_ids_for_a_click_and_figures_for_the_eye():
@@ -310,7 +310,7 @@ def test_response_times_by_model_are_logarithmic_only_where_needed(slowest, axis
             "response_ms_max": [slowest],
         }
     )
-    assert by_model.response_times(usage).layout.yaxis.type == axis
+    assert by_model.response_times(usage).layout.xaxis.type == axis
 
 
 def test_tags_in_a_name_are_shown_and_not_obeyed():

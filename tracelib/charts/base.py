@@ -220,6 +220,30 @@ def below(chart: go.Figure, title: str, top: float) -> None:
     chart.add_annotation(text=title, showarrow=False, font={"size": 12}, **place)
 
 
+def beside(chart: go.Figure, titles: tuple[str, str], top: float) -> None:
+    """Give the traces of axis `x2` a panel of their own, of countable things up to `top`.
+
+    It is to the right of the rest and shares the y axis. The titles stand for a legend.
+    """
+    chart.update_layout(
+        showlegend=False,
+        xaxis={"domain": [0, 0.56], "nticks": 4},
+        xaxis2={
+            "domain": [0.64, 1],
+            "anchor": "y",
+            "rangemode": "tozero",
+            "nticks": 3,
+            "fixedrange": True,
+            "zeroline": False,
+        },
+    )
+    count_whole(chart, top, "xaxis2")
+    for title, left in zip(titles, (0, 0.64), strict=True):
+        place = {"x": left, "y": 1, "xref": "paper", "yref": "paper"}
+        anchors = {"xanchor": "left", "yanchor": "bottom"}
+        chart.add_annotation(text=title, showarrow=False, font={"size": 12}, **place, **anchors)
+
+
 def fading(axis: TimeAxis, points: int) -> list[float]:
     """How opaque is each bar? The bucket that still fills is drawn lighter."""
     opacity = [1.0] * points
@@ -253,8 +277,16 @@ def line(
         y=frame[column].astype("float64"),
         name=name,
         mode="lines+markers" if is_lone.any() else "lines",
-        marker={"size": [LONE_PX * one for one in is_lone.astype(int)]} if is_lone.any() else None,
+        marker=_dots(is_lone),
         line={"color": colour, "width": 1.8},
         connectgaps=False,
         hovertemplate=hover,
     )
+
+
+def _dots(is_marked: "pd.Series[bool]") -> dict[str, Any] | None:
+    """Dots where it is so. With sizes of their own, Plotly would give all of them an edge."""
+    if not is_marked.any():
+        return None
+    sizes = [LONE_PX * one for one in is_marked.astype(int)]
+    return {"size": sizes, "opacity": 1, "line": {"width": 0}}

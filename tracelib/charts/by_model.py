@@ -9,18 +9,18 @@ import plotly.graph_objects as go
 
 from tracelib import formatting
 from tracelib.charts import base, palette
-from tracelib.charts.base import HEIGHT, TimeAxis, figure, line
+from tracelib.charts.base import COUNT_TICKS, HEIGHT, TimeAxis, figure, line
 from tracelib.charts.labels import plain, within
 from tracelib.charts.palette import tint
 from tracelib.window import bucket_starts
 
 MODELS_SHOWN = 10
-COUNT = "%{y:,.0f}<extra>%{fullData.name}</extra>"
 # Where a legend has names cut short, the hover has them whole.
 SECONDS = "%{y:.3~s}s<extra>%{meta[0]}</extra>"
 FAILED = "%{y:,.0f}<extra>%{meta[0]}</extra>"
 WRITTEN = "%{customdata}<extra>%{fullData.name}</extra>"
 LOGARITHMIC_FROM = 10
+FEWEST_ROWS, ROW_PX, FRAME_PX = 3, 26, 64
 # Entries of one width stand in columns, two of them on a telephone.
 LEGEND = {"entrywidth": 92, "font": {"size": 11}}
 MARGIN = {"l": 40, "r": 6}
@@ -31,22 +31,43 @@ OTHERS = "others"
 def response_times(usage: pd.DataFrame) -> go.Figure:
     """How long do a model's answers take? A bar from p50 to p95; average and maximum as marks.
 
-    Seconds; logarithmic where the slowest answer took ten times the p95.
+    Seconds; logarithmic where the slowest answer took ten times the p95. A row a model, so that
+    names are read on a small screen too.
     """
     known = usage[usage["response_ms_avg"].notna()].head(MODELS_SHOWN)
     seconds = known.filter(like="response_ms_").astype("float64") / 1_000
     traces = [
         _span(seconds),
         _marks(seconds, "response_ms_avg", "Average", {"symbol": "diamond", "size": 9}),
-        _marks(seconds, "response_ms_max", "Maximum", {"symbol": "line-ew", "size": 16}),
+        _marks(seconds, "response_ms_max", "Maximum", {"symbol": "line-ns", "size": 14}),
     ]
-    chart = figure(traces, 320, hovermode="x unified", bargap=0.6)
-    _name_places(chart, list(known["model"]))
+    chart = _rows_of_models(traces, list(known["model"]))
+    chart.update_layout(bargap=0.5)
     slowest, most = seconds["response_ms_max"], seconds["response_ms_p95"]
     if (slowest >= LOGARITHMIC_FROM * most).any():
         _logarithmic(chart, seconds)
     else:
-        chart.update_yaxes(ticksuffix=" s", type="linear", rangemode="tozero")
+        chart.update_xaxes(ticksuffix=" s", type="linear", rangemode="tozero")
+    return chart
+
+
+def _rows_of_models(traces: list[Any], models: list[str]) -> go.Figure:
+    """A figure with a row for each model, the first on top.
+
+    Models are at places, not at their names: two long names may shorten to the same.
+    """
+    count = max(len(models), FEWEST_ROWS)
+    chart = figure(traces, FRAME_PX + ROW_PX * count, hovermode="y unified")
+    chart.update_layout(margin={"l": 8})
+    chart.update_xaxes(nticks=COUNT_TICKS, showgrid=True)
+    chart.update_yaxes(
+        range=[count - 0.5, -0.5],
+        tickvals=list(range(len(models))),
+        ticktext=[within(model, 22) for model in models],
+        automargin=True,
+        showgrid=False,
+        nticks=None,
+    )
     return chart
 
 
@@ -55,9 +76,10 @@ def _span(seconds: pd.DataFrame) -> go.Bar:
     # A logarithmic axis has no 0.
     foot = least.clip(lower=0.001)
     return go.Bar(
-        x=list(range(len(seconds))),
-        y=(most - foot).clip(lower=0),
+        x=(most - foot).clip(lower=0),
+        y=list(range(len(seconds))),
         base=foot,
+        orientation="h",
         name="p50 to p95",
         # The edge is there where both are the same.
         marker={
@@ -74,8 +96,8 @@ def _span(seconds: pd.DataFrame) -> go.Bar:
 
 def _marks(seconds: pd.DataFrame, column: str, name: str, marker: Mapping[str, Any]) -> go.Scatter:
     return go.Scatter(
-        x=list(range(len(seconds))),
-        y=seconds[column],
+        x=seconds[column],
+        y=list(range(len(seconds))),
         name=name,
         mode="markers",
         marker={"color": palette.SLOW, "line": {"width": 2, "color": palette.SLOW}, **marker},
@@ -85,13 +107,13 @@ def _marks(seconds: pd.DataFrame, column: str, name: str, marker: Mapping[str, A
 
 
 def _logarithmic(chart: go.Figure, seconds: pd.DataFrame) -> None:
-    """Ticks at 1, 2 and 5 of each power of ten; over more than three powers at 1 alone."""
+    """Ticks at round places of each power of ten, the fewer the more powers there are."""
     known = seconds[["response_ms_p50", "response_ms_max"]].clip(lower=0.001)
     low, high = math.log10(known.min().min()), math.log10(known.max().max())
-    digits = (1,) if high - low > 3 else (1, 2, 5)
+    digits = (1,) if high - low > 2 else (1, 3) if high - low > 1 else (1, 2, 5)
     powers = range(math.floor(low), math.ceil(high) + 1)
     places = [digit * 10.0**power for power in powers for digit in digits]
-    chart.update_yaxes(
+    chart.update_xaxes(
         type="log",
         range=[low - 0.1, high + 0.1],
         tickvals=places,
@@ -115,39 +137,29 @@ def tokens(usage: pd.DataFrame) -> go.Figure:
     """
     top = usage.sort_values(["total_tokens", "model"], ascending=[False, True]).head(MODELS_SHOWN)
     series = (
-        ("prompt_tokens", "Prompt", palette.TOKENS_IN, "y"),
-        ("completion_tokens", "Completion", palette.TOKENS_OUT, "y2"),
+        ("prompt_tokens", "Prompt", palette.TOKENS_IN, "x"),
+        ("completion_tokens", "Completion", palette.TOKENS_OUT, "x2"),
     )
     traces = [
         go.Bar(
-            x=list(range(len(top))),
-            y=top[column].astype("float64"),
+            x=top[column].astype("float64"),
+            y=list(range(len(top))),
+            orientation="h",
             name=name,
             marker={"color": colour},
-            yaxis=panel,
-            hovertemplate=COUNT,
+            xaxis=panel,
+            customdata=[formatting.exact(tokens) for tokens in top[column]],
+            hovertemplate=WRITTEN,
         )
         for column, name, colour, panel in series
     ]
+    chart = _rows_of_models(traces, list(top["model"]))
     # Grouped, each would leave room for the other, which is in another panel.
-    chart = figure(traces, 340, barmode="overlay", hovermode="x unified", bargap=0.35)
-    base.count_whole(chart, top["prompt_tokens"].max())
-    base.below(chart, "Completion, on a scale of its own", top["completion_tokens"].max())
-    _name_places(chart, list(top["model"]))
+    chart.update_layout(barmode="overlay", bargap=0.35, hoversubplots="axis")
+    titles = ("Prompt", "Completion")
+    base.beside(chart, titles, top["completion_tokens"].max())
+    base.count_whole(chart, top["prompt_tokens"].max(), "xaxis")
     return chart
-
-
-def _name_places(chart: go.Figure, models: list[str]) -> None:
-    """Models stand at places, not at their names: two long names may shorten to the same."""
-    chart.update_layout(margin={"b": 70})
-    chart.update_xaxes(
-        # A name that is written aslant has room too.
-        automargin=True,
-        tickvals=list(range(len(models))),
-        ticktext=[within(model, 18) for model in models],
-        range=[-0.5, max(len(models), 1) - 0.5],
-        showgrid=False,
-    )
 
 
 def over_time(
