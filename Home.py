@@ -11,22 +11,20 @@ from tracelib.page import home
 with page.begin("Home") as view:
     filters = view.filters
 
-    totals, sessions, series, usage, server, fresh = view.ask(
-        (overview.totals, filters),
-        (overview.sessions, filters),
-        (overview.over_time, filters, view.bucket),
-        (models.usage_by_model, filters),
-        (status.server,),
-        (status.freshness, view.now),
-    )
-    home.database(view, server, fresh)
-    page.stop_without_database(totals)
+    totals = view.ask(overview.totals, filters)
+    sessions = view.ask(overview.sessions, filters)
+    series = view.ask(overview.over_time, filters, view.bucket)
+    usage = view.ask(models.usage_by_model, filters)
+    server = view.ask(status.server)
+    fresh = view.ask(status.freshness, view.now)
+    home.database(view, server.answer, fresh.answer)
+    page.stop_without_database(totals.answer)
     if fresh.value is not None and fresh.value.newest_started_at is None:
         home.first_steps(view)
         page.end_page()
     with st.grid(columns=4, min_column_width=220):
-        home.overview_card(view, totals, series)
-        home.models_card(view, usage)
-        home.sessions_card(view, sessions, series)
-        home.status_card(view, totals, series, fresh)
-    page.foot(view, totals, sessions, series, usage)
+        home.overview_card(view, totals.answer, series.answer)
+        home.models_card(view, usage.answer)
+        home.sessions_card(view, sessions.answer, series.answer)
+        home.status_card(view, totals.answer, series.answer, fresh.answer)
+    page.foot(view, totals.answer, sessions.answer, series.answer, usage.answer)

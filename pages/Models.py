@@ -8,10 +8,12 @@ from tracelib.page import model_table
 
 with page.begin("Models") as view:
     filters = view.filters
-    usage, deployments = view.ask((models.usage_by_model, filters), (models.deployments, filters))
-    page.stop_without_rows(usage)
-    busiest = tuple(usage.value.nlargest(5, "requests")["model"])
-    (series,) = view.ask((models.over_time_by_model, filters, view.bucket, busiest))
+    asked_usage = view.ask(models.usage_by_model, filters)
+    asked_deployments = view.ask(models.deployments, filters)
+    usage, deployments = asked_usage.answer, asked_deployments.answer
+    rows = page.rows_or_stop(usage)
+    busiest = tuple(rows.nlargest(5, "requests")["model"])
+    series = view.ask(models.over_time_by_model, filters, view.bucket, busiest).answer
     colours = view.colours
 
     with st.grid(columns=2, min_column_width=320, gap="small"):
@@ -30,8 +32,8 @@ with page.begin("Models") as view:
         usage,
         deployments,
         series,
-        requests=round(usage.value["requests"].iloc[0] / usage.value["share"].iloc[0]),
-        newest=usage.value["last_seen"].max(),
+        requests=round(rows["requests"].iloc[0] / rows["share"].iloc[0]),
+        newest=rows["last_seen"].max(),
     )
 
     page.chart("Response time by model", usage, by_model.response_times, caption=page.RESPONSE_TIME)
@@ -61,5 +63,5 @@ with page.begin("Models") as view:
         for title, figure, written, caption in figures:
             page.chart(title, usage, ranking.by_model, figure, written, colours, caption=caption)
 
-    model_table.all_figures(usage.value)
+    model_table.all_figures(rows)
     model_table.deployments(deployments)

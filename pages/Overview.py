@@ -9,45 +9,54 @@ from tracelib.page import caching, over_time, tiles
 with page.begin("Overview") as view:
     filters, earlier, axis = view.filters, view.filters.previous(), view.axis
 
-    answers = view.ask(
-        (overview.totals, filters),
-        (overview.totals, earlier),
-        (overview.sessions, filters),
-        (overview.sessions, earlier),
-        (overview.over_time, filters, view.bucket),
-        (overview.cost_by_owner, filters),
-        (overview.cost_by_tag, filters),
-        (overview.cache_savings, filters),
-        (overview.prompt_caching, filters),
-        (overview.busy_hours, filters),
-        (overview.log_start, filters),
-    )
-    totals, before, sessions, sessions_before, series, *others = answers
-    owners, tags, saved, prompts, hours, log_start = others
-    page.stop_without_requests(totals)
+    totals = view.ask(overview.totals, filters)
+    totals_before = view.ask(overview.totals, earlier)
+    sessions = view.ask(overview.sessions, filters)
+    sessions_before = view.ask(overview.sessions, earlier)
+    series = view.ask(overview.over_time, filters, view.bucket)
+    owners = view.ask(overview.cost_by_owner, filters)
+    tags = view.ask(overview.cost_by_tag, filters)
+    saved = view.ask(overview.cache_savings, filters)
+    prompts = view.ask(overview.prompt_caching, filters)
+    hours = view.ask(overview.busy_hours, filters)
+    log_start = view.ask(overview.log_start, filters)
+    page.stop_without_requests(totals.answer)
 
-    without = tiles.why_no_change(earlier, log_start)
-    tiles.traffic(totals, before, sessions, sessions_before, series, without)
-    page.foot(view, totals, sessions, series)
+    tiles.traffic(
+        totals.answer,
+        totals_before.answer,
+        sessions.answer,
+        sessions_before.answer,
+        series.answer,
+        tiles.why_no_change(earlier, log_start.answer),
+    )
+    page.foot(view, totals.answer, sessions.answer, series.answer)
 
     page.choose_bucket(view)
-    over_time.charts(series, axis)
+    over_time.charts(series.answer, axis)
 
     with st.grid(columns=2, min_column_width=320, gap="small"):
         for dimension in ("user", "team", "key"):
             page.chart(
                 f"Top {dimension}s by cost",
-                owners,
+                owners.answer,
                 ranking.money_by_owner,
                 dimension,
                 view.facets.names(dimension),
                 narrows=dimension,
             )
         page.chart(
-            "Top tags by cost", tags, ranking.money_by_tag, caption=page.TAGS, empty=page.NO_TAGS
+            "Top tags by cost",
+            tags.answer,
+            ranking.money_by_tag,
+            caption=page.TAGS,
+            empty=page.NO_TAGS,
         )
 
-    caching.cards(saved, prompts, series, axis)
+    caching.cards(saved.answer, prompts.answer, series.answer, axis)
     page.chart(
-        "When people use it", hours, ranking.busy_hours, caption=f"Hours of {view.filters.zone}."
+        "When people use it",
+        hours.answer,
+        ranking.busy_hours,
+        caption=f"Hours of {view.filters.zone}.",
     )

@@ -9,30 +9,35 @@ from tracelib.page import health, sharing
 with page.begin("Status") as view:
     filters = view.filters
 
-    server, fresh, size, gaps = view.ask(
-        (status.server,), (status.freshness, view.now), (status.size,), (status.missing,)
-    )
+    server = view.ask(status.server)
+    fresh = view.ask(status.freshness, view.now)
+    size = view.ask(status.size)
+    gaps = view.ask(status.missing)
     if view.installed.access.sees_installation:
         left, right = st.columns(2)
         with left:
-            health.database(view, server)
+            health.database(view, server.answer)
             health.proxy(view)
             sharing.show(view)
         with right:
-            health.freshness(view, fresh)
-            health.size(size)
+            health.freshness(view, fresh.answer)
+            health.size(size.answer)
     else:
-        health.freshness(view, fresh)
-    health.missing(gaps)
+        health.freshness(view, fresh.answer)
+    health.missing(gaps.answer)
 
     st.subheader("Failures", anchor=False)
-    groups, series, newest, lost = view.ask(
-        (status.failure_groups, filters),
-        (status.failures_over_time, filters, view.bucket),
-        (status.newest_failures, filters),
-        (status.losses, filters),
+    groups = view.ask(status.failure_groups, filters)
+    series = view.ask(status.failures_over_time, filters, view.bucket)
+    newest = view.ask(status.newest_failures, filters)
+    lost = view.ask(status.losses, filters)
+    page.chart(
+        "Failures over time",
+        series.answer,
+        by_model.failures,
+        view.axis,
+        empty=health.NO_FAILURES,
     )
-    page.chart("Failures over time", series, by_model.failures, view.axis, empty=health.NO_FAILURES)
-    health.losses(lost)
-    health.failure_groups(groups)
-    health.newest_failures(view, newest)
+    health.losses(lost.answer)
+    health.failure_groups(groups.answer)
+    health.newest_failures(view, newest.answer)

@@ -11,9 +11,9 @@ from tracelib.page.ground import (
     TOKENS_PER_SECOND,
     choose_bucket,
     foot,
+    rows_or_stop,
     stop_without_database,
     stop_without_requests,
-    stop_without_rows,
 )
 from tracelib.page.view import View, begin
 
@@ -30,7 +30,7 @@ __all__ = [
     "choose_bucket",
     "end_page",
     "foot",
+    "rows_or_stop",
     "stop_without_database",
     "stop_without_requests",
-    "stop_without_rows",
 ]

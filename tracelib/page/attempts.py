@@ -66,7 +66,7 @@ def show(
         return
     same_prompt = None
     if requests.value["is_failure"].any():
-        (same_prompt,) = view.ask((same_prompt_neighbours, selection))
+        same_prompt = view.ask(same_prompt_neighbours, selection).answer
     found = operations(requests.value, same_prompt.value if same_prompt else None)
     if found:
         _card(found, numbers_of(order), look)

@@ -1,8 +1,9 @@
 """Noting who reads what was said, before it is read: without a note there are no words."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Concatenate, ParamSpec, TypeVar
 
 import streamlit as st
 
@@ -13,7 +14,10 @@ from tracelib.audit import Record
 from tracelib.page.view import View
 from tracelib.redaction import NONE, Redaction
 from tracelib.selection import Selection
+from tracelib.source import Source
 
+T = TypeVar("T")
+P = ParamSpec("P")
 NOTED = "noted in this tab"
 
 
@@ -32,18 +36,24 @@ def of(view: View, what: audit.What, selection: Selection, redaction: Redaction 
     )
 
 
-def ask(view: View, noted: Record, *questions: tuple[Any, ...]) -> list[Answer[Any]]:
-    """What does the database say of what was said, once it is noted who reads that?
+def ask(
+    view: View,
+    noted: Record,
+    question: Callable[Concatenate[Source, P], T],
+    *arguments: P.args,
+    **named: P.kwargs,
+) -> Answer[T]:
+    """What does the database say to a question about messages, once the audit log has the reader?
 
-    Where it cannot be noted, that is the answer to each question, and none is asked. What is
-    refused is not noted either: nobody reads it.
+    Where the record cannot be written, that is the answer, and nothing is asked. What is refused
+    is not recorded either.
     """
     try:
         if view.installed.access.reads_messages:
             once(view, noted)
     except errors.AuditFailed as error:
-        return [Answer(None, error, datetime.now(UTC), 0.0) for _ in questions]
-    return view.ask(*questions)
+        return Answer(None, error, datetime.now(UTC), 0.0)
+    return view.ask(question, *arguments, **named).answer
 
 
 def once(view: View, noted: Record) -> None:

@@ -29,7 +29,7 @@ def joined(view: View, stored: Selection, summary: SessionSummary, look: Look) -
     The session, or with it those it is chained to where the URL says so. A session of a single
     request in no chain may be joined with what seems to go on from it.
     """
-    (links,) = view.ask((linked_sessions, stored))
+    links = view.ask(linked_sessions, stored).answer
     if links.value is None:
         unanswered(links)
         return stored
@@ -39,7 +39,7 @@ def joined(view: View, stored: Selection, summary: SessionSummary, look: Look) -
     _told(links.value, look)
     if not _is_wanted():
         return stored
-    (whole,) = view.ask((chained, stored))
+    whole = view.ask(chained, stored).answer
     if whole.value is None:
         unanswered(whole)
     return whole.value or stored

@@ -5,10 +5,10 @@ fragment wait until a run has ended, and only a while after that the page runs a
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NamedTuple, NoReturn
+from typing import Any, Generic, NamedTuple, NoReturn, TypeVar
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -16,8 +16,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from tracelib import formatting
 from tracelib.asking.answers import Question
+from tracelib.asking.memory import Answer
 from tracelib.facets import Facets
 
+T = TypeVar("T")
 SHOWN = "page shown"
 SKELETON_PX = 560
 MOST_NAMED = 4
@@ -33,11 +35,38 @@ class Shown(NamedTuple):
     finished: float
 
 
+class Pending(Generic[T]):
+    """A question that a page has asked; `wait` answers it and all others that are pending."""
+
+    def __init__(self, question: Question, wait: Callable[[], None]) -> None:
+        self.question = question
+        self._wait = wait
+        self._answer: Answer[T] | None = None
+
+    @property
+    def answer(self) -> Answer[T]:
+        """The answer, waited for."""
+        if self._answer is None:
+            self._wait()
+        if self._answer is None:
+            raise RuntimeError("no answer came")  # a run of a page that was ended
+        return self._answer
+
+    @property
+    def value(self) -> T | None:
+        """The value of the answer, waited for; None where there is none."""
+        return self.answer.value
+
+    def settle(self, answer: Answer[T]) -> None:
+        """Take the answer."""
+        self._answer = answer
+
+
 @dataclass
 class Frame:
     """The places around one run of a page that fill as its answers come.
 
-    `facets` are None until they are answered.
+    `facets` are None until they are answered; `pending` is asked and not yet answered.
     """
 
     of: Place
@@ -46,6 +75,7 @@ class Frame:
     chips: DeltaGenerator
     status: DeltaGenerator
     facets: Facets | None = None
+    pending: list[Pending[Any]] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
     _line: DeltaGenerator | None = None
 

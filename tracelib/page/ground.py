@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from tracelib import formatting
@@ -45,12 +46,13 @@ def stop_without_requests(totals: Answer[Totals]) -> None:
         end_page()
 
 
-def stop_without_rows(answer: Answer[Any]) -> None:
-    """The same, where the answer is a frame."""
+def rows_or_stop(answer: Answer[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of an answer; where there are none, say so and stop the page."""
     stop_without_database(answer)
-    if answer.value is not None and len(answer.value) == 0:
+    if answer.value is None or answer.value.empty:
         nothing(NOTHING_HERE)
         end_page()
+    return answer.value
 
 
 def choose_bucket(view: View) -> None:

@@ -84,9 +84,9 @@ def read(
     """What does the log hold of the page that is read? It is noted who reads it."""
     noted = audited.of(view, what, selection, look.redaction)
     first = (at.page - 1) * TURNS_A_PAGE + 1
-    question = (conversation.turns, _reading(view.installed, selection), first)
-    (told,) = audited.ask(view, replace(noted, page=at.page), question)
-    return told
+    noted = replace(noted, page=at.page)
+    reading = _reading(view.installed, selection)
+    return audited.ask(view, noted, conversation.turns, reading, first)
 
 
 def show(told: Answer[TurnPage], order: pd.DataFrame, at: Place, look: Look) -> None:

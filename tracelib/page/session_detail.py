@@ -82,13 +82,10 @@ def _alone(view: View, stored: Selection, look: Look, bar: DeltaGenerator) -> No
 
 
 def _asked(view: View, selection: Selection) -> Asked:
-    return Asked(
-        *view.ask(
-            (sessions.summary, selection),
-            (conversation.turn_order, selection),
-            (requests_of, selection),
-        )
-    )
+    summary = view.ask(sessions.summary, selection)
+    order = view.ask(conversation.turn_order, selection)
+    requests = view.ask(requests_of, selection)
+    return Asked(summary.answer, order.answer, requests.answer)
 
 
 def _whole(view: View, selection: Selection, known: Asked, look: Look) -> None:

@@ -66,10 +66,9 @@ def _listed(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
     with session_words.line():
         count = st.empty()
         session_words.sentence(view, search, part)
-    found, spread = view.ask(
-        (sessions.found_sessions, filters, search, after, PAGE_LENGTH),
-        (sessions.sessions_over_time, view.filters, search, view.bucket),
-    )
+    listed = view.ask(sessions.found_sessions, filters, search, after, PAGE_LENGTH)
+    over_time = view.ask(sessions.sessions_over_time, view.filters, search, view.bucket)
+    found, spread = listed.answer, over_time.answer
     count.markdown(f"**{_how_many(view, filters, search, spread)}**", width="content")
     if found.value is None:
         unanswered(found)
@@ -103,7 +102,7 @@ def _how_many(
         if spread.value is None:
             return "Sessions"
         return session_words.counted(int(spread.value["sessions"].sum()))
-    (counted,) = view.ask((sessions.session_counts, filters, search))
+    counted = view.ask(sessions.session_counts, filters, search).answer
     if counted.error:
         return "Sessions"
     return (

@@ -71,7 +71,8 @@ def show(view: View, first: Selection, second_id: str, second_key: str | None, l
     if second_key is None:
         second_key = only_key(view, second_id, look.redaction, address.open_beside)
     second = session(second_id, second_key)
-    left, right = view.ask((sessions.summary, first), (sessions.summary, second))
+    both = view.ask(sessions.summary, first), view.ask(sessions.summary, second)
+    left, right = (one.answer for one in both)
     if left.value is None or right.value is None:
         unanswered(left if left.value is None else right)
         return
@@ -127,7 +128,7 @@ def _conversation(
     st.caption(f"{label(who)}, {formatting.clock(summary.started_at, look.zone)}")
     if not view.installed.access.reads_messages:
         return
-    (order,) = view.ask((conversation.turn_order, selection))
+    order = view.ask(conversation.turn_order, selection).answer
     if order.value is None:
         unanswered(order)
         return

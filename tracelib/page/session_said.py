@@ -115,7 +115,7 @@ def _said(view: View, sought: Sought, rows: pd.DataFrame) -> dict[str, str]:
 
 
 def _asked(view: View, ask: Callable[..., Any], *arguments: Any) -> dict[Any, str]:
-    (answer,) = view.ask((ask, *arguments))
+    answer = view.ask(ask, *arguments).answer
     if answer.value is None and answer.error:
         raise answer.error
     return answer.value or {}

@@ -81,7 +81,7 @@ def show(
 
 def _first_failure(view: View, picked: Picked) -> RowId | None:
     """Which request of this session failed first? None where none did."""
-    (order,) = view.ask((conversation.turn_order, session(picked.session_id, picked.api_key)))
+    order = view.ask(conversation.turn_order, session(picked.session_id, picked.api_key)).answer
     if order.value is None or not order.value["is_failure"].any():
         return None
     first = order.value[order.value["is_failure"]].iloc[0]

@@ -38,7 +38,7 @@ def offer(view: View, selection: Selection) -> Selection:
     )
     if not is_wanted:
         return selection
-    (found,) = view.ask((stitching.conversation_around, selection))
+    found = view.ask(stitching.conversation_around, selection).answer
     if found.value is None:
         unanswered(found)
         return selection

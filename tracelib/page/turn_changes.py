@@ -52,8 +52,7 @@ def _dialog(
         return
     compared = replace(selection, rows=(before, after))
     noted = audited.of(view, "compared", compared, look.redaction)
-    question = (diff_between, selection, before, after, look.redaction)
-    (found,) = audited.ask(view, noted, question)
+    found = audited.ask(view, noted, diff_between, selection, before, after, look.redaction)
     if found.error:
         unanswered(found)
     elif found.value is None:

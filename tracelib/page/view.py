@@ -1,11 +1,11 @@
 """How every page begins and ends: what is chosen, which database, who is who."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -23,10 +23,13 @@ from tracelib.choice import Choice
 from tracelib.facets import Facets
 from tracelib.filters import Filters
 from tracelib.page import address, cards, frame, head, identity, sidebar, style
-from tracelib.page.frame import Frame, Waiting
+from tracelib.page.frame import Frame, Pending, Waiting
 from tracelib.people import ANYONE, Person
 from tracelib.settings import TICKS
+from tracelib.source import Source
 
+T = TypeVar("T")
+P = ParamSpec("P")
 ICON = Path(__file__).with_name("icon.png")
 # Drop-downs and colours need not follow every tick.
 FACETS_TICK_S = 300
@@ -61,7 +64,7 @@ class View:
     def facets(self) -> Facets:
         """What there is to choose from, by name. Comes with the first answers of the page."""
         if self.frame.facets is None:
-            self.ask()
+            self._answer()
         return self.frame.facets or Facets.none()
 
     @property
@@ -69,37 +72,53 @@ class View:
         """The colour of each model, by its rank over the whole log."""
         return model_colours(facet.id for facet in self.facets.of("model"))
 
-    def ask(self, *questions: tuple[Any, ...]) -> list[Answer[Any]]:
-        """What does the database say to these (question, argument…) tuples, asked side by side?
+    def ask(
+        self,
+        question: Callable[Concatenate[Source, P], T],
+        *arguments: P.args,
+        **named: P.kwargs,
+    ) -> Pending[T]:
+        """Ask the database. Returns at once; `.answer` of what is returned waits.
 
-        The page waits for all of them, and shows which are awaited.
+        All that is asked before the first answer is read is asked side by side.
         """
-        asked = [Question(ask, tuple(arguments)) for ask, *arguments in questions]
+        if named:
+            raise TypeError("arguments of a question go by their place")
+        pending: Pending[T] = Pending(Question(question, arguments), self._answer)
+        self.frame.pending.append(pending)
+        return pending
+
+    def _answer(self) -> None:
+        """Wait for all that is asked, and show what is awaited; the first time for facets, too."""
+        asked, self.frame.pending = self.frame.pending, []
         is_first = self.frame.facets is None
+        questions = [one.question for one in asked]
         waiting = Waiting(self.frame, st.empty())
         given = answers(
             self.installed,
             self.now,
-            [*asked, _facets_question(self.now)] if is_first else asked,
+            [*questions, _facets_question(self.now)] if is_first else questions,
             PATIENCE_S,
             waiting,
         )
         waiting.end()
         if is_first:
             _name_choices(self, given.pop().value or Facets.none())
-        return self._marked(given)
+        self._note_stale(given)
+        for one, answer in zip(asked, given, strict=True):
+            one.settle(self._in_zone(answer))
 
-    def _marked(self, given: Sequence[Answer[Any]]) -> list[Answer[Any]]:
-        """The same answers; stale ones with their time in the viewer's zone, and a notice."""
-        zone = ZoneInfo(self.filters.zone)
+    def _note_stale(self, given: list[Answer[Any]]) -> None:
         stale = [answer for answer in given if answer.is_stale]
         if stale and stale[0].error:
             at = formatting.clock(min(one.asked_at for one in stale), self.filters.zone)
             self.frame.notice.warning(f"{stale[0].error.sentence} The figures are those of {at}.")
-        return [
-            replace(one, asked_at=one.asked_at.astimezone(zone)) if one.is_stale else one
-            for one in given
-        ]
+
+    def _in_zone(self, answer: Answer[Any]) -> Answer[Any]:
+        """A stale answer with its time in the viewer's zone; any other as it is."""
+        zone = ZoneInfo(self.filters.zone)
+        at = answer.asked_at.astimezone(zone)
+        return replace(answer, asked_at=at) if answer.is_stale else answer
 
 
 @contextmanager
@@ -144,8 +163,7 @@ def _begun(name: str, has_parameters: bool) -> View:
 
 
 def _finish(view: View) -> None:
-    if view.frame.facets is None:
-        view.ask()
+    _ = view.facets  # a page that asks nothing has its drop-downs all the same
     every_s = TICKS[_refresh(view.choice, view.installed)]
     view.frame.finish(view.filters.zone, every_s)
 

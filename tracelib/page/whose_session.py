@@ -27,7 +27,7 @@ def only_key(
     Where several have, the page stops and the reader chooses: `on_choose` is told the session
     id and the key. Where none has, it says so and stops.
     """
-    (keys,) = view.ask((sessions.keys_of, session_id))
+    keys = view.ask(sessions.keys_of, session_id).answer
     if keys.value is not None and len(keys.value) == 1:
         return str(keys.value.iloc[0]["api_key"])
     if keys.value is None:
@@ -49,7 +49,7 @@ def of_request(view: View) -> tuple[str, str] | None:
     if not text:
         return None
     named = read_row_id(text)
-    (found,) = view.ask((sessions.requests_called, named.request_id if named else text))
+    found = view.ask(sessions.requests_called, named.request_id if named else text).answer
     if found.value is None:
         unanswered(found)
         st.stop()
@@ -62,7 +62,7 @@ def of_request(view: View) -> tuple[str, str] | None:
 
 def also_called(view: View, shown: RowId) -> None:
     """Say that other requests have the id of this one, and offer them; nothing where none has."""
-    (found,) = view.ask((sessions.requests_called, shown.request_id))
+    found = view.ask(sessions.requests_called, shown.request_id).answer
     called = [one for one in found.value or () if one.row.request_id == shown.request_id]
     others = [one for one in called if one.row != shown]
     if not others:
