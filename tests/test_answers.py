@@ -22,7 +22,7 @@ from tracelib.asking.memory import BREATHER_S
 from tracelib.choice import Choice
 from tracelib.database_url import read_address
 from tracelib.filters import Filters
-from tracelib.ranges import Between
+from tracelib.ranges import Between, Last
 from tracelib.settings import Settings
 from tracelib.window import days, recent
 
@@ -36,7 +36,7 @@ def installed_on(url: str) -> Installation:
 
 
 def totals_at(now: datetime) -> Question:
-    return Question(overview.totals, (Filters(recent("24h", now)),))
+    return Question(overview.totals, (Choice(Last(24)).filters(now, "UTC"),))
 
 
 class Counted:
@@ -243,7 +243,7 @@ def test_an_answer_of_another_view_never_stands_in(spare_server):
     place = installed_on(log.url)
     answers(place, NOW, [totals_at(NOW)])
     spare_server.stop()
-    week = Question(overview.totals, (Filters(recent("7d", NOW + TICK)),))
+    week = Question(overview.totals, (Choice(Last(24 * 7)).filters(NOW + TICK, "UTC"),))
     (answer,) = answers(place, NOW + TICK, [week])
     assert answer.value is None
 

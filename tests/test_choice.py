@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from tests.test_ranges import ranges
 from tracelib.choice import MOST_VALUES, PARAMETERS, Choice, read_choice
 from tracelib.filters import DIMENSIONS, Filters
-from tracelib.ranges import Between, Calendar, Last
+from tracelib.ranges import Between, Calendar, Last, Since
 from tracelib.settings import TICKS
 from tracelib.window import BUCKETS, TimeWindow
 
@@ -135,3 +136,18 @@ def test_a_choice_that_is_held_has_the_days_of_its_range_and_their_zone():
     )
     times = Choice(range=Between(datetime(2026, 11, 1, 14), datetime(2026, 11, 1, 18)))
     assert times.held(times.filters(NOW, "UTC")) == Choice(range=times.range, zone="UTC")
+
+
+@pytest.mark.parametrize(
+    "chosen", [Last(24), Last(24 * 7), Calendar("today"), Calendar("this-month"), Since(NOW)]
+)
+def test_what_is_looked_at_is_the_same_a_tick_later(chosen):
+    now, later = (
+        Filters(chosen.window(moment, "UTC"), "UTC", model=("m",), range=chosen)
+        for moment in (NOW + timedelta(hours=1), NOW + timedelta(hours=1, seconds=30))
+    )
+    assert now.window != later.window
+    assert now.view() == later.view()
+    assert now.previous().view() == later.previous().view()
+    assert len({now.view(), now.previous().view(), now.within(now.window).view()}) == 3
+    assert now.view() != replace(now, model=()).view()

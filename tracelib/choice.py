@@ -38,7 +38,8 @@ class Choice:
         """Which requests are meant, when the clock shows `now` in the viewer's zone?"""
         zone = self.zone or viewer_zone
         window = self.range.window(now, zone)
-        return Filters(window, zone, self.model, self.provider, self.user, self.team, self.key)
+        chosen = (self.model, self.provider, self.user, self.team, self.key)
+        return Filters(window, zone, *chosen, range=self.range)
 
     def in_words(self, filters: Filters) -> str:
         """Which window is shown, in words, with its zone and what it is compared with?"""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 from tracelib.keys import key_identity
+from tracelib.ranges import Range
 from tracelib.window import TimeWindow
 
 # Stands for "without one" among the choices of a dimension: no user, no team, no provider.
@@ -16,6 +17,7 @@ class Filters:
     """A window of time, and for each dimension the ids that may pass; none given lets all pass.
 
     `zone` is the viewer's time zone: it decides where days begin, not which rows are read.
+    `range` is what the window was made of, as "the last 7 days"; None for a window of its own.
     """
 
     window: TimeWindow
@@ -25,6 +27,7 @@ class Filters:
     user: tuple[str, ...] = ()
     team: tuple[str, ...] = ()
     key: tuple[str, ...] = ()
+    range: Range | None = None
 
     def __post_init__(self) -> None:
         # A link may name a key by itself; nothing that is made of it shall.
@@ -35,7 +38,17 @@ class Filters:
 
     def previous(self) -> "Filters":
         """Which filters choose the same requests in the window just before?"""
-        return replace(self, window=self.window.previous())
+        before = self.range and self.range.previous()
+        return replace(self, window=self.window.previous(), range=before)
+
+    def within(self, window: TimeWindow) -> "Filters":
+        """Which filters choose the same requests in a window of its own?"""
+        return replace(self, window=window, range=None)
+
+    def view(self) -> tuple[object, ...]:
+        """What is looked at, whatever the time is now: equal for the last 7 days at any moment."""
+        dimensions = tuple(getattr(self, dimension) for dimension in DIMENSIONS)
+        return self.range or self.window, self.zone, *dimensions
 
     def chosen(self) -> Mapping[str, tuple[str, ...]]:
         """Which dimensions are narrowed, and to which ids?

@@ -15,12 +15,12 @@ from pydantic import (
     model_validator,
 )
 
+from tracelib import ranges
 from tracelib import window as windows
 from tracelib.api.problems import refused
 from tracelib.choice import LONGEST_VALUE, MOST_VALUES
 from tracelib.conversation.reading import TURNS_A_PAGE
 from tracelib.filters import NONE, Filters
-from tracelib.ranges import days_complaint
 from tracelib.sessions import SessionSearch
 from tracelib.sessions.cursor import LONGEST as LONGEST_CURSOR
 from tracelib.window import Bucket, TimeWindow
@@ -105,6 +105,12 @@ class Range(Asked):
             raise ValueError("An end needs a start.")
         return self
 
+    def range(self, zone: str = "UTC") -> ranges.Range | None:
+        """The range that moves with the clock; None where both ends are given."""
+        if self.start is None:
+            return ranges.Last(24 * (self.days or DEFAULT_DAYS))
+        return None if self.end else ranges.Since(_placed(self.start, zone))
+
     def window(self, now: datetime, zone: str = "UTC") -> TimeWindow:
         """Which window is meant, when it is `now`? Raises a Problem where there is none."""
         if self.start is None:
@@ -112,7 +118,7 @@ class Range(Asked):
         start, end = _placed(self.start, zone), _placed(self.end or now, zone)
         if self.end is None and start >= now:
             raise refused("The start lies in the future.")
-        if complaint := days_complaint(start.date(), end.date()):
+        if complaint := ranges.days_complaint(start.date(), end.date()):
             raise refused(complaint)
         if start >= end:
             raise refused("The range ends before it starts.")
@@ -143,6 +149,7 @@ class Chosen(Range):
             self.user,
             self.team,
             self.key,
+            self.range(self.zone),
         )
 
 
@@ -206,6 +213,7 @@ class Search(Range):
             self.window(now),
             model=(self.model,) if self.model else (),
             user=(self.user_id,) if self.user_id else (),
+            range=self.range(),
         )
 
     def search(self) -> SessionSearch:

@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from tracelib import conversation, errors, metrics
 from tracelib.asking import allowed
@@ -205,30 +204,9 @@ def _view(question: Question, now: datetime, installed: Installation) -> str:
 
 
 def _relative(argument: object, now: datetime) -> str:
-    """A moment as its distance from now; a window as that and its length."""
+    """A moment as its distance from now; filters as what they look at, which no clock moves."""
     if isinstance(argument, datetime):
         return repr(now - argument)
     if isinstance(argument, Filters):
-        return f"{_moving(argument, now)} {argument.zone} {argument.chosen()}"
+        return repr(argument.view())
     return repr(argument)
-
-
-def _moving(filters: Filters, now: datetime) -> str:
-    """The range up to now, and the one before it, move with the clock; chosen days do not.
-
-    Days up to today begin where they began, and end now; what lies before them ends there.
-    """
-    window = filters.window
-    if window.end == now:
-        begins = window.start
-    elif window.end + window.length == now:
-        begins = window.end
-    else:
-        return repr(window)
-    side = "since" if window.end == now else "before"
-    return f"{side} {begins if _begins_a_day(begins, filters.zone) else window.length!r}"
-
-
-def _begins_a_day(moment: datetime, zone: str) -> bool:
-    local = moment.astimezone(ZoneInfo(zone))
-    return local.time() == local.time().min

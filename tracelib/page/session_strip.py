@@ -5,7 +5,6 @@ showing the whole of it and another drag chooses another part.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -56,7 +55,7 @@ def narrowed(filters: Filters, chosen: TimeWindow | None) -> Filters:
         return filters
     window = filters.window
     inside = TimeWindow(max(chosen.start, window.start), min(chosen.end, window.end))
-    return replace(filters, window=inside)
+    return filters.within(inside)
 
 
 def in_words(chosen: TimeWindow, zone: str) -> str:

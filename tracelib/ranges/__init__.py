@@ -19,6 +19,7 @@ from tracelib.ranges.value import (
     Last,
     NamedRange,
     Range,
+    Since,
 )
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Last",
     "NamedRange",
     "Range",
+    "Since",
     "complaint",
     "days_complaint",
     "hours_complaint",

@@ -42,6 +42,16 @@ class Before(Range):
         return self.other.window(now, zone).previous()
 
 
+@dataclass(frozen=True, slots=True)
+class Since(Range):
+    """From a moment up to now."""
+
+    start: datetime
+
+    def window(self, now: datetime, zone: str) -> TimeWindow:  # noqa: ARG002 - no day begins it
+        return TimeWindow(self.start, now)
+
+
 class NamedRange(Range):
     """A range that a person can choose and a URL can hold."""
 
