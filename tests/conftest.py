@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 import streamlit as st
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from streamlit.testing.v1 import AppTest
 
 from tests import litellm, rows
@@ -18,6 +20,12 @@ from tracelib.asking.memory import Store
 from tracelib.database_url import read_address
 from tracelib.settings import Settings
 from tracelib.source import Source, connect
+
+# Speed is measured by benchmarks. A busy machine must not fail a property.
+hypothesis_settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

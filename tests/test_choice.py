@@ -47,7 +47,7 @@ def test_the_plain_url_is_the_last_seven_days():
     choice, complaints = read_choice({})
     assert (choice, complaints) == (Choice(), ())
     assert choice.filters(NOW, "Europe/Paris") == Filters(
-        TimeWindow(NOW - timedelta(days=7), NOW), "Europe/Paris"
+        TimeWindow(NOW - timedelta(days=7), NOW), "Europe/Paris", range=Last(24 * 7)
     )
 
 
