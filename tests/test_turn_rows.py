@@ -81,6 +81,15 @@ def inner(**changes: object) -> SimpleNamespace:
             ],
             ["outer inner", "third fourth"],
         ),
+        # No row is the inner one of one pair and the outer one of another: none is lost.
+        (
+            [
+                light("first", 0, 9, call_id="c", call_type="anthropic_messages"),
+                light("second", 1, 8, call_id="c", call_type="aresponses"),
+                light("third", 2, 7, call_id="c"),
+            ],
+            ["second first", "third"],
+        ),
         ([], []),
     ],
 )

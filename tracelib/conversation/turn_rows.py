@@ -115,9 +115,11 @@ def _bridged(rows: Sequence[Light]) -> dict[int, int]:
         if row.call_id and row.background_id is None:
             of_call[row.call_id].append(place)
     leads: dict[int, int] = {}
+    paired: set[int] = set()
     for places in of_call.values():
         for outer, inner in _outer_and_inner(rows, places):
-            if inner not in leads and outer not in leads and outer not in leads.values():
+            if paired.isdisjoint((outer, inner)):
+                paired |= {outer, inner}
                 leads[inner] = outer
     return leads
 
