@@ -14,6 +14,7 @@ import streamlit as st
 
 from tracelib import formatting
 from tracelib.conversation import Message, Part
+from tracelib.conversation.in_words import ROLES
 from tracelib.page.defused import defused
 from tracelib.page.safe import label
 from tracelib.redaction import NONE, Redaction
@@ -26,7 +27,6 @@ LONGEST_LINE = 300
 OPEN_ENDINGS = ("Not finished", "Paused", "Waits")
 # A browser chokes on megabytes in one element; the rest is counted, not sent.
 LONGEST_SENT = 60_000
-ROLES = {"system": "System", "developer": "Developer", "user": "User", "tool": "Tool"}
 
 
 @dataclass(frozen=True, slots=True)
