@@ -11,14 +11,18 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tests import rows
+from tests.calling import calls_of, token
 from tests.cases import case
+from tests.database import Database
+from tests.page_words import nodes
 from tests.questions import of_a_session, of_a_window, written
 from tests.rows import KEY, NOON, _moment, failure, spend_log
 from tests.sources import FILTERS, records, source_of
-from tracelib import facets, models, overview, sessions, status
+from tracelib import facets, handover, models, overview, sessions, status
 from tracelib.access import Access, Scope
 from tracelib.filters import NONE, Filters
 from tracelib.keys import key_identity
+from tracelib.redaction import NONE as REDACTED_NOTHING
 from tracelib.selection import Selection, session
 from tracelib.sessions import SessionSearch
 from tracelib.spendlogs.shown import shown_key, shown_name
@@ -37,6 +41,7 @@ STORED = (
     f"hashed-jwt-{KEY}",
     "cli-session-ada@example.com",
 )
+NO_KEYS = ("", "None", "null", "undefined")
 CLI_TOKEN = "cli-session-" + "Ab0_-" * 4 + "xy"
 
 
@@ -60,7 +65,7 @@ def test_hashes_and_known_names_stay_what_they_are(key):
     assert key_identity(key) == key
 
 
-@pytest.mark.parametrize("key", ["", "None"])
+@pytest.mark.parametrize("key", NO_KEYS)
 def test_nobody_is_nobody(key):
     assert key_identity(key) == ""
 
@@ -146,19 +151,21 @@ def test_a_secret_in_clear_is_named_counted_filtered_and_opened_by_its_identity(
 def test_nobody_is_not_a_key_called_none(database):
     rows_of_nobody = case("key-none")
     filters = around(rows_of_nobody[0])
-    empty = failure(api_key="", session_id="h1-key-none", startTime=rows_of_nobody[0]["startTime"])
-    source = source_of(database(rows=[*rows_of_nobody, empty]))
+    at = rows_of_nobody[0]["startTime"]
+    unlike = [key for key in NO_KEYS if key != "None"]
+    others = [failure(api_key=key, session_id="h1-key-none", startTime=at) for key in unlike]
+    source = source_of(database(rows=[*rows_of_nobody, *others]))
     assert owners(source, filters) == [(None, None)]
     assert [one.id for one in facets.facets(source, filters.window.end).key] == [NONE]
-    for none in (NONE, "None", ""):
-        assert overview.totals(source, replace(filters, key=(none,))).requests == 4
+    for none in (NONE, *NO_KEYS):
+        assert overview.totals(source, replace(filters, key=(none,))).requests == 6
     assert overview.sessions(source, filters) == overview.SessionCounts(1, 1)
     [listed] = records(sessions.found_sessions(source, filters, SessionSearch()).rows)
-    assert (listed["api_key"], listed["key_name"], listed["requests"]) == ("", None, 4)
+    assert (listed["api_key"], listed["key_name"], listed["requests"]) == ("", None, 6)
     [key] = records(sessions.keys_of(source, "h1-key-none"))
-    assert (key["api_key"], key["requests"]) == ("", 4)
-    for none in ("", "None"):
-        assert sessions.summary(source, session("h1-key-none", none)).requests == 4
+    assert (key["api_key"], key["requests"]) == ("", 6)
+    for none in NO_KEYS:
+        assert sessions.summary(source, session("h1-key-none", none)).requests == 6
 
 
 def test_a_key_that_was_hashed_twice_stays_what_it_is(database):
@@ -293,3 +300,74 @@ def test_an_alias_is_that_of_the_key_and_not_of_another_row_with_the_request_id(
     source = source_of(database(rows=made, partitioned=True))
     assert owners(source) == [(KEY, "Ada's")]
     assert owners(source, dimension="team") == [("team-1", "Alpha")]
+
+
+CLEAR = "sk-proj-4Fq9TzUe7Lm2WvXb81"
+PROMPT = "Dear model, our margin for Tuesday is nine per cent. " * 100
+
+
+@pytest.fixture(scope="module")
+def unsafe(server):
+    """A log in which a key stands as it is, and a prompt in the place of a model's name."""
+    log = Database(server)
+    facts = {
+        "api_key": CLEAR,
+        "session_id": "s",
+        "model_group": PROMPT,
+        "model": f"openai/{PROMPT}",
+    }
+    log.insert(
+        [
+            spend_log(**facts),
+            failure(**facts, startTime=NOON + timedelta(seconds=1)),
+            failure(**facts | {"session_id": "t"}, startTime=NOON + timedelta(seconds=2)),
+        ]
+    )
+    yield log
+    log.drop()
+
+
+def assert_safe(*sent: object) -> None:
+    for text in map(str, sent):
+        assert CLEAR not in text
+        assert CLEAR[:14] not in text
+        assert "our margin" not in text
+
+
+@pytest.mark.parametrize("page", ["Home", "Overview", "Models", "Sessions", "Status"])
+def test_no_page_sends_a_key_or_a_prompt_in_the_place_of_a_name(open_page, unsafe, page):
+    """Not in what is drawn, in filters nor in the address, which an old link may bring along."""
+    path = "Home.py" if page == "Home" else f"pages/{page}.py"
+    for query in ({}, {"key": CLEAR}, {"session": "s", "of": CLEAR}, {"q": "Dear"}):
+        app = open_page(path, unsafe.url, range="30d", **query)
+        assert not app.exception
+        frames = [str(node.proto) for root in app._tree.children.values() for node in nodes(root)]
+        assert len(frames) > 10
+        drawn = "\n".join(frames)
+        assert_safe(drawn)
+        if not query and page != "Sessions":
+            assert hidden(CLEAR)[:15] in drawn or page == "Home", page
+
+
+def test_no_program_and_no_file_gets_a_key_or_a_prompt_in_the_place_of_a_name(unsafe):
+    source, chosen = source_of(unsafe), session("s", CLEAR)
+    day = Filters(TimeWindow(NOON, NOON + timedelta(days=1)))
+    api = calls_of(unsafe, token("all"))
+    times = {name: getattr(day.window, name).isoformat() for name in ("start", "end")}
+    for path in ("analytics/overview", "analytics/models", "failures"):
+        assert_safe(api.get(f"/api/v1/{path}", **times))
+    assert_safe(api.get("/api/v1/analytics/timeseries", **times))
+    found = api.post("/api/v1/sessions/search", **times)
+    assert {one["session_id"] for one in found["sessions"]} == {"s", "t"}
+    assert_safe(found)
+    # A key in a question stands for its identity, and its identity alone comes back.
+    for key in (CLEAR, hidden(CLEAR)):
+        for path in ("summary", "messages"):
+            assert_safe(api.get(f"/api/v1/sessions/s/{path}", key=key))
+    document = handover.session_document(source, chosen, REDACTED_NOTHING, NOON)
+    assert_safe(handover.as_json(document), *handover.as_html(document))
+    for write in (handover.sessions_csv, handover.sessions_jsonl):
+        pages = handover.listed_sessions(source, day, SessionSearch())
+        lines = b"".join(write(pages, REDACTED_NOTHING)).decode()
+        assert hidden(CLEAR)[:15] in lines
+        assert_safe(lines)

@@ -194,6 +194,20 @@ def test_an_id_that_comes_again_in_one_session_is_a_turn_each_time(database):
     ]
 
 
+def test_of_three_rows_of_one_id_the_first_and_the_last_are_not_the_one_between(database):
+    source = source_of(database(rows=THRICE, partitioned=True))
+    rows = [row_id(THRICE[0]), row_id(THRICE[2])]
+    chosen = Selection(KEY, rows=tuple(rows))
+    assert sessions.summary(source, chosen).requests == 2
+    found = sessions.requests_of(source, chosen)
+    assert list(map(RowId, found["request_id"], found["started_at"])) == rows
+    assert [one["rows"] for one in records(turn_order(source, chosen))] == [(one,) for one in rows]
+    assert [asked for asked, *_ in said(source, chosen)] == ["one", "two"]
+    assert list(passages(source, rows, "one")) == rows
+    document = handover.session_document(source, chosen, NONE, NOON)
+    assert (document.rows, document.figures.requests) == (tuple(rows), 2)
+
+
 def test_a_file_holds_each_row_once_by_its_id_and_start(database):
     source = source_of(database(rows=THRICE, partitioned=True))
     document = handover.session_document(source, session("s", KEY), NONE, NOON)

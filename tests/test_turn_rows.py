@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import timedelta
-from itertools import permutations
+from itertools import pairwise, permutations
 from types import SimpleNamespace
 
 import pandas as pd
@@ -17,13 +17,15 @@ from tests.page_words import plain, words
 from tests.rows import KEY, NOON, failure, key_of, metadata, row_id, spend_log
 from tests.sources import FILTERS, records, source_of
 from tracelib import handover, overview, sessions, status
-from tracelib.conversation import Reading, turn_order, turns
+from tracelib.conversation import Reading, order, turn_order, turns
 from tracelib.conversation.links import chained, linked_sessions
 from tracelib.conversation.notes import BROKEN_OFF, HUNG_UP, NOT_FETCHED
-from tracelib.conversation.turn_rows import by_turn, others_in_words, turn_frame
+from tracelib.conversation.order import turn_frame
+from tracelib.conversation.turn_rows import by_turn, others_in_words
 from tracelib.redaction import NONE
 from tracelib.selection import Selection, session
 from tracelib.status import Losses
+from tracelib.timeline import activity, timeline
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 
@@ -31,6 +33,7 @@ SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 def light(name: str, start: float = 0, end: float = 2, **changes: object) -> SimpleNamespace:
     """A light row that ran from one second to another after noon."""
     facts = {"call_type": "acompletion", "call_id": None, "background_id": None, "total_tokens": 15}
+    facts["prompt_tokens"] = 10
     times = {"started_at": NOON + start * SECOND, "ended_at": NOON + end * SECOND}
     return SimpleNamespace(**({"request_id": name} | times | facts | changes))
 
@@ -77,6 +80,15 @@ def inner(**changes: object) -> SimpleNamespace:
                 light("fourth", 5.01, 6.99, call_id="c"),
             ],
             ["outer inner", "third fourth"],
+        ),
+        # No row is the inner one of one pair and the outer one of another: none is lost.
+        (
+            [
+                light("first", 0, 9, call_id="c", call_type="anthropic_messages"),
+                light("second", 1, 8, call_id="c", call_type="aresponses"),
+                light("third", 2, 7, call_id="c"),
+            ],
+            ["second first", "third"],
         ),
         ([], []),
     ],
@@ -168,7 +180,7 @@ def test_a_background_response_is_one_turn_however_often_it_is_fetched(database,
     assert (summary.requests, summary.total_tokens) == (4, 1_042)
     assert summary.cost_usd == pytest.approx(0.0046)
     requests = sessions.requests_of(source, chosen)
-    [one] = records(turn_frame(requests))
+    [one] = records(turn_frame(requests, turn_order(source, chosen)))
     assert (one["request_id"], one["total_tokens"]) == ("resp_bg0", 521)
     assert one["cost_usd"] == pytest.approx(0.0046)
     # In files and for programs, too.
@@ -241,6 +253,126 @@ def test_what_a_background_response_cost_is_no_turn(database):
     assert others_in_words(turn.request) == ["answer fetched 2 times, $0.502"]
 
 
+def user(text: str) -> dict:
+    return {"role": "user", "content": text}
+
+
+def assistant(text: str) -> dict:
+    return {"role": "assistant", "content": text}
+
+
+def chat(name: str, start: float, *texts: str, **changes: object) -> dict:
+    """A request of this conversation so far, in turn a user's and an assistant's, and its answer.
+
+    It starts so many seconds after noon on the clock of its replica, and takes one.
+    """
+    said = [(assistant if at % 2 else user)(text) for at, text in enumerate(texts)]
+    facts = {
+        "request_id": name,
+        "session_id": "s",
+        "startTime": NOON + start * SECOND,
+        "proxy_server_request": {"messages": said[:-1]},
+        "response": {"choices": [{"message": said[-1]}]},
+    }
+    return spend_log(**(facts | changes))
+
+
+TALK = ("one", "1", "two", "2", "three", "3", "four", "4")
+# The clock of the replica that answers every other request is three seconds behind.
+BY_TWO_CLOCKS = [
+    chat("a", 3, *TALK[:2]),
+    chat("b", 1.5, *TALK[:4]),
+    chat("c", 6, *TALK[:6]),
+    chat("d", 4.5, *TALK),
+]
+IN_TURN = [(["one"], ["1"]), (["two"], ["2"]), (["three"], ["3"]), (["four"], ["4"])]
+
+
+def test_an_answer_comes_before_what_quotes_it_whatever_two_clocks_say(open_page, database):
+    made = database(rows=BY_TWO_CLOCKS)
+    source, chosen = source_of(made), session("s", KEY)
+    assert said(source, chosen) == IN_TURN
+    rows = list(map(row_id, BY_TWO_CLOCKS))
+    assert [turn.parent for turn in turns(source, Reading(chosen)).turns] == [None, *rows[:3]]
+    ordered = turn_order(source, chosen)
+    assert list(ordered["request_id"]) == list("abcd")
+    # Each page of a long conversation, files, programs and the page itself go by that order.
+    reading = Reading(chosen)
+    for number in (3, 1, 4, 2):
+        [turn] = turns(source, reading, number, 1).turns
+        assert turn.request.row == rows[number - 1]
+    assert handover.session_document(source, chosen, NONE, NOON).rows == tuple(rows)
+    api = calls_of(made, token("all"))
+    found = api.get("/api/v1/sessions/s/messages")["messages"]
+    assert [one["content"] for one in found] == list(TALK)
+    frame = turn_frame(sessions.requests_of(source, chosen), ordered)
+    told = timeline(frame, {two.written(): one.written() for one, two in pairwise(rows)})
+    assert list(told.turns["request_id"]) == list("abcd")
+    assert list(told.turns["start_ms"]) == [1_500, 0, 4_500, 3_000]
+    assert (told.turns["repeated_tokens"] > 0).tolist() == [False, True, True, True]
+    assert (activity(told.turns)["number"].iloc[0], told.wall_ms) == (2, 5_500)
+    app = open_page("pages/Sessions.py", made.url, session="s", of=KEY)
+    assert not app.exception
+
+
+def test_a_response_comes_before_what_goes_on_from_it(database):
+    def response(name: str, start: float, before: str | None = None) -> dict:
+        output = [{"type": "message", "role": "assistant", "content": name}]
+        return spend_log(
+            request_id=name,
+            session_id="s",
+            call_type="aresponses",
+            startTime=NOON + start * SECOND,
+            proxy_server_request={"input": f"q of {name}", "previous_response_id": before},
+            response={"id": name, "object": "response", "output": output},
+        )
+
+    made = [response("a", 2), response("b", 0, "a"), response("c", 1, "b")]
+    source, chosen = source_of(database(rows=made)), session("s", KEY)
+    assert [asked for asked, _ in said(source, chosen)] == [["q of a"], ["q of b"], ["q of c"]]
+    assert {turn.thread for turn in turns(source, Reading(chosen)).turns} == {0}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        # The same beginning, but not the answer.
+        [chat("a", 0, "one", "1", "two", "2"), chat("b", 1, "one", "uno")],
+        [chat("a", 0, "one", "1", "two", "2"), chat("b", 1, "one", "1", "else", "0")],
+        # Sent again: the later one quotes nothing, and neither does the earlier one.
+        [chat("a", 0, "one", "1"), chat("b", 1, "one", "1")],
+        # So far apart that no two clocks are.
+        [chat("a", 0, "one", "1", "two", "2"), chat("b", 6, "one", "1")],
+        # Over only after the request had come: no client quotes what it has not got.
+        [
+            chat("a", 0, "one", "1", "two", "2"),
+            chat("b", 1, "one", "1", endTime=NOON + 20 * SECOND),
+        ],
+        # Nothing was answered.
+        [chat("a", 0, "one", "1", "two", "2"), chat("b", 1, "one", "1", response={})],
+        # Bodies that are not stored.
+        [chat(name, 0, "one", "1", proxy_server_request={}, response={}) for name in "ab"],
+    ],
+)
+def test_what_quotes_no_answer_stays_where_it_started(database, rows):
+    found = turn_order(source_of(database(rows=rows)), session("s", KEY))
+    assert list(found["request_id"]) == ["a", "b"]
+
+
+def test_where_too_many_are_in_doubt_all_stay_as_they_started(database, monkeypatch):
+    source, chosen = source_of(database(rows=BY_TWO_CLOCKS)), session("s", KEY)
+    monkeypatch.setattr(order, "MOST_IN_DOUBT", 1)
+    assert list(turn_order(source, chosen)["request_id"]) == list("badc")
+    # Nothing is read where tokens tell that no prompt holds an earlier answer.
+    grown = [
+        chat(name, at, *TALK[: 2 * at + 2], prompt_tokens=10 * at + 10)
+        for at, name in enumerate("abcd")
+    ]
+    found = source_of(database(rows=grown))
+    monkeypatch.setattr(order, "stored_in_batches", None)
+    assert list(turn_order(found, chosen)["request_id"]) == list("abcd")
+
+
 def bridged(**changes: object) -> list[dict]:
     """A call of the Responses API that was answered through chat completions: two rows."""
     at = {"session_id": "s", "litellm_call_id": "c", "spend": 0.25}
@@ -273,7 +405,8 @@ def test_a_bridged_call_is_told_once_and_counted_as_litellm_does(database, token
     assert others_in_words(turn.request) == ["logged again as acompletion, $0.250"]
     assert overview.totals(source, FILTERS).requests == 2
     assert sessions.summary(source, chosen).cost_usd == 0.5
-    assert len(turn_frame(sessions.requests_of(source, chosen))) == 1
+    requests = sessions.requests_of(source, chosen)
+    assert len(turn_frame(requests, turn_order(source, chosen))) == 1
 
 
 HANG_UP = {"error_information": {"error_class": "ClientDisconnected", "error_code": "499"}}
@@ -342,4 +475,5 @@ def test_of_no_requests_there_are_no_turns(empty_database):
     source, chosen = source_of(empty_database), session("s", KEY)
     assert said(source, chosen) == []
     requests = sessions.requests_of(source, chosen)
-    pd.testing.assert_frame_equal(turn_frame(requests), requests)
+    frame = turn_frame(requests, turn_order(source, chosen))
+    pd.testing.assert_frame_equal(frame, requests)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from tracelib import ranges
 from tracelib import window as windows
-from tracelib.filters import DIMENSIONS, Filters
+from tracelib.filters import DIMENSIONS, Filters, known_keys
 from tracelib.ranges import Between, NamedRange
 from tracelib.settings import TICKS
 
@@ -33,6 +33,9 @@ class Choice:
     key: tuple[str, ...] = ()
     refresh: str | None = None
     bucket: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", known_keys(self.key))
 
     def filters(self, now: datetime, viewer_zone: str) -> Filters:
         """Which requests are meant, when the clock shows `now` in the viewer's zone?"""

@@ -1,6 +1,6 @@
 """Which requests a person wants to see: one frozen value, equal where the choice is equal."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 
 from tracelib.keys import key_identity
@@ -10,6 +10,15 @@ from tracelib.window import TimeWindow
 # Stands for "without one" among the choices of a dimension: no user, no team, no provider.
 NONE = "(none)"
 DIMENSIONS = ("model", "provider", "user", "team", "key")
+
+
+def known_keys(keys: Iterable[str]) -> tuple[str, ...]:
+    """The identities of these keys, sorted. A link may name a key by itself, nothing else does.
+
+    >>> known_keys(["None", "litellm-cli"]) == (NONE, "litellm-cli")
+    True
+    """
+    return tuple(sorted({one if one == NONE else key_identity(one) or NONE for one in keys}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +39,7 @@ class Filters:
     range: Range | None = None
 
     def __post_init__(self) -> None:
-        # A link may name a key by itself; nothing that is made of it shall.
-        known = (one if one == NONE else key_identity(one) or NONE for one in self.key)
-        object.__setattr__(self, "key", tuple(known))
+        object.__setattr__(self, "key", known_keys(self.key))
         for dimension in DIMENSIONS:
             object.__setattr__(self, dimension, tuple(sorted(set(getattr(self, dimension)))))
 

@@ -1,15 +1,15 @@
 """By what a key is known outside the database: an identity that is no secret.
 
-LiteLLM stores the hash of a key, or one of a few names. Some versions stored the key itself
-where it was used unasked, or the word None where there was none. What is neither a hash nor such a
-name may be a secret, so it goes by a short hash of itself. `spendlogs.shown` says the same in SQL.
+LiteLLM stores the hash of a key, or one of a few names. Some versions stored the key itself, or the
+word None where there was none; another process that writes the log may say null. What is neither a
+hash nor such a name may be a secret, so it goes by a short hash of itself. `spendlogs.shown` says
+the same in SQL.
 """
 
 import re
 from hashlib import sha256
 
-NO_KEY = "None"
-NOBODY = ("", NO_KEY)
+NOBODY = ("", "None", "null", "undefined")
 NAMES = {
     "litellm_proxy_master_key": "master key",
     "litellm-internal-health-check": "health check",

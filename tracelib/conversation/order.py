@@ -1,21 +1,40 @@
-"""In which order the turns of a conversation come, told without reading a word of it."""
+"""In which order the turns of a conversation come: as they started, as far as clocks tell.
 
-from collections.abc import Sequence
+Two replicas' clocks differ by seconds, so that a request may seem to start before the one whose
+answer it quotes. Only where tokens and times allow that are two requests read, to see whether the
+one continues the other.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any, NamedTuple
 
 import pandas as pd
 from sqlalchemy import Row, Select, select
 
-from tracelib.conversation.turn_rows import TurnRows, by_turn, row_id
-from tracelib.selection import Selection
+from tracelib.conversation.asked import CHAT
+from tracelib.conversation.history import History, Opened, opened
+from tracelib.conversation.session_rows import stored_in_batches
+from tracelib.conversation.stored import StoredRequest
+from tracelib.conversation.turn_rows import CLOCKS_APART, Light, TurnRows, by_turn, row_id
+from tracelib.selection import RowId, Selection
 from tracelib.source import Source
 
 MOST_TURNS = 20_000
+# Where more requests of a session would have to be read, all stay as they started.
+MOST_IN_DOUBT = 40
 LIGHT = (
     *("request_id", "started_at", "ended_at", "is_failure", "call_type", "call_id"),
-    *("background_id", "total_tokens"),
+    *("background_id", "prompt_tokens", "total_tokens"),
 )
+COUNTED = (
+    *("prompt_tokens", "completion_tokens", "total_tokens", "cached_prompt_tokens"),
+    *("reasoning_tokens", "max_input_tokens", "input_cost_usd", "cached_input_cost_usd"),
+    "input_cost_per_token",
+)
+
+Read = Callable[[Sequence[TurnRows]], Iterable[StoredRequest]]
 
 
 class TurnStart(NamedTuple):
@@ -35,17 +54,18 @@ def turn_order(source: Source, selection: Selection) -> pd.DataFrame:
         is_failure  bool         whether any of its rows failed
         rows        the rows of the turn, that of the client's own request first
 
-    By start, ties by request id, out of at most `MOST_TURNS` rows. The first row is turn 1. A
-    selection of nothing gives no rows.
+    By start, ties by request id, out of at most `MOST_TURNS` rows; but a request that quotes an
+    answer comes behind it, whatever two clocks say. The first row is turn 1. A selection of
+    nothing gives no rows.
     """
-    turns = [_start(rows) for rows in _by_turn(source, selection)]
+    turns = [_start(rows) for rows in _in_order(source, selection)]
     frame = pd.DataFrame(turns, columns=list(TurnStart._fields))
     return frame.astype({"started_at": "datetime64[us, UTC]", "is_failure": "boolean"})
 
 
 def turns_in_order(source: Source, selection: Selection) -> list[TurnRows]:
     """Which rows is each turn of this conversation made of, in the order of its turns?"""
-    return [_start(rows).rows for rows in _by_turn(source, selection)]
+    return [_start(rows).rows for rows in _in_order(source, selection)]
 
 
 def _start(rows: Sequence[Row[Any]]) -> TurnStart:
@@ -54,14 +74,126 @@ def _start(rows: Sequence[Row[Any]]) -> TurnStart:
     return TurnStart(first.request_id, first.started_at, is_failure, tuple(map(row_id, rows)))
 
 
-def _by_turn(source: Source, selection: Selection) -> list[tuple[Row[Any], ...]]:
-    return by_turn(source.rows(_in_order(source, selection)))
+def _in_order(source: Source, selection: Selection) -> list[tuple[Row[Any], ...]]:
+    turns = by_turn(source.rows(_light(source, selection)))
+    places = behind_answers(turns, lambda some: stored_in_batches(source, selection, some))
+    return [turns[place] for place in places]
 
 
-def _in_order(source: Source, selection: Selection) -> Select[Any]:
+def _light(source: Source, selection: Selection) -> Select[Any]:
     requests = source.selected(selection)
     return (
         select(*(requests.c[name] for name in LIGHT))
         .order_by(requests.c.started_at, requests.c.request_id)
         .limit(MOST_TURNS)
+    )
+
+
+def behind_answers(turns: Sequence[Sequence[Light]], read: Read) -> list[int]:
+    """The places of these turns, which come as they started, each behind an answer it quotes.
+
+    `read` brings the turns of these rows, in any order; those that are gone are left out.
+    """
+    doubted = {place: found for place in range(len(turns)) if (found := _in_doubt(turns, place))}
+    as_started = list(range(len(turns)))
+    if not 0 < len(doubted) <= MOST_IN_DOUBT:
+        return as_started
+    rivals = {place: _as_long(turns, place, found) for place, found in doubted.items()}
+    wanted = {*doubted, *chain(*doubted.values(), *rivals.values())}
+    if len(wanted) > MOST_IN_DOUBT:
+        return as_started
+    requests = read([tuple(map(row_id, turns[place])) for place in sorted(wanted)])
+    there = {request.row: opened(request) for request in requests}
+    known = {place: there[row] for place in wanted if (row := row_id(turns[place][0])) in there}
+    behind = {
+        place: _quoted(place, found, rivals[place], known) for place, found in doubted.items()
+    }
+    order: dict[int, None] = {}
+    for place in as_started:
+        _put(place, behind, order)
+    return list(order)
+
+
+def _in_doubt(turns: Sequence[Sequence[Light]], place: int) -> list[int]:
+    """Which turns may this one continue though they seem to start later?
+
+    Those that were over by then, as far as clocks agree, and whose prompt is no longer.
+    """
+    own, found = turns[place][0], list[int]()
+    latest = own.started_at + CLOCKS_APART
+    for other in range(place + 1, len(turns)):
+        one = turns[other][0]
+        if one.started_at > latest:
+            break
+        if one.ended_at <= latest and 0 < one.prompt_tokens <= own.prompt_tokens:
+            found.append(other)
+    return found
+
+
+def _as_long(turns: Sequence[Sequence[Light]], place: int, later: Sequence[int]) -> list[int]:
+    """Which earlier turns have a prompt as long as one of these? They may have said the same."""
+    lengths = {turns[other][0].prompt_tokens for other in later}
+    return [other for other in range(place) if turns[other][0].prompt_tokens in lengths]
+
+
+def _quoted(
+    place: int, later: Sequence[int], earlier: Sequence[int], known: Mapping[int, Opened]
+) -> list[int]:
+    """Which of the later turns does this one quote, and none of the earlier ones in its stead?"""
+    if place not in known:
+        return []
+    request, found = known[place], list[int]()
+    for other in (one for one in later if one in known and _quotes(request, known[one])):
+        length = len(known[other].question.messages)
+        rivals = (known[one] for one in (*earlier, *found) if one in known)
+        alike = (one for one in rivals if len(one.question.messages) == length)
+        if not any(_quotes(request, one) for one in alike):
+            found.append(other)
+    return found
+
+
+def _quotes(request: Opened, earlier: Opened) -> bool:
+    """Does this request begin with all of the other's messages and its answer, or name it?"""
+    if request.question.kind != CHAT or not any(one.parts for one in earlier.answered):
+        return False
+    length = len(earlier.question.messages)
+    history = History()
+    history.add(earlier)
+    place = history.standing(history.add(request)).place
+    if place.parent != 0 or place.branches:
+        return False
+    is_whole = not place.changes and all(position > length for position, _ in place.fresh)
+    return is_whole or bool(request.question.previous_ids)
+
+
+def _put(place: int, behind: Mapping[int, Sequence[int]], order: dict[int, None]) -> None:
+    """Put a turn next, behind those whose answers it quotes and those that these quote."""
+    waiting = [place]
+    while waiting:
+        missing = [one for one in behind.get(waiting[-1], ()) if one not in (*order, *waiting)]
+        if missing:
+            waiting.append(missing[0])
+        else:
+            order.setdefault(waiting.pop())
+
+
+def turn_frame(requests: pd.DataFrame, order: pd.DataFrame) -> pd.DataFrame:
+    """Which turns are these light rows? A row a turn, the columns of `sessions.requests_of`.
+
+    In the order of `turn_order`. Each is that of the client's own request, with the cost of all
+    rows of the turn, and with the tokens of the first of them that has any: an answer that is
+    fetched again counts its tokens again. A row that `order` does not know is a turn at the end.
+    """
+    every = map(RowId, requests["request_id"], requests["started_at"])
+    places = {row: place for place, row in enumerate(every)}
+    known = [[places.pop(row) for row in rows if row in places] for rows in order["rows"]]
+    turns = [some for some in known if some]
+    turns += [[place] for place in places.values()]
+    tokens, costs = requests["total_tokens"].fillna(0).tolist(), requests["cost_usd"].tolist()
+    counted = [next((place for place in some if tokens[place]), some[0]) for some in turns]
+    told = requests.iloc[counted].reset_index(drop=True)[list(COUNTED)]
+    found = requests.iloc[[some[0] for some in turns]].reset_index(drop=True)
+    return found.assign(
+        cost_usd=[sum(costs[place] for place in some) for some in turns],
+        **{name: told[name] for name in COUNTED},
     )

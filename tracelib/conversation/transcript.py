@@ -7,6 +7,7 @@ from tracelib.conversation.changes import Change
 from tracelib.conversation.history import History, Opened, opened
 from tracelib.conversation.messages import Message, Part
 from tracelib.conversation.notes import notes_on, shared_notes
+from tracelib.conversation.order import behind_answers
 from tracelib.conversation.parameters import settings
 from tracelib.conversation.reader import spoken
 from tracelib.conversation.responses import Raw
@@ -73,11 +74,14 @@ def transcript(requests: Sequence[StoredRequest]) -> Transcript:
     """What was said in this session, each message once, in order?
 
     `requests` are the rows of one session, in any order; turns come by start, ties by request
-    id. A system prompt shows once per thread, and again where it changed. No requests give no
-    turns. Never raises: what cannot be read is shown as data, or a note says why it is not.
+    id, but behind an answer that they quote. A system prompt shows once per thread, and again
+    where it changed. No requests give no turns. Never raises: what cannot be read is shown as
+    data, or a note says why it is not.
     """
     history = History()
-    read = [opened(replace(rows[0], rest=rows[1:])) for rows in by_turn(requests)]
+    whole = [replace(rows[0], rest=rows[1:]) for rows in by_turn(requests)]
+    places = behind_answers([one.rows for one in whole], lambda _: whole)
+    read = [opened(whole[place]) for place in places]
     return told_once([turn_of(history, history.add(one), one) for one in read])
 
 

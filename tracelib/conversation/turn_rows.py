@@ -8,9 +8,7 @@ one API is answered through another.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol, TypeVar
-
-import pandas as pd
+from typing import Protocol, TypeVar
 
 from tracelib import formatting
 from tracelib.conversation.json_values import mapping, stored_json
@@ -47,32 +45,12 @@ class Light(Protocol):
     @property
     def background_id(self) -> str | None: ...
     @property
+    def prompt_tokens(self) -> int: ...
+    @property
     def total_tokens(self) -> int: ...
 
 
 Row = TypeVar("Row", bound=Light)
-_LIGHT = (
-    *("request_id", "started_at", "ended_at", "call_type", "call_id", "background_id"),
-    "total_tokens",
-)
-_COUNTED = (
-    *("prompt_tokens", "completion_tokens", "total_tokens", "cached_prompt_tokens"),
-    *("reasoning_tokens", "max_input_tokens", "input_cost_usd", "cached_input_cost_usd"),
-    "input_cost_per_token",
-)
-
-
-class _Place(NamedTuple):
-    """A light row of a frame, by its place there."""
-
-    request_id: str
-    started_at: datetime
-    ended_at: datetime
-    call_type: str | None
-    call_id: str | None
-    background_id: str | None
-    total_tokens: int
-    place: int
 
 
 def row_id(row: Light) -> RowId:
@@ -137,9 +115,11 @@ def _bridged(rows: Sequence[Light]) -> dict[int, int]:
         if row.call_id and row.background_id is None:
             of_call[row.call_id].append(place)
     leads: dict[int, int] = {}
+    paired: set[int] = set()
     for places in of_call.values():
         for outer, inner in _outer_and_inner(rows, places):
-            if inner not in leads and outer not in leads and outer not in leads.values():
+            if paired.isdisjoint((outer, inner)):
+                paired |= {outer, inner}
                 leads[inner] = outer
     return leads
 
@@ -207,29 +187,3 @@ def _times(count: int) -> str:
 
 def _cost(rows: Iterable[StoredRequest]) -> str:
     return formatting.money(sum(one.spend_usd for one in rows))
-
-
-def turn_frame(requests: pd.DataFrame) -> pd.DataFrame:
-    """Which turns are these light rows? A row a turn, the columns of `sessions.requests_of`.
-
-    Each is that of the client's own request, with the cost of all rows of the turn, and with the
-    tokens of the first of them that has any: an answer that is fetched again counts its tokens
-    again.
-    """
-    known = requests[list(_LIGHT)].astype(object).where(requests[list(_LIGHT)].notna(), None)
-    places = [_Place(*values) for values in known.assign(place=range(len(known))).to_numpy()]
-    turns = [[one.place for one in rows] for rows in by_turn(places)]
-    if len(turns) == len(requests):
-        return requests
-    firsts, counted = [], []
-    tokens = requests["total_tokens"].fillna(0).tolist()
-    for rows in turns:
-        firsts.append(rows[0])
-        counted.append(next((place for place in rows if tokens[place]), rows[0]))
-    found = requests.iloc[firsts].reset_index(drop=True)
-    costs = requests["cost_usd"].tolist()
-    told = requests.iloc[counted].reset_index(drop=True)[list(_COUNTED)]
-    return found.assign(
-        cost_usd=[sum(costs[place] for place in rows) for rows in turns],
-        **{name: told[name] for name in _COUNTED},
-    )

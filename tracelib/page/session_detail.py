@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from tracelib import conversation, errors, sessions
 from tracelib.asking.memory import Answer, rewritten
 from tracelib.conversation import TurnPage
-from tracelib.conversation.turn_rows import turn_frame
+from tracelib.conversation.order import turn_frame
 from tracelib.handover import redacted
 from tracelib.page import (
     address,
@@ -102,7 +102,9 @@ def _whole(view: View, selection: Selection, known: Asked, look: Look) -> None:
         also_called(view, place.by_id)
     page = session_conversation.read(view, selection, place, look)
     opened = place.row.written() if place.row else None
-    named = _without_names(rewritten(known.requests, turn_frame), look.redaction)
+    order = known.order.value
+    by_turn = rewritten(known.requests, lambda frame: turn_frame(frame, order))
+    named = _without_names(by_turn, look.redaction)
     session_timeline.show(
         view, named, _parents(page), address.open_request, opened, _repeated_shares(page)
     )

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.types import DateTime, Double, Numeric, Text
 
 from tracelib.filters import Filters
-from tracelib.keys import NO_KEY
+from tracelib.keys import NOBODY
 from tracelib.schema import Schema
 from tracelib.selection import RowId, Selection
 from tracelib.spendlogs.conditions import chosen_ids, in_window, of_key
@@ -147,7 +147,7 @@ def _clean(logs: FromClause) -> dict[str, ColumnElement[Any]]:
 
 def _identity(logs: FromClause) -> dict[str, ColumnElement[Any]]:
     session_id = func.coalesce(filled(logs, "session_id"), logs.c.request_id)
-    key_group = case((logs.c.api_key == NO_KEY, ""), else_=logs.c.api_key)
+    key_group = case((logs.c.api_key.in_(NOBODY), ""), else_=logs.c.api_key)
     return {
         "request_id": logs.c.request_id,
         "call_id": filled(logs, "litellm_call_id"),

@@ -61,6 +61,7 @@ def activity(turns: pd.DataFrame, bins: int = 240) -> pd.DataFrame:
     lengths = (stretches["end_ms"] - stretches["start_ms"]).where(stretches["at_once"] > 0, 0.0)
     moments = np.append(0.0, stretches["end_ms"].to_numpy())
     busy = np.interp(edges, moments, np.append(0.0, lengths.cumsum().to_numpy()))
+    turns = turns.sort_values("start_ms", kind="stable")  # where clocks differ they are not
     starts = turns["start_ms"].to_numpy()
     failed = turns.loc[turns["is_failure"].astype("bool"), "start_ms"]
     first = np.searchsorted(starts, edges[:-1], side="left").clip(max=len(turns) - 1)
