@@ -180,6 +180,13 @@ class ItemTree:
             node = child
         return found
 
+    def unanswered(self, node: int) -> int | None:
+        """The question that followed this node last, if nothing followed it."""
+        child = self._newest_child.get(node)
+        if child is None or child in self._newest_child or self.item(child).kind != "user":
+            return None
+        return child
+
     def is_newest(self, node: int) -> bool:
         """Does nothing follow the message of this node?"""
         child = self._newest_child.get(node)

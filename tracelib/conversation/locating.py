@@ -4,10 +4,20 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tracelib.conversation.alignment import Fate, Match, align, continued, is_alike, moved
-from tracelib.conversation.anchors import Followed, WordsAt, last_answer, rejoined, run_before
+from tracelib.conversation.alignment import (
+    Fate,
+    Match,
+    align,
+    continued,
+    holds,
+    is_alike,
+    moved,
+)
+from tracelib.conversation.anchors import Followed, last_answer, run_before
 from tracelib.conversation.canonical import ANSWER_KINDS, Item
 from tracelib.conversation.item_tree import ItemTree
+from tracelib.conversation.joining import WordsAt, rejoined
+from tracelib.conversation.pairs import SHORT
 from tracelib.conversation.sent import Piece
 
 # Items after the last known one are looked at so far, dropped ones before it so far back.
@@ -45,7 +55,7 @@ def located(
     tree: ItemTree,
     start: int,
     pieces: Sequence[Piece],
-    words_at: WordsAt = lambda _: "",
+    words_at: WordsAt = lambda _: None,
     begun: tuple[int, int] | None = None,
 ) -> Located:
     """How far is this history known, below this start?
@@ -59,8 +69,10 @@ def located(
     search.walk()
     if search.at < len(pieces):
         search.pieces = rejoined(tree, search.pieces, search.at, words_at)
+        search.walk()
         search.anchor()
         search.follow()
+        search.ask_again()
     return search.result()
 
 
@@ -203,19 +215,31 @@ class _Search:
             self._take_match(begun + match.sent, below[match.known], match.fate)
             self.node, self.at = below[match.known], begun + match.sent + 1
 
+    def ask_again(self) -> None:
+        """Take the newest question as the last one, which had no answer, if it holds all of it."""
+        child = self.tree.unanswered(self.node)
+        if child is None or self.at != len(self.pieces) - 1:
+            return
+        old, new = self.tree.item(child), self.pieces[self.at].item
+        is_whole = new.kind == "user" and old.media in (b"", new.media) and holds(new, old)
+        if is_whole and old.size > SHORT:
+            self._take_match(self.at, child, "changed")
+            self.node, self.at = child, self.at + 1
+
     def result(self) -> Located:
         """What was found. A system message that is sent anew in every request is not new."""
         start = self.tree.start_of(self.node)
         rest = [at for at in range(self.followed, len(self.pieces)) if at not in self.known]
-        fresh = [at for at in rest if not self.tree.is_reminder(start, self.pieces[at].item)]
+        new = [at for at in rest if not self.tree.is_reminder(start, self.pieces[at].item)]
+        fresh = [(at, one) for at in new for one in self.pieces[at].made_of or (self.pieces[at],)]
         return Located(
             self.node,
             self.node != self.start,
             not self.nodes,
             self._is_whole(),
             self._answers(),
-            tuple(self.pieces[at] for at in fresh),
-            sum(at >= self.at for at in fresh),
+            tuple(one for _, one in fresh),
+            sum(at >= self.at for at, _ in fresh),
             tuple(self.changed),
             tuple(self._steps()),
             self._dropped(),

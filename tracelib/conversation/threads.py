@@ -3,19 +3,16 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tracelib.conversation.alignment import holds
-from tracelib.conversation.anchors import WordsAt
 from tracelib.conversation.asked import CHAT
 from tracelib.conversation.canonical import ANSWER_KINDS, Canonical, Item, Key
 from tracelib.conversation.changes import Change, change_of, dropped, merged
 from tracelib.conversation.item_tree import ItemTree
+from tracelib.conversation.joining import WordsAt, learn_together
 from tracelib.conversation.locating import Located, located
 from tracelib.conversation.prompts import Lineages, are_one_prompt, prompt_changes
 from tracelib.conversation.sent import Piece, SentHistory, by_message, repeated_share
-from tracelib.conversation.vocabulary import numbers_of
+from tracelib.conversation.summaries import holds_any, not_kept, summaries
 
-# A summary has so many different words.
-SHORTEST_SUMMARY = 8
 NOWHERE = -1
 
 
@@ -66,17 +63,19 @@ class _Request:
 class _Origin:
     """What a request continues: the `parent`, and the last request of the same conversation.
 
-    They differ where the parent only summed the conversation up. `is_apart` where the request has
-    another system prompt than that one, or continues none.
+    They differ where the parent only summed the conversation up, under a prompt of its own;
+    `summary_at` is the position of the message that holds a summary. `is_apart` where the request
+    has another system prompt than that one, or continues none.
     """
 
     parent: int | None
     request: int | None
     is_apart: bool
+    summary_at: int | None = None
 
     @property
     def is_summary(self) -> bool:
-        return self.parent != self.request
+        return self.summary_at is not None
 
 
 class Threads:
@@ -103,7 +102,7 @@ class Threads:
         replies: Sequence[Reply],
         kind: str,
         after: int | str | None = None,
-        words_at: WordsAt = lambda _: "",
+        words_at: WordsAt = lambda _: None,
     ) -> Place:
         """Where does this request belong?
 
@@ -118,7 +117,7 @@ class Threads:
         origin = self._origin(found, sent, after)
         behind = sent.said_behind()
         found = self._without_reminders(found, origin.parent, behind)
-        fresh = [*self._new_prompts(sent.prompts, origin), *found.fresh]
+        fresh = [*self._new_prompts(sent.prompts, origin), *self._new_pieces(found, origin)]
         thread = self._thread(origin)
         node = found.node if found.is_known else start
         place = Place(
@@ -131,6 +130,7 @@ class Threads:
         )
         index = len(self._requests)
         self._last_start, self._last_end = start, self._grow(found, index)
+        learn_together(self._tree, self._last_end, sent.pieces, words_at)
         state = self._settle(index, self._last_end, replies)
         self._requests.append(
             _Request(state, sent.prompt_items, thread, origin.parent, found.dropped, behind)
@@ -162,34 +162,45 @@ class Threads:
         return self._lineages.start((kind, after), prompts)
 
     def _origin(self, found: Located, sent: SentHistory, after: int | str | None) -> _Origin:
+        summed_up = self._summed_up(sent, found)
+        if summed_up is not None:
+            return summed_up
         if found.is_known:
             known = self._answered_at.get(found.node, self._asked_at.get(found.node))
             parent = self._tree.request(found.node) if known is None else known
         elif isinstance(after, int):
             parent = after
         else:
-            return self._summed_up(sent) or _Origin(None, None, is_apart=True)
+            return _Origin(None, None, is_apart=True)
         is_named = isinstance(after, int)
         is_one = is_named or are_one_prompt(self._prompts(parent), sent.prompts)
         return _Origin(parent, parent, not is_one)
 
-    def _summed_up(self, sent: SentHistory) -> _Origin | None:
-        """Which conversation does a request continue whose first message holds a summary of it?
+    def _summed_up(self, sent: SentHistory, found: Located) -> _Origin | None:
+        """Which conversation does a request continue that holds a summary of it, and no answer?
 
-        The summary is the answer of an earlier request, word by word, and the system prompt is
-        that of the conversation: judges quote answers too.
+        The summary is the answer of an earlier request, word by word, in a question or in the
+        system prompt, which is otherwise that of the conversation: judges quote answers too.
         """
-        first = sent.pieces[0].item if sent.pieces else None
-        if not sent.prompts or first is None or first.kind != "user":
+        goes_on = found.is_known and self._tree.item(found.node).kind not in ("user", "system")
+        if not sent.prompts or goes_on:
             return None
-        for node in self._tree.newest_answers():
-            answer = self._tree.item(node)
-            if len(numbers_of(answer.vocabulary)) >= SHORTEST_SUMMARY and holds(first, answer):
-                writer = self._answered_at[node]
-                request = self._last_under(sent.prompts, writer)
-                if request is not None:
-                    return _Origin(writer, request, is_apart=False)
+        for node, holder in summaries(self._tree, (*found.fresh, *sent.prompts)):
+            writer = self._answered_at.get(node)
+            request = None if writer is None else self._last_under(sent.prompts, writer)
+            before = self._prompts(request)
+            is_new = holder.item.kind == "user" or not holds_any(before, node, self._tree)
+            if request is not None and is_new:
+                return _Origin(writer, request, is_apart=False, summary_at=holder.position)
         return None
+
+    def _new_pieces(self, found: Located, origin: _Origin) -> Sequence[Piece]:
+        """What is new: some clients keep the questions before a summary."""
+        if origin.summary_at is None or origin.request is None:
+            return found.fresh
+        before = [one for one in found.fresh if one.position < origin.summary_at]
+        new = not_kept(self._tree, self._requests[origin.request].state, before)
+        return [*new, *found.fresh[len(before) :]]
 
     def _last_under(self, prompts: Sequence[Piece], request: int | None) -> int | None:
         """The last request up to this one that has the same system prompt."""
