@@ -10,7 +10,7 @@ _NORMAL = frozenset(
     {
         *("stop", "end_turn", "stop_sequence", "tool_calls", "tool_use", "tool_call", "eos"),
         *("function_call", "complete", "completed", "success", "finished", "requires_action"),
-        *("finish_reason_unspecified", "eos_token", "end_of_turn", "compaction"),
+        *("finish_reason_unspecified", "eos_token", "end_of_turn", "compaction", "finish"),
     }
 )
 WORDS = {
@@ -109,6 +109,7 @@ def stopped(fields: Fields) -> str | None:
     detail = details.text("explanation") or fields.text("finishMessage", "finish_message")
     fields.put("stop_details", Fields(details.rest()))
     names = ("finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason")
+    names = (*names, "completionReason")
     reasons = [fields.text(name) for name in names]
     told = (ending(reason, detail) for reason in reasons if reason)
     return next((one for one in told if one), None)

@@ -42,7 +42,10 @@ def _block(fields: Fields, whole: object) -> tuple[Part, ...]:
     found = read(fields) if read else ()
     if not found and not (kind and read):
         return (json_part(whole),) if fields.says_more_than_figures() else ()
-    return (*found, *rest_parts(fields))
+    rest = rest_parts(fields)
+    if found and found[0].kind == "tool_result":  # what else is said of it is of the same call
+        rest = tuple(replace(part, call_id=found[0].call_id) for part in rest)
+    return (*found, *rest)
 
 
 def _reader(kind: str) -> Reader | None:

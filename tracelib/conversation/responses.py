@@ -43,7 +43,7 @@ def item_messages(items: object, *, is_answer: bool = False) -> list[Raw]:
 
 def _assistant_blocks(item: Mapping[str, object], is_answer: bool) -> list[object] | None:
     kind, role = string(item.get("type")), string(item.get("role"))
-    is_message = kind in ("", "message", *_TURNS) and "content" in item
+    is_message = "content" in item and (kind in ("", "message", *_TURNS) or bool(role))
     if is_message and (_TURNS.get(kind, role) in _ANSWERED or (is_answer and not role)):
         fields = Fields(item)
         content = fields.value("content")
