@@ -303,3 +303,77 @@ def test_an_answer_in_words_of_the_system_prompt_is_no_summary():
     rows = chat(([long, user(question(0))], SUMMARY), ([long, user(question(1))], answer(1)))
     assert [turn.thread for turn in transcript(rows).turns] == [0, 1]
     assert changes(rows) == []
+
+
+def item(kind, **fields):
+    return {"type": kind, **fields}
+
+
+def named(name):
+    return item("item_reference", id=name)
+
+
+def responses(*requests):
+    """Rows of the Responses API: pairs of input and output, a second apart."""
+    return [
+        made(
+            {"input": asked},
+            {"object": "response", "output": output},
+            call_type="aresponses",
+            request_id=f"r{at}",
+            at=at,
+        )
+        for at, (asked, output) in enumerate(requests, start=1)
+    ]
+
+
+THOUGHT = item("reasoning", id="rs_1", summary=[])
+CALLS = [
+    item("function_call", id="fc_1", call_id="c2", name="north", arguments="{}"),
+    item("function_call", id="fc_2", call_id="c1", name="south", arguments="{}"),
+]
+SEEN = [
+    item("function_call_output", call_id="c2", output="n"),
+    item("function_call_output", call_id="c1", output="s"),
+]
+SAID = item("message", id="msg_1", role="assistant", content=[item("output_text", text="Seen.")])
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        [named("rs_1"), named("fc_1"), named("fc_2")],
+        [named("fc_2"), named("fc_1")],
+        [named("rs_1"), *CALLS],
+        [THOUGHT, CALLS[0], named("fc_2")],
+    ],
+)
+def test_an_answer_that_is_named_by_the_ids_of_its_items_is_the_same(sent):
+    """Clients do so where the provider keeps the answers."""
+    asked = [user("Look.")]
+    rows = responses(
+        (asked, [THOUGHT, *CALLS]),
+        ([*asked, *sent, *SEEN], [SAID]),
+        ([*asked, *sent, *SEEN, named("msg_1"), user("And?")], [SAID]),
+        ([*SEEN, named("msg_1"), user("And?"), named("msg_1"), user("So?")], []),
+    )
+    turns = transcript(rows).turns
+    assert {(turn.thread, turn.branches) for turn in turns} == {(0, False)}
+    assert [[one.role for one in turn.asked] for turn in turns] == [
+        ["user"],
+        ["tool", "tool"],
+        ["user"],
+        ["user"],
+    ]
+    assert [part.name for one in turns[1].asked for part in one.parts] == ["north", "south"]
+    assert changes(rows) == ["Starts later: 2 messages no longer sent"]
+
+
+def test_what_names_an_item_of_no_known_answer_is_shown():
+    rows = responses(([user("Look."), named("msg_9"), user("And?")], [SAID]))
+    (turn,) = transcript(rows).turns
+    assert [part.text for one in turn.asked for part in one.parts] == [
+        "Look.",
+        "Refers to msg_9, which the provider keeps",
+        "And?",
+    ]

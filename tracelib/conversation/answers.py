@@ -20,8 +20,10 @@ from tracelib.conversation.texts import data_part, rest_parts, text_part
 
 _EMPTY: tuple[object, ...] = (None, "", {}, [])
 # An answer repeats its own words in these, or says whose it is.
-_COPIES = ("segments", "words", "tool_calls", "modelVersion", "provider", "response_ms", "task")
-_COPIES = (*_COPIES, "prompt")
+_COPIES = (
+    *("segments", "words", "tool_calls", "modelVersion", "provider", "response_ms", "task"),
+    "prompt",
+)
 _SOURCES = ("citations", "search_results", "vertex_ai_citation_metadata")
 _GROUNDING = ("vertex_ai_grounding_metadata", "groundingMetadata")
 

@@ -27,6 +27,8 @@ Kind = Literal["system", "user", "words", "call", "result", "other"]
 SYSTEM_ROLES = frozenset({"system", "developer"})
 ANSWER_KINDS = frozenset({"words", "call", "other"})
 
+REFERENCE = "reference"  # the name of an item that only names another one
+
 _KEY_BYTES = 16
 # The last of marshal's formats whose bytes depend on the value alone.
 _BY_VALUE = 2
@@ -199,24 +201,37 @@ def _assistant(message: Message, is_answer: bool) -> Iterator[Item]:
     texts = [at for at, part in enumerate(parts) if part.kind == "text"]
     calls = [at for at, part in enumerate(parts) if part.kind == "tool_call"]
     results = [at for at, part in enumerate(parts) if _is_result(part)]
-    beside = [at for at in range(len(parts)) if at not in {*texts, *calls, *results}]
+    named = [] if is_answer else [at for at, part in enumerate(parts) if part.item_id]
+    beside = [at for at in range(len(parts)) if at not in {*texts, *calls, *results, *named}]
     keys = tuple(_words_keys(message, texts, is_answer))
     sounds = tuple(_sound_keys(parts))
     if keys or sounds:
         places = tuple(sorted((*texts, *beside)))
         written = [parts[at] for at in texts]
         alike = vocabulary(spoken("\n".join(part.text for part in written)))
-        yield Item("words", (*keys, *sounds), places, _size(written), alike)
+        ids = _item_keys(parts[at] for at in places) if is_answer else ()
+        yield Item("words", (*keys, *sounds, *ids), places, _size(written), alike)
         beside = []
     made = sorted((_call(parts[at], at) for at in calls), key=lambda one: one.call_id or "")
     for position, item in enumerate(made):
-        yield item if position or keys or sounds else replace(item, parts=(*beside, *item.parts))
+        places = item.parts if position or keys or sounds else (*beside, *item.parts)
+        ids = _item_keys(parts[at] for at in places) if is_answer else ()
+        yield replace(item, parts=places, keys=(*item.keys, *ids))
     yield from _results(message, results)
-    if not (keys or sounds or made or results or beside):
+    if not (keys or sounds or made or results or beside or named):
         yield Item("words", (words_key(""),), _all(message))
-    elif not (keys or sounds or made or results):
+    elif beside and not (keys or sounds or made or results):
         content = tuple((parts[at].kind, parts[at].fingerprint or parts[at].text) for at in beside)
-        yield Item("other", (digest(("other", content)),), tuple(beside))
+        ids = _item_keys(parts[at] for at in beside) if is_answer else ()
+        yield Item("other", (digest(("other", content)), *ids), tuple(beside))
+    for at in named:
+        yield Item("other", _item_keys([parts[at]]), (at,), name=REFERENCE)
+
+
+def _item_keys(parts: Iterable[Part]) -> tuple[Key, ...]:
+    """An item of an answer may be named by its id instead of being sent again."""
+    ids = dict.fromkeys(part.item_id for part in parts if part.item_id)
+    return tuple(digest(("item", one)) for one in ids)
 
 
 def _words_keys(message: Message, texts: Sequence[int], is_answer: bool) -> Iterator[Key]:

@@ -42,6 +42,10 @@ WORDS = {
     "Waits for the user to sign in": ("auth_required",),
     "Waits for the user": ("input_required",),
 }
+_REASONS = (
+    *("finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason"),
+    "completionReason",
+)
 _SAID = {reason: words for words, reasons in WORDS.items() for reason in reasons}
 
 
@@ -108,8 +112,6 @@ def stopped(fields: Fields) -> str | None:
     details = fields.inner("stop_details")
     detail = details.text("explanation") or fields.text("finishMessage", "finish_message")
     fields.put("stop_details", Fields(details.rest()))
-    names = ("finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason")
-    names = (*names, "completionReason")
-    reasons = [fields.text(name) for name in names]
+    reasons = [fields.text(name) for name in _REASONS]
     told = (ending(reason, detail) for reason in reasons if reason)
     return next((one for one in told if one), None)

@@ -180,6 +180,13 @@ class ItemTree:
             node = child
         return found
 
+    def message_of(self, node: int) -> Iterator[int]:
+        """The nodes up to this one that are of the same message, backwards."""
+        ordinal = self._ordinal[node]
+        while not self.is_start(node) and self._ordinal[node] == ordinal:
+            yield node
+            node = self._parent[node]
+
     def unanswered(self, node: int) -> int | None:
         """The question that followed this node last, if nothing followed it."""
         child = self._newest_child.get(node)

@@ -14,7 +14,7 @@ from tracelib.conversation.alignment import (
     moved,
 )
 from tracelib.conversation.anchors import Followed, last_answer, run_before
-from tracelib.conversation.canonical import ANSWER_KINDS, Item
+from tracelib.conversation.canonical import ANSWER_KINDS, REFERENCE, Item
 from tracelib.conversation.item_tree import ItemTree
 from tracelib.conversation.joining import WordsAt, rejoined
 from tracelib.conversation.pairs import SHORT
@@ -101,6 +101,8 @@ class _Search:
                 child, beyond = self._through_step(node, at)
             else:
                 beyond = at + 1
+            if child is None and self._is_named(node, at):
+                child, beyond = node, at + 1
             if child is None or (within is not None and child not in within):
                 break
             node, at = child, beyond
@@ -122,6 +124,12 @@ class _Search:
             left.remove(found)
             at += 1
         return (None, at) if left or not step else (step[-1], at)
+
+    def _is_named(self, node: int, at: int) -> bool:
+        """Does this piece name a part of the message that this node ends?"""
+        if self.pieces[at].item.name != REFERENCE:
+            return False
+        return any(self._is_same(at, one) for one in self.tree.message_of(node))
 
     def _is_filler(self, at: int) -> bool:
         kinds = [piece.item.kind for piece in self.pieces[at : at + 2]]
@@ -227,10 +235,14 @@ class _Search:
             self.node, self.at = child, self.at + 1
 
     def result(self) -> Located:
-        """What was found. A system message that is sent anew in every request is not new."""
+        """What was found.
+
+        A system message that is sent anew in every request is not new, nor what only names a
+        known item.
+        """
         start = self.tree.start_of(self.node)
         rest = [at for at in range(self.followed, len(self.pieces)) if at not in self.known]
-        new = [at for at in rest if not self.tree.is_reminder(start, self.pieces[at].item)]
+        new = [at for at in rest if not self._is_said_before(start, self.pieces[at].item)]
         fresh = [(at, one) for at in new for one in self.pieces[at].made_of or (self.pieces[at],)]
         return Located(
             self.node,
@@ -244,6 +256,10 @@ class _Search:
             tuple(self._steps()),
             self._dropped(),
         )
+
+    def _is_said_before(self, start: int, item: Item) -> bool:
+        is_reference = item.name == REFERENCE and self.tree.is_known(item)
+        return is_reference or self.tree.is_reminder(start, item)
 
     def _steps(self) -> Iterator[tuple[int, Item, int]]:
         """What its client leaves out, or changes, it will leave out of later requests too."""
