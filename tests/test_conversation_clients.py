@@ -377,3 +377,63 @@ def test_what_names_an_item_of_no_known_answer_is_shown():
         "Refers to msg_9, which the provider keeps",
         "And?",
     ]
+
+
+DOCUMENTS = [
+    "Oaks are tall trees.",
+    "Whales live in the sea.",
+    "Cars need fuel.",
+    "Bread is baked.",
+]
+
+
+def retrieved(number):
+    text = f"Use the following documents to answer:\n{DOCUMENTS[number]}"
+    return {"role": "system", "content": text}
+
+
+@pytest.mark.parametrize("is_before", [True, False])
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_text_retrieved_into_a_system_message_is_shown_each_time(is_before, is_kept):
+    """The system message begins alike in every request; what follows must not be lost."""
+
+    def asked(at):
+        pair = [retrieved(at), user(question(at))]
+        return pair if is_before else pair[::-1]
+
+    def sent(newest):
+        earlier = [
+            message
+            for at in range(newest)
+            for message in (
+                *(asked(at) if is_kept else [user(question(at))]),
+                assistant(answer(at)),
+            )
+        ]
+        return [SYSTEM, *earlier, *asked(newest)]
+
+    rows = chat(*((sent(at), answer(at)) for at in range(4)))
+    texts = [
+        part.text
+        for turn in transcript(rows).turns
+        for one in (*turn.asked, *(new for change in turn.changes for new in change.messages))
+        for part in one.parts
+    ]
+    assert [sum(text in one for one in texts) for text in DOCUMENTS] == [1] * 4
+    assert [texts.count(question(at)) for at in range(4)] == [1] * 4
+    assert {(turn.thread, turn.branches) for turn in transcript(rows).turns} == {(0, False)}
+
+
+def test_prompts_that_a_client_goes_back_to_are_shown_once():
+    """As where a coding agent plans and acts in turn."""
+    plan = {"role": "system", "content": f"PLAN. {words('plan', 0)}"}
+    act = {"role": "system", "content": f"ACT. {words('act', 0)}"}
+    rows = chat(
+        *(([(plan, act)[at % 2], *history(at), user(question(at))], answer(at)) for at in range(6))
+    )
+    turns = transcript(rows).turns
+    assert [turn.thread for turn in turns] == [0, 1, 0, 1, 0, 1]
+    assert [turn.parent_number for turn in turns] == [None, 1, 2, 3, 4, 5]
+    assert [turn.branches for turn in turns] == [False, True, False, False, False, False]
+    assert [len(turn.asked) for turn in turns] == [2, 2, 1, 1, 1, 1]
+    assert changes(rows) == ["The same conversation under another system prompt"] * 5

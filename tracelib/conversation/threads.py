@@ -1,18 +1,20 @@
 """Which request continues which: the threads of one session, and what each request adds."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tracelib.conversation.asked import CHAT
 from tracelib.conversation.canonical import ANSWER_KINDS, Canonical, Item, Key
 from tracelib.conversation.changes import Change, change_of, dropped, merged
 from tracelib.conversation.item_tree import ItemTree
 from tracelib.conversation.joining import WordsAt, learn_together
-from tracelib.conversation.locating import Located, located
+from tracelib.conversation.located import Located
+from tracelib.conversation.locating import located
 from tracelib.conversation.prompts import Lineages, are_one_prompt, prompt_changes
 from tracelib.conversation.sent import Piece, SentHistory, by_message, repeated_share
 from tracelib.conversation.summaries import holds_any, not_kept, summaries
 
+MOST_LOOKED_BACK = 100
 NOWHERE = -1
 
 
@@ -116,7 +118,7 @@ class Threads:
         found = located(self._tree, start, sent.pieces, words_at, begun if sent.repeated else None)
         origin = self._origin(found, sent, after)
         behind = sent.said_behind()
-        found = self._without_reminders(found, origin.parent, behind)
+        found = found.without(behind & self._behind(origin.parent))
         fresh = [*self._new_prompts(sent.prompts, origin), *self._new_pieces(found, origin)]
         thread = self._thread(origin)
         node = found.node if found.is_known else start
@@ -172,9 +174,10 @@ class Threads:
             parent = after
         else:
             return _Origin(None, None, is_apart=True)
-        is_named = isinstance(after, int)
-        is_one = is_named or are_one_prompt(self._prompts(parent), sent.prompts)
-        return _Origin(parent, parent, not is_one)
+        if isinstance(after, int) or are_one_prompt(self._prompts(parent), sent.prompts):
+            return _Origin(parent, parent, is_apart=False)
+        before = self._last_under(sent.prompts, parent)  # clients go back to a prompt, too
+        return _Origin(parent, parent if before is None else before, is_apart=before is None)
 
     def _summed_up(self, sent: SentHistory, found: Located) -> _Origin | None:
         """Which conversation does a request continue that holds a summary of it, and no answer?
@@ -203,8 +206,10 @@ class Threads:
         return [*new, *found.fresh[len(before) :]]
 
     def _last_under(self, prompts: Sequence[Piece], request: int | None) -> int | None:
-        """The last request up to this one that has the same system prompt."""
-        while request is not None:
+        """The last request up to this one that has the same system prompt; of the last 100."""
+        for _ in range(MOST_LOOKED_BACK):
+            if request is None:
+                break
             before = self._prompts(request)
             if before and are_one_prompt(before, prompts):
                 return request
@@ -214,14 +219,8 @@ class Threads:
     def _prompts(self, request: int | None) -> tuple[Item, ...]:
         return () if request is None else self._requests[request].prompts
 
-    def _without_reminders(
-        self, found: Located, parent: int | None, behind: frozenset[Key]
-    ) -> Located:
-        """A message that the client puts behind every question is not new each time."""
-        repeated = behind & self._requests[parent].behind if parent is not None else frozenset()
-        rest = tuple(one for one in found.fresh if one.item.keys[0] not in repeated)
-        removed = len(found.fresh) - len(rest)
-        return replace(found, fresh=rest, tail=found.tail - removed) if removed else found
+    def _behind(self, request: int | None) -> frozenset[Key]:
+        return frozenset() if request is None else self._requests[request].behind
 
     def _new_prompts(self, prompts: Sequence[Piece], origin: _Origin) -> Sequence[Piece]:
         return prompts if origin.is_apart else prompts[len(self._prompts(origin.request)) :]
@@ -248,10 +247,13 @@ class Threads:
         before = self._prompts(origin.request)
         if not origin.is_apart:
             yield from prompt_changes(before, prompts)
-        elif before:
+        is_other = origin.is_apart or (origin.request != origin.parent and not origin.is_summary)
+        if before and is_other:
             yield Change("other_prompt", "System prompt")
         if origin.is_summary:
             yield Change("summary", "message")
+        for piece, before_it, _ in found.restated:
+            yield change_of(before_it, piece.item, piece.position)
         for piece, node in found.changed:
             if self._tree.step(self._tree.parent(node), piece.item) != node:  # else told before
                 yield change_of(self._tree.item(node), piece.item, piece.position)
@@ -266,6 +268,8 @@ class Threads:
         """The node of the request's last message; what is new is added to the tree."""
         for before, item, node in found.steps:
             self._tree.learn(before, item, node)
+        for piece, _, known in found.restated:
+            self._tree.restate(self._tree.start_of(found.node), piece.item, known)
         node, position = found.node, -1
         for piece in found.fresh:
             begins = piece.position != position
