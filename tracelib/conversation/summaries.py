@@ -30,12 +30,19 @@ def holds_any(items: Sequence[Item], node: int, tree: ItemTree) -> bool:
     return any(_holds_summary(item, tree.item(node)) for item in items)
 
 
-def not_kept(tree: ItemTree, node: int, pieces: Sequence[Piece]) -> Sequence[Piece]:
-    """Which of these pieces does the conversation that ends at this node not hold?"""
+def new_beside_summary(
+    tree: ItemTree, node: int, pieces: Sequence[Piece], summary_at: int
+) -> Sequence[Piece]:
+    """These pieces but for those before the summary that the conversation up to this node has.
+
+    `summary_at` is the position of the message that holds the summary.
+    """
+    before = [one for one in pieces if one.position < summary_at]
     known = [tree.item(one) for one in tree.above(node, tree.start_of(node))]
-    matches = align(known, [piece.item for piece in pieces])
+    matches = align(known, [one.item for one in before])
     kept = {match.sent for match in matches if match.fate == "kept"}
-    return [piece for at, piece in enumerate(pieces) if at not in kept]
+    new = [one for at, one in enumerate(before) if at not in kept]
+    return [*new, *pieces[len(before) :]]
 
 
 def _holds_summary(item: Item, answer: Item) -> bool:

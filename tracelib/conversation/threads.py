@@ -12,7 +12,7 @@ from tracelib.conversation.located import Located
 from tracelib.conversation.locating import located
 from tracelib.conversation.prompts import Lineages, are_one_prompt, prompt_changes
 from tracelib.conversation.sent import Piece, SentHistory, by_message, repeated_share
-from tracelib.conversation.summaries import holds_any, not_kept, summaries
+from tracelib.conversation.summaries import holds_any, new_beside_summary, summaries
 
 MOST_LOOKED_BACK = 100
 NOWHERE = -1
@@ -48,15 +48,15 @@ class Place:
 class _Request:
     """What later requests need of this one.
 
-    `state` is the node of its answer, or of its last message where none came. `dropped` counts the
-    messages of the conversation that it does not send. `behind` are messages that may be sent
-    behind every question.
+    `state` is the node of its answer, or of its last message where none came. `before` is the
+    request that it continues. `dropped` counts the messages of the conversation that it does not
+    send. `behind` are messages that may be sent behind every question.
     """
 
     state: int
     prompts: tuple[Item, ...]
     thread: int
-    parent: int | None
+    before: int | None
     dropped: tuple[int, int] = (0, 0)
     behind: frozenset[Key] = frozenset()
 
@@ -76,8 +76,9 @@ class _Origin:
     summary_at: int | None = None
 
     @property
-    def is_summary(self) -> bool:
-        return self.summary_at is not None
+    def before(self) -> int | None:
+        """The parent, unless it only summed the conversation up."""
+        return self.parent if self.summary_at is None else self.request
 
 
 class Threads:
@@ -135,7 +136,7 @@ class Threads:
         learn_together(self._tree, self._last_end, sent.pieces, words_at)
         state = self._settle(index, self._last_end, replies)
         self._requests.append(
-            _Request(state, sent.prompt_items, thread, origin.parent, found.dropped, behind)
+            _Request(state, sent.prompt_items, thread, origin.before, found.dropped, behind)
         )
         self._newest[thread] = index
         self._has_chat = self._has_chat or kind == CHAT
@@ -201,9 +202,8 @@ class Threads:
         """What is new: some clients keep the questions before a summary."""
         if origin.summary_at is None or origin.request is None:
             return found.fresh
-        before = [one for one in found.fresh if one.position < origin.summary_at]
-        new = not_kept(self._tree, self._requests[origin.request].state, before)
-        return [*new, *found.fresh[len(before) :]]
+        state = self._requests[origin.request].state
+        return new_beside_summary(self._tree, state, found.fresh, origin.summary_at)
 
     def _last_under(self, prompts: Sequence[Piece], request: int | None) -> int | None:
         """The last request up to this one that has the same system prompt; of the last 100."""
@@ -213,7 +213,7 @@ class Threads:
             before = self._prompts(request)
             if before and are_one_prompt(before, prompts):
                 return request
-            request = self._requests[request].parent
+            request = self._requests[request].before
         return None
 
     def _prompts(self, request: int | None) -> tuple[Item, ...]:
@@ -232,7 +232,7 @@ class Threads:
 
     def _branches(self, node: int, origin: _Origin, kind: str) -> bool:
         """Does it continue anything but the newest state of its thread, or start another one?"""
-        if kind != CHAT or origin.is_summary:
+        if kind != CHAT or origin.summary_at is not None:
             return False
         parent = origin.parent
         if parent is None or origin.is_apart:
@@ -247,10 +247,9 @@ class Threads:
         before = self._prompts(origin.request)
         if not origin.is_apart:
             yield from prompt_changes(before, prompts)
-        is_other = origin.is_apart or (origin.request != origin.parent and not origin.is_summary)
-        if before and is_other:
+        if before and (origin.is_apart or origin.request != origin.before):
             yield Change("other_prompt", "System prompt")
-        if origin.is_summary:
+        if origin.summary_at is not None:
             yield Change("summary", "message")
         for piece, before_it, _ in found.restated:
             yield change_of(before_it, piece.item, piece.position)
