@@ -392,7 +392,7 @@ ANTHROPIC = {
                 },
             ],
         },
-        "[- old + new] [first line]",
+        "[first line - old + new]",
     ),
     "a tool of MCP that failed": (
         {

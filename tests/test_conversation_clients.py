@@ -181,23 +181,259 @@ def test_a_result_without_its_picture_is_changed_rather_than_emptied():
 
 
 def test_a_history_too_long_to_be_weighed_is_aligned_by_its_calls():
-    """Results that were emptied, far back, in a long history that begins otherwise each time."""
-    steps = []
-    for at in range(200):
-        steps += [
-            assistant(f"I look at {at}.", call(f"c{at}", "look", json.dumps({"at": at}))),
-            result(f"c{at}", f"result of {at} " * 9),
-        ]
+    """Old results are emptied, each behind its own call, and the first question has the time."""
 
-    def sent(count, clock):
-        emptied = [{**one, "content": ""} if "tool_call_id" in one else one for one in steps]
-        return [user(f"{clock} Begin."), *emptied[: count - 6], *steps[count - 6 : count]]
+    def step(at):
+        return [call(f"{side}{at}", "look", json.dumps([side, at])) for side in "ab"]
+
+    def seen(at, side, newest):
+        return result(f"{side}{at}", "" if at < newest - 1 else f"{side}{at} was seen. " * 9)
+
+    def sent(count, newest):
+        both = [
+            message
+            for at in range(count)
+            for a, b in [step(at)]
+            for message in (
+                assistant(None, a),
+                seen(at, "a", newest),
+                assistant(None, b),
+                seen(at, "b", newest),
+            )
+        ]
+        return [user(f"Begin: {words('clock', newest)}"), *both]
 
     rows = chat(
-        (sent(396, "Monday"), steps[396]),
-        (sent(398, "Tuesday"), steps[398]),
-        (sent(400, "Wednesday"), "Done."),
+        *(
+            (sent(count, count), assistant("", *step(count)) if count < 93 else "Done.")
+            for count in range(90, 94)
+        )
     )
     turns = transcript(rows).turns
-    assert [len(turn.asked) for turn in turns[1:]] == [1, 1]
+    assert [len(turn.asked) for turn in turns[1:]] == [2, 2, 2]
     assert {turn.thread for turn in turns} == {0}
+
+
+@pytest.mark.parametrize("gap", ["", "\n", "\n\n"])
+def test_questions_that_are_sent_as_one_later_or_as_several_are_no_change(gap):
+    apart = [user(question(0)), user(question(1))]
+    whole = [user(question(0) + gap + question(1))]
+    for before, after in ((apart, whole), (whole, apart)):
+        rows = chat(
+            ([SYSTEM, *before], answer(0)),
+            ([SYSTEM, *after, assistant(answer(0)), user(question(2))], answer(1)),
+        )
+        (turn,) = transcript(rows).turns[1:]
+        asked = [part.text for message in turn.asked for part in message.parts]
+        assert (asked, turn.changes) == ([question(2)], ())
+        assert (turn.parent_number, turn.branches) == (1, False)
+
+
+def test_a_split_question_of_another_conversation_is_shown_whole():
+    """The question is known as one, but not here."""
+    whole, apart = user(question(0) + question(1)), [user(question(0)), user(question(1))]
+    other = {"role": "system", "content": "Translate into the language of the user."}
+    rows = chat(([SYSTEM, whole], answer(0)), ([other, *apart], answer(1)))
+    (turn,) = transcript(rows).turns[1:]
+    texts = [part.text for message in turn.asked for part in message.parts]
+    assert texts == [other["content"], question(0), question(1)]
+
+
+def test_a_question_without_an_answer_that_is_asked_again_with_more_is_a_change():
+    more = user(f"{question(0)}\n\n{question(1)}")
+    rows = chat(
+        ([SYSTEM, user(question(0))], None),
+        ([SYSTEM, more], answer(0)),
+        ([SYSTEM, more, assistant(answer(0)), user(question(2))], answer(1)),
+    )
+    assert [len(turn.asked) for turn in transcript(rows).turns] == [2, 0, 1]
+    assert changes(rows) == ["User message changed: 8 words added"]
+    assert {turn.thread for turn in transcript(rows).turns} == {0}
+
+
+def test_another_question_after_one_without_an_answer_starts_a_conversation():
+    rows = chat(
+        ([SYSTEM, user(question(0))], None),
+        ([SYSTEM, user(question(1))], answer(0)),
+    )
+    assert [turn.thread for turn in transcript(rows).turns] == [0, 1]
+
+
+SUMMARY = f"The user asked for {words('gist', 0)} and {words('gist', 1)}."
+
+
+def test_questions_that_a_client_keeps_beside_a_summary_are_not_shown_again():
+    """Codex sends all questions, then the summary of the rest."""
+    kept = [SYSTEM, user("Where we are."), user(question(0)), user(question(1))]
+    begun = [SYSTEM, user("Where we are."), *history(2)]
+    summed_up = [*kept, user(f"Another model wrote this:\n{SUMMARY}"), user(question(2))]
+    rows = chat(
+        (begun[:3], answer(0)),
+        (begun[:5], answer(1)),
+        ([*begun, user("Write a summary for another model.")], SUMMARY),
+        (summed_up, answer(2)),
+        ([*summed_up, assistant(answer(2)), user(question(3))], answer(3)),
+    )
+    turns = transcript(rows).turns
+    assert [len(turn.asked) for turn in turns] == [3, 1, 1, 2, 1]
+    assert changes(rows) == ["Starts from a summary of the conversation so far"]
+    assert {(turn.thread, turn.branches) for turn in turns} == {(0, False)}
+    assert [turn.parent_number for turn in turns] == [None, 1, 2, 3, 4]
+
+
+def test_a_summary_in_the_system_prompt_continues_the_conversation():
+    summed_up = {"role": "system", "content": f"{SYSTEM['content']}\nSo far: {SUMMARY}"}
+    rows = chat(
+        ([SYSTEM, user(question(0))], answer(0)),
+        ([SYSTEM, *history(1), user("Sum it all up.")], SUMMARY),
+        ([summed_up, user(question(1))], answer(1)),
+        ([summed_up, user(question(1)), assistant(answer(1)), user(question(2))], answer(2)),
+    )
+    turns = transcript(rows).turns
+    assert [len(turn.asked) for turn in turns] == [2, 1, 1, 1]
+    assert [one.sentence.split(":")[0] for one in turns[2].changes] == [
+        "System prompt changed",
+        "Starts from a summary of the conversation so far",
+    ]
+    assert {(turn.thread, turn.branches) for turn in turns} == {(0, False)}
+
+
+def test_an_answer_in_words_of_the_system_prompt_is_no_summary():
+    long = {"role": "system", "content": f"{SYSTEM['content']}\nSay: {SUMMARY}"}
+    rows = chat(([long, user(question(0))], SUMMARY), ([long, user(question(1))], answer(1)))
+    assert [turn.thread for turn in transcript(rows).turns] == [0, 1]
+    assert changes(rows) == []
+
+
+def item(kind, **fields):
+    return {"type": kind, **fields}
+
+
+def named(name):
+    return item("item_reference", id=name)
+
+
+def responses(*requests):
+    """Rows of the Responses API: pairs of input and output, a second apart."""
+    return [
+        made(
+            {"input": asked},
+            {"object": "response", "output": output},
+            call_type="aresponses",
+            request_id=f"r{at}",
+            at=at,
+        )
+        for at, (asked, output) in enumerate(requests, start=1)
+    ]
+
+
+THOUGHT = item("reasoning", id="rs_1", summary=[])
+CALLS = [
+    item("function_call", id="fc_1", call_id="c2", name="north", arguments="{}"),
+    item("function_call", id="fc_2", call_id="c1", name="south", arguments="{}"),
+]
+SEEN = [
+    item("function_call_output", call_id="c2", output="n"),
+    item("function_call_output", call_id="c1", output="s"),
+]
+SAID = item("message", id="msg_1", role="assistant", content=[item("output_text", text="Seen.")])
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        [named("rs_1"), named("fc_1"), named("fc_2")],
+        [named("fc_2"), named("fc_1")],
+        [named("rs_1"), *CALLS],
+        [THOUGHT, CALLS[0], named("fc_2")],
+    ],
+)
+def test_an_answer_that_is_named_by_the_ids_of_its_items_is_the_same(sent):
+    """Clients do so where the provider keeps the answers."""
+    asked = [user("Look.")]
+    rows = responses(
+        (asked, [THOUGHT, *CALLS]),
+        ([*asked, *sent, *SEEN], [SAID]),
+        ([*asked, *sent, *SEEN, named("msg_1"), user("And?")], [SAID]),
+        ([*SEEN, named("msg_1"), user("And?"), named("msg_1"), user("So?")], []),
+    )
+    turns = transcript(rows).turns
+    assert {(turn.thread, turn.branches) for turn in turns} == {(0, False)}
+    assert [[one.role for one in turn.asked] for turn in turns] == [
+        ["user"],
+        ["tool", "tool"],
+        ["user"],
+        ["user"],
+    ]
+    assert [part.name for one in turns[1].asked for part in one.parts] == ["north", "south"]
+    assert changes(rows) == ["Starts later: 2 messages no longer sent"]
+
+
+def test_what_names_an_item_of_no_known_answer_is_shown():
+    rows = responses(([user("Look."), named("msg_9"), user("And?")], [SAID]))
+    (turn,) = transcript(rows).turns
+    assert [part.text for one in turn.asked for part in one.parts] == [
+        "Look.",
+        "Refers to msg_9, which the provider keeps",
+        "And?",
+    ]
+
+
+DOCUMENTS = [
+    "Oaks are tall trees.",
+    "Whales live in the sea.",
+    "Cars need fuel.",
+    "Bread is baked.",
+]
+
+
+def retrieved(number):
+    text = f"Use the following documents to answer:\n{DOCUMENTS[number]}"
+    return {"role": "system", "content": text}
+
+
+@pytest.mark.parametrize("is_before", [True, False])
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_text_retrieved_into_a_system_message_is_shown_each_time(is_before, is_kept):
+    """The system message begins alike in every request; what follows must not be lost."""
+
+    def asked(at):
+        pair = [retrieved(at), user(question(at))]
+        return pair if is_before else pair[::-1]
+
+    def sent(newest):
+        earlier = [
+            message
+            for at in range(newest)
+            for message in (
+                *(asked(at) if is_kept else [user(question(at))]),
+                assistant(answer(at)),
+            )
+        ]
+        return [SYSTEM, *earlier, *asked(newest)]
+
+    rows = chat(*((sent(at), answer(at)) for at in range(4)))
+    texts = [
+        part.text
+        for turn in transcript(rows).turns
+        for one in (*turn.asked, *(new for change in turn.changes for new in change.messages))
+        for part in one.parts
+    ]
+    assert [sum(text in one for one in texts) for text in DOCUMENTS] == [1] * 4
+    assert [texts.count(question(at)) for at in range(4)] == [1] * 4
+    assert {(turn.thread, turn.branches) for turn in transcript(rows).turns} == {(0, False)}
+
+
+def test_prompts_that_a_client_goes_back_to_are_shown_once():
+    """As where a coding agent plans and acts in turn."""
+    plan = {"role": "system", "content": f"PLAN. {words('plan', 0)}"}
+    act = {"role": "system", "content": f"ACT. {words('act', 0)}"}
+    rows = chat(
+        *(([(plan, act)[at % 2], *history(at), user(question(at))], answer(at)) for at in range(6))
+    )
+    turns = transcript(rows).turns
+    assert [turn.thread for turn in turns] == [0, 1, 0, 1, 0, 1]
+    assert [turn.parent_number for turn in turns] == [None, 1, 2, 3, 4, 5]
+    assert [turn.branches for turn in turns] == [False, True, False, False, False, False]
+    assert [len(turn.asked) for turn in turns] == [2, 2, 1, 1, 1, 1]
+    assert changes(rows) == ["The same conversation under another system prompt"] * 5

@@ -1,20 +1,16 @@
 """The last answer in a rewritten history that is known: it tells which conversation it is."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 from tracelib.conversation.alignment import is_like, is_same
-from tracelib.conversation.canonical import ANSWER_KINDS, Item, words_key
+from tracelib.conversation.canonical import ANSWER_KINDS, Item
 from tracelib.conversation.item_tree import ItemTree
 from tracelib.conversation.pairs import ALIKE
 from tracelib.conversation.sent import Piece
 from tracelib.conversation.vocabulary import common_share
 
-WordsAt = Callable[[int], str]
-
-# An answer that comes back in several messages is looked for in so many.
-MOST_PIECES = 8
 # So many items before the last answer are compared where several conversations could be meant.
 MOST_COMPARED = 12
 # That nothing follows an answer yet counts as much as so many items before it.
@@ -34,18 +30,6 @@ class Followed:
     start: int
     node: int
     count: int
-
-
-def rejoined(tree: ItemTree, pieces: Sequence[Piece], first: int, words_at: WordsAt) -> list[Piece]:
-    """The pieces with each answer that came back in several messages as the one that it is.
-
-    Those before `first` are left as they are.
-    """
-    found = list(pieces)
-    for at in range(first, len(found)):
-        if at < len(found) and _is_unknown_answer(tree, found[at]):
-            _join(tree, found, at, words_at)
-    return found
 
 
 def last_answer(
@@ -97,32 +81,6 @@ def run_before(
             return
         yield at, node
         at, node = at - 1, tree.parent(node)
-
-
-def _is_unknown_answer(tree: ItemTree, piece: Piece) -> bool:
-    return piece.item.kind == "words" and not tree.answers_like(piece.item)
-
-
-def _join(tree: ItemTree, pieces: list[Piece], at: int, words_at: WordsAt) -> None:
-    others = list(_more_words(pieces, at))
-    words = words_at(pieces[at].position) if others else ""
-    for count, other in enumerate(others, start=1):
-        words += words_at(pieces[other].position)
-        whole = replace(pieces[at].item, keys=(words_key(words),))
-        if tree.answers_like(whole):
-            pieces[at] = replace(pieces[at], item=whole)
-            for joined in reversed(others[:count]):
-                del pieces[joined]
-            return
-
-
-def _more_words(pieces: Sequence[Piece], at: int) -> Iterator[int]:
-    for other in range(at + 1, min(at + MOST_PIECES, len(pieces))):
-        kind = pieces[other].item.kind
-        if kind in ("user", "system"):
-            return
-        if kind == "words":
-            yield other
 
 
 def _not_followed(tree: ItemTree, nodes: Iterable[int], followed: Followed) -> list[int]:

@@ -84,6 +84,12 @@ def _candidates(fields: Fields, _: str) -> tuple[Message, ...]:
     return tuple(found)
 
 
+def nothing_said(fields: Fields, _: str) -> tuple[Message, ...]:
+    """An answer of chat completions or of Anthropic's without words, and how it ended."""
+    fields.drop("choices", "content")
+    return (Message("assistant", (), ending=stopped(fields)),)
+
+
 def _candidate(fields: Fields) -> Message:
     content = fields.value("content")
     said = answer_message(content) if isinstance(content, dict) else None
@@ -117,6 +123,8 @@ def _data(fields: Fields, _: str) -> tuple[Message, ...]:
     found = objects(fields.peek("data"))
     if any("embedding" in entry for entry in found):
         return (Message("assistant", single.vectors(fields.objects("data"))),)
+    if found and all("role" in entry and "content" in entry for entry in found):
+        return tuple(message(one.left()) for one in fields.objects("data"))  # of a thread
     if not any(entry.get("url") or entry.get("b64_json") for entry in found):
         return ()
     parts = [part for entry in fields.objects("data") for part in _generated_image(entry)]

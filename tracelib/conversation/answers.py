@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from tracelib.conversation import single, wording
-from tracelib.conversation.answer_shapes import SHAPES, Reader, response
+from tracelib.conversation.answer_shapes import SHAPES, Reader, nothing_said, response
 from tracelib.conversation.asked import asked
 from tracelib.conversation.chat import message
 from tracelib.conversation.citations import citations, grounding
@@ -13,14 +13,17 @@ from tracelib.conversation.connections import asked_first, events_of, is_realtim
 from tracelib.conversation.endings import failed
 from tracelib.conversation.events import Connection
 from tracelib.conversation.fields import Fields
-from tracelib.conversation.json_values import objects, stored_json
+from tracelib.conversation.json_values import mapping, objects, stored_json
 from tracelib.conversation.messages import Message, Part
 from tracelib.conversation.streams import put_together, read_stream
 from tracelib.conversation.texts import data_part, rest_parts, text_part
 
 _EMPTY: tuple[object, ...] = (None, "", {}, [])
 # An answer repeats its own words in these, or says whose it is.
-_COPIES = ("segments", "words", "tool_calls", "modelVersion", "provider", "response_ms", "task")
+_COPIES = (
+    *("segments", "words", "tool_calls", "modelVersion", "provider", "response_ms", "task"),
+    "prompt",
+)
 _SOURCES = ("citations", "search_results", "vertex_ai_citation_metadata")
 _GROUNDING = ("vertex_ai_grounding_metadata", "groundingMetadata")
 
@@ -98,6 +101,8 @@ def _answers(stored: object, call_type: str) -> tuple[Message, ...]:
         return (Message("assistant", (data_part(stored),)),)
     if set(stored) == {"response"}:  # a pass-through wraps what the vendor sent
         return _answers(stored_json(stored["response"]), call_type)
+    if "jsonrpc" in stored and isinstance(mapping(stored.get("result")).get("content"), list):
+        return _answers(stored["result"], call_type)  # of a tool of MCP
     if stored.get("object") in ("response", "response.compaction"):
         return _completed(response, Fields(stored), call_type)
     return _shaped(stored, call_type) or (Message("assistant", (data_part(stored),)),)
@@ -109,6 +114,8 @@ def _shaped(stored: Mapping[str, object], call_type: str) -> tuple[Message, ...]
         found = _completed(read, Fields(stored), call_type) if stored.get(field) else ()
         if found:
             return found
+    if stored.get("type") == "message" or stored.get("object") == "chat.completion":
+        return _completed(nothing_said, Fields(stored), call_type)
     return ()
 
 

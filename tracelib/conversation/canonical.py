@@ -9,7 +9,6 @@ item to keys that do not depend on the spelling.
 
 import marshal
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -19,6 +18,7 @@ from typing import Any, Literal
 from tracelib.conversation.json_values import canonical_text
 from tracelib.conversation.markers import cut_as_old_versions_did
 from tracelib.conversation.messages import Message, Part
+from tracelib.conversation.spellings import bare, bare_answer, spoken
 from tracelib.conversation.vocabulary import Vocabulary, vocabulary
 
 Key = bytes
@@ -26,6 +26,8 @@ Kind = Literal["system", "user", "words", "call", "result", "other"]
 
 SYSTEM_ROLES = frozenset({"system", "developer"})
 ANSWER_KINDS = frozenset({"words", "call", "other"})
+
+REFERENCE = "reference"  # the name of an item that only names another one
 
 _KEY_BYTES = 16
 # The last of marshal's formats whose bytes depend on the value alone.
@@ -37,25 +39,6 @@ _LONGEST_NOTICE = 200
 _BRACKETS = {("[", "]"), ("<", ">"), ("(", ")")}
 _BILLING = "x-anthropic-billing-header:"  # the first system block of a coding agent, always new
 
-_TAGS = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad"
-# Reasoning that models without a field for it write into their answer.
-_REASONING = re.compile(
-    rf"<((?:\w+:)?(?:{_TAGS}))>.*?</\1>|\[(THINK|think)\].*?\[/\2\]|◁think▷.*?◁/think▷"
-    r"|<\|START_THINKING\|>.*?<\|END_THINKING\|>|<details type=\"reasoning\".*?</details>"
-    r"|<\|begin_of_thought\|>.*?<\|end_of_thought\|>|<\|channel>thought.*?<channel\|>"
-    r"|<\|channel\|>analysis<\|message\|>.*?(?:<\|end\|>|<\|start\|>assistant|\Z)",
-    re.DOTALL,
-)
-# Some chat templates open the reasoning in the prompt, so that only its end is in the answer.
-_REASONING_END = re.compile(rf"\A.*?(?:</(?:\w+:)?(?:{_TAGS})>|\[/THINK\])", re.DOTALL)
-# Marks that stand for citations in the private use area, or between 【 and 】.
-_CITATION_MARKS = re.compile("\ue200[^\ue201]{0,400}\ue201|【[^【】]{0,80}†[^【】]{0,80}】")
-_CHANNEL_MARKS = re.compile(
-    r"<\|(?:start|end|message|channel|return)\|>(?:assistant|final)?"
-    r"|<\|(?:START_RESPONSE|END_RESPONSE|begin_of_solution|end_of_solution)\|>"
-)
-_INVISIBLE = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD])
-
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -63,7 +46,8 @@ class Item:
 
     `keys` are its spellings, the strictest first: two items are the same when a key of one is a
     key of the other. `extra_keys` are looked up but not learned. `parts` are its places in the
-    message, `size` its characters. `vocabulary` tells how alike two texts are.
+    message, `size` its characters. `vocabulary` tells how alike two texts are, `media` whether
+    the same pictures, sounds and files are beside a question's text.
     """
 
     kind: Kind
@@ -74,6 +58,7 @@ class Item:
     call_id: str | None = None
     name: str | None = None
     extra_keys: tuple[Key, ...] = ()
+    media: Key = b""
 
     @property
     def is_empty(self) -> bool:
@@ -117,7 +102,21 @@ def digest(value: Any) -> Key:
 
 def answer_words(message: Message) -> str:
     """The words of an answer without spaces, reasoning and citation marks."""
-    return _bare_answer("".join(part.text for part in message.parts if part.kind == "text"))
+    return bare_answer("".join(part.text for part in message.parts if part.kind == "text"))
+
+
+def words_alone(message: Message) -> str | None:
+    """The words by which this is recognised in a longer message; None where it holds more."""
+    if message.role == "assistant":
+        return answer_words(message)
+    if any(part.kind != "text" for part in message.parts):
+        return None
+    return bare("".join(part.text for part in message.parts))
+
+
+def together(item: Item, words: str) -> Item:
+    """The item of several messages like this one that are sent as one with these words."""
+    return replace(item, keys=(words_key(words) if item.kind == "words" else _user_key(words, ()),))
 
 
 def words_key(words: str) -> Key:
@@ -171,8 +170,13 @@ def _received(message: Message) -> Iterator[Item]:
     parts = [message.parts[at] for at in rest]
     text = "".join(part.text for part in parts if part.kind == "text")
     media = tuple((part.kind, part.fingerprint or part.text) for part in parts if not _says(part))
-    key = digest(("user", _bare(text), media))
-    yield Item("user", (key,), tuple(rest), _size(parts), vocabulary(text))
+    key = _user_key(bare(text), media)
+    beside = digest(media) if media else b""
+    yield Item("user", (key,), tuple(rest), _size(parts), vocabulary(text), media=beside)
+
+
+def _user_key(words: str, media: tuple[tuple[str, str], ...]) -> Key:
+    return digest(("user", words, media))
 
 
 def _results(message: Message, places: Sequence[int]) -> Iterator[Item]:
@@ -181,7 +185,7 @@ def _results(message: Message, places: Sequence[int]) -> Iterator[Item]:
         ats = tuple(group)
         parts = [message.parts[at] for at in ats]
         content = tuple(
-            (part.kind, _bare(part.text) if _says(part) else part.fingerprint or part.text)
+            (part.kind, bare(part.text) if _says(part) else part.fingerprint or part.text)
             for part in parts
         )
         name = None if call_id else next((part.name for part in parts if part.name), None)
@@ -197,35 +201,48 @@ def _assistant(message: Message, is_answer: bool) -> Iterator[Item]:
     texts = [at for at, part in enumerate(parts) if part.kind == "text"]
     calls = [at for at, part in enumerate(parts) if part.kind == "tool_call"]
     results = [at for at, part in enumerate(parts) if _is_result(part)]
-    beside = [at for at in range(len(parts)) if at not in {*texts, *calls, *results}]
+    named = [] if is_answer else [at for at, part in enumerate(parts) if part.item_id]
+    beside = [at for at in range(len(parts)) if at not in {*texts, *calls, *results, *named}]
     keys = tuple(_words_keys(message, texts, is_answer))
     sounds = tuple(_sound_keys(parts))
     if keys or sounds:
         places = tuple(sorted((*texts, *beside)))
         written = [parts[at] for at in texts]
-        alike = vocabulary(_spoken("\n".join(part.text for part in written)))
-        yield Item("words", (*keys, *sounds), places, _size(written), alike)
+        alike = vocabulary(spoken("\n".join(part.text for part in written)))
+        ids = _item_keys(parts[at] for at in places) if is_answer else ()
+        yield Item("words", (*keys, *sounds, *ids), places, _size(written), alike)
         beside = []
     made = sorted((_call(parts[at], at) for at in calls), key=lambda one: one.call_id or "")
     for position, item in enumerate(made):
-        yield item if position or keys or sounds else replace(item, parts=(*beside, *item.parts))
+        places = item.parts if position or keys or sounds else (*beside, *item.parts)
+        ids = _item_keys(parts[at] for at in places) if is_answer else ()
+        yield replace(item, parts=places, keys=(*item.keys, *ids))
     yield from _results(message, results)
-    if not (keys or sounds or made or results or beside):
+    if not (keys or sounds or made or results or beside or named):
         yield Item("words", (words_key(""),), _all(message))
-    elif not (keys or sounds or made or results):
+    elif beside and not (keys or sounds or made or results):
         content = tuple((parts[at].kind, parts[at].fingerprint or parts[at].text) for at in beside)
-        yield Item("other", (digest(("other", content)),), tuple(beside))
+        ids = _item_keys(parts[at] for at in beside) if is_answer else ()
+        yield Item("other", (digest(("other", content)), *ids), tuple(beside))
+    for at in named:
+        yield Item("other", _item_keys([parts[at]]), (at,), name=REFERENCE)
+
+
+def _item_keys(parts: Iterable[Part]) -> tuple[Key, ...]:
+    """An item of an answer may be named by its id instead of being sent again."""
+    ids = dict.fromkeys(part.item_id for part in parts if part.item_id)
+    return tuple(digest(("item", one)) for one in ids)
 
 
 def _words_keys(message: Message, texts: Sequence[int], is_answer: bool) -> Iterator[Key]:
     written = "".join(message.parts[at].text for at in texts)
-    words = _bare_answer(written)
+    words = bare_answer(written)
     if not words:
         return
     yield words_key(words)
     old = cut_as_old_versions_did(written) if is_answer else None
     if old:
-        yield words_key(_bare_answer(old))
+        yield words_key(bare_answer(old))
 
 
 def _sound_keys(parts: Iterable[Part]) -> Iterator[Key]:
@@ -269,22 +286,3 @@ def _size(parts: Iterable[Part]) -> int:
 
 def _without_digits(text: str) -> str:
     return re.sub(r"\d", "0", text)
-
-
-def _bare_answer(text: str) -> str:
-    return _bare(_spoken(text))
-
-
-def _spoken(text: str) -> str:
-    """An answer without the reasoning and the citation marks that are written into it."""
-    if "<" in text or "◁" in text or "[/" in text:
-        text = _REASONING_END.sub("", _REASONING.sub("", text))
-        text = _CHANNEL_MARKS.sub("", text)
-    return _CITATION_MARKS.sub("", text)
-
-
-def _bare(text: str) -> str:
-    """The text without what transport changes: spaces, invisible characters, compositions."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", text.translate(_INVISIBLE))
-    return "".join(text.split())

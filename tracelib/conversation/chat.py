@@ -6,7 +6,7 @@ from dataclasses import replace
 from tracelib.conversation import wording
 from tracelib.conversation.calls import chat_calls
 from tracelib.conversation.citations import citations, grounding
-from tracelib.conversation.endings import ending, stopped
+from tracelib.conversation.endings import ending, failed, stopped
 from tracelib.conversation.fields import Fields
 from tracelib.conversation.json_values import array, mapping, objects, string
 from tracelib.conversation.messages import Message, Part
@@ -81,7 +81,8 @@ def _choice(choice: object) -> Message:
         answer = Message("assistant", parts_of(fields.value("text")))
     kept = (mapping(one).get("provider_specific_fields") for one in (choice, said))
     own_words = (stopped(Fields(mapping(one))) for one in kept)
-    ended = stopped(fields) or answer.ending or next(filter(None, own_words), None)
+    failure, reason = failed(fields), stopped(fields)
+    ended = failure or reason or answer.ending or next(filter(None, own_words), None)
     return replace(answer, parts=(*answer.parts, *rest_parts(fields)), ending=ended)
 
 
@@ -89,7 +90,7 @@ def _tool_message(fields: Fields, name: str | None) -> tuple[Part, ...]:
     call_id = fields.value("tool_call_id", "call_id")
     content = fields.value("content", "parts")
     read = parts_of(content)
-    if call_id is None and read and all(map(_is_result, read)):
+    if call_id is None and any(part.kind == "tool_result" for part in read):
         return read
     is_error = fields.peek("is_error") is True or fields.peek("status") == "error"
     return result_parts(content, call_id, name, read=parts_of, is_error=is_error)

@@ -18,6 +18,7 @@ _TITLES = (
     "displayName",
 )
 _ADDRESSES = ("url", "uri", "source", "document_uri", "domain")
+_DATES = ("date", "page_age", "published_date", "last_updated")
 _WORDS = ("cited_text", "citedText", "quote", "snippet", "text", "content")
 
 
@@ -55,7 +56,7 @@ def _source(fields: Fields) -> Iterable[Part]:
 def _citation(fields: Fields, *, is_empty_wanted: bool) -> tuple[Part, ...]:
     title = fields.text(*_TITLES)
     address = fields.text(*_ADDRESSES)
-    lines = [address, fields.text(*_WORDS), *_quoted(fields)]
+    lines = [address, fields.text(*_DATES), fields.text(*_WORDS), *_quoted(fields)]
     text = "\n".join(line for line in lines if line)
     if not (text or title):
         reference = fields.text("file_id", "fileId", "id") if is_empty_wanted else ""

@@ -10,7 +10,7 @@ _NORMAL = frozenset(
     {
         *("stop", "end_turn", "stop_sequence", "tool_calls", "tool_use", "tool_call", "eos"),
         *("function_call", "complete", "completed", "success", "finished", "requires_action"),
-        *("finish_reason_unspecified", "eos_token", "end_of_turn", "compaction"),
+        *("finish_reason_unspecified", "eos_token", "end_of_turn", "compaction", "finish"),
     }
 )
 WORDS = {
@@ -42,6 +42,10 @@ WORDS = {
     "Waits for the user to sign in": ("auth_required",),
     "Waits for the user": ("input_required",),
 }
+_REASONS = (
+    *("finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason"),
+    "completionReason",
+)
 _SAID = {reason: words for words, reasons in WORDS.items() for reason in reasons}
 
 
@@ -108,7 +112,6 @@ def stopped(fields: Fields) -> str | None:
     details = fields.inner("stop_details")
     detail = details.text("explanation") or fields.text("finishMessage", "finish_message")
     fields.put("stop_details", Fields(details.rest()))
-    names = ("finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason")
-    reasons = [fields.text(name) for name in names]
+    reasons = [fields.text(name) for name in _REASONS]
     told = (ending(reason, detail) for reason in reasons if reason)
     return next((one for one in told if one), None)

@@ -47,6 +47,7 @@ _READ = frozenset(
     }
 )
 _ERROR, _EVENT = "error of a connection", "event of an unknown kind"
+_UNHEARD, _OUTPUT = "speech that was not understood", "function_call_output"
 
 
 class Connection:
@@ -63,8 +64,15 @@ class Connection:
         self._heard: dict[str, str] = {}
 
     def messages(self) -> tuple[Message, ...]:
-        """The conversation, in order."""
-        return tuple(self._messages())
+        """The conversation, in order; results have the names of their tools."""
+        found = tuple(self._messages())
+        names = {
+            part.call_id: part.name
+            for one in found
+            for part in one.parts
+            if part.kind == "tool_call" and part.call_id
+        }
+        return tuple(_with_names(one, names) for one in found)
 
     def read(self, event: Event) -> None:
         """Take in one event more."""
@@ -128,6 +136,8 @@ class Connection:
     def _hear(self, event: Event, kind: str) -> None:
         """What the user said aloud, as it was understood; whole, or as far as it came."""
         key = string(event.get("item_id")) or f"item {len(self._items)}"
+        if kind.endswith("failed"):
+            self._items[key] = {"type": _UNHEARD, "error": event.get("error")}
         told = string(event.get("transcript"))
         whole = told if kind.endswith("completed") else self._heard.get(key, "")
         text = whole or self._heard.get(key, "") + string(event.get("delta"))
@@ -154,7 +164,7 @@ class Connection:
         run: list[Raw] = []
         for key, item in self._items.items():
             raw = self._whole(key, item)
-            is_apart = raw.get("type") in (_ERROR, _EVENT)
+            is_apart = raw.get("type") in (_ERROR, _EVENT, _UNHEARD, _OUTPUT)
             if not is_apart:
                 run.append(raw)
             if is_apart or key in self._ended or raw.get("role") in ("user", "system"):
@@ -192,12 +202,28 @@ def _read(items: Sequence[Raw], ended: str | None) -> Iterator[Message]:
 
 
 def _apart(item: Raw) -> Message:
-    """What an error or an event of an unknown kind says."""
+    """What stands for itself says: a tool's result, an error, an event of an unknown kind."""
+    if item.get("type") == _OUTPUT:
+        return message({"role": "tool", "content": [item]})
     if item.get("type") == _EVENT:
         return Message("assistant", rest_parts(Fields(mapping(item.get("event")))))
     fields = Fields(mapping(item.get("error")))
     fields.drop("message", "code")
-    return Message("assistant", rest_parts(fields), ending=error_ending(item.get("error")))
+    ended = error_ending(item.get("error"))
+    if item.get("type") == _UNHEARD:
+        spoken = message({"role": "user", "content": [{"type": "input_audio"}]})
+        return replace(spoken, parts=(*spoken.parts, *rest_parts(fields)), ending=ended)
+    return Message("assistant", rest_parts(fields), ending=ended)
+
+
+def _with_names(one: Message, names: Mapping[str, str | None]) -> Message:
+    parts = (
+        replace(part, name=names.get(part.call_id))
+        if part.kind == "tool_result" and part.call_id and not part.name
+        else part
+        for part in one.parts
+    )
+    return replace(one, parts=tuple(parts))
 
 
 def _is_whole(item: Event) -> bool:

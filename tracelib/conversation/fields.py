@@ -31,6 +31,8 @@ FIGURES = frozenset(
         *("category_applied_input_types", "embedding"),
     }
 )
+# What a filter found of each kind of harm: mostly nothing.
+_VERDICTS = frozenset({"content_filter_results", "content_filter_result", "prompt_filter_results"})
 _ID_ENDINGS = ("_id", "Id", "_ids", "Ids", "_index", "Index")
 _EMPTY: tuple[object, ...] = (None, "", [], {})
 
@@ -118,13 +120,23 @@ class Fields:
 
 
 def _has_words(key: str, value: object) -> bool:
-    if key in FIGURES:
+    if key in FIGURES or (key in _VERDICTS and not _is_raised(value)):
         return False
     if isinstance(value, dict):
         return any(_has_words(inner, found) for inner, found in value.items())
     if isinstance(value, list):
         return any(_has_words(key, found) for found in value)
     return isinstance(value, str) and bool(value.strip()) and not is_label(key)
+
+
+def _is_raised(value: object) -> bool:
+    """Did a filter find anything?"""
+    if isinstance(value, dict):
+        return any(
+            found is True if key in ("filtered", "detected") else _is_raised(found)
+            for key, found in value.items()
+        )
+    return isinstance(value, list) and any(map(_is_raised, value))
 
 
 def is_label(key: str) -> bool:

@@ -7,7 +7,13 @@ from itertools import takewhile
 from tracelib.conversation.answers import answers
 from tracelib.conversation.asked import CHAT, Asked, asked
 from tracelib.conversation.call_names import CallNames
-from tracelib.conversation.canonical import Canonical, answer_words, canonical, words_key
+from tracelib.conversation.canonical import (
+    Canonical,
+    answer_words,
+    canonical,
+    words_alone,
+    words_key,
+)
 from tracelib.conversation.json_values import TOO_DEEP
 from tracelib.conversation.messages import Message, Part
 from tracelib.conversation.reader import Reader, spoken
@@ -91,7 +97,7 @@ class History:
         replies = _replies(one, messages)
         after = self._after(one.question)
         place = self._threads.place(
-            sent, replies, one.question.kind, after, lambda at: answer_words(spoken(asked[at]))
+            sent, replies, one.question.kind, after, lambda at: words_alone(spoken(asked[at]))
         )
         self._standings.append(Standing(place, isinstance(after, str)))
         self._rows.append(one.request.row)

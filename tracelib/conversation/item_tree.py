@@ -21,7 +21,7 @@ class ItemTree:
         self._children: dict[tuple[int, int], int] = {}
         self._newest_child: dict[int, int] = {}
         self._answers: dict[int, list[int]] = {}  # class -> nodes of answers
-        self._reminders: set[tuple[int, int]] = set()  # starts and classes
+        self._reminders: dict[tuple[int, int], Item] = {}  # by starts and classes, the newest
         self._newest_answers: deque[int] = deque(maxlen=MOST_ALIKE)
         self._parent: list[int] = []
         self._item: list[Item | None] = []
@@ -54,7 +54,7 @@ class ItemTree:
         self.learn(parent, item, node)
         self._newest_child[parent] = node
         if item.kind == "system":
-            self._reminders.add((self._start[node], self._class_of(item.keys)))
+            self.remind(self._start[node], item)
         if item.kind in ANSWER_KINDS:
             alike = self._answers.setdefault(self._class_of(item.keys), [])
             if node not in alike:
@@ -142,10 +142,21 @@ class ItemTree:
         """Was this item met before, anywhere?"""
         return any(key in self._classes for key in (*item.keys, *item.extra_keys))
 
-    def is_reminder(self, start: int, item: Item) -> bool:
-        """Was this system message sent below this start before, in whatever place?"""
-        known = (self._classes.get(key) for key in item.keys)
-        return any((start, one) in self._reminders for one in known if one is not None)
+    def remind(self, start: int, item: Item) -> None:
+        """Remember that this system message was sent below this start, in whatever place."""
+        self._reminders[start, self._class_of(item.keys)] = item
+
+    def restate(self, start: int, item: Item, node: int | None) -> None:
+        """Remember the newest words of a system message, at its node if it has one."""
+        self.remind(start, item)
+        if node is not None:
+            self._item[node] = item
+
+    def reminder(self, start: int, item: Item) -> Item | None:
+        """This system message as it was sent below this start last; None where it was not."""
+        known = (self._classes.get(key) for key in item.keys if item.kind == "system")
+        found = (self._reminders.get((start, one)) for one in known if one is not None)
+        return next((one for one in found if one is not None), None)
 
     def is_above(self, one: int, node: int) -> bool:
         """Does the way from the start to `node` lead over this one?"""
@@ -179,6 +190,20 @@ class ItemTree:
             found.append(child)
             node = child
         return found
+
+    def message_of(self, node: int) -> Iterator[int]:
+        """The nodes up to this one that are of the same message, backwards."""
+        ordinal = self._ordinal[node]
+        while not self.is_start(node) and self._ordinal[node] == ordinal:
+            yield node
+            node = self._parent[node]
+
+    def unanswered(self, node: int) -> int | None:
+        """The question that followed this node last, if nothing followed it."""
+        child = self._newest_child.get(node)
+        if child is None or child in self._newest_child or self.item(child).kind != "user":
+            return None
+        return child
 
     def is_newest(self, node: int) -> bool:
         """Does nothing follow the message of this node?"""

@@ -1,6 +1,7 @@
 """Items of a conversation that are neither words nor calls: compactions, approvals, references."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from tracelib.conversation import wording
 from tracelib.conversation.fields import Fields
@@ -48,8 +49,9 @@ def approval_response(fields: Fields) -> tuple[Part, ...]:
 
 def item_reference(fields: Fields) -> tuple[Part, ...]:
     """An item that is named by its id instead of being sent again."""
-    named = string(fields.peek("id")) or wording.AN_ITEM
-    return (text_part(wording.REFERS_TO.format(id=named), "data"),)
+    named = string(fields.peek("id"))
+    told = text_part(wording.REFERS_TO.format(id=named or wording.AN_ITEM), "data")
+    return (replace(told, item_id=named or None),)
 
 
 def stored_prompt(fields: Fields, read: Read) -> tuple[Part, ...]:

@@ -1,13 +1,24 @@
 """Where in the known conversations a request's history lies, also where its client rewrote it."""
 
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
-from tracelib.conversation.alignment import Fate, Match, align, continued, is_alike, moved
-from tracelib.conversation.anchors import Followed, WordsAt, last_answer, rejoined, run_before
-from tracelib.conversation.canonical import ANSWER_KINDS, Item
+from tracelib.conversation.alignment import (
+    Fate,
+    Match,
+    align,
+    continued,
+    holds,
+    is_alike,
+    moved,
+)
+from tracelib.conversation.anchors import Followed, last_answer, run_before
+from tracelib.conversation.canonical import ANSWER_KINDS, REFERENCE, Item
 from tracelib.conversation.item_tree import ItemTree
+from tracelib.conversation.joining import WordsAt, rejoined
+from tracelib.conversation.located import Located
+from tracelib.conversation.pairs import SHORT
+from tracelib.conversation.reminders import restated
 from tracelib.conversation.sent import Piece
 
 # Items after the last known one are looked at so far, dropped ones before it so far back.
@@ -15,37 +26,11 @@ MOST_FOLLOWING = 64
 MOST_DROPPED = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
-    """How far a request's history is known.
-
-    `node` is the last known item. It `is_followed` where all known ones were sent as they were
-    said, from the first on. Else `answers` counts the known answers among them, and it `is_whole`
-    where nothing was dropped and what changed has most words in common.
-
-    `fresh` are the pieces that are new, in order; the last `tail` of them follow the known ones.
-    `changed` are pieces with the nodes that they replace. `steps` lead from one known item to the
-    next as this client sends them. `dropped` counts the messages that are not sent any more:
-    before the first known one, and between known ones.
-    """
-
-    node: int
-    is_known: bool
-    is_followed: bool
-    is_whole: bool
-    answers: int
-    fresh: tuple[Piece, ...]
-    tail: int
-    changed: tuple[tuple[Piece, int], ...]
-    steps: tuple[tuple[int, Item, int], ...]
-    dropped: tuple[int, int]
-
-
 def located(
     tree: ItemTree,
     start: int,
     pieces: Sequence[Piece],
-    words_at: WordsAt = lambda _: "",
+    words_at: WordsAt = lambda _: None,
     begun: tuple[int, int] | None = None,
 ) -> Located:
     """How far is this history known, below this start?
@@ -54,23 +39,27 @@ def located(
     First it is followed as it was sent. Where an answer comes after the first difference, the
     last known answer tells which conversation it is, and what lies between is aligned with that.
     """
-    search = _Search(tree, start, pieces)
-    search.node, search.at = begun or (start, 0)
+    search = _Search(tree, start, pieces, begun or (start, 0))
     search.walk()
     if search.at < len(pieces):
         search.pieces = rejoined(tree, search.pieces, search.at, words_at)
+        search.walk()
         search.anchor()
         search.follow()
+        search.ask_again()
     return search.result()
 
 
 class _Search:
     """One history on its way down the tree: `at` pieces are placed, the last of them at `node`."""
 
-    def __init__(self, tree: ItemTree, start: int, pieces: Sequence[Piece]) -> None:
+    def __init__(
+        self, tree: ItemTree, start: int, pieces: Sequence[Piece], begun: tuple[int, int]
+    ) -> None:
         self.tree, self.start = tree, start
         self.pieces = list(pieces)
-        self.node, self.at = start, 0
+        self.node, self.at = begun
+        self.begun = self.at
         self.known: set[int] = set()  # pieces, but for those that were simply followed
         self.changed: list[tuple[Piece, int]] = []
         self.followed, self.base = 0, start  # so many pieces led from the start to there
@@ -89,6 +78,8 @@ class _Search:
                 child, beyond = self._through_step(node, at)
             else:
                 beyond = at + 1
+            if child is None and self._is_named(node, at):
+                child, beyond = node, at + 1
             if child is None or (within is not None and child not in within):
                 break
             node, at = child, beyond
@@ -110,6 +101,12 @@ class _Search:
             left.remove(found)
             at += 1
         return (None, at) if left or not step else (step[-1], at)
+
+    def _is_named(self, node: int, at: int) -> bool:
+        """Does this piece name a part of the message that this node ends?"""
+        if self.pieces[at].item.name != REFERENCE:
+            return False
+        return any(self._is_same(at, one) for one in self.tree.message_of(node))
 
     def _is_filler(self, at: int) -> bool:
         kinds = [piece.item.kind for piece in self.pieces[at : at + 2]]
@@ -170,7 +167,8 @@ class _Search:
         self.known.add(at)
         self.nodes.append(node)
         self.matched.append((at, node))
-        if fate == "changed" and not self.tree.item(node).is_empty:
+        known = self.tree.item(node)
+        if fate == "changed" and not (known.kind == "system" or known.is_empty):
             self.changed.append((self.pieces[at], node))
 
     def _skip_fillers(self, begun: int, end: int) -> None:
@@ -203,23 +201,54 @@ class _Search:
             self._take_match(begun + match.sent, below[match.known], match.fate)
             self.node, self.at = below[match.known], begun + match.sent + 1
 
+    def ask_again(self) -> None:
+        """Take the newest question as the last one, which had no answer, if it holds all of it."""
+        child = self.tree.unanswered(self.node)
+        if child is None or self.at != len(self.pieces) - 1:
+            return
+        old, new = self.tree.item(child), self.pieces[self.at].item
+        is_whole = new.kind == "user" and old.media in (b"", new.media) and holds(new, old)
+        if is_whole and old.size > SHORT:
+            self._take_match(self.at, child, "changed")
+            self.node, self.at = child, self.at + 1
+
     def result(self) -> Located:
-        """What was found. A system message that is sent anew in every request is not new."""
+        """What was found.
+
+        A system message that is sent anew in every request is not new, nor what only names a
+        known item.
+        """
         start = self.tree.start_of(self.node)
         rest = [at for at in range(self.followed, len(self.pieces)) if at not in self.known]
-        fresh = [at for at in rest if not self.tree.is_reminder(start, self.pieces[at].item)]
+        new = [at for at in rest if not self._is_said_before(start, self.pieces[at].item)]
+        fresh = [(at, one) for at in new for one in self.pieces[at].made_of or (self.pieces[at],)]
         return Located(
             self.node,
             self.node != self.start,
             not self.nodes,
             self._is_whole(),
             self._answers(),
-            tuple(self.pieces[at] for at in fresh),
-            sum(at >= self.at for at in fresh),
+            tuple(one for _, one in fresh),
+            sum(at >= self.at for at, _ in fresh),
             tuple(self.changed),
+            tuple(restated(self.tree, start, self._systems())),
             tuple(self._steps()),
             self._dropped(),
         )
+
+    def _is_said_before(self, start: int, item: Item) -> bool:
+        is_reference = item.name == REFERENCE and self.tree.is_known(item)
+        return is_reference or self.tree.reminder(start, item) is not None
+
+    def _systems(self) -> Iterator[tuple[Piece, int | None]]:
+        """The system messages that were looked at, each with its node if it has one."""
+        reach = range(self.begun, len(self.pieces))
+        places = [at for at in reach if self.pieces[at].item.kind == "system"]
+        walked = [at for at in places if at < self.followed]
+        path = self.tree.above(self.base, self.start) if walked else []
+        known = [node for node in path if self.tree.item(node).kind == "system"]
+        nodes = dict(zip(reversed(walked), reversed(known), strict=False)) | dict(self.matched)
+        return ((self.pieces[at], nodes.get(at)) for at in places)
 
     def _steps(self) -> Iterator[tuple[int, Item, int]]:
         """What its client leaves out, or changes, it will leave out of later requests too."""

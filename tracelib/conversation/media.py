@@ -14,7 +14,7 @@ from tracelib.conversation.texts import shown_name, text_part
 _LONGEST_HEADER = 200  # of a data: URL, before its comma
 _BYTES = (
     *("data", "bytes", "b64_json", "image_base64", "file_data", "blob", "fileWithBytes", "raw"),
-    *("result", "input_audio", "audio", "body"),
+    *("result", "input_audio", "audio", "body", "base64"),
 )
 _ADDRESSES = (
     *("url", "uri", "image_url", "file_url", "document_url", "video_url", "audio_url", "fileUri"),

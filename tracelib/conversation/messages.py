@@ -28,6 +28,8 @@ class Part:
     is_redacted: bool = False
     is_error: bool = False  # whether a tool reported that it failed
     reference: str | None = None  # the provider's id, by which later requests name it
+    # The provider's id of the item that it is of, which later requests may send in its place.
+    item_id: str | None = field(default=None, repr=False, compare=False)
     # Tells apart what reads the same: the bytes of an image, arguments whatever their spacing.
     fingerprint: str = field(default="", repr=False, compare=False)
 

@@ -4,7 +4,7 @@ A table leads from the type of a block to what reads it. Each reader takes the f
 what words are left in a block are shown as data, and so is a block of an unknown type.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -13,6 +13,7 @@ from tracelib.conversation.citations import citations
 from tracelib.conversation.fields import Fields
 from tracelib.conversation.json_values import mapping, string
 from tracelib.conversation.messages import Part
+from tracelib.conversation.responses import ITEM_ID
 from tracelib.conversation.texts import data_part, json_part, rest_parts, text_part
 
 Reader = Callable[[Fields], tuple[Part, ...]]
@@ -36,13 +37,24 @@ def parts_of(content: object) -> tuple[Part, ...]:
     return (data_part(content),)
 
 
-def _block(fields: Fields, whole: object) -> tuple[Part, ...]:
+def _block(fields: Fields, whole: Mapping[str, object]) -> tuple[Part, ...]:
+    item_id = fields.text(ITEM_ID)
+    if item_id:
+        whole = {key: value for key, value in whole.items() if key != ITEM_ID}
+        return tuple(replace(part, item_id=item_id) for part in _read(fields, whole))
+    return _read(fields, whole)
+
+
+def _read(fields: Fields, whole: object) -> tuple[Part, ...]:
     kind = string(fields.peek("type")) or string(fields.peek("kind"))
     read = _reader(kind) if kind else partial(untyped.block, read=parts_of)
     found = read(fields) if read else ()
     if not found and not (kind and read):
         return (json_part(whole),) if fields.says_more_than_figures() else ()
-    return (*found, *rest_parts(fields))
+    rest = rest_parts(fields)
+    if found and found[0].kind == "tool_result":  # what else is said of it is of the same call
+        rest = tuple(replace(part, call_id=found[0].call_id) for part in rest)
+    return (*found, *rest)
 
 
 def _reader(kind: str) -> Reader | None:

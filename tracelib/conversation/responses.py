@@ -17,6 +17,7 @@ _DEEDS = frozenset(
 _RESULTS = ("_output", "_result")
 _TURNS = {"model_output": "assistant", "user_input": "user"}
 _ANSWERED = ("assistant", "model", "agent")
+ITEM_ID = "_item_id"  # put into the blocks of an answer, to be known by when it is named later
 
 
 def item_messages(items: object, *, is_answer: bool = False) -> list[Raw]:
@@ -37,13 +38,18 @@ def item_messages(items: object, *, is_answer: bool = False) -> list[Raw]:
         if open_blocks is None:
             open_blocks = []
             gathered.append({"role": "assistant", "content": open_blocks})
-        open_blocks.extend(blocks)
+        open_blocks.extend([_with_id(one, item) for one in blocks] if is_answer else blocks)
     return gathered
+
+
+def _with_id(block: object, item: object) -> object:
+    named = string(item.get("id")) if isinstance(item, dict) else ""
+    return {**block, ITEM_ID: named} if named and isinstance(block, dict) else block
 
 
 def _assistant_blocks(item: Mapping[str, object], is_answer: bool) -> list[object] | None:
     kind, role = string(item.get("type")), string(item.get("role"))
-    is_message = kind in ("", "message", *_TURNS) and "content" in item
+    is_message = "content" in item and (kind in ("", "message", *_TURNS) or bool(role))
     if is_message and (_TURNS.get(kind, role) in _ANSWERED or (is_answer and not role)):
         fields = Fields(item)
         content = fields.value("content")

@@ -14,7 +14,7 @@ Reader = Callable[[object], tuple[Part, ...]]
 CALL_IDS = ("call_id", "tool_use_id", "toolUseId", "tool_call_id", "callId")
 FAILED = frozenset({"failed", "error", "outcome_failed", "outcome_deadline_exceeded"})
 
-_OUTPUTS = ("output", "outputs", "results", "result", "content", "response", "tools")
+_OUTPUTS = ("output", "outputs", "results", "result", "content", "response", "tools", "text")
 _LISTS_OF_TOOLS = ("mcp_list_tools", "tool_search_output")
 _SPOKEN = ("text", "data")
 
@@ -82,7 +82,7 @@ def result_parts(
     """A tool's result: its words as one part, images and files it returned after it."""
     identity, tool = shown_id(call_id), shown_name(name)
     inner = _read_result(content, read)
-    spoken = [part for part in inner if part.kind in _SPOKEN]
+    spoken = [part for part in inner if part.kind in _SPOKEN or _is_within(part)]
     shown = Part(
         "tool_result",
         "\n".join(part.text for part in spoken),
@@ -93,8 +93,13 @@ def result_parts(
         is_redacted=any(part.is_redacted for part in spoken),
         is_error=is_error or any(part.is_error for part in inner),
     )
-    others = (part for part in inner if part.kind not in _SPOKEN)
+    others = (part for part in inner if part not in spoken)
     return (shown, *(replace(part, call_id=identity) for part in others))
+
+
+def _is_within(part: Part) -> bool:
+    """Is this a block that holds a part of another result, as some hosted tools' results do?"""
+    return part.kind == "tool_result" and not part.call_id
 
 
 def _read_result(content: object, read: Reader) -> tuple[Part, ...]:

@@ -9,10 +9,14 @@ from tracelib.conversation.canonical import ANSWER_KINDS, Canonical, Item, Key
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """An item of a request, with the position of its message."""
+    """An item of a request, with the position of its message.
+
+    Where it is one item that came in several messages, `made_of` are those.
+    """
 
     item: Item
     position: int
+    made_of: tuple["Piece", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from tracelib.formatting import counted
 Body = Mapping[str, object]
 
 _JOB_FIELDS = ("input_file_id", "endpoint", "completion_window", "purpose", "batch_id")
-_WORDS = ("input", "inputs", "prompt", "negative_prompt", "texts", "inputText", "text")
+_WORDS = ("input", "inputs", "prompt", "suffix", "negative_prompt", "texts", "inputText", "text")
 _FILES = ("image", "mask", "input_reference", "document", "file")
 
 

@@ -1,21 +1,20 @@
 """Which request continues which: the threads of one session, and what each request adds."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from tracelib.conversation.alignment import holds
-from tracelib.conversation.anchors import WordsAt
 from tracelib.conversation.asked import CHAT
 from tracelib.conversation.canonical import ANSWER_KINDS, Canonical, Item, Key
 from tracelib.conversation.changes import Change, change_of, dropped, merged
 from tracelib.conversation.item_tree import ItemTree
-from tracelib.conversation.locating import Located, located
+from tracelib.conversation.joining import WordsAt, learn_together
+from tracelib.conversation.located import Located
+from tracelib.conversation.locating import located
 from tracelib.conversation.prompts import Lineages, are_one_prompt, prompt_changes
 from tracelib.conversation.sent import Piece, SentHistory, by_message, repeated_share
-from tracelib.conversation.vocabulary import numbers_of
+from tracelib.conversation.summaries import holds_any, new_beside_summary, summaries
 
-# A summary has so many different words.
-SHORTEST_SUMMARY = 8
+MOST_LOOKED_BACK = 100
 NOWHERE = -1
 
 
@@ -49,15 +48,15 @@ class Place:
 class _Request:
     """What later requests need of this one.
 
-    `state` is the node of its answer, or of its last message where none came. `dropped` counts the
-    messages of the conversation that it does not send. `behind` are messages that may be sent
-    behind every question.
+    `state` is the node of its answer, or of its last message where none came. `before` is the
+    request that it continues. `dropped` counts the messages of the conversation that it does not
+    send. `behind` are messages that may be sent behind every question.
     """
 
     state: int
     prompts: tuple[Item, ...]
     thread: int
-    parent: int | None
+    before: int | None
     dropped: tuple[int, int] = (0, 0)
     behind: frozenset[Key] = frozenset()
 
@@ -66,17 +65,20 @@ class _Request:
 class _Origin:
     """What a request continues: the `parent`, and the last request of the same conversation.
 
-    They differ where the parent only summed the conversation up. `is_apart` where the request has
-    another system prompt than that one, or continues none.
+    They differ where the parent only summed the conversation up, under a prompt of its own;
+    `summary_at` is the position of the message that holds a summary. `is_apart` where the request
+    has another system prompt than that one, or continues none.
     """
 
     parent: int | None
     request: int | None
     is_apart: bool
+    summary_at: int | None = None
 
     @property
-    def is_summary(self) -> bool:
-        return self.parent != self.request
+    def before(self) -> int | None:
+        """The parent, unless it only summed the conversation up."""
+        return self.parent if self.summary_at is None else self.request
 
 
 class Threads:
@@ -103,7 +105,7 @@ class Threads:
         replies: Sequence[Reply],
         kind: str,
         after: int | str | None = None,
-        words_at: WordsAt = lambda _: "",
+        words_at: WordsAt = lambda _: None,
     ) -> Place:
         """Where does this request belong?
 
@@ -117,8 +119,8 @@ class Threads:
         found = located(self._tree, start, sent.pieces, words_at, begun if sent.repeated else None)
         origin = self._origin(found, sent, after)
         behind = sent.said_behind()
-        found = self._without_reminders(found, origin.parent, behind)
-        fresh = [*self._new_prompts(sent.prompts, origin), *found.fresh]
+        found = found.without(behind & self._behind(origin.parent))
+        fresh = [*self._new_prompts(sent.prompts, origin), *self._new_pieces(found, origin)]
         thread = self._thread(origin)
         node = found.node if found.is_known else start
         place = Place(
@@ -131,9 +133,10 @@ class Threads:
         )
         index = len(self._requests)
         self._last_start, self._last_end = start, self._grow(found, index)
+        learn_together(self._tree, self._last_end, sent.pieces, words_at)
         state = self._settle(index, self._last_end, replies)
         self._requests.append(
-            _Request(state, sent.prompt_items, thread, origin.parent, found.dropped, behind)
+            _Request(state, sent.prompt_items, thread, origin.before, found.dropped, behind)
         )
         self._newest[thread] = index
         self._has_chat = self._has_chat or kind == CHAT
@@ -162,55 +165,62 @@ class Threads:
         return self._lineages.start((kind, after), prompts)
 
     def _origin(self, found: Located, sent: SentHistory, after: int | str | None) -> _Origin:
+        summed_up = self._summed_up(sent, found)
+        if summed_up is not None:
+            return summed_up
         if found.is_known:
             known = self._answered_at.get(found.node, self._asked_at.get(found.node))
             parent = self._tree.request(found.node) if known is None else known
         elif isinstance(after, int):
             parent = after
         else:
-            return self._summed_up(sent) or _Origin(None, None, is_apart=True)
-        is_named = isinstance(after, int)
-        is_one = is_named or are_one_prompt(self._prompts(parent), sent.prompts)
-        return _Origin(parent, parent, not is_one)
+            return _Origin(None, None, is_apart=True)
+        if isinstance(after, int) or are_one_prompt(self._prompts(parent), sent.prompts):
+            return _Origin(parent, parent, is_apart=False)
+        before = self._last_under(sent.prompts, parent)  # clients go back to a prompt, too
+        return _Origin(parent, parent if before is None else before, is_apart=before is None)
 
-    def _summed_up(self, sent: SentHistory) -> _Origin | None:
-        """Which conversation does a request continue whose first message holds a summary of it?
+    def _summed_up(self, sent: SentHistory, found: Located) -> _Origin | None:
+        """Which conversation does a request continue that holds a summary of it, and no answer?
 
-        The summary is the answer of an earlier request, word by word, and the system prompt is
-        that of the conversation: judges quote answers too.
+        The summary is the answer of an earlier request, word by word, in a question or in the
+        system prompt, which is otherwise that of the conversation: judges quote answers too.
         """
-        first = sent.pieces[0].item if sent.pieces else None
-        if not sent.prompts or first is None or first.kind != "user":
+        goes_on = found.is_known and self._tree.item(found.node).kind not in ("user", "system")
+        if not sent.prompts or goes_on:
             return None
-        for node in self._tree.newest_answers():
-            answer = self._tree.item(node)
-            if len(numbers_of(answer.vocabulary)) >= SHORTEST_SUMMARY and holds(first, answer):
-                writer = self._answered_at[node]
-                request = self._last_under(sent.prompts, writer)
-                if request is not None:
-                    return _Origin(writer, request, is_apart=False)
+        for node, holder in summaries(self._tree, (*found.fresh, *sent.prompts)):
+            writer = self._answered_at.get(node)
+            request = None if writer is None else self._last_under(sent.prompts, writer)
+            before = self._prompts(request)
+            is_new = holder.item.kind == "user" or not holds_any(before, node, self._tree)
+            if request is not None and is_new:
+                return _Origin(writer, request, is_apart=False, summary_at=holder.position)
         return None
 
+    def _new_pieces(self, found: Located, origin: _Origin) -> Sequence[Piece]:
+        """What is new: some clients keep the questions before a summary."""
+        if origin.summary_at is None or origin.request is None:
+            return found.fresh
+        state = self._requests[origin.request].state
+        return new_beside_summary(self._tree, state, found.fresh, origin.summary_at)
+
     def _last_under(self, prompts: Sequence[Piece], request: int | None) -> int | None:
-        """The last request up to this one that has the same system prompt."""
-        while request is not None:
+        """The last request up to this one that has the same system prompt; of the last 100."""
+        for _ in range(MOST_LOOKED_BACK):
+            if request is None:
+                break
             before = self._prompts(request)
             if before and are_one_prompt(before, prompts):
                 return request
-            request = self._requests[request].parent
+            request = self._requests[request].before
         return None
 
     def _prompts(self, request: int | None) -> tuple[Item, ...]:
         return () if request is None else self._requests[request].prompts
 
-    def _without_reminders(
-        self, found: Located, parent: int | None, behind: frozenset[Key]
-    ) -> Located:
-        """A message that the client puts behind every question is not new each time."""
-        repeated = behind & self._requests[parent].behind if parent is not None else frozenset()
-        rest = tuple(one for one in found.fresh if one.item.keys[0] not in repeated)
-        removed = len(found.fresh) - len(rest)
-        return replace(found, fresh=rest, tail=found.tail - removed) if removed else found
+    def _behind(self, request: int | None) -> frozenset[Key]:
+        return frozenset() if request is None else self._requests[request].behind
 
     def _new_prompts(self, prompts: Sequence[Piece], origin: _Origin) -> Sequence[Piece]:
         return prompts if origin.is_apart else prompts[len(self._prompts(origin.request)) :]
@@ -222,7 +232,7 @@ class Threads:
 
     def _branches(self, node: int, origin: _Origin, kind: str) -> bool:
         """Does it continue anything but the newest state of its thread, or start another one?"""
-        if kind != CHAT or origin.is_summary:
+        if kind != CHAT or origin.summary_at is not None:
             return False
         parent = origin.parent
         if parent is None or origin.is_apart:
@@ -237,10 +247,12 @@ class Threads:
         before = self._prompts(origin.request)
         if not origin.is_apart:
             yield from prompt_changes(before, prompts)
-        elif before:
+        if before and (origin.is_apart or origin.request != origin.before):
             yield Change("other_prompt", "System prompt")
-        if origin.is_summary:
+        if origin.summary_at is not None:
             yield Change("summary", "message")
+        for piece, before_it, _ in found.restated:
+            yield change_of(before_it, piece.item, piece.position)
         for piece, node in found.changed:
             if self._tree.step(self._tree.parent(node), piece.item) != node:  # else told before
                 yield change_of(self._tree.item(node), piece.item, piece.position)
@@ -255,6 +267,8 @@ class Threads:
         """The node of the request's last message; what is new is added to the tree."""
         for before, item, node in found.steps:
             self._tree.learn(before, item, node)
+        for piece, _, known in found.restated:
+            self._tree.restate(self._tree.start_of(found.node), piece.item, known)
         node, position = found.node, -1
         for piece in found.fresh:
             begins = piece.position != position

@@ -4,7 +4,8 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tracelib.conversation.item_tree import ItemTree
-from tracelib.conversation.locating import Located, located
+from tracelib.conversation.located import Located
+from tracelib.conversation.locating import located
 from tracelib.conversation.sent import SentHistory
 from tracelib.stitching.heard import Heard
 
