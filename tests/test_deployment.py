@@ -1,5 +1,6 @@
 """The image, and what stands before and beside it: run as far as a machine without Docker can."""
 
+import ast
 import asyncio
 import os
 import re
@@ -15,6 +16,7 @@ from email.message import Message
 from fnmatch import fnmatch
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from threading import Thread
 
@@ -157,6 +159,28 @@ def test_what_the_image_installs_is_what_the_app_requires():
     pinned = {line.split("==")[0] for line in lines}
     required = re.findall(r"^([\w-]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
     assert {name.lower() for name in required} - pinned == set()
+
+
+def imported(path: Path) -> set[str]:
+    """The top-level modules that this file imports."""
+    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    names = [name.name for node in nodes if isinstance(node, ast.Import) for name in node.names]
+    names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    return {name.partition(".")[0] for name in names}
+
+
+def test_what_the_app_imports_is_required_by_name():
+    files = [*ROOT.glob("*.py"), *(ROOT / "pages").glob("*.py"), *(ROOT / "tracelib").rglob("*.py")]
+    modules = set().union(*map(imported, files)) - sys.stdlib_module_names - {"tracelib"}
+    distributions = packages_distributions()
+    written = (ROOT / "requirements.txt").read_text().lower()
+    required = set(re.findall(r"^([\w-]+)", written, re.MULTILINE))
+    unnamed = {
+        module
+        for module in modules
+        if not {one.lower().replace("_", "-") for one in distributions[module]} & required
+    }
+    assert unnamed == set()
 
 
 def documents(name: str) -> list[dict]:

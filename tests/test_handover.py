@@ -471,7 +471,7 @@ def test_branches_and_threads_are_marked(database):
     page = html_of(document_of(database, [first, second, third]))
     assert re.findall(r"↳ (.*?)</p>", page) == [
         "Starts a thread of its own",
-        "Goes on from request 1, 2 messages from above not repeated",
+        "Continues request 1, 2 messages from above not repeated",
     ]
 
 

@@ -262,12 +262,12 @@ def test_threads_of_an_agent_are_told_apart_and_quoted_calls_keep_their_results(
     own = "Starts a thread of its own"
     assert threads == {
         **dict.fromkeys((2, 4, 8, 9), own),
-        7: "Goes on from request 3, 5 messages from above not repeated",
-        10: "Goes on from request 8, 3 messages from above not repeated",
-        11: "Goes on from request 9, 3 messages from above not repeated",
-        12: "Goes on from request 10, 5 messages from above not repeated",
-        13: "Goes on from request 11, 5 messages from above not repeated",
-        14: "Goes on from request 7, 7 messages from above not repeated",
+        7: "Continues request 3, 5 messages from above not repeated",
+        10: "Continues request 8, 3 messages from above not repeated",
+        11: "Continues request 9, 3 messages from above not repeated",
+        12: "Continues request 10, 5 messages from above not repeated",
+        13: "Continues request 11, 5 messages from above not repeated",
+        14: "Continues request 7, 7 messages from above not repeated",
         19: "Branches off request 18, 17 messages from above not repeated",
         23: "Branches off request 21, 6 messages from above not repeated",
     }
@@ -315,7 +315,7 @@ def test_a_long_conversation_is_read_by_pages_of_forty_turns(open_session, made)
     assert said_in_url(app) == {"session": ["long"], "page": ["2"]}
     assert list(turns(app)) == [f"turn-{number}" for number in range(41, 46)]
     assert told(app).split("\n\n")[0] == dedent("""\
-        --- Goes on from request 40, 80 messages from above not repeated
+        --- Continues request 40, 80 messages from above not repeated
         User · 12:00:41 / question 41
         Assistant · 12:00:41 / answer 41
         Request 41: gpt-4o, 10 → 5 tokens, $0.25, 1.0 s / [What changed]""")

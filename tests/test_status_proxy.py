@@ -112,7 +112,7 @@ def test_no_key_and_no_cookie_is_sent(proxy):
     proxy_health(proxy(ready=saying(200, READINESS), asked=asked))
     assert [path for path, _ in asked] == ["/health/liveliness", "/health/readiness"]
     for _, headers in asked:
-        assert set(headers) <= {"Accept-Encoding", "Host", "User-Agent", "Connection"}
+        assert set(headers) <= {"Accept", "Accept-Encoding", "Host", "User-Agent", "Connection"}
 
 
 def test_a_redirect_to_another_host_is_not_followed(proxy):

@@ -85,12 +85,12 @@ class SchemaUnknown(TraceError):
 
 class PermissionMissing(TraceError):
     sentence = "The role may not read what this page asks for."
-    remedy = "Grant the role SELECT on LiteLLM's tables; the README has the statements."
+    remedy = "Grant the role SELECT on LiteLLM's tables; docs/hardening.md has the statements."
 
 
 class ColumnMissing(TraceError):
     sentence = "A column that was there at the start is gone."
-    remedy = "LiteLLM has probably just been upgraded; restart the app so that it looks again."
+    remedy = "LiteLLM has probably just been upgraded; press Refresh now, and the app looks again."
 
 
 class QuestionTooSlow(TraceError):

@@ -180,6 +180,14 @@ def offset(local: datetime) -> str:
     return f"UTC{'−' if minutes < 0 else '+'}{hours}{f':{rest:02}' if rest else ''}"
 
 
+def counted(count: int, one: str, several: str | None = None) -> str:
+    """
+    >>> counted(1, "message"), counted(2_000, "message"), counted(2, "retry", "retries")
+    ('1 message', '2,000 messages', '2 retries')
+    """
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
+
+
 def shortened(text: str, length: int = 40) -> str:
     """
     >>> shortened("a" * 50, 10), shortened("short")

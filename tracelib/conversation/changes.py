@@ -6,6 +6,7 @@ from typing import Literal
 
 from tracelib.conversation.canonical import Item
 from tracelib.conversation.vocabulary import differing_words
+from tracelib.formatting import counted
 
 ChangeKind = Literal[
     "changed", "emptied", "dropped_start", "dropped", "inserted", "other_prompt", "summary"
@@ -49,30 +50,30 @@ class Change:
         >>> Change("changed", "System prompt", words_removed=4, words_added=9).sentence
         'System prompt changed: 9 words added, 4 removed'
         """
-        counted = _counted(self.count, self.subject.lower())
+        several = counted(self.count, self.subject.lower())
         match self.kind:
             case "dropped_start":
-                return f"Starts later: {counted} no longer sent"
+                return f"Starts later: {several} no longer sent"
             case "dropped":
-                return f"{counted} left out"
+                return f"{several} left out"
             case "inserted":
-                return f"{counted} inserted among earlier ones"
+                return f"{several} inserted among earlier ones"
             case "emptied":
-                return f"{counted} emptied"
+                return f"{several} emptied"
             case "summary":
                 return "Starts from a summary of the conversation so far"
             case "other_prompt":
                 return "The same conversation under another system prompt"
         if self.count > 1:
-            return f"{counted} changed"
+            return f"{several} changed"
         return f"{self.subject} changed{self._extent()}"
 
     def _extent(self) -> str:
         removed, added = self.words_removed, self.words_added
         if added and removed:
-            return f": {_counted(added, 'word')} added, {removed:,} removed"
+            return f": {counted(added, 'word')} added, {removed:,} removed"
         if added or removed:
-            return f": {_counted(added or removed, 'word')} {'added' if added else 'removed'}"
+            return f": {counted(added or removed, 'word')} {'added' if added else 'removed'}"
         return ""
 
 
@@ -107,7 +108,3 @@ def _together(changes: Sequence[Change]) -> Change:
     first = changes[0]
     places = dict.fromkeys(place for one in changes for place in one.messages)
     return Change(first.kind, first.subject, sum(one.count for one in changes), tuple(places))
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -1,7 +1,8 @@
 """Sessions that go on from one another: a chain of responses has one session for each turn.
 
 A turn names the response it goes on from in `previous_response_id`, newer versions of LiteLLM
-its own name for it beside that. Earlier turns are found by their ids; later ones by reading on.
+its own name for it beside that. A request that only fetches a background response names that one.
+Earlier turns are found by their ids; later ones by reading on.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, func, or_, select, true
+from sqlalchemy import ColumnElement, Row, Select, Subquery, func, or_, select, true
 from sqlalchemy.types import Text
 
 from tracelib.conversation.body_fields import body_fields
@@ -26,6 +27,8 @@ MOST_WALKED = 20_000
 MOST_RESPONSES = 2_000
 READ_ON = timedelta(hours=24)
 LINKS = ("_litellm_addressed_response_id", "previous_response_id")
+# What names another response: of a request that fetches one, `background_id` does.
+NAMES = (*LINKS, "background_id")
 KEPT = ("session_id", "api_key", "request_id", "started_at", "model")
 
 Period = tuple[datetime, datetime]
@@ -64,7 +67,10 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """A request to the Responses API, with the ids it may be named by and those it names."""
+    """A request to the Responses API, with the ids it may be named by and those it names.
+
+    One that fetches a background response names it, and goes on from nothing else.
+    """
 
     session: LinkedSession
     ids: frozenset[str]
@@ -128,13 +134,18 @@ def _turns(source: Source, statement: Select[Any]) -> list[_Turn]:
     """The rows of a statement that `_with_links` has begun, as turns, in the order of start."""
     turns = [
         _Turn(
-            LinkedSession(*row[: len(KEPT)]),
-            spellings(row.request_id),
-            frozenset(name for link in row[len(KEPT) :] if link for name in spellings(link)),
+            LinkedSession(*(row._mapping[name] for name in KEPT)),
+            _ids(row),
+            frozenset(name for link in NAMES for name in spellings(row._mapping[link] or "")),
         )
         for row in source.rows(statement)
     ]
     return sorted(turns, key=lambda turn: _order(turn.session))
+
+
+def _ids(row: Row[Any]) -> frozenset[str]:
+    """By which ids may others name this response? What only fetches one is no response itself."""
+    return frozenset() if row.background_id else spellings(row.request_id)
 
 
 def _order(one: LinkedSession) -> tuple[datetime, str]:
@@ -160,7 +171,8 @@ def _is_response(requests: Subquery) -> ColumnElement[bool]:
 def _with_links(requests: Subquery) -> Select[Any]:
     fields = body_fields(requests.c.request_body, Text(), *LINKS)
     return select(
-        *(requests.c[name] for name in KEPT), *(fields.c[link] for link in LINKS)
+        *(requests.c[name] for name in (*KEPT, "background_id")),
+        *(fields.c[link] for link in LINKS),
     ).select_from(requests.outerjoin(fields, true()))
 
 

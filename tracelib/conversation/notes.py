@@ -113,10 +113,10 @@ def _missing(request: StoredRequest, asked: Asked, answered: Sequence[Message]) 
         return UNREADABLE
     if request.is_withheld and not (asked.messages and answered):
         return WITHHELD
+    if all(map(is_under_way, request.rows)) and not any(one.parts for one in answered):
+        return NOT_FETCHED
     if asked.messages:
-        if answered or request.is_failure:
-            return None
-        return NOT_FETCHED if is_under_way(request) else NO_ANSWER
+        return None if answered or request.is_failure else NO_ANSWER
     if request.cold_storage_key and not answered:
         return (
             f"Prompt and answer are in object storage, under {request.cold_storage_key}, which "

@@ -22,6 +22,7 @@ from tracelib.conversation.texts import (
     shown_name,
     text_part,
 )
+from tracelib.formatting import counted
 
 Body = Mapping[str, object]
 
@@ -64,7 +65,7 @@ def _inputs(value: object) -> tuple[Part, ...]:
         return ()
     entries = array(value)
     if entries and all(isinstance(entry, int) for entry in entries):
-        return (Part("data", _count(len(entries), "token")),)
+        return (Part("data", counted(len(entries), "token")),)
     if entries:
         return tuple(part for entry in entries for part in _inputs(entry))
     return parts_of(value)
@@ -112,8 +113,8 @@ def vectors(entries: Sequence[Fields]) -> tuple[Part, ...]:
     """Embedding vectors, counted: thousands of numbers tell a person nothing."""
     lengths = {len(array(entry.value("embedding"))) for entry in entries} - {0}
     of_numbers = f" of {lengths.pop():,} numbers" if len(lengths) == 1 else ""
-    counted = Part("data", _count(len(entries), "vector") + of_numbers)
-    return (counted, *rest_parts(*entries))
+    vectors = Part("data", counted(len(entries), "vector") + of_numbers)
+    return (vectors, *rest_parts(*entries))
 
 
 def verdicts(results: Sequence[Fields]) -> tuple[Part, ...]:
@@ -175,7 +176,3 @@ def tool_answer(response: Body) -> Message:
         of_structured = result_parts(structured, None, read=parts_of, is_error=is_error)
         parts = (*parts, *of_structured) if content else of_structured
     return Message("tool", (*parts, *rest_parts(fields)))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

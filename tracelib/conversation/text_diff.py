@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal
 
-from tracelib.formatting import exact
+from tracelib.formatting import counted
 
 LineKind = Literal["same", "removed", "added", "gap"]
 Line = tuple[LineKind, str]
@@ -79,4 +79,4 @@ def _compared(old: list[str], new: list[str], skipped: int, beyond: int) -> Iter
 
 def _gap(lines: int) -> Iterator[Line]:
     if lines:
-        yield "gap", f"{exact(lines)} unchanged {'line' if lines == 1 else 'lines'}"
+        yield "gap", counted(lines, "unchanged line")

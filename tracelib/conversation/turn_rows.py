@@ -86,7 +86,8 @@ def by_turn(rows: Iterable[Row]) -> list[tuple[Row, ...]]:
     Turns by the start of that request, ties by its id. A row that only fetches or bills a
     background response belongs to the request that began it, else to the first row that fetched
     it. Of two rows under one call id that overlap, and of which one calls an API through which
-    the other's is answered, the first such pair is one turn. No rows give no turns.
+    the other's is answered, the first such pair is one turn: where their tokens differ, only if
+    they also begin and end together. No rows give no turns.
     """
     ordered = sorted(rows, key=lambda row: (row.started_at, row.request_id))
     leads = _bridged(ordered)
@@ -150,7 +151,7 @@ def _outer_and_inner(rows: Sequence[Light], places: Sequence[int]) -> Iterator[t
                 break
             above, below = sorted((one, other), key=lambda place: _depth(rows[place]))
             is_answered_through = _depth(rows[above]) < _depth(rows[below]) < len(APIS)
-            if is_answered_through and _cost_alike(rows[above], rows[below]):
+            if is_answered_through and _is_one_call(rows[above], rows[below]):
                 yield above, below
 
 
@@ -160,9 +161,16 @@ def _depth(row: Light) -> int:
     return next((depth for depth, name in enumerate(APIS) if name in call_type), len(APIS))
 
 
-def _cost_alike(one: Light, other: Light) -> bool:
-    """The same answer has the same tokens; one of the rows may have none."""
-    return one.total_tokens == other.total_tokens or not (one.total_tokens and other.total_tokens)
+def _is_one_call(one: Light, other: Light) -> bool:
+    """The same answer has the same tokens, or one of the rows has none.
+
+    Some APIs count a prompt without what was read from a cache: then both rows must begin and
+    end together, because a client may use one call id for requests beside each other.
+    """
+    if one.total_tokens == other.total_tokens or not (one.total_tokens and other.total_tokens):
+        return True
+    begin_apart = abs(one.started_at - other.started_at)
+    return max(begin_apart, abs(one.ended_at - other.ended_at)) <= ONE_PROCESS
 
 
 def finished_first(request: StoredRequest) -> list[StoredRequest]:

@@ -7,18 +7,16 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from tracelib import formatting
-from tracelib.conversation import Message, Part, StoredRequest, Turn
-from tracelib.conversation.turn_rows import others_in_words
+from tracelib.conversation import Message, Part
+from tracelib.conversation.in_words import (
+    ROLES,
+    failure_in_words,
+    figures_in_words,
+    origin_in_words,
+)
 from tracelib.handover.document import SessionDocument
 from tracelib.sessions import SessionSummary
 
-ROLES = {
-    "system": "System",
-    "developer": "Developer",
-    "user": "User",
-    "assistant": "Assistant",
-    "tool": "Tool",
-}
 PIECES_AT_ONCE = 500
 
 
@@ -47,7 +45,13 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"origin": _origin, "role": _role, "metrics": _metrics, "title": _title}
+    environment.globals |= {
+        "origin": origin_in_words,
+        "role": _role,
+        "metrics": figures_in_words,
+        "failure": failure_in_words,
+        "title": _title,
+    }
     return environment.get_template("session.html")
 
 
@@ -79,15 +83,6 @@ def _facts(figures: SessionSummary, zone: str) -> list[tuple[str, str]]:
     return [(name, value) for name, value in known if value]
 
 
-def _origin(turn: Turn, above: Turn | None) -> str | None:
-    """Where does this request go on from? None where it is the one just above."""
-    if not turn.branches and turn.parent_number == (above.number if above else None):
-        return None
-    if turn.parent_number is None:
-        return "Starts a thread of its own"
-    return f"{'Branches off' if turn.branches else 'Goes on from'} request {turn.parent_number}"
-
-
 def _role(message: Message) -> str:
     """The role as a class of the file's own style: never what a caller wrote."""
     return message.role if message.role in ROLES else "other"
@@ -105,25 +100,6 @@ def _title(thing: Message | Part) -> str:
         "data": thing.name or "Data",
     }
     return titles.get(thing.kind, thing.name or "")
-
-
-def _metrics(request: StoredRequest) -> str:
-    """One line: model, tokens, cost, times, cache."""
-    asked = f"{request.asked_model} asked, " if request.asked_model else ""
-    cached = f" ({request.cached_prompt_tokens:,} cached)" if request.cached_prompt_tokens else ""
-    first = formatting.duration(request.ttft_ms)
-    parts = [
-        f"{asked}{request.model}",
-        f"{request.prompt_tokens:,} → {request.completion_tokens:,} tokens{cached}",
-        formatting.money(request.spend_usd),
-        formatting.duration(request.latency_ms)
-        + (f" (first token {first})" if request.ttft_ms is not None else ""),
-    ]
-    if request.is_cache_hit:
-        parts.append("from LiteLLM’s cache")
-    if request.attempted_retries:
-        parts.append(f"{request.attempted_retries} retries")
-    return ", ".join(parts + others_in_words(request))
 
 
 def _clock(moment: datetime, zone: str) -> str:

@@ -79,13 +79,12 @@ def numbers_of(order: pd.DataFrame) -> dict[RowId, int]:
 
 
 def _card(found: Sequence[Operation], numbers: Mapping[RowId, int], look: Look) -> None:
-    word = "operation" if len(found) == 1 else "operations"
     rows = told(found, numbers, look.redaction)
     exact = rows.assign(
         time_lost=pd.Series([one.lost_ms for one in found], dtype="float64"),
         money_lost=pd.Series([one.lost_usd for one in found], dtype="float64"),
     )
-    title = f"{len(found):,} {word} took more than one attempt"
+    title = f"{formatting.counted(len(found), 'operation')} took more than one attempt"
     with table.card(title, exact, COLUMNS | EXACT, EXPLAINED, TABLE):
         st.caption(f"{_lost(found)} {NOT_LOGGED}")
         # Another session has a table of its own, in which no row is chosen yet.

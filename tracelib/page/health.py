@@ -163,8 +163,7 @@ def _about(lost: Losses) -> str:
 
 
 def _counted(requests: int, usd: float) -> str:
-    word = "request" if requests == 1 else "requests"
-    return f"{formatting.exact(requests)} {word}, {formatting.money(usd)}"
+    return f"{formatting.counted(requests, 'request')}, {formatting.money(usd)}"
 
 
 def failure_groups(answer: Answer[pd.DataFrame]) -> None:

@@ -20,9 +20,8 @@ Place = tuple[int, str]  # the number of a turn, and its request as links name i
 def to_failures(order: pd.DataFrame) -> None:
     """A way to each failure of the conversation. Nothing where there is none."""
     failed = order.index[order["is_failure"]]
-    word = "failure" if len(failed) == 1 else "failures"
     places = [(int(index) + 1, order["rows"][index][0].written()) for index in failed]
-    _line(f"{formatting.exact(len(failed))} {word}, at request", places, "failure")
+    _line(f"{formatting.counted(len(failed), 'failure')}, at request", places, "failure")
 
 
 def standing(page: TurnPage, said: str) -> list[Place]:

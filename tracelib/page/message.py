@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import streamlit as st
 
 from tracelib import formatting
 from tracelib.conversation import Message, Part
+from tracelib.conversation.in_words import ROLES
 from tracelib.page.defused import defused
 from tracelib.page.safe import label
 from tracelib.redaction import NONE, Redaction
@@ -26,7 +28,6 @@ LONGEST_LINE = 300
 OPEN_ENDINGS = ("Not finished", "Paused", "Waits")
 # A browser chokes on megabytes in one element; the rest is counted, not sent.
 LONGEST_SENT = 60_000
-ROLES = {"system": "System", "developer": "Developer", "user": "User", "tool": "Tool"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,21 @@ class Look:
 
 @contextmanager
 def framed(
-    message: Message, said_at: datetime, look: Look, key: str, beside: str = ""
+    message: Message,
+    said_at: datetime,
+    look: Look,
+    key: str,
+    beside: str = "",
+    kind: Literal["role", "history"] = "role",
 ) -> Iterator[None]:
-    """The frame of a message: who said it and when. `beside` stands behind the role."""
+    """The frame of a message: who said it and when. `beside` stands behind the role.
+
+    What is only another text of an earlier message is of kind `history`: it is set in, and
+    nobody who moves from message to message stops there.
+    """
     role = message.role if message.role in ROLES else "assistant"
     # The beginning of the key decides the colour of the edge.
-    with st.container(key=f"role-{role}-{look.side}{key}", gap="xxsmall"):
+    with st.container(key=f"{kind}-{role}-{look.side}{key}", gap="xxsmall"):
         clock = said_at.astimezone(ZoneInfo(look.zone))
         name = ROLES.get(message.role, label(message.role.capitalize()))
         said_by = f" {label(message.name)}" if message.name else ""

@@ -29,5 +29,5 @@ def called(summary: SessionSummary, look: Look) -> str:
     who, _ = masked(
         summary.user_name or summary.key_name or summary.end_user or "Nobody", look.redaction
     )
-    requests = "1 request" if summary.requests == 1 else f"{summary.requests:,} requests"
+    requests = formatting.counted(summary.requests, "request")
     return f"{label(who, 24)}, {formatting.clock(summary.started_at, look.zone)}, {requests}"

@@ -65,7 +65,7 @@ def _card(view: View, row: dict[Any, Any], highest: float) -> dict[str, Any]:
         "words": _text(row["words"]),
         "status": status(row["failures"]),
         "tone": tone(row["failures"]),
-        "requests": f"{formatting.exact(requests)} request{'' if requests == 1 else 's'}",
+        "requests": formatting.counted(requests, "request"),
         "cost": formatting.money(float(row["cost_usd"])),
         "exactly": formatting.exact_money(float(row["cost_usd"])),
         "share": float(row["cost_usd"]) / highest,

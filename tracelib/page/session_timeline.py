@@ -115,8 +115,8 @@ def _fullest(told: Timeline) -> str:
     if told.fullest_share is None:
         return "the model's limit is unknown"
     if told.near_limit:
-        requests = "request" if told.near_limit == 1 else "requests"
-        return f"{formatting.exact(told.near_limit)} {requests} at {NEAR_LIMIT * 100:.0f} % or more"
+        requests = formatting.counted(told.near_limit, "request")
+        return f"{requests} at {NEAR_LIMIT * 100:.0f} % or more"
     (request,) = told.turns.nlargest(1, "context_share")["number"]
     return f"of the limit, request {request}"
 

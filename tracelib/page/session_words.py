@@ -37,7 +37,7 @@ def counted(count: int) -> str:
     >>> counted(0), counted(1), counted(1_200)
     ('0 sessions', '1 session', '1,200 sessions')
     """
-    return f"{formatting.exact(count)} {'session' if count == 1 else 'sessions'}"
+    return formatting.counted(count, "session")
 
 
 def _range(view: View, search: SessionSearch, part: TimeWindow | None) -> str:

@@ -68,7 +68,7 @@ def _signs(stitched: Stitched) -> str:
 
 def _searched(stitched: Stitched) -> str:
     hours = int(stitching.REACH.total_seconds() // 3600)
-    count = f"{formatting.exact(stitched.searched)} single request{'s'[: stitched.searched != 1]}"
+    count = formatting.counted(stitched.searched, "single request")
     if stitched.is_bounded:
         return f"Searched: the nearest {count} of its key; within {hours} hours there are more."
     return f"Searched: {count} of its key, all within {hours} hours."

@@ -26,15 +26,21 @@ RULES = """
 .st-key-transcript { max-width: 52rem; }
 /* What somebody wrote runs as its own script does, each paragraph by itself. */
 [data-testid="stText"], [data-testid="stText"] > span,
-[class*="st-key-role-"] [data-testid="stMarkdown"]
+:is([class*="st-key-role-"], [class*="st-key-history-"]) [data-testid="stMarkdown"]
   :is(p, li, h1, h2, h3, h4, h5, h6, td, th, blockquote) {
   unicode-bidi: plaintext; text-align: start;
 }
 [data-testid="stCode"] code { unicode-bidi: plaintext; }
-[class*="st-key-role-"] { border-left: 3px solid #868E96; padding-left: 0.9rem; }
-[class*="st-key-role-user"] { border-left-color: #4C6EF5; }
-[class*="st-key-role-assistant"] { border-left-color: #12B886; }
-[class*="st-key-role-tool"] { border-left-color: #F59F00; }
+[class*="st-key-role-"], [class*="st-key-history-"] {
+  border-left: 3px solid #868E96; padding-left: 0.9rem;
+}
+/* Another text of what stands further up is no message of its own. */
+[class*="st-key-history-"] { border-left-style: dotted; margin-left: 1.5rem; }
+:is([class*="st-key-role-user"], [class*="st-key-history-user"]) { border-left-color: #4C6EF5; }
+:is([class*="st-key-role-assistant"], [class*="st-key-history-assistant"]) {
+  border-left-color: #12B886;
+}
+:is([class*="st-key-role-tool"], [class*="st-key-history-tool"]) { border-left-color: #F59F00; }
 .st-key-sought {
   background: rgba(245, 159, 0, 0.08); box-shadow: 0 0 0 0.5rem rgba(245, 159, 0, 0.08);
 }

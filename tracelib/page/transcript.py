@@ -9,19 +9,17 @@ from contextlib import nullcontext
 
 import streamlit as st
 
-from tracelib import formatting
 from tracelib.conversation import Message, Part, ShownChange, StoredRequest, Turn
+from tracelib.conversation.in_words import failure_in_words, figures_in_words, origin_in_words
 from tracelib.conversation.reading import TurnPage
 from tracelib.conversation.tool_use import offered_never_called
-from tracelib.conversation.turn_rows import others_in_words
 from tracelib.page import address, message
 from tracelib.page.message import Look
 from tracelib.page.safe import label
 from tracelib.page.tools import Tools
 
-# A stream that broke off has cost what had arrived by then.
-PAID = "and cost all the same"
 CHANGED = ":material/edit_note:"
+AS_SENT_NOW = ", as it is sent now"
 
 
 def show(page: TurnPage, look: Look, sought: int | None = None) -> None:
@@ -81,7 +79,8 @@ def _change(change: ShownChange, turn: Turn, look: Look, key: str) -> None:
         return
     with st.expander(label(change.sentence), icon=CHANGED, type="compact"):
         for number, said in enumerate(change.messages):
-            with message.framed(said, turn.request.started_at, look, f"{key}-{number}"):
+            frame = (said, turn.request.started_at, look, f"{key}-{number}", AS_SENT_NOW)
+            with message.framed(*frame, kind="history"):
                 for part in said.parts:
                     message.show_part(part, look)
 
@@ -112,43 +111,18 @@ def _call(part: Part, tools: Tools, look: Look) -> None:
 
 
 def _thread(turn: Turn, above: Turn | None) -> None:
-    """Where does this request go on from? Said wherever it is not the one just above."""
-    if said := _goes_on(turn, above):
+    """Say where this request continues, unless that is the one just above."""
+    if origin := origin_in_words(turn, above):
         st.divider()
-        st.caption(f":material/fork_right: {said}{_not_repeated(turn.repeated)}")
-
-
-def _goes_on(turn: Turn, above: Turn | None) -> str | None:
-    if turn.parent_number is None:
-        # One whose prompt is not stored starts nothing that is known.
-        return "Starts a thread of its own" if turn.branches else None
-    if turn.branches:
-        return f"Branches off request {turn.parent_number}"
-    if above is None or turn.parent_number != above.number:
-        return f"Goes on from request {turn.parent_number}"
-    return None
-
-
-def _not_repeated(messages: int) -> str:
-    if not messages:
-        return ""
-    return f", {_counted(messages, 'message')} from above not repeated"
-
-
-def _counted(count: int, one: str, several: str | None = None) -> str:
-    """
-    >>> _counted(1, "message"), _counted(2, "message"), _counted(2, "retry", "retries")
-    ('1 message', '2 messages', '2 retries')
-    """
-    return f"{count:,} {one if count == 1 else several or one + 's'}"
+        st.caption(f":material/fork_right: {origin}")
 
 
 def _figures(turn: Turn, look: Look) -> None:
     """One line: model, tokens, cost, times, cache; and what went wrong, in red."""
     request = turn.request
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        said = ", ".join(_said_of(request, turn.number))
-        st.caption(said, help=_ids(request), width="content")
+        figures = ", ".join(map(label, figures_in_words(request)))
+        st.caption(f"Request {turn.number}: {figures}", help=_ids(request), width="content")
         if turn.parent and not look.side:
             st.button(
                 "What changed",
@@ -168,28 +142,7 @@ def _ids(request: StoredRequest) -> str:
     return f"Request {'id' if len(ids) == 1 else 'ids'}: {', '.join(ids)}"
 
 
-def _said_of(request: StoredRequest, number: int) -> list[str]:
-    model = request.model
-    if request.asked_model and request.asked_model != request.model:
-        model = f"{request.asked_model} asked, {request.model} answered"
-    cached = f" ({request.cached_prompt_tokens:,} cached)" if request.cached_prompt_tokens else ""
-    is_streamed = request.ttft_ms is not None
-    first = f" (first token {formatting.duration(request.ttft_ms)})" if is_streamed else ""
-    said = [
-        f"Request {number}: {label(model)}",
-        f"{request.prompt_tokens:,} → {request.completion_tokens:,} tokens{cached}",
-        label(formatting.money(request.spend_usd)),
-        formatting.duration(request.latency_ms) + first,
-    ]
-    said += ["from LiteLLM's cache"] if request.is_cache_hit else []
-    if request.attempted_retries:
-        said.append(_counted(request.attempted_retries, "retry", "retries"))
-    return said + [label(words) for words in others_in_words(request)]
-
-
 def _failure(request: StoredRequest) -> None:
-    words = [word for word in (request.error_class, request.error_code) if word]
-    paid = f", {PAID} {formatting.money(request.spend_usd)}" if request.spend_usd > 0 else ""
-    st.caption(f":red[**Failed** {label((', '.join(words) or 'without a reason') + paid)}]")
+    st.caption(f":red[**Failed** {label(failure_in_words(request))}]")
     if request.error_message:
         message.show_code(Part("data", request.error_message))

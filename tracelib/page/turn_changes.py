@@ -7,6 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
+from tracelib.conversation.in_words import ROLES
 from tracelib.conversation.text_diff import Line, LineKind
 from tracelib.conversation.turn_diff import Fate, MessageDiff, SettingDiff, TurnDiff, diff_between
 from tracelib.handover import redacted
@@ -115,7 +116,7 @@ def _setting(setting: SettingDiff) -> None:
 
 def _message(one: MessageDiff, look: Look, position: int) -> None:
     with st.container(key=f"change-{one.fate}-{position}", gap="xxsmall"):
-        role = message.ROLES.get(one.message.role, label(one.message.role.capitalize()))
+        role = ROLES.get(one.message.role, label(one.message.role.capitalize()))
         st.caption(f"**{FATES[one.fate]}** {role}")
         if one.fate != "changed":
             for part in one.message.parts:

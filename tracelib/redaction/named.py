@@ -24,7 +24,7 @@ _SECRETS = WORDS["secrets"]
 NAME = any_of([*_SECRETS["password"], *_SECRETS["short_password"], *_SECRETS["key"]])
 """A pattern of what a secret is named."""
 
-_ENDING = r"(?:[_-]?(?:hash|id|text|string))?[0-9]?"
+_ENDING = r"(?:[_-]?(?:hash|id|text|string|base|value))?[0-9]?"
 _PASSWORDS = any_of(_SECRETS["password"])
 _PASSWORD = re.compile(rf"(?i:{_PASSWORDS}){_ENDING}$")
 _SHORT_PASSWORD = re.compile(rf"(?i:{any_of(_SECRETS['short_password'])})$")

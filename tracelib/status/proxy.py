@@ -3,28 +3,19 @@
 Both probes are open to everybody, so no key is needed or sent.
 """
 
-import http.client
 import json
+import re
 import time
 from dataclasses import dataclass
 from typing import Any
-from urllib.error import HTTPError
-from urllib.parse import urlsplit
-from urllib.request import (
-    HTTPDefaultErrorHandler,
-    HTTPErrorProcessor,
-    HTTPHandler,
-    HTTPRedirectHandler,
-    HTTPSHandler,
-    OpenerDirector,
-    ProxyHandler,
-    Request,
-)
+
+import httpx
 
 ALIVE = "/health/liveliness"
 READY = "/health/readiness"
 MOST_BYTES = 64_000
 LONGEST_WORDS = 200
+_ERROR_NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +43,12 @@ def proxy_health(url: str, timeout_s: float = 3) -> ProxyHealth:
     Takes at most about twice `timeout_s`.
     """
     try:
-        status, _ = _answer(url, ALIVE, timeout_s)
-        if status != 200:
-            return _absent(f"The proxy answers with status {status}, so it is not well.")
-        status, said = _answer(url, READY, timeout_s)
-    except (OSError, http.client.HTTPException, ValueError) as error:
+        with _client(url, timeout_s) as client:
+            status, _ = _answer(client, ALIVE, timeout_s)
+            if status != 200:
+                return _absent(f"The proxy answers with status {status}, so it is not well.")
+            status, said = _answer(client, READY, timeout_s)
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         return _absent(f"The proxy does not answer: {_reason(error)}.")
     return _ready(status, said)
 
@@ -82,33 +74,44 @@ def _words(said: dict[str, Any], name: str) -> str | None:
 
 
 def _reason(error: Exception) -> str:
-    reason = getattr(error, "reason", None) or error
-    words = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-    return str(words)[:LONGEST_WORDS].rstrip(".")
+    words = _ERROR_NUMBER.sub("", str(error)) or type(error).__name__
+    return words[:LONGEST_WORDS].rstrip(".")
 
 
-def _answer(url: str, path: str, timeout_s: float) -> tuple[int, dict[str, Any]]:
-    """Status and JSON of a probe; an answer that is no object says nothing."""
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise ValueError("its address does not start with http:// or https://")
-    request = Request(url.rstrip("/") + path, headers={"User-Agent": "tracelib"})
+def _client(url: str, timeout_s: float) -> httpx.Client:
+    """A client of one proxy, which may redirect to its own pages and nowhere else."""
+    base = httpx.URL(url)
+    if base.scheme not in ("http", "https") or not base.host:
+        raise ValueError("its address does not start with http:// or https:// and a host")
+
+    def stay(request: httpx.Request) -> None:
+        if request.url.netloc != base.netloc:
+            raise OSError("it redirects to another host")
+
+    return httpx.Client(
+        base_url=base,
+        headers={"User-Agent": "tracelib"},
+        timeout=timeout_s,
+        follow_redirects=True,
+        event_hooks={"request": [stay]},
+    )
+
+
+def _answer(client: httpx.Client, path: str, timeout_s: float) -> tuple[int, dict[str, Any]]:
+    """Status and JSON of a probe; an answer that is no object says nothing.
+
+    The client's limit holds for each piece; a server that drips must not hold us up.
+    """
     deadline = time.monotonic() + timeout_s
-    try:
-        with _opener(url).open(request, timeout=timeout_s) as response:
-            return response.status, _object(_body(response, deadline))
-    except HTTPError as error:
-        with error:
-            return error.code, _object(_body(error, deadline))
-
-
-def _body(response: Any, deadline: float) -> bytes:
-    """The socket's limit holds for each piece; a server that drips must not hold us up."""
-    pieces = b""
-    while len(pieces) < MOST_BYTES and (piece := response.read1(MOST_BYTES)):
-        pieces += piece
-        if time.monotonic() > deadline:
-            raise TimeoutError("its answer took too long")
-    return pieces
+    body = b""
+    with client.stream("GET", path) as response:
+        for piece in response.iter_bytes():
+            body += piece
+            if time.monotonic() > deadline:
+                raise TimeoutError("its answer took too long")
+            if len(body) >= MOST_BYTES:
+                break
+    return response.status_code, _object(body)
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -117,29 +120,3 @@ def _object(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
-
-
-class _SameHost(HTTPRedirectHandler):
-    """A proxy may send us to another of its own pages, but nobody may send us elsewhere."""
-
-    def __init__(self, url: str) -> None:
-        self.host = urlsplit(url).netloc
-
-    def redirect_request(
-        self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
-    ) -> Request | None:
-        if urlsplit(newurl).netloc != self.host:
-            raise OSError("it redirects to another host")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _opener(url: str) -> OpenerDirector:
-    """Built by hand, so that file:// and ftp:// are unknown to it."""
-    opener = OpenerDirector()
-    opener.add_handler(ProxyHandler())
-    opener.add_handler(HTTPHandler())
-    opener.add_handler(HTTPSHandler())
-    opener.add_handler(_SameHost(url))
-    opener.add_handler(HTTPErrorProcessor())
-    opener.add_handler(HTTPDefaultErrorHandler())
-    return opener
