@@ -138,6 +138,9 @@ def test_what_a_client_changed_is_opened_set_in_and_passed_by_the_keys(browser, 
     expect(new).to_contain_text("It is 2 o'clock.")
     message = turn(visit, 2).locator("[class*=st-key-role-user]")
     assert new.bounding_box()["x"] > message.bounding_box()["x"] + 10
+    # What went wrong is not as faint as other captions.
+    failed = visit.page.locator(".st-key-failed-3 [data-testid=stCaptionContainer]").first
+    expect(failed).to_have_css("opacity", "1")
     assert not visit.is_sideways()
     visit.shoot(f"session-changed-{scheme}-{width}")
     visit.check()

@@ -15,6 +15,8 @@ RULES = """
 /* What belongs to a change stands below it in every tile, so that the lines under it align. */
 :has(> [data-testid="stMetricDeltaDescription"]) { flex-wrap: wrap; }
 [data-testid="stMetricDeltaDescription"] { flex-basis: 100%; font-variant-numeric: tabular-nums; }
+/* A caption is faint; what went wrong is not. */
+[data-testid="stCaptionContainer"]:has(.stMarkdownColoredText) { opacity: 1; }
 /* An open list shows as many of its choices as there is room for: all of the time ranges. */
 [data-testid="stSelectboxVirtualDropdown"] > div { max-height: inherit; }
 /* The icon says it; the words are for those who hear the page. */

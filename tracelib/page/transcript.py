@@ -134,7 +134,7 @@ def _figures(turn: Turn, look: Look) -> None:
             )
     if request.is_failure:
         with st.container(key=f"failed-{look.side}{turn.number}", gap="xxsmall"):
-            _failure(request)
+            _failure(request, look)
 
 
 def _ids(request: StoredRequest) -> str:
@@ -142,7 +142,7 @@ def _ids(request: StoredRequest) -> str:
     return f"Request {'id' if len(ids) == 1 else 'ids'}: {', '.join(ids)}"
 
 
-def _failure(request: StoredRequest) -> None:
+def _failure(request: StoredRequest, look: Look) -> None:
     st.caption(f":red[**Failed** {label(failure_in_words(request))}]")
     if request.error_message:
-        message.show_code(Part("data", request.error_message))
+        message.show_code(Part("data", request.error_message), look)
