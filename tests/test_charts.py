@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.test_window import buckets_in_zones
 from tracelib import formatting
 from tracelib.charts import by_model, palette, ranking, traffic
-from tracelib.charts.base import TimeAxis
+from tracelib.charts.base import TimeAxis, line
 from tracelib.charts.labels import plain
 from tracelib.window import BUCKETS, TimeWindow, bucket_starts, days, recent, usable_buckets
 
@@ -297,6 +297,18 @@ def test_lines_of_models_are_broken_where_a_model_was_silent():
     (line,) = by_model.over_time(frame, AXIS, "response_ms_p95", {}).data
     assert [line.y[0], line.y[2]] == [1.0, 2.0]
     assert pd.isna(line.y[1])
+
+
+def test_an_answer_between_two_gaps_is_a_dot():
+    starts = pd.Series(pd.date_range("2026-11-23T12:00", periods=7, freq="h", tz="UTC"))
+    known = [None, 0.2, None, 0.3, 0.4, None, 0.5]
+    drawn = line(AXIS, pd.DataFrame({"bucket": starts, "rate": known}), "rate", "r", "#123456", "")
+    assert drawn.mode == "lines+markers"
+    assert [bool(size) for size in drawn.marker.size] == [
+        *(False, True, False, False, False, False, True),
+    ]
+    whole = pd.DataFrame({"bucket": starts, "rate": [0.1] * 7})
+    assert line(AXIS, whole, "rate", "r", "#123456", "").mode == "lines"
 
 
 @pytest.mark.parametrize(("slowest", "axis"), [(1_000.0, "linear"), (60_000.0, "log")])

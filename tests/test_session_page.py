@@ -349,6 +349,18 @@ def test_a_search_leads_to_the_first_place_on_the_page_unless_the_url_names_one(
     assert (followed(app), labels(app, "said ")) == (None, ["44"])
 
 
+@pytest.mark.parametrize(("words", "is_open"), [("Needle", True), ("thread", False), ("", False)])
+def test_a_long_text_is_open_where_the_sought_words_are_further_down(
+    open_session, database, words, is_open
+):
+    text = f"{'A thread. ' * 300}The needle."
+    log = database(rows=[chat("long-text", 1, [user(text)], session_id="haystack")])
+    app = open_session(log, "haystack", **({"said": words} if words else {}))
+    folds = [one for one in app.expander if one.label.startswith("All of it")]
+    assert [text in one.value for one in app.text] == ([True] if is_open else [False, True])
+    assert len(folds) == (0 if is_open else 1)
+
+
 def test_a_page_that_there_is_not_is_the_nearest(open_session, made):
     app = open_session(made, "long", page="3")
     assert next(iter(turns(app))) == "turn-41"

@@ -36,6 +36,16 @@ def conversation(name: str, turns: int) -> Iterator[dict]:
         said = [*said, answer]
 
 
+def with_clock(turns: int) -> Iterator[dict]:
+    """A conversation whose system prompt says what time it is, and so changes."""
+    for number, row in enumerate(conversation("clock", turns), start=1):
+        row["proxy_server_request"]["messages"][0] = {
+            "role": "system",
+            "content": f"It is {number} o'clock.",
+        }
+        yield row
+
+
 @pytest.fixture(scope="module")
 def browser():
     with chromium() as started:
@@ -46,7 +56,7 @@ def browser():
 def app(server) -> Iterator[str]:
     """The address of the app over two conversations, one of them of several pages."""
     log = Database(server)
-    log.insert([*conversation("short", 10), *conversation("long", 42)])
+    log.insert([*conversation("short", 10), *conversation("long", 42), *with_clock(4)])
     with serving(DATABASE_URL=log.url) as address:
         yield address
     log.drop()
@@ -109,6 +119,31 @@ def test_a_search_leads_to_its_words_under_a_bar_that_stays(visit):
     expect(bar).to_be_in_viewport(ratio=1)
     bar.get_by_role("button", name="Back to the timeline").click()
     expect(visit.page.locator(".st-key-timeline")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("dark", 1440), ("light", 390)])
+def test_what_a_client_changed_is_opened_set_in_and_passed_by_the_keys(browser, app, scheme, width):
+    visit = Visit(browser, app, scheme, width)
+    visit.open(f"{PAGE}clock")
+    visit.page.keyboard.press("g")
+    reached = []
+    for _ in range(9):
+        reached.append(visit.page.evaluate("() => document.activeElement.innerText.split(' ')[0]"))
+        visit.page.keyboard.press("j")
+    assert [role.split("\n")[0] for role in reached] == ["System"] + ["User", "Assistant"] * 4
+    change = turn(visit, 2).locator("[data-testid=stExpander]")
+    change.get_by_text("System prompt changed: 1 word added, 1 removed").click()
+    new = change.locator("[class*=st-key-history-system]")
+    expect(new).to_contain_text("System, as it is sent now")
+    expect(new).to_contain_text("It is 2 o'clock.")
+    message = turn(visit, 2).locator("[class*=st-key-role-user]")
+    assert new.bounding_box()["x"] > message.bounding_box()["x"] + 10
+    # What went wrong is not as faint as other captions.
+    failed = visit.page.locator(".st-key-failed-3 [data-testid=stCaptionContainer]").first
+    expect(failed).to_have_css("opacity", "1")
+    assert not visit.is_sideways()
+    visit.shoot(f"session-changed-{scheme}-{width}")
+    visit.check()
 
 
 def test_a_page_that_is_turned_to_is_read_from_its_top(visit):

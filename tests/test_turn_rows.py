@@ -402,7 +402,7 @@ def test_a_bridged_call_is_told_once_and_counted_as_litellm_does(database, token
     source, chosen = source_of(database(rows=bridged(**tokens))), session("s", KEY)
     assert said(source, chosen) == [(["two and two"], ["four"])]
     [turn] = turns(source, Reading(chosen)).turns
-    assert others_in_words(turn.request) == ["logged again as acompletion, $0.250"]
+    assert others_in_words(turn.request) == ["logged again as acompletion, $0.25"]
     assert overview.totals(source, FILTERS).requests == 2
     assert sessions.summary(source, chosen).cost_usd == 0.5
     requests = sessions.requests_of(source, chosen)
@@ -466,7 +466,7 @@ def test_the_status_page_says_what_was_paid_for_and_not_answered(open_page, data
     made = database(rows=[hang_up(), broken(), spend_log()])
     shown = plain(words(open_page("pages/Status.py", made.url, range="30d")))
     assert "1 request, $0.125" in shown
-    assert "1 request, $0.500" in shown
+    assert "1 request, $0.50" in shown
     calm = database(rows=[spend_log(), failure()])
     assert "hung up" not in words(open_page("pages/Status.py", calm.url, range="30d"))
 

@@ -2,15 +2,24 @@
 // Trusted: what it is given becomes an attribute's text, never markup.
 
 const FRAME = "[data-testid=stDataFrame]";
+const LATER = 400; // ms after which the grid has written down which rows are in view
 const costs = new Map(); // the exact costs of a table's rows, by the class of what it is in
+let again = null; // the timer that looks once more where the pointer rests
 
 export default function ({ data }) {
   costs.set(data.table, data.costs);
-  document.addEventListener("pointermove", show);
+  document.addEventListener("pointermove", follow);
   return () => {
     costs.delete(data.table);
-    if (!costs.size) document.removeEventListener("pointermove", show);
+    if (!costs.size) document.removeEventListener("pointermove", follow);
+    clearTimeout(again);
   };
+}
+
+function follow(event) {
+  show(event);
+  clearTimeout(again);
+  again = setTimeout(() => show(event), LATER);
 }
 
 function show(event) {
@@ -27,6 +36,7 @@ function show(event) {
 // table within, whose first cells are the numbers.
 function number(frame, y) {
   const [grid, heading] = frame.querySelectorAll("canvas");
+  if (!heading) return 0;
   const high = heading.clientHeight - 1;
   const below = y - grid.getBoundingClientRect().top - high;
   if (below < 0) return 0;

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -35,22 +36,33 @@ class Look:
 
     Clock times are of `zone`; `is_formatted` lays Markdown out; `redaction` says what is masked.
     `side` tells two conversations on one page apart: it begins the keys of their elements.
+    A long text that holds the `words` only after its beginning is shown whole.
     """
 
     zone: str
     is_formatted: bool = False
     side: str = ""
     redaction: Redaction = NONE
+    words: str = ""
 
 
 @contextmanager
 def framed(
-    message: Message, said_at: datetime, look: Look, key: str, beside: str = ""
+    message: Message,
+    said_at: datetime,
+    look: Look,
+    key: str,
+    beside: str = "",
+    kind: Literal["role", "history"] = "role",
 ) -> Iterator[None]:
-    """The frame of a message: who said it and when. `beside` stands behind the role."""
+    """The frame of a message: who said it and when. `beside` stands behind the role.
+
+    What is only another text of an earlier message is of kind `history`: it is set in, and
+    nobody who moves from message to message stops there.
+    """
     role = message.role if message.role in ROLES else "assistant"
     # The beginning of the key decides the colour of the edge.
-    with st.container(key=f"role-{role}-{look.side}{key}", gap="xxsmall"):
+    with st.container(key=f"{kind}-{role}-{look.side}{key}", gap="xxsmall"):
         clock = said_at.astimezone(ZoneInfo(look.zone))
         name = ROLES.get(message.role, label(message.role.capitalize()))
         said_by = f" {label(message.name)}" if message.name else ""
@@ -63,7 +75,7 @@ def show_part(part: Part, look: Look) -> None:
     if part.kind == "text" and not part.is_json:
         if part.name:
             st.caption(f"**{label(part.name)}**")
-        _folded(part, _formatted if look.is_formatted else _plain)
+        _folded(part, _formatted if look.is_formatted else _plain, look)
     elif part.kind == "reasoning":
         with st.expander(f"Reasoning, {formatting.size(_size(part))}"):
             whole(part.text, _plain)
@@ -71,11 +83,11 @@ def show_part(part: Part, look: Look) -> None:
         name = f"{label(part.name)} " if part.name else ""
         st.caption(f":material/attach_file: {name}{label(part.text, LONGEST_LINE)}")
     elif part.kind == "citation":
-        _citation(part)
+        _citation(part, look)
     else:
         _named(part)
         if part.text:
-            _folded(part, _code)
+            _folded(part, _code, look)
     if part.truncated_chars:
         st.caption(f"{part.truncated_chars:,} characters were cut out before LiteLLM stored it.")
 
@@ -94,13 +106,13 @@ def _named(part: Part) -> None:
         st.caption(f"Result of **{name}**")
 
 
-def _citation(part: Part) -> None:
+def _citation(part: Part, look: Look) -> None:
     """What an answer refers to: its title and address on a line, then the words that are cited."""
     first, _, rest = part.text.partition("\n")
     title = f"**{label(part.name, LONGEST_LINE)}** " if part.name else ""
     st.caption(f":material/link: {title}{label(first, LONGEST_LINE)}")
     if rest:
-        _folded(replace(part, text=rest), _plain)
+        _folded(replace(part, text=rest), _plain, look)
 
 
 def show_ending(message: Message) -> None:
@@ -112,13 +124,18 @@ def show_ending(message: Message) -> None:
     st.caption(f":material/hourglass_empty: {said}" if is_open else f":red[**{said}**]")
 
 
-def _folded(part: Part, write: Callable[[str], None]) -> None:
+def _folded(part: Part, write: Callable[[str], None], look: Look) -> None:
     """Short text whole; of long text the beginning, and the rest behind its size."""
     lines = part.text[: CHARACTERS_SHOWN + 1].split("\n")
     if len(lines) <= LINES_SHOWN and len(part.text) <= CHARACTERS_SHOWN:
         whole(part.text, write)
         return
-    write("\n".join(lines[:LINES_SHOWN])[:CHARACTERS_SHOWN].rstrip() + " …")
+    beginning = "\n".join(lines[:LINES_SHOWN])[:CHARACTERS_SHOWN].rstrip()
+    words = look.words.casefold()
+    if words in part.text.casefold() and words not in beginning.casefold():
+        whole(part.text, write)
+        return
+    write(f"{beginning} …")
     kind = "JSON" if part.is_json else "text"
     with st.expander(f"Show all ({kind}, {formatting.size(_size(part))})", type="compact"):
         whole(part.text, write)
@@ -131,9 +148,9 @@ def whole(text: str, write: Callable[[str], None]) -> None:
         st.caption(f"The first {LONGEST_SENT:,} of {len(text):,} characters are shown.")
 
 
-def show_code(part: Part) -> None:
+def show_code(part: Part, look: Look) -> None:
     """The text of this part alone, as code."""
-    _folded(part, _code)
+    _folded(part, _code, look)
 
 
 def _plain(text: str) -> None:

@@ -95,7 +95,10 @@ def show(told: Answer[TurnPage], order: pd.DataFrame, at: Place, look: Look) -> 
     if isinstance(told.error, errors.NotForThisRole):
         nothing(WITHHELD)
         return
-    sought = _bar(told.value, order, at, look)
+    words = st.query_params.get("said", "")
+    # Masked as what is read is: the page itself says nothing private to the browser.
+    look = replace(look, words=masked(words, look.redaction)[0])
+    sought = _bar(told.value, order, at, look, words)
     if told.value is None:
         unanswered(told)
         return
@@ -106,9 +109,10 @@ def show(told: Answer[TurnPage], order: pd.DataFrame, at: Place, look: Look) -> 
     pager(at, "below")
 
 
-def _bar(page: TurnPage | None, order: pd.DataFrame, at: Place, look: Look) -> int | None:
+def _bar(
+    page: TurnPage | None, order: pd.DataFrame, at: Place, look: Look, said: str
+) -> int | None:
     """The ways to elsewhere, at the top of the screen; and which turn the reader is brought to."""
-    said = st.query_params.get("said", "")
     places = jumps.standing(page, said) if page else []
     # A search that names no place of its own leads to the first one on the page.
     is_named = address.REQUEST in st.query_params or address.PAGE in st.query_params
@@ -119,8 +123,7 @@ def _bar(page: TurnPage | None, order: pd.DataFrame, at: Place, look: Look) -> i
             jumps.to_failures(order)
             if page:
                 jumps.to_words(page, said, places, look.redaction)
-        # Masked as what is read is: the page itself says nothing private to the browser.
-        _follow(at, sought, masked(said, look.redaction)[0])
+        _follow(at, sought, look.words)
     return sought
 
 

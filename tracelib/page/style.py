@@ -15,6 +15,8 @@ RULES = """
 /* What belongs to a change stands below it in every tile, so that the lines under it align. */
 :has(> [data-testid="stMetricDeltaDescription"]) { flex-wrap: wrap; }
 [data-testid="stMetricDeltaDescription"] { flex-basis: 100%; font-variant-numeric: tabular-nums; }
+/* A caption is faint; what went wrong is not. */
+[data-testid="stCaptionContainer"]:has(.stMarkdownColoredText) { opacity: 1; }
 /* An open list shows as many of its choices as there is room for: all of the time ranges. */
 [data-testid="stSelectboxVirtualDropdown"] > div { max-height: inherit; }
 /* The icon says it; the words are for those who hear the page. */
@@ -26,15 +28,21 @@ RULES = """
 .st-key-transcript { max-width: 52rem; }
 /* What somebody wrote runs as its own script does, each paragraph by itself. */
 [data-testid="stText"], [data-testid="stText"] > span,
-[class*="st-key-role-"] [data-testid="stMarkdown"]
+:is([class*="st-key-role-"], [class*="st-key-history-"]) [data-testid="stMarkdown"]
   :is(p, li, h1, h2, h3, h4, h5, h6, td, th, blockquote) {
   unicode-bidi: plaintext; text-align: start;
 }
 [data-testid="stCode"] code { unicode-bidi: plaintext; }
-[class*="st-key-role-"] { border-left: 3px solid #868E96; padding-left: 0.9rem; }
-[class*="st-key-role-user"] { border-left-color: #4C6EF5; }
-[class*="st-key-role-assistant"] { border-left-color: #12B886; }
-[class*="st-key-role-tool"] { border-left-color: #F59F00; }
+[class*="st-key-role-"], [class*="st-key-history-"] {
+  border-left: 3px solid #868E96; padding-left: 0.9rem;
+}
+/* Another text of what stands further up is no message of its own. */
+[class*="st-key-history-"] { border-left-style: dotted; margin-left: 1.5rem; }
+:is([class*="st-key-role-user"], [class*="st-key-history-user"]) { border-left-color: #4C6EF5; }
+:is([class*="st-key-role-assistant"], [class*="st-key-history-assistant"]) {
+  border-left-color: #12B886;
+}
+:is([class*="st-key-role-tool"], [class*="st-key-history-tool"]) { border-left-color: #F59F00; }
 .st-key-sought {
   background: rgba(245, 159, 0, 0.08); box-shadow: 0 0 0 0.5rem rgba(245, 159, 0, 0.08);
 }

@@ -19,6 +19,7 @@ from tracelib.page.safe import label
 from tracelib.page.tools import Tools
 
 CHANGED = ":material/edit_note:"
+AS_SENT_NOW = ", as it is sent now"
 
 
 def show(page: TurnPage, look: Look, sought: int | None = None) -> None:
@@ -78,7 +79,8 @@ def _change(change: ShownChange, turn: Turn, look: Look, key: str) -> None:
         return
     with st.expander(label(change.sentence), icon=CHANGED, type="compact"):
         for number, said in enumerate(change.messages):
-            with message.framed(said, turn.request.started_at, look, f"{key}-{number}"):
+            frame = (said, turn.request.started_at, look, f"{key}-{number}", AS_SENT_NOW)
+            with message.framed(*frame, kind="history"):
                 for part in said.parts:
                     message.show_part(part, look)
 
@@ -132,7 +134,7 @@ def _figures(turn: Turn, look: Look) -> None:
             )
     if request.is_failure:
         with st.container(key=f"failed-{look.side}{turn.number}", gap="xxsmall"):
-            _failure(request)
+            _failure(request, look)
 
 
 def _ids(request: StoredRequest) -> str:
@@ -140,7 +142,7 @@ def _ids(request: StoredRequest) -> str:
     return f"Request {'id' if len(ids) == 1 else 'ids'}: {', '.join(ids)}"
 
 
-def _failure(request: StoredRequest) -> None:
+def _failure(request: StoredRequest, look: Look) -> None:
     st.caption(f":red[**Failed** {label(failure_in_words(request))}]")
     if request.error_message:
-        message.show_code(Part("data", request.error_message))
+        message.show_code(Part("data", request.error_message), look)
