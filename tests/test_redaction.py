@@ -256,7 +256,7 @@ def test_lone_surrogates_are_kept_and_hide_nothing():
         ("EMP", "is not JSON"),
         ("[" * 100_000, "is not JSON"),
         ('"EMP"', "must be a list"),
-        ('["("]', "no usable regular expression for 'own 1'"),
+        ('["("]', "pattern 'own 1' is not a valid regular expression"),
         ('["(?<=a)b"]', "RE2"),
         ('["a", 7]', "for 'own 2'"),
         ('{"": "a"}', "called ''"),

@@ -69,7 +69,8 @@ class NamedRange(Range):
 
     def sentence(self, window: TimeWindow, zone: str) -> str:
         """Which window is it in `zone`, in words, and what is it compared with?"""
-        return f"{self._in_words(window, zone)}, {zone}, against the {self._length(window)} before"
+        before = f"the {self._length(window)} before"
+        return f"{self._in_words(window, zone)}, {zone}, compared with {before}"
 
     def _in_words(self, window: TimeWindow, zone: str) -> str:
         return f"{self.title}, {words.between(window, zone)}"
