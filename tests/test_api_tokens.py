@@ -79,7 +79,7 @@ def test_a_digest_is_in_no_text_of_the_settings():
         ([PLAIN | {"scope": {"all": False}}], 'must be {"all": true}'),
         ([PLAIN | {"scope": {"all": True, "teams": ["a"]}}], 'must be {"all": true}'),
         ([PLAIN | {"scope": {"team": ["a"]}}], "'team'"),
-        ([PLAIN | {"scope": {"teams": []}}], "teams"),
+        ([PLAIN | {"scope": {"teams": []}}], "`scope` is empty"),
         ([PLAIN | {"scope": {"teams": "a"}}], "teams"),
         ([PLAIN | {"scope": {"users": [""]}}], "users"),
         ([PLAIN | {"scope": {"keys": ["k", 7]}}], "keys"),

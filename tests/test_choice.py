@@ -104,7 +104,7 @@ def test_a_choice_says_its_window_in_words():
     choice = Choice()
     assert choice.in_words(choice.filters(NOW, "Europe/Paris")) == (
         "Last 7 days, 16 November 13:00 to 23 November 13:00, Europe/Paris, "
-        "against the 7 days before"
+        "compared with the 7 days before"
     )
     custom, _ = read_choice({"range": ["custom"], "from": ["2026-03-28"], "to": ["2026-03-29"]})
     assert custom.in_words(custom.filters(NOW, "Europe/Paris")) == (

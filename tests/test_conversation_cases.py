@@ -297,8 +297,8 @@ def test_a_poll_is_told_apart_and_asks_nothing():
         assert (question.kind, question.polled_id, question.messages) == (POLL, "resp_bg0", ())
         (turn,) = transcript([poll]).turns
         (note,) = turn.notes
-        assert note.startswith("No prompt: this fetches the response")
-        assert note.endswith("the response resp_bg0.")
+        assert note.startswith("No prompt: this fetches the ")
+        assert note.endswith("response resp_bg0 of an earlier request.")
 
 
 def test_a_session_of_one_request_with_nothing_stored_says_so():

@@ -218,7 +218,7 @@ def test_a_link_that_makes_no_sense_says_so_and_means_the_default(link, said):
             DEFAULT,
             PARIS,
             "Last 7 days, 16 November 13:00 to 23 November 13:00, Europe/Paris, "
-            "against the 7 days before",
+            "compared with the 7 days before",
         ),
         (
             Last(1),
@@ -229,7 +229,7 @@ def test_a_link_that_makes_no_sense_says_so_and_means_the_default(link, said):
             Last(36),
             "UTC",
             "Last 36 hours, 22 November 00:00 to 23 November 12:00, UTC, "
-            "against the 36 hours before",
+            "compared with the 36 hours before",
         ),
         (
             Calendar("today"),
@@ -271,7 +271,7 @@ def test_a_link_that_makes_no_sense_says_so_and_means_the_default(link, said):
             Between(datetime(2026, 11, 1, 0, 30), datetime(2026, 11, 1, 1, 30)),
             NEW_YORK,
             "1 November 2026 00:30 to 01:30 (UTC−5), America/New_York, "
-            "against the 2 h 0 min before",
+            "compared with the 2 h 0 min before",
         ),
         (
             Between(utc(11, 2, 14), utc(11, 2, 15)),

@@ -36,7 +36,7 @@ def test_each_condition_is_told_once_in_a_fixed_order():
     )
     assert in_words(search) == (
         "named “billing”",
-        "says “refund”",
+        "contains “refund”",
         "calls the tool “search”",
         "fails with “RateLimitError”",
         "tagged “nightly”",
@@ -62,8 +62,8 @@ def test_each_condition_is_told_once_in_a_fixed_order():
     [
         (SessionSearch(id="chatcmpl-1", said="x"), "session, request or call ID “chatcmpl-1”"),
         (SessionSearch(metadata_key="customer"), "metadata customer"),
-        (SessionSearch(said="x" * 100), f"says “{'x' * 79}…”"),
-        (SessionSearch(said="a {} “b”"), "says “a {} “b””"),
+        (SessionSearch(said="x" * 100), f"contains “{'x' * 79}…”"),
+        (SessionSearch(said="a {} “b”"), "contains “a {} “b””"),
         (SessionSearch(status="without failures"), "without failures"),
         (SessionSearch(min_requests=0), "at least 0 requests"),
         (SessionSearch(min_requests=1), "at least 1 request"),

@@ -241,7 +241,7 @@ def test_what_a_background_response_cost_is_no_turn(database):
     chosen = session("h1-poll", asked["api_key"])
     assert said(source, chosen) == [([ASKED], [ANSWER])]
     [turn] = turns(source, Reading(chosen)).turns
-    assert others_in_words(turn.request) == ["response fetched 2 times, $0.502"]
+    assert others_in_words(turn.request) == ["response fetched 2 times, $0.50"]
 
 
 def bridged(**changes: object) -> list[dict]:
@@ -273,7 +273,7 @@ def test_a_bridged_call_is_told_once_and_counted_as_litellm_does(database, token
     source, chosen = source_of(database(rows=bridged(**tokens))), session("s", KEY)
     assert said(source, chosen) == [(["two and two"], ["four"])]
     [turn] = turns(source, Reading(chosen)).turns
-    assert others_in_words(turn.request) == ["logged again as acompletion, $0.250"]
+    assert others_in_words(turn.request) == ["logged again as acompletion, $0.25"]
     assert overview.totals(source, FILTERS).requests == 2
     assert sessions.summary(source, chosen).cost_usd == 0.5
     assert len(turn_frame(sessions.requests_of(source, chosen))) == 1

@@ -51,8 +51,10 @@ HUNG_UP = (
     "The client disconnected before the response was complete. The part that arrived is shown, as "
     "far as it is stored, and was billed. LiteLLM counts the request as a success."
 )
-NOT_FETCHED = "The response was still being generated in the background, and no logged request has fetched "
+NOT_FETCHED = (
+    "The response was still being generated in the background, and no logged request has fetched "
     "it."
+)
 ELSEWHERE = (
     "Continues a response that is not in this session. To see the earlier messages, as far as they "
     "are still in the log, read the chain as one conversation."
