@@ -26,13 +26,13 @@ QUESTIONS = Counter(
 )
 CACHE_HITS = Counter(
     "tracelib_cache_hits",
-    "Queries answered from stored results, without the database",
+    "Queries served from stored results, without the database",
     ["question"],
     registry=REGISTRY,
 )
 SECONDS = Histogram(
     "tracelib_question_seconds",
-    "Duration of queries that the database answered",
+    "Duration of queries that ran in the database",
     ["question"],
     registry=REGISTRY,
     buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),

@@ -30,11 +30,11 @@ def read_scope(document: object) -> Scope:
 def read_ids(document: Mapping[str, object]) -> Scope:
     """Whose, where ids are named? Raises ValueError with the end of a sentence about it."""
     if unknown := document.keys() - set(KINDS):
-        raise ValueError(f"`scope`: unknown field {min(map(str, unknown))[:40]!r}.")
+        raise ValueError(f"`scope` has the unknown field {min(map(str, unknown))[:40]!r}.")
     teams, users, keys = (_ids(kind, document.get(kind, [])) for kind in KINDS)
     if any(key.startswith("sk-") for key in keys):
         raise ValueError(
-            "`scope`: `keys` must be the hashes that LiteLLM stores, not the keys themselves."
+            "`scope.keys` must be the hashes that LiteLLM stores, not the keys themselves."
         )
     return Scope(teams=teams, users=users, keys=keys)
 
@@ -42,7 +42,7 @@ def read_ids(document: Mapping[str, object]) -> Scope:
 def _ids(kind: str, named: object) -> tuple[str, ...]:
     ids = named if isinstance(named, list) else [None]
     if len(ids) > MOST_IDS or not all(_is_id(one) for one in ids):
-        raise ValueError(f"`scope`: `{kind}` must be a list of at most {MOST_IDS} IDs.")
+        raise ValueError(f"`scope.{kind}` must be a list of at most {MOST_IDS} IDs.")
     return tuple(ids)
 
 

@@ -34,7 +34,7 @@ def totals(caller: Caller, said: asked.Chosen) -> answered.Overview:
 
 
 def usage(caller: Caller, said: asked.Chosen) -> answered.Models:
-    """Which models are used, what do they cost, and how fast do they answer?"""
+    """Which models are used, what do they cost, and how fast do they respond?"""
     filters = said.filters(caller.now)
     found = caller.ask(models.usage_by_model, filters)
     used = [_usage(row) for row in records(found)]

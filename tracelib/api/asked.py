@@ -92,7 +92,7 @@ class Range(Asked):
         None,
         ge=1,
         le=windows.LONGEST.days,
-        description=f"The last so many days; {DEFAULT_DAYS} if `start` is not given either.",
+        description=f"The number of days up to now; {DEFAULT_DAYS} if `start` is not given either.",
     )
     start: Moment | None = Field(None, description=START)
     end: Moment | None = Field(None, description=END)

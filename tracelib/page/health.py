@@ -146,7 +146,7 @@ def losses(answer: Answer[Losses]) -> None:
     lost = answer.value
     if not lost.paid_failures and not lost.hang_ups:
         return
-    with card("Billed, not answered in full", _about(lost)):
+    with card("Billed, but incomplete", _about(lost)):
         _facts(
             ("Failed, but billed", _counted(lost.paid_failures, lost.paid_failures_usd)),
             ("Client disconnected", _counted(lost.hang_ups, lost.hang_ups_usd)),

@@ -24,7 +24,7 @@ def why_no_change(earlier: Filters, log_start: Answer[datetime | None]) -> str |
     began, start = (
         formatting.clock(moment, earlier.zone) for moment in (log_start.value, earlier.window.start)
     )
-    return f"No change is shown: the log begins on {began}, the time to compare with on {start}."
+    return f"No change is shown: the log begins on {began}, the period to compare with on {start}."
 
 
 def traffic(
