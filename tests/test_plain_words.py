@@ -18,6 +18,14 @@ CODE = (
     ROOT / "asgi.py",
 )
 DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+# Files that an operator edits: their comments are read.
+EDITED = (
+    ROOT / "Dockerfile",
+    *sorted((ROOT / "deploy").iterdir()),
+    ROOT / ".streamlit" / "config.toml",
+    ROOT / ".streamlit" / "secrets.toml.example",
+)
+COMMENT = re.compile(r"^\s*(?:#|--)(.*)$", re.MULTILINE)
 TEMPLATES = tuple(sorted((ROOT / "tracelib").rglob("*.html")))
 # A word or phrase that is not used -> what is written instead.
 INSTEAD = {
@@ -177,6 +185,11 @@ def test_the_app_speaks_plain_english(path):
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_a_document_is_in_plain_english(path):
     assert old_words(NO_PROSE_IN_MARKDOWN.sub(" ", path.read_text())) == []
+
+
+@pytest.mark.parametrize("path", EDITED, ids=lambda path: path.name)
+def test_a_comment_in_a_file_to_edit_is_in_plain_english(path):
+    assert old_words("\n".join(COMMENT.findall(path.read_text()))) == []
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)

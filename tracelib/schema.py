@@ -26,7 +26,7 @@ class KnownIndex:
 BASELINE = "2025-03-26"
 KNOWN_COLUMNS = (
     KnownColumn("proxy_server_request", "2025-04-25", "Prompts cannot be shown."),
-    KnownColumn("session_id", "2025-04-25", "Every request is a session of its own."),
+    KnownColumn("session_id", "2025-04-25", "Every request is its own session."),
     KnownColumn("status", "2025-05-08", "Failures are read from metadata, which is slower."),
     KnownColumn("mcp_namespaced_tool_name", "2025-07-07", "MCP tools are shown by model name."),
     KnownColumn("organization_id", "2025-11-22", "Organizations are unknown."),

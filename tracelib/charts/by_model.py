@@ -132,7 +132,7 @@ def tokens(usage: pd.DataFrame) -> go.Figure:
     # Grouped, each would leave room for the other, which is in another panel.
     chart = figure(traces, 340, barmode="overlay", hovermode="x unified", bargap=0.35)
     base.count_whole(chart, top["prompt_tokens"].max())
-    base.below(chart, "Completion, on a scale of its own", top["completion_tokens"].max())
+    base.below(chart, "Completion (separate scale)", top["completion_tokens"].max())
     _name_places(chart, list(top["model"]))
     return chart
 
