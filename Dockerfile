@@ -11,12 +11,12 @@ COPY tracelib tracelib
 RUN python -m compileall -q . && useradd --uid 10001 --no-create-home --home-dir /tmp tracelib
 
 USER 10001:10001
-# Nothing is written but the sample traffic, where no database is named: below /tmp.
+# Only the sample traffic is written, to /tmp, if no database is configured.
 ENV HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 STREAMLIT_SERVER_ADDRESS=0.0.0.0
-# So that Streamlit asks nobody outside which address to print at its start.
+# Keeps Streamlit from looking up its external address at start.
 ENV STREAMLIT_BROWSER_SERVER_ADDRESS=localhost
 EXPOSE 8501
-# Whether the app is alive. A database that is away is no reason to start it anew.
+# Reports whether the app is alive. It need not restart when the database is down.
 HEALTHCHECK --start-period=30s --timeout=5s CMD ["python", "-c", \
   "from urllib.request import urlopen; urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
 CMD ["streamlit", "run", "asgi.py"]

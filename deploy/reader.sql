@@ -1,5 +1,5 @@
--- A role for the dashboard that reads what it needs, and no more. Run it after LiteLLM has made
--- its tables, as their owner, and again whenever you like:
+-- A read-only role for the dashboard with the minimum of privileges. Run it as the owner of
+-- LiteLLM's tables once they exist; it can be repeated at any time:
 --   psql "$OWNER_URL" -v password='choose one' -f deploy/reader.sql
 \set ON_ERROR_STOP on
 \if :{?password} \else
@@ -11,14 +11,14 @@ ALTER ROLE tracelib_reader LOGIN PASSWORD :'password' CONNECTION LIMIT 8;
 ALTER ROLE tracelib_reader SET default_transaction_read_only = on;
 ALTER ROLE tracelib_reader SET statement_timeout = '15s';
 GRANT USAGE ON SCHEMA public TO tracelib_reader;
--- Where without_bodies.sql has run, what was said stays out.
+-- After without_bodies.sql, messages stay withheld.
 SELECT 'GRANT SELECT ON "LiteLLM_SpendLogs" TO tracelib_reader'
   WHERE NOT EXISTS (
     SELECT FROM pg_attribute, aclexplode(attacl) AS granted
     WHERE attrelid = '"LiteLLM_SpendLogs"'::regclass
       AND granted.grantee = 'tracelib_reader'::regrole
   ) \gexec
--- Names for ids; of people and keys nothing else. Optional: without them ids stand for names.
+-- Names for IDs; nothing else of people and keys. Optional: without them, IDs are shown.
 GRANT SELECT (token, key_alias, key_name) ON "LiteLLM_VerificationToken" TO tracelib_reader;
 GRANT SELECT (user_id, user_alias, user_email) ON "LiteLLM_UserTable" TO tracelib_reader;
 GRANT SELECT (team_id, team_alias) ON "LiteLLM_TeamTable" TO tracelib_reader;

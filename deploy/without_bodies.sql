@@ -1,5 +1,5 @@
--- After reader.sql: the role reads all of the log but what was said. Run it again after an upgrade
--- of LiteLLM that adds columns; Status lists those that are missing. To take it back, run
+-- After reader.sql: the role reads all of the log except messages. Run it again after an upgrade
+-- of LiteLLM that adds columns; Status lists those that are missing. To undo it, run
 -- REVOKE ALL ON "LiteLLM_SpendLogs" FROM tracelib_reader, and then reader.sql.
 --   psql "$OWNER_URL" -f deploy/without_bodies.sql
 \set ON_ERROR_STOP on

@@ -259,7 +259,7 @@ def test_only_json_is_read(media_type, api):
 )
 def test_a_query_that_makes_no_sense_is_refused_rather_than_answered_wider(query, api):
     document = problem(api.send("GET", f"{OVERVIEW}?{query}"), 422)
-    assert document.get("complaints") or "At most" in document["detail"]
+    assert document.get("complaints") or "at most" in document["detail"]
 
 
 def test_what_is_wrong_is_said_and_what_was_sent_is_not_sent_back(api):
@@ -269,7 +269,7 @@ def test_what_is_wrong_is_said_and_what_was_sent_is_not_sent_back(api):
     assert "script" not in refused.text
     assert document["complaints"][1] == {
         "where": "zone",
-        "what": "There is no such time zone; one is named as Europe/Paris.",
+        "what": "Unknown time zone; use a name such as Europe/Paris.",
     }
 
 
@@ -284,7 +284,7 @@ def test_a_forged_cursor_is_refused(cursor, api):
 def test_a_bucket_that_does_not_suit_the_range_is_refused_with_those_that_do(api):
     timeseries = f"{BASE}/analytics/timeseries"
     refused = problem(api.send("GET", timeseries, params={"days": 30, "bucket": "1m"}), 422)
-    assert refused["detail"] == "For this range a bucket is one of 1h, 6h, 1d."
+    assert refused["detail"] == "For this range, bucket must be one of 1h, 6h, 1d."
 
 
 @pytest.mark.parametrize(("path", "method"), PATHS)

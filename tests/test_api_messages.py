@@ -195,7 +195,7 @@ def test_every_true_session_reads_as_its_summary_counts(real_rows_database):
 def test_no_such_session_says_where_to_look(empty_database):
     response = calls_of(empty_database).send("GET", of("nobody"))
     assert response.status_code == 404
-    assert response.json()["detail"].startswith("No session has that id.")
+    assert response.json()["detail"].startswith("No session has this ID.")
 
 
 def test_a_session_of_nobody_s_key_is_read_by_an_empty_one(database):

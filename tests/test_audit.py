@@ -234,9 +234,9 @@ def test_a_session_is_noted_once_in_a_tab_for_each_way_of_masking_it(page, log):
 def test_what_a_viewer_does_not_read_is_not_noted(page, log):
     app = page("vic", session="s-1", diff=["r-1", "r-2"])
     assert SAID not in words(app)
-    assert "What was said is shown to auditors and admins" in words(app)
+    assert "Messages are shown to auditors and admins" in words(app)
     turned_to(app, "pages/Sessions.py", said=SAID)
-    assert "and was left out" in words(app)
+    assert "was removed from this link" in words(app)
     assert not log.exists()
 
 

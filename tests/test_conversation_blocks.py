@@ -237,7 +237,7 @@ OPENAI = {
         => assistant: [!mcp_list_tools: down]
         {tool_search_call: { "query": "maps" }}
         [tool_search_output: route: Finds a way]
-        #Asks to call pay: { "eur": 5 }#""",
+        #Requests approval to call pay: { "eur": 5 }#""",
     ),
     "a program that the provider ran": (
         items(
@@ -271,8 +271,8 @@ OPENAI = {
         """
         => assistant: (short)
         (long)
-        (Encrypted by the provider, which alone can read …)
-        (Empty: the model thought, but no words of it wer …)""",
+        (Encrypted; only the provider can read it)
+        (Empty: the model reasoned, but no text was sent)""",
     ),
     "an item of no known type": (
         items({"type": "hologram", "id": "h", "scene": "a cat on a wall"}),
@@ -331,8 +331,8 @@ def test_items_that_a_client_sends_to_the_responses_api_are_shown_in_the_right_r
         assistant: {note: buy milk}
         tool: [note: done]
         user: #Approval: Not approved: too dear#
-        assistant: #Refers to msg_9, which the provider keeps#
-        compaction: #Compacted conversation: Asked for here#"""
+        assistant: #Refers to msg_9, stored by the provider#
+        compaction: #Compacted conversation: Requested here#"""
     assert said("aresponses", {"input": sent}) == dedent(expected).strip()
 
 
@@ -360,7 +360,7 @@ ANTHROPIC = {
                 },
             },
         },
-        "[https://bees.example.org They hum.] <Bees: text/plain, its text below>",
+        "[https://bees.example.org They hum.] <Bees: text/plain, text below>",
     ),
     "code that was run, and a file it left": (
         {
@@ -721,12 +721,12 @@ def test_blocks_of_bedrock_are_shown():
     expected = """
         system: Be brief.
         user: <image/png, 70 B>
-        <rules: txt, its text below>
+        <rules: txt, text below>
         No running.
         <s3://b/v>
         Guarded words.
         assistant: (hm)
-        (Encrypted by the provider, which alone can read …)
+        (Encrypted; only the provider can read it)
         {look: { "at": 1 }}
         tool: [!look: not there { "code": 404 }]
         => assistant: As the rules say. «rules: No running.» /Cancelled (abort)/"""
@@ -840,7 +840,7 @@ AGENTS = {
     ),
     "one that waits for the user": (
         {"jsonrpc": "2.0", "result": {"kind": "task", "status": {"state": "input-required"}}},
-        "=> assistant: /Waits for the user (input-required)/",
+        "=> assistant: /Waiting for the user (input-required)/",
     ),
     "an error": (
         {"jsonrpc": "2.0", "id": 1, "error": {"code": -32001, "message": "Task not found"}},
@@ -884,7 +884,7 @@ MCP = {
         },
         """
         => tool: [get: # A More]
-        <text/markdown, file:///a.md, its text below>
+        <text/markdown, file:///a.md, text below>
         <file:///a.png: image/png, 70 B>
         <b: file:///b>""",
     ),
@@ -902,7 +902,7 @@ MCP = {
     ),
     "resources that were read": (
         {"contents": [{"uri": "file:///a.md", "text": "# A"}]},
-        "=> tool: <resource, file:///a.md, its text below> # A",
+        "=> tool: <resource, file:///a.md, text below> # A",
     ),
     "a prompt that was fetched": (
         {"messages": [{"role": "user", "content": text("Sum up:")}]},

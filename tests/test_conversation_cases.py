@@ -12,7 +12,7 @@ from tracelib.conversation.history import opened
 from tracelib.conversation.notes import NOT_STORED, shared_notes
 from tracelib.conversation.reader import spoken
 
-ENCRYPTED = "(Encrypted by the provider, which alone can read …)"
+ENCRYPTED = "(Encrypted; only the provider can read it)"
 
 # Of each case, by the number of a row in it, what that row says by itself.
 ROWS = {
@@ -82,7 +82,7 @@ ROWS = {
         user: hm?
         assistant: {ENCRYPTED} So.
         user: and?
-        => assistant: (Empty: the model thought, but no words of it wer …) Well.""",
+        => assistant: (Empty: the model reasoned, but no text was sent) Well.""",
     ("17-converse", 2): """
         system: Be brief.
         user: Find the order status
@@ -93,7 +93,7 @@ ROWS = {
         user: Who won?
         => assistant: The reds won [1]. «Reds win: https://news.example.org/match»""",
     ("20-documents", 1): """
-        user: <Handbook: document, its text below>
+        user: <Handbook: document, text below>
         Leave is 30 days.
         Sick notes from day 3.
         <Leave: search result, https://intra.example.org/leave>
@@ -106,8 +106,8 @@ ROWS = {
         assistant: Fixed.
         user: Now the tests.
         assistant: Tested.
-        compaction: #Compacted conversation: Asked for here#
-        => assistant: #Compacted conversation: Encrypted by the provider, which alone can read …#
+        compaction: #Compacted conversation: Requested here#
+        => assistant: #Compacted conversation: Encrypted; only the provider can read it#
         """,
     ("42-compaction-anthropic", 2): """
         user: one
@@ -145,7 +145,7 @@ ROWS = {
         => user: How are you?
         => assistant: You said: How are you?""",
     ("doc-content", 1): """
-        user: <Policy: document, its text below>
+        user: <Policy: document, text below>
         DOCTEXT refunds in 30 days
         DOCASK when?
         => assistant: DOCANSWER 30 days""",
@@ -278,7 +278,7 @@ def test_a_conversation_that_the_provider_keeps_is_named():
         assert one.question.conversation_id == "conv_68a1"
         (turn,) = transcript([row]).turns
         assert ("conversation", "conv_68a1") in turn.settings
-        assert turn.notes[0].startswith("This is part of the conversation conv_68a1, which the ")
+        assert turn.notes[0].startswith("Part of the conversation conv_68a1, which the ")
 
 
 def test_requests_of_a_conversation_that_the_provider_keeps_continue_each_other():
@@ -297,8 +297,8 @@ def test_a_poll_is_told_apart_and_asks_nothing():
         assert (question.kind, question.polled_id, question.messages) == (POLL, "resp_bg0", ())
         (turn,) = transcript([poll]).turns
         (note,) = turn.notes
-        assert note.startswith("This asks nothing: it fetches the answer to an earlier request, ")
-        assert note.endswith("the response resp_bg0.")
+        assert note.startswith("No prompt: this fetches the ")
+        assert note.endswith("response resp_bg0 of an earlier request.")
 
 
 def test_a_session_of_one_request_with_nothing_stored_says_so():

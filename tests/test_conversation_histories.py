@@ -251,7 +251,7 @@ WHOLE = {
             user: How many?
          => assistant: One.""",
     ("shapes", "09-conversation"): """
-        note: This is part of the conversation conv_68a1, whic …
+        note: Part of the conversation conv_68a1, which the pr …
         r1 in thread 0
             system: Be brief.
             user: I am Ada.
@@ -265,10 +265,10 @@ WHOLE = {
     ("shapes", "15-redacted-thinking"): """
         r1 in thread 0
             user: hm?
-         => assistant: (Encrypted by the provider, which alone can read …) So.
+         => assistant: (Encrypted; only the provider can read it) So.
         r2 in thread 0 after r1, 2 repeated
             user: and?
-         => assistant: (Empty: the model thought, but no words of it wer …) Well.""",
+         => assistant: (Empty: the model reasoned, but no text was sent) Well.""",
     ("shapes", "17-converse"): """
         r1 in thread 0
             system: Be brief.
@@ -286,8 +286,8 @@ WHOLE = {
             user: Now the tests.
          => assistant: Tested.
         r3 in thread 0 after r2, 5 repeated
-            compaction: #Compacted conversation: Asked for here#
-         => assistant: #Compacted conversation: Encrypted by the provider, which alone can read …#
+            compaction: #Compacted conversation: Requested here#
+         => assistant: #Compacted conversation: Encrypted; only the provider can read it#
         r4 in thread 0 after r3, 4 repeated
             - 3 messages left out
             user: And the docs.

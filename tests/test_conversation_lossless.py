@@ -241,7 +241,7 @@ NAMED = {
     "zeros": ("A" * 400, "[base64, 300 B]"),
     "bytes that LiteLLM cut": (
         f"{PNG}... (litellm_truncated skipped 9000 chars) ...{PNG}",
-        "[image/png, 6.9 kB, stored cut]",
+        "[image/png, 6.9 kB, stored truncated]",
     ),
     "bytes in lines, as mail has them": (
         "\n".join(["Zm9vYmFyYmF6" * 6] * 5),
@@ -288,7 +288,7 @@ def test_a_cut_in_bytes_counts_as_cut():
     (turn,) = transcript([made(asked, choice("ok"))]).turns
     (part,) = turn.asked[0].parts
     assert (part.truncated_chars, part.kind) == (9_000, "data")
-    assert "[image/png, 6.9 kB, stored cut]" in part.text
+    assert "[image/png, 6.9 kB, stored truncated]" in part.text
 
 
 def test_the_kind_that_is_named_goes_before_what_the_bytes_begin_like():

@@ -152,7 +152,7 @@ def test_an_agent_its_sub_agents_and_its_compacted_history_are_told_apart():
             system: You are a coding agent. Work step by step. Rule: …~
             user: Fix the failing test in parser.py
          => assistant: I run the tests first. {run_tests: {}}
-            note: LiteLLM cut long texts here before storing them. …
+            note: LiteLLM truncated long texts here before storing …
         agent_03_main in thread 1 after agent_02_main, 3 repeated
             tool: [run_tests: FAILED test_parser.py::test_empty - IndexError: …]
          => assistant: {spawn_agent: { "task": "find callers of parse()" }}
@@ -188,7 +188,7 @@ def test_an_agent_its_sub_agents_and_its_compacted_history_are_told_apart():
         agent_12_sub2 in thread 3 after agent_10_sub2, 5 repeated
             tool: [read_file: def parse(x): return x[0] def parse(x): return x …~]
          => assistant: parser_0.py, parser_1.py
-            note: LiteLLM cut long texts here before storing them. …
+            note: LiteLLM truncated long texts here before storing …
         agent_13_sub3 in thread 4 after agent_11_sub3, 5 repeated
             tool: [read_file: # docs parse() wants a list.]
          => assistant: docs/0.md
@@ -209,7 +209,7 @@ def test_an_agent_its_sub_agents_and_its_compacted_history_are_told_apart():
             tool: [edit_file: ok]
          => assistant: The docs are updated.
         * agent_19_compact in thread 5 after agent_18_main, 17 repeated
-            - The same conversation under another system prompt
+            - Same conversation with another system prompt
             system: You summarise conversations.
             user: Summarise the conversation so far for a later co …
          => assistant: Summary: parser.py was fixed (empty list gives N …

@@ -148,7 +148,7 @@ def test_a_cut_file_is_named_and_sized_as_it_was_before_the_cut():
     assert (file.kind, file.name, file.text) == (
         "file",
         "report.pdf",
-        "application/pdf, 3.0 kB, stored cut",
+        "application/pdf, 3.0 kB, stored truncated",
     )
     assert abs(file.size_bytes - whole) < 3
     assert text == Part("text", "Summarise the report.")
@@ -157,8 +157,8 @@ def test_a_cut_file_is_named_and_sized_as_it_was_before_the_cut():
 def test_a_document_s_own_text_is_shown_below_its_name():
     (turn,) = transcript([scenario("input_image_anthropic", MORE)]).turns
     assert told(transcript([scenario("input_image_anthropic", MORE)])).splitlines()[1:6] == [
-        "    user: <image/png, 3.0 kB, stored cut~>",
-        "        <bees: text/plain, its text below>",
+        "    user: <image/png, 3.0 kB, stored truncated~>",
+        "        <bees: text/plain, text below>",
         "        Bees make honey.",
         "        What is this?",
         " => assistant: A picture and a text about bees.",
@@ -351,7 +351,7 @@ MADE = {
         system: S
         user: u
         assistant: (t)
-        (Encrypted by the provider, which alone can read …)
+        (Encrypted; only the provider can read it)
         a
         {look: { "at": 1 }}
         {web: { "q": "b" }}
@@ -394,7 +394,7 @@ MADE = {
         """
         system: S
         user: u
-        assistant: (Encrypted by the provider, which alone can read …) a {look: {}}
+        assistant: (Encrypted; only the provider can read it) a {look: {}}
         tool: [look: ok]
         user: <image/png, 3 B> <a.pdf: file, 6 B>
         => assistant: (why) {web_search_call: { "action": { "query": "bees" } }} b""",

@@ -275,7 +275,7 @@ STREAMS = {
             + f"data: {CUT}\n\n"
             + sse(delta(content="two."))["response"]
         },
-        "=> assistant: One two.\n#Part of the stream that cannot be read: "
+        "=> assistant: One two.\n#Unreadable part of the stream: "
         '{"choices … [900 characters cut by LiteLLM] … en …~#',
     ),
     "a text that only looks like a stream": (

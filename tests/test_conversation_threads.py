@@ -167,7 +167,7 @@ def test_a_task_on_the_conversation_is_a_thread_of_its_own_that_repeats_nothing(
     ]
     assert heads(rows)[2:] == [("r1", 1, True, 2, 2), (None, 2, True, 3, 0)]
     assert changes(rows)[2] == [
-        ("The same conversation under another system prompt",),
+        ("Same conversation with another system prompt",),
         ("Starts later: 2 messages no longer sent",),
     ]
 

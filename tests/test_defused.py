@@ -181,7 +181,7 @@ def test_what_is_written(text, written):
 
 def test_too_long_a_text_stays_as_it_was_written():
     text = "# a\n" + "b" * LONGEST
-    first = "*Longer than 60,000 characters: shown as it was written.*"
+    first = "*Longer than 60,000 characters: shown as plain text.*"
     assert defused(text) == f"{first}\n\n```\n{text}\n```"
 
 
@@ -189,7 +189,7 @@ def test_too_long_a_text_stays_as_it_was_written():
     "text", [">" * 30 + " a", "- " * 30 + "a", "*a **b " * 20 + "c** d*" * 20, "# a\n" * MOST_PARTS]
 )
 def test_too_rich_a_text_stays_as_it_was_written(text):
-    first = "*Laid out too richly: shown as it was written.*"
+    first = "*Too complex to format: shown as plain text.*"
     assert defused(text) == f"{first}\n\n```\n{text}\n```"
 
 

@@ -116,7 +116,7 @@ def test_without_bodies_every_page_opens_and_a_session_says_what_is_missing(open
     assert figures(app)["Requests"] == "25"
     said = plain(words(app))
     assert "12 passed" not in said
-    assert said.count("What was said is not read here: the database role is not granted") == 1
+    assert said.count("Messages cannot be shown: the database role may not read") == 1
     assert "is stored" not in said
 
 

@@ -163,7 +163,7 @@ def test_a_session_opens_from_its_link(open_page, real_rows_database):
 def test_a_session_that_is_not_there_says_so(open_page, real_rows_database):
     app = open_page("pages/Sessions.py", real_rows_database.url, session="no-such")
     assert not app.exception
-    assert "No session has that id." in words(app)
+    assert "No session has this ID." in words(app)
 
 
 def test_a_session_id_of_two_keys_asks_which(open_page, real_rows_database):

@@ -408,7 +408,7 @@ def test_an_old_link_leads_to_the_newest_of_the_named_session_and_says_there_are
 ):
     app = opened(open_page, made, session="s", of=KEY, request="r")
     assert "three" in marked(app)
-    assert "a request id that 4 requests have" in words(app)
+    assert "4 requests share the request ID" in words(app)
     app.button(f"namesake {row_id(THRICE[0]).written()}").click().run()
     assert not app.exception
     assert "one" in marked(app)
@@ -418,7 +418,7 @@ def test_an_old_link_leads_to_the_newest_of_the_named_session_and_says_there_are
 def test_an_old_link_without_a_session_leads_to_the_newest(open_page, made):
     app = opened(open_page, made, request="chatcmpl-213")
     assert "part-s2 chatcmpl-213 asked" in marked(app)
-    assert "a request id that 2 requests have" in words(app)
+    assert "2 requests share the request ID" in words(app)
     app = opened(open_page, made, request="chatcmpl-214")
     assert "part-s1 chatcmpl-214 asked" in marked(app)
     assert "requests have" not in words(app)

@@ -59,7 +59,7 @@ def test_sessions_are_searched_narrowed_and_widened_again(browser, sessions):
     visit.settle()
     visit.shoot("Sessions-part-light")
 
-    visit.page.get_by_label("Text in prompts and answers").fill("refund")
+    visit.page.get_by_label("Text in prompts and responses").fill("refund")
     visit.page.keyboard.press("Enter")
     visit.page.get_by_text("Searched everything logged up to").wait_for()
     assert said_in_url(visit) == narrowed | {"said": ["refund"]}
@@ -69,7 +69,7 @@ def test_sessions_are_searched_narrowed_and_widened_again(browser, sessions):
     visit.shoot("Sessions-said-light")
     assert said_in_url(visit) == {"refresh": ["10s"], "said": ["refund"]}
 
-    visit.page.get_by_role("button", name="says “refund”").click()
+    visit.page.get_by_role("button", name="contains “refund”").click()
     visit.page.get_by_text("160 sessions").wait_for()
     assert said_in_url(visit) == {"refresh": ["10s"]}
     visit.check()
@@ -178,12 +178,12 @@ def test_a_long_search_is_left_on_its_way_and_shows_two_hundred_at_a_time(browse
     visit.page.get_by_role("button", name="Stop", exact=True).wait_for()
     visit.page.get_by_text("Read ").first.wait_for()
     assert not visit.page.locator("[data-testid=stStatusWidget]").is_visible()
-    visit.page.get_by_role("button", name="says “nobody said this”").click()
+    visit.page.get_by_role("button", name="contains “nobody said this”").click()
     visit.page.get_by_text("9,000 sessions").wait_for()
     visit.settle()
     assert said_in_url(visit) == {"refresh": ["off"]}
 
-    visit.page.get_by_label("Text in prompts and answers").fill("refund")
+    visit.page.get_by_label("Text in prompts and responses").fill("refund")
     visit.page.keyboard.press("Enter")
     visit.page.get_by_text("The newest 200 sessions").wait_for()
     assert visit.page.get_by_text("Complete back to").count() == 1

@@ -278,7 +278,7 @@ def test_threads_of_an_agent_are_told_apart_and_quoted_calls_keep_their_results(
     called = "Tools called: run_tests (2), spawn_agent (3), read_file (6), edit_file (3)"
     assert called in plain(words(app))
     assert labels(app, "failure ") == ["24"]
-    assert "1 failure, at request" in words(app)
+    assert "1 failure: request" in words(app)
     assert blocks[23].split("\n")[-1].startswith("Failed RateLimitError, 429 / `litellm.RateLimit")
 
 
@@ -506,7 +506,7 @@ def test_what_took_several_attempts_is_told_whole(open_session, real_rows_databa
             "how": "Reported by LiteLLM",
         }
     ]
-    assert "Wasted time: –. Wasted cost: –. A failure that is logged is a request" in words(app)
+    assert "Wasted time: –. Wasted cost: –. Each logged failure is a request" in words(app)
 
 
 def test_attempts_name_nobody_on_a_masked_page(open_session, made):
@@ -547,12 +547,12 @@ def test_a_chain_of_responses_is_told_and_read_as_one_where_wanted(
         Tool · 08:50:04 / Result of call_201a5cd1a4d727914c440721 / `{"temp": 20}`
         Assistant · 08:50:04 / Paris 21 C, Rome 27 C.
         Request 1: gpt-4o, 83 → 48 tokens, $0.00069, 59 ms
-        note: This goes on from a response that is not in this session. Wh …""")
+        note: Continues a response that is not in this session. To see …""")
     app.toggle("read the chain as one").set_value(True).run()
     assert said_in_url(app) == {"session": [CHAIN[1]], "joined": ["yes"]}
     assert figures(app)["Requests"] == "4"
     assert 'Calls get_weather / `{ "city": "Rome" }` | Result of get_weather' in told(app)
-    assert "**4 sessions read as one conversation**" in words(app)
+    assert "**4 sessions shown as one conversation**" in words(app)
     app.button(f"linked {CHAIN[0]}").click().run()
     assert said_in_url(app)["session"] == [CHAIN[0]]
     assert "joined" not in said_in_url(app)
@@ -586,13 +586,13 @@ def test_two_keys_that_share_an_id_are_told_apart(open_session, made):
 
 def test_a_session_that_is_not_there_says_so(open_session, made):
     app = open_session(made, "no-such")
-    assert "No session has that id." in plain(words(app))
+    assert "No session has this ID." in plain(words(app))
     for key in (KEY, "", "\0"):
         app.query_params["of"] = key
-        assert "No session has that id." in plain(words(app.run()))
+        assert "No session has this ID." in plain(words(app.run()))
         assert [one.value for one in app.code] == ["no-such"]
         assert not turns(app)
-    click(app, "Search for this id")
+    click(app, "Search for this ID")
     assert said_in_url(app) == {"id": ["no-such"]}
 
 
@@ -603,7 +603,7 @@ def test_prompts_that_are_not_stored_are_not_made_up(open_session, made):
 
         Request 2: gpt-4o, 10 → 5 tokens, $0.25, 1.0 s""")
     (note,) = app.info
-    assert plain(note.value).startswith("Neither prompt nor answer is stored.")
+    assert plain(note.value).startswith("Neither prompt nor response is stored.")
 
 
 def test_a_role_that_may_not_read_what_was_said_sees_all_else(open_page, database):
@@ -668,7 +668,7 @@ def test_a_session_whose_rows_go_while_it_is_read_says_so(open_page, database):
     log.execute('DELETE FROM "LiteLLM_SpendLogs"')
     click(app, "Refresh now")
     assert not app.exception
-    assert "No session has that id." in words(app)
+    assert "No session has this ID." in words(app)
     assert not turns(app)
 
 
@@ -718,7 +718,7 @@ def test_the_other_session_is_chosen_from_those_opened_before_or_by_its_id(open_
     assert said_in_url(app)["with"] == ["private"]
     assert ADA not in "\n".join(sent_to_browser(app))
     click(app, "Close the comparison")
-    app.text_input("session to read beside").set_value(" shared ").run()
+    app.text_input("session to compare").set_value(" shared ").run()
     app.button(f"session of {KEY_B}").click().run()
     assert {name: said_in_url(app)[name] for name in ("session", "with", "with_of")} == {
         "session": ["system"],
@@ -730,6 +730,6 @@ def test_the_other_session_is_chosen_from_those_opened_before_or_by_its_id(open_
 
 def test_a_session_beside_none_says_so_and_leads_back(open_session, made):
     app = open_session(made, "system", **{"with": "no-such"})
-    assert "No session has that id." in words(app)
+    assert "No session has this ID." in words(app)
     click(app, "Close the comparison")
     assert len(turns(app)) == 3

@@ -315,39 +315,39 @@ def test_a_search_is_plain_where_every_session_passes():
     assert not SessionSearch(max_requests=10).is_plain
 
 
-def left_out(name: str, value: str, noun: str) -> str:
-    return f"The link’s {name} “{value}” is no {noun} and was left out."
+def not_a_number(name: str, value: str) -> str:
+    return f"Ignored {name} “{value}” in the link: not a valid number."
 
 
 @pytest.mark.parametrize(
     ("query", "complaint"),
     [
-        ({"min_cost": "much"}, "The link’s min_cost “much” is no cost and was left out."),
-        ({"max_cost": "nan"}, "The link’s max_cost “nan” is no cost and was left out."),
-        ({"max_cost": "1e999"}, "The link’s max_cost “1e999” is no cost and was left out."),
-        ({"min_requests": "1.5"}, left_out("min_requests", "1.5", "number of requests")),
-        ({"max_requests": "-1"}, left_out("max_requests", "-1", "number of requests")),
-        ({"min_error_share": "1.1"}, left_out("min_error_share", "1.1", "share of failures")),
-        ({"max_duration_s": "inf"}, left_out("max_duration_s", "inf", "duration")),
-        ({"min_tokens": "many"}, left_out("min_tokens", "many", "number of tokens")),
-        ({"min_models": "9" * 99}, left_out("min_models", "9" * 40, "number of models")),
+        ({"min_cost": "much"}, not_a_number("min_cost", "much")),
+        ({"max_cost": "nan"}, not_a_number("max_cost", "nan")),
+        ({"max_cost": "1e999"}, not_a_number("max_cost", "1e999")),
+        ({"min_requests": "1.5"}, not_a_number("min_requests", "1.5")),
+        ({"max_requests": "-1"}, not_a_number("max_requests", "-1")),
+        ({"min_error_share": "1.1"}, not_a_number("min_error_share", "1.1")),
+        ({"max_duration_s": "inf"}, not_a_number("max_duration_s", "inf")),
+        ({"min_tokens": "many"}, not_a_number("min_tokens", "many")),
+        ({"min_models": "9" * 99}, not_a_number("min_models", "9" * 40)),
         (
             {"min_models": "3", "max_models": "2"},
-            "The link’s least number of models is above its greatest; both were left out.",
+            "Ignored min_models and max_models in the link: min_models is greater than max_models.",
         ),
-        ({"meta": "=x"}, "The link’s meta names no key and was left out."),
-        ({"meta": "x" * 602}, "The link’s meta is too long or unreadable and was left out."),
-        ({"said": "x" * 301}, "The link’s said is too long or unreadable and was left out."),
-        ({"calls": "no"}, "The link’s calls “no” does not exist and was left out."),
+        ({"meta": "=x"}, "Ignored meta in the link: the metadata key is missing."),
+        ({"meta": "x" * 602}, "Ignored meta in the link: too long or unreadable."),
+        ({"said": "x" * 301}, "Ignored said in the link: too long or unreadable."),
+        ({"calls": "no"}, "Ignored calls “no” in the link: unknown value."),
         (
             {"min_cost": "2", "max_cost": "1"},
-            "The link’s least cost is above its greatest; both were left out.",
+            "Ignored min_cost and max_cost in the link: min_cost is greater than max_cost.",
         ),
-        ({"status": "odd"}, "The link’s status “odd” does not exist and was left out."),
-        ({"many": "perhaps"}, "The link’s many “perhaps” does not exist and was left out."),
-        ({"sort": "name"}, "The link’s sort “name” does not exist and was left out."),
-        ({"q": "x" * 301}, "The link’s q is too long or unreadable and was left out."),
-        ({"id": "a\0b"}, "The link’s id is too long or unreadable and was left out."),
+        ({"status": "odd"}, "Ignored status “odd” in the link: unknown value."),
+        ({"many": "perhaps"}, "Ignored many “perhaps” in the link: unknown value."),
+        ({"sort": "name"}, "Ignored sort “name” in the link: unknown value."),
+        ({"q": "x" * 301}, "Ignored q in the link: too long or unreadable."),
+        ({"id": "a\0b"}, "Ignored id in the link: too long or unreadable."),
     ],
 )
 def test_what_makes_no_sense_in_a_url_is_left_out_and_said(query, complaint):

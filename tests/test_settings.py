@@ -227,7 +227,7 @@ def test_a_secret_may_be_in_a_file(tmp_path, name, content, field, expected):
     assert getattr(read_settings({f"{name}_FILE": str(path), **header}), field) == expected
     with pytest.raises(errors.BadSetting, match=f"{name} and {name}_FILE are both set"):
         read_settings({name: "x", f"{name}_FILE": str(path)})
-    with pytest.raises(errors.BadSetting, match=f"{name}_FILE is no path"):
+    with pytest.raises(errors.BadSetting, match=f"{name}_FILE is not the path"):
         read_settings({f"{name}_FILE": str(tmp_path / "gone")})
 
 

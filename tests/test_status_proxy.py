@@ -92,18 +92,18 @@ def test_a_proxy_that_says_little_is_still_ready(proxy):
 def test_a_proxy_without_its_database_is_said_so(proxy):
     health = proxy_health(proxy(ready=saying(200, READINESS | {"db": "Not connected"})))
     assert (health.ready, health.database) == (True, "Not connected")
-    assert health.sentence == "The proxy is ready but says that its database is not connected."
+    assert health.sentence == "The proxy is ready but reports that its database is not connected."
 
 
 def test_a_proxy_that_is_not_ready_is_alive_all_the_same(proxy):
     health = proxy_health(proxy(ready=saying(503, {"detail": "Service Unhealthy"})))
-    sentence = "The proxy is alive but not ready: it answers with status 503."
+    sentence = "The proxy is alive but not ready: it returned status 503."
     assert health == ProxyHealth(True, False, None, None, sentence)
 
 
 def test_a_proxy_that_shuts_down_is_not_alive(proxy):
     health = proxy_health(proxy(alive=saying(503, {"status": "shutting_down"})))
-    sentence = "The proxy answers with status 503, so it is not well."
+    sentence = "The proxy is not healthy: it returned status 503."
     assert health == ProxyHealth(False, False, None, None, sentence)
 
 
@@ -121,7 +121,7 @@ def test_a_redirect_to_another_host_is_not_followed(proxy):
     url = proxy(alive=saying(302, "", Location=f"{other}/health/liveliness"))
     health = proxy_health(url)
     assert (health.alive, elsewhere) == (False, [])
-    assert health.sentence == "The proxy does not answer: it redirects to another host."
+    assert health.sentence == "The proxy is not responding: it redirects to another host."
 
 
 def test_a_redirect_within_the_host_is_followed(proxy):
@@ -146,7 +146,7 @@ def test_values_that_are_no_texts_say_nothing_and_long_ones_are_cut(proxy):
 
 def test_nobody_there_is_a_sentence(proxy):
     health = proxy_health(f"http://127.0.0.1:{free_port()}", timeout_s=1)
-    assert health.sentence == "The proxy does not answer: Connection refused."
+    assert health.sentence == "The proxy is not responding: Connection refused."
 
 
 @pytest.mark.parametrize(
@@ -166,13 +166,13 @@ def test_nobody_there_is_a_sentence(proxy):
 def test_an_address_that_cannot_be_asked_is_a_sentence(url):
     health = proxy_health(url, timeout_s=1)
     assert not health.alive
-    assert health.sentence.startswith("The proxy does not answer: ")
+    assert health.sentence.startswith("The proxy is not responding: ")
     assert "pass" not in health.sentence.replace("passwd", "")
 
 
 def test_an_https_address_of_a_plain_server_is_a_sentence(proxy):
     health = proxy_health(proxy().replace("http:", "https:"), timeout_s=1)
-    assert health.sentence.startswith("The proxy does not answer: ")
+    assert health.sentence.startswith("The proxy is not responding: ")
 
 
 def test_a_server_that_never_answers_does_not_hold_us_up():
@@ -197,7 +197,7 @@ def test_a_server_that_drips_does_not_hold_us_up(proxy):
     started = time.monotonic()
     health = proxy_health(proxy(ready=dripping), timeout_s=0.3)
     assert time.monotonic() - started < 2
-    assert health.sentence == "The proxy does not answer: its answer took too long."
+    assert health.sentence == "The proxy is not responding: the response took too long."
 
 
 def test_a_server_that_speaks_no_http_is_a_sentence():
@@ -213,4 +213,4 @@ def test_a_server_that_speaks_no_http_is_a_sentence():
         thread.start()
         health = proxy_health(f"http://127.0.0.1:{odd.getsockname()[1]}", timeout_s=1)
         thread.join()
-    assert health.sentence.startswith("The proxy does not answer: ")
+    assert health.sentence.startswith("The proxy is not responding: ")

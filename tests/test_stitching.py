@@ -446,7 +446,7 @@ def test_the_page_joins_nothing_unless_it_is_asked_to(opened_page):
     assert not app.exception
     assert app.toggle(key=stitching.TOGGLE).value is False
     assert "Inferred" not in captions(app)
-    assert "seems to belong" not in captions(app)
+    assert "appears to belong" not in captions(app)
 
 
 def test_the_page_says_what_it_joined_and_why(opened_page):
@@ -454,9 +454,9 @@ def test_the_page_says_what_it_joined_and_why(opened_page):
     assert not app.exception
     assert app.toggle(key=stitching.TOGGLE).value is True
     assert (
-        "This request seems to belong to a conversation of 3 requests, which LiteLLM stored "
-        "apart. What joins a request to the others: it repeats the messages and answer of another "
-        "(2). Searched: 3 single requests of its key, all within 12 hours."
+        "This request appears to belong to a conversation of 3 requests, which LiteLLM stored "
+        "as separate sessions. Evidence: repeats the messages and response of another (2). "
+        "Searched: 3 single requests of its key, all within 12 hours."
     ) in captions(app)
 
 

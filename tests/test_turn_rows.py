@@ -172,7 +172,10 @@ def test_a_background_response_is_one_turn_however_often_it_is_fetched(database,
     assert said(source, chosen) == [([ASKED], [ANSWER])]
     [turn] = turns(source, Reading(chosen)).turns
     assert turn.request.row_ids == tuple(map(row_id, POLLED))
-    assert (turn.notes, others_in_words(turn.request)) == ((), ["answer fetched 3 times, $0.0046"])
+    assert (turn.notes, others_in_words(turn.request)) == (
+        (),
+        ["response fetched 3 times, $0.0046"],
+    )
     [started] = records(turn_order(source, chosen))
     assert started["rows"] == tuple(map(row_id, POLLED))
     # Counted as LiteLLM counts: a request a row, and the answer twice.
@@ -186,7 +189,7 @@ def test_a_background_response_is_one_turn_however_often_it_is_fetched(database,
     # In files and for programs, too.
     document = handover.session_document(source, chosen, NONE, NOON)
     assert len(json.loads(handover.as_json(document))["turns"]) == 1
-    assert "answer fetched 3 times" in "".join(handover.as_html(document))
+    assert "response fetched 3 times" in "".join(handover.as_html(document))
     api = calls_of(made, token("all"))
     found = api.get("/api/v1/sessions/h1-poll/messages")["messages"]
     assert [(one["role"], one["content"]) for one in found] == [
@@ -250,7 +253,7 @@ def test_what_a_background_response_cost_is_no_turn(database):
     chosen = session("h1-poll", asked["api_key"])
     assert said(source, chosen) == [([ASKED], [ANSWER])]
     [turn] = turns(source, Reading(chosen)).turns
-    assert others_in_words(turn.request) == ["answer fetched 2 times, $0.502"]
+    assert others_in_words(turn.request) == ["response fetched 2 times, $0.50"]
 
 
 def user(text: str) -> dict:
@@ -465,7 +468,7 @@ def test_nothing_is_lost_where_all_was_answered(database, empty_database):
 def test_the_status_page_says_what_was_paid_for_and_not_answered(open_page, database):
     made = database(rows=[hang_up(), broken(), spend_log()])
     shown = plain(words(open_page("pages/Status.py", made.url, range="30d")))
-    assert "1 request, $0.125" in shown
+    assert "1 request, $0.13" in shown
     assert "1 request, $0.50" in shown
     calm = database(rows=[spend_log(), failure()])
     assert "hung up" not in words(open_page("pages/Status.py", calm.url, range="30d"))

@@ -141,7 +141,7 @@ def stacked(*changes):
 def test_tokens_are_stacked_by_what_was_sent_before():
     chart = stacked(FIGURES, FIGURES | {"prompt_tokens": 200, "cached_prompt_tokens": 64, "at": 10})
     assert {trace.name: list(trace.y) for trace in chart.data} == {
-        "Provider's cache": [0, 64],
+        "Provider’s cache": [0, 64],
         "Resent": [0, 56],
         "New": [100, 80],
     }
@@ -156,8 +156,8 @@ def test_tokens_are_stacked_by_what_was_sent_before():
     [
         (None, []),
         (1_000, []),
-        (500, ["Model's limit"]),
-        (250, ["Model's limit", "Near the limit"]),
+        (500, ["Model’s limit"]),
+        (250, ["Model’s limit", "Near the limit"]),
     ],
 )
 def test_the_limit_is_drawn_where_a_prompt_comes_near_it(limit, drawn_traces):
@@ -264,14 +264,14 @@ def test_a_long_session_is_shown_by_the_page_that_holds_the_opened_request():
     app = shown(frame, opened="50@2026-11-23T12:00:49.000Z")
     assert not app.exception
     assert app.caption[-1].value == (
-        "Requests 41 to 80 of 100 below; the strip is the whole session."
+        "Requests 41 to 80 of 100 below; the strip shows the whole session."
     )
     assert app.toggle[0].value
 
 
 def test_a_session_that_is_too_long_to_be_shown_whole_says_so(monkeypatch):
     frame = requests({"lasted": 10}, {"at": 1_000, "lasted": 10})
-    said = "Of a session at most the first 2 requests are shown here."
+    said = "Only the first 2 requests are shown here."
     monkeypatch.setattr("tracelib.page.session_timeline.MOST_REQUESTS", 2)
     assert shown(frame).caption[0].value == said
     monkeypatch.setattr("tracelib.page.session_timeline.MOST_REQUESTS", 3)

@@ -76,7 +76,7 @@ def read_choice(query: Mapping[str, Iterable[str]]) -> tuple[Choice, tuple[str, 
     (Choice(range=Last(hours=24), zone=None, model=('gpt-4o',), \
 provider=(), user=(), team=(), key=(), refresh=None, bucket=None), ())
     >>> read_choice({"range": ["banana"]})[1]
-    ('The link asks for the range “banana”, which does not exist; the last 7 days are shown.',)
+    ('Unknown range “banana” in the link; showing the last 7 days.',)
     """
     said = {name: list(values) for name, values in query.items()}
     chosen, complaint = ranges.read_range(*(_first(said, name) for name in ranges.PARAMETERS))
@@ -101,7 +101,7 @@ def _one_of(
     value = _first(said, name)
     if value is None or value in allowed:
         return value
-    complaints.append(f"The link's {name} “{_quoted(value)}” does not exist and was left out.")
+    complaints.append(f"Ignored {name} “{_quoted(value)}” in the link: unknown value.")
     return None
 
 
@@ -109,7 +109,7 @@ def _ids(said: Mapping[str, list[str]], name: str, complaints: list[str]) -> tup
     values = [value for value in said.get(name, ()) if value]
     usable = [value for value in values if len(value) <= LONGEST_VALUE and "\0" not in value]
     if len(usable) < len(values) or len(usable) > MOST_VALUES:
-        complaints.append(f"Some of the link’s values for {name} were too long or too many.")
+        complaints.append(f"Ignored some values of {name} in the link: too long or too many.")
     return tuple(sorted(set(usable)))[:MOST_VALUES]
 
 

@@ -165,8 +165,8 @@ def _host_and_port(place: str) -> tuple[str, str]:
     host, _, port = place.partition(":")
     if port and not port.isdigit():
         raise errors.BadSetting(
-            "The port in DATABASE_URL is not a number; write a password with odd characters "
-            "percent-encoded."
+            "The port in DATABASE_URL is not a number; percent-encode special characters in the "
+            "password."
         )
     return _decoded(host), port
 

@@ -51,7 +51,7 @@ class EncryptionRefused(TraceError):
 
 class NoSuchDatabase(TraceError):
     sentence = "The server has no database of that name."
-    remedy = "Correct the part of DATABASE_URL after the last slash; LiteLLM's default is litellm."
+    remedy = "Correct the part of DATABASE_URL after the last slash; LiteLLM’s default is litellm."
 
 
 class SignInRefused(TraceError):
@@ -65,7 +65,7 @@ class SignInRefused(TraceError):
 class ConnectionsExhausted(TraceError):
     sentence = "The database has no free connection for the dashboard."
     remedy = (
-        "Wait for the next refresh, lower TRACELIB_POOL_SIZE, or raise the role's connection limit."
+        "Wait for the next refresh, lower TRACELIB_POOL_SIZE, or raise the role’s connection limit."
     )
     is_passing = True
 
@@ -80,12 +80,12 @@ class TableMissing(TraceError):
 
 class SchemaUnknown(TraceError):
     sentence = "The LiteLLM_SpendLogs table here lacks columns that every page needs."
-    remedy = "Check that DATABASE_URL points at a LiteLLM proxy's database of March 2025 or newer."
+    remedy = "Check that DATABASE_URL points at a LiteLLM proxy’s database of March 2025 or newer."
 
 
 class PermissionMissing(TraceError):
     sentence = "The database role lacks a permission that this page needs."
-    remedy = "Grant the role SELECT on LiteLLM's tables; docs/hardening.md has the statements."
+    remedy = "Grant the role SELECT on LiteLLM’s tables; docs/hardening.md has the statements."
 
 
 class ColumnMissing(TraceError):
@@ -122,12 +122,12 @@ class QuestionInterrupted(TraceError):
 
 class QuestionRefused(TraceError):
     sentence = "The database rejected the query."
-    remedy = "The server's message is below; if this keeps happening, open an issue with it."
+    remedy = "The server’s message is below; if this keeps happening, open an issue with it."
 
 
 class OwnFault(TraceError):
     sentence = "Unexpected error in the dashboard."
-    remedy = "See the dashboard's log for details, and report it."
+    remedy = "See the dashboard’s log for details, and report it."
 
 
 class SampleUnavailable(TraceError):
@@ -138,9 +138,9 @@ class SampleUnavailable(TraceError):
 
 
 class NoSuchSession(TraceError):
-    sentence = "No session has that id."
+    sentence = "No session has this ID."
     remedy = (
-        "Its rows may have been pruned by LiteLLM's retention, or you may not have access to them."
+        "Its rows may have been pruned by LiteLLM’s retention, or you may not have access to them."
     )
 
 

@@ -20,29 +20,29 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry()
 QUESTIONS = Counter(
     "tracelib_questions",
-    "Questions that pages and programs asked",
+    "Queries requested by pages and programs",
     ["question"],
     registry=REGISTRY,
 )
 CACHE_HITS = Counter(
     "tracelib_cache_hits",
-    "Those of them that somebody else had asked already",
+    "Queries served from stored results, without the database",
     ["question"],
     registry=REGISTRY,
 )
 SECONDS = Histogram(
     "tracelib_question_seconds",
-    "How long the others took",
+    "Duration of queries that ran in the database",
     ["question"],
     registry=REGISTRY,
     buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
 DATABASE_ERRORS = Counter(
-    "tracelib_database_errors", "Questions without an answer", ["error"], registry=REGISTRY
+    "tracelib_database_errors", "Queries that failed", ["error"], registry=REGISTRY
 )
 LAST_GOOD_AGE = Gauge(
     "tracelib_last_good_answer_age_seconds",
-    "How long ago the database gave an answer; NaN before its first",
+    "Time since the last result from the database; NaN before the first",
     registry=REGISTRY,
 )
 

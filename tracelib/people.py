@@ -68,9 +68,9 @@ def read_people(text: str) -> tuple[Listed, ...]:
     try:
         entries = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"is not JSON: {error}.") from None
+        raise ValueError(f"not valid JSON: {error}.") from None
     if not isinstance(entries, list) or not entries:
-        raise ValueError("must be a JSON list of at least one entry.")
+        raise ValueError("must be a JSON list with at least one entry.")
     return tuple(_listed(entry, place) for place, entry in enumerate(entries, start=1))
 
 
@@ -106,14 +106,14 @@ def _granted(one: Listed, person: Person) -> Access:
 
 def _listed(entry: object, place: int) -> Listed:
     if not isinstance(entry, dict) or entry.keys() != {"who", "role", "scope"}:
-        raise ValueError(f"must have who, role and scope in entry {place}, and nothing else.")
+        raise ValueError(f"entry {place}: must have exactly `who`, `role` and `scope`.")
     if entry["role"] not in ROLES:
-        raise ValueError(f"must say one of {', '.join(ROLES)} as the role in entry {place}.")
+        raise ValueError(f"entry {place}: `role` must be one of {', '.join(ROLES)}.")
     try:
         scope, claimed = _scope(entry["scope"])
         who, claim = _whom(entry["who"])
     except ValueError as error:
-        raise ValueError(f"has an entry {place} that {error}") from None
+        raise ValueError(f"entry {place}: {error}") from None
     return Listed(Access(scope, entry["role"]), who, claim, claimed)
 
 
@@ -123,7 +123,7 @@ def _whom(document: object) -> tuple[str | None, tuple[str, str] | None]:
         return None, (name, value)
     (who,) = _texts([document], "who")
     if ANY in who.removeprefix(ANY) or (who.startswith(ANY) and who != ANY and who[1] != "@"):
-        raise ValueError("has a star in who that stands neither alone nor before an @.")
+        raise ValueError("`who` may contain * only alone or directly before an @.")
     return who, None
 
 
@@ -145,5 +145,5 @@ def _is_claim(ids: Any) -> bool:
 
 def _texts(values: object, where: str) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(one, str) and one for one in values):
-        raise ValueError(f"has something else than text in {where}.")
+        raise ValueError(f"`{where}` must be text.")
     return tuple(values)

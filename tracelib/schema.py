@@ -26,23 +26,25 @@ class KnownIndex:
 BASELINE = "2025-03-26"
 KNOWN_COLUMNS = (
     KnownColumn("proxy_server_request", "2025-04-25", "Prompts cannot be shown."),
-    KnownColumn("session_id", "2025-04-25", "Every request is a session of its own."),
-    KnownColumn("status", "2025-05-08", "Failures are read out of metadata, which is slower."),
-    KnownColumn("mcp_namespaced_tool_name", "2025-07-07", "MCP tools go by their model name."),
+    KnownColumn("session_id", "2025-04-25", "Every request is its own session."),
+    KnownColumn("status", "2025-05-08", "Failures are read from metadata, which is slower."),
+    KnownColumn("mcp_namespaced_tool_name", "2025-07-07", "MCP tools are shown by model name."),
     KnownColumn("organization_id", "2025-11-22", "Organizations are unknown."),
     KnownColumn("agent_id", "2025-12-10", "Agents are unknown."),
     KnownColumn("request_duration_ms", "2026-02-24", "Response time is end minus start."),
     KnownColumn("created_at", "2026-08-18", "Ingest lag is measured from the newest row only."),
-    KnownColumn("updated_at", "2026-08-18", "Rows that LiteLLM changed later cannot be told."),
-    KnownColumn("litellm_call_id", "2026-08-31", "Requests cannot be found by their call id."),
-    KnownColumn("billing_agent_id", "2026-09-21", "The agent that pays is unknown."),
+    KnownColumn(
+        "updated_at", "2026-08-18", "Rows that LiteLLM changed later cannot be identified."
+    ),
+    KnownColumn("litellm_call_id", "2026-08-31", "Requests cannot be found by call ID."),
+    KnownColumn("billing_agent_id", "2026-09-21", "The billed agent is unknown."),
 )
 KNOWN_INDEXES = (
     KnownIndex(("startTime",), BASELINE, "Every page reads the whole table."),
     KnownIndex(("session_id",), "2025-05-10", "Opening a session reads the whole table."),
     KnownIndex(("startTime", "request_id"), "2026-02-28", "Paging through long lists is slower."),
-    KnownIndex(("api_key", "startTime"), "2026-08-23", "A key filter reads the whole window."),
-    KnownIndex(("litellm_call_id",), "2026-08-31", "Search by call id reads the whole window."),
+    KnownIndex(("api_key", "startTime"), "2026-08-23", "A key filter reads the whole time range."),
+    KnownIndex(("litellm_call_id",), "2026-08-31", "Search by call ID reads the whole time range."),
 )
 # What was said; a column of SpendLogs each.
 BODIES = frozenset({"proxy_server_request", "response", "messages"})

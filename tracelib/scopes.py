@@ -20,29 +20,29 @@ def read_scope(document: object) -> Scope:
     if isinstance(document, dict) and [*document] == ["all"] and document["all"] is True:
         return EVERYONE
     if not isinstance(document, dict) or not document or "all" in document:
-        raise ValueError(
-            'needs a scope: {"all": true} and that alone, or some of teams, users and keys.'
-        )
+        raise ValueError('`scope` must be {"all": true}, or contain `teams`, `users` or `keys`.')
     scope = read_ids(document)
     if scope == Scope():
-        raise ValueError("names nobody in its scope: some of teams, users and keys.")
+        raise ValueError("`scope` is empty: it needs at least one team, user or key.")
     return scope
 
 
 def read_ids(document: Mapping[str, object]) -> Scope:
     """Whose, where ids are named? Raises ValueError with the end of a sentence about it."""
     if unknown := document.keys() - set(KINDS):
-        raise ValueError(f"has {min(map(str, unknown))[:40]!r} in its scope.")
+        raise ValueError(f"`scope` has the unknown field {min(map(str, unknown))[:40]!r}.")
     teams, users, keys = (_ids(kind, document.get(kind, [])) for kind in KINDS)
     if any(key.startswith("sk-") for key in keys):
-        raise ValueError("must name keys by the hash that LiteLLM stores, never by the key itself.")
+        raise ValueError(
+            "`scope.keys` must be the hashes that LiteLLM stores, not the keys themselves."
+        )
     return Scope(teams=teams, users=users, keys=keys)
 
 
 def _ids(kind: str, named: object) -> tuple[str, ...]:
     ids = named if isinstance(named, list) else [None]
     if len(ids) > MOST_IDS or not all(_is_id(one) for one in ids):
-        raise ValueError(f"needs a list of at most {MOST_IDS} ids as its {kind}.")
+        raise ValueError(f"`scope.{kind}` must be a list of at most {MOST_IDS} IDs.")
     return tuple(ids)
 
 

@@ -75,11 +75,11 @@ def _secrets_in_files(environ: Mapping[str, str]) -> dict[str, str]:
 
 def _content(environ: Mapping[str, str], name: str, path: str) -> str:
     if environ.get(name, "").strip():
-        raise errors.BadSetting(f"{name} and {name}_FILE are both set; only one may be.")
+        raise errors.BadSetting(f"{name} and {name}_FILE are both set; set only one.")
     try:
         return Path(path).read_text("utf-8")
     except (OSError, ValueError):
-        raise errors.BadSetting(f"{name}_FILE is no path of a file that can be read.") from None
+        raise errors.BadSetting(f"{name}_FILE is not the path of a readable file.") from None
 
 
 def _number(
@@ -93,7 +93,7 @@ def _number(
     except ValueError:
         raise errors.BadSetting(f"{name} is {written!r}, not a number.") from None
     if not least <= value <= most:
-        raise errors.BadSetting(f"{name} must lie between {least:g} and {most:g}.")
+        raise errors.BadSetting(f"{name} must be between {least:g} and {most:g}.")
     return value
 
 
@@ -116,7 +116,7 @@ def _own_patterns(environ: Mapping[str, str]) -> tuple[OwnPattern, ...]:
     try:
         return read_own_patterns(written) if written else ()
     except ValueError as error:
-        raise errors.BadSetting(f"TRACELIB_REDACT {error}") from None
+        raise errors.BadSetting(f"TRACELIB_REDACT: {error}") from None
 
 
 def _people(environ: Mapping[str, str]) -> tuple[Listed, ...] | None:
@@ -125,7 +125,7 @@ def _people(environ: Mapping[str, str]) -> tuple[Listed, ...] | None:
     try:
         return None if written is None else _read_people(written)
     except ValueError as error:
-        raise errors.BadSetting(f"TRACELIB_PEOPLE {error}") from None
+        raise errors.BadSetting(f"TRACELIB_PEOPLE: {error}") from None
 
 
 def _identity_header(environ: Mapping[str, str]) -> str | None:
@@ -138,7 +138,7 @@ def _identity_header(environ: Mapping[str, str]) -> str | None:
         raise errors.BadSetting("TRACELIB_IDENTITY_HEADER must be the name of a header.")
     if len(secret) < SHORTEST_SECRET:
         raise errors.BadSetting(
-            f"TRACELIB_PROXY_SECRET must have at least {SHORTEST_SECRET} characters where "
+            f"TRACELIB_PROXY_SECRET must have at least {SHORTEST_SECRET} characters if "
             "TRACELIB_IDENTITY_HEADER is set."
         )
     return name
@@ -150,7 +150,7 @@ def _api_tokens(environ: Mapping[str, str]) -> tuple[Token, ...]:
     try:
         return () if written is None else _read_tokens(written)
     except ValueError as error:
-        raise errors.BadSetting(f"TRACELIB_API_TOKENS {error}") from None
+        raise errors.BadSetting(f"TRACELIB_API_TOKENS: {error}") from None
 
 
 def _document(environ: Mapping[str, str], name: str) -> str | None:
@@ -162,5 +162,5 @@ def _document(environ: Mapping[str, str], name: str) -> str | None:
         return Path(written).read_text("utf-8")
     except (OSError, ValueError):
         raise errors.BadSetting(
-            f"{name} is neither JSON nor the path of a file that can be read."
+            f"{name} is neither JSON nor the path of a readable file."
         ) from None

@@ -30,8 +30,8 @@ def read_tokens(written: str) -> tuple[Token, ...]:
 
     JSON: a list of objects with `name`, `sha256` (hexadecimal, of the token), `scope` (either
     `{"all": true}` or any of `teams`, `users` and `keys`, lists of ids) and, where it is not
-    an auditor's, `role`. Raises ValueError with what is wrong, to go on from the setting's
-    name; no digest is ever in it.
+    an auditor's, `role`. Raises ValueError with a sentence, to follow the name of the
+    setting and a colon; it never contains a digest.
 
     >>> [one] = read_tokens('[{"name": "ci", "sha256": "%s", "scope": {"all": true}}]' % ("0" * 64))
     >>> one
@@ -41,7 +41,7 @@ role='auditor'))
     try:
         value = json.loads(written)
     except (ValueError, RecursionError):
-        raise ValueError("is neither JSON nor the path of a file with it.") from None
+        raise ValueError("not valid JSON.") from None
     if not isinstance(value, list) or not 0 < len(value) <= MOST_TOKENS:
         raise ValueError(f"must be a list of 1 to {MOST_TOKENS} tokens.")
     tokens = tuple(_token(number, one) for number, one in enumerate(value, start=1))
@@ -54,33 +54,33 @@ def _refuse_twins(tokens: Iterable[Token]) -> None:
     digests: set[bytes] = set()
     for token in tokens:
         if token.name in names:
-            raise ValueError(f"has two tokens called {token.name!r}.")
+            raise ValueError(f"two tokens are named {token.name!r}.")
         if token.sha256 in digests:
-            raise ValueError(f"gives {token.name!r} a token that another has, too.")
+            raise ValueError(f"token {token.name!r}: another token has the same `sha256`.")
         names.add(token.name)
         digests.add(token.sha256)
 
 
 def _token(number: int, value: object) -> Token:
     if not isinstance(value, dict):
-        raise ValueError(f"must hold an object for each token; number {number} is none.")
+        raise ValueError(f"token {number}: must be a JSON object.")
     name = value.get("name")
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ValueError(
-            f"needs a name for token {number}: 1 to 60 letters, digits, spaces, dots or hyphens."
+            f"token {number}: `name` must be 1 to 60 letters, digits, spaces, dots or hyphens."
         )
     if unknown := value.keys() - FIELDS:
-        raise ValueError(f"has {min(map(str, unknown))[:40]!r} for {name!r}, which no token has.")
+        raise ValueError(f"token {name!r}: unknown field {min(map(str, unknown))[:40]!r}.")
     digest = value.get("sha256")
     if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
-        raise ValueError(f"needs 64 hexadecimal digits as sha256 of {name!r}.")
+        raise ValueError(f"token {name!r}: `sha256` must be 64 hexadecimal digits.")
     return Token(name, bytes.fromhex(digest), Access(_scope(name, value), _role(name, value)))
 
 
 def _role(name: str, value: Mapping[str, Any]) -> Role:
     role = value.get("role", DEFAULT_ROLE)
     if role not in get_args(Role):
-        raise ValueError(f"needs {name!r} to be one of {', '.join(get_args(Role))}.")
+        raise ValueError(f"token {name!r}: `role` must be one of {', '.join(get_args(Role))}.")
     found: Role = role
     return found
 
@@ -89,4 +89,4 @@ def _scope(name: str, value: Mapping[str, Any]) -> Scope:
     try:
         return read_scope(value.get("scope"))
     except ValueError as error:
-        raise ValueError(f"has a token {name!r} that {error}") from None
+        raise ValueError(f"token {name!r}: {error}") from None

@@ -111,7 +111,7 @@ AGENT_HABITS = (
             ),
         ),
         (
-            "user: <application/pdf, 48 B> <text/plain, its text below> Grass is green."
+            "user: <application/pdf, 48 B> <text/plain, text below> Grass is green."
             " <image/png, 70 B> What?",
             *("assistant: Three.", "user: Two?", "assistant: Second."),
         ),

@@ -55,7 +55,7 @@ def lived(installed, settable_clock, tcp_server, tmp_path_factory):
 
 def test_a_proxy_that_was_stopped_is_not_alive(lived):
     assert lived.before == ProxyHealth(True, True, "connected", None, "")
-    sentence = "The proxy does not answer: Connection refused."
+    sentence = "The proxy is not responding: Connection refused."
     assert lived.after == ProxyHealth(False, False, None, None, sentence)
 
 

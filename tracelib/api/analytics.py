@@ -20,7 +20,7 @@ COLUMNS = {
 
 
 def totals(caller: Caller, said: asked.Chosen) -> answered.Overview:
-    """How much traffic, at what cost, how fast, with how many errors; and in the window before?"""
+    """How much traffic, what did it cost, how fast, how many errors; and in the window before?"""
     filters = said.filters(caller.now)
     earlier = filters.previous()
     now, before, sessions, sessions_before = caller.ask_all(
@@ -34,7 +34,7 @@ def totals(caller: Caller, said: asked.Chosen) -> answered.Overview:
 
 
 def usage(caller: Caller, said: asked.Chosen) -> answered.Models:
-    """Which models are used, what do they cost, and how fast do they answer?"""
+    """Which models are used, what do they cost, and how fast do they respond?"""
     filters = said.filters(caller.now)
     found = caller.ask(models.usage_by_model, filters)
     used = [_usage(row) for row in records(found)]
@@ -42,7 +42,7 @@ def usage(caller: Caller, said: asked.Chosen) -> answered.Models:
 
 
 def over_time(caller: Caller, said: asked.OverTime) -> answered.Timeseries:
-    """How did a figure go over time?"""
+    """How did a figure change over time?"""
     filters = said.filters(caller.now)
     bucket = said.chosen_bucket(filters.window)
     found = caller.ask(overview.over_time, filters, bucket)
@@ -55,7 +55,7 @@ def over_time(caller: Caller, said: asked.OverTime) -> answered.Timeseries:
 
 
 def failures(caller: Caller, said: asked.Failed) -> answered.Failures:
-    """What fails most, and what failed last?"""
+    """Which failures are most frequent, and which are newest?"""
     filters = said.filters(caller.now)
     totals_now, groups, newest = caller.ask_all(
         (overview.totals, filters),

@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SHARE = "0 to 1; null where it is over nothing."
-BILLED = "Without those served from LiteLLM's cache."
+SHARE = "0 to 1; null when there is nothing to divide by."
+BILLED = "Excludes tokens served from LiteLLM’s cache."
 
 
 class Answered(BaseModel):
@@ -31,7 +31,7 @@ class Latency(Answered):
 
 
 class FirstToken(Answered):
-    """Milliseconds to the first token, and of which share of the answers it is known."""
+    """Milliseconds to the first token, and the share of responses for which it is known."""
 
     p50: float | None
     p95: float | None
@@ -39,7 +39,7 @@ class FirstToken(Answered):
 
 
 class Figures(Answered):
-    """What the requests of a window come to."""
+    """The figures of the requests in a window."""
 
     window: Window
     requests: int
@@ -56,18 +56,18 @@ class Figures(Answered):
 
 
 class Overview(Figures):
-    """The figures of a window, and of the window of equal length just before."""
+    """The figures of a window, and of the window of equal length before it."""
 
     previous: Figures
 
 
 class ModelUsage(Answered):
-    """What a model was used for."""
+    """The figures of one model."""
 
     model: str
-    provider: str | None = Field(description="Comma-joined where there are several.")
+    provider: str | None = Field(description="Comma-separated if there are several.")
     requests: int
-    share: float = Field(description="Of all requests of the window, 0 to 1.")
+    share: float = Field(description="Share of all requests in the window, 0 to 1.")
     cost_usd: float
     prompt_tokens: int
     completion_tokens: int
@@ -79,7 +79,7 @@ class ModelUsage(Answered):
 
 
 class Models(Answered):
-    """The models that were used, dearest first, at most 200."""
+    """The models that were used, highest cost first, at most 200."""
 
     window: Window
     models: list[ModelUsage]
@@ -87,11 +87,11 @@ class Models(Answered):
 
 class Point(Answered):
     start: datetime
-    value: float | None = Field(description="null where there was nothing to tell it by.")
+    value: float | None = Field(description="null when no request has this figure.")
 
 
 class Timeseries(Answered):
-    """A figure over time: every bucket that touches the window, none missing."""
+    """A figure over time: one point for every bucket that touches the window."""
 
     window: Window
     metric: str
@@ -100,9 +100,9 @@ class Timeseries(Answered):
 
 
 class FailureGroup(Answered):
-    value: str = Field(description="`(none)` where the failures do not say.")
+    value: str = Field(description="`(none)` if unknown.")
     failures: int
-    share: float = Field(description="Of all failures, 0 to 1.")
+    share: float = Field(description="Share of all failures, 0 to 1.")
     newest_at: datetime
 
 
@@ -120,11 +120,11 @@ class FailedRequest(Answered):
     error_code: str | None
     error_message: str | None
     latency_ms: float | None
-    cost_usd: float = Field(description="Above 0 mostly where a stream broke off.")
+    cost_usd: float = Field(description="Usually 0; above 0 mostly for interrupted streams.")
 
 
 class Failures(Answered):
-    """What failed, most frequent first, at most 50 of each; and the newest, newest first."""
+    """Failures in groups, most frequent first, at most 50 of each; and the newest, newest first."""
 
     window: Window
     requests: int
@@ -141,12 +141,12 @@ class Database(Answered):
     round_trip_ms: float | None
     version: str | None
     read_only: bool | None = Field(
-        description="Whether PostgreSQL itself refuses this role to write."
+        description="Whether PostgreSQL itself prevents this role from writing."
     )
 
 
 class Health(Answered):
-    """Is all well? Without a token no more than the status."""
+    """The health of the app; without a token only `status`."""
 
     status: Literal["ok", "degraded", "down"]
     database: Database | None = None

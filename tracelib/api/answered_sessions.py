@@ -9,7 +9,7 @@ from tracelib.api.answered import BILLED, Answered, Window
 
 
 class FoundSession(Answered):
-    """A session: the figures of its requests in the window that pass the filters."""
+    """A session, with the figures of its requests that match the window and filters."""
 
     session_id: str
     api_key_alias: str | None
@@ -25,20 +25,22 @@ class FoundSession(Answered):
 
 
 class Scanned(Answered):
-    """How far a search for text came."""
+    """The progress of a search for text."""
 
     requests_read: int
-    reached: datetime | None = Field(description="All that was said from here on is searched.")
-    is_finished: bool = Field(description="Whether all of the window is read, and all found told.")
+    reached: datetime | None = Field(description="Everything from this time on has been searched.")
+    is_finished: bool = Field(
+        description="Whether the whole window was searched and all matches were returned."
+    )
 
 
 class Sessions(Answered):
-    """The sessions found."""
+    """The sessions that match."""
 
     window: Window
     sessions: list[FoundSession]
     next_cursor: str | None = Field(description="null on the last page.")
-    scanned: Scanned | None = Field(description="null where no text was sought.")
+    scanned: Scanned | None = Field(description="null if `text` was not given.")
 
 
 class SessionLatency(Answered):
@@ -71,7 +73,7 @@ class Summary(Answered):
     prompt_tokens: int = Field(description=BILLED)
     completion_tokens: int = Field(description=BILLED)
     total_tokens: int = Field(description=BILLED)
-    replayed_tokens: int = Field(description="Served from LiteLLM's cache.")
+    replayed_tokens: int = Field(description="Served from LiteLLM’s cache.")
     latency_ms: SessionLatency
     ttft_ms: SessionFirstToken
     duration_s: float | None = Field(description="From the first start to the last end.")
@@ -82,43 +84,45 @@ class Summary(Answered):
 class ToolCall(Answered):
     id: str | None
     name: str | None
-    arguments: str = Field(description="As it was sent: JSON, mostly.")
+    arguments: str = Field(description="As sent, usually JSON.")
 
 
 class Citation(Answered):
-    """What an answer refers to."""
+    """A source that a response cites."""
 
     title: str | None
-    text: str = Field(description="Its address, then the words that are cited, where known.")
+    text: str = Field(description="Its URL, then the cited text, if known.")
 
 
 class Change(Answered):
-    """How the history that a request sent differs from the conversation before it."""
+    """A difference between the history in a request and the conversation before it."""
 
     sentence: str
-    content: list[str] = Field(description="What the changed messages say now.")
+    content: list[str] = Field(description="The changed messages as they are now.")
 
 
 class SessionMessage(Answered):
-    """A message. Each result of a tool is a message of its own, also where one message held it
-    with others. The figures are those of its turn, and stand on one message of each.
+    """A message. Each tool result is a separate message. The figures are those of the turn, and are
+    given on one message per turn.
     """
 
     role: str
     name: str | None
-    content: str | None = Field(description="Text; what is no text is described.")
+    content: str | None = Field(description="Text; other content is described.")
     reasoning: str | None
     tool_calls: list[ToolCall]
-    tool_call_id: str | None = Field(description="Which call this is the result of.")
-    is_error: bool = Field(description="Whether the tool reported that it failed.")
+    tool_call_id: str | None = Field(description="The call that this is the result of.")
+    is_error: bool = Field(description="Whether the tool reported a failure.")
     citations: list[Citation]
     ending: str | None = Field(
-        description="How an answer ended, in words; null where it ended normally."
+        description="How a response ended, in words; null if it ended normally."
     )
-    choice: int | None = Field(description="Which of several answers, from 1; else null.")
+    choice: int | None = Field(
+        description="Which of several choices, from 1; null if there is one."
+    )
     request_id: str
     started_at: datetime = Field(
-        description="When its request began; with `request_id` it names the row of the log."
+        description="The start of its request; with `request_id` it identifies the row of the log."
     )
     model: str
     status: Literal["success", "failure"]
@@ -130,24 +134,26 @@ class SessionMessage(Answered):
     ttft_ms: float | None
     cache_hit: bool
     changes: list[Change] = Field(
-        description="How the history of its request differs from the conversation before it."
+        description="Differences between the history in its request and the conversation before it."
     )
-    notes: list[str] = Field(description="What must be known to read its request rightly.")
+    notes: list[str] = Field(
+        description="Limits of what is shown of its request, such as truncated text."
+    )
 
 
 class SessionMessages(Answered):
-    """Some of a conversation, each message once."""
+    """A part of a conversation, each message once."""
 
     session_id: str
     requests: int = Field(
-        description="How many turns the session has: each a request, but for what only fetches "
-        "the answer of another, or is logged twice."
+        description="The number of turns in the session: its requests without those that only "
+        "fetch the response of another, and without second rows of the same call."
     )
     first: int
-    next_first: int | None = Field(description="`first` of the part after it; null at the end.")
+    next_first: int | None = Field(description="`first` for the next part; null at the end.")
     is_compared: bool = Field(
-        description="Whether what the part before said is left out; else it may be said again."
+        description="Whether messages of earlier parts are left out; else they may repeat."
     )
-    redaction: list[str] = Field(description="What is masked.")
-    notes: list[str] = Field(description="What must be known to read all of this rightly.")
+    redaction: list[str] = Field(description="The kinds of data that are masked.")
+    notes: list[str] = Field(description="Limits of what is shown of the whole part.")
     messages: list[SessionMessage]

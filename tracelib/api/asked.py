@@ -36,18 +36,18 @@ TEXT = r"^[^\u0000]*$"
 
 def _moment(value: object) -> object:
     if not isinstance(value, str):
-        raise ValueError("A time is text in ISO 8601, as 2026-11-23T09:00:00Z.")
+        raise ValueError("A time must be text in ISO 8601, such as 2026-11-23T09:00:00Z.")
     try:
         return datetime.fromisoformat(value)
     except ValueError:
         raise ValueError(
-            "A time is written in ISO 8601, as 2026-11-23T09:00:00Z; in a URL a plus is %2B."
+            "A time must be in ISO 8601, such as 2026-11-23T09:00:00Z; in a URL write + as %2B."
         ) from None
 
 
 def _zone(name: str) -> str:
     if name not in windows.zones():
-        raise ValueError("There is no such time zone; one is named as Europe/Paris.")
+        raise ValueError("Unknown time zone; use a name such as Europe/Paris.")
     return name
 
 
@@ -58,9 +58,9 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_VALUE, 
 Names = Annotated[tuple[Name, ...], Field(max_length=MOST_VALUES)]
 Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)]
 Usd = Annotated[float, Field(ge=-MOST_USD, le=MOST_USD, allow_inf_nan=False)]
-START = "The first moment, ISO 8601; on the clock of `zone` where it says no offset."
-END = "The moment after the last; now where it is left out."
-WITHOUT = f"`{NONE}` stands for requests without one; may be given several times."
+START = "Start of the range, inclusive, ISO 8601; in `zone` if it has no offset."
+END = "End of the range, exclusive; default: now."
+WITHOUT = f"`{NONE}` means requests without one; may be repeated."
 Metric = Literal[
     "requests",
     "failures",
@@ -80,19 +80,19 @@ Metric = Literal[
 
 
 class Asked(BaseModel):
-    """A word that means nothing is refused: a typing error must not widen an answer."""
+    """Unknown parameters are rejected: a typo must not return more data."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Range(Asked):
-    """A range of time: so many days up to now, or from a moment to another."""
+    """A time range: the last `days`, or from `start` to `end`."""
 
     days: int | None = Field(
         None,
         ge=1,
         le=windows.LONGEST.days,
-        description=f"So many days up to now; {DEFAULT_DAYS} where no start is given either.",
+        description=f"The number of days up to now; {DEFAULT_DAYS} if `start` is not given either.",
     )
     start: Moment | None = Field(None, description=START)
     end: Moment | None = Field(None, description=END)
@@ -100,9 +100,9 @@ class Range(Asked):
     @model_validator(mode="after")
     def _says_one_range(self) -> Self:
         if self.days is not None and (self.start or self.end):
-            raise ValueError("Give either days, or a start, with or without an end.")
+            raise ValueError("Give either days, or start with an optional end.")
         if self.end and not self.start:
-            raise ValueError("An end needs a start.")
+            raise ValueError("end needs a start.")
         return self
 
     def range(self, zone: str = "UTC") -> ranges.Range | None:
@@ -117,7 +117,7 @@ class Range(Asked):
             return windows.recent(timedelta(days=self.days or DEFAULT_DAYS), now)
         start, end = _placed(self.start, zone), _placed(self.end or now, zone)
         if self.end is None and start >= now:
-            raise refused("The start lies in the future.")
+            raise refused("The start is in the future.")
         if complaint := ranges.days_complaint(start.date(), end.date()):
             raise refused(complaint)
         if start >= end:
@@ -130,13 +130,13 @@ def _placed(moment: datetime, zone: str) -> datetime:
 
 
 class Chosen(Range):
-    """The filters of the pages' sidebar."""
+    """The filters in the sidebar of the pages."""
 
-    zone: Zone = Field("UTC", description="The time zone whose days are meant.")
+    zone: Zone = Field("UTC", description="The time zone of days and of times without an offset.")
     model: Names = Field((), description=WITHOUT)
     provider: Names = Field((), description=WITHOUT)
-    user: Names = Field((), description=f"Ids. {WITHOUT}")
-    team: Names = Field((), description=f"Ids. {WITHOUT}")
+    user: Names = Field((), description=f"IDs. {WITHOUT}")
+    team: Names = Field((), description=f"IDs. {WITHOUT}")
     key: Names = Field((), description=f"Hashes, as LiteLLM stores them. {WITHOUT}")
 
     def filters(self, now: datetime) -> Filters:
@@ -158,7 +158,7 @@ class OverTime(Chosen):
 
     metric: Metric = "requests"
     bucket: Literal["1m", "5m", "15m", "1h", "6h", "1d"] | None = Field(
-        None, description="How long a point is; what suits the range where it is left out."
+        None, description="The length of a point; default: one that suits the range."
     )
 
     def chosen_bucket(self, window: TimeWindow) -> Bucket:
@@ -167,20 +167,20 @@ class OverTime(Chosen):
             return windows.fitting_bucket(window)
         usable = {bucket.name: bucket for bucket in windows.usable_buckets(window)}
         if self.bucket not in usable:
-            raise refused(f"For this range a bucket is one of {', '.join(usable)}.")
+            raise refused(f"For this range, bucket must be one of {', '.join(usable)}.")
         return usable[self.bucket]
 
 
 class Failed(Chosen):
-    """Failures."""
+    """Failures in a range."""
 
     limit: int = Field(
-        MOST_FAILURES, ge=1, le=MOST_FAILURES, description="At most so many of the newest."
+        MOST_FAILURES, ge=1, le=MOST_FAILURES, description="The number of newest failures."
     )
 
 
 class Search(Range):
-    """Which sessions are sought, in which order, from where on."""
+    """Search conditions, order and position in the list."""
 
     user_id: Name | None = None
     model: Name | None = None
@@ -189,22 +189,22 @@ class Search(Range):
     status: Literal["any", "with_failures", "without_failures"] = "any"
     text: Name | None = Field(
         None,
-        description="Part of a prompt or an answer, whatever its case. Each page reads on for some "
-        "seconds from the newest request back, and is sorted in itself. Needs the role auditor.",
+        description="Part of a prompt or response, case-insensitive. Each page searches for a few "
+        "seconds, newest requests first, and is sorted by itself. Needs the auditor role.",
     )
     sort: Literal["recent", "cost", "length", "errors", "duration", "tokens"] = Field(
-        "recent", description="Always the greatest first."
+        "recent", description="Highest first."
     )
     limit: int = Field(50, ge=1, le=MOST_SESSIONS)
     cursor: str | None = Field(
-        None, max_length=LONGEST_CURSOR, description="`next_cursor` of the answer before."
+        None, max_length=LONGEST_CURSOR, description="`next_cursor` of the previous page."
     )
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
         least, greatest = self.min_cost, self.max_cost
         if least is not None and greatest is not None and least > greatest:
-            raise ValueError("The least cost is above the greatest.")
+            raise ValueError("min_cost is greater than max_cost.")
         return self
 
     def filters(self, now: datetime) -> Filters:
@@ -228,20 +228,22 @@ class Search(Range):
 
 
 class OfSession(Asked):
-    """Whose session it is."""
+    """The key of the session."""
 
     key: Annotated[str, StringConstraints(max_length=LONGEST_VALUE, pattern=TEXT)] | None = Field(
-        None, description="The key's hash, needed where several keys share the id."
+        None, description="The hash of the key; required if several keys share the session ID."
     )
 
 
 class Messages(OfSession):
-    """Which part of a conversation is read, and how."""
+    """Which part of a conversation to return, and how."""
 
-    first: int = Field(1, ge=1, le=1_000_000, description="The first request, counted from 1.")
-    count: int = Field(TURNS_A_PAGE, ge=1, le=MOST_TURNS, description="At most so many requests.")
-    redact: bool = Field(True, description="Whether private data and own patterns are masked.")
+    first: int = Field(
+        1, ge=1, le=1_000_000, description="The first request to return, counted from 1."
+    )
+    count: int = Field(TURNS_A_PAGE, ge=1, le=MOST_TURNS, description="The number of requests.")
+    redact: bool = Field(True, description="Whether private data and custom patterns are masked.")
 
 
 class Nothing(Asked):
-    """No parameter."""
+    """No parameters."""

@@ -40,8 +40,8 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "LLM traceability dashboard",
             "version": "1",
-            "description": "The questions of the pages, for programs. Costs are US dollars, "
-            "times UTC; null is unknown, 0 is none.",
+            "description": "The figures and conversations of the pages, for programs. Costs are in "
+            "US dollars, times in UTC; null is unknown, 0 is none.",
         },
         "paths": {f"{BASE}{one.path}": _path(one) for one in ENDPOINTS} | _others(),
         "components": {
@@ -71,15 +71,15 @@ def _path(one: Endpoint) -> dict[str, Any]:
 def _others() -> dict[str, Any]:
     health = {
         "operationId": "health",
-        "summary": "Is the database there, and do requests arrive in its log?",
-        "description": "Needs no token; then it says no more than the status.",
+        "summary": "Is the database responding, and do requests arrive in its log?",
+        "description": "Needs no token; without one it returns only the status.",
         "security": [{}, *BEARER],
         "responses": _responses(answered.Health, JSON, COMMON)
         | {"503": _response("Down", {JSON: {"schema": _reference(answered.Health)}})},
     }
     metrics = {
         "operationId": "metrics",
-        "summary": "What did this process do? OpenMetrics.",
+        "summary": "What has this process done? OpenMetrics.",
         "security": BEARER,
         "responses": _responses(None, CONTENT_TYPE, (*COMMON, HTTPStatus.FORBIDDEN)),
     }
@@ -115,7 +115,7 @@ def _responses(
 ) -> dict[str, Any]:
     schema = _reference(gives) if gives else {"type": "string"}
     problem = {MEDIA_TYPE: {"schema": _reference(ProblemDocument)}}
-    return {"200": _response("The answer", {media_type: {"schema": schema}})} | {
+    return {"200": _response("OK", {media_type: {"schema": schema}})} | {
         str(status.value): _response(status.phrase, problem) for status in sorted(set(refuses))
     }
 

@@ -42,7 +42,7 @@ class Gate:
         if lane.statistics().tasks_waiting >= MOST_WAITING:
             raise Problem(
                 HTTPStatus.TOO_MANY_REQUESTS,
-                f"A token has {LANE} requests under way at once, and {MOST_WAITING} waiting.",
+                f"Too many requests at once: {LANE} may run and {MOST_WAITING} wait per token.",
                 {"Retry-After": "1"},
             )
         return lane
@@ -64,7 +64,7 @@ class Gate:
             wait_s = math.ceil((cost - level) * 60 / A_MINUTE)
             raise Problem(
                 HTTPStatus.TOO_MANY_REQUESTS,
-                f"A token may ask {A_MINUTE} times a minute.",
+                f"Rate limit exceeded: {A_MINUTE} requests per minute and token.",
                 headers | {"Retry-After": str(wait_s)},
             )
         return headers
@@ -102,7 +102,7 @@ def unknown() -> Problem:
     """Nobody whom this API knows."""
     return Problem(
         HTTPStatus.UNAUTHORIZED,
-        "Send one known token, as Authorization: Bearer.",
+        "Send one valid token in the header Authorization: Bearer.",
         {"WWW-Authenticate": 'Bearer realm="tracelib"'},
     )
 

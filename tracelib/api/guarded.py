@@ -70,7 +70,7 @@ class Guarded:
             response = self.failed(error)
             response.headers.update(headers)
         except Exception:
-            log.exception("The API could not answer.")
+            log.exception("Unexpected error in the API.")
             response = _broken().response(headers)
         await response(scope, receive, send)
 
@@ -111,7 +111,7 @@ class Guarded:
 
 def not_found() -> Problem:
     """Nothing is there, or not for anybody."""
-    return Problem(HTTPStatus.NOT_FOUND, "There is nothing at this address.")
+    return Problem(HTTPStatus.NOT_FOUND, "There is nothing at this path.")
 
 
 def _methods(method: str) -> tuple[str, ...]:
@@ -120,10 +120,11 @@ def _methods(method: str) -> tuple[str, ...]:
 
 def _not_allowed(method: str) -> Problem:
     allowed = ", ".join(_methods(method))
-    return Problem(HTTPStatus.METHOD_NOT_ALLOWED, f"Ask by {allowed}.", {"Allow": allowed})
+    return Problem(HTTPStatus.METHOD_NOT_ALLOWED, f"Use {allowed}.", {"Allow": allowed})
 
 
 def _broken() -> Problem:
     return Problem(
-        HTTPStatus.INTERNAL_SERVER_ERROR, "Something is wrong with the app; its log says more."
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "Unexpected error in the dashboard. See its log for details.",
     )

@@ -28,7 +28,7 @@ NOT_SAID = ("tool_call", "reasoning", "citation")
 
 
 def summary(caller: Caller, said: asked.OfSession, session_id: str) -> answered_sessions.Summary:
-    """What did this session do, cost and take? Raises a Problem where it is not one."""
+    """Which figures does this session have? Raises a Problem where it is not one."""
     one = caller.ask(sessions.summary, _selection(caller, session_id, said.key))
     return answered_sessions.Summary(
         **{name: getattr(one, name) for name in SAME},
@@ -49,7 +49,7 @@ def summary(caller: Caller, said: asked.OfSession, session_id: str) -> answered_
 def messages(
     caller: Caller, said: asked.Messages, session_id: str
 ) -> answered_sessions.SessionMessages:
-    """What was said? Noted before it is read, masked unless the caller wants it as it was."""
+    """Which messages does this session have? Audited first; masked unless `redact` is false."""
     selection = _selection(caller, session_id, said.key)
     redaction = _redaction(caller, said)
     caller.note(
@@ -94,7 +94,7 @@ def _selection(caller: Caller, session_id: str, key: str | None) -> Selection:
     if len(keys) > 1:
         raise Problem(
             HTTPStatus.CONFLICT,
-            "Several keys have a session of this id: say which by the parameter key.",
+            "Several keys have a session with this ID; choose one with the parameter key.",
             sessions=[
                 SessionOfKey(
                     key=one["api_key"], api_key_alias=one["key_name"], requests=one["requests"]

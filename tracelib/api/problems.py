@@ -15,22 +15,24 @@ MOST_COMPLAINTS = 20
 
 
 class Complaint(BaseModel):
-    """What is wrong with one part of a request."""
+    """An error in one part of a request."""
 
-    where: str = Field(description="The parameter, or the field of the body; empty for all of it.")
+    where: str = Field(
+        description="The parameter or the field of the body; empty for the whole request."
+    )
     what: str
 
 
 class SessionOfKey(BaseModel):
-    """One of several sessions that share an id."""
+    """One of several sessions that share an ID."""
 
-    key: str = Field(description="To be sent as `key`; empty where nobody signed in.")
+    key: str = Field(description="The value to send as `key`; empty for requests without a key.")
     api_key_alias: str | None
     requests: int
 
 
 class ProblemDocument(BaseModel):
-    """Why there is no answer."""
+    """Problem details, as in RFC 9457."""
 
     model_config = ConfigDict(title="Problem")
 
@@ -38,8 +40,8 @@ class ProblemDocument(BaseModel):
     title: str
     status: int
     detail: str
-    complaints: list[Complaint] | None = Field(default=None, description="Of a status 422.")
-    sessions: list[SessionOfKey] | None = Field(default=None, description="Of a status 409.")
+    complaints: list[Complaint] | None = Field(default=None, description="With status 422.")
+    sessions: list[SessionOfKey] | None = Field(default=None, description="With status 409.")
 
 
 @dataclass
@@ -84,7 +86,7 @@ def unreadable(error: ValidationError) -> Problem:
         Complaint(where=".".join(map(str, one["loc"])), what=_words(one))
         for one in error.errors(include_url=False, include_input=False)[:MOST_COMPLAINTS]
     ]
-    return refused("The request cannot be understood as it is.", complaints)
+    return refused("The request is not valid; see complaints.", complaints)
 
 
 def of_error(error: errors.TraceError) -> Problem:
@@ -97,5 +99,5 @@ def of_error(error: errors.TraceError) -> Problem:
 
 def _words(one: Mapping[str, Any]) -> str:
     if one["type"] == "extra_forbidden":
-        return "There is no such parameter."
+        return "Unknown parameter."
     return str(one["msg"]).removeprefix("Value error, ")

@@ -29,7 +29,9 @@ async def body_of(request: Request) -> bytes:
             if len(body) > MOST_BYTES:
                 raise _too_large()
     except ClientDisconnect:
-        raise Problem(HTTPStatus.BAD_REQUEST, "The request broke off.") from None
+        raise Problem(
+            HTTPStatus.BAD_REQUEST, "The client disconnected before the whole body was sent."
+        ) from None
     return body
 
 
@@ -60,8 +62,8 @@ def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _given_twice(names: list[str]) -> Problem:
-    complaints = [Complaint(where=name[:40], what="It is given twice.") for name in names[:20]]
-    return refused("The request cannot be understood as it is.", complaints)
+    complaints = [Complaint(where=name[:40], what="Given more than once.") for name in names[:20]]
+    return refused("The request is not valid; see complaints.", complaints)
 
 
 def from_query(takes: type[Asked], query: bytes) -> Asked:
@@ -73,7 +75,7 @@ def from_query(takes: type[Asked], query: bytes) -> Asked:
             max_num_fields=MOST_PARAMETERS,
         )
     except ValueError:
-        raise refused(f"At most {MOST_PARAMETERS} parameters.") from None
+        raise refused(f"Too many parameters: at most {MOST_PARAMETERS}.") from None
     several = {
         name for name, said in takes.model_fields.items() if get_origin(said.annotation) is tuple
     }
@@ -88,4 +90,6 @@ def from_query(takes: type[Asked], query: bytes) -> Asked:
 
 
 def _too_large() -> Problem:
-    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has at most {MOST_BYTES:,} bytes.")
+    return Problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is too large: at most {MOST_BYTES:,} bytes."
+    )

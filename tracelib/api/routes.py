@@ -68,7 +68,7 @@ def routes(installed: Callable[[], Installation]) -> list[BaseRoute]:
 def _asked(one: Endpoint, visit: Visit) -> Response:
     token = _known(visit)
     if one.reads_messages and not token.access.reads_messages:
-        raise forbidden("Only an auditor may read what was said.")
+        raise forbidden("Messages need the auditor role.")
     request, query = visit.request, visit.request.scope["query_string"]
     if one.method == "POST":
         from_query(Nothing, query)
@@ -89,7 +89,7 @@ def _document(visit: Visit) -> Response:
 def _metrics(visit: Visit) -> Response:
     from_query(Nothing, visit.request.scope["query_string"])
     if not sees_whole(_known(visit)):
-        raise forbidden("These figures are of all requests, and the token sees some.")
+        raise forbidden("Metrics cover all requests; this token’s scope does not.")
     return Response(metrics.written(), media_type=metrics.CONTENT_TYPE)
 
 

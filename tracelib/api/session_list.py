@@ -15,12 +15,12 @@ SAME = ("session_id", "requests", "failures", "cost_usd", "total_tokens", "start
 
 
 def found(caller: Caller, said: asked.Search) -> answered_sessions.Sessions:
-    """Which sessions are found, from where the page before ended?"""
+    """Which sessions match this search, from the cursor on?"""
     filters = said.filters(caller.now)
     if said.text:
         return _said(caller, said, filters)
     if read_cursor(said.cursor, said.sort)[1]:
-        raise refused("The cursor is none that a search in this order gave.")
+        raise refused("Invalid cursor: it must come from a search with the same order.")
     page = caller.ask(
         sessions.found_sessions, filters, said.search(), said.cursor or None, said.limit
     )

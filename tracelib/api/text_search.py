@@ -63,7 +63,7 @@ class Page:
 def page(caller: Caller, said: asked.Search, filters: Filters) -> Page:
     """Which sessions say it, from where the page before ended? Raises a Problem or TraceError."""
     if not caller.token.access.reads_messages:
-        raise forbidden("Only an auditor may search what was said.")
+        raise forbidden("Message search needs the auditor role.")
     place, search = read_place(said.cursor), said.search()
     caller.note("searched", sought=search.said)
     begun = Scan(last=place.order) if place else None
@@ -121,4 +121,4 @@ def _mark(one: Found) -> bytes:
 
 
 def _forged() -> Exception:
-    return refused("The cursor is none that a search for this text gave.")
+    return refused("Invalid cursor: it must come from a search for the same text.")

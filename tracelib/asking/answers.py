@@ -162,7 +162,7 @@ def _carry_out(flight: Flight, question: Question, installed: Installation) -> N
     try:
         answer, size = _worked_out(question, installed)
     except Exception:
-        log.exception("A question could not be answered: %s", question.name)
+        log.exception("Query failed: %s", question.name)
         answer, size = Answer(None, errors.OwnFault(), datetime.now(UTC), 0.0), 0
     STORE.land(flight, answer, size, is_heavy=question.ask in HEAVY)
 
@@ -188,7 +188,7 @@ def _tried(question: Question, installed: Installation) -> tuple[Any, errors.Tra
     except errors.TraceError as explained:
         return None, explained
     except Exception:
-        log.exception("A question could not be answered: %s", question.name)
+        log.exception("Query failed: %s", question.name)
         return None, errors.OwnFault()
 
 

@@ -21,7 +21,7 @@ LIMIT_SHOWN_FROM = 0.3
 # Entries of one width stand in columns, two of them on a telephone.
 LEGEND = {"entrywidth": 94, "font": {"size": 11}}
 PARTS = (
-    ("cached_tokens", "Provider's cache", 0.22),
+    ("cached_tokens", "Provider’s cache", 0.22),
     ("resent_tokens", "Resent", 0.5),
     ("new_tokens", "New", 1.0),
 )
@@ -129,7 +129,7 @@ def _limit(turns: pd.DataFrame) -> go.Scatter:
     return go.Scatter(
         x=turns.loc[turning, "number"],
         y=limit[turning],
-        name="Model's limit",
+        name="Model’s limit",
         mode="lines",
         line={"color": palette.OTHERS, "width": 1.4, "dash": "dash", "shape": "hvh"},
         hovertemplate="%{y:,.0f}<extra>%{fullData.name}</extra>",

@@ -65,7 +65,7 @@ def tokens(traffic: pd.DataFrame, axis: TimeAxis) -> go.Figure:
     traces[-1].update(yaxis="y2")
     chart = over_time(axis, traces, barmode="stack")
     count_whole(chart, (traffic["prompt_tokens"] + traffic["replayed_tokens"]).max())
-    below(chart, "Completion, on a scale of its own", traffic["completion_tokens"].max())
+    below(chart, "Completion (separate scale)", traffic["completion_tokens"].max())
     return chart
 
 

@@ -97,9 +97,9 @@ def said(turn: Mapping[Any, Any]) -> str:
         f"{formatting.money(turn['cost_usd'])}",
     ]
     if turn["context_share"] == turn["context_share"]:
-        lines.append(f"{formatting.share(turn['context_share'])} of the model's limit")
+        lines.append(f"{formatting.share(turn['context_share'])} of the model’s limit")
     if turn["is_cache_hit"]:
-        lines.append("From LiteLLM's cache")
+        lines.append("From LiteLLM’s cache")
     if turn["is_failure"]:
         reason = turn["error_class"]
         lines.append(

@@ -253,7 +253,7 @@ def _sound_keys(parts: Iterable[Part]) -> Iterator[Key]:
 def _call(part: Part, at: int) -> Item:
     arguments = part.fingerprint or canonical_text(part.text)
     keys = [digest(("call", part.name, arguments))]
-    by_id = digest(("call by its id", part.name, part.call_id))
+    by_id = digest(("call by ID", part.name, part.call_id))
     is_long = part.truncated_chars > 0 or len(part.text) > _LONG_ARGUMENTS
     if part.call_id and is_long:  # cut as one text in an answer, field by field in a prompt
         keys.append(by_id)

@@ -63,7 +63,7 @@ class Change:
             case "summary":
                 return "Starts from a summary of the conversation so far"
             case "other_prompt":
-                return "The same conversation under another system prompt"
+                return "Same conversation with another system prompt"
         if self.count > 1:
             return f"{several} changed"
         return f"{self.subject} changed{self._extent()}"

@@ -37,10 +37,10 @@ WORDS = {
     "Cancelled": ("cancelled", "canceled", "abort", "aborted", "user_cancel"),
     "Interrupted by the user": ("turn_detected", "client_cancelled", "interrupted", "steered"),
     "Incomplete": ("incomplete",),
-    "Paused, to be continued": ("pause_turn",),
+    "Paused, to be resumed": ("pause_turn",),
     "Not finished when it was stored": ("queued", "in_progress", "working", "submitted", "running"),
-    "Waits for the user to sign in": ("auth_required",),
-    "Waits for the user": ("input_required",),
+    "Waiting for the user to sign in": ("auth_required",),
+    "Waiting for the user": ("input_required",),
 }
 _REASONS = (
     *("finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason"),

@@ -6,7 +6,7 @@ from tracelib.conversation.transcript import Turn
 from tracelib.conversation.turn_rows import others_in_words
 
 # A stream that broke off has cost what had arrived by then.
-PAID = "and cost all the same"
+PAID = "but cost"
 ROLES = {
     "system": "System",
     "developer": "Developer",
@@ -20,7 +20,7 @@ def figures_in_words(request: StoredRequest) -> list[str]:
     """Model, tokens, cost and times of a request, its cache and retries, its other rows."""
     model = request.model
     if request.asked_model and request.asked_model != model:
-        model = f"{request.asked_model} asked, {model} answered"
+        model = f"{request.asked_model} requested, {model} served"
     cached = f" ({request.cached_prompt_tokens:,} cached)" if request.cached_prompt_tokens else ""
     is_streamed = request.ttft_ms is not None
     first = f" (first token {formatting.duration(request.ttft_ms)})" if is_streamed else ""
@@ -31,7 +31,7 @@ def figures_in_words(request: StoredRequest) -> list[str]:
         formatting.duration(request.latency_ms) + first,
     ]
     if request.is_cache_hit:
-        words.append("from LiteLLM's cache")
+        words.append("from LiteLLM’s cache")
     if request.attempted_retries:
         words.append(formatting.counted(request.attempted_retries, "retry", "retries"))
     return words + others_in_words(request)

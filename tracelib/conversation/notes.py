@@ -10,54 +10,54 @@ from tracelib.conversation.turn_rows import is_under_way
 from tracelib.spendlogs.facts import HUNG_UP as CLIENT_GONE
 
 NOT_STORED = (
-    "Neither prompt nor answer is stored. To keep them from now on, set "
-    "store_prompts_in_spend_logs: true under general_settings in LiteLLM's configuration."
+    "Neither prompt nor response is stored. To store them from now on, set "
+    "store_prompts_in_spend_logs: true under general_settings in LiteLLM’s configuration."
 )
 WITHHELD = (
-    "What was said is not read here: the database role is not granted all of the columns messages, "
+    "Messages cannot be shown: the database role may not read all of the columns messages, "
     "response and proxy_server_request."
 )
 REFUSED = (
-    "The prompt is not stored: LiteLLM keeps none of a request it refuses before reading it, "
-    "and none at all unless store_prompts_in_spend_logs: true is set under general_settings."
+    "The prompt is not stored: LiteLLM stores no prompt of requests it rejects before reading "
+    "them, and none at all unless store_prompts_in_spend_logs: true is set under general_settings."
 )
 NO_PROMPT = (
-    "The prompt of this request is not stored, only its answer. LiteLLM keeps no prompt of its "
-    "own health checks, for instance."
+    "The prompt of this request is not stored, only its response. LiteLLM stores no prompt of its "
+    "own health checks, for example."
 )
-NO_ANSWER = "The request succeeded, but LiteLLM stored no answer to it."
+NO_ANSWER = "The request succeeded, but LiteLLM stored no response."
 UNREADABLE = (
-    "What is stored of this request is in no known shape, and is not shown because it may hold "
-    "keys and addresses. LiteLLM's own log page shows it."
+    "This request is stored in an unknown format. It is not shown because it may contain keys and "
+    "addresses; LiteLLM’s own log page shows it."
 )
 TRUNCATED = (
-    "LiteLLM cut long texts here before storing them. To keep more, set "
-    "MAX_STRING_LENGTH_PROMPT_IN_DB in LiteLLM's environment (default 2048 characters)."
+    "LiteLLM truncated long texts here before storing them. To keep more, set "
+    "MAX_STRING_LENGTH_PROMPT_IN_DB in LiteLLM’s environment (default 2048 characters)."
 )
 REDACTED = (
-    "LiteLLM redacted what was said here. To store it, set turn_off_message_logging: false "
+    "LiteLLM redacted the messages here. To store them, set turn_off_message_logging: false "
     "under litellm_settings, and have clients send no x-litellm-enable-message-redaction header."
 )
 NOT_COMPARED = (
-    "Too much was said before this page to be read at once: of a request that goes on from "
-    "earlier ones, only what followed the last answer is shown. Each refresh reads on, as far as "
-    "memory allows."
+    "The conversation before this page is too long to read at once: requests that continue earlier "
+    "ones show only what followed the last response. Each refresh reads further, as far as memory "
+    "allows."
 )
-TOO_MANY = "Of a conversation, the first 20,000 requests are shown: this one may have more."
+TOO_MANY = "Only the first 20,000 requests of a conversation are shown; this one may have more."
 _ASK_NOTHING = ("list_", "retrieve")  # in call types without a prompt
 
-BROKEN_OFF = "The request failed after its answer had begun: what had arrived is shown."
+BROKEN_OFF = "The request failed during its response; the part that arrived is shown."
 HUNG_UP = (
-    "The client hung up before the answer was complete: what had arrived is shown, as far as it is "
-    "stored, and was paid for. LiteLLM counts the request as a success."
+    "The client disconnected before the response was complete. The part that arrived is shown, as "
+    "far as it is stored, and was billed. LiteLLM counts the request as a success."
 )
 NOT_FETCHED = (
-    "The answer was still being made in the background, and nothing that is logged here has "
-    "fetched it."
+    "The response was still being generated in the background, and no logged request has fetched "
+    "it."
 )
 ELSEWHERE = (
-    "This goes on from a response that is not in this session. What was said before is shown where "
-    "the chain is read as one conversation, as far as the log still has it."
+    "Continues a response that is not in this session. To see the earlier messages, as far as they "
+    "are still in the log, read the chain as one conversation."
 )
 
 
@@ -65,15 +65,15 @@ def _polled(asked: Asked) -> str | None:
     if asked.kind != POLL:
         return None
     named = f" {asked.polled_id}" if asked.polled_id else ""
-    return f"This asks nothing: it fetches the answer to an earlier request, the response{named}."
+    return f"No prompt: this fetches the response{named} of an earlier request."
 
 
 def _kept_elsewhere(asked: Asked) -> str | None:
     if not asked.conversation_id:
         return None
     return (
-        f"This is part of the conversation {asked.conversation_id}, which the provider keeps: a "
-        "request sends only what is new in it."
+        f"Part of the conversation {asked.conversation_id}, which the provider stores: a request "
+        "sends only its new messages."
     )
 
 
@@ -119,9 +119,9 @@ def _missing(request: StoredRequest, asked: Asked, answered: Sequence[Message]) 
         return None if answered or request.is_failure else NO_ANSWER
     if request.cold_storage_key and not answered:
         return (
-            f"Prompt and answer are in object storage, under {request.cold_storage_key}, which "
-            "this page does not read. To keep them in the database too, take "
-            "cold_storage_custom_logger out of LiteLLM's litellm_settings."
+            f"Prompt and response are in object storage, under {request.cold_storage_key}, which "
+            "this page does not read. To store them in the database too, remove "
+            "cold_storage_custom_logger from LiteLLM’s litellm_settings."
         )
     if answered:
         return NO_PROMPT

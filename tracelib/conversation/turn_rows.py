@@ -177,7 +177,7 @@ def others_in_words(request: StoredRequest) -> list[str]:
     """What the other rows of a turn are, and what they cost. Nothing for a turn of one row."""
     fetched = [one for one in request.rest if one.background_id is not None]
     again = [one for one in request.rest if one.background_id is None]
-    words = [f"answer fetched {_times(len(fetched))}, {_cost(fetched)}"] if fetched else []
+    words = [f"response fetched {_times(len(fetched))}, {_cost(fetched)}"] if fetched else []
     return words + [f"logged again as {one.call_type}, {_cost([one])}" for one in again]
 
 

@@ -1,15 +1,15 @@
 """The words that readers add to what is stored. They stand here so that a search knows them."""
 
-ENCRYPTED = "Encrypted by the provider, which alone can read it"
-EMPTY_THOUGHT = "Empty: the model thought, but no words of it were sent"
+ENCRYPTED = "Encrypted; only the provider can read it"
+EMPTY_THOUGHT = "Empty: the model reasoned, but no text was sent"
 
 COMPACTED = "Compacted conversation"
-COMPACTION_ASKED = "Asked for here"
-SUMMED_UP = "Summed up below"
+COMPACTION_ASKED = "Requested here"
+SUMMED_UP = "Summarized below"
 
 NOT_STORED = "{kind}, not stored"
-STORED_CUT = "stored cut"
-TEXT_BELOW = "{kind}, its text below"
+STORED_CUT = "stored truncated"
+TEXT_BELOW = "{kind}, text below"
 SEARCH_RESULT = "search result"
 SIZES = ("{size} B", "{size:.1f} kB", "{size:.1f} MB")
 
@@ -23,19 +23,19 @@ FILE_CREATED = "File created"
 CODE_EXECUTION = "code_execution"
 
 APPROVAL = "Approval"
-ASKS_TO_CALL = "Asks to call {name}"
+ASKS_TO_CALL = "Requests approval to call {name}"
 A_TOOL = "a tool"
 APPROVED = "Approved"
 NOT_APPROVED = "Not approved"
 NO_DESCRIPTION = "No description"
 
-REFERS_TO = "Refers to {id}, which the provider keeps"
+REFERS_TO = "Refers to {id}, stored by the provider"
 AN_ITEM = "an item"
 PROMPT = "Prompt {id}"
 PROMPT_VERSION = "Prompt {id}, version {version}"
-WITHOUT_ID = "without an id"
+WITHOUT_ID = "without an ID"
 SEARCHED_FOR = "Searched for"
-UNREAD_STREAM = "Part of the stream that cannot be read"
+UNREAD_STREAM = "Unreadable part of the stream"
 PAGE = "page {number}"
 DOCUMENT = "document {number}"
 RELEVANCE = "document {number}: relevance {score}"
@@ -47,7 +47,7 @@ HIDDEN = "[hidden]"
 MASKED = "[e-mail] [key]"
 
 ENDED_WITH = "Ended with: {detail}"
-ENDED_OTHERWISE = "Ended otherwise"
+ENDED_OTHERWISE = "Ended for another reason"
 FAILED = "Failed"
 
 # What something is called where nothing tells its type.

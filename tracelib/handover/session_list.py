@@ -37,7 +37,7 @@ COLUMNS = {
 }
 PAGE_LENGTH = 5_000  # each page sums the window up again
 MOST_SESSIONS = 100_000
-CUT = "The list is longer: this file holds its first {:,} sessions."
+CUT = "The list is longer: this file contains the first {:,} sessions."
 Record = dict[str, Any]
 
 

@@ -20,20 +20,20 @@ from tracelib.redaction import NONE, Redaction
 from tracelib.selection import RowId, Selection
 
 EXPLAINED = (
-    "Requests that were tried more than once, each as one operation. Inferred: LiteLLM does not "
-    "say that they belong together; the same key sent the same prompt again within 10 s."
+    "Requests with more than one attempt, each as one operation. Inferred: LiteLLM does not record "
+    "that they belong together; the same key sent the same prompt again within 10 s."
 )
 NOT_LOGGED = (
-    "A failure that is logged is a request of its own. Of most of its own retries LiteLLM stores "
-    "no row: their cause, time and money are unknown."
+    "Each logged failure is a request. LiteLLM stores no row for most of its own retries: their "
+    "reason, time and cost are unknown."
 )
 TABLE = "attempts"
 ROWS_SHOWN = 8
 COLUMNS = {
     "started_at": Column("Started", "started_at_utc", Kind.MOMENT, 120),
     "request": Column("Request", "request", Kind.COUNT, 66),
-    "request_id": Column("Request id", "request_id"),
-    "asked": Column("Asked for", "asked_model", width=130),
+    "request_id": Column("Request ID", "request_id"),
+    "asked": Column("Requested", "asked_model", width=130),
     "served": Column("Served by", "served_model", width=130),
     "deployment": Column("Deployment", "deployment", width=170),
     "attempts": Column("Attempts", "attempts", Kind.COUNT, 70),

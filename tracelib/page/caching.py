@@ -11,12 +11,12 @@ from tracelib.overview import CacheSavings, PromptCaching
 from tracelib.page.cards import card, chart, literal, unanswered
 
 ESTIMATE = (
-    "An estimate: the tokens that were served again, at what the same model cost per token in "
+    "An estimate: tokens served from the cache, at the average cost per token of the same model in "
     "this time range."
 )
 PROVIDER = (
-    "The provider's own cache of prompt beginnings. Its tokens are billed at a lower price and "
-    "are part of the prompt tokens; it has nothing to do with LiteLLM's cache."
+    "The provider’s own cache of prompt prefixes. Cached tokens are billed at a lower price and "
+    "are included in the prompt tokens. It is unrelated to LiteLLM’s cache."
 )
 
 
@@ -36,7 +36,7 @@ def cards(
 
 
 def _saved(saved: Answer[CacheSavings]) -> None:
-    with card("Served from LiteLLM's cache", ESTIMATE):
+    with card("Served from LiteLLM’s cache", ESTIMATE):
         if saved.value is None:
             unanswered(saved)
             return
@@ -44,7 +44,7 @@ def _saved(saved: Answer[CacheSavings]) -> None:
             st.metric("Hits", formatting.count(saved.value.hits))
             st.metric("Tokens served", formatting.count(saved.value.replayed_tokens))
             money = formatting.money(saved.value.saved_usd_estimate)
-            st.metric("Money saved, estimated", literal(money))
+            st.metric("Cost saved, estimated", literal(money))
 
 
 def _provider(prompts: Answer[PromptCaching]) -> None:
@@ -54,11 +54,11 @@ def _provider(prompts: Answer[PromptCaching]) -> None:
             return
         facts = prompts.value
         with st.container(horizontal=True):
-            st.metric("Prompt tokens read from it", formatting.count(facts.cached_prompt_tokens))
+            st.metric("Cached prompt tokens", formatting.count(facts.cached_prompt_tokens))
             st.metric("Share of prompt tokens", literal(formatting.share(facts.share)))
-            st.metric("Tokens written to it", formatting.count(facts.cache_write_tokens))
+            st.metric("Cache write tokens", formatting.count(facts.cache_write_tokens))
         if facts.requests_read < facts.requests:
             st.caption(
-                f"Over the newest {formatting.exact(facts.requests_read)} of "
+                f"From the newest {formatting.exact(facts.requests_read)} of "
                 f"{formatting.exact(facts.requests)} requests."
             )

@@ -85,7 +85,7 @@ def _line(title: str, linked: tuple[LinkedSession, ...], of: int, look: Look) ->
 def _is_wanted() -> bool:
     st.session_state[TOGGLE] = address.is_said(address.JOINED)
     return st.toggle(
-        "Read the chain as one conversation",
+        "Show the chain as one conversation",
         key=TOGGLE,
         on_change=lambda: address.say(address.JOINED, st.session_state[TOGGLE]),
         help="Each turn names the response it continues; LiteLLM stores each as a session.",

@@ -65,12 +65,12 @@ def defused(markdown: str) -> str:
         return _as_written(text, f"Longer than {LONGEST:,} characters")
     tokens = PARSER.parse(text)
     if _depth(tokens) > DEEPEST or _parts(tokens) > MOST_PARTS:
-        return _as_written(text, "Laid out too richly")
+        return _as_written(text, "Too complex to format")
     return "\n".join(_blocks(SyntaxTreeNode(tokens)))
 
 
 def _as_written(text: str, why: str) -> str:
-    return "\n".join([f"*{why}: shown as it was written.*", "", *_fenced(text, "")])
+    return "\n".join([f"*{why}: shown as plain text.*", "", *_fenced(text, "")])
 
 
 def _depth(tokens: list[Token]) -> int:

@@ -66,7 +66,7 @@ def _words(*given: Any) -> str:
 def _name(argument: object) -> str:
     """A function goes by its name, so it must be one that a module has; an answer by its key."""
     if isinstance(argument, Answer):
-        return f"answer {argument.key} {argument.is_stale}"
+        return f"result {argument.key} {argument.is_stale}"
     name = getattr(argument, "__qualname__", None)
     if name is None:
         return repr(argument)

@@ -16,14 +16,14 @@ from tracelib.page.frame import end_page
 from tracelib.page.view import View, refresh_now
 
 RESPONSE_TIME = "Over successes that were not cache hits, from request to last token."
-TOKENS = "Without those served from LiteLLM's cache, which are shown apart."
+TOKENS = "Excludes tokens served from LiteLLM’s cache, which are shown separately."
 FIRST_TOKEN = "Known for streamed responses only; the table shows their share."
 TOKENS_PER_SECOND = (
     "Completion tokens per second, from the first token if known, else over the whole response "
     "time."
 )
 TAGS = "A request counts once for each of its tags, so these do not add up to the total."
-NO_TAGS = "No request in this time range carries a tag."
+NO_TAGS = "No request in this time range has a tag."
 NOTHING_HERE = (
     "No requests in this time range with these filters. Choose a longer range or remove "
     "filters; Status shows how far back the log reaches."

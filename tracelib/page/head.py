@@ -16,8 +16,7 @@ def title(name: str, time_range: str, is_sample: bool, complaints: Iterable[str]
     st.caption(label(time_range, 200))
     if is_sample:
         st.info(
-            "Sample traffic, generated for trying the dashboard out. Set DATABASE_URL to see "
-            "your own.",
+            "Sample traffic for trying out the dashboard. Set DATABASE_URL to see your own.",
             icon=":material/science:",
         )
     for complaint in complaints:

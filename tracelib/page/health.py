@@ -21,7 +21,7 @@ GAPS = {
     "kind": Column("Missing", "missing"),
     "name": Column("Name", "name"),
     "since": Column("In LiteLLM since", "in_litellm_since"),
-    "without_it": Column("What that costs", "consequence"),
+    "without_it": Column("Consequence", "consequence"),
 }
 NEWEST = {
     "started_at": Column("When", "started_at_utc", Kind.MOMENT),
@@ -146,20 +146,20 @@ def losses(answer: Answer[Losses]) -> None:
     lost = answer.value
     if not lost.paid_failures and not lost.hang_ups:
         return
-    with card("Paid for, not answered in full", _about(lost)):
+    with card("Billed, but incomplete", _about(lost)):
         _facts(
-            ("Failed, but charged", _counted(lost.paid_failures, lost.paid_failures_usd)),
-            ("Client hung up", _counted(lost.hang_ups, lost.hang_ups_usd)),
+            ("Failed, but billed", _counted(lost.paid_failures, lost.paid_failures_usd)),
+            ("Client disconnected", _counted(lost.hang_ups, lost.hang_ups_usd)),
         )
 
 
 def _about(lost: Losses) -> str:
     of = (
-        f" Looked for among the newest {formatting.exact(lost.requests_read)} of "
+        f" Among the newest {formatting.exact(lost.requests_read)} of "
         f"{formatting.exact(lost.requests)} requests."
     )
     return (
-        "A request whose client hung up counts as a success, as LiteLLM counts it."
+        "A request whose client disconnected counts as a success, as LiteLLM counts it."
         f"{of if lost.requests_read < lost.requests else ''}"
     )
 
@@ -193,7 +193,7 @@ def _group(rows: pd.DataFrame, by: str, title: str) -> None:
 
 def newest_failures(view: View, answer: Answer[pd.DataFrame]) -> None:
     """Draw the failures that came last; a click on one opens its session at that failure."""
-    explained = "A click on a row opens its session at this failure."
+    explained = "Click a row to open its session at this failure."
     with table.card("Newest failures", answer.value, NEWEST | IDS, explained):
         if answer.value is None:
             unanswered(answer)

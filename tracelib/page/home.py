@@ -15,17 +15,17 @@ from tracelib.page.view import View
 from tracelib.status import Freshness, ServerFacts
 
 FIRST_STEPS = """
-The database is connected, and its log has no requests yet. Rows appear 2 to 30 seconds after a
-request has ended. If your proxy is busy and nothing comes:
+The database is connected, but its log has no requests yet. Rows appear 2 to 30 seconds after a
+request has ended. If your proxy is busy and no rows appear:
 
 1. Check on Status that this is the database the proxy writes to (`DATABASE_URL` of both).
-2. Check that the proxy's `general_settings` do not say `disable_spend_logs: true`.
-3. To read what was said, set `store_prompts_in_spend_logs: true` there.
+2. Check that the proxy’s `general_settings` do not set `disable_spend_logs: true`.
+3. To read messages, set `store_prompts_in_spend_logs: true` there.
 """
 
 NONE_OF_YOURS = """
-There are no requests yet that you may see. If there should be, ask the administrator of this
-dashboard which teams, users and keys you have access to.
+There are no requests that you have access to yet. If you expected some, ask the administrator of
+this dashboard which teams, users and keys you have access to.
 """
 
 

@@ -53,7 +53,7 @@ def way_in(settings: Settings) -> WayIn:
     can_sign_in = "is_logged_in" in st.user
     if can_sign_in and settings.identity_header:
         raise errors.BadSetting(
-            "[auth] in secrets.toml and TRACELIB_IDENTITY_HEADER are two ways in: set one of them."
+            "[auth] in secrets.toml and TRACELIB_IDENTITY_HEADER are both set; set only one."
         )
     if can_sign_in:
         return "sign-in"
@@ -61,8 +61,8 @@ def way_in(settings: Settings) -> WayIn:
         return "proxy"
     if settings.people is not None:
         raise errors.BadSetting(
-            "TRACELIB_PEOPLE is set, and there is neither [auth] in secrets.toml nor "
-            "TRACELIB_IDENTITY_HEADER to tell who somebody is."
+            "TRACELIB_PEOPLE is set, but neither [auth] in secrets.toml nor "
+            "TRACELIB_IDENTITY_HEADER is, so people cannot be identified."
         )
     return "open"
 

@@ -21,7 +21,7 @@ def to_failures(order: pd.DataFrame) -> None:
     """A way to each failure of the conversation. Nothing where there is none."""
     failed = order.index[order["is_failure"]]
     places = [(int(index) + 1, order["rows"][index][0].written()) for index in failed]
-    _line(f"{formatting.counted(len(failed), 'failure')}, at request", places, "failure")
+    _line(f"{formatting.counted(len(failed), 'failure')}: request", places, "failure")
 
 
 def standing(page: TurnPage, said: str) -> list[Place]:
@@ -48,7 +48,7 @@ def to_words(page: TurnPage, said: str, places: Sequence[Place], redaction: Reda
     if places:
         _line(f"{quoted} appears{where} in request", places, "said")
     else:
-        st.caption(f"{quoted} stands in no request{where}.", width="content")
+        st.caption(f"{quoted} appears in no request{where}.", width="content")
 
 
 def _line(title: str, places: Sequence[Place], kind: str) -> None:

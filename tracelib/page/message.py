@@ -89,7 +89,7 @@ def show_part(part: Part, look: Look) -> None:
         if part.text:
             _folded(part, _code, look)
     if part.truncated_chars:
-        st.caption(f"{part.truncated_chars:,} characters were cut out before LiteLLM stored it.")
+        st.caption(f"{part.truncated_chars:,} characters were removed before LiteLLM stored it.")
 
 
 def _named(part: Part) -> None:

@@ -46,7 +46,7 @@ DEPLOYMENTS = {
 
 def all_figures(usage: pd.DataFrame) -> None:
     """Draw every figure of every model."""
-    explained = "A click on a heading sorts. Response times are from request to last token."
+    explained = "Click a heading to sort. Response times are from request to last token."
     with table.card("All figures", usage, FIGURES, explained):
         table.draw(usage, FIGURES, "all figures")
 

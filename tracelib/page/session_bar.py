@@ -7,13 +7,12 @@ from tracelib.page import address, opened_before, session_export
 from tracelib.page.message import Look
 from tracelib.page.view import View
 
-BESIDE = "session to read beside"
+BESIDE = "session to compare"
 MASKED = (
     "Masks e-mail addresses, keys and passwords, card, telephone, bank account and US social "
-    "security numbers, and this installation's own "
-    "patterns, in all that was said."
+    "security numbers, and custom patterns, in all messages."
 )
-FORMATTED = "Lays Markdown out: headings, lists, tables, code. Links and images stay text."
+FORMATTED = "Renders Markdown: headings, lists, tables, code. Links and images stay text."
 
 
 def begin() -> DeltaGenerator:
@@ -45,7 +44,7 @@ def compare(session_id: str, api_key: str, look: Look) -> None:
         return
     with st.popover("Compare", icon=":material/compare_arrows:"):
         st.text_input(
-            "Session id to read beside this one", key=BESIDE, on_change=_open_said, max_chars=2_000
+            "ID of the session to compare with", key=BESIDE, on_change=_open_said, max_chars=2_000
         )
         for other in opened_before.others(session_id, api_key):
             st.button(
@@ -55,7 +54,7 @@ def compare(session_id: str, api_key: str, look: Look) -> None:
                 on_click=address.open_beside,
                 args=(other.session_id, other.api_key),
             )
-        st.caption("Sessions that were opened in this tab are listed here.")
+        st.caption("Sessions opened in this tab are listed here.")
 
 
 def _open_said() -> None:

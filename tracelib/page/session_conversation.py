@@ -103,7 +103,7 @@ def show(told: Answer[TurnPage], order: pd.DataFrame, at: Place, look: Look) -> 
         unanswered(told)
         return
     if not told.value.turns:
-        nothing("No request of this conversation is in the log any more.")
+        nothing("The requests of this conversation are no longer in the log.")
     page, _ = redacted(told.value, look.redaction)
     transcript.show(page, look, sought)
     pager(at, "below")

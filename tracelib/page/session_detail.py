@@ -115,9 +115,9 @@ def _whole(view: View, selection: Selection, known: Asked, look: Look) -> None:
 
 def _title(selection: Selection) -> str:
     if selection.rows:
-        return "Requests joined as one conversation"
+        return "Requests combined into one conversation"
     several = len(selection.session_ids)
-    return f"{several:,} sessions read as one conversation" if several > 1 else "Session"
+    return f"{several:,} sessions shown as one conversation" if several > 1 else "Session"
 
 
 def _without_names(requests: Answer[pd.DataFrame], redaction: Redaction) -> Answer[pd.DataFrame]:

@@ -114,7 +114,7 @@ def exact(left: SessionSummary, right: SessionSummary) -> pd.DataFrame:
 
 
 def _figures(left: SessionSummary, right: SessionSummary) -> None:
-    explained = "The change is that of the second against the first."
+    explained = "Change: the second session compared with the first."
     with table.card("Both sessions", exact(left, right), EXACT, explained):
         table.draw(compared(left, right), COMPARED, "both sessions", height="content")
 

@@ -54,9 +54,9 @@ def form(access: Access) -> SessionSearch:
         st.warning(label(complaint, 200))
     with field_row():
         if access.reads_messages:
-            text(search, "Text in prompts and answers", "said", "e.g. refund")
+            text(search, "Text in prompts and responses", "said", "e.g. refund")
         text(search, "Name", "text", "User, team, key, model")
-        text(search, "Session, request or call id", "id", "Exact ID, any time")
+        text(search, "Session, request or call ID", "id", "Exact ID, any time")
         choice(search, "Failures", "status", STATUSES, str.capitalize)
         choice(search, "Order", "sort", tuple(SORTS), SORTS.__getitem__)
     return search

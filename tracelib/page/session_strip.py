@@ -20,7 +20,7 @@ from tracelib.window import TimeWindow, bucket_edges, bucket_starts
 SINCE, UNTIL = "since", "until"
 KEY = "session strip"
 CONFIG = {"displayModeBar": False, "scrollZoom": False, "showTips": False}
-COMPLAINT = "The link’s part of the time range {why}; the whole range is shown."
+COMPLAINT = "The selected part in the link {why}; showing the whole range."
 
 
 def part(window: TimeWindow) -> tuple[TimeWindow | None, str | None]:
@@ -36,16 +36,16 @@ def read_part(
     >>> from datetime import timedelta
     >>> noon = datetime(2026, 11, 23, 12, tzinfo=UTC)
     >>> read_part("now", None, TimeWindow(noon, noon + timedelta(hours=3)))
-    (None, 'The link’s part of the time range cannot be read; the whole range is shown.')
+    (None, 'The selected part in the link is not valid; showing the whole range.')
     """
     if since is None and until is None:
         return None, None
     try:
         chosen = TimeWindow(_moment(since), _moment(until))
     except (ValueError, OverflowError):
-        return None, COMPLAINT.format(why="cannot be read")
+        return None, COMPLAINT.format(why="is not valid")
     if chosen.end <= window.start or chosen.start >= window.end:
-        return None, COMPLAINT.format(why="lies outside it")
+        return None, COMPLAINT.format(why="is outside the time range")
     return chosen, None
 
 

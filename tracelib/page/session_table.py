@@ -23,7 +23,11 @@ BEFORE_WORDS = {
     "failures": Column("Status", "failures", Kind.COUNT, 70, None, "left", session_cards.status),
     "cost": Column("Cost", "cost_usd", Kind.MONEY, 76),
     "cost_usd": Column(
-        "Cost, bar", "cost_usd", Kind.BAR, 70, "As long as the cost is high, of those shown."
+        "Cost, bar",
+        "cost_usd",
+        Kind.BAR,
+        70,
+        "Length of the bar: cost, relative to the sessions shown.",
     ),
     "requests": Column("Requests", "requests", Kind.COUNT, 68),
 }
@@ -68,7 +72,7 @@ def show(
     with st.container(key="sessions-as-table"):
         _table(shown, key, filters.zone, None if words is None else sought.heading)
         if has_more:
-            st.caption(f"A heading sorts only the {len(rows)} sessions shown; Order sorts all.")
+            st.caption(f"Headings sort only the {len(rows)} sessions shown; Order sorts all.")
     with st.container(key="sessions-as-cards"):
         session_cards.show(view, shown, key)
     picking.show(key, rows)

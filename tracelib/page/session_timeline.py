@@ -59,7 +59,7 @@ def show(
     told = timeline(requests.value, parents, shares)
     with card("Timeline", MAP, key=KEY):
         if len(told.turns) >= MOST_REQUESTS:
-            st.caption(f"Of a session at most the first {MOST_REQUESTS:,} requests are shown here.")
+            st.caption(f"Only the first {MOST_REQUESTS:,} requests are shown here.")
         if len(told.turns) > 1:
             _figures(told)
         _map(view, told, on_open, opened)
@@ -113,7 +113,7 @@ def _after(told: Timeline) -> str:
 
 def _fullest(told: Timeline) -> str:
     if told.fullest_share is None:
-        return "the model's limit is unknown"
+        return "the model’s limit is unknown"
     if told.near_limit:
         requests = formatting.counted(told.near_limit, "request")
         return f"{requests} at {NEAR_LIMIT * 100:.0f} % or more"
@@ -145,7 +145,7 @@ def _shown(told: Timeline, opened: str | None) -> pd.DataFrame:
     shown = turns.iloc[(page - 1) * rows : page * rows]
     _strip(told, shown, key)
     numbers = f"Requests {shown['number'].iloc[0]:,} to {shown['number'].iloc[-1]:,}"
-    st.caption(f"{numbers} of {len(turns):,} below; the strip is the whole session.")
+    st.caption(f"{numbers} of {len(turns):,} below; the strip shows the whole session.")
     st.pagination(pages, default=default, key=key)
     return shown
 
@@ -177,7 +177,7 @@ def _skips_idle(told: Timeline) -> bool:
         "Skip idle time",
         value=is_mostly_idle,
         key=f"skip idle time of {told.turns['row'].iloc[0]}",
-        help="Grey bands stand for time in which nothing ran.",
+        help="Grey bands are idle time.",
     )
 
 

@@ -13,12 +13,12 @@ from tracelib.stitching import Reason, Stitched
 
 TOGGLE = "joined conversation"
 SIGNS: dict[Reason, str] = {
-    "names it": "names the response it goes on from",
-    "extends it": "repeats the messages and answer of another",
-    "sends it again": "sends again what failed just before",
+    "names it": "names the response it continues",
+    "extends it": "repeats the messages and response of another",
+    "sends it again": "repeats a request that failed just before",
     "begins anew": "resumes a conversation left unfinished just before",
     "sums it up": "begins with the summary of another",
-    "was handed on": "does the work of a tool call of another, which got its answer",
+    "was handed on": "does the work of a tool call of another, which received its result",
 }
 
 
@@ -33,8 +33,8 @@ def offer(view: View, selection: Selection) -> Selection:
         "Combine requests that appear to continue this one",
         key=TOGGLE,
         on_change=lambda: address.say(address.JOINED, st.session_state[TOGGLE]),
-        help="Clients that send no session id have each request stored as a session of its own. "
-        "What was said may still tell which belong together.",
+        help="If a client sends no session ID, each request is stored as its own session. "
+        "Their messages may still show which belong together.",
     )
     if not is_wanted:
         return selection
@@ -54,8 +54,9 @@ def _explained(stitched: Stitched) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.badge("Inferred", color="orange")
         st.caption(
-            f"This request seems to belong to a conversation of {formatting.exact(stitched.found)} "
-            f"requests, which LiteLLM stored apart. {_signs(stitched)} {_searched(stitched)}",
+            "This request appears to belong to a conversation of "
+            f"{formatting.exact(stitched.found)} requests, which LiteLLM stored as separate "
+            f"sessions. {_signs(stitched)} {_searched(stitched)}",
             width="content",
         )
 
@@ -63,12 +64,12 @@ def _explained(stitched: Stitched) -> None:
 def _signs(stitched: Stitched) -> str:
     counted = Counter(link.reason for link in stitched.links)
     told = [f"{sign} ({counted[reason]:,})" for reason, sign in SIGNS.items() if counted[reason]]
-    return f"What joins a request to the others: it {'; it '.join(told)}."
+    return f"Evidence: {'; '.join(told)}."
 
 
 def _searched(stitched: Stitched) -> str:
     hours = int(stitching.REACH.total_seconds() // 3600)
     count = formatting.counted(stitched.searched, "single request")
     if stitched.is_bounded:
-        return f"Searched: the nearest {count} of its key; within {hours} hours there are more."
+        return f"Searched: the nearest {count} of its key; there are more within {hours} hours."
     return f"Searched: {count} of its key, all within {hours} hours."

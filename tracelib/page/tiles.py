@@ -18,13 +18,13 @@ MOST_POINTS = 60
 def why_no_change(earlier: Filters, log_start: Answer[datetime | None]) -> str | None:
     """Why is nothing compared with this earlier window? None where the log covers all of it."""
     if log_start.value is None:
-        return "No change is shown: it is not known when the log begins."
+        return "No change is shown: the start of the log is unknown."
     if log_start.value <= earlier.window.start:
         return None
     began, start = (
         formatting.clock(moment, earlier.zone) for moment in (log_start.value, earlier.window.start)
     )
-    return f"No change is shown: the log begins on {began}, the time to compare with on {start}."
+    return f"No change is shown: the log begins on {began}, the period to compare with on {start}."
 
 
 def traffic(
@@ -61,8 +61,8 @@ def _requests(now: Totals, was: Totals | None, over_time: Answer[pd.DataFrame]) 
         (now.requests, was.requests if was else None),
         formatting.exact,
         f"cache hit rate {formatting.share(now.cache_hit_rate)}",
-        "Rows of LiteLLM's log that started in this window; failures count. Cache hit rate: those "
-        "answered from LiteLLM's cache ÷ all requests.",
+        "Rows of LiteLLM’s log that started in this time range; failures count. Cache hit rate: "
+        "those served from LiteLLM’s cache ÷ all requests.",
         _trend(over_time, "requests"),
     )
 
@@ -76,7 +76,7 @@ def _sessions(
         (now.unique, was.unique if was else None),
         formatting.exact,
         f"{formatting.exact(now.with_many_requests)} continued",
-        "Different session ids per key; without an id sent, each request is its own session. "
+        "Distinct session IDs per key; if no ID is sent, each request is its own session. "
         "Continued: sessions with more than one request.",
         _trend(over_time, "new_sessions"),
     )
@@ -89,7 +89,8 @@ def _cost(now: Totals, was: Totals | None, over_time: Answer[pd.DataFrame]) -> N
         (now.cost_usd, was.cost_usd if was else None),
         lambda value: formatting.UNKNOWN if value is None else f"${value:,.6f}",
         f"{formatting.count(now.total_tokens)} tokens",
-        "Sum of spend as LiteLLM priced it, US dollars. Tokens without those served from cache.",
+        "Sum of the spend that LiteLLM recorded, US dollars. Tokens exclude those "
+        "served from cache.",
         _trend(over_time, "cost_usd"),
     )
 

@@ -128,7 +128,7 @@ def _figures(turn: Turn, look: Look) -> None:
                 "What changed",
                 key=f"diff {turn.number} {request.request_id}",
                 type="tertiary",
-                help=f"Against request {turn.parent_number}, which this one goes on from",
+                help=f"Compared with request {turn.parent_number}, which it continues",
                 on_click=address.open_diff,
                 args=(turn.parent, request.row),
             )

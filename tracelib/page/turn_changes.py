@@ -74,7 +74,7 @@ def _changes(diff: TurnDiff, look: Look) -> None:
     said = [f"{FATES[fate].lower()} {counts[fate]}" for fate in FATES if counts[fate]]
     st.caption(f"Messages of the request: {', '.join(said) or 'none is stored'}.")
     if diff.is_redacted:
-        st.info("LiteLLM redacted prompts here: messages may look alike that were not.")
+        st.info("LiteLLM redacted prompts here: different messages may look the same.")
     if diff.is_system_changed:
         st.warning("The system prompt changed.", icon=":material/edit_note:")
     for setting in diff.settings:

@@ -70,8 +70,8 @@ def also_called(view: View, shown: RowId) -> None:
     zone = view.filters.zone
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="namesakes"):
         st.caption(
-            f":material/content_copy: The link names a request id that {len(called):,} requests "
-            f"have. Shown is the one of {formatting.clock(shown.started_at, zone)}; others:",
+            f":material/content_copy: {len(called):,} requests share the request ID in the link. "
+            f"Shown: {formatting.clock(shown.started_at, zone)}; others:",
             width="content",
         )
         for one in others[:MOST_NAMESAKES]:
@@ -88,7 +88,7 @@ def not_there(session_id: str) -> None:
     """Say that there is no such session, and offer to look for the id among all others."""
     st.caption(f"{errors.NoSuchSession.sentence} {errors.NoSuchSession.remedy}")
     st.code(session_id[:LONGEST_SHOWN], language=None, wrap_lines=True)
-    st.button("Search for this id", on_click=address.search_id, args=(session_id,))
+    st.button("Search for this ID", on_click=address.search_id, args=(session_id,))
 
 
 def _which_key(
@@ -97,7 +97,7 @@ def _which_key(
     redaction: Redaction,
     on_choose: Callable[[str, str], None],
 ) -> None:
-    with card("Several keys share this session id; each has a session of its own"):
+    with card("Several keys share this session ID; each has its own session"):
         for key in keys.to_dict("records"):
             name, _ = masked(key["key_name"] or NONE, redaction)
             st.button(

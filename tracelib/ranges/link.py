@@ -31,13 +31,10 @@ def read_range(
     if name in CALENDAR:
         return Calendar(name), None
     if (found := LAST.fullmatch(name)) is None:
-        return DEFAULT, (
-            f"The link asks for the range “{name[:40]}”, which does not exist; "
-            "the last 7 days are shown."
-        )
+        return DEFAULT, (f"Unknown range “{name[:40]}” in the link; showing the last 7 days.")
     hours = int(found[1]) * (24 if found[2] == "d" else 1)
     if wrong := hours_complaint(hours):
-        return DEFAULT, f"{wrong} The last 7 days are shown."
+        return DEFAULT, f"{wrong} Showing the last 7 days."
     return Last(hours), None
 
 
@@ -70,7 +67,7 @@ def days_complaint(first: date, last: date) -> str | None:
     if (last - first) > windows.LONGEST:
         return TOO_LONG
     if not 2000 <= first.year <= last.year <= 2200:
-        return "The range lies outside the years 2000 to 2200."
+        return "The range is outside the years 2000 to 2200."
     return None
 
 
@@ -79,8 +76,8 @@ def _read_between(start: str, end: str) -> tuple[NamedRange, str | None]:
         between = Between(_read_time(start, timedelta()), _read_time(end, DAY))
         wrong = complaint(between.start, between.end)
     except (ValueError, TypeError, OverflowError):
-        return DEFAULT, "The link's dates cannot be read; the last 7 days are shown."
-    return (DEFAULT, f"{wrong} The last 7 days are shown.") if wrong else (between, None)
+        return DEFAULT, "The dates in the link are not valid; showing the last 7 days."
+    return (DEFAULT, f"{wrong} Showing the last 7 days.") if wrong else (between, None)
 
 
 def _read_time(written: str, whole_day: timedelta) -> datetime:

@@ -41,8 +41,8 @@ def read_own_patterns(written: str) -> tuple[OwnPattern, ...]:
     """Which patterns does this setting name?
 
     JSON: a list of regular expressions, called "own 1" and so on, or an object of names and
-    regular expressions. Raises ValueError with the rest of a sentence that begins with the
-    setting's name.
+    regular expressions. Raises ValueError with a sentence, to follow the name of the setting
+    and a colon.
 
     >>> read_own_patterns('{"employee": "EMP-[0-9]{5}"}')
     (OwnPattern(name='employee', pattern='EMP-[0-9]{5}'),)
@@ -52,29 +52,29 @@ def read_own_patterns(written: str) -> tuple[OwnPattern, ...]:
     try:
         value = json.loads(written)
     except (ValueError, RecursionError):
-        raise ValueError("is not JSON.") from None
+        raise ValueError("not valid JSON.") from None
     if isinstance(value, list):
         value = {f"own {number}": pattern for number, pattern in enumerate(value, start=1)}
     if not isinstance(value, dict):
         raise ValueError("must be a list of patterns, or an object of names and patterns.")
     if len(value) > MOST_PATTERNS:
-        raise ValueError(f"holds more than {MOST_PATTERNS} patterns.")
+        raise ValueError(f"more than {MOST_PATTERNS} patterns.")
     return tuple(_own_pattern(name, pattern) for name, pattern in value.items())
 
 
 def _own_pattern(name: str, pattern: object) -> OwnPattern:
     if not NAME.fullmatch(name) or name in KINDS:
         raise ValueError(
-            f"has a pattern called {name[:40]!r}; a name has 1 to 30 letters, digits, spaces or "
-            f"hyphens, and is none of {', '.join(KINDS)}."
+            f"pattern {name[:40]!r}: a name must have 1 to 30 letters, digits, spaces or hyphens, "
+            f"and must not be one of {', '.join(KINDS)}."
         )
     if not isinstance(pattern, str) or not 0 < len(pattern) <= LONGEST_PATTERN:
-        raise ValueError(f"needs a text of 1 to {LONGEST_PATTERN} characters for {name!r}.")
+        raise ValueError(f"pattern {name!r} must be text of 1 to {LONGEST_PATTERN} characters.")
     try:
         compiled(pattern)
     except (PatternError, UnicodeError):
         raise ValueError(
-            f"has no usable regular expression for {name!r}; the syntax is RE2's, without "
+            f"pattern {name!r} is not a valid regular expression: the syntax is RE2, without "
             "look-around and back-references."
         ) from None
     return OwnPattern(name, pattern)

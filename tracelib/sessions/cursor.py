@@ -13,8 +13,8 @@ from sqlalchemy.types import BigInteger, DateTime, Numeric, Text, TypeEngine
 
 from tracelib.spendlogs.table import can_be_stored
 
-COMPLAINT = "The link’s place in the list cannot be read; the first page is shown."
-MOVED = "The link’s place belongs to another order of the list; the first page is shown."
+COMPLAINT = "The page in the link is not valid; showing the first page."
+MOVED = "The page in the link belongs to another sort order; showing the first page."
 LONGEST = 16_000
 # What a double and the exact sum of doubles can be, as PostgreSQL writes and reads them.
 AMOUNT = re.compile(r"-?\d{1,400}(\.\d{1,400})?(E[+-]?\d{1,3})?|NaN|-?Infinity", re.ASCII)
@@ -60,7 +60,7 @@ def read_cursor(after: str | None, sort: str) -> tuple[Cursor | None, str | None
     >>> read_cursor(Cursor("length", "3", "session:key").written(), "length")
     (Cursor(sort='length', value='3', session_key='session:key'), None)
     >>> read_cursor("forged", "length")
-    (None, 'The link’s place in the list cannot be read; the first page is shown.')
+    (None, 'The page in the link is not valid; showing the first page.')
     """
     if not after:
         return None, None

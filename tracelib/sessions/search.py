@@ -39,7 +39,6 @@ class Range(NamedTuple):
     """From a least to a greatest figure, both inclusive: two fields and two words of the URL."""
 
     figure: str
-    noun: str
     fields: tuple[str, str]
     parameters: tuple[str, str]
     number: Callable[[str], float]
@@ -48,21 +47,19 @@ class Range(NamedTuple):
     greatest: float
 
 
-def _range(
-    figure: str, noun: str, number: Callable[[str], float], smallest: float, greatest: float
-) -> Range:
+def _range(figure: str, number: Callable[[str], float], smallest: float, greatest: float) -> Range:
     named = (f"min_{figure}", f"max_{figure}")
     parameters = ("min_cost", "max_cost") if figure == "cost_usd" else named
-    return Range(figure, noun, named, parameters, number, smallest, greatest)
+    return Range(figure, named, parameters, number, smallest, greatest)
 
 
 RANGES = (
-    _range("cost_usd", "cost", float, -1e15, 1e15),
-    _range("requests", "number of requests", int, 0, 10**15),
-    _range("error_share", "share of failures", float, 0, 1),
-    _range("duration_s", "duration", float, 0, 1e12),
-    _range("tokens", "number of tokens", int, 0, 10**15),
-    _range("models", "number of models", int, 0, 10**6),
+    _range("cost_usd", float, -1e15, 1e15),
+    _range("requests", int, 0, 10**15),
+    _range("error_share", float, 0, 1),
+    _range("duration_s", float, 0, 1e12),
+    _range("tokens", int, 0, 10**15),
+    _range("models", int, 0, 10**6),
 )
 PARAMETERS = (
     *TEXTS.values(),
@@ -170,13 +167,13 @@ class SessionSearch:
 def read_search(query: Mapping[str, Iterable[str]]) -> tuple[SessionSearch, tuple[str, ...]]:
     """What does this URL search for, and which of its parts make no sense?
 
-    The second value holds a sentence for each part that was left out.
+    The second value holds a sentence for each part that was ignored.
 
     >>> search, complaints = read_search({"q": ["billing"], "min_cost": ["0.5"], "max_cost": []})
     >>> search == SessionSearch(text="billing", min_cost_usd=0.5), complaints
     (True, ())
     >>> read_search({"min_cost": ["much"]})[1]
-    ('The link’s min_cost “much” is no cost and was left out.',)
+    ('Ignored min_cost “much” in the link: not a valid number.',)
     """
     said = {name: next(iter(values), "") for name, values in query.items()}
     complaints: list[str] = []
@@ -192,7 +189,8 @@ def read_search(query: Mapping[str, Iterable[str]]) -> tuple[SessionSearch, tupl
 def _ends(said: Mapping[str, str], one: Range, complaints: list[str]) -> dict[str, float | None]:
     least, most = (_number(said, name, one, complaints) for name in one.parameters)
     if least is not None and most is not None and least > most:
-        complaints.append(f"The link’s least {one.noun} is above its greatest; both were left out.")
+        low, high = one.parameters
+        complaints.append(f"Ignored {low} and {high} in the link: {low} is greater than {high}.")
         least = most = None
     return dict(zip(one.fields, (least, most), strict=True))
 
@@ -207,7 +205,7 @@ def _number(said: Mapping[str, str], name: str, one: Range, complaints: list[str
         value = math.nan
     if one.smallest <= value <= one.greatest:
         return value
-    complaints.append(f"The link’s {name} “{written[:40]}” is no {one.noun} and was left out.")
+    complaints.append(f"Ignored {name} “{written[:40]}” in the link: not a valid number.")
     return None
 
 
@@ -217,7 +215,7 @@ def _metadata(said: Mapping[str, str], complaints: list[str]) -> dict[str, str]:
     if key:
         return {"metadata_key": key, "metadata_value": value}
     if written:
-        complaints.append(f"The link’s {METADATA} names no key and was left out.")
+        complaints.append(f"Ignored {METADATA} in the link: the metadata key is missing.")
     return {}
 
 
@@ -231,7 +229,7 @@ def _text(said: Mapping[str, str], name: str, complaints: list[str]) -> str:
     longest = {"id": LONGEST_ID, METADATA: 2 * LONGEST_VALUE + 1}.get(name, LONGEST_VALUE)
     if not written or (len(written) <= longest and can_be_stored(written)):
         return written
-    complaints.append(f"The link’s {name} is too long or unreadable and was left out.")
+    complaints.append(f"Ignored {name} in the link: too long or unreadable.")
     return ""
 
 
@@ -242,7 +240,7 @@ def _one_of(
     written = said.get(name, "") or allowed[0]
     if written in allowed:
         return written
-    complaints.append(f"The link’s {name} “{written[:40]}” does not exist and was left out.")
+    complaints.append(f"Ignored {name} “{written[:40]}” in the link: unknown value.")
     return allowed[0]
 
 

@@ -9,18 +9,18 @@ from tracelib.sessions.search import RANGES, Range, SessionSearch
 LONGEST = 80
 TEXTS = {
     "text": "named “{}”",
-    "said": "says “{}”",
+    "said": "contains “{}”",
     "tool": "calls the tool “{}”",
     "error_class": "fails with “{}”",
     "tag": "tagged “{}”",
-    "end_user": "of the end user “{}”",
-    "agent": "of the agent “{}”",
-    "call_type": "of the call type “{}”",
+    "end_user": "end user “{}”",
+    "agent": "agent “{}”",
+    "call_type": "call type “{}”",
 }
 FLAGS = {
     "many_requests_only": "more than one request",
     "has_tool_calls": "calls a tool",
-    "used_fallback": "falls back to another model",
+    "used_fallback": "uses a fallback model",
 }
 
 
@@ -72,10 +72,10 @@ def in_words(search: SessionSearch) -> tuple[str, ...]:
     They hold what a person typed, shortened: to be shown as text, never as Markdown.
 
     >>> in_words(SessionSearch(said="refund", min_cost_usd=0.5, max_cost_usd=2, min_requests=3))
-    ('says “refund”', 'cost from $0.50 to $2', 'at least 3 requests')
+    ('contains “refund”', 'cost from $0.50 to $2', 'at least 3 requests')
     """
     if search.id:
-        return (f"session, request or call id “{shortened(search.id, LONGEST)}”",)
+        return (f"session, request or call ID “{shortened(search.id, LONGEST)}”",)
     texts = [(phrase, getattr(search, name)) for name, phrase in TEXTS.items()]
     told = [phrase.format(shortened(text, LONGEST)) for phrase, text in texts if text]
     told += [_metadata(search)] if search.metadata_key else []

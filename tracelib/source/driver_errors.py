@@ -54,7 +54,7 @@ BY_WORDS: tuple[tuple[str, type[errors.TraceError]], ...] = (
 def explained(error: SQLAlchemyError) -> errors.TraceError:
     """Which of our own errors is this? What the server said goes along as its detail."""
     if isinstance(error, PoolTimeout):
-        return errors.ConnectionsExhausted("Every connection of the dashboard's pool is busy.")
+        return errors.ConnectionsExhausted("Every connection of the dashboard’s pool is busy.")
     if not isinstance(error, DBAPIError):
         return errors.QuestionRefused(str(error))
     original = error.orig

@@ -13,22 +13,22 @@ COLUMNS = ("kind", "name", "since", "without_it")
 WITHHELD = {
     "metadata": "Error classes, retries, cached tokens and old names are unknown.",
     "request_tags": "Tags are unknown.",
-    "response": "Answers cannot be shown.",
+    "response": "Responses cannot be shown.",
     "messages": "Prompts of realtime sessions cannot be shown.",
     "completionStartTime": "Time to first token is unknown.",
     "cache_hit": "Cache hits are unknown.",
     "user": "Users are unknown.",
     "team_id": "Teams are unknown.",
     "end_user": "End users are unknown.",
-    "model_group": "Models go by their deployment's name.",
+    "model_group": "Models are shown by deployment name.",
     "custom_llm_provider": "Providers are unknown.",
-    "call_type": "Kinds of requests are unknown.",
+    "call_type": "Call types are unknown.",
 }
 NAMELESS = {
-    "LiteLLM_VerificationToken": "Keys go by the beginning of their hash.",
-    "LiteLLM_DeletedVerificationToken": "Deleted keys go by the beginning of their hash.",
-    "LiteLLM_UserTable": "Users go by their id.",
-    "LiteLLM_TeamTable": "Teams go by the alias in their requests, or their id.",
+    "LiteLLM_VerificationToken": "Keys are shown by the start of their hash.",
+    "LiteLLM_DeletedVerificationToken": "Deleted keys are shown by the start of their hash.",
+    "LiteLLM_UserTable": "Users are shown by ID.",
+    "LiteLLM_TeamTable": "Teams are shown by the alias in their requests, or by ID.",
 }
 NAME_TABLE_SINCE = {"LiteLLM_DeletedVerificationToken": "2025-12-19"}
 
@@ -64,7 +64,7 @@ def _grants(schema: Schema) -> Iterator[Gap]:
         if name in known:
             yield "grant", name, known[name].since, known[name].without_it
         elif name in STORED:
-            yield "grant", name, BASELINE, WITHHELD.get(name, "What it holds is not shown.")
+            yield "grant", name, BASELINE, WITHHELD.get(name, "Its values are not shown.")
 
 
 def _indexes(schema: Schema) -> Iterator[Gap]:

@@ -46,19 +46,19 @@ def proxy_health(url: str, timeout_s: float = 3) -> ProxyHealth:
         with _client(url, timeout_s) as client:
             status, _ = _answer(client, ALIVE, timeout_s)
             if status != 200:
-                return _absent(f"The proxy answers with status {status}, so it is not well.")
+                return _absent(f"The proxy is not healthy: it returned status {status}.")
             status, said = _answer(client, READY, timeout_s)
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-        return _absent(f"The proxy does not answer: {_reason(error)}.")
+        return _absent(f"The proxy is not responding: {_reason(error)}.")
     return _ready(status, said)
 
 
 def _ready(status: int, said: dict[str, Any]) -> ProxyHealth:
     database, version = _words(said, "db"), _words(said, "litellm_version")
     if status != 200:
-        sentence = f"The proxy is alive but not ready: it answers with status {status}."
+        sentence = f"The proxy is alive but not ready: it returned status {status}."
     elif database and database.lower() != "connected":
-        sentence = "The proxy is ready but says that its database is not connected."
+        sentence = "The proxy is ready but reports that its database is not connected."
     else:
         sentence = ""
     return ProxyHealth(True, status == 200, database, version, sentence)
@@ -82,7 +82,7 @@ def _client(url: str, timeout_s: float) -> httpx.Client:
     """A client of one proxy, which may redirect to its own pages and nowhere else."""
     base = httpx.URL(url)
     if base.scheme not in ("http", "https") or not base.host:
-        raise ValueError("its address does not start with http:// or https:// and a host")
+        raise ValueError("its URL does not start with http:// or https:// and a host")
 
     def stay(request: httpx.Request) -> None:
         if request.url.netloc != base.netloc:
@@ -108,7 +108,7 @@ def _answer(client: httpx.Client, path: str, timeout_s: float) -> tuple[int, dic
         for piece in response.iter_bytes():
             body += piece
             if time.monotonic() > deadline:
-                raise TimeoutError("its answer took too long")
+                raise TimeoutError("the response took too long")
             if len(body) >= MOST_BYTES:
                 break
     return response.status_code, _object(body)
