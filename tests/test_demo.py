@@ -464,7 +464,7 @@ def test_a_long_gap_tells_the_story_anew(folder, sample, ask):
 
 def test_a_folder_that_holds_something_else_is_refused(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(errors.SampleUnavailable, match="holds something else"):
+    with pytest.raises(errors.SampleUnavailable, match="is not a sample database"):
         demo.start(tmp_path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["thesis.txt"]
 

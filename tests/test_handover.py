@@ -327,7 +327,7 @@ def test_own_patterns_are_masked_and_named_in_the_file(database):
     document = document_of(database, conversation(), own)
     assert document.masked == {"city": 1, "e-mail": 3, "key": 1}
     page = html_of(document)
-    assert "Looked for and masked: e-mail, key, card, phone, iban, ssn, city." in page
+    assert "Masked: e-mail, key, card, phone, iban, ssn, city." in page
     assert "Found: 1 × city, 3 × e-mail, 1 × key." in page
     assert "Bern" not in page
 
@@ -442,7 +442,7 @@ def test_the_html_reads_from_figures_to_rows(database):
         "Tool · 23 Nov 2026 12:00:02 Result of weather 4 degrees "
         "Request 2: gpt-4o, 10 → 0 tokens, $0, 1.0 s "
         "Failed RateLimitError, 429 Key [key] is over its limit "
-        "Where this is from Written 24 Nov 2026 08:30:00 from 2 rows of LiteLLM’s log."
+        "Source rows Written 24 Nov 2026 08:30:00 from 2 rows of LiteLLM’s log."
     ) in words
     assert words.endswith("r1@2026-11-23T12:00:00.000Z r2@2026-11-23T12:00:02.000Z")
 

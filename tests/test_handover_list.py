@@ -149,7 +149,7 @@ def test_where_the_list_goes_on_beyond_the_file_its_last_line_says_so(
     monkeypatch.setattr("tracelib.handover.session_list.PAGE_LENGTH", length)
     source = source_of(database(rows=rows_of(5)))
     found = list(listed_sessions(source, FILTERS, NEWEST_FIRST))
-    note = "The list is longer: this file holds its first 4 sessions."
+    note = "The list is longer: this file contains the first 4 sessions."
     lines = csv_of(found, most=4)
     assert (len(lines), lines[-1]) == (6, [note])
     assert jsonl_of(found, most=4)[4:] == [{"note": note}]

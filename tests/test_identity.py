@@ -122,7 +122,7 @@ def test_whom_an_entry_fits(pattern, who, fits):
     ],
 )
 def test_a_list_that_is_none_is_refused_in_a_sentence(written):
-    with pytest.raises(ValueError, match=r"^(not valid JSON: |must be |entry 1: `).*\.$"):
+    with pytest.raises(ValueError, match=r"^(not valid JSON: |must be |entry 1: ).*\.$"):
         read_people(written)
 
 

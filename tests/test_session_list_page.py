@@ -256,7 +256,7 @@ def test_a_search_begins_anew_when_asked_for(open_page, database):
 def test_a_search_that_finds_nothing_says_where_and_offers_a_longer_range(open_page, database):
     log = database(rows=[asking("tea", 5), asking("refund", 60 * 24 * 3, session_id="older")])
     app = open_page(PAGE, log.url, said="refund", range="24h")
-    assert "No sessions match this search in this time range. Requests read: 1." in words(app)
+    assert "No sessions match this search in this time range. Requests searched: 1." in words(app)
     app.button("offer Search the last 7 days").click().run()
     assert listed(app) == ["older"]
     assert app.selectbox("filter span").value == "7d"
@@ -271,7 +271,11 @@ def test_a_search_that_finds_nothing_says_where_and_offers_a_longer_range(open_p
             "No sessions match this search in this time range.",
             ["Clear the search", "Remove the filters"],
         ),
-        ({"id": "gone"}, "No session, request or call has this id", ["Clear the search"]),
+        (
+            {"id": "gone"},
+            "No session, request or call with this ID, in any time range.",
+            ["Clear the search"],
+        ),
     ],
 )
 def test_a_list_without_sessions_says_why_and_what_may_help(

@@ -462,7 +462,7 @@ def test_nothing_private_reaches_the_browser_of_a_masked_page(open_session, made
     assert "Request 3: [e-mail]" in blocks[2]
     assert "`[e-mail] is no model`" in blocks[2]
     assert "End user: [e-mail]" in plain(words(app))
-    assert "“[e-mail]” stands in request" in plain(words(app))
+    assert "“[e-mail]” appears in request" in plain(words(app))
     assert labels(app, "said ") == ["1", "2"]
 
 
@@ -547,7 +547,7 @@ def test_a_chain_of_responses_is_told_and_read_as_one_where_wanted(
         Tool · 08:50:04 / Result of call_201a5cd1a4d727914c440721 / `{"temp": 20}`
         Assistant · 08:50:04 / Paris 21 C, Rome 27 C.
         Request 1: gpt-4o, 83 → 48 tokens, $0.00069, 59 ms
-        note: Continues a response that is not in this session. To see …""")
+        note: Continues a response that is not in this session. To see the …""")
     app.toggle("read the chain as one").set_value(True).run()
     assert said_in_url(app) == {"session": [CHAIN[1]], "joined": ["yes"]}
     assert figures(app)["Requests"] == "4"

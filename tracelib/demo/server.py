@@ -86,7 +86,7 @@ def _claim(home: Path) -> None:
     # In this order: a process that started with us writes the marker before anything else.
     if others and not marker.exists():
         raise errors.SampleUnavailable(
-            f"The folder {home} holds something else; name an empty one or one that is not there."
+            f"The folder {home} is not a sample database; choose an empty or a new one."
         )
     if hasattr(os, "geteuid") and home.stat().st_uid != os.geteuid():
         raise errors.SampleUnavailable(f"The folder {home} belongs to another user.")

@@ -146,11 +146,11 @@ def _lost(found: Sequence[Operation]) -> str:
     costs = [one.lost_usd for one in found if one.lost_usd is not None]
     said = []
     for name, values, written in (
-        ("Time", times, formatting.duration),
-        ("Money", costs, formatting.money),
+        ("Wasted time", times, formatting.duration),
+        ("Wasted cost", costs, formatting.money),
     ):
-        of = f" (known of {len(values)} of {len(found)})" if 0 < len(values) < len(found) else ""
-        said.append(f"{name} lost: {literal(written(sum(values) if values else None))}{of}")
+        of = f" (known for {len(values)} of {len(found)})" if 0 < len(values) < len(found) else ""
+        said.append(f"{name}: {literal(written(sum(values) if values else None))}{of}")
     return ". ".join(said) + "."
 
 
