@@ -238,7 +238,7 @@ def test_what_a_background_response_cost_is_no_turn(database):
     chosen = session("h1-poll", asked["api_key"])
     assert said(source, chosen) == [([ASKED], [ANSWER])]
     [turn] = turns(source, Reading(chosen)).turns
-    assert others_in_words(turn.request) == ["answer fetched 2 times, $0.502"]
+    assert others_in_words(turn.request) == ["answer fetched 2 times, $0.50"]
 
 
 def bridged(**changes: object) -> list[dict]:
@@ -332,7 +332,7 @@ def test_nothing_is_lost_where_all_was_answered(database, empty_database):
 def test_the_status_page_says_what_was_paid_for_and_not_answered(open_page, database):
     made = database(rows=[hang_up(), broken(), spend_log()])
     shown = plain(words(open_page("pages/Status.py", made.url, range="30d")))
-    assert "1 request, $0.125" in shown
+    assert "1 request, $0.12" in shown
     assert "1 request, $0.50" in shown
     calm = database(rows=[spend_log(), failure()])
     assert "hung up" not in words(open_page("pages/Status.py", calm.url, range="30d"))
