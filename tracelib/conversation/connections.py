@@ -46,7 +46,13 @@ def _tells(event: Mapping[str, object]) -> bool:
     named = string(event.get("type")).startswith(
         ("response.", "session.", "conversation.", "transcription_session.", "input_audio_")
     )
-    return named or "output" in mapping(event.get("response"))
+    return (named and _holds_anything(event)) or "output" in mapping(event.get("response"))
+
+
+def _holds_anything(event: Mapping[str, object]) -> bool:
+    """Is there what an event is about, or more of a text?"""
+    objects_of = (mapping(event.get(name)) for name in ("response", "item", "session", "error"))
+    return any(objects_of) or any(string(event.get(name)) for name in ("delta", "transcript"))
 
 
 def talk(request: Connected) -> tuple[Message, ...]:

@@ -93,7 +93,7 @@ class Connection:
             self._put({"type": _ERROR, "error": event.get("error") or event.get("message")})
         elif "delta" in event or kind.endswith(".done"):
             self._grow(event, kind)
-        if not kind.startswith(_SILENT) and "delta" not in event:
+        if not kind.startswith(_SILENT) and not kind.endswith(".delta"):
             self._keep({key: value for key, value in event.items() if key not in _READ})
 
     def _keep(self, left: Event) -> None:
