@@ -47,6 +47,19 @@ def test_a_document_links_only_to_what_is_there(document):
     assert [link for link in links if not (document.parent / link).exists()] == []
 
 
+def anchors(document: Path) -> set[str]:
+    """The anchors that GitHub makes of the headings of this document."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_a_document_links_only_to_headings_that_exist(document):
+    links = re.findall(r"\]\(([^):]*)#([^)]+)\)", document.read_text())
+    places = [(document.parent / path if path else document, anchor) for path, anchor in links]
+    assert [(path, anchor) for path, anchor in places if anchor not in anchors(path)] == []
+
+
 def commands(document: str) -> list[str]:
     """The lines that a reader of this document pastes into a shell."""
     blocks = re.findall(r"```sh\n(.*?)```", document, re.DOTALL)

@@ -468,7 +468,7 @@ def test_nothing_is_lost_where_all_was_answered(database, empty_database):
 def test_the_status_page_says_what_was_paid_for_and_not_answered(open_page, database):
     made = database(rows=[hang_up(), broken(), spend_log()])
     shown = plain(words(open_page("pages/Status.py", made.url, range="30d")))
-    assert "1 request, $0.13" in shown
+    assert "1 request, $0.12" in shown
     assert "1 request, $0.50" in shown
     calm = database(rows=[spend_log(), failure()])
     assert "hung up" not in words(open_page("pages/Status.py", calm.url, range="30d"))

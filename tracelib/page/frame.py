@@ -49,7 +49,7 @@ class Pending(Generic[T]):
         if self._answer is None:
             self._wait()
         if self._answer is None:
-            raise RuntimeError("no answer came")  # a run of a page that was ended
+            raise RuntimeError("no result arrived")  # a run of a page that was ended
         return self._answer
 
     @property
