@@ -79,7 +79,7 @@ def test_overview_says_the_figures_of_the_real_rows(open_page, real_rows_databas
     )
     said = figures(app)
     assert said["Requests"] == str(requests)
-    assert said["Cost"] == f"\\${cost:.3f}"
+    assert said["Cost"] == f"\\${cost:.2f}"
     assert said["Error rate"] == f"{100 * failed / requests:.1f} %"
 
 

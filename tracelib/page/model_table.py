@@ -38,9 +38,9 @@ DEPLOYMENTS = {
     "model": FIGURES["model"],
     "deployment": Column("Deployment", "deployment"),
     "provider": Column("Provider", "provider"),
-    "api_base": Column("Address", "address"),
     **{name: FIGURES[name] for name in ("requests", "failures", "error_rate", "cost_usd")},
     **{name: FIGURES[name] for name in ("response_ms_p50", "response_ms_p95")},
+    "api_base": Column("Address", "address"),
 }
 
 

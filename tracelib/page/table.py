@@ -20,7 +20,7 @@ from tracelib.handover import Column, Kind, table_csv
 from tracelib.page import exact_cost
 
 NUMBER = "_index"
-LETTER_PX, PADDING_PX = 6.6, 18
+LETTER_PX, PADDING_PX = 6.2, 18
 MOST_LETTERS = 48  # of a column that makes itself as wide as its texts
 WRITTEN: Mapping[Kind, Callable[[Any], str]] = {
     Kind.COUNT: formatting.exact,
