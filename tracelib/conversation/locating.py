@@ -65,6 +65,7 @@ class _Search:
         self.followed, self.base = 0, start  # so many pieces led from the start to there
         self.nodes: list[int] = []  # met after them
         self.matched: list[tuple[int, int]] = []  # pieces with their nodes
+        self.moved: set[int] = set()  # messages among them that the client moves behind the end
 
     def walk(self) -> None:
         """Follow the pieces as far as they lead."""
@@ -167,6 +168,8 @@ class _Search:
         self.known.add(at)
         self.nodes.append(node)
         self.matched.append((at, node))
+        if fate == "moved" and self.pieces[at].item.kind in ("user", "system"):
+            self.moved.add(at)
         known = self.tree.item(node)
         if fate == "changed" and not (known.kind == "system" or known.is_empty):
             self.changed.append((self.pieces[at], node))
@@ -252,10 +255,12 @@ class _Search:
 
     def _steps(self) -> Iterator[tuple[int, Item, int]]:
         """What its client leaves out, or changes, it will leave out of later requests too."""
-        matched = sorted(self.matched, key=lambda pair: self.tree.depth(pair[1]))
+        in_place = (pair for pair in self.matched if pair[0] not in self.moved)
+        matched = sorted(in_place, key=lambda pair: self.tree.depth(pair[1]))
         for at, node in matched:
             yield self.tree.parent(node), self.pieces[at].item, node
-        for (at_before, before), (at, node) in pairwise(matched):
+        walked = [(self.followed - 1, self.base)] if self.base != self.start else []
+        for (at_before, before), (at, node) in pairwise([*walked, *matched]):
             if at_before < at:
                 yield before, self.pieces[at].item, node
 
