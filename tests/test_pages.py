@@ -23,6 +23,8 @@ PAGES = ["Home.py", "pages/Overview.py", "pages/Models.py", "pages/Sessions.py",
 DAYS_OF_THE_REAL_ROWS = {"range": "custom", "from": "2026-11-23", "to": "2026-11-23", "zone": "UTC"}
 HOSTILE = '![x](http://canary.invalid/a.png)<img src="http://canary.invalid/b.png">:red[x]$a$'
 
+CLOCK = r"\d\d:\d\d:\d\d"
+
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_shows_the_real_rows(page, open_page, real_rows_database):
@@ -254,12 +256,15 @@ def test_stale_figures_are_dated_on_the_clock_of_the_viewer(open_page, spare_ser
     forget_answers()
     app.run()
     (notice,) = [one.value for one in app.warning]
-    at = re.search(r"The figures are those of .* (\d\d:\d\d:\d\d)", notice)[1]
+    at = re.search(f"The figures are those of .* ({CLOCK})", notice)[1]
     now = datetime.now(ZoneInfo("Pacific/Kiritimati"))
-    assert f"{now - timedelta(minutes=1):%H:%M:%S}" < at <= f"{now:%H:%M:%S}" or now.hour == 0
     dated = [one.value for one in app.caption if one.value.startswith("Last updated")]
     assert len(dated) >= 6
-    assert set(dated) == {f"Last updated {at}. The database is not responding."}
+    # Not all of them were asked in the same second.
+    times = {re.fullmatch(f"Last updated ({CLOCK}). The database .*", one)[1] for one in dated}
+    assert at in times
+    earliest, latest = f"{now - timedelta(minutes=1):%H:%M:%S}", f"{now:%H:%M:%S}"
+    assert now.hour == 0 or all(earliest < one <= latest for one in times)
 
 
 def test_the_figures_of_overview_stand_under_the_tile_that_they_belong_to(
