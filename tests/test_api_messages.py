@@ -339,7 +339,7 @@ def test_what_cannot_be_noted_is_not_read(database, tmp_path):
     searched = api.send("POST", SEARCH, json={**HOUR, "text": "text"})
     for refused in (read, searched):
         assert refused.status_code == 503
-        assert refused.json()["detail"].startswith("It could not be noted who reads this")
+        assert refused.json()["detail"].startswith("The audit record could not be written")
         assert "text" not in refused.text.replace("text/", "")
         assert str(tmp_path) not in refused.text
 

@@ -374,7 +374,7 @@ def test_what_names_an_item_of_no_known_answer_is_shown():
     (turn,) = transcript(rows).turns
     assert [part.text for one in turn.asked for part in one.parts] == [
         "Look.",
-        "Refers to msg_9, which the provider keeps",
+        "Refers to msg_9, stored by the provider",
         "And?",
     ]
 
@@ -436,4 +436,4 @@ def test_prompts_that_a_client_goes_back_to_are_shown_once():
     assert [turn.parent_number for turn in turns] == [None, 1, 2, 3, 4, 5]
     assert [turn.branches for turn in turns] == [False, True, False, False, False, False]
     assert [len(turn.asked) for turn in turns] == [2, 2, 1, 1, 1, 1]
-    assert changes(rows) == ["The same conversation under another system prompt"] * 5
+    assert changes(rows) == ["Same conversation with another system prompt"] * 5

@@ -92,7 +92,7 @@ def test_a_page_without_rows_explains_itself(page, open_page, empty_database):
     assert not app.error
     said = words(app)
     expected = {
-        "Home.py": "its log holds no request yet",
+        "Home.py": "its log has no requests yet",
         "pages/Overview.py": "No requests in this time range",
         "pages/Models.py": "No requests in this time range",
         "pages/Sessions.py": "No sessions in this time range",
@@ -171,7 +171,7 @@ def test_a_session_that_is_not_there_says_so(open_page, real_rows_database):
 def test_a_session_id_of_two_keys_asks_which(open_page, real_rows_database):
     app = open_page("pages/Sessions.py", real_rows_database.url, session="sess-ada-0001")
     assert not app.exception
-    assert "Several keys share this session id" in words(app)
+    assert "Several keys share this session ID" in words(app)
 
 
 def test_hostile_names_are_shown_and_mean_nothing(open_page, database):

@@ -356,7 +356,7 @@ def test_a_long_text_is_open_where_the_sought_words_are_further_down(
     text = f"{'A thread. ' * 300}The needle."
     log = database(rows=[chat("long-text", 1, [user(text)], session_id="haystack")])
     app = open_session(log, "haystack", **({"said": words} if words else {}))
-    folds = [one for one in app.expander if one.label.startswith("All of it")]
+    folds = [one for one in app.expander if one.label.startswith("Show all")]
     assert [text in one.value for one in app.text] == ([True] if is_open else [False, True])
     assert len(folds) == (0 if is_open else 1)
 

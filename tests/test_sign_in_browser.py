@@ -65,6 +65,6 @@ def test_somebody_signs_in_and_out(browser, known):
 )
 def test_who_is_not_listed_sees_nothing(browser, known, claims):
     visit = signed_in(browser, known, **claims)
-    expect(visit.page.get_by_text("may see nothing here yet")).to_be_visible(timeout=SLOW)
+    expect(visit.page.get_by_text("have not been given access")).to_be_visible(timeout=SLOW)
     assert visit.page.get_by_test_id("stMetric").count() == 0
     visit.context.close()
