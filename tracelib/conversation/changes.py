@@ -29,7 +29,7 @@ class Change:
     """One difference, or several alike.
 
     `messages` are the places of the new texts in the request: of what changed, and of nothing
-    else. Inserted messages are among those that the request asks; an emptied result says nothing.
+    else. Inserted messages are among those that the request asks.
     """
 
     kind: ChangeKind
@@ -81,7 +81,7 @@ def change_of(before: Item, after: Item, message: int) -> Change:
     """The change of one item to another; `message` is where the new one is."""
     subject = _NAMES[after.kind]
     if after.kind == "result" and after.size < before.size * _EMPTIED:
-        return Change("emptied", subject)
+        return Change("emptied", subject, messages=(message,))
     removed, added = differing_words(before.vocabulary, after.vocabulary)
     return Change("changed", subject, 1, (message,), removed, added)
 
