@@ -19,7 +19,8 @@ with page.begin("Home") as view:
     fresh = view.ask(status.freshness, view.now)
     home.database(view, server.answer, fresh.answer)
     page.stop_without_database(totals.answer)
-    if fresh.value is not None and fresh.value.newest_started_at is None:
+    freshness = fresh.answer.value
+    if freshness is not None and freshness.newest_started_at is None:
         home.first_steps(view)
         page.end_page()
     with st.grid(columns=4, min_column_width=220):

@@ -1,4 +1,4 @@
-"""Pages keep their layout: whoever opens one, whenever, sees everything in the same place."""
+"""Pages keep their layout: every load, by any viewer, puts everything in the same place."""
 
 import re
 from collections.abc import Iterator

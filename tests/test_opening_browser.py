@@ -109,7 +109,7 @@ def test_a_session_opens_at_its_top_and_the_list_is_found_as_it_was_left(visit, 
     wait_for_list(visit)
     assert in_url(visit) == {"refresh": ["off"], "sort": ["length"]}
     visit.page.wait_for_function(f"left => ({SCROLLED})().join() === left.join()", arg=left)
-    # It stays there while the rest of the page comes, and lets go for whoever scrolls on.
+    # It stays there while the rest of the page comes, and no longer once the reader scrolls.
     visit.page.wait_for_timeout(1_500)
     assert visit.page.evaluate(SCROLLED) == left
     visit.page.mouse.move(900, 300)

@@ -197,6 +197,10 @@ def count_whole(chart: go.Figure, top: float, axis: str = "yaxis") -> None:
         chart.update_layout({axis: {"range": [0, 1]}})
 
 
+# Both panels of a chart are of countable things; the second has room for few ticks.
+_SECOND_PANEL = {"rangemode": "tozero", "nticks": 3, "fixedrange": True, "zeroline": False}
+
+
 def below(chart: go.Figure, title: str, top: float) -> None:
     """Give the traces of axis `y2` a panel of their own, of countable things up to `top`.
 
@@ -207,10 +211,7 @@ def below(chart: go.Figure, title: str, top: float) -> None:
         yaxis2={
             "domain": [0, 0.32],
             "anchor": "x",
-            "rangemode": "tozero",
-            "nticks": 3,
-            "fixedrange": True,
-            "zeroline": False,
+            **_SECOND_PANEL,
         },
         xaxis={"anchor": "y2"},
         hoversubplots="axis",
@@ -231,10 +232,7 @@ def beside(chart: go.Figure, titles: tuple[str, str], top: float) -> None:
         xaxis2={
             "domain": [0.64, 1],
             "anchor": "y",
-            "rangemode": "tozero",
-            "nticks": 3,
-            "fixedrange": True,
-            "zeroline": False,
+            **_SECOND_PANEL,
         },
     )
     count_whole(chart, top, "xaxis2")

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
 
 from tracelib.conversation import single, wording
 from tracelib.conversation.answer_shapes import SHAPES, Reader, nothing_said, response
@@ -13,12 +12,12 @@ from tracelib.conversation.connections import asked_first, events_of, is_realtim
 from tracelib.conversation.endings import failed
 from tracelib.conversation.events import Connection
 from tracelib.conversation.fields import Fields
-from tracelib.conversation.json_values import mapping, objects, stored_json
+from tracelib.conversation.json_values import EMPTY, mapping, objects, stored_json
 from tracelib.conversation.messages import Message, Part
+from tracelib.conversation.stored import Stored
 from tracelib.conversation.streams import put_together, read_stream
 from tracelib.conversation.texts import data_part, rest_parts, text_part
 
-_EMPTY: tuple[object, ...] = (None, "", {}, [])
 # An answer repeats its own words in these, or says whose it is.
 _COPIES = (
     *("segments", "words", "tool_calls", "modelVersion", "provider", "response_ms", "task"),
@@ -28,20 +27,7 @@ _SOURCES = ("citations", "search_results", "vertex_ai_citation_metadata")
 _GROUNDING = ("vertex_ai_grounding_metadata", "groundingMetadata")
 
 
-class Answered(Protocol):
-    """What of a stored request tells what it was answered."""
-
-    @property
-    def call_type(self) -> str | None: ...
-    @property
-    def request_body(self) -> object: ...
-    @property
-    def messages_body(self) -> object: ...
-    @property
-    def response_body(self) -> object: ...
-
-
-def answers(request: Answered) -> tuple[Message, ...]:
+def answers(request: Stored) -> tuple[Message, ...]:
     """What was answered to this request?
 
     One message per choice; of a connection all that followed the first answer, in order, the
@@ -49,13 +35,13 @@ def answers(request: Answered) -> tuple[Message, ...]:
     shape is shown as the JSON it is.
     """
     stored = stored_json(request.response_body)
-    if is_realtime(request.call_type or "") and (stored in _EMPTY or events_of(stored)):
+    if is_realtime(request.call_type or "") and (stored in EMPTY or events_of(stored)):
         whole = talk(request)
         return whole[len(asked_first(whole)) :]
     return _named(_without_question(_answers(stored, request.call_type or ""), request), request)
 
 
-def _named(found: tuple[Message, ...], request: Answered) -> tuple[Message, ...]:
+def _named(found: tuple[Message, ...], request: Stored) -> tuple[Message, ...]:
     """A result under neither a name nor an id is that of the one call that was asked for."""
     if not any(_is_nameless(part) for one in found for part in one.parts):
         return found
@@ -78,7 +64,7 @@ def _is_nameless(part: Part) -> bool:
     return part.kind == "tool_result" and not part.name and not part.call_id
 
 
-def _without_question(found: tuple[Message, ...], request: Answered) -> tuple[Message, ...]:
+def _without_question(found: tuple[Message, ...], request: Stored) -> tuple[Message, ...]:
     """Some answers hold the history of what they answer: the question is not said again."""
     if all(one.role != "user" for one in found):
         return found
@@ -88,7 +74,7 @@ def _without_question(found: tuple[Message, ...], request: Answered) -> tuple[Me
 
 
 def _answers(stored: object, call_type: str) -> tuple[Message, ...]:
-    if stored in _EMPTY:
+    if stored in EMPTY:
         return ()
     events = events_of(stored)
     if events:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from tracelib.conversation.connections import asked_first, is_realtime, talk
 from tracelib.conversation.json_values import (
+    EMPTY,
     array,
     looks_like_json,
     mapping,
@@ -16,6 +16,7 @@ from tracelib.conversation.json_values import (
 from tracelib.conversation.messages import Message
 from tracelib.conversation.responses import Raw, item_messages
 from tracelib.conversation.single import single_request
+from tracelib.conversation.stored import Stored
 from tracelib.conversation.texts import data_part
 from tracelib.conversation.unknown import Unknown, unknown_request
 
@@ -25,23 +26,9 @@ POLL = "poll"
 _LINKS = ("_litellm_addressed_response_id", "previous_response_id", "previous_interaction_id")
 _POLLS = ("get_responses", "cancel_responses", "delete_responses", "get_interaction")
 _COHERE_ROLES = {"CHATBOT": "assistant", "SYSTEM": "system", "TOOL": "tool"}
-_EMPTY: tuple[object, ...] = (None, "", {}, [])
 
 Body = Mapping[str, object]
 Messages = tuple[Raw | Message, ...]
-
-
-class Prompted(Protocol):
-    """What of a stored request tells what it asked: its API, and its bodies."""
-
-    @property
-    def call_type(self) -> str | None: ...
-    @property
-    def request_body(self) -> object: ...
-    @property
-    def messages_body(self) -> object: ...
-    @property
-    def response_body(self) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +50,7 @@ class Asked:
     conversation_id: str | None = None
 
 
-def asked(request: Prompted) -> Asked:
+def asked(request: Stored) -> Asked:
     """What did this request ask?
 
     Prompts that are not stored give no messages. Of `proxy_server_request` only the fields
@@ -98,7 +85,7 @@ def _conversation(body: Body) -> str | None:
     return string(found) or string(mapping(found).get("id")) or None
 
 
-def _messages_and_kind(request: Prompted, body: Body, call_type: str) -> tuple[Messages, str]:
+def _messages_and_kind(request: Stored, body: Body, call_type: str) -> tuple[Messages, str]:
     if is_realtime(call_type):
         return asked_first(talk(request)), CHAT
     messages = _chat(body) or _agent(body)
@@ -188,7 +175,7 @@ def _is_responses(body: Body, call_type: str) -> bool:
 
 
 def _input(items: object) -> list[Raw]:
-    if items in _EMPTY:
+    if items in EMPTY:
         return []
     return item_messages(items if isinstance(items, list) else [items])
 
@@ -200,16 +187,16 @@ def _beside(body: Body) -> list[Raw]:
     return [{"role": "user", "content": blocks}] if blocks else []
 
 
-def _unknown(request: Prompted, stored: object, call_type: str) -> Unknown:
+def _unknown(request: Stored, stored: object, call_type: str) -> Unknown:
     """From the `messages` column, or of a body in no known shape what may be shown."""
     loose = stored_json(request.messages_body)
-    if loose not in _EMPTY:
+    if loose not in EMPTY:
         return Unknown(_loose_messages(loose), False)
     if isinstance(stored, list):
         entries = [entry for entry in stored if isinstance(entry, dict) and "role" in entry]
         if entries:
             return Unknown(tuple(entries), False)
-    if is_realtime(call_type) or stored in _EMPTY:
+    if is_realtime(call_type) or stored in EMPTY:
         return Unknown((), False)
     if isinstance(stored, str):
         is_cut = looks_like_json(stored)

@@ -2,27 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
-from typing import Protocol
 
 from tracelib.conversation.chat import message
 from tracelib.conversation.events import Connection
 from tracelib.conversation.json_values import array, mapping, objects, stored_json, string
 from tracelib.conversation.messages import Message
+from tracelib.conversation.stored import Stored
 
 _OF_A_CLIENT = ("system", "developer", "user")
-
-
-class Connected(Protocol):
-    """What of a stored request tells what was said on a connection."""
-
-    @property
-    def call_type(self) -> str | None: ...
-    @property
-    def request_body(self) -> object: ...
-    @property
-    def messages_body(self) -> object: ...
-    @property
-    def response_body(self) -> object: ...
 
 
 def is_realtime(call_type: str) -> bool:
@@ -55,7 +42,7 @@ def _holds_anything(event: Mapping[str, object]) -> bool:
     return any(objects_of) or any(string(event.get(name)) for name in ("delta", "transcript"))
 
 
-def talk(request: Connected) -> tuple[Message, ...]:
+def talk(request: Stored) -> tuple[Message, ...]:
     """What was said on this realtime connection, by both sides, in order?
 
     What the user said aloud stands among the events; what was typed LiteLLM keeps apart, and

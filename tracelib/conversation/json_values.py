@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tracelib.conversation.json_text import read_json
 
+EMPTY: tuple[object, ...] = (None, "", {}, [])
 TOO_DEEP = "Nested too deeply to be shown"
 
 

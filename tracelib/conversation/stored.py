@@ -2,8 +2,22 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from tracelib.selection import RowId
+
+
+class Stored(Protocol):
+    """What readers of messages need of a stored request: its API, and its bodies."""
+
+    @property
+    def call_type(self) -> str | None: ...
+    @property
+    def request_body(self) -> object: ...
+    @property
+    def messages_body(self) -> object: ...
+    @property
+    def response_body(self) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)

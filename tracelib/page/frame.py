@@ -52,11 +52,6 @@ class Pending(Generic[T]):
             raise RuntimeError("no result arrived")  # a run of a page that was ended
         return self._answer
 
-    @property
-    def value(self) -> T | None:
-        """The value of the answer, waited for; None where there is none."""
-        return self.answer.value
-
     def settle(self, answer: Answer[T]) -> None:
         """Take the answer."""
         self._answer = answer
