@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+import pandas as pd
+
 from tracelib.keys import key_identity
 
 
@@ -26,6 +28,12 @@ class RowId(NamedTuple):
         moment = self.started_at.astimezone(UTC)
         exact = "microseconds" if moment.microsecond % 1_000 else "milliseconds"
         return f"{self.request_id}@{moment.isoformat(timespec=exact).replace('+00:00', 'Z')}"
+
+
+def row_ids(requests: pd.DataFrame) -> list[RowId]:
+    """The rows of the log that these requests are, by their request_id and started_at."""
+    starts = requests["started_at"].dt.to_pydatetime()
+    return list(map(RowId, requests["request_id"], starts))
 
 
 def read_row_id(text: str) -> RowId | None:

@@ -91,10 +91,15 @@ class OfView:
         return sum(kept.size for kept in {*self.ticks.values(), self.good} if kept)
 
     def keep(self, kept: Kept) -> None:
-        """Keep it, but never in place of one that was asked for later."""
+        """Keep it, but never in place of one that was asked for later; drop those of an age
+        before it.
+        """
         before = self.ticks.get(kept.tick)
         if before and before.age > kept.age:
             return
+        self.ticks = OrderedDict(
+            (tick, one) for tick, one in self.ticks.items() if one.age == kept.age
+        )
         self.ticks[kept.tick] = kept
         self.ticks.move_to_end(kept.tick)
         if len(self.ticks) > MOST_TICKS:

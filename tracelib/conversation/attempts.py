@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
@@ -79,13 +79,13 @@ class Attempted:
 def attempted_requests(
     requests: pd.DataFrame, same_prompt: pd.DataFrame | None = None
 ) -> tuple[Attempted, ...]:
-    """Which requests are these, each once, with its billed attempts?
+    """Which of these requests may be more than one attempt? Each once, with its billed attempts.
 
-    By start, ties by request id. A billed attempt whose request is not there stands alone.
+    By start, ties by request id. A billed attempt whose request is not there stands alone. A
+    request that neither failed nor shares a call or a prompt with one that did is left out.
     """
-    rows = {row.id: row for row in _rows(requests)}
-    if same_prompt is not None:
-        rows |= {row.id: row for row in _rows(same_prompt)}
+    known = [requests] if same_prompt is None else [requests, same_prompt]
+    rows = {row.id: row for frame in _in_question(known) for row in _rows(frame)}
     ordered = sorted(rows.values(), key=lambda row: (row.started_at, row.request_id))
     called: dict[Call, list[Row]] = defaultdict(list)
     for row in ordered:
@@ -96,6 +96,31 @@ def attempted_requests(
         owner = _nearest(row, called.get((row.api_key, _billed_for(row)), ()))
         (own if owner is None else billed[owner.id]).append(row)
     return tuple(Attempted(row, tuple(billed[row.id])) for row in own)
+
+
+def _in_question(known: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Of each frame the rows that failed, were tried again, or share a call or prompt with one."""
+    failed = [frame[frame["is_failure"].astype("bool")] for frame in known]
+    calls = {call for frame in failed for call in _calls(frame)}
+    calls |= {found[1] for call in calls if (found := _BILLED.fullmatch(call))}
+    prompts = {
+        md5 for frame in failed if "prompt_md5" in frame for md5 in frame["prompt_md5"].dropna()
+    }
+    return [frame[_is_in_question(frame, calls, prompts)] for frame in known]
+
+
+def _is_in_question(frame: pd.DataFrame, calls: set[str], prompts: set[str]) -> "pd.Series[bool]":
+    tried = frame[["attempted_retries", "attempted_fallbacks"]].fillna(0).gt(0).any(axis="columns")
+    found = tried | _calls(frame).isin(calls)
+    if "prompt_md5" in frame:
+        found |= frame["prompt_md5"].isin(prompts)
+    return found
+
+
+def _calls(frame: pd.DataFrame) -> "pd.Series[str]":
+    """The call of each request, which is known by its own id where it has none."""
+    named = frame["call_id"]
+    return named.where(named.notna() & (named != ""), frame["request_id"])
 
 
 def _nearest(attempt: Row, requests: Iterable[Row]) -> Row | None:

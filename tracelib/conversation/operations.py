@@ -10,7 +10,7 @@ from typing import Literal
 import pandas as pd
 
 from tracelib.conversation.attempts import Attempted, Row, attempted_requests
-from tracelib.selection import RowId
+from tracelib.selection import RowId, row_ids
 
 How = Literal["call id", "metadata", "call id alone", "same prompt"]
 
@@ -75,9 +75,9 @@ def operations(
     those its metadata names. In the order they started, ties by request id; none of neighbours
     alone.
     """
-    asked_about = set(map(RowId, requests["request_id"], requests["started_at"]))
     chains = _chains(attempted_requests(requests, same_prompt))
-    found = (_operation(chain) for chain in chains if _attempts(chain.requests) > 1)
+    found = [_operation(chain) for chain in chains if _attempts(chain.requests) > 1]
+    asked_about = set(row_ids(requests)) if found else set()
     return tuple(one for one in found if asked_about.intersection(one.rows))
 
 

@@ -6,6 +6,7 @@ one continues the other.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from tracelib.conversation.history import History, Opened, opened
 from tracelib.conversation.session_rows import stored_in_batches
 from tracelib.conversation.stored import StoredRequest
 from tracelib.conversation.turn_rows import CLOCKS_APART, Light, TurnRows, by_turn, row_id
-from tracelib.selection import RowId, Selection
+from tracelib.selection import Selection, row_ids
 from tracelib.source import Source
 
 MOST_TURNS = 20_000
@@ -46,6 +47,16 @@ class TurnStart(NamedTuple):
     rows: TurnRows
 
 
+@dataclass(frozen=True, slots=True)
+class KnownOrder:
+    """An order of turns that was asked before. Equal ones have one `repr`, a short one."""
+
+    turns: tuple[TurnRows, ...]
+
+    def __repr__(self) -> str:
+        return f"KnownOrder({hash(self.turns)})"
+
+
 def turn_order(source: Source, selection: Selection) -> pd.DataFrame:
     """Which turns does this conversation have, in their order?
 
@@ -65,13 +76,17 @@ def turn_order(source: Source, selection: Selection) -> pd.DataFrame:
 
 def turns_in_order(source: Source, selection: Selection) -> list[TurnRows]:
     """Which rows is each turn of this conversation made of, in the order of its turns?"""
-    return [_start(rows).rows for rows in _in_order(source, selection)]
+    return [_row_ids(rows) for rows in _in_order(source, selection)]
 
 
 def _start(rows: Sequence[Row[Any]]) -> TurnStart:
     first = rows[0]
     is_failure = any(row.is_failure for row in rows)
-    return TurnStart(first.request_id, first.started_at, is_failure, tuple(map(row_id, rows)))
+    return TurnStart(first.request_id, first.started_at, is_failure, _row_ids(rows))
+
+
+def _row_ids(rows: Sequence[Row[Any]]) -> TurnRows:
+    return tuple([row_id(row) for row in rows])
 
 
 def _in_order(source: Source, selection: Selection) -> list[tuple[Row[Any], ...]]:
@@ -184,8 +199,7 @@ def turn_frame(requests: pd.DataFrame, order: pd.DataFrame) -> pd.DataFrame:
     rows of the turn, and with the tokens of the first of them that has any: an answer that is
     fetched again counts its tokens again. A row that `order` does not know is a turn at the end.
     """
-    every = map(RowId, requests["request_id"], requests["started_at"])
-    places = {row: place for place, row in enumerate(every)}
+    places = {row: place for place, row in enumerate(row_ids(requests))}
     known = [[places.pop(row) for row in rows if row in places] for rows in order["rows"]]
     turns = [some for some in known if some]
     turns += [[place] for place in places.values()]

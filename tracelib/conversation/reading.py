@@ -6,7 +6,7 @@ from threading import Lock
 
 from tracelib.conversation.history import History, Opened, opened
 from tracelib.conversation.notes import NOT_COMPARED, TOO_MANY
-from tracelib.conversation.order import MOST_TURNS, turns_in_order
+from tracelib.conversation.order import MOST_TURNS, KnownOrder, turns_in_order
 from tracelib.conversation.reader import spoken
 from tracelib.conversation.session_rows import stored_in_batches
 from tracelib.conversation.stored import StoredRequest
@@ -86,16 +86,18 @@ def turns(
     first: int = 1,
     count: int = TURNS_A_PAGE,
     most_characters: int = CHARACTERS_AT_ONCE,
+    known: KnownOrder | None = None,
 ) -> TurnPage:
     """What was said in the turns from number `first` on, each message once, in order?
 
     Reads the bodies of the page, and those of earlier requests that `reading` does not know
     yet: up to about `most_characters` of them, else the page is read alone, and the next call
-    goes on from there. The requests of the turns come without their bodies. A page beyond the
-    end, and one of a selection of nothing, has no turns.
+    goes on from there. `known` is the order of the turns where it was asked already. The
+    requests of the turns come without their bodies. A page beyond the end, and one of a
+    selection of nothing, has no turns.
     """
     with reading.lock:
-        order = turns_in_order(source, reading.selection)
+        order = known.turns if known else turns_in_order(source, reading.selection)
         before, page = order[: first - 1], order[first - 1 : first - 1 + count]
         reading.keep_to(order)
         is_compared = not page or reading.read_up_to(source, before, most_characters)

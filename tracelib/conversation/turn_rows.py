@@ -8,6 +8,7 @@ one API is answered through another.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Protocol, TypeVar
 
 from tracelib import formatting
@@ -67,21 +68,19 @@ def by_turn(rows: Iterable[Row]) -> list[tuple[Row, ...]]:
     the other's is answered, the first such pair is one turn: where their tokens differ, only if
     they also begin and end together. No rows give no turns.
     """
-    ordered = sorted(rows, key=lambda row: (row.started_at, row.request_id))
+    ordered = sorted(rows, key=attrgetter("started_at", "request_id"))
     leads = _bridged(ordered)
     leads |= _background(ordered, leads)
-    others: defaultdict[int, list[int]] = defaultdict(list)
-    for place, lead in leads.items():
-        others[lead].append(place)
-    return [
-        tuple(ordered[one] for one in (place, *sorted(others[place])))
-        for place in range(len(ordered))
-        if place not in leads
-    ]
+    turns = {place: [row] for place, row in enumerate(ordered) if place not in leads}
+    for place in sorted(leads):
+        turns[leads[place]].append(ordered[place])
+    return list(map(tuple, turns.values()))
 
 
 def _background(rows: Sequence[Light], bridged: dict[int, int]) -> dict[int, int]:
     """The place of each row that fetches or bills a response -> that of the row it belongs to."""
+    if all(row.background_id is None for row in rows):
+        return {}
     begun: defaultdict[str, list[int]] = defaultdict(list)
     for place, row in enumerate(rows):
         if row.background_id is None:

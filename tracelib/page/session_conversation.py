@@ -10,7 +10,13 @@ from tracelib import conversation, errors
 from tracelib.asking.installation import Installation
 from tracelib.asking.memory import Answer
 from tracelib.audit import What
-from tracelib.conversation.reading import TURNS_A_PAGE, Reading, TurnPage
+from tracelib.conversation.order import KnownOrder
+from tracelib.conversation.reading import (
+    CHARACTERS_AT_ONCE,
+    TURNS_A_PAGE,
+    Reading,
+    TurnPage,
+)
 from tracelib.handover import redacted
 from tracelib.page import address, audited, following, jumps, session_timeline, transcript
 from tracelib.page.cards import nothing, unanswered
@@ -79,14 +85,22 @@ def page_of(number: int) -> int:
 
 
 def read(
-    view: View, selection: Selection, at: Place, look: Look, what: What = "opened"
+    view: View,
+    selection: Selection,
+    order: pd.DataFrame,
+    at: Place,
+    look: Look,
+    what: What = "opened",
 ) -> Answer[TurnPage]:
     """What does the log hold of the page that is read? It is noted who reads it."""
     noted = audited.of(view, what, selection, look.redaction)
     first = (at.page - 1) * TURNS_A_PAGE + 1
     noted = replace(noted, page=at.page)
     reading = _reading(view.installed, selection)
-    return audited.ask(view, noted, conversation.turns, reading, first)
+    known = KnownOrder(tuple(order["rows"]))
+    return audited.ask(
+        view, noted, conversation.turns, reading, first, TURNS_A_PAGE, CHARACTERS_AT_ONCE, known
+    )
 
 
 def show(told: Answer[TurnPage], order: pd.DataFrame, at: Place, look: Look) -> None:

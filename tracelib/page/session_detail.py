@@ -100,7 +100,7 @@ def _whole(view: View, selection: Selection, known: Asked, look: Look) -> None:
     place = session_conversation.place(known.order.value)
     if place.by_id:
         also_called(view, place.by_id)
-    page = session_conversation.read(view, selection, place, look)
+    page = session_conversation.read(view, selection, known.order.value, place, look)
     opened = place.row.written() if place.row else None
     order = known.order.value
     by_turn = rewritten(known.requests, lambda frame: turn_frame(frame, order))

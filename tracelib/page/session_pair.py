@@ -134,7 +134,7 @@ def _conversation(
         return
     said = session_conversation.place(order.value)
     at = Place(said.page, said.pages, None)
-    told = session_conversation.read(view, selection, at, look, "compared")
+    told = session_conversation.read(view, selection, order.value, at, look, "compared")
     if told.value is None:
         unanswered(told)
         return

@@ -1,9 +1,11 @@
 """How every page begins and ends: what is chosen, which database, who is who."""
 
+import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
@@ -166,6 +168,13 @@ def _finish(view: View) -> None:
     _ = view.facets  # a page that asks nothing has its drop-downs all the same
     every_s = TICKS[_refresh(view.choice, view.installed)]
     view.frame.finish(view.filters.zone, every_s)
+    _keep_what_is_loaded()
+
+
+@cache
+def _keep_what_is_loaded() -> None:
+    """Leave what is loaded by now out of the search for garbage, which took a fifth of a run."""
+    gc.freeze()
 
 
 def _installation(choice: Choice) -> tuple[Person, Installation]:

@@ -1,7 +1,8 @@
 """The one relation every question is asked of: a row a request, with honest names and types."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -135,11 +136,13 @@ def all_requests(schema: Schema) -> Subquery:
     return _relation(spend_logs(schema)).subquery("requests")
 
 
+@lru_cache(maxsize=64)
 def _relation(logs: FromClause) -> Select[Any]:
     return select(*(value.label(name) for name, value in _clean(logs).items()))
 
 
-def _clean(logs: FromClause) -> dict[str, ColumnElement[Any]]:
+@lru_cache(maxsize=64)
+def _clean(logs: FromClause) -> Mapping[str, ColumnElement[Any]]:
     return (
         _identity(logs) | _who(logs) | _times(logs) | _what(logs) | _amounts(logs) | _bodies(logs)
     )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, column, null, or_, select, table
@@ -50,6 +51,8 @@ STORED: dict[str, type[TypeEngine[Any]]] = {
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
+# What a question is built of is the same each time, and takes milliseconds to build.
+@lru_cache(maxsize=64)
 def spend_logs(schema: Schema) -> FromClause:
     """Which rows hold the requests? Only columns and rows that whoever asks may read.
 

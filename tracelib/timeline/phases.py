@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from tracelib.selection import RowId
+from tracelib.selection import row_ids
 
 PHASES = ("litellm_ms", "waiting_ms", "generating_ms", "undivided_ms")
 
@@ -32,10 +32,7 @@ def with_phases(requests: pd.DataFrame) -> pd.DataFrame:
     generating = (lasted - first_token).fillna(0)
     return requests.assign(
         number=range(1, len(requests) + 1),
-        row=[
-            RowId(*one).written()
-            for one in zip(requests["request_id"], requests["started_at"], strict=True)
-        ],
+        row=[row.written() for row in row_ids(requests)],
         start_ms=start,
         end_ms=start + lasted,
         litellm_ms=own,
