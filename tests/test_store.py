@@ -100,3 +100,25 @@ class Asking(RuleBasedStateMachine):
 
 Asking.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestAsking = Asking.TestCase
+
+
+def test_after_refresh_now_only_the_newest_of_the_answers_before_is_kept():
+    store = Store()
+    for number in range(3):
+        _answered(store, NOON + number * timedelta(seconds=30))
+    assert store.figures.size == 300
+    store.expire()
+    assert store.figures.size == 300
+    _answered(store, NOON + timedelta(minutes=5))
+    assert store.figures.size == 100
+    _answered(store, NOON + timedelta(minutes=6))
+    assert store.figures.size == 200
+
+
+def _answered(store: Store, tick: datetime) -> None:
+    flight, is_new = store.find("totals", tick, tick)
+    assert is_new
+    assert isinstance(flight, Flight)
+    assert store.begin(flight)
+    store.land(flight, Answer("x", None, tick, 0.0), 100, is_heavy=False)
+    store.leave(flight)

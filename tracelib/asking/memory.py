@@ -98,7 +98,7 @@ class OfView:
         if before and before.age > kept.age:
             return
         self.ticks = OrderedDict(
-            (tick, one) for tick, one in self.ticks.items() if one.age == kept.age
+            (tick, one) for tick, one in self.ticks.items() if one.age >= kept.age
         )
         self.ticks[kept.tick] = kept
         self.ticks.move_to_end(kept.tick)
