@@ -78,6 +78,11 @@ class Kept:
     age: int
     until: float = math.inf
 
+    @property
+    def order(self) -> tuple[datetime, int]:
+        """By which of two is the newer one told?"""
+        return self.tick, self.age
+
 
 @dataclass(eq=False, slots=True)
 class OfView:
@@ -91,21 +96,18 @@ class OfView:
         return sum(kept.size for kept in {*self.ticks.values(), self.good} if kept)
 
     def keep(self, kept: Kept) -> None:
-        """Keep it, but never in place of one that was asked for later; drop those of an age
-        before it.
-        """
-        before = self.ticks.get(kept.tick)
-        if before and before.age > kept.age:
+        """Keep it, but never in place of a newer one; those of an age before it are dropped."""
+        if kept.answer.error is None and (not self.good or self.good.order <= kept.order):
+            self.good = kept
+        if any(one.age > kept.age for one in self.ticks.values()):
             return
         self.ticks = OrderedDict(
-            (tick, one) for tick, one in self.ticks.items() if one.age >= kept.age
+            (tick, one) for tick, one in self.ticks.items() if one.age == kept.age
         )
         self.ticks[kept.tick] = kept
         self.ticks.move_to_end(kept.tick)
         if len(self.ticks) > MOST_TICKS:
             self.ticks.popitem(last=False)
-        if kept.answer.error is None and (not self.good or self.good.tick <= kept.tick):
-            self.good = kept
 
 
 class Shelf:
