@@ -7,7 +7,7 @@ from tracelib import formatting
 from tracelib.charts import elapsed, palette
 from tracelib.charts.base import figure
 
-HEIGHT = 92
+ACTIVITY_HEIGHT = 92
 
 
 def strip(busy: pd.DataFrame, shown_ms: tuple[float, float]) -> go.Figure:
@@ -35,7 +35,7 @@ def strip(busy: pd.DataFrame, shown_ms: tuple[float, float]) -> go.Figure:
         marker={"symbol": "x", "size": 6, "color": palette.FAILURE},
         hoverinfo="skip",
     )
-    chart = figure([bars, marks], HEIGHT, showlegend=False, clickmode="event+select", bargap=0)
+    chart = figure([bars, marks], ACTIVITY_HEIGHT, showlegend=False, clickmode="event+select", bargap=0)
     chart.update_layout(margin={"l": 30, "r": 6, "t": 4, "b": 24}, hovermode="x")
     end = float(busy["end_ms"].max())
     places = elapsed.ticks(0.0, end)

@@ -34,7 +34,7 @@ def tell(chart: go.Figure, turns: pd.DataFrame, cuts: pd.DataFrame) -> None:
         title={"text": elapsed.unit(end), "font": {"size": 12}, "standoff": 8},
         showgrid=cuts.empty,
     )
-    _mark(chart, cuts.to_dict("records"), ROOM * reach)
+    _cut_mark(chart, cuts.to_dict("records"), ROOM * reach)
 
 
 def reach_ms(turns: pd.DataFrame) -> float:
@@ -53,7 +53,7 @@ def _spread_out(places: Sequence[float], distance: float) -> list[int]:
     return chosen
 
 
-def _mark(chart: go.Figure, cuts: list[dict[Any, Any]], room_ms: float) -> None:
+def _cut_mark(chart: go.Figure, cuts: list[dict[Any, Any]], room_ms: float) -> None:
     """A band where time is left out, with how much it was where there is room to say so."""
     bands = [_band(cut["drawn_ms"], cut["drawn_ms"] + cut["kept_ms"]) for cut in cuts]
     told: list[float] = []

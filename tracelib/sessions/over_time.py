@@ -31,7 +31,7 @@ def sessions_over_time(
     that finds sessions outside the window, too, which have no bucket.
     """
     starts = bucket_starts(filters.window, bucket, filters.zone)
-    found = _found(searched_requests(source, filters, search), search)
+    found = _by_session(searched_requests(source, filters, search), search)
     counted = source.frame(_counted(in_buckets(found, filters, bucket)))
     frame = counted.set_index("bucket_number").reindex(range(len(starts)), fill_value=0)
     frame = frame.reset_index(drop=True)
@@ -39,7 +39,7 @@ def sessions_over_time(
     return frame
 
 
-def _found(requests: Subquery, search: SessionSearch) -> Subquery:
+def _by_session(requests: Subquery, search: SessionSearch) -> Subquery:
     """A row a session; the bucket is worked out for its newest request alone."""
     return (
         select(

@@ -64,7 +64,7 @@ def summary(source: Source, selection: Selection) -> SessionSummary:
     Raises NoSuchSession where no row is left of it.
     """
     requests = source.selected(selection)
-    row = source.row(_named(source.schema, _figures(requests), _tags(requests)))._asdict()
+    row = source.row(_with_names(source.schema, _summed(requests), _tags(requests)))._asdict()
     if not row["requests"]:
         raise errors.NoSuchSession()
     row |= {
@@ -78,7 +78,7 @@ def summary(source: Source, selection: Selection) -> SessionSummary:
     return SessionSummary(**row)
 
 
-def _figures(requests: Subquery) -> Subquery:
+def _summed(requests: Subquery) -> Subquery:
     return select(
         *(func.max(requests.c[name]).label(name) for name in ("key", "user", "team")),
         *(func.max(requests.c[name]).label(name) for name in ("agent", "end_user")),
@@ -107,7 +107,7 @@ def _all_of(requests: Subquery, name: str) -> Any:
     return func.array_agg(value.distinct(), type_=ARRAY(Text())).filter(value.is_not(None))
 
 
-def _named(schema: Schema, one: Subquery, tags: ColumnElement[Any]) -> Select[Any]:
+def _with_names(schema: Schema, one: Subquery, tags: ColumnElement[Any]) -> Select[Any]:
     hidden = ("key", "sample_request_id")
     return select(
         *(column for column in one.c if column.name not in hidden),
