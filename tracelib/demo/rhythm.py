@@ -32,10 +32,10 @@ def busyness(rhythm: str, at: float) -> float:
     return hours[local.hour] * (weekend if local.weekday() >= 5 else 1.0)
 
 
-def count(rng: Random, expected: float) -> int:
+def poisson(rng: Random, expected: float) -> int:
     """How many happen when `expected` do on average? A Poisson draw.
 
-    >>> count(Random(1), 0.0)
+    >>> poisson(Random(1), 0.0)
     0
     """
     limit, product, drawn = math.exp(-expected), rng.random(), 0

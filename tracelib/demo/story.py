@@ -71,7 +71,7 @@ def _begun(seed: int, slot: float, events: Scene, steady: float | None) -> Itera
             continue
         busy = _busyness(key, slot, steady)
         for kind, rate in key.work.items():
-            for _ in range(rhythm.count(rng, rate * busy * _SLOT_S / 3600)):
+            for _ in range(rhythm.poisson(rng, rate * busy * _SLOT_S / 3600)):
                 own = Random(rng.getrandbits(64))
                 at = slot + own.uniform(0, _SLOT_S)
                 yield from _until(reach, work.begin(own, key, at, events, kind))
