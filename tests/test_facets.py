@@ -7,7 +7,7 @@ import pytest
 from tests import litellm, rows
 from tests.rows import KEY, NOON, key_of, metadata, spend_log
 from tests.sources import HOUR, source_of
-from tracelib.facets import Facet, Facets, facets, found
+from tracelib.facets import Facet, Facets, facets
 from tracelib.filters import DIMENSIONS, NONE, Filters
 from tracelib.window import TimeWindow
 
@@ -71,13 +71,13 @@ def test_only_the_ninety_days_before_now_count(database):
 
 
 def test_only_the_newest_requests_are_looked_at(database, monkeypatch):
-    monkeypatch.setattr(found, "NEWEST", 2)
+    monkeypatch.setattr("tracelib.facets.NEWEST", 2)
     logs = [spend_log(user=f"u{i}", startTime=NOON + timedelta(seconds=i)) for i in range(4)]
     assert set(facets(source_of(database(rows=logs)), NOW).names("user")) == {"u2", "u3"}
 
 
 def test_only_the_most_used_are_offered_and_equals_go_by_id(database, monkeypatch):
-    monkeypatch.setattr(found, "MOST", 2)
+    monkeypatch.setattr("tracelib.facets.MOST", 2)
     logs = [spend_log(user=user) for user in ("c", "b", "b", "a")]
     assert list(facets(source_of(database(rows=logs)), NOW).names("user")) == ["b", "a"]
 

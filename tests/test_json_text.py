@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects.postgresql import JSONB
 
 from tests.rows import V1_80, V1_109, real_rows
-from tracelib.spendlogs import json_text
+from tracelib.spendlogs import documents
 
 NAMES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
 VALUES = st.recursive(
@@ -50,11 +50,11 @@ MALFORMED = (
 def read(request, empty_database, monkeypatch):
     """Asks what columns with these stored values hold, as new and as old versions check them."""
     if request.param == "checked by patterns":
-        monkeypatch.setattr(json_text, "CHECKS_TEXT", (1_000,))
-    documents = sa.table("documents", sa.column("number"), sa.column("document", JSONB()))
+        monkeypatch.setattr(documents, "CHECKS_TEXT", (1_000,))
+    held = sa.table("documents", sa.column("number"), sa.column("document", JSONB()))
     asked = (
-        json_text.decoded(documents.c.document, "object", "array"),
-        json_text.decoded_body(documents.c.document),
+        documents.decoded(held.c.document, "object", "array"),
+        documents.decoded_body(held.c.document),
     )
     # A statement is compiled once for a dialect: each way to check has one of its own.
     engine = sa.create_engine(empty_database.engine.url)
@@ -68,7 +68,7 @@ def read(request, empty_database, monkeypatch):
                 sa.text("INSERT INTO documents VALUES (:number, CAST(:document AS jsonb))"),
                 [{"number": number, "document": one} for number, one in enumerate(stored)],
             )
-            rows = connection.execute(sa.select(*asked).order_by(documents.c.number))
+            rows = connection.execute(sa.select(*asked).order_by(held.c.number))
             return [tuple(row) for row in rows]
 
     yield ask

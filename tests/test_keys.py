@@ -25,7 +25,7 @@ from tracelib.keys import key_identity
 from tracelib.redaction import NONE as REDACTED_NOTHING
 from tracelib.selection import Selection, session
 from tracelib.sessions import SessionSearch
-from tracelib.spendlogs.shown import shown_key, shown_name
+from tracelib.spendlogs.conditions import shown_key, shown_name
 from tracelib.window import TimeWindow
 
 SECRET = "corp-tok-9f3a71x"

@@ -14,7 +14,7 @@ from tests.sources import FILTERS, HOUR, WINDOW, records, source_of
 from tracelib import overview
 from tracelib.filters import NONE, Filters
 from tracelib.overview import CacheSavings, PromptCaching, SessionCounts
-from tracelib.overview.log_start import REACH
+from tracelib.overview.totals import REACH
 from tracelib.spendlogs import extent
 from tracelib.spendlogs.catalog import REQUIRED
 from tracelib.window import BUCKETS, TimeWindow, bucket_starts, days, recent

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tracelib.api.document import document
+from tracelib.api.openapi import document
 
 ROOT = Path(__file__).parent.parent
 CODE = (

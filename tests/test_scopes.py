@@ -35,7 +35,7 @@ from tracelib import errors
 from tracelib.access import EVERYONE, FULL, Access, Scope
 from tracelib.conversation.reading import Reading
 from tracelib.filters import Filters
-from tracelib.overview.log_start import REACH
+from tracelib.overview.totals import REACH
 from tracelib.redaction import NONE
 from tracelib.selection import RowId, Selection
 from tracelib.sessions import Scan, SessionSearch, scan

@@ -25,7 +25,7 @@ from tests.sources import FILTERS
 from tracelib import sessions
 from tracelib.conversation.unknown import OWN_FIELDS
 from tracelib.database_url import read_address
-from tracelib.sessions import Scan, SessionSearch, chunks
+from tracelib.sessions import Scan, SessionSearch, judging
 from tracelib.settings import Settings
 from tracelib.source import Source, connect
 from tracelib.spendlogs import documents
@@ -158,7 +158,7 @@ def test_the_condition_really_walks_the_indexes(indexed, url):
 def test_a_common_or_short_text_is_scanned(indexed, monkeypatch):
     source = indexed(*trigrams(*DOCUMENTS))
     assert not scanned(source, said="5 %").uses_index
-    monkeypatch.setattr(chunks, "MOST_BY_INDEX", 5)
+    monkeypatch.setattr(judging, "MOST_BY_INDEX", 5)
     common = scanned(source, said="refund")
     assert (len(common.keys), common.uses_index, common.requests_read) == (6, False, 15)
 

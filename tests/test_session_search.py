@@ -475,7 +475,7 @@ def test_the_newest_sessions_are_the_same_from_a_few_requests_as_from_all(
 ):
     made = refilled(log, changes)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tracelib.sessions.newest.REQUESTS_A_SESSION", requests_a_session)
+        patch.setattr("tracelib.sessions.lookup.REQUESTS_A_SESSION", requests_a_session)
         listed = list(pages(log[1], ALL, limit))
     figure = figures_of([row for row in made if row["startTime"] >= WINDOW.start], "recent")
     assert listed == sorted(figure, key=lambda key: (-figure[key], key))
@@ -507,7 +507,7 @@ def test_the_newest_page_is_read_from_the_newest_requests_alone(database, monkey
     made = [spend_log(session_id=f"s{n}", startTime=NOON + timedelta(seconds=n)) for n in range(9)]
     made += [spend_log(session_id="s8"), spend_log(session_id="s5")]
     source = source_of(database(rows=made))
-    monkeypatch.setattr("tracelib.sessions.newest.REQUESTS_A_SESSION", 2)
+    monkeypatch.setattr("tracelib.sessions.lookup.REQUESTS_A_SESSION", 2)
     monkeypatch.delattr("tracelib.sessions.found.searched_requests")
     first = sessions.found_sessions(source, FILTERS, ALL, limit=2)
     assert list(first.rows["session_id"]) == ["s8", "s7"]
@@ -517,7 +517,7 @@ def test_the_newest_page_is_read_from_the_newest_requests_alone(database, monkey
 
 def test_sessions_that_began_in_the_same_moment_are_each_listed_once(database, monkeypatch):
     source = source_of(database(rows=[spend_log(session_id=name) for name in "abcdefgh"]))
-    monkeypatch.setattr("tracelib.sessions.newest.REQUESTS_A_SESSION", 2)
+    monkeypatch.setattr("tracelib.sessions.lookup.REQUESTS_A_SESSION", 2)
     assert [key[0] for key in pages(source, ALL, 2)] == list("abcdefgh")
 
 

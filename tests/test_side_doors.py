@@ -23,7 +23,7 @@ from websockets.exceptions import ConnectionClosedError
 
 from tests.browsing import MARKS, SLOW, Visit, chromium, playwright, serving
 from tracelib import serving as around
-from tracelib.serving.doors import LONGEST
+from tracelib.serving import LONGEST
 
 SECRET = "secret-of-a-test"
 TICK_S, ROOM_S = 300, 60

@@ -155,7 +155,7 @@ def test_a_small_log_is_counted(database, partitioned):
 
 
 def test_a_large_log_is_estimated_as_the_planner_does(database, partitioned, monkeypatch):
-    monkeypatch.setattr("tracelib.status.storage.SMALL_BYTES", 0)
+    monkeypatch.setattr("tracelib.status.database.SMALL_BYTES", 0)
     made = database(rows=[spend_log() for _ in range(200)], partitioned=partitioned)
     source = source_of(made)
     assert status.size(source).estimated_rows is None
@@ -166,7 +166,7 @@ def test_a_large_log_is_estimated_as_the_planner_does(database, partitioned, mon
 
 
 def test_a_log_of_more_rows_than_are_counted_is_estimated(database, monkeypatch):
-    monkeypatch.setattr("tracelib.status.storage.FEW_ROWS", 2)
+    monkeypatch.setattr("tracelib.status.database.FEW_ROWS", 2)
     made = database(rows=[spend_log() for _ in range(3)])
     assert (status.size(source_of(made)).estimated_rows, status.size(source_of(made)).exact) == (
         None,

@@ -8,8 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from tests.test_timeline import going_on, requests
 from tracelib.asking.memory import Answer
-from tracelib.charts import activity as strips
 from tracelib.charts import context, palette, waterfall
+from tracelib.charts import strip as strips
 from tracelib.timeline import activity, drawn, timeline
 
 BLUE = "#4C6EF5"

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from tracelib import models, overview, status
-from tracelib.api import answered, asked
+from tracelib.api import params, responses
 from tracelib.api.caller import Caller
 from tracelib.api.values import records, window
 from tracelib.filters import Filters
@@ -19,7 +19,7 @@ COLUMNS = {
 }
 
 
-def totals(caller: Caller, said: asked.Chosen) -> answered.Overview:
+def totals(caller: Caller, said: params.Chosen) -> responses.Overview:
     """How much traffic, what did it cost, how fast, how many errors; and in the window before?"""
     filters = said.filters(caller.now)
     earlier = filters.previous()
@@ -29,32 +29,32 @@ def totals(caller: Caller, said: asked.Chosen) -> answered.Overview:
         (overview.sessions, filters),
         (overview.sessions, earlier),
     )
-    previous = answered.Figures(**_figures(earlier, before, sessions_before))
-    return answered.Overview(**_figures(filters, now, sessions), previous=previous)
+    previous = responses.Figures(**_figures(earlier, before, sessions_before))
+    return responses.Overview(**_figures(filters, now, sessions), previous=previous)
 
 
-def usage(caller: Caller, said: asked.Chosen) -> answered.Models:
+def usage(caller: Caller, said: params.Chosen) -> responses.Models:
     """Which models are used, what do they cost, and how fast do they respond?"""
     filters = said.filters(caller.now)
     found = caller.ask(models.usage_by_model, filters)
     used = [_usage(row) for row in records(found)]
-    return answered.Models(window=window(filters.window), models=used)
+    return responses.Models(window=window(filters.window), models=used)
 
 
-def over_time(caller: Caller, said: asked.OverTime) -> answered.Timeseries:
+def over_time(caller: Caller, said: params.OverTime) -> responses.Timeseries:
     """How did a figure change over time?"""
     filters = said.filters(caller.now)
     bucket = said.chosen_bucket(filters.window)
     found = caller.ask(overview.over_time, filters, bucket)
     column = COLUMNS.get(said.metric, said.metric)
     rows = records(found[["bucket", column]])
-    points = [answered.Point(start=row["bucket"], value=row[column]) for row in rows]
-    return answered.Timeseries(
+    points = [responses.Point(start=row["bucket"], value=row[column]) for row in rows]
+    return responses.Timeseries(
         window=window(filters.window), metric=said.metric, bucket=bucket.name, points=points
     )
 
 
-def failures(caller: Caller, said: asked.Failed) -> answered.Failures:
+def failures(caller: Caller, said: params.Failed) -> responses.Failures:
     """Which failures are most frequent, and which are newest?"""
     filters = said.filters(caller.now)
     totals_now, groups, newest = caller.ask_all(
@@ -62,7 +62,7 @@ def failures(caller: Caller, said: asked.Failed) -> answered.Failures:
         (status.failure_groups, filters),
         (status.newest_failures, filters),
     )
-    return answered.Failures(
+    return responses.Failures(
         window=window(filters.window),
         requests=totals_now.requests,
         failures=totals_now.failures,
@@ -84,14 +84,14 @@ def _figures(filters: Filters, one: Totals, sessions: SessionCounts) -> dict[str
         "prompt_tokens": one.prompt_tokens,
         "completion_tokens": one.completion_tokens,
         "total_tokens": one.total_tokens,
-        "latency_ms": answered.Latency(
+        "latency_ms": responses.Latency(
             avg=one.response_ms_avg,
             p50=one.response_ms_p50,
             p95=one.response_ms_p95,
             p99=one.response_ms_p99,
             max=one.response_ms_max,
         ),
-        "ttft_ms": answered.FirstToken(
+        "ttft_ms": responses.FirstToken(
             p50=one.ttft_ms_p50, p95=one.ttft_ms_p95, coverage=one.ttft_coverage
         ),
         "cache_hit_rate": one.cache_hit_rate,
@@ -99,25 +99,25 @@ def _figures(filters: Filters, one: Totals, sessions: SessionCounts) -> dict[str
     }
 
 
-def _usage(row: dict[str, Any]) -> answered.ModelUsage:
+def _usage(row: dict[str, Any]) -> responses.ModelUsage:
     latency = ("avg", "p50", "p95", "p99", "max")
     same = ("model", "requests", "share", "cost_usd", "prompt_tokens", "completion_tokens")
-    return answered.ModelUsage(
+    return responses.ModelUsage(
         **{name: row[name] for name in (*same, "total_tokens", "cache_hit_rate", "error_rate")},
         provider=row["providers"],
-        latency_ms=answered.Latency(**{name: row[f"response_ms_{name}"] for name in latency}),
-        ttft_ms=answered.FirstToken(
+        latency_ms=responses.Latency(**{name: row[f"response_ms_{name}"] for name in latency}),
+        ttft_ms=responses.FirstToken(
             p50=row["ttft_ms_p50"], p95=row["ttft_ms_p95"], coverage=row["ttft_coverage"]
         ),
     )
 
 
-def _groups(groups: pd.DataFrame, by: str) -> list[answered.FailureGroup]:
+def _groups(groups: pd.DataFrame, by: str) -> list[responses.FailureGroup]:
     chosen = groups[groups["by"] == by].drop(columns="by")
-    return [answered.FailureGroup(**row) for row in records(chosen)]
+    return [responses.FailureGroup(**row) for row in records(chosen)]
 
 
-def _failed(row: dict[str, Any]) -> answered.FailedRequest:
-    fields = answered.FailedRequest.model_fields
+def _failed(row: dict[str, Any]) -> responses.FailedRequest:
+    fields = responses.FailedRequest.model_fields
     named = {name: value for name, value in row.items() if name in fields}
-    return answered.FailedRequest(**named, api_key_alias=row["key_name"])
+    return responses.FailedRequest(**named, api_key_alias=row["key_name"])

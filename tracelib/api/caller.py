@@ -1,11 +1,20 @@
 """Who asks, through which installation, and when: what every answer of the API starts from."""
 
+import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from http import HTTPStatus
+from typing import Any, get_origin
+from urllib.parse import parse_qs
+
+from pydantic import ValidationError
+from starlette.requests import ClientDisconnect, Request
 
 from tracelib import audit
+from tracelib.api.params import Asked
+from tracelib.api.problems import Complaint, Problem, refused, unreadable
 from tracelib.asking.answers import PATIENCE_S, Question, answers
 from tracelib.asking.installation import Installation
 from tracelib.settings import TICKS
@@ -50,3 +59,86 @@ def tick(installed: Installation) -> datetime:
     """Which moment do programs and the pages' viewers call now?"""
     every_s = TICKS[installed.settings.refresh] or TICKS["30s"]
     return ticked(datetime.now(UTC), every_s)
+
+
+MOST_BYTES = 64_000
+MOST_PARAMETERS = 400
+JSON = "application/json"
+
+
+async def body_of(request: Request) -> bytes:
+    """What was sent along? Raises a Problem as soon as it is too much."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced[:20]) > MOST_BYTES:
+        raise _too_large()
+    body = b""
+    try:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > MOST_BYTES:
+                raise _too_large()
+    except ClientDisconnect:
+        raise Problem(
+            HTTPStatus.BAD_REQUEST, "The client disconnected before the whole body was sent."
+        ) from None
+    return body
+
+
+def from_body(takes: type[Asked], content_type: str, body: bytes) -> Asked:
+    """What does this body ask for? Raises a Problem."""
+    if content_type.partition(";")[0].strip().lower() != JSON:
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the body as {JSON}.")
+    _refuse_twice(body)
+    try:
+        return takes.model_validate_json(body, strict=True)
+    except ValidationError as error:
+        raise unreadable(error) from None
+
+
+def _refuse_twice(body: bytes) -> None:
+    """Raises a Problem where a name is given twice; what is no JSON is another's to refuse."""
+    try:
+        json.loads(body, object_pairs_hook=_each_once)
+    except (ValueError, RecursionError):
+        return
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    several = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
+    if several:
+        raise _given_twice(several)
+    return dict(pairs)
+
+
+def _given_twice(names: list[str]) -> Problem:
+    complaints = [Complaint(where=name[:40], what="Given more than once.") for name in names[:20]]
+    return refused("The request is not valid; see complaints.", complaints)
+
+
+def from_query(takes: type[Asked], query: bytes) -> Asked:
+    """What does this query ask for? Raises a Problem."""
+    try:
+        given = parse_qs(
+            query.decode("utf-8", "replace"),
+            keep_blank_values=True,
+            max_num_fields=MOST_PARAMETERS,
+        )
+    except ValueError:
+        raise refused(f"Too many parameters: at most {MOST_PARAMETERS}.") from None
+    several = {
+        name for name, said in takes.model_fields.items() if get_origin(said.annotation) is tuple
+    }
+    if twice := [name for name, said in given.items() if len(said) > 1 and name not in several]:
+        raise _given_twice(twice)
+    try:
+        return takes.model_validate(
+            {name: tuple(said) if name in several else said[0] for name, said in given.items()}
+        )
+    except ValidationError as error:
+        raise unreadable(error) from None
+
+
+def _too_large() -> Problem:
+    return Problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is too large: at most {MOST_BYTES:,} bytes."
+    )

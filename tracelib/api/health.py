@@ -6,7 +6,7 @@ from typing import Literal
 
 from tracelib import status
 from tracelib.access import FULL
-from tracelib.api import answered
+from tracelib.api import responses
 from tracelib.asking.answers import Question, answers
 from tracelib.asking.installation import Installation
 from tracelib.asking.memory import Answer
@@ -22,7 +22,7 @@ PATIENCE_S = 10.0
 LATE_S = 120.0
 
 
-def health(installed: Installation, token: Token | None) -> answered.Health:
+def health(installed: Installation, token: Token | None) -> responses.Health:
     """Is all well? Never raises; what is not the caller's to know is left out.
 
     Down where the database does not answer; degraded where it does but its log cannot be read,
@@ -31,9 +31,9 @@ def health(installed: Installation, token: Token | None) -> answered.Health:
     server, fresh = _asked(replace(installed, access=FULL))
     said = _status(server, fresh)
     if token is None:
-        return answered.Health(status=said)
+        return responses.Health(status=said)
     own = _asked(installed)[1].value if token.access.scope != FULL.scope else fresh.value
-    return answered.Health(
+    return responses.Health(
         status=said,
         database=_database(server) if sees_whole(token) else None,
         newest_request_at=own.newest_started_at if own else None,
@@ -63,9 +63,9 @@ def _status(
     return "degraded" if (fresh.value.ingest_lag_s or 0) > LATE_S else "ok"
 
 
-def _database(server: Answer[ServerFacts]) -> answered.Database:
+def _database(server: Answer[ServerFacts]) -> responses.Database:
     facts = None if server.error else server.value
-    return answered.Database(
+    return responses.Database(
         reachable=facts is not None,
         round_trip_ms=facts.round_trip_ms if facts else None,
         version=facts.version if facts else None,

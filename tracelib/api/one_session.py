@@ -7,7 +7,7 @@ from http import HTTPStatus
 from itertools import groupby
 
 from tracelib import conversation, errors, sessions
-from tracelib.api import answered_sessions, asked
+from tracelib.api import params, session_responses
 from tracelib.api.caller import Caller
 from tracelib.api.problems import Problem, SessionOfKey
 from tracelib.api.values import records, seconds
@@ -27,10 +27,10 @@ SAME = (
 NOT_SAID = ("tool_call", "reasoning", "citation")
 
 
-def summary(caller: Caller, said: asked.OfSession, session_id: str) -> answered_sessions.Summary:
+def summary(caller: Caller, said: params.OfSession, session_id: str) -> session_responses.Summary:
     """Which figures does this session have? Raises a Problem where it is not one."""
     one = caller.ask(sessions.summary, _selection(caller, session_id, said.key))
-    return answered_sessions.Summary(
+    return session_responses.Summary(
         **{name: getattr(one, name) for name in SAME},
         api_key_alias=one.key_name,
         user_id=one.user,
@@ -38,17 +38,17 @@ def summary(caller: Caller, said: asked.OfSession, session_id: str) -> answered_
         tags=list(one.tags),
         models=list(one.models),
         providers=list(one.providers),
-        latency_ms=answered_sessions.SessionLatency(
+        latency_ms=session_responses.SessionLatency(
             avg=one.response_ms_avg, p95=one.response_ms_p95
         ),
-        ttft_ms=answered_sessions.SessionFirstToken(p50=one.ttft_ms_p50),
+        ttft_ms=session_responses.SessionFirstToken(p50=one.ttft_ms_p50),
         duration_s=seconds(one.duration_ms),
     )
 
 
 def messages(
-    caller: Caller, said: asked.Messages, session_id: str
-) -> answered_sessions.SessionMessages:
+    caller: Caller, said: params.Messages, session_id: str
+) -> session_responses.SessionMessages:
     """Which messages does this session have? Audited first; masked unless `redact` is false."""
     selection = _selection(caller, session_id, said.key)
     redaction = _redaction(caller, said)
@@ -62,7 +62,7 @@ def messages(
     read: TurnPage = caller.ask(conversation.turns, reading, said.first, said.count)
     page, _ = redacted(read, redaction)
     after = said.first + len(page.turns)
-    return answered_sessions.SessionMessages(
+    return session_responses.SessionMessages(
         session_id=session_id,
         requests=page.total,
         first=said.first,
@@ -80,7 +80,7 @@ def _reading(_installed: Installation, selection: Selection) -> Reading:
     return Reading(selection)
 
 
-def _redaction(caller: Caller, said: asked.Messages) -> Redaction:
+def _redaction(caller: Caller, said: params.Messages) -> Redaction:
     return Redaction(frozenset(KINDS), caller.installed.settings.redact) if said.redact else NONE
 
 
@@ -111,7 +111,7 @@ def _notes(page: TurnPage) -> tuple[str, ...]:
     return (*page.notes, *own)
 
 
-def _messages(turn: Turn, said_once: Sequence[str]) -> Iterator[answered_sessions.SessionMessage]:
+def _messages(turn: Turn, said_once: Sequence[str]) -> Iterator[session_responses.SessionMessage]:
     """The figures of all rows of a turn stand on its first answer, so that they add up over
     messages, and so do its notes but those that are said once for all; a request without an
     answer has an empty one."""
@@ -143,24 +143,24 @@ def _is_result(part: Part) -> bool:
 
 def _message(
     turn: Turn, said: Message, notes: list[str], *, is_first_answer: bool
-) -> answered_sessions.SessionMessage:
+) -> session_responses.SessionMessage:
     request = turn.request
     rows = request.rows if is_first_answer else ()
     results = [part for part in said.parts if _is_result(part)]
-    return answered_sessions.SessionMessage(
+    return session_responses.SessionMessage(
         role=said.role,
         name=said.name,
         content=_text(part for part in said.parts if part.kind not in NOT_SAID),
         reasoning=_text(part for part in said.parts if part.kind == "reasoning"),
         tool_calls=[
-            answered_sessions.ToolCall(id=part.call_id, name=part.name, arguments=part.text)
+            session_responses.ToolCall(id=part.call_id, name=part.name, arguments=part.text)
             for part in said.parts
             if part.kind == "tool_call"
         ],
         tool_call_id=next((part.call_id for part in results), None),
         is_error=any(part.is_error for part in results),
         citations=[
-            answered_sessions.Citation(title=part.name, text=part.text)
+            session_responses.Citation(title=part.name, text=part.text)
             for part in said.parts
             if part.kind == "citation"
         ],
@@ -182,9 +182,9 @@ def _message(
     )
 
 
-def _change(change: ShownChange) -> answered_sessions.Change:
+def _change(change: ShownChange) -> session_responses.Change:
     texts = (_text(iter(said.parts)) for said in change.messages)
-    return answered_sessions.Change(
+    return session_responses.Change(
         sentence=change.sentence, content=[text or "" for text in texts]
     )
 

@@ -1,20 +1,130 @@
 """Which sessions are there?"""
 
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import blake2b
+
 import pandas as pd
 
 from tracelib import sessions
-from tracelib.api import answered_sessions, asked, text_search
+from tracelib.api import params, session_responses
 from tracelib.api.caller import Caller
-from tracelib.api.problems import refused
+from tracelib.api.problems import forbidden, refused
 from tracelib.api.values import records, seconds, window
 from tracelib.filters import Filters
-from tracelib.sessions.cursor import read_cursor
+from tracelib.sessions import Scan
+from tracelib.sessions.cursor import LONGEST, read_cursor
 from tracelib.sessions.figures import models_of
+from tracelib.sessions.scanning import Found
+from tracelib.spendlogs.conditions import UNSTORABLE
+
+SCAN_S = 5.0
+MARK_BYTES = 8
+# As many as fit into a cursor; an earlier one may come again.
+MOST_TOLD = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page ended: the last request that was read or shown, its start as it is stored, and
+    marks of the sessions that were told."""
+
+    at: datetime
+    request_id: str
+    told: tuple[bytes, ...] = ()
+
+    @property
+    def order(self) -> tuple[datetime, str]:
+        """Where it stands along the log: what lies before is still to be read."""
+        return self.at, self.request_id
+
+    def written(self) -> str:
+        """How does a cursor say this?"""
+        head = json.dumps([self.at.isoformat(), self.request_id]).encode()
+        return base64.urlsafe_b64encode(head + b"\n" + b"".join(self.told)).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What was found, the place to go on from where there is more, and how far it was read."""
+
+    rows: pd.DataFrame
+    next: Place | None
+    progress: session_responses.Scanned
+
+
+def page(caller: Caller, said: params.Search, filters: Filters) -> Page:
+    """Which sessions say it, from where the page before ended? Raises a Problem or TraceError."""
+    if not caller.token.access.reads_messages:
+        raise forbidden("Message search needs the auditor role.")
+    place, search = read_place(said.cursor), said.search()
+    caller.note("searched", sought=search.said)
+    begun = Scan(last=place.order) if place else None
+    scan: Scan = caller.ask(sessions.scan, filters, search, begun, SCAN_S)
+    told = place.told if place else ()
+    new = [one for one in scan.found if _mark(one) not in told]
+    shown = new[: said.limit]
+    rows: pd.DataFrame = caller.ask(
+        sessions.scanned_sessions,
+        filters,
+        search,
+        replace(scan, found=tuple(shown), most=len(shown)),
+    )
+    after = _after(scan, new, shown, place)
+    reached = after.at.replace(tzinfo=UTC) if after else filters.window.start
+    progress = session_responses.Scanned(
+        requests_read=scan.requests_read, reached=reached, is_finished=after is None
+    )
+    return Page(rows, after, progress)
+
+
+def read_place(cursor: str | None) -> Place | None:
+    """Which place does this cursor say? Raises a Problem where it says none."""
+    if not cursor:
+        return None
+    try:
+        plain = base64.b64decode(cursor[:LONGEST], altchars=b"-_", validate=True)
+        head, _, marks = plain.partition(b"\n")
+        at, request_id = json.loads(head)
+        moment = datetime.fromisoformat(at)
+    except (binascii.Error, TypeError, ValueError, RecursionError):
+        raise _forged() from None
+    if moment.tzinfo or not isinstance(request_id, str) or UNSTORABLE.search(request_id):
+        raise _forged()
+    if len(marks) % MARK_BYTES:
+        raise _forged()
+    told = (marks[start : start + MARK_BYTES] for start in range(0, len(marks), MARK_BYTES))
+    return Place(moment, request_id, tuple(told))
+
+
+def _after(
+    scan: Scan, new: Sequence[Found], shown: Sequence[Found], before: Place | None
+) -> Place | None:
+    """Where does the next page begin? None where all is read and shown."""
+    told = (*(before.told if before else ()), *map(_mark, shown))[-MOST_TOLD:]
+    if len(new) > len(shown):
+        return Place(shown[-1].at.replace(tzinfo=None), shown[-1].request_id, told)
+    if scan.is_read or scan.last is None:
+        return None
+    return Place(*scan.last, told)
+
+
+def _mark(one: Found) -> bytes:
+    return blake2b(one.session_key.encode(), digest_size=MARK_BYTES).digest()
+
+
+def _forged() -> Exception:
+    return refused("Invalid cursor: it must come from a search for the same text.")
+
 
 SAME = ("session_id", "requests", "failures", "cost_usd", "total_tokens", "started_at", "ended_at")
 
 
-def found(caller: Caller, said: asked.Search) -> answered_sessions.Sessions:
+def found(caller: Caller, said: params.Search) -> session_responses.Sessions:
     """Which sessions match this search, from the cursor on?"""
     filters = said.filters(caller.now)
     if said.text:
@@ -24,7 +134,7 @@ def found(caller: Caller, said: asked.Search) -> answered_sessions.Sessions:
     page = caller.ask(
         sessions.found_sessions, filters, said.search(), said.cursor or None, said.limit
     )
-    return answered_sessions.Sessions(
+    return session_responses.Sessions(
         window=window(filters.window),
         sessions=_listed(caller, filters, page.rows),
         next_cursor=page.next,
@@ -32,9 +142,9 @@ def found(caller: Caller, said: asked.Search) -> answered_sessions.Sessions:
     )
 
 
-def _said(caller: Caller, said: asked.Search, filters: Filters) -> answered_sessions.Sessions:
-    found = text_search.page(caller, said, filters)
-    return answered_sessions.Sessions(
+def _said(caller: Caller, said: params.Search, filters: Filters) -> session_responses.Sessions:
+    found = page(caller, said, filters)
+    return session_responses.Sessions(
         window=window(filters.window),
         sessions=_listed(caller, filters, found.rows),
         next_cursor=found.next.written() if found.next else None,
@@ -44,12 +154,12 @@ def _said(caller: Caller, said: asked.Search, filters: Filters) -> answered_sess
 
 def _listed(
     caller: Caller, filters: Filters, rows: pd.DataFrame
-) -> list[answered_sessions.FoundSession]:
+) -> list[session_responses.FoundSession]:
     """The list of a page shows some models of a session; a program is given all of them."""
     keys = tuple(zip(rows["session_key"], rows["session_id"], strict=True))
     models = caller.ask(models_of, filters, keys) if keys else {}
     return [
-        answered_sessions.FoundSession(
+        session_responses.FoundSession(
             **{name: row[name] for name in SAME},
             api_key_alias=row["key_name"],
             user_id=row["user"],

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from tracelib.api import answered
+from tracelib.api import responses
 from tracelib.window import TimeWindow
 
 
@@ -14,9 +14,9 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
 
 
-def window(chosen: TimeWindow) -> answered.Window:
+def window(chosen: TimeWindow) -> responses.Window:
     """A window as it is answered."""
-    return answered.Window(start=chosen.start, end=chosen.end)
+    return responses.Window(start=chosen.start, end=chosen.end)
 
 
 def seconds(milliseconds: float | None) -> float | None:

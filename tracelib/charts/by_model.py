@@ -10,8 +10,7 @@ import plotly.graph_objects as go
 from tracelib import formatting
 from tracelib.charts import base, palette
 from tracelib.charts.base import COUNT_TICKS, HEIGHT, TimeAxis, figure, line
-from tracelib.charts.labels import plain, within
-from tracelib.charts.palette import tint
+from tracelib.charts.palette import plain, tint, within
 from tracelib.window import bucket_starts
 
 MODELS_SHOWN = 10

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from tracelib import formatting
 from tracelib.charts import palette
 from tracelib.charts.base import COUNT_TICKS, FEWEST, figure
-from tracelib.charts.labels import plain, within
+from tracelib.charts.palette import plain, within
 from tracelib.filters import NONE
 
 BAR_PX = 26

@@ -1,6 +1,6 @@
 """A session's requests as bars in time, a row each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,10 +8,77 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from tracelib import formatting
-from tracelib.charts import cut_time, palette
+from tracelib.charts import palette, strip
 from tracelib.charts.base import figure
-from tracelib.charts.labels import plain
-from tracelib.charts.palette import tint
+from tracelib.charts.palette import plain, tint
+
+# Cuts nearer to one another than this share of the axis are not told apart in words.
+ROOM = 0.11
+
+
+def tell(chart: go.Figure, turns: pd.DataFrame, cuts: pd.DataFrame) -> None:
+    """Let the x axis of this figure be the time of these requests, and mark its cuts.
+
+    Wants `drawn_ms` and `drawn_end_ms` of each. The ticks are round moments; where time was
+    cut, moments at which requests began.
+    """
+    first = float(turns["drawn_ms"].min()) if len(turns) else 0.0
+    end = float(turns["end_ms"].max()) if len(turns) else 1.0
+    reach = reach_ms(turns)
+    places = moments = strip.ticks(first, first + reach)
+    if len(cuts):
+        chosen = _spread_out(turns["drawn_ms"].tolist(), reach / strip.TICKS)
+        places = turns["drawn_ms"].iloc[chosen].tolist()
+        moments = turns["start_ms"].iloc[chosen].tolist()
+    chart.update_xaxes(
+        range=[first - 0.01 * reach, first + 1.02 * reach],
+        tickvals=places,
+        ticktext=strip.written(moments, end),
+        title={"text": strip.unit(end), "font": {"size": 12}, "standoff": 8},
+        showgrid=cuts.empty,
+    )
+    _cut_mark(chart, cuts.to_dict("records"), ROOM * reach)
+
+
+def reach_ms(turns: pd.DataFrame) -> float:
+    """How much time does the axis of these requests hold? Never none."""
+    if turns.empty:
+        return 1.0
+    return float(turns["drawn_end_ms"].max() - turns["drawn_ms"].min()) or 1.0
+
+
+def _spread_out(places: Sequence[float], distance: float) -> list[int]:
+    """Which of these places, in order, are at least so far apart?"""
+    chosen: list[int] = []
+    for index, place in enumerate(places):
+        if not chosen or place - places[chosen[-1]] >= distance:
+            chosen.append(index)
+    return chosen
+
+
+def _cut_mark(chart: go.Figure, cuts: list[dict[Any, Any]], room_ms: float) -> None:
+    """A band where time is left out, with how much it was where there is room to say so."""
+    bands = [_band(cut["drawn_ms"], cut["drawn_ms"] + cut["kept_ms"]) for cut in cuts]
+    told: list[float] = []
+    notes = []
+    for cut in sorted(cuts, key=lambda cut: -cut["length_ms"]):
+        middle = cut["drawn_ms"] + cut["kept_ms"] / 2
+        if all(abs(middle - other) >= room_ms for other in told):
+            told.append(middle)
+            notes.append(_note(middle, formatting.duration(cut["length_ms"])))
+    # All at once: Plotly checks the whole figure again for each that is added.
+    chart.update_layout(shapes=bands, annotations=notes)
+
+
+def _band(start_ms: float, end_ms: float) -> dict[str, Any]:
+    place = {"x0": start_ms, "x1": end_ms, "y0": 0, "y1": 1, "yref": "paper", "layer": "below"}
+    return place | {"fillcolor": palette.OTHERS, "opacity": 0.1, "line": {"width": 0}}
+
+
+def _note(place_ms: float, words: str) -> dict[str, Any]:
+    place = {"x": place_ms, "y": 1, "yref": "paper", "yanchor": "top", "showarrow": False}
+    return place | {"text": words, "font": {"size": 11}}
+
 
 ROWS_SHOWN = 40
 ROW_PX, CROWDED_ROW_PX = 20, 15
@@ -63,7 +130,7 @@ def waterfall(
     margin = {"l": 30, "r": 6, "t": 8, "b": 48}
     chart.update_layout(margin=margin, hovermode="closest", legend=LEGEND)
     _number_rows(chart, facts)
-    cut_time.tell(chart, facts, cuts)
+    tell(chart, facts, cuts)
     for number in facts.loc[facts["row"] == opened, "number"].tolist():
         band = {"fillcolor": palette.REQUESTS, "opacity": 0.14, "line_width": 0, "layer": "below"}
         chart.add_hrect(number - 0.5, number + 0.5, **band)
@@ -152,7 +219,7 @@ def _marks(facts: pd.DataFrame) -> list[go.Scatter]:
     """Failures, answers from LiteLLM's cache, and a tick where a bar is too short to see."""
     failed, hit = facts["is_failure"].astype("bool"), facts["is_cache_hit"].astype("bool")
     lengths = facts["drawn_end_ms"] - facts["drawn_ms"]
-    is_short = lengths < SHORT * cut_time.reach_ms(facts)
+    is_short = lengths < SHORT * reach_ms(facts)
     marks = (
         (facts[is_short], "", {"symbol": "line-ns", "size": 10, "line": {"width": 2}}),
         (facts[failed], "Failed", {"symbol": "x", "size": 9, "color": palette.FAILURE}),

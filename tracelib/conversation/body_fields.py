@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, TableValuedAlias, column, func
 from sqlalchemy.types import TypeEngine
 
-from tracelib.spendlogs.json_text import decoded
+from tracelib.spendlogs.documents import decoded
 
 
 def body_fields(body: ColumnElement[Any], kind: TypeEngine[Any], *names: str) -> TableValuedAlias:

@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 
-from tracelib.spendlogs.table import can_be_stored
+from tracelib.spendlogs.conditions import can_be_stored
 
 _PREFIX = "resp_"
 _ROUTED = re.compile(rb"litellm:.*;response_id:(.+)", re.DOTALL)

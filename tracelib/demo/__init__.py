@@ -8,8 +8,7 @@ days. Its working days show, so do its quiet week-ends and its nightly batches. 
 down for three hours, an agent goes round in circles for a night, a new model is taken up.
 """
 
-from tracelib.demo.arrivals import arrive, keep_arriving
-from tracelib.demo.server import SampleDatabase, start
+from tracelib.demo.server import SampleDatabase, arrive, keep_arriving, start
 from tracelib.demo.story import SEED, requests
 
 __all__ = ["SEED", "SampleDatabase", "arrive", "keep_arriving", "requests", "start"]

@@ -3,9 +3,13 @@
 import hashlib
 import tomllib
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from random import Random
 from typing import Any
+
+from tracelib.demo.gateway import Outage
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +103,125 @@ def _key(entry: dict[str, Any], teams: tuple[Team, ...], users: tuple[User, ...]
     team = next(team for team in teams if team.id == entry["team"])
     user = next(user for user in users if user.id == entry["user"])
     return Key(**{**entry, "team": team, "user": user, "tags": tuple(entry["tags"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars per million tokens; `written` is what a provider asks to fill its prompt cache."""
+
+    input: float
+    output: float
+    cached: float | None = None
+    written: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One place behind a public model: LiteLLM's `model`, `model_id` and `api_base`."""
+
+    model: str
+    base: str
+    weight: float = 1.0
+    id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        digest = hashlib.sha256(f"{self.model} {self.base}".encode()).hexdigest()
+        object.__setattr__(self, "id", digest)
+
+    @property
+    def provider(self) -> str:
+        """LiteLLM's `custom_llm_provider`."""
+        return self.model.partition("/")[0]
+
+    @property
+    def plain_model(self) -> str:
+        """The provider's own name for the model."""
+        return self.model.partition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A public name (`model_group`) with its deployments. Speeds are medians."""
+
+    name: str
+    price: Price
+    first_token_s: float
+    tokens_per_s: float
+    context: int
+    deployments: tuple[Deployment, ...]
+    reasons: bool = False
+    is_newcomer: bool = False
+    fallback: str | None = None
+
+    def pick(self, rng: Random) -> Deployment:
+        """The deployment that LiteLLM's router would choose."""
+        if len(self.deployments) == 1:
+            return self.deployments[0]
+        weights = [deployment.weight for deployment in self.deployments]
+        return rng.choices(self.deployments, weights)[0]
+
+
+@cache
+def models() -> dict[str, Model]:
+    """Which models are there, by public name?"""
+    data = tomllib.loads(Path(__file__).with_name("models.toml").read_text(encoding="utf-8"))
+    return {name: _model(name, entry) for name, entry in data.items()}
+
+
+@cache
+def newcomer() -> Model:
+    """Which model is offered only from the middle of the story on?"""
+    return next(model for model in models().values() if model.is_newcomer)
+
+
+def _model(name: str, entry: dict[str, Any]) -> Model:
+    deployments = tuple(Deployment(**deployment) for deployment in entry["deployments"])
+    price = Price(**entry["price"])
+    return Model(name=name, **{**entry, "price": price, "deployments": deployments})
+
+
+DAYS = 30
+"""How long the story is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The events. Times are in seconds since 1970.
+
+    newcomer_from  when the new model is first offered
+    runaway_at     when an agent begins to go round in circles
+    """
+
+    outage: Outage
+    newcomer_from: float
+    runaway_at: float
+
+    def model_for(self, rng: Random, key: Key, at: float) -> Model:
+        """Which model does that key ask for at that time?"""
+        share = key.newcomer_share * self._adoption(at)
+        if share and rng.random() < share:
+            return newcomer()
+        names = list(key.models)
+        name = names[0] if len(names) == 1 else rng.choices(names, list(key.models.values()))[0]
+        return models()[name]
+
+    def _adoption(self, at: float) -> float:
+        """The new model is taken up over eight days."""
+        return min(max((at - self.newcomer_from) / (8 * 86_400), 0.0), 1.0)
+
+
+def scene(anchor: datetime) -> Scene:
+    """The events of a story told up to `anchor`, an aware time."""
+    midnight = anchor.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    outage = _working_day(midnight - timedelta(days=4)) + timedelta(hours=9, minutes=12)
+    night = _working_day(midnight - timedelta(days=9)) + timedelta(minutes=47)
+    return Scene(
+        outage=Outage("anthropic", outage.timestamp(), outage.timestamp() + 3.1 * 3600),
+        newcomer_from=(midnight - timedelta(days=14, hours=-9)).timestamp(),
+        runaway_at=night.timestamp(),
+    )
+
+
+def _working_day(day: datetime) -> datetime:
+    """That day, or the Friday before where it lies in a week-end."""
+    return day - timedelta(days=max(day.weekday() - 4, 0))

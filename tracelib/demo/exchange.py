@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tracelib.demo.cast import Key
-from tracelib.demo.catalog import Deployment, Model, Price
+from tracelib.demo.cast import Deployment, Key, Model, Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +102,189 @@ class Outcome:
     retries: int = 0
     is_cache_hit: bool = False
     overhead_ms: float = 0.0
+
+
+REDACTED = "redacted-by-litellm"
+MASKED = "REDACTED_BY_LITELM"  # LiteLLM's own spelling
+
+
+def response(outcome: Outcome) -> dict[str, Any]:
+    """What is stored as the answer? `{}` for failures and for teams that keep no prompts."""
+    key = outcome.ask.key
+    if outcome.failure is not None or not key.team.stores_prompts:
+        return {}
+    shape = _SHAPES[outcome.ask.call_type]
+    return shape(outcome)
+
+
+def usage_object(usage: Usage, call_type: str) -> dict[str, Any]:
+    """The usage block as LiteLLM keeps it, in the answer and in the metadata."""
+    counts: dict[str, Any] = {
+        "completion_tokens": usage.completion,
+        "prompt_tokens": usage.prompt,
+        "total_tokens": usage.total,
+    }
+    if call_type in ("aembedding", "atext_completion"):
+        return counts
+    return counts | usage_details(usage)
+
+
+def usage_details(usage: Usage) -> dict[str, Any]:
+    """The parts of the usage, with the provider's prompt cache where it was used."""
+    details: dict[str, Any] = {
+        "completion_tokens_details": {"audio_tokens": 0, "reasoning_tokens": usage.reasoning},
+        "prompt_tokens_details": {"audio_tokens": 0, "cached_tokens": usage.cached},
+    }
+    if usage.cached or usage.written:
+        details["cache_read_input_tokens"] = usage.cached
+    if usage.written:
+        details["prompt_tokens_details"]["cache_creation_tokens"] = usage.written
+        details["cache_creation_input_tokens"] = usage.written
+    return details
+
+
+def _chat(outcome: Outcome) -> dict[str, Any]:
+    message = outcome.ask.answer
+    if outcome.ask.key.redacted:
+        message = {**message, "content": REDACTED}
+    reason = "tool_calls" if message.get("tool_calls") else "stop"
+    choice = {"finish_reason": reason, "index": 0, "message": message}
+    return {
+        "id": outcome.request_id.partition("_cache_hit")[0],
+        "created": int(outcome.ended),
+        "model": outcome.model.name,
+        "object": "chat.completion",
+        "system_fingerprint": MASKED,
+        "choices": [{**choice, "provider_specific_fields": {}, "logprobs": None}],
+        "usage": usage_object(outcome.usage, outcome.ask.call_type),
+        "service_tier": "default",
+    }
+
+
+def _responses(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "id": outcome.request_id,
+        "created_at": int(outcome.ask.at),
+        "error": None,
+        "incomplete_details": None,
+        "instructions": outcome.ask.body.get("instructions"),
+        "metadata": {},
+        "model": outcome.model.name,
+        "object": "response",
+        **outcome.ask.answer,
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "status": "completed",
+        "text": {"format": {"type": "text"}},
+        "usage": usage_object(outcome.usage, outcome.ask.call_type),
+        "store": True,
+    }
+
+
+def _text_completion(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "id": outcome.request_id,
+        "object": "text_completion",
+        "created": int(outcome.ended),
+        "model": outcome.model.name,
+        "choices": [{"finish_reason": "stop", "index": 0, **outcome.ask.answer}],
+        "usage": usage_object(outcome.usage, outcome.ask.call_type),
+    }
+
+
+def _embedding(outcome: Outcome) -> dict[str, Any]:
+    usage = usage_object(outcome.usage, outcome.ask.call_type)
+    return {"model": outcome.model.name, **outcome.ask.answer, "object": "list", "usage": usage}
+
+
+def _image(outcome: Outcome) -> dict[str, Any]:
+    usage = {
+        "total_tokens": outcome.usage.total,
+        "input_tokens": outcome.usage.prompt,
+        "output_tokens": outcome.usage.completion,
+    }
+    return {"created": int(outcome.ended), **outcome.ask.answer, "size": None, "usage": usage}
+
+
+_SHAPES = {
+    "acompletion": _chat,
+    "anthropic_messages": _chat,
+    "aresponses": _responses,
+    "atext_completion": _text_completion,
+    "aembedding": _embedding,
+    "aimage_generation": _image,
+}
+
+ROUTES = {
+    "acompletion": "/v1/chat/completions",
+    "anthropic_messages": "/v1/messages",
+    "aresponses": "/v1/responses",
+    "atext_completion": "/v1/completions",
+    "aembedding": "/v1/embeddings",
+    "aimage_generation": "/v1/images/generations",
+}
+
+
+def request_body(outcome: Outcome) -> dict[str, Any]:
+    """What is stored as the request? `{}` for teams that keep no prompts and for refused keys."""
+    ask = outcome.ask
+    if not ask.key.team.stores_prompts:
+        return {}
+    body: dict[str, Any] = {"model": ask.model.name, **ask.body}
+    if ask.stream:
+        body["stream"] = True
+    if ask.end_user and ask.call_type == "acompletion":
+        body["user"] = ask.end_user
+    takes_metadata = ask.call_type not in ("aresponses", "anthropic_messages")
+    body["metadata" if takes_metadata else "litellm_metadata"] = _added(outcome)
+    if ask.names_session:
+        body["litellm_session_id"] = body["litellm_trace_id"] = ask.session
+    body["request_timeout"] = 600
+    body["litellm_call_id"] = outcome.call_id
+    if ask.stream and ask.call_type == "acompletion":
+        body["stream_options"] = {"include_usage": True}
+    return _redacted(body) if ask.key.redacted else body
+
+
+def _redacted(body: dict[str, Any]) -> dict[str, Any]:
+    hidden = [{"role": "user", "content": REDACTED}]
+    return {**body, "messages": hidden, "prompt": "", "input": ""}
+
+
+def _added(outcome: Outcome) -> dict[str, Any]:
+    """The proxy's own additions: masked, but for `user_api_key_auth`, which it keeps as it is."""
+    ask, key = outcome.ask, outcome.ask.key
+    return {
+        "tags": list(ask.tags),
+        "headers": {"host": "llm.example.com", "user-agent": key.client},
+        "requester_metadata": {"tags": list(ask.tags)},
+        "user_api_key_hash": MASKED,
+        "user_api_key_alias": MASKED,
+        "user_api_key_spend": 0.0,
+        "user_api_key_team_id": MASKED,
+        "user_api_key_user_id": MASKED,
+        "user_api_key_user_email": MASKED,
+        "user_api_key": MASKED,
+        "agent_id": key.agent,
+        "user_api_key_auth": {
+            "token": key.token,
+            "key_alias": key.alias,
+            "user_id": key.user.id,
+            "team_id": key.team.id,
+            "user_email": key.user.email,
+            "team_alias": key.team.alias,
+            "end_user_id": ask.end_user or None,
+            "request_route": ROUTES[ask.call_type],
+        },
+        "litellm_api_version": "1.109.1",
+        "endpoint": f"http://llm.example.com{ROUTES[ask.call_type]}",
+        "user_agent": key.client,
+        "caller_tags": list(ask.tags),
+        "queue_time_seconds": 0.0021,
+        "model_group": outcome.model.name,
+        "attempted_fallbacks": outcome.fallbacks,
+        "attempted_retries": outcome.retries,
+        "deployment": outcome.deployment.model,
+        "model_info": {"id": outcome.deployment.id, "db_model": False},
+        "api_base": outcome.deployment.base,
+    }

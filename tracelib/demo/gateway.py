@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from tracelib.demo import failures
-from tracelib.demo.catalog import Deployment, Model, models
+from tracelib.demo.cast import Deployment, Model, models
 from tracelib.demo.exchange import Ask, Failure, Outcome, Usage
 
 # Of all requests; a little under what is common, since outage and runaway add theirs.

@@ -1,17 +1,133 @@
 """Fills the sample database, and brings it up to date when it is opened again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg2
 
-from tracelib.demo import tables
-from tracelib.demo.rows import moment
-from tracelib.demo.scene import DAYS, scene
+from tracelib.demo.cast import DAYS, User, cast, scene
+from tracelib.demo.rows import Row, moment
 from tracelib.demo.story import SEED, requests
+
+COLUMNS = (
+    '"request_id", "call_type", "api_key", "spend", "total_tokens", "prompt_tokens", '
+    '"completion_tokens", "startTime", "endTime", "completionStartTime", "model", "model_id", '
+    '"model_group", "custom_llm_provider", "api_base", "user", "metadata", "cache_hit", '
+    '"cache_key", "request_tags", "team_id", "end_user", "requester_ip_address", "messages", '
+    '"response", "proxy_server_request", "session_id", "status", "mcp_namespaced_tool_name", '
+    '"organization_id", "agent_id", "request_duration_ms", "created_at", "updated_at", '
+    '"litellm_call_id", "billing_agent_id"'
+)
+_ORDER = tuple(name.strip(' "') for name in COLUMNS.split(","))
+# Frozen rows need no vacuum before an index alone can answer.
+_COPY = f'COPY "LiteLLM_SpendLogs" ({COLUMNS}) FROM STDIN (FREEZE)'
+_COPY_ARRIVING = f"COPY arriving ({COLUMNS}) FROM STDIN"
+_TAKE_ARRIVING = 'INSERT INTO "LiteLLM_SpendLogs" SELECT * FROM arriving ON CONFLICT DO NOTHING'
+
+
+def create(cursor: Any) -> None:
+    """Make the tables, still without the indexes of the request log."""
+    for name in ("spend_logs.sql", "names.sql"):
+        cursor.execute(_script(name))
+
+
+def add_indexes(cursor: Any) -> None:
+    """Make the request log's indexes; quicker after the rows than before them."""
+    cursor.execute(_script("indexes.sql"))
+
+
+def drop(cursor: Any) -> None:
+    """Remove everything that the sample has made."""
+    cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+
+
+def copy(cursor: Any, rows: Iterable[Row]) -> None:
+    """Write rows into the empty log, in the transaction that has made it."""
+    cursor.copy_expert(_COPY, Lines(rows), size=1 << 20)
+
+
+def add(cursor: Any, rows: Iterable[Row]) -> int:
+    """Write rows into the log, leaving out those it has already. How many were new?"""
+    cursor.execute('CREATE TEMP TABLE arriving (LIKE "LiteLLM_SpendLogs") ON COMMIT DROP')
+    cursor.copy_expert(_COPY_ARRIVING, Lines(rows), size=1 << 20)
+    cursor.execute(_TAKE_ARRIVING)
+    added: int = cursor.rowcount
+    return added
+
+
+def add_names(cursor: Any, deleted_at: datetime) -> None:
+    """Write teams, users and keys. One key has been deleted since, as happens."""
+    people = cast()
+    organization = (people.organization_id, people.organization_alias)
+    cursor.execute('INSERT INTO "LiteLLM_OrganizationTable" VALUES (%s, %s)', organization)
+    teams = [(team.id, team.alias, people.organization_id) for team in people.teams]
+    cursor.executemany('INSERT INTO "LiteLLM_TeamTable" VALUES (%s, %s, %s)', teams)
+    users = [_user(user, people.organization_id) for user in people.users]
+    cursor.executemany('INSERT INTO "LiteLLM_UserTable" VALUES (%s, %s, %s, %s)', users)
+    customers = [(f"customer-{number:04d}", None) for number in range(1, 161)]
+    cursor.executemany('INSERT INTO "LiteLLM_EndUserTable" VALUES (%s, %s)', customers)
+    _add_keys(cursor, deleted_at)
+
+
+def _user(user: User, organization_id: str) -> tuple[str, ...]:
+    return (user.id, user.alias, organization_id, user.email)
+
+
+def _add_keys(cursor: Any, deleted_at: datetime) -> None:
+    organization_id = cast().organization_id
+    for key in cast().keys:
+        name = f"sk-...{key.token[-4:]}"
+        facts = (key.token, name, key.alias, key.user.id, key.team.id, organization_id)
+        if key.is_deleted:
+            cursor.execute(
+                'INSERT INTO "LiteLLM_DeletedVerificationToken" '
+                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                (f"deleted-{key.alias}", *facts, deleted_at),
+            )
+        else:
+            cursor.execute(
+                'INSERT INTO "LiteLLM_VerificationToken" VALUES (%s, %s, %s, %s, %s, %s, %s)',
+                (*facts, key.agent),
+            )
+
+
+class Lines:
+    """Rows as a file in COPY's text format, made while PostgreSQL reads them."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._lines: Iterator[bytes] = (_line(row) for row in rows)
+
+    def read(self, size: int) -> bytes:
+        """About `size` bytes, whole lines; b"" at the end."""
+        taken: list[bytes] = []
+        length = 0
+        for line in self._lines:
+            taken.append(line)
+            length += len(line)
+            if length >= size:
+                break
+        return b"".join(taken)
+
+
+def _line(row: Row) -> bytes:
+    return ("\t".join([_cell(row[name]) for name in _ORDER]) + "\n").encode()
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return r"\N"
+    text = str(value)
+    # JSON text has no raw control characters, so only its backslashes need care.
+    return text.replace("\\", r"\\") if "\\" in text else text
+
+
+def _script(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
 
 VERSION = 1
 """Of the story; a database that tells another one is written anew."""
@@ -62,11 +178,11 @@ def told_so_far(connection: Any) -> Told | None:
 
 def _tell_anew(connection: Any, now: datetime) -> None:
     with _transaction(connection) as cursor:
-        tables.drop(cursor)
-        tables.create(cursor)
-        tables.copy(cursor, requests(SEED, now - timedelta(days=DAYS), now))
-        tables.add_indexes(cursor)
-        tables.add_names(cursor, deleted_at=moment(scene(now).newcomer_from))
+        drop(cursor)
+        create(cursor)
+        copy(cursor, requests(SEED, now - timedelta(days=DAYS), now))
+        add_indexes(cursor)
+        add_names(cursor, deleted_at=moment(scene(now).newcomer_from))
         cursor.execute(_REMEMBER)
         cursor.execute(
             "INSERT INTO sample.story VALUES (%s, %s, %s)", (VERSION, SEED, _stored(now))
@@ -82,7 +198,7 @@ def _go_on(connection: Any, told: Told, now: datetime) -> None:
             'DELETE FROM "LiteLLM_SpendLogs" WHERE "startTime" < %s',
             (_stored(now - timedelta(days=DAYS)),),
         )
-        tables.add(cursor, requests(told.seed, since, now, anchor=told.anchor))
+        add(cursor, requests(told.seed, since, now, anchor=told.anchor))
     _tidy(connection, 'VACUUM (ANALYZE) "LiteLLM_SpendLogs"')
 
 

@@ -1,14 +1,16 @@
 """The embedded PostgreSQL server that holds the sample, in a folder of its own."""
 
+import logging
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,8 @@ import psycopg2
 
 from tracelib import errors
 from tracelib.demo import load
-from tracelib.demo.story import utc_now
+from tracelib.demo.load import connected, told_so_far
+from tracelib.demo.story import requests, utc_now
 
 _DATABASE = "litellm"
 _MARKER = "tracelib-sample"
@@ -156,3 +159,49 @@ def _url_of(url: str, database: str) -> str:
     return (
         f"postgresql+psycopg2://{head.partition('://')[2].rpartition('/')[0]}/{database}?{options}"
     )
+
+
+_EVERY_S = 4.0
+# As if it were a busy hour several times over, by night as well: a row every few seconds.
+_STEADY = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+def keep_arriving(sample: SampleDatabase, stop: threading.Event) -> threading.Thread:
+    """Let rows arrive every few seconds until `stop` is set.
+
+    Gives the daemon thread, already running. A database that does not answer is asked again
+    at the next turn; the rows of the meantime come then.
+    """
+    arguments = (sample, stop)
+    thread = threading.Thread(target=_keep_on, args=arguments, name="arrivals", daemon=True)
+    thread.start()
+    return thread
+
+
+def arrive(sample: SampleDatabase, since: datetime, until: datetime) -> int:
+    """Write the rows that arrive in [since, until), aware times. How many were new?
+
+    Two processes on one database write the same rows, so each row comes once. Raises
+    psycopg2.Error when the database does not answer.
+    """
+    with connected(sample.url) as connection:
+        told = told_so_far(connection)
+        if told is None:
+            return 0
+        rows = requests(told.seed + 1, since, until, anchor=told.anchor, steady=_STEADY)
+        with connection, connection.cursor() as cursor:
+            return load.add(cursor, rows)
+
+
+def _keep_on(sample: SampleDatabase, stop: threading.Event) -> None:
+    since = utc_now()
+    while not stop.wait(_EVERY_S):
+        until = utc_now()
+        try:
+            arrive(sample, max(since, until - timedelta(minutes=10)), until)
+        except psycopg2.Error as fault:
+            _log.info("No rows could arrive: %s", fault)
+            continue
+        since = until

@@ -5,13 +5,12 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from tracelib.demo import agents, talk
-from tracelib.demo.asking import Asker, insist
-from tracelib.demo.cast import Key
+from tracelib.demo import agents, messages
+from tracelib.demo.agents import Asker, insist
+from tracelib.demo.cast import Key, Scene
 from tracelib.demo.exchange import Outcome, Usage
 from tracelib.demo.gateway import new_id, replay
 from tracelib.demo.messages import Said, Thread, stored, token_count
-from tracelib.demo.scene import Scene
 
 Work = Callable[[Random, Key, float, Scene, str], Iterator[Outcome]]
 """Random source, key, beginning in seconds since 1970, events, theme -> what became of it."""
@@ -24,7 +23,7 @@ def chat(rng: Random, key: Key, at: float, scene: Scene, theme: str) -> Iterator
     thread.add(Said("system", _briefing(theme)))
     streams = rng.random() < 0.6
     before = 0
-    for asked, said in talk.conversation(rng, theme):
+    for asked, said in messages.conversation(rng, theme):
         thread.add(Said("user", asked))
         answer = Said("assistant", said)
         ask = asker.chat(at, thread, answer, cached=before, stream=streams)
@@ -40,8 +39,8 @@ def chat(rng: Random, key: Key, at: float, scene: Scene, theme: str) -> Iterator
 def single(rng: Random, key: Key, at: float, scene: Scene, theme: str) -> Iterator[Outcome]:
     """One question, one answer, no session."""
     thread = Thread()
-    asked, said = talk.single(rng, theme)
-    thread.add(Said("system", talk.system(theme)), Said("user", asked))
+    asked, said = messages.single(rng, theme)
+    thread.add(Said("system", messages.system(theme)), Said("user", asked))
     asker = Asker(rng, key, scene, at)
     yield from insist(rng, asker.chat(at, thread, Said("assistant", said)), scene)
 
@@ -49,7 +48,7 @@ def single(rng: Random, key: Key, at: float, scene: Scene, theme: str) -> Iterat
 def faq(rng: Random, key: Key, at: float, scene: Scene, _theme: str) -> Iterator[Outcome]:
     """A common question, asked again by others within the hour: LiteLLM answers from its cache."""
     thread = Thread()
-    asked, said = talk.single(rng, "faq")
+    asked, said = messages.single(rng, "faq")
     thread.add(Said("user", asked))
     asker = Asker(rng, key, scene, at)
     tries = insist(rng, asker.chat(at, thread, Said("assistant", said)), scene)
@@ -66,9 +65,9 @@ def faq(rng: Random, key: Key, at: float, scene: Scene, _theme: str) -> Iterator
 
 def document(rng: Random, key: Key, at: float, scene: Scene, _theme: str) -> Iterator[Outcome]:
     """A long text and its summary; LiteLLM keeps only the ends of the text."""
-    text, summary = talk.document(rng, rng.randint(20, 240))
+    text, summary = messages.document(rng, rng.randint(20, 240))
     thread = Thread()
-    thread.add(Said("system", talk.system("document")), Said("user", text))
+    thread.add(Said("system", messages.system("document")), Said("user", text))
     asker = Asker(rng, key, scene, at)
     yield from insist(rng, asker.chat(at, thread, Said("assistant", summary)), scene)
 
@@ -76,7 +75,7 @@ def document(rng: Random, key: Key, at: float, scene: Scene, _theme: str) -> Ite
 def responses(rng: Random, key: Key, at: float, scene: Scene, _theme: str) -> Iterator[Outcome]:
     """A chain of the Responses API: each turn sends only what is new and names the one before."""
     asker = Asker(rng, key, scene, at)
-    instructions, turns = talk.chain(rng)
+    instructions, turns = messages.chain(rng)
     before = ""
     tokens = token_count(instructions)
     for asked, said in turns:
@@ -100,7 +99,7 @@ def responses(rng: Random, key: Key, at: float, scene: Scene, _theme: str) -> It
 def embed_query(rng: Random, key: Key, at: float, scene: Scene, _theme: str) -> Iterator[Outcome]:
     """One search in the shop."""
     yield from insist(
-        rng, _embedding(rng, Asker(rng, key, scene, at), at, [talk.query(rng)]), scene
+        rng, _embedding(rng, Asker(rng, key, scene, at), at, [messages.query(rng)]), scene
     )
 
 
@@ -108,7 +107,7 @@ def embed_batch(rng: Random, key: Key, at: float, scene: Scene, _theme: str) -> 
     """The nightly index: requests with a dozen passages each, one after the other."""
     asker = Asker(rng, key, scene, at)
     for _ in range(rng.randint(40, 75)):
-        passages = [talk.document(rng, 1)[0] for _ in range(12)]
+        passages = [messages.document(rng, 1)[0] for _ in range(12)]
         tries = insist(rng, _embedding(rng, asker, at, passages), scene)
         yield from tries
         at = tries[-1].ended + rng.uniform(0.2, 2.5)
@@ -116,7 +115,7 @@ def embed_batch(rng: Random, key: Key, at: float, scene: Scene, _theme: str) -> 
 
 def image(rng: Random, key: Key, at: float, scene: Scene, _theme: str) -> Iterator[Outcome]:
     """One picture."""
-    prompt, revised = talk.single(rng, "image")
+    prompt, revised = messages.single(rng, "image")
     url = f"https://images.example.com/{rng.getrandbits(64):016x}.png"
     answer = {"data": [{"b64_json": None, "revised_prompt": revised, "url": url}]}
     body = {"prompt": prompt, "n": 1, "size": "1024x1024", "quality": "medium"}
@@ -127,7 +126,7 @@ def image(rng: Random, key: Key, at: float, scene: Scene, _theme: str) -> Iterat
 
 def completion(rng: Random, key: Key, at: float, scene: Scene, _theme: str) -> Iterator[Outcome]:
     """A text completion of the old kind."""
-    prompt, text = talk.single(rng, "completion")
+    prompt, text = messages.single(rng, "completion")
     asker = Asker(rng, key, scene, at, model="gpt-3.5-turbo-instruct")
     usage = Usage(token_count(prompt), token_count(text))
     body = {"prompt": prompt, "max_tokens": 64}
@@ -160,8 +159,8 @@ def begin(rng: Random, key: Key, at: float, scene: Scene, work: str) -> Iterator
 
 def _briefing(theme: str) -> str:
     """The system message, with the house rules that make it long for reviews of code."""
-    text = talk.system(theme)
-    return text + "\n\n" + talk.handbook() if theme == "code" else text
+    text = messages.system(theme)
+    return text + "\n\n" + messages.handbook() if theme == "code" else text
 
 
 def _embedding(rng: Random, asker: Asker, at: float, texts: list[str]) -> Any:

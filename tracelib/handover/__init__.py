@@ -10,12 +10,14 @@ Below them: `redacted` masks a conversation, `rows` adds up what the files were 
 docs/exports.md describes the files for those who get them.
 """
 
-from tracelib.handover.csv_file import Column, Kind, table_csv
-from tracelib.handover.document import SessionDocument, session_document
-from tracelib.handover.html_file import as_html
-from tracelib.handover.json_file import as_json
-from tracelib.handover.redacted import redacted
-from tracelib.handover.rows import row_line, rows_sha256
+from tracelib.handover.document import (
+    SessionDocument,
+    redacted,
+    row_line,
+    rows_sha256,
+    session_document,
+)
+from tracelib.handover.files import Column, Kind, as_html, as_json, table_csv
 from tracelib.handover.session_list import listed_sessions, sessions_csv, sessions_jsonl
 
 __all__ = [

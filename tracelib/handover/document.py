@@ -1,23 +1,126 @@
 """A session as it is handed on: what it came to, what was said, and what vouches for that."""
 
 import hashlib
+import json
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
+from functools import lru_cache
+from typing import Any, TypeVar
 
 from tracelib import sessions
 from tracelib.conversation import StoredRequest, Transcript, Turn
 from tracelib.conversation.history import History, opened
 from tracelib.conversation.order import turns_in_order
-from tracelib.conversation.session_rows import stored_in_batches
+from tracelib.conversation.session_rows import BODIES, stored_in_batches
 from tracelib.conversation.transcript import told_once, turn_of
-from tracelib.handover.redacted import redacted
-from tracelib.handover.rows import row_line
-from tracelib.redaction import Redaction
+from tracelib.redaction import NONE, Redaction, masked
 from tracelib.selection import RowId, Selection
 from tracelib.sessions import SessionSummary
 from tracelib.source import Source
+
+TOO_DEEP = "nested too deeply"
+
+
+def rows_sha256(requests: Iterable[StoredRequest]) -> str:
+    """Which SHA-256 do these rows have, in this order? Hexadecimal; that of nothing for none.
+
+    It is taken over the `row_line` of each. docs/exports.md computes it from the table.
+    """
+    digest = hashlib.sha256()
+    for request in requests:
+        digest.update(row_line(request))
+    return digest.hexdigest()
+
+
+def row_line(request: StoredRequest) -> bytes:
+    r"""What of this row is added up? One line of JSON, before anything is masked.
+
+    Sorted keys, no spaces, all but ASCII as \u escapes, a line feed at the end: id, start and
+    end in UTC to the microsecond, LiteLLM's model column, spend to 15 digits, tokens, whether
+    it failed, and the three bodies.
+    """
+    facts = {
+        "request_id": request.request_id,
+        "startTime": request.started_at.isoformat(timespec="microseconds"),
+        "endTime": request.ended_at.isoformat(timespec="microseconds"),
+        "model": request.deployment or "",
+        "spend": request.spend_usd,
+        "prompt_tokens": request.prompt_tokens,
+        "completion_tokens": request.completion_tokens,
+        "is_failure": request.is_failure,
+        "proxy_server_request": request.request_body,
+        "response": request.response_body,
+        "messages": request.messages_body,
+    }
+    try:
+        return _line(facts)
+    except RecursionError:
+        bodies = dict.fromkeys(("proxy_server_request", "response", "messages"), TOO_DEEP)
+        return _line(facts | bodies)
+
+
+def _line(facts: dict[str, object]) -> bytes:
+    return json.dumps(facts, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+
+
+T = TypeVar("T")
+# What rows are found by, and calls paired by. None of it is a person's word.
+IDS = frozenset(
+    {
+        *("request_id", "call_id", "background_id", "called_in", "answered_in"),
+        *("api_key", "reference"),
+    }
+)
+# Stored bodies, and what keeps arguments or images apart by holding them as they came.
+LEFT_OUT: dict[str, Any] = {**dict.fromkeys(BODIES), "fingerprint": ""}
+SHORT = 200
+
+
+def redacted(value: T, redaction: Redaction) -> tuple[T, Counter[str]]:
+    """What is this without what is private in it, and how much was masked, by kind?
+
+    `value` is a turn, a page of them, a message, a summary or a tuple of such: every text in
+    it is masked but ids. Bodies as they were stored are left out, whatever the redaction.
+    A text that stands twice counts twice.
+    """
+    counts: Counter[str] = Counter()
+    return _without(value, redaction, counts), counts
+
+
+def _without(value: Any, redaction: Redaction, counts: Counter[str]) -> Any:
+    if isinstance(value, str):
+        return _masked(value, redaction, counts)
+    if isinstance(value, RowId):
+        return value
+    if isinstance(value, tuple):
+        return tuple(_without(one, redaction, counts) for one in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        named = {field.name: getattr(value, field.name) for field in fields(value)}
+        masked_ones = {
+            name: _without(one, redaction, counts)
+            for name, one in named.items()
+            if name not in IDS and name not in LEFT_OUT
+        }
+        left_out = {name: LEFT_OUT[name] for name in named if name in LEFT_OUT}
+        return replace(value, **masked_ones, **left_out)
+    return value
+
+
+def _masked(text: str, redaction: Redaction, counts: Counter[str]) -> str:
+    if redaction == NONE:
+        return text
+    without, found = (masked_name if len(text) <= SHORT else masked)(text, redaction)
+    counts.update(found)
+    return without
+
+
+@lru_cache(maxsize=4_096)
+def masked_name(text: str, redaction: Redaction) -> tuple[str, Counter[str]]:
+    """`masked`, remembered: roles, names and notes stand in row after row."""
+    return masked(text, redaction)
+
 
 MOST_REQUESTS = 5_000
 # Of bodies as they are stored; histories that are sent again and again are most of it.

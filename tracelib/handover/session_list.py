@@ -9,8 +9,8 @@ import pandas as pd
 
 from tracelib import sessions
 from tracelib.filters import Filters
-from tracelib.handover.csv_file import BYTE_ORDER_MARK, csv_lines, iso_utc
-from tracelib.handover.redacted import masked_name
+from tracelib.handover.document import masked_name
+from tracelib.handover.files import BYTE_ORDER_MARK, csv_lines, iso_utc
 from tracelib.redaction import Redaction
 from tracelib.sessions import SessionSearch
 from tracelib.source import Source

@@ -9,7 +9,7 @@ from sqlalchemy.types import Integer
 from tracelib.filters import Filters
 from tracelib.source import Source
 from tracelib.spendlogs import measures
-from tracelib.spendlogs.buckets import WEEK_H, in_buckets, in_hours_of_week
+from tracelib.spendlogs.measures import WEEK_H, in_buckets, in_hours_of_week
 from tracelib.window import Bucket, bucket_starts
 
 # What adds up: none is 0 where a bucket has no request; averages and rates stay unknown there.

@@ -8,7 +8,8 @@ from sqlalchemy import Select, Subquery, func, select
 
 from tracelib.filters import Filters
 from tracelib.source import Source
-from tracelib.spendlogs import measures
+from tracelib.spendlogs import extent, measures
+from tracelib.window import LONGEST, TimeWindow
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +119,19 @@ def _sessions(requests: Subquery) -> Select[Any]:
 
 def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
+
+
+# The window that one of the longest is compared with begins after that.
+REACH = 2 * LONGEST
+
+
+def log_start(source: Source, filters: Filters) -> datetime | None:
+    """When did the oldest request of the log start, up to the end of this window?
+
+    Aware UTC; None where there is none. Requests count whatever else the filters choose. It is
+    looked for by the index on the start, and not among those that are older than any window
+    that this one is compared with.
+    """
+    window = TimeWindow(filters.window.start - REACH, filters.window.end)
+    first: datetime | None = source.row(extent.first_start(source.schema, window)).first
+    return first

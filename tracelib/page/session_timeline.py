@@ -8,7 +8,7 @@ import streamlit as st
 
 from tracelib import formatting
 from tracelib.asking.memory import Answer
-from tracelib.charts import activity, context, waterfall
+from tracelib.charts import context, strip, waterfall
 from tracelib.page.cards import card, literal, nothing, unanswered
 from tracelib.page.drawn import CONFIG
 from tracelib.page.view import View
@@ -152,7 +152,7 @@ def _shown(told: Timeline, opened: str | None) -> pd.DataFrame:
 
 def _strip(told: Timeline, shown: pd.DataFrame, key: str) -> None:
     reaches = float(shown["start_ms"].min()), float(shown["end_ms"].max())
-    chart = activity.strip(busy_bins(told.turns), reaches)
+    chart = strip.strip(busy_bins(told.turns), reaches)
     name = "activity"
 
     def turn_to() -> None:

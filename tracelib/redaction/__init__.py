@@ -10,8 +10,8 @@ security numbers), `phones`, and for secrets `keys` (by shape or place), `named`
 `commands` (in headers and arguments). Their data: `words.toml` and `key_prefixes.tsv`.
 """
 
-from tracelib.redaction.choice import ALL, KINDS, NONE, OwnPattern, Redaction, read_own_patterns
 from tracelib.redaction.masking import masked
+from tracelib.redaction.patterns import ALL, KINDS, NONE, OwnPattern, Redaction, read_own_patterns
 
 __all__ = [
     "ALL",

@@ -9,8 +9,7 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 
-from tracelib.redaction.patterns import WORDS, Found, Searched, Span, any_of, compiled
-from tracelib.redaction.values import (
+from tracelib.redaction.keys import (
     Value,
     is_code,
     is_plain_word,
@@ -19,6 +18,7 @@ from tracelib.redaction.values import (
     says_about_passwords,
     value_at,
 )
+from tracelib.redaction.patterns import WORDS, Found, Searched, Span, any_of, compiled
 
 _SECRETS = WORDS["secrets"]
 NAME = any_of([*_SECRETS["password"], *_SECRETS["short_password"], *_SECRETS["key"]])

@@ -4,6 +4,8 @@ They are RE2's: it never goes back in the text, so neither a pattern of ours or 
 installation nor a text made for it can keep the server busy. It has no look-around.
 """
 
+import json
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import re2
+from stdnum import iban, luhn
+from stdnum.us import ssn
 
 Span = tuple[int, int]
 
@@ -111,3 +115,152 @@ def any_of(words: Iterable[str]) -> str:
     """
     written = (re2.escape(word).replace(r"\ ", "[ _-]?") for word in words)
     return f"(?:{'|'.join(written)})"
+
+
+KINDS = ("e-mail", "key", "card", "phone", "iban", "ssn")
+MOST_PATTERNS = 50
+LONGEST_PATTERN = 1_000
+NAME = re.compile(r"[\w -]{1,30}")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPattern:
+    """A regular expression of this installation, and the name that replaces what it finds."""
+
+    name: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """Which of KINDS and which own patterns are masked; nothing by default."""
+
+    kinds: frozenset[str] = frozenset()
+    own: tuple[OwnPattern, ...] = ()
+
+    def names(self) -> tuple[str, ...]:
+        """What is masked, by name: the kinds in their order, then the own patterns."""
+        kinds = (kind for kind in KINDS if kind in self.kinds)
+        return (*kinds, *(own.name for own in self.own))
+
+
+NONE = Redaction()
+ALL = Redaction(frozenset(KINDS))
+
+
+def read_own_patterns(written: str) -> tuple[OwnPattern, ...]:
+    """Which patterns does this setting name?
+
+    JSON: a list of regular expressions, called "own 1" and so on, or an object of names and
+    regular expressions. Raises ValueError with a sentence, to follow the name of the setting
+    and a colon.
+
+    >>> read_own_patterns('{"employee": "EMP-[0-9]{5}"}')
+    (OwnPattern(name='employee', pattern='EMP-[0-9]{5}'),)
+    >>> [own.name for own in read_own_patterns('["a+", "b+"]')]
+    ['own 1', 'own 2']
+    """
+    try:
+        value = json.loads(written)
+    except (ValueError, RecursionError):
+        raise ValueError("not valid JSON.") from None
+    if isinstance(value, list):
+        value = {f"own {number}": pattern for number, pattern in enumerate(value, start=1)}
+    if not isinstance(value, dict):
+        raise ValueError("must be a list of patterns, or an object of names and patterns.")
+    if len(value) > MOST_PATTERNS:
+        raise ValueError(f"more than {MOST_PATTERNS} patterns.")
+    return tuple(_own_pattern(name, pattern) for name, pattern in value.items())
+
+
+def _own_pattern(name: str, pattern: object) -> OwnPattern:
+    if not NAME.fullmatch(name) or name in KINDS:
+        raise ValueError(
+            f"pattern {name[:40]!r}: a name must have 1 to 30 letters, digits, spaces or hyphens, "
+            f"and must not be one of {', '.join(KINDS)}."
+        )
+    if not isinstance(pattern, str) or not 0 < len(pattern) <= LONGEST_PATTERN:
+        raise ValueError(f"pattern {name!r} must be text of 1 to {LONGEST_PATTERN} characters.")
+    try:
+        compiled(pattern)
+    except (PatternError, UnicodeError):
+        raise ValueError(
+            f"pattern {name!r} is not a valid regular expression: the syntax is RE2, without "
+            "look-around and back-references."
+        ) from None
+    return OwnPattern(name, pattern)
+
+
+# Whole, or grouped as cards are printed.
+_CARD = compiled(
+    rf"{WORD_BEGINS}([0-9]{{14,19}}"
+    r"|[0-9]{4}(?: [0-9]{4}){3}(?: [0-9]{3})?|[0-9]{4}(?:-[0-9]{4}){3}(?:-[0-9]{3})?"
+    r"|[0-9]{4}[ -][0-9]{6}[ -][0-9]{4,5})\b"
+)
+# Visa; Mastercard, old and new; American Express; Diners; JCB; Discover, UnionPay, Maestro.
+_ISSUED = re.compile(
+    r"4(?:[0-9]{15}|[0-9]{18})|5[1-5][0-9]{14}|2[2-7][0-9]{14}|3[47][0-9]{13}"
+    r"|3(?:0[0-5]|[68][0-9])[0-9]{11}|35[0-9]{14}|6[0-9]{15,18}"
+)
+_IBAN = compiled(rf"{WORD_BEGINS}([A-Z]{{2}}[0-9]{{2}}(?:[ -]?[A-Z0-9]){{11,30}})")
+_IBAN_GROUP = re.compile(rb"[A-Z0-9]+")
+_SSN = compiled(rf"{WORD_BEGINS}([0-9]{{3}}-[0-9]{{2}}-[0-9]{{4}})\b")
+_QUOTES = r"""["'\\]{0,3}"""
+_NAMED_SSN = compiled(
+    rf"{WORD_BEGINS}(?i:ssn|social[ _-]security(?:[ _-](?:number|no))?)\.?{_QUOTES}"
+    rf"(?:\s(?:is|was))?\s{{0,2}}[:=#]?\s{{0,2}}{_QUOTES}"
+    r"([0-9]{3}[ -]?[0-9]{2}[ -]?[0-9]{4})\b",
+    "ssn",
+    "social",
+)
+
+
+def cards(searched: Searched) -> Iterator[Span]:
+    """Where are the card numbers of this text: as an issuer has them, with the right check digit?
+
+    >>> text = b"4111 1111 1111 1111 12/29, 0.4111111111111111, 4111111111111112"
+    >>> [text[slice(*span)] for span in cards(Searched(text))]
+    [b'4111 1111 1111 1111']
+    """
+    text = searched.text
+    if not searched.has_number:
+        return
+    for start, end in _CARD.spans(searched):
+        digits = text[start:end].decode().replace(" ", "").replace("-", "")
+        is_fraction = text[max(start - 1, 0) : start] == b"."
+        if not is_fraction and _ISSUED.fullmatch(digits) and luhn.is_valid(digits):
+            yield start, end
+
+
+def ibans(searched: Searched) -> Iterator[Span]:
+    """Where are the bank account numbers of this text: of a country's length and checked?
+
+    >>> text = b"DE89 3704 0044 0532 0130 00 BIC, DE00370400440532013000"
+    >>> [text[slice(*span)] for span in ibans(Searched(text))]
+    [b'DE89 3704 0044 0532 0130 00']
+    """
+    text = searched.text
+    for start, end in _IBAN.spans(searched):
+        ends = [group.end() for group in _IBAN_GROUP.finditer(text, start, end)]
+        for last in reversed(ends):
+            is_whole = not text[last : last + 1].isalnum()
+            if is_whole and iban.is_valid(text[start:last].decode()):
+                yield start, last
+                break
+
+
+def ssns(searched: Searched) -> Iterator[Span]:
+    """Where are the US social security numbers of this text: of that shape, or named so?
+
+    >>> text = b"123-45-6789, 000-45-6789, SSN 987654321"
+    >>> [text[slice(*span)] for span in ssns(Searched(text))]
+    [b'123-45-6789', b'987654321']
+    """
+    text = searched.text
+    if not searched.has_number:
+        return
+    for start, end in _SSN.spans(searched):
+        is_whole = text[max(start - 1, 0) : start] != b"-" and text[end : end + 1] != b"-"
+        if is_whole and ssn.is_valid(text[start:end].decode()):
+            yield start, end
+    yield from _NAMED_SSN.spans(searched)

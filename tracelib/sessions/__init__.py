@@ -3,14 +3,12 @@
 A session is what LiteLLM groups: requests of one key that carry the same session id.
 """
 
-from tracelib.sessions.found import SessionPage, found_sessions, session_counts
+from tracelib.sessions.figures import SessionSummary, summary
+from tracelib.sessions.found import SessionPage, found_sessions, session_counts, sessions_over_time
 from tracelib.sessions.lookup import keys_of, requests_called, requests_of, session_of_request
-from tracelib.sessions.over_time import sessions_over_time
 from tracelib.sessions.scanning import Scan, scan, scanned_sessions
 from tracelib.sessions.search import SessionSearch, read_search
-from tracelib.sessions.suggested import suggestions
-from tracelib.sessions.whole import SessionSummary, summary
-from tracelib.sessions.words import in_words
+from tracelib.sessions.suggested import in_words, suggestions
 
 __all__ = [
     "Scan",

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, cast, literal, or_
 from sqlalchemy.types import BigInteger, DateTime, Numeric, Text, TypeEngine
 
-from tracelib.spendlogs.table import can_be_stored
+from tracelib.spendlogs.conditions import can_be_stored
 
 COMPLAINT = "The page in the link is not valid; showing the first page."
 MOVED = "The page in the link belongs to another sort order; showing the first page."

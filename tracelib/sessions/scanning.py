@@ -17,11 +17,9 @@ from sqlalchemy import Row, and_, func, select
 from tracelib import errors
 from tracelib.filters import Filters
 from tracelib.selection import RowId
-from tracelib.sessions.chunks import next_requests, requests_by_index
 from tracelib.sessions.figures import figures
-from tracelib.sessions.judging import place_of, walked
-from tracelib.sessions.matching import requests_in
-from tracelib.sessions.narrowing import of_sessions
+from tracelib.sessions.judging import next_requests, place_of, requests_by_index, walked
+from tracelib.sessions.matching import of_sessions, requests_in
 from tracelib.sessions.search import SessionSearch
 from tracelib.source import Source
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from tracelib.choice import LONGEST_VALUE
-from tracelib.spendlogs.table import UNSTORABLE, can_be_stored
+from tracelib.spendlogs.conditions import UNSTORABLE, can_be_stored
 
 YES = "yes"
 # A Responses id is base64 of a route and the vendor's id: several hundred characters.

@@ -1,5 +1,7 @@
 """What there is to search for by its whole name, so that nobody needs to know it by heart."""
 
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
@@ -17,10 +19,118 @@ from sqlalchemy import (
 from sqlalchemy.types import BigInteger, Text
 
 from tracelib.filters import Filters
+from tracelib.formatting import shortened
+from tracelib.sessions.search import RANGES, Range, SessionSearch
 from tracelib.source import Source
 from tracelib.spendlogs import documents
 from tracelib.spendlogs.facts import with_facts
-from tracelib.spendlogs.tags import client_tags
+from tracelib.spendlogs.measures import client_tags
+
+LONGEST = 80
+TEXTS = {
+    "text": "named “{}”",
+    "said": "contains “{}”",
+    "tool": "calls the tool “{}”",
+    "error_class": "fails with “{}”",
+    "tag": "tagged “{}”",
+    "end_user": "end user “{}”",
+    "agent": "agent “{}”",
+    "call_type": "call type “{}”",
+}
+FLAGS = {
+    "many_requests_only": "more than one request",
+    "has_tool_calls": "calls a tool",
+    "used_fallback": "uses a fallback model",
+}
+
+
+def _plain(number: float) -> str:
+    """
+    >>> _plain(1_000_000), _plain(0.1), _plain(1e-7), _plain(90.0)
+    ('1,000,000', '0.1', '0.0000001', '90')
+    """
+    written = f"{Decimal(repr(number)):,f}"
+    return written.rstrip("0").rstrip(".") if "." in written else written
+
+
+def _dollars(amount: float) -> str:
+    """
+    >>> _dollars(0.5), _dollars(2), _dollars(-0.00028), _dollars(1_234.0)
+    ('$0.50', '$2', '-$0.00028', '$1,234')
+    """
+    whole, _, fraction = _plain(abs(amount)).partition(".")
+    sign = "-" if amount < 0 else ""
+    return f"{sign}${whole}.{fraction.ljust(2, '0')}" if fraction else f"{sign}${whole}"
+
+
+def _percent(share: float) -> str:
+    """
+    >>> _percent(0.5), _percent(0.007)
+    ('50 %', '0.7 %')
+    """
+    return f"{_plain(float(Decimal(repr(share)) * 100))} %"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{_plain(seconds)} s"
+
+
+# A figure -> how its limits are told, and how each of them is written: as it was typed.
+LIMITED: dict[str, tuple[str, Callable[[float], str]]] = {
+    "cost_usd": ("cost {}", _dollars),
+    "requests": ("{} requests", _plain),
+    "error_share": ("failures {}", _percent),
+    "duration_s": ("duration {}", _seconds),
+    "tokens": ("{} tokens", _plain),
+    "models": ("{} models", _plain),
+}
+
+
+def in_words(search: SessionSearch) -> tuple[str, ...]:
+    """Which conditions must a session meet? A phrase each; none where every session passes.
+
+    They hold what a person typed, shortened: to be shown as text, never as Markdown.
+
+    >>> in_words(SessionSearch(said="refund", min_cost_usd=0.5, max_cost_usd=2, min_requests=3))
+    ('contains “refund”', 'cost from $0.50 to $2', 'at least 3 requests')
+    """
+    if search.id:
+        return (f"session, request or call ID “{shortened(search.id, LONGEST)}”",)
+    texts = [(phrase, getattr(search, name)) for name, phrase in TEXTS.items()]
+    told = [phrase.format(shortened(text, LONGEST)) for phrase, text in texts if text]
+    told += [_metadata(search)] if search.metadata_key else []
+    told += [phrase for name, phrase in FLAGS.items() if getattr(search, name)]
+    told += [search.status] if search.status != "any" else []
+    told += [phrase for one in RANGES if (phrase := _limits(search, one))]
+    return tuple(told)
+
+
+def _metadata(search: SessionSearch) -> str:
+    key, value = (shortened(one, LONGEST) for one in (search.metadata_key, search.metadata_value))
+    return f"metadata {key} = {value}" if value else f"metadata {key}"
+
+
+def _limits(search: SessionSearch, one: Range) -> str | None:
+    least, most = (getattr(search, name) for name in one.fields)
+    phrase, written = LIMITED[one.figure]
+    between = _between(least, most, written)
+    if between is None:
+        return None
+    told = phrase.format(between)
+    is_one = phrase.endswith("s") and (least if most is None else most) == 1
+    return told.removesuffix("s") if is_one else told
+
+
+def _between(
+    least: float | None, most: float | None, written: Callable[[float], str]
+) -> str | None:
+    if least is not None and most is not None:
+        is_same = least == most
+        return written(least) if is_same else f"from {written(least)} to {written(most)}"
+    if least is not None:
+        return f"at least {written(least)}"
+    return f"at most {written(most)}" if most is not None else None
+
 
 NEWEST = 20_000
 # Their documents are taken out, each of some 50 µs.

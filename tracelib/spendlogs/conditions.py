@@ -1,15 +1,190 @@
 """Filters as conditions on LiteLLM's table, written once."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Subquery, bindparam, func, or_
-from sqlalchemy.types import DateTime
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Subquery,
+    and_,
+    bindparam,
+    case,
+    column,
+    false,
+    func,
+    not_,
+    null,
+    or_,
+    select,
+    table,
+)
+from sqlalchemy.dialects.postgresql import BYTEA, JSONB
+from sqlalchemy.types import DateTime, Float, Integer, Text, TypeEngine
 
+from tracelib.access import Scope
 from tracelib.filters import DIMENSIONS, NONE, Filters
-from tracelib.spendlogs.shown import is_key_of
-from tracelib.spendlogs.table import can_be_stored
+from tracelib.keys import (
+    CLI_SESSION,
+    CLI_TOKEN,
+    DIGITS,
+    HASHED_JWT,
+    HIDDEN,
+    NAMES,
+    NOBODY,
+    is_stored_so,
+    key_identity,
+)
+from tracelib.schema import Schema
 from tracelib.window import TimeWindow
+
+HASH_LENGTH = 64
+# A name so short is shown whatever it is; a longer one has no white space, but for an MCP tool's.
+SHORT_NAME, LONGEST_NAME = 64, 200
+ONE_WORD = "^(MCP: )?[^[:space:][:cntrl:]]+$"
+LONG_NAME = "long-name-"
+
+
+def shown_key(key: ColumnElement[str]) -> ColumnElement[str]:
+    """By what is a stored key known? As `keys.key_identity` says; empty for nobody."""
+    is_named = or_(
+        key.in_(list(NAMES)),
+        key.regexp_match(f"^{HASHED_JWT}$"),
+        and_(
+            key.startswith(CLI_SESSION, autoescape=True), not_(key.regexp_match(f"^{CLI_TOKEN}$"))
+        ),
+    )
+    return case(
+        (_is_hash(key), key),
+        (key.in_(NOBODY), ""),
+        (is_named, key),
+        else_=_hashed(HIDDEN, key),
+    )
+
+
+def key_or_none(key: ColumnElement[str]) -> ColumnElement[str]:
+    """The same, NULL for nobody."""
+    return func.nullif(shown_key(key), "", type_=Text())
+
+
+def is_key_of(key: ColumnElement[str], identities: Iterable[str]) -> ColumnElement[bool]:
+    """Which rows have a stored key that is known by one of these?
+
+    A key itself does for its identity, as in an old link. Hashes are compared with the column
+    as it is, so that an index on it serves.
+    """
+    known = [key_identity(one) for one in identities]
+    stored = [one for one in known if is_stored_so(one)]
+    stored += NOBODY if "" in known else ()
+    others = [one for one in known if one and not is_stored_so(one) and "\0" not in one]
+    found = [key.in_(stored)] if stored else []
+    found += [shown_key(key).in_(others)] if others else []
+    return or_(false(), *found)
+
+
+def shown_name(name: ColumnElement[str]) -> ColumnElement[str]:
+    """What is shown of a model's name? Itself, but for one so long that it is no name.
+
+    Clients have sent their prompts as the model; such a text goes by a short hash of itself.
+    """
+    length: ColumnElement[int] = func.octet_length(name, type_=Integer())
+    is_name = and_(length <= LONGEST_NAME, name.regexp_match(ONE_WORD))
+    return case(
+        (length <= SHORT_NAME, name), (is_name, name), (name.is_not(None), _hashed(LONG_NAME, name))
+    )
+
+
+def _is_hash(key: ColumnElement[str]) -> ColumnElement[bool]:
+    # A pattern of 64 digits takes PostgreSQL twenty times as long.
+    length: ColumnElement[int] = func.octet_length(key, type_=Integer())
+    return and_(length == HASH_LENGTH, not_(key.regexp_match("[^0-9a-fA-F]")))
+
+
+def _hashed(beginning: str, text: ColumnElement[str]) -> ColumnElement[str]:
+    digest = func.sha256(func.convert_to(text, "UTF8", type_=BYTEA()), type_=BYTEA())
+    return func.concat(beginning, func.left(func.encode(digest, "hex"), DIGITS), type_=Text())
+
+
+STORED: dict[str, type[TypeEngine[Any]]] = {
+    "request_id": Text,
+    "call_type": Text,
+    "api_key": Text,
+    "spend": Float,
+    "total_tokens": Integer,
+    "prompt_tokens": Integer,
+    "completion_tokens": Integer,
+    "startTime": DateTime,
+    "endTime": DateTime,
+    "completionStartTime": DateTime,
+    "model": Text,
+    "model_group": Text,
+    "model_id": Text,
+    "custom_llm_provider": Text,
+    "api_base": Text,
+    "user": Text,
+    "end_user": Text,
+    "team_id": Text,
+    "cache_hit": Text,
+    "request_tags": JSONB,
+    "metadata": JSONB,
+    "messages": JSONB,
+    "response": JSONB,
+    "proxy_server_request": JSONB,
+    "session_id": Text,
+    "status": Text,
+    "mcp_namespaced_tool_name": Text,
+    "organization_id": Text,
+    "agent_id": Text,
+    "request_duration_ms": Integer,
+    "created_at": DateTime,
+    "litellm_call_id": Text,
+}
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+# What a question is built of is the same each time, and takes milliseconds to build.
+@lru_cache(maxsize=64)
+def spend_logs(schema: Schema) -> FromClause:
+    """Which rows hold the requests? Only columns and rows that whoever asks may read.
+
+    Everything that is asked of the log is asked of this, so that nothing reaches past a scope.
+    """
+    readable = [column(name, kind()) for name, kind in STORED.items() if schema.has(name)]
+    logs = table(schema.table, *readable, schema=schema.name)
+    if schema.scope.is_all:
+        return logs
+    return select(logs).where(_is_within(logs, schema.scope)).subquery("own_logs")
+
+
+def _is_within(logs: FromClause, scope: Scope) -> ColumnElement[bool]:
+    named = {"team_id": scope.teams, "user": scope.users}
+    somebody = [one for one in map(key_identity, _storable(scope.keys)) if one]
+    return or_(
+        is_key_of(logs.c.api_key, somebody),
+        *(stored(logs, name).in_(_storable(ids)) for name, ids in named.items() if ids),
+    )
+
+
+def _storable(ids: Iterable[str]) -> list[str]:
+    return [one for one in ids if can_be_stored(one)]
+
+
+def stored(logs: FromClause, name: str) -> ColumnElement[Any]:
+    """What does the row hold under LiteLLM's name? A typed NULL where the column is missing."""
+    if name in logs.c:
+        return logs.c[name]
+    return null().cast(STORED[name]())
+
+
+def can_be_stored(text: str) -> bool:
+    """May PostgreSQL hold this as somebody's id? NUL and half characters it refuses.
+
+    >>> can_be_stored("chatcmpl-1"), can_be_stored(""), can_be_stored("\\0")
+    (True, False, False)
+    """
+    return bool(text) and not UNSTORABLE.search(text)
 
 
 def in_window(logs: FromClause, window: TimeWindow) -> tuple[ColumnElement[bool], ...]:

@@ -17,9 +17,8 @@ from sqlalchemy.types import DateTime, Double, Integer, Text
 
 from tracelib.schema import Schema
 from tracelib.spendlogs.catalog import path
-from tracelib.spendlogs.conditions import in_window
+from tracelib.spendlogs.conditions import in_window, spend_logs
 from tracelib.spendlogs.relation import all_requests, utc
-from tracelib.spendlogs.table import spend_logs
 from tracelib.window import TimeWindow
 
 PLAIN, PARTITIONED = "r", "p"

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.types import Boolean, Double, Integer, Numeric, Text
 
-from tracelib.spendlogs.json_text import decoded
+from tracelib.spendlogs.documents import decoded
 
 TEXTS = (
     "user_api_key_alias",

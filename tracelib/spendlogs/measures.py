@@ -1,10 +1,31 @@
 """The figures that many questions share, as aggregates over `requests`."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby, pairwise
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, case, cast, extract, func, select, type_coerce
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Subquery,
+    case,
+    cast,
+    column,
+    extract,
+    func,
+    literal,
+    select,
+    type_coerce,
+)
 from sqlalchemy.sql.selectable import CTE
-from sqlalchemy.types import BigInteger, Double, Numeric
+from sqlalchemy.types import BigInteger, DateTime, Double, Integer, Numeric, Text
+
+from tracelib.clock import clock_periods
+from tracelib.filters import Filters
+from tracelib.spendlogs.documents import decoded
+from tracelib.window import HOUR_S, Bucket, TimeWindow, bucket_edges
 
 Relation = Subquery | CTE
 
@@ -84,3 +105,111 @@ def ratio(part: ColumnElement[Any], whole: ColumnElement[Any]) -> ColumnElement[
 def added_up(counts: ColumnElement[int]) -> ColumnElement[int]:
     """What do counts of parts come to? PostgreSQL would make a numeric of them."""
     return cast(func.sum(counts), BigInteger)
+
+
+# LiteLLM tags each request with its user agent, twice.
+AUTOMATIC_TAG = "User-Agent:"
+
+
+def client_tags(request_tags: ColumnElement[Any]) -> FromClause:
+    """Which tags did the client send with this row? Each once, in a column `tag`.
+
+    Anything but a list says nothing; neither do empty tags and LiteLLM's automatic ones.
+    """
+    one = (
+        func.jsonb_array_elements_text(decoded(request_tags, "array"))
+        .table_valued(column("tag", Text()), name="listed")
+        .render_derived()
+    )
+    sent = (one.c.tag != "", one.c.tag.not_like(f"{AUTOMATIC_TAG}%"))
+    return select(one.c.tag).where(*sent).distinct().lateral("tags")
+
+
+def is_tagged(request_tags: ColumnElement[Any], tag: str) -> ColumnElement[bool]:
+    """Which rows carry this tag, whole? NULL where the tags are no list."""
+    return decoded(request_tags, "array").contains([tag])
+
+
+WEEK_H = 168
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Neighbouring buckets of one length: the first has this number and starts at `start_s`.
+
+    Seconds; moments since 1970, UTC.
+    """
+
+    start_s: int
+    first_number: int
+    length_s: int
+
+
+def in_buckets(requests: Subquery, filters: Filters, bucket: Bucket) -> Subquery:
+    """Which bucket does each request belong to?
+
+    The same rows and columns with `bucket_number`: the position in `window.bucket_starts`.
+    """
+    runs = runs_of(bucket_edges(filters.window, bucket, filters.zone))
+    numbers = [(run.start_s, _number(requests, run)) for run in runs]
+    columns = (*requests.c, _by_time(requests, numbers).label("bucket_number"))
+    return select(*columns).subquery("bucketed")
+
+
+def in_hours_of_week(requests: Subquery, filters: Filters) -> Subquery:
+    """In which hour of the viewer's week does each request start?
+
+    The same rows and columns with `hour_of_week`: 0 is Thursday from 0 to 1 o'clock, for
+    the count of seconds began on a Thursday.
+    """
+    hours = cast(func.floor(local_s(requests, filters.window, filters.zone) / HOUR_S), Integer)
+    return select(*requests.c, (hours % WEEK_H).label("hour_of_week")).subquery("bucketed")
+
+
+def local_s(requests: Subquery, window: TimeWindow, zone: str) -> ColumnElement[float]:
+    """When did each request start on the zone's clock, in seconds since 1970 on that clock?"""
+    periods = clock_periods(window.start, window.end, zone)
+    offsets = [(period.start_s, literal(period.offset_s)) for period in periods]
+    return _utc_s(requests) + _by_time(requests, offsets)
+
+
+def runs_of(edges: Sequence[datetime]) -> Iterator[Run]:
+    """Which neighbours among the buckets between these edges are equally long?
+
+    In order; all buckets are of one run unless the zone's clock changes among them.
+
+    >>> hours = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in (0, 1, 2, 4)]
+    >>> [(run.first_number, run.length_s) for run in runs_of(hours)]
+    [(0, 3600), (2, 7200)]
+    """
+    seconds = [int(edge.timestamp()) for edge in edges]
+    lengths = enumerate(later - start for start, later in pairwise(seconds))
+    for length_s, buckets in groupby(lengths, key=lambda bucket: bucket[1]):
+        first_number = next(buckets)[0]
+        yield Run(seconds[first_number], first_number, length_s)
+
+
+def _number(requests: Subquery, run: Run) -> ColumnElement[int]:
+    passed = func.floor((_utc_s(requests) - run.start_s) / run.length_s)
+    return cast(passed, Integer) + run.first_number
+
+
+def _by_time(
+    requests: Subquery, values: Sequence[tuple[int, ColumnElement[int]]]
+) -> ColumnElement[int]:
+    """The last of these values whose second, since 1970, a request does not start before."""
+    (_, first), *later = values
+    if not later:
+        return first
+    start = requests.c.start_order
+    passed = [(start >= _stored(since_s), value) for since_s, value in reversed(later)]
+    return case(*passed, else_=first)
+
+
+def _utc_s(requests: Subquery) -> ColumnElement[float]:
+    """`date_part` gives a double; `extract` a numeric since PostgreSQL 14, several times slower."""
+    return func.date_part("epoch", requests.c.start_order, type_=Double())
+
+
+def _stored(moment_s: int) -> ColumnElement[datetime]:
+    return literal(datetime.fromtimestamp(moment_s, UTC).replace(tzinfo=None), DateTime())

@@ -17,9 +17,8 @@ from sqlalchemy.types import Text
 
 from tracelib.keys import NAMES as KEYS
 from tracelib.schema import Schema
-from tracelib.spendlogs.json_text import decoded
-from tracelib.spendlogs.shown import shown_key
-from tracelib.spendlogs.table import spend_logs, stored
+from tracelib.spendlogs.conditions import shown_key, spend_logs, stored
+from tracelib.spendlogs.documents import decoded
 
 # Dimension -> (table, id column, name columns in order of preference)
 NAMED_BY = {

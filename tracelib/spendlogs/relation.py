@@ -26,10 +26,19 @@ from tracelib.filters import Filters
 from tracelib.keys import NOBODY
 from tracelib.schema import Schema
 from tracelib.selection import RowId, Selection
-from tracelib.spendlogs.conditions import chosen_ids, in_window, of_key
-from tracelib.spendlogs.json_text import decoded
-from tracelib.spendlogs.shown import key_or_none, shown_key, shown_name
-from tracelib.spendlogs.table import UNSTORABLE, can_be_stored, spend_logs, stored
+from tracelib.spendlogs.conditions import (
+    UNSTORABLE,
+    can_be_stored,
+    chosen_ids,
+    in_window,
+    key_or_none,
+    of_key,
+    shown_key,
+    shown_name,
+    spend_logs,
+    stored,
+)
+from tracelib.spendlogs.documents import decoded
 
 # LiteLLM's names for asking whether a background response is there yet, and for its cost.
 FETCHES = ("aget_responses", "get_responses")

@@ -1,25 +1,33 @@
-"""What fails most, and when?"""
+"""Which requests failed, when and why, and what did those cost that were billed?"""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
 from sqlalchemy import (
     CTE,
+    ColumnElement,
     Select,
     Subquery,
+    and_,
     case,
     cast,
     func,
     literal,
+    or_,
     select,
+    true,
     union_all,
 )
 from sqlalchemy.types import BigInteger, Double, Text
 
 from tracelib.filters import NONE, Filters
 from tracelib.source import Source
-from tracelib.spendlogs.buckets import in_buckets
-from tracelib.spendlogs.facts import with_facts
+from tracelib.spendlogs import measures
+from tracelib.spendlogs.facts import with_facts, with_hang_ups
+from tracelib.spendlogs.measures import in_buckets
+from tracelib.spendlogs.names import name_of
 from tracelib.window import Bucket, bucket_starts
 
 # What a failure is grouped by, and the column that says it.
@@ -140,4 +148,126 @@ def _counted(source: Source, filters: Filters, bucket: Bucket) -> Select[Any]:
         )
         .group_by(by_class.c.bucket_number, name)
         .order_by(by_class.c.bucket_number, name)
+    )
+
+
+def newest_failures(
+    source: Source,
+    filters: Filters,
+    limit: int = 100,
+    after: tuple[datetime, str] | None = None,
+) -> pd.DataFrame:
+    """Which requests failed last, whose were they, and what did they say?
+
+    A row a failure, the newest first, ties by request_id, at most `limit`; `after` is the
+    start and id of the last one of the page before:
+
+        request_id, session_id, api_key, key_name, user_name, team_name    text
+        started_at                          aware UTC
+        model, deployment, provider         text
+        error_class, error_code, error_message    text, None where it is not said
+        latency_ms                          double
+        cost_usd                            US dollars: a stream that broke off may cost some
+
+    No failure gives the same columns without rows.
+    """
+    requests = source.requests(filters)
+    newest = (
+        select(*requests.c)
+        .where(requests.c.is_failure, *_before(requests, after))
+        # By the stored start: it has an index, so that the window is not sorted.
+        .order_by(requests.c.start_order.desc(), requests.c.request_id.desc())
+        .limit(limit)
+        .subquery("newest")
+    )
+    names = [
+        name_of(source.schema, one, newest.c[one], newest.c.request_id).label(f"{one}_name")
+        for one in ("key", "user", "team")
+    ]
+    told = with_facts(
+        newest,
+        *("request_id", "session_id", "api_key", "started_at"),
+        *("model", "deployment", "provider", "latency_ms", "spend_usd"),
+    ).add_columns(*names)
+    return source.frame(_in_reading_order(told.subquery("told")))
+
+
+def _in_reading_order(told: Subquery) -> Select[Any]:
+    columns = (
+        *("request_id", "session_id", "api_key", "key_name", "user_name", "team_name"),
+        *("started_at", "model", "deployment", "provider"),
+        *("error_class", "error_code", "error_message", "latency_ms"),
+    )
+    cost = told.c.spend_usd.label("cost_usd")
+    return select(*(told.c[name] for name in columns), cost).order_by(
+        told.c.started_at.desc(), told.c.request_id.desc()
+    )
+
+
+def _before(requests: Subquery, after: tuple[datetime, str] | None) -> list[ColumnElement[bool]]:
+    if after is None:
+        return []
+    moment, request_id = after
+    same = and_(requests.c.started_at == moment, requests.c.request_id < request_id)
+    return [or_(requests.c.started_at < moment, same)]
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """Requests that cost money without a whole answer, and what they cost, in US dollars.
+
+    `paid_failures` are the failures of the window with a cost: mostly streams that broke off.
+    `hang_ups` are requests whose client was gone before the answer was complete. LiteLLM counts
+    them as successes, and so do all other figures; they were looked for among the
+    `requests_read` newest of `requests`.
+    """
+
+    paid_failures: int
+    paid_failures_usd: float
+    hang_ups: int
+    hang_ups_usd: float
+    requests_read: int
+    requests: int
+
+
+def losses(source: Source, filters: Filters, newest: int = 20_000) -> Losses:
+    """What was paid for and not answered in full?
+
+    Over all failures of the window, and of its successes over at most the `newest`, because
+    whether a client hung up is in a JSON document of each row; exact where `requests_read`
+    equals `requests`. No such request gives zeros.
+    """
+    requests = source.requests(filters)
+    failed, gone = _paid_failures(requests), _hang_ups(requests, newest)
+    found = dict(source.row(select(*failed.c, *gone.c).join_from(failed, gone, true()))._mapping)
+    costs = {name: float(found[name]) for name in ("paid_failures_usd", "hang_ups_usd")}
+    return Losses(**found | costs)
+
+
+def _paid_failures(requests: Subquery) -> Subquery:
+    paid = (requests.c.is_failure, requests.c.spend_order > 0)
+    figures = measures.named(
+        requests=measures.requests_count(),
+        paid_failures=func.count().filter(*paid),
+        paid_failures_usd=func.coalesce(func.sum(requests.c.spend_usd).filter(*paid), 0),
+    )
+    return select(*figures).subquery("failed")
+
+
+def _hang_ups(requests: Subquery, newest: int) -> Subquery:
+    read = _newest(requests, newest).subquery("read")
+    known = with_hang_ups(read, "spend_usd").subquery("known")
+    figures = measures.named(
+        requests_read=measures.requests_count(),
+        hang_ups=func.count().filter(known.c.is_hang_up),
+        hang_ups_usd=func.coalesce(func.sum(known.c.spend_usd).filter(known.c.is_hang_up), 0),
+    )
+    return select(*figures).subquery("gone")
+
+
+def _newest(requests: Subquery, newest: int) -> Select[Any]:
+    return (
+        select(*(requests.c[name] for name in ("is_failure", "spend_usd", "metadata")))
+        .order_by(requests.c.start_order.desc(), requests.c.request_id)
+        .limit(newest)
     )

@@ -1,6 +1,6 @@
 """What is known of a request by what was said in it, its stored session id left aside."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import takewhile
@@ -8,11 +8,51 @@ from itertools import takewhile
 from tracelib.conversation.asked import CHAT, Asked
 from tracelib.conversation.canonical import Canonical, Item, canonical
 from tracelib.conversation.history import opened
-from tracelib.conversation.json_values import string
-from tracelib.conversation.messages import Message
+from tracelib.conversation.json_values import parsed_text, string
+from tracelib.conversation.messages import Message, Part
 from tracelib.conversation.reader import Reader, spoken
 from tracelib.conversation.stored import StoredRequest
-from tracelib.stitching import errands
+
+# LiteLLM keeps about so much of a text.
+LONGEST = 4_000
+# "yes", "42": such a task is set in many conversations.
+SHORTEST_TASK = 8
+
+
+def words(message: Message) -> str:
+    """What does this message say in words? '' where it says nothing."""
+    return _short("".join(part.text for part in message.parts if part.kind == "text"))
+
+
+def tasks(answers: Iterable[Message]) -> tuple[tuple[str, str], ...]:
+    """What do these answers ask tools to do? The id of each call with each text it carries."""
+    return tuple(
+        (part.call_id, text)
+        for part in _parts(answers, "tool_call")
+        if part.call_id
+        for text in _texts(part)
+        if len(text) >= SHORTEST_TASK
+    )
+
+
+def outcomes(messages: Iterable[Message]) -> tuple[tuple[str, str], ...]:
+    """What came back from tools? The id of each call with its result."""
+    results = _parts(messages, "tool_result")
+    return tuple((part.call_id, _short(part.text)) for part in results if part.call_id)
+
+
+def _parts(messages: Iterable[Message], kind: str) -> Iterator[Part]:
+    return (part for message in messages for part in message.parts if part.kind == kind)
+
+
+def _texts(call: Part) -> Iterator[str]:
+    arguments = parsed_text(call.text)
+    values = arguments.values() if isinstance(arguments, dict) else ()
+    return (_short(string(value)) for value in values)
+
+
+def _short(text: str) -> str:
+    return text.strip()[:LONGEST]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +129,8 @@ def heard(request: StoredRequest, reader: Reader) -> Heard:
     return replace(
         _asking(named, question, history),
         answered=answered,
-        outcome=errands.words(replies[0]) if replies else "",
-        tasks=errands.tasks(replies),
+        outcome=words(replies[0]) if replies else "",
+        tasks=tasks(replies),
     )
 
 
@@ -99,8 +139,8 @@ def _asking(named: Heard, question: Asked, history: tuple[Canonical, ...]) -> He
     return replace(
         named,
         asked=history,
-        task=errands.words(spoken(question.messages[opening - 1])) if opening else "",
-        outcomes=errands.outcomes(_since_last_answer(question, history)),
+        task=words(spoken(question.messages[opening - 1])) if opening else "",
+        outcomes=outcomes(_since_last_answer(question, history)),
     )
 
 

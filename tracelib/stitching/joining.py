@@ -1,14 +1,130 @@
 """Which requests belong together, told by what they say and not by their session ids."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import takewhile
 
 from tracelib.conversation.reader import Reader
 from tracelib.conversation.stored import StoredRequest
 from tracelib.selection import RowId
-from tracelib.stitching.following import Following, Reason
+from tracelib.stitching.following import CLOCKS_APART, SOON, Following, Reason
 from tracelib.stitching.heard import heard
-from tracelib.stitching.looking_back import link_beginnings
+
+# A summary is a text of some length, of a conversation of some length.
+LEAST_QUOTED = 40
+ANSWERS_SUMMED_UP = 2
+LONGEST_ANSWER = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """A task that an answer handed to a tool, and what came of it in a later request."""
+
+    sender: int
+    receiver: int
+    outcome: str
+
+
+def link_beginnings(following: Following) -> None:
+    """Link each beginning to the conversation that it shortens or works for, if one is told."""
+    errands = _errands(following)
+    for number in following.beginnings:
+        if (left := _left_before(following, number)) is not None:
+            following.link(number, left, "begins anew")
+        elif (summary := _summary(following, number)) is not None:
+            following.link(number, summary, "sums it up")
+        elif (sender := _sender(following, number, errands)) is not None:
+            following.link(number, sender, "was handed on")
+
+
+def _left_before(following: Following, number: int) -> int | None:
+    """The conversation of this opening that was left open shortly before, if it is the only one.
+
+    An opening that several conversations share is a template: it names none of them.
+    """
+    request = following.requests[number]
+    if len(request.asked) == len(request.opening):
+        return None  # a job that starts again, not a history made shorter
+    alike = [other for other in following.histories.opened_like(request) if other < number]
+    left = [
+        other
+        for other in alike
+        if _is_left(following, other) and following.is_soon_after(number, other)
+    ]
+    is_its_own = len({following.groups.of(other) for other in alike}) == 1
+    return left[-1] if left and is_its_own else None
+
+
+def _is_left(following: Following, number: int) -> bool:
+    """Did it go on from another, and nobody from it, though it waited for a tool or failed?"""
+    goes_on = following.requests[number].answers_held > 0
+    return goes_on and following.requests[number].is_left_open and number not in following.followers
+
+
+def _summary(following: Following, number: int) -> int | None:
+    """The request whose answer on a whole conversation this first message holds word by word.
+
+    It must go on under the system prompt of that conversation: judges quote answers, too.
+    """
+    quoted = [
+        other
+        for other in _recent(following, number)
+        if following.requests[other].answers_held >= ANSWERS_SUMMED_UP
+        and len(following.requests[other].outcome) >= LEAST_QUOTED
+        and following.requests[other].outcome in following.requests[number].task
+        and following.is_soon_after(number, other)
+        and _has_system_of(following, number, other)
+    ]
+    return quoted[0] if len({following.groups.of(other) for other in quoted}) == 1 else None
+
+
+def _has_system_of(following: Following, number: int, other: int) -> bool:
+    """Does this request have the system prompt of one that is joined with the other?"""
+    group = following.groups.of(other)
+    members = (one for one in range(number) if following.groups.of(one) == group)
+    system = following.requests[number].opening[:-1]
+    return any(following.requests[one].opening[:-1] == system for one in members)
+
+
+def _recent(following: Following, number: int) -> Iterator[int]:
+    """The requests that started within some minutes before, the newest first."""
+    earliest = following.requests[number].started_at - LONGEST_ANSWER - SOON
+    before = range(number - 1, -1, -1)
+    return takewhile(lambda one: following.requests[one].started_at >= earliest, before)
+
+
+def _errands(following: Following) -> dict[str, list[Errand]]:
+    found: dict[str, list[Errand]] = {}
+    for sender, receivers in following.followers.items():
+        for call_id, task in following.requests[sender].tasks:
+            for receiver in receivers:
+                outcome = dict(following.requests[receiver].outcomes).get(call_id)
+                if outcome:
+                    found.setdefault(task, []).append(Errand(sender, receiver, outcome))
+    return found
+
+
+def _sender(following: Following, number: int, errands: dict[str, list[Errand]]) -> int | None:
+    """Who handed this on: the task began it, its outcome went back, and in between it was done."""
+    requests = following.requests
+    last = max(_thread(following, number), key=lambda one: (requests[one].started_at, one))
+    senders = {
+        errand.sender
+        for errand in errands.get(requests[number].task, ())
+        if errand.outcome == requests[last].outcome
+        and following.may_follow(number, errand.sender)
+        and requests[last].ended_at <= requests[errand.receiver].started_at + CLOCKS_APART
+    }
+    return senders.pop() if len(senders) == 1 else None
+
+
+def _thread(following: Following, number: int) -> Iterator[int]:
+    waiting = [number]
+    while waiting:
+        one = waiting.pop()
+        yield one
+        waiting += following.followers.get(one, ())
 
 
 @dataclass(frozen=True, slots=True)

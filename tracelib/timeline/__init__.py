@@ -10,7 +10,6 @@ Pure: frames in, frames out. The rows are those of `sessions.requests_of`.
     drawing   the same time with idle stretches cut short, to be drawn
 """
 
-from tracelib.timeline.drawing import activity, drawn
-from tracelib.timeline.whole import NEAR_LIMIT, Timeline, timeline
+from tracelib.timeline.whole import NEAR_LIMIT, Timeline, activity, drawn, timeline
 
 __all__ = ["NEAR_LIMIT", "Timeline", "activity", "drawn", "timeline"]

@@ -1,7 +1,11 @@
 """Where the time of each request went, as far as LiteLLM tells."""
 
+from collections.abc import Mapping, Sequence
+from decimal import Context, Decimal, localcontext
+from itertools import accumulate
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from tracelib.selection import row_ids
@@ -45,3 +49,164 @@ def with_phases(requests: pd.DataFrame) -> pd.DataFrame:
 def _ms(spans: "pd.Series[Any]") -> "pd.Series[float]":
     microseconds: pd.Series[float] = spans.dt.as_unit("us").astype("int64").astype("float64")
     return microseconds / 1_000
+
+
+def running(turns: pd.DataFrame) -> pd.DataFrame:
+    """How many requests ran at once, from when to when? A row a stretch, in order.
+
+        start_ms, end_ms   since the first start; stretches follow one another without a break
+        at_once            int, 0 where nothing ran
+
+    Wants start_ms and end_ms of each request. Stretches without length are left out, so
+    requests that took no time have none.
+    """
+    starts, ends = turns["start_ms"].to_numpy("float64"), turns["end_ms"].to_numpy("float64")
+    moments = np.concatenate([starts, ends])
+    steps = np.repeat([1, -1], len(turns))
+    order = np.argsort(moments, kind="stable")
+    at_once = np.cumsum(steps[order])
+    stretches = pd.DataFrame(
+        {
+            "start_ms": moments[order][:-1],
+            "end_ms": moments[order][1:],
+            "at_once": at_once[:-1],
+        }
+    )
+    return stretches[stretches["end_ms"] > stretches["start_ms"]].reset_index(drop=True)
+
+
+def gaps(stretches: pd.DataFrame) -> pd.DataFrame:
+    """When did nothing run? A row a gap, in order: start_ms, end_ms and length_ms."""
+    idle = stretches.loc[stretches["at_once"] == 0, ["start_ms", "end_ms"]]
+    return idle.assign(length_ms=idle["end_ms"] - idle["start_ms"]).reset_index(drop=True)
+
+
+def length_ms(stretches: pd.DataFrame, at_least: int) -> float:
+    """For how long did so many requests run at once, or more?"""
+    chosen = stretches[stretches["at_once"] >= at_least]
+    return float((chosen["end_ms"] - chosen["start_ms"]).sum())
+
+
+# PostgreSQL adds costs up as decimals, exactly; digits enough for any double.
+EXACT = Context(prec=700, traps=[])
+
+
+def with_money(turns: pd.DataFrame) -> pd.DataFrame:
+    """What had the session cost by then, US dollars? The rows with more columns:
+
+        cost_so_far_usd   of this request and all before it; the last is the session's cost
+        resending_usd     of the request's cost what repeated_tokens took, None where unknown
+
+    The cost of resending is an estimate: cached tokens at what they cost, the others at the
+    average of the prompt's uncached ones. Wants the columns of `with_context`.
+    """
+    with localcontext(EXACT):
+        costs = (Decimal(repr(cost)) for cost in turns["cost_usd"].tolist())
+        so_far = [float(cost) for cost in accumulate(costs)]
+    return turns.assign(
+        cost_so_far_usd=pd.Series(so_far, index=turns.index, dtype="float64"),
+        resending_usd=_resending_usd(turns),
+    )
+
+
+def _resending_usd(turns: pd.DataFrame) -> "pd.Series[float]":
+    prompt = turns[["cached_tokens", "resent_tokens", "new_tokens"]].sum(axis=1)
+    repeated, cached = turns["repeated_tokens"], turns["cached_tokens"]
+    free = (turns["cost_usd"] == 0) | (repeated == 0)
+    total = turns["input_cost_usd"].where(~free, 0.0)
+    uncached = prompt - cached
+    # Before LiteLLM told what cached tokens cost, the price list did for the others.
+    priced = (total - uncached * turns["input_cost_per_token"]).clip(lower=0)
+    of_cache = turns["cached_input_cost_usd"].fillna(priced).where(cached > 0, 0.0)
+    of_cache = of_cache.where(~free, 0.0)
+    repeated_of_cache = _share(repeated.clip(upper=cached), cached)
+    repeated_of_rest = _share(turns["resent_tokens"], uncached)
+    return of_cache * repeated_of_cache + (total - of_cache) * repeated_of_rest
+
+
+def _share(part: "pd.Series[int]", whole: "pd.Series[int]") -> "pd.Series[float]":
+    return (part / whole.where(whole > 0)).fillna(0.0)
+
+
+NOBODY = -1
+Parents = Mapping[str, str | None]
+Shares = Mapping[str, float]
+
+
+def with_context(
+    turns: pd.DataFrame, parents: Parents | None, shares: Shares | None = None
+) -> pd.DataFrame:
+    """What did each request send anew? The rows with more columns:
+
+        repeated_tokens   int, of the prompt: already sent or answered in its thread
+        cached_tokens     int, of the prompt: read from the provider's cache
+        resent_tokens     int, of the prompt: repeated and not cached
+        new_tokens        int, of the prompt: the rest
+        context_share     of the model's limit that the prompt took, None where unknown
+
+    The middle three add up to prompt_tokens. Nothing was sent where LiteLLM's own cache
+    answered, so all four are 0 there. `parents` are the requests that others go on from, by
+    their `row`, None for the first of a thread; without it the nearest earlier answer of the
+    same model counts as the one before. `shares` tell by row of requests with a changed history
+    which share of it had been sent before, from 0 to 1.
+    """
+    before = np.array(_before(turns, parents), dtype="int64")
+    prompt = turns["prompt_tokens"].fillna(0).clip(lower=0).to_numpy("int64")
+    completion = turns["completion_tokens"].fillna(0).clip(lower=0).to_numpy("int64")
+    thought = turns["reasoning_tokens"].fillna(0).clip(lower=0).to_numpy("int64")
+    answer = np.maximum(completion - thought, 0)
+    said = np.append(prompt + answer, 0)[before]  # the last place stands for nobody
+    sent = np.where(turns["is_cache_hit"].to_numpy("bool"), 0, prompt)
+    cached = turns["cached_prompt_tokens"].fillna(0).clip(lower=0).to_numpy("int64")
+    share = turns["row"].map(shares or {}).to_numpy("float64")
+    repeated = np.where(np.isnan(share), np.minimum(sent, said), sent * share).round()
+    repeated, cached = repeated.astype("int64"), np.minimum(sent, cached)
+    resent = np.maximum(repeated - cached, 0)
+    limit = turns["max_input_tokens"].astype("float64")
+    return turns.assign(
+        repeated_tokens=repeated,
+        cached_tokens=cached,
+        resent_tokens=resent,
+        new_tokens=sent - cached - resent,
+        context_share=(sent / limit.where(limit > 0)),
+    )
+
+
+def _before(turns: pd.DataFrame, parents: Parents | None) -> Sequence[int]:
+    """The place of the request that each goes on from, `NOBODY` where there is none."""
+    guessed = _nearest_earlier(turns)
+    if parents is None:
+        return guessed
+    rows = list(turns["row"])
+    places = {row: place for place, row in enumerate(rows)}
+    has_prompt = list(turns["prompt_tokens"].fillna(0) > 0)
+    before: list[int] = []
+    for place, row in enumerate(rows):
+        known = row in parents
+        parent = places.get(parents[row] or "", NOBODY) if known else guessed[place]
+        if parent >= place:
+            parent = NOBODY
+        # Old versions count no token of a failure: what it had sent is what was sent before it.
+        elif parent != NOBODY and not has_prompt[parent]:
+            parent = before[parent]
+        before.append(parent)
+    return before
+
+
+def _nearest_earlier(turns: pd.DataFrame) -> list[int]:
+    """The last answer of the same model that was there before each request began."""
+    asked = turns[["model", "start_ms"]].reset_index(drop=True)
+    answered = turns[["model", "end_ms"]].assign(place=range(len(turns)))
+    could_be_resent = (turns["completion_tokens"].fillna(0) > 0).to_numpy("bool")
+    answered = answered[could_be_resent].sort_values("end_ms", kind="stable")
+    order = asked["start_ms"].argsort(kind="stable")
+    found = pd.merge_asof(
+        asked.iloc[order],
+        answered,
+        left_on="start_ms",
+        right_on="end_ms",
+        by="model",
+        allow_exact_matches=False,  # else a request that took no time would follow itself
+    )
+    places = pd.Series(found["place"].to_numpy(), index=order.to_numpy()).sort_index()
+    return [int(place) for place in places.fillna(NOBODY)]

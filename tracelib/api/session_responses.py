@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from tracelib.api.answered import BILLED, Answered, Window
+from tracelib.api.responses import BILLED, Answered, Window
 
 
 class FoundSession(Answered):

@@ -1,4 +1,4 @@
-"""Every figure of every model."""
+"""Which models and deployments are used, what do they cost, and how fast do they answer?"""
 
 from typing import Any
 
@@ -10,6 +10,8 @@ from sqlalchemy.types import Double, Numeric, Text
 from tracelib.filters import Filters
 from tracelib.source import Source
 from tracelib.spendlogs import measures
+from tracelib.spendlogs.measures import in_buckets
+from tracelib.window import Bucket, bucket_starts
 
 
 def usage_by_model(source: Source, filters: Filters, limit: int = 200) -> pd.DataFrame:
@@ -113,4 +115,85 @@ def _tokens_per_second(requests: Subquery) -> ColumnElement[float]:
             seconds.filter(generated) > 0,
             measures.ratio(tokens.filter(generated), seconds.filter(generated)),
         )
+    )
+
+
+def over_time_by_model(
+    source: Source, filters: Filters, bucket: Bucket, models: tuple[str, ...]
+) -> pd.DataFrame:
+    """How did the requests, cost and times of these models go over the window?
+
+    A row a named model and bucket with a request, by model, then bucket; none is filled in:
+
+        model                    text
+        bucket                   start of a bucket of `window.bucket_starts`, aware UTC
+        requests, failures       int
+        cost_usd                 US dollars
+        total_tokens             int, without cache hits
+        response_ms_avg, response_ms_p95, response_ms_max    over successes, not cache hits
+
+    No such model gives the same columns without rows.
+    """
+    starts = pd.Series(
+        bucket_starts(filters.window, bucket, filters.zone), dtype="datetime64[us, UTC]"
+    )
+    requests = in_buckets(source.requests(filters), filters, bucket)
+    frame = source.frame(_by_model(requests, models))
+    numbers = frame.pop("bucket_number").astype("int64")
+    frame.insert(1, "bucket", starts.take(numbers.to_numpy()).reset_index(drop=True))
+    return frame
+
+
+def _by_model(requests: Subquery, models: tuple[str, ...]) -> Select[Any]:
+    model, number = requests.c.model, requests.c.bucket_number
+    return (
+        select(
+            model,
+            number,
+            measures.requests_count().label("requests"),
+            measures.failures(requests).label("failures"),
+            measures.cost_usd(requests).label("cost_usd"),
+            measures.billed(requests, "total_tokens").label("total_tokens"),
+            measures.average(requests.c.response_ms).label("response_ms_avg"),
+            measures.percentile(requests.c.response_ms, 0.95).label("response_ms_p95"),
+            func.max(requests.c.response_ms).label("response_ms_max"),
+        )
+        .where(model.in_(models))
+        .group_by(model, number)
+        .order_by(model, number)
+    )
+
+
+def deployments(source: Source, filters: Filters, limit: int = 500) -> pd.DataFrame:
+    """Which deployments answer for each model, and how do they differ?
+
+    A row a deployment of a model, by model, then most requests first, at most `limit`:
+
+        model, deployment, provider, api_base    text; the last three None where unknown
+        requests, failures                       int
+        error_rate                               0 to 1
+        cost_usd                                 US dollars
+        response_ms_p50, response_ms_p95         over successes that were not cache hits
+
+    No request gives the same columns without rows.
+    """
+    return source.frame(_deployments(source.requests(filters), limit))
+
+
+def _deployments(requests: Subquery, limit: int) -> Select[Any]:
+    ways = [requests.c[name] for name in ("model", "deployment", "provider", "api_base")]
+    count = measures.requests_count()
+    return (
+        select(
+            *ways,
+            count.label("requests"),
+            measures.failures(requests).label("failures"),
+            measures.ratio(measures.failures(requests), count).label("error_rate"),
+            measures.cost_usd(requests).label("cost_usd"),
+            measures.percentile(requests.c.response_ms, 0.5).label("response_ms_p50"),
+            measures.percentile(requests.c.response_ms, 0.95).label("response_ms_p95"),
+        )
+        .group_by(*ways)
+        .order_by(requests.c.model, func.count().desc(), *ways[1:])
+        .limit(limit)
     )

@@ -7,11 +7,11 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from tracelib.api import answered
-from tracelib.api.asked import Asked
-from tracelib.api.endpoints import BASE, ENDPOINTS, Endpoint
+from tracelib.api import responses
+from tracelib.api.caller import JSON
+from tracelib.api.params import Asked
 from tracelib.api.problems import MEDIA_TYPE, ProblemDocument
-from tracelib.api.reading import JSON
+from tracelib.api.routes import BASE, ENDPOINTS, Endpoint
 from tracelib.metrics import CONTENT_TYPE
 
 REFERENCE = "#/components/schemas/{model}"
@@ -74,8 +74,8 @@ def _others() -> dict[str, Any]:
         "summary": "Is the database responding, and do requests arrive in its log?",
         "description": "Needs no token; without one it returns only the status.",
         "security": [{}, *BEARER],
-        "responses": _responses(answered.Health, JSON, COMMON)
-        | {"503": _response("Down", {JSON: {"schema": _reference(answered.Health)}})},
+        "responses": _responses(responses.Health, JSON, COMMON)
+        | {"503": _response("Down", {JSON: {"schema": _reference(responses.Health)}})},
     }
     metrics = {
         "operationId": "metrics",
@@ -134,7 +134,7 @@ def _schemas() -> dict[str, Any]:
     ]
     models: list[type[BaseModel]] = [
         *(one.gives for one in ENDPOINTS),
-        answered.Health,
+        responses.Health,
         ProblemDocument,
     ]
     given: list[tuple[type[BaseModel], JsonSchemaMode]] = [(one, "serialization") for one in models]
