@@ -21,8 +21,8 @@ from tests.rows import failure, spend_log
 from tracelib import api as tracelib_api
 from tracelib.api.caller import MOST_BYTES
 from tracelib.api.guarded import A_MINUTE, LANE, MOST_WAITING, Gate, Guarded, Visit
+from tracelib.api.openapi import BASE, ENDPOINTS
 from tracelib.api.responses import Health
-from tracelib.api.routes import BASE, ENDPOINTS
 
 ROUTES = sys.modules["tracelib.api.routes"]
 PATHS = [

@@ -12,7 +12,7 @@ from tests.rows import KEY, NOON, failure, real_rows, spend_log
 from tests.sources import source_of
 from tracelib import sessions
 from tracelib.api import session_list
-from tracelib.api.routes import BASE
+from tracelib.api.openapi import BASE
 from tracelib.redaction import KINDS, OwnPattern
 from tracelib.selection import session
 

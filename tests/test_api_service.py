@@ -25,8 +25,7 @@ from tests.server import free_port
 from tracelib import api as tracelib_api
 from tracelib import errors
 from tracelib.api import guarded
-from tracelib.api.openapi import document
-from tracelib.api.routes import BASE
+from tracelib.api.openapi import BASE, document
 from tracelib.asking.answers import forget_answers
 from tracelib.asking.installation import Installation, look_again
 

@@ -1,18 +1,78 @@
-"""The API in OpenAPI 3.1: written out of the table, so that it says what is checked."""
+"""The API as a table: each path, what it takes and gives, and its question; and in OpenAPI 3.1."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from tracelib.api import responses
+from tracelib.api import analytics, one_session, params, responses, session_list, session_responses
 from tracelib.api.caller import JSON
 from tracelib.api.params import Asked
 from tracelib.api.problems import MEDIA_TYPE, ProblemDocument
-from tracelib.api.routes import BASE, ENDPOINTS, Endpoint
 from tracelib.metrics import CONTENT_TYPE
+
+BASE = "/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One path. `takes` is read from the query of a GET, from the JSON body of a POST.
+
+    `answer` is called with the caller, what it asked and what the path names; its docstring
+    begins with the question. `refuses` are its own ways to, beside those of all.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    takes: type[Asked]
+    gives: type[BaseModel]
+    answer: Callable[..., BaseModel]
+    refuses: tuple[HTTPStatus, ...] = ()
+    reads_messages: bool = False
+
+    @property
+    def question(self) -> str:
+        return (self.answer.__doc__ or "").partition("?")[0] + "?"
+
+
+OF_A_SESSION = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
+ENDPOINTS = (
+    Endpoint("GET", "/analytics/overview", params.Chosen, responses.Overview, analytics.totals),
+    Endpoint("GET", "/analytics/models", params.Chosen, responses.Models, analytics.usage),
+    Endpoint(
+        "GET", "/analytics/timeseries", params.OverTime, responses.Timeseries, analytics.over_time
+    ),
+    Endpoint(
+        "POST",
+        "/sessions/search",
+        params.Search,
+        session_responses.Sessions,
+        session_list.found,
+        (HTTPStatus.FORBIDDEN,),
+    ),
+    Endpoint(
+        "GET",
+        "/sessions/{session_id}/summary",
+        params.OfSession,
+        session_responses.Summary,
+        one_session.summary,
+        OF_A_SESSION,
+    ),
+    Endpoint(
+        "GET",
+        "/sessions/{session_id}/messages",
+        params.Messages,
+        session_responses.SessionMessages,
+        one_session.messages,
+        (*OF_A_SESSION, HTTPStatus.FORBIDDEN),
+        reads_messages=True,
+    ),
+    Endpoint("GET", "/failures", params.Failed, responses.Failures, analytics.failures),
+)
 
 REFERENCE = "#/components/schemas/{model}"
 # What every path with a token may be refused with.

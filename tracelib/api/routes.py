@@ -2,10 +2,8 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from typing import Literal
 
 from anyio import CapacityLimiter
 from pydantic import BaseModel
@@ -14,74 +12,15 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from tracelib import errors, metrics
-from tracelib.api import analytics, one_session, params, responses, session_list, session_responses
+from tracelib.api import responses
 from tracelib.api.caller import JSON, Caller, from_body, from_query, tick
 from tracelib.api.guarded import AT_ONCE, Gate, Guarded, Visit, not_found, unknown
 from tracelib.api.health import health, sees_whole
-from tracelib.api.openapi import document
-from tracelib.api.params import Asked, Nothing, Search
+from tracelib.api.openapi import BASE, ENDPOINTS, Endpoint, document
+from tracelib.api.params import Nothing, Search
 from tracelib.api.problems import forbidden
 from tracelib.asking.installation import Installation
 from tracelib.tokens import Token
-
-BASE = "/api/v1"
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One path. `takes` is read from the query of a GET, from the JSON body of a POST.
-
-    `answer` is called with the caller, what it asked and what the path names; its docstring
-    begins with the question. `refuses` are its own ways to, beside those of all.
-    """
-
-    method: Literal["GET", "POST"]
-    path: str
-    takes: type[Asked]
-    gives: type[BaseModel]
-    answer: Callable[..., BaseModel]
-    refuses: tuple[HTTPStatus, ...] = ()
-    reads_messages: bool = False
-
-    @property
-    def question(self) -> str:
-        return (self.answer.__doc__ or "").partition("?")[0] + "?"
-
-
-OF_A_SESSION = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
-ENDPOINTS = (
-    Endpoint("GET", "/analytics/overview", params.Chosen, responses.Overview, analytics.totals),
-    Endpoint("GET", "/analytics/models", params.Chosen, responses.Models, analytics.usage),
-    Endpoint(
-        "GET", "/analytics/timeseries", params.OverTime, responses.Timeseries, analytics.over_time
-    ),
-    Endpoint(
-        "POST",
-        "/sessions/search",
-        params.Search,
-        session_responses.Sessions,
-        session_list.found,
-        (HTTPStatus.FORBIDDEN,),
-    ),
-    Endpoint(
-        "GET",
-        "/sessions/{session_id}/summary",
-        params.OfSession,
-        session_responses.Summary,
-        one_session.summary,
-        OF_A_SESSION,
-    ),
-    Endpoint(
-        "GET",
-        "/sessions/{session_id}/messages",
-        params.Messages,
-        session_responses.SessionMessages,
-        one_session.messages,
-        (*OF_A_SESSION, HTTPStatus.FORBIDDEN),
-        reads_messages=True,
-    ),
-    Endpoint("GET", "/failures", params.Failed, responses.Failures, analytics.failures),
-)
 
 AT_THE_DOOR = 8
 # A search in what was said reads for seconds.

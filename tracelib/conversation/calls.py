@@ -1,19 +1,22 @@
 """Calls of tools: of the client's, and of those that a provider hosts and runs itself."""
 
-from collections.abc import Callable
-
 from tracelib.conversation import wording
 from tracelib.conversation.fields import Fields
 from tracelib.conversation.json_values import array, string
 from tracelib.conversation.messages import Part
-from tracelib.conversation.results import CALL_IDS, FAILED, error_of, result_parts, with_failure
+from tracelib.conversation.results import (
+    CALL_IDS,
+    FAILED,
+    Reader,
+    error_of,
+    result_parts,
+    with_failure,
+)
 from tracelib.conversation.texts import (
     call_part,
     data_part,
     json_part,
 )
-
-Reader = Callable[[object], tuple[Part, ...]]
 
 _GIVEN = ("input", "arguments", "args", "parameters")
 # What a hosted tool was given stands in its block beside these.

@@ -10,7 +10,7 @@ from tracelib.conversation.messages import Part
 from tracelib.conversation.texts import json_part, shown, shown_name, text_part
 
 Reader = Callable[[object], tuple[Part, ...]]
-_NAMES = ("title", "name", "filename", "id")
+_DOCUMENT_NAMES = ("title", "name", "filename", "id")
 
 
 def document(fields: Fields, read: Reader) -> tuple[Part, ...]:
@@ -25,7 +25,7 @@ def document(fields: Fields, read: Reader) -> tuple[Part, ...]:
     if not words:
         fields.put("source", source)
         return (*medium("file", fields), *about)
-    name = shown_name(fields.text(*_NAMES) or source.text(*_NAMES))
+    name = shown_name(fields.text(*_DOCUMENT_NAMES) or source.text(*_DOCUMENT_NAMES))
     media_type = shown_name(source.text("media_type", "format") or fields.text("format"))
     line = wording.TEXT_BELOW.format(kind=media_type or "document")
     fields.put("source", source)

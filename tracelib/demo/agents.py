@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 
 from tracelib.demo import cast
-from tracelib.demo.cast import Key, Scene
+from tracelib.demo.cast import Key
 from tracelib.demo.exchange import Ask, Outcome, Usage
-from tracelib.demo.gateway import new_id, send
+from tracelib.demo.gateway import Scene, new_id, send
 from tracelib.demo.messages import Said, Thread, ToolCall, Voice, handbook
 
 # Providers cache prompts from this many tokens on.

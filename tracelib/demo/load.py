@@ -9,7 +9,8 @@ from typing import Any
 
 import psycopg2
 
-from tracelib.demo.cast import DAYS, User, cast, scene
+from tracelib.demo.cast import User, cast
+from tracelib.demo.gateway import DAYS, scene
 from tracelib.demo.rows import Row, moment
 from tracelib.demo.story import SEED, requests
 

@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from tracelib.demo import agents, failures, work
-from tracelib.demo.cast import Key, Scene, cast, models, scene
+from tracelib.demo.cast import Key, cast, models
 from tracelib.demo.exchange import Ask, Outcome, Usage
-from tracelib.demo.gateway import Outage, new_id, refuse, send
+from tracelib.demo.gateway import Outage, Scene, new_id, refuse, scene, send
 from tracelib.demo.messages import Said
 from tracelib.demo.rows import Row, row
 

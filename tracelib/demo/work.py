@@ -7,9 +7,9 @@ from typing import Any
 
 from tracelib.demo import agents, messages
 from tracelib.demo.agents import Asker, insist
-from tracelib.demo.cast import Key, Scene
+from tracelib.demo.cast import Key
 from tracelib.demo.exchange import Outcome, Usage
-from tracelib.demo.gateway import new_id, replay
+from tracelib.demo.gateway import Scene, new_id, replay
 from tracelib.demo.messages import Said, Thread, stored, token_count
 
 Work = Callable[[Random, Key, float, Scene, str], Iterator[Outcome]]
