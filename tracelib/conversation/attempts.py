@@ -19,7 +19,7 @@ Call = tuple[str, str]  # a key, and a call id
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Light:
     """A light row of a request, None where nothing is known."""
 
     request_id: str
@@ -47,8 +47,8 @@ class Row:
 class Attempted:
     """A request: its own row, and one for each earlier attempt that was billed."""
 
-    row: Row
-    billed: tuple[Row, ...] = ()
+    row: Light
+    billed: tuple[Light, ...] = ()
 
     @property
     def rows(self) -> tuple[RowId, ...]:
@@ -87,11 +87,11 @@ def attempted_requests(
     known = [requests] if same_prompt is None else [requests, same_prompt]
     rows = {row.id: row for frame in _in_question(known) for row in _rows(frame)}
     ordered = sorted(rows.values(), key=lambda row: (row.started_at, row.request_id))
-    called: dict[Call, list[Row]] = defaultdict(list)
+    called: dict[Call, list[Light]] = defaultdict(list)
     for row in ordered:
         called[row.api_key, row.call_id or row.request_id].append(row)
-    own: list[Row] = []
-    billed: dict[RowId, list[Row]] = defaultdict(list)
+    own: list[Light] = []
+    billed: dict[RowId, list[Light]] = defaultdict(list)
     for row in ordered:
         owner = _nearest(row, called.get((row.api_key, _billed_for(row)), ()))
         (own if owner is None else billed[owner.id]).append(row)
@@ -123,19 +123,19 @@ def _calls(frame: pd.DataFrame) -> "pd.Series[str]":
     return named.where(named.notna() & (named != ""), frame["request_id"])
 
 
-def _nearest(attempt: Row, requests: Iterable[Row]) -> Row | None:
+def _nearest(attempt: Light, requests: Iterable[Light]) -> Light | None:
     """The request under whose call id an attempt was made; a client may use one id again."""
     near = (one for one in requests if abs(one.started_at - attempt.started_at) <= LONGEST_CALL)
     return min(near, key=lambda one: abs(one.started_at - attempt.started_at), default=None)
 
 
-def _billed_for(row: Row) -> str:
+def _billed_for(row: Light) -> str:
     """The call that this row is an earlier attempt of; empty for a request's own row."""
     found = _BILLED.fullmatch(row.call_id or row.request_id)
     return found[1] if found and row.is_failure else ""
 
 
-def _rows(frame: pd.DataFrame) -> Iterator[Row]:
-    known = [field.name for field in fields(Row) if field.name in frame]
+def _rows(frame: pd.DataFrame) -> Iterator[Light]:
+    known = [field.name for field in fields(Light) if field.name in frame]
     plain = frame[known].astype(object).where(frame[known].notna(), None)
-    return (Row(*values) for values in plain.itertuples(index=False, name=None))
+    return (Light(*values) for values in plain.itertuples(index=False, name=None))

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pandas as pd
 
-from tracelib.conversation.attempts import Attempted, Row, attempted_requests
+from tracelib.conversation.attempts import Attempted, Light, attempted_requests
 from tracelib.selection import RowId, row_ids
 
 How = Literal["call id", "metadata", "call id alone", "same prompt"]
@@ -116,7 +116,7 @@ def _tries_again(
     return ("call id" if request.billed else "metadata"), None
 
 
-def _goes_on_under(row: Row) -> Iterator[tuple[How, Hashable]]:
+def _goes_on_under(row: Light) -> Iterator[tuple[How, Hashable]]:
     """What may show that this request tries a failed one again, the best proof first.
 
     A client chooses call ids, so one proves nothing without the same prompt.
@@ -130,7 +130,7 @@ def _goes_on_under(row: Row) -> Iterator[tuple[How, Hashable]]:
         yield "same prompt", (row.api_key, ANY_CALL, row.prompt_md5)
 
 
-def _waits_under(row: Row) -> Iterator[Hashable]:
+def _waits_under(row: Light) -> Iterator[Hashable]:
     """By what may a later request show that it tries this failed one again?"""
     if row.call_id:
         yield (row.api_key, row.call_id, row.prompt_md5)
