@@ -37,9 +37,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from tracelib import demo
-from tracelib.conversation.reader import Reader
+from tracelib.conversation.requests import StoredRequest
 from tracelib.conversation.session_rows import stored_in_batches
-from tracelib.conversation.stored import StoredRequest
+from tracelib.conversation.threading.history import Reader
 from tracelib.database_url import read_address
 from tracelib.selection import RowId, Selection
 from tracelib.settings import Settings

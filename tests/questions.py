@@ -7,9 +7,9 @@ import pandas as pd
 
 from tracelib import facets, models, overview, sessions, status
 from tracelib.conversation import Reading, openings, turn_order, turns
+from tracelib.conversation.attempts import same_prompt_neighbours
 from tracelib.conversation.links import chained, linked_sessions
 from tracelib.conversation.operations import operations
-from tracelib.conversation.same_prompt import same_prompt_neighbours
 from tracelib.filters import Filters
 from tracelib.selection import Selection
 from tracelib.sessions import SessionSearch

@@ -6,8 +6,7 @@ import pytest
 
 from tests.stored_rows import choice, made, told
 from tracelib.conversation import Message, Part, transcript
-from tracelib.conversation.history import opened
-from tracelib.conversation.reader import spoken
+from tracelib.conversation.threading.history import opened, spoken
 
 PNG = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5Erk"

@@ -7,10 +7,9 @@ import pytest
 
 from tests.stored_rows import shape, shape_names, told
 from tracelib.conversation import Message, Part, transcript
-from tracelib.conversation.asked import CHAT, POLL
-from tracelib.conversation.history import opened
+from tracelib.conversation.bodies.asked import CHAT, POLL
 from tracelib.conversation.notes import NOT_STORED, shared_notes
-from tracelib.conversation.reader import spoken
+from tracelib.conversation.threading.history import opened, spoken
 
 ENCRYPTED = "(Encrypted; only the provider can read it)"
 

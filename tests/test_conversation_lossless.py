@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from tests.stored_rows import choice, made
 from tests.test_conversation_malformed import FIELDS
-from tracelib.conversation import Message, Part, chat, transcript
-from tracelib.conversation.answer_shapes import _OF_THE_REQUEST
-from tracelib.conversation.answers import _COPIES
-from tracelib.conversation.encoded import is_encoded, without_bytes
-from tracelib.conversation.fields import FIGURES, is_label
-from tracelib.conversation.history import opened
-from tracelib.conversation.reader import spoken
+from tracelib.conversation import Message, Part, transcript
+from tracelib.conversation.bodies import chat
+from tracelib.conversation.bodies.answer_shapes import _OF_THE_REQUEST
+from tracelib.conversation.bodies.answers import _COPIES
+from tracelib.conversation.bodies.fields import FIGURES, is_label
+from tracelib.conversation.bodies.texts import is_encoded, without_bytes
+from tracelib.conversation.threading.history import opened, spoken
 
 CALL_TYPES = [
     *("", "acompletion", "aresponses", "anthropic_messages", "agenerate_content", "aocr"),

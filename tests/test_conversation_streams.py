@@ -7,7 +7,7 @@ import pytest
 
 from tests.stored_rows import made
 from tests.test_conversation_blocks import PNG, said
-from tracelib.conversation.history import opened
+from tracelib.conversation.threading.history import opened
 
 
 def sse(*events: object, named: bool = False) -> dict[str, str]:

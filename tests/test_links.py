@@ -11,7 +11,7 @@ from tests.rows import KEY, NOON, V1_80, V1_109, V1_109_MORE, scenario, spend_lo
 from tests.sources import source_of
 from tracelib.conversation import links, transcript
 from tracelib.conversation.links import LinkedSession, Links, chained, linked_sessions
-from tracelib.conversation.response_ids import spellings
+from tracelib.conversation.requests import spellings
 from tracelib.conversation.session_rows import stored_requests
 from tracelib.selection import RowId, Selection
 

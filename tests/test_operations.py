@@ -13,8 +13,8 @@ from tests.cases import case
 from tests.rows import KEY, NOON, V1_80, V1_109, V1_109_MORE, failure, metadata, scenario, spend_log
 from tests.sources import records, source_of
 from tracelib import sessions
+from tracelib.conversation.attempts import same_prompt_neighbours
 from tracelib.conversation.operations import Operation, operations
-from tracelib.conversation.same_prompt import same_prompt_neighbours
 from tracelib.selection import RowId, Selection
 
 SECOND = timedelta(seconds=1)

@@ -17,9 +17,9 @@ from tests.rows import KEY, NOON, failure, key_of, row_id, spend_log
 from tests.sources import FILTERS, records, source_of
 from tracelib import handover, sessions, status
 from tracelib.conversation import Reading, passages, turn_order, turns
+from tracelib.conversation.attempts import same_prompt_neighbours
 from tracelib.conversation.links import chained, linked_sessions
 from tracelib.conversation.operations import operations
-from tracelib.conversation.same_prompt import same_prompt_neighbours
 from tracelib.conversation.tool_use import tool_uses
 from tracelib.conversation.turn_diff import diff_between
 from tracelib.filters import Filters

@@ -11,7 +11,7 @@ from tests.database import Database
 from tests.rows import spend_log
 from tests.sources import FILTERS, source_of
 from tracelib import sessions
-from tracelib.conversation.visible import Bodies, anchors, called, says, shown_texts
+from tracelib.conversation.shown_text import Bodies, anchors, called, says, shown_texts
 from tracelib.sessions import SessionSearch, judging
 from tracelib.source import Source
 

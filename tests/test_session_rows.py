@@ -9,8 +9,8 @@ from tests import litellm, rows
 from tests.rows import KEY, NOON, failure, metadata, spend_log
 from tests.sources import records, source_of
 from tracelib import sessions
+from tracelib.conversation.requests import StoredRequest
 from tracelib.conversation.session_rows import stored_requests
-from tracelib.conversation.stored import StoredRequest
 from tracelib.selection import session
 
 SECOND = timedelta(seconds=1)

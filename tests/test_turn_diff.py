@@ -10,12 +10,15 @@ from tests import rows
 from tests.rows import KEY
 from tests.sources import source_of
 from tests.stored_rows import MORE, choice, made, scenario, scenario_names, session
-from tracelib.conversation.text_diff import LONGEST_LINE, MOST_LINES, TextDiff, text_diff
 from tracelib.conversation.turn_diff import (
+    LONGEST_LINE,
+    MOST_LINES,
     MessageDiff,
     SettingDiff,
+    TextDiff,
     TurnDiff,
     diff_between,
+    text_diff,
     turn_diff,
 )
 from tracelib.redaction import ALL

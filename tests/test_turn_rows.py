@@ -21,7 +21,7 @@ from tracelib.conversation import Reading, order, turn_order, turns
 from tracelib.conversation.links import chained, linked_sessions
 from tracelib.conversation.notes import BROKEN_OFF, HUNG_UP, NOT_FETCHED
 from tracelib.conversation.order import turn_frame
-from tracelib.conversation.turn_rows import by_turn, others_in_words
+from tracelib.conversation.requests import by_turn, others_in_words
 from tracelib.redaction import NONE
 from tracelib.selection import Selection, session
 from tracelib.status import Losses

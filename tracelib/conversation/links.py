@@ -13,10 +13,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, Subquery, func, or_, select, true
 from sqlalchemy.types import Text
 
-from tracelib.conversation.body_fields import body_fields
-from tracelib.conversation.response_ids import spellings
-from tracelib.conversation.started import started_between
-from tracelib.conversation.turn_rows import CLOCKS_APART
+from tracelib.conversation.attempts import body_fields, started_between
+from tracelib.conversation.requests import CLOCKS_APART, spellings
 from tracelib.selection import RowId, Selection
 from tracelib.source import Source
 from tracelib.spendlogs.conditions import of_key

@@ -3,10 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from tracelib.conversation.asked import POLL, Asked
-from tracelib.conversation.messages import Message
-from tracelib.conversation.stored import StoredRequest
-from tracelib.conversation.turn_rows import is_under_way
+from tracelib.conversation.bodies.asked import POLL, Asked
+from tracelib.conversation.bodies.messages import Message
+from tracelib.conversation.requests import StoredRequest, is_under_way
 from tracelib.spendlogs.facts import HUNG_UP as CLIENT_GONE
 
 NOT_STORED = (

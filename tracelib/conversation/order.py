@@ -14,11 +14,17 @@ from typing import Any, NamedTuple
 import pandas as pd
 from sqlalchemy import Row, Select, select
 
-from tracelib.conversation.asked import CHAT
-from tracelib.conversation.history import History, Opened, opened
+from tracelib.conversation.bodies.asked import CHAT
+from tracelib.conversation.requests import (
+    CLOCKS_APART,
+    Light,
+    StoredRequest,
+    TurnRows,
+    by_turn,
+    row_id,
+)
 from tracelib.conversation.session_rows import stored_in_batches
-from tracelib.conversation.stored import StoredRequest
-from tracelib.conversation.turn_rows import CLOCKS_APART, Light, TurnRows, by_turn, row_id
+from tracelib.conversation.threading.history import History, Opened, opened
 from tracelib.selection import Selection, row_ids
 from tracelib.source import Source
 

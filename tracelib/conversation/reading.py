@@ -4,14 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 
-from tracelib.conversation.history import History, Opened, opened
 from tracelib.conversation.notes import NOT_COMPARED, TOO_MANY
 from tracelib.conversation.order import MOST_TURNS, KnownOrder, turns_in_order
-from tracelib.conversation.reader import spoken
+from tracelib.conversation.requests import StoredRequest, TurnRows
 from tracelib.conversation.session_rows import stored_in_batches
-from tracelib.conversation.stored import StoredRequest
+from tracelib.conversation.threading.history import History, Opened, opened, spoken
 from tracelib.conversation.transcript import Turn, told_once, turn_of
-from tracelib.conversation.turn_rows import TurnRows
 from tracelib.selection import Selection
 from tracelib.source import Source
 

@@ -8,9 +8,8 @@ from typing import Any
 from sqlalchemy import Row, Select, Subquery, and_, cast, or_, select
 from sqlalchemy.types import Text
 
-from tracelib.conversation.json_text import read_json
-from tracelib.conversation.stored import StoredRequest
-from tracelib.conversation.turn_rows import TurnRows
+from tracelib.conversation.bodies.json_values import read_json
+from tracelib.conversation.requests import StoredRequest, TurnRows
 from tracelib.schema import BODIES as BODY_COLUMNS
 from tracelib.selection import Selection
 from tracelib.source import Source

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tracelib.conversation.messages import Message, Part
+from tracelib.conversation.bodies.messages import Message, Part
 from tracelib.conversation.transcript import Turn
 
 # An MCP server is offered as a whole; its tools are called by their own names.

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 from tracelib import sessions
 from tracelib.conversation import StoredRequest, Transcript, Turn
-from tracelib.conversation.history import History, opened
 from tracelib.conversation.order import turns_in_order
 from tracelib.conversation.session_rows import BODIES, stored_in_batches
+from tracelib.conversation.threading.history import History, opened
 from tracelib.conversation.transcript import told_once, turn_of
 from tracelib.redaction import NONE, Redaction, masked
 from tracelib.selection import RowId, Selection

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from tracelib import formatting
 from tracelib.conversation import Message, Part, ShownChange, StoredRequest, Turn
-from tracelib.conversation.in_words import (
+from tracelib.conversation.transcript import (
     ROLES,
     failure_in_words,
     figures_in_words,

@@ -9,8 +9,8 @@ import streamlit as st
 
 from tracelib import formatting
 from tracelib.asking.memory import Answer
+from tracelib.conversation.attempts import same_prompt_neighbours
 from tracelib.conversation.operations import Operation, operations
-from tracelib.conversation.same_prompt import same_prompt_neighbours
 from tracelib.handover import Column, Kind, redacted
 from tracelib.page import address, table
 from tracelib.page.cards import literal

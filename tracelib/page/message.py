@@ -15,7 +15,7 @@ import streamlit as st
 
 from tracelib import formatting
 from tracelib.conversation import Message, Part
-from tracelib.conversation.in_words import ROLES
+from tracelib.conversation.transcript import ROLES
 from tracelib.page.defused import defused
 from tracelib.page.safe import label
 from tracelib.redaction import NONE, Redaction

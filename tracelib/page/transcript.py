@@ -10,9 +10,9 @@ from contextlib import nullcontext
 import streamlit as st
 
 from tracelib.conversation import Message, Part, ShownChange, StoredRequest, Turn
-from tracelib.conversation.in_words import failure_in_words, figures_in_words, origin_in_words
 from tracelib.conversation.reading import TurnPage
 from tracelib.conversation.tool_use import offered_never_called
+from tracelib.conversation.transcript import failure_in_words, figures_in_words, origin_in_words
 from tracelib.page import address, message
 from tracelib.page.message import Look
 from tracelib.page.safe import label

@@ -7,9 +7,16 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from tracelib.conversation.in_words import ROLES
-from tracelib.conversation.text_diff import Line, LineKind
-from tracelib.conversation.turn_diff import Fate, MessageDiff, SettingDiff, TurnDiff, diff_between
+from tracelib.conversation.transcript import ROLES
+from tracelib.conversation.turn_diff import (
+    Fate,
+    Line,
+    LineKind,
+    MessageDiff,
+    SettingDiff,
+    TurnDiff,
+    diff_between,
+)
 from tracelib.handover import redacted
 from tracelib.page import address, audited, message
 from tracelib.page.cards import nothing, unanswered

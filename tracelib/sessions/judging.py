@@ -23,8 +23,8 @@ from sqlalchemy import (
 from sqlalchemy.types import DateTime, Text
 
 from tracelib import errors
-from tracelib.conversation.unknown import OWN_FIELDS
-from tracelib.conversation.visible import Bodies, anchors, called, says
+from tracelib.conversation.bodies.unknown import OWN_FIELDS
+from tracelib.conversation.shown_text import Bodies, anchors, called, says
 from tracelib.filters import Filters
 from tracelib.selection import RowId
 from tracelib.sessions.search import SessionSearch

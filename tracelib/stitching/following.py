@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from tracelib.conversation.item_tree import ItemTree
-from tracelib.conversation.located import Located
-from tracelib.conversation.locating import located
-from tracelib.conversation.sent import SentHistory
+from tracelib.conversation.threading.anchors import Located
+from tracelib.conversation.threading.item_tree import ItemTree
+from tracelib.conversation.threading.locating import located
+from tracelib.conversation.threading.sent import SentHistory
 from tracelib.stitching.heard import Heard
 
 

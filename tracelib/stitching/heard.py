@@ -5,13 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import takewhile
 
-from tracelib.conversation.asked import CHAT, Asked
-from tracelib.conversation.canonical import Canonical, Item, canonical
-from tracelib.conversation.history import opened
-from tracelib.conversation.json_values import parsed_text, string
-from tracelib.conversation.messages import Message, Part
-from tracelib.conversation.reader import Reader, spoken
-from tracelib.conversation.stored import StoredRequest
+from tracelib.conversation.bodies.asked import CHAT, Asked
+from tracelib.conversation.bodies.json_values import parsed_text, string
+from tracelib.conversation.bodies.messages import Message, Part
+from tracelib.conversation.requests import StoredRequest
+from tracelib.conversation.threading.canonical import Canonical, Item, canonical
+from tracelib.conversation.threading.history import Reader, opened, spoken
 
 # LiteLLM keeps about so much of a text.
 LONGEST = 4_000

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import takewhile
 
-from tracelib.conversation.reader import Reader
-from tracelib.conversation.stored import StoredRequest
+from tracelib.conversation.requests import StoredRequest
+from tracelib.conversation.threading.history import Reader
 from tracelib.selection import RowId
 from tracelib.stitching.following import CLOCKS_APART, SOON, Following, Reason
 from tracelib.stitching.heard import heard

@@ -1,0 +1,292 @@
+"""The shapes that answers have, each by the field that names it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from tracelib.conversation.bodies import single, wording
+from tracelib.conversation.bodies.chat import (
+    answer_message,
+    choice_messages,
+    ending,
+    failed,
+    message,
+    response_ending,
+    stopped,
+)
+from tracelib.conversation.bodies.fields import Fields
+from tracelib.conversation.bodies.json_values import mapping, objects, string
+from tracelib.conversation.bodies.messages import Kind, Message, Part
+from tracelib.conversation.bodies.parts import parts_of
+from tracelib.conversation.bodies.responses import item_messages
+from tracelib.conversation.bodies.texts import rest_parts, shown_name, text_part
+from tracelib.conversation.bodies.untyped import citations, grounding
+
+_WRAPPED = ("task", "message", "statusUpdate", "artifactUpdate")
+
+
+def answer(fields: Fields) -> tuple[Message, ...]:
+    """What an agent answered: a message, or a task with its state and what it made.
+
+    None where `result` is of no such kind. What was said before in the task comes first.
+    """
+    result = unwrapped(mapping(fields.peek("result")))
+    if "parts" in result:
+        fields.drop("result")
+        return (answer_message(result),)
+    if not (mapping(result.get("status")) or result.get("artifacts")):
+        return ()
+    fields.drop("result", "jsonrpc")
+    task = Fields(result)
+    status = task.inner("status")
+    said = answer_message(status.inner("message").left())
+    made = [part for one in task.objects("artifacts") for part in _artifact(one)]
+    before = [message(one.left()) for one in task.objects("history")]
+    ended = ending(status.text("state"))
+    rest = rest_parts(task, status)
+    last = Message("assistant", (*said.parts, *made, *rest), ending=ended)
+    return (*before, last) if last.parts or ended else tuple(before)
+
+
+def unwrapped(result: Mapping[str, object]) -> Mapping[str, object]:
+    """The task, message or update itself, which newer versions of A2A put into a field."""
+    inner = (result.get(name) for name in _WRAPPED if len(result) == 1)
+    return next((one for one in inner if isinstance(one, dict)), result)
+
+
+def _artifact(fields: Fields) -> tuple[Part, ...]:
+    """What a task made, by its name."""
+    name = shown_name(fields.text("name"))
+    about = fields.text("description")
+    told = (text_part(about),) if about else ()
+    parts = parts_of(fields.array("parts"))
+    named = tuple(replace(part, name=part.name or name) for part in parts)
+    return (*told, *named, *rest_parts(fields))
+
+
+def kind_of(event: Mapping[str, object]) -> str:
+    """Which kind of event is this, of the stream of an agent's answer? '' for none."""
+    result = mapping(event.get("result"))
+    return string(result.get("kind")) or next((name for name in _WRAPPED if name in result), "")
+
+
+# Reads an answer of a call type. Takes what it reads; nothing where it is of another shape.
+Reader = Callable[[Fields, str], tuple[Message, ...]]
+
+# A response repeats what the request said.
+_OF_THE_REQUEST = (
+    *("instructions", "metadata", "tools", "tool_choice", "text", "reasoning", "truncation"),
+    *("prompt", "conversation", "user", "include", "prompt_cache_key", "safety_identifier"),
+    *("output_text", "prompt_cache_retention", "prompt_cache_options", "input", "tool_usage"),
+    *("prompt_cache_diagnostics", "billing", "access_programs"),
+)
+_PLAIN = (
+    *("text", "generation", "completion", "outputText", "generated_text", "transcript", "response"),
+)
+
+
+def _choices(fields: Fields, _: str) -> tuple[Message, ...]:
+    fields.drop("input")
+    return choice_messages(fields.array("choices"))
+
+
+def _output(fields: Fields, call_type: str) -> tuple[Message, ...]:
+    """Bedrock's message, or the items of the Responses API."""
+    if isinstance(fields.peek("output"), dict):
+        return _bedrock(fields)
+    return response(fields, call_type) if isinstance(fields.peek("output"), list) else ()
+
+
+def response(fields: Fields, _: str) -> tuple[Message, ...]:
+    """The items of the Responses API, in one message; nothing where there are none as yet."""
+    ended = response_ending(fields)
+    fields.drop(*_OF_THE_REQUEST)
+    output = fields.array("output")
+    said = [message(raw) for raw in item_messages(output, is_answer=True)]
+    parts = tuple(part for one in said for part in one.parts)
+    ended = ended or next((one.ending for one in said if one.ending), None)
+    says_anything = parts or ended or fields.rest()
+    return (Message("assistant", parts, ending=ended),) if says_anything else ()
+
+
+def _bedrock(fields: Fields) -> tuple[Message, ...]:
+    output = fields.inner("output")
+    said = output.inner("message")
+    fields.put("output", output)
+    ended = stopped(fields)
+    if not said:
+        return ()
+    return (replace(answer_message(said.left()), ending=ended),)
+
+
+def _interaction(fields: Fields, _: str) -> tuple[Message, ...]:
+    steps = fields.array("outputs", "steps")
+    ended = response_ending(fields)
+    said = [message(raw) for raw in item_messages(steps, is_answer=True)]
+    last = said.pop() if said and said[-1].role == "assistant" else Message("assistant", ())
+    return (*said, replace(last, ending=ended)) if last.parts or ended else tuple(said)
+
+
+def _candidates(fields: Fields, _: str) -> tuple[Message, ...]:
+    """Gemini's answers; where a prompt was blocked, there is none but the reason."""
+    found = [_candidate(entry) for entry in fields.objects("candidates")]
+    blocked = fields.inner("promptFeedback", "prompt_feedback")
+    reason = ending(blocked.text("blockReason"), blocked.text("blockReasonMessage"))
+    fields.put("promptFeedback", blocked)
+    if reason and not found:
+        return (Message("assistant", (), ending=reason),)
+    if len(found) > 1:
+        found = [replace(one, choice=number) for number, one in enumerate(found, start=1)]
+    return tuple(found)
+
+
+def nothing_said(fields: Fields, _: str) -> tuple[Message, ...]:
+    """An answer of chat completions or of Anthropic's without words, and how it ended."""
+    fields.drop("choices", "content")
+    return (Message("assistant", (), ending=stopped(fields)),)
+
+
+def _candidate(fields: Fields) -> Message:
+    content = fields.value("content")
+    said = answer_message(content) if isinstance(content, dict) else None
+    parts = said.parts if said else parts_of(content)
+    metadata = fields.inner("citationMetadata", "citation_metadata")
+    cited = citations(metadata.entries("citations", "citationSources"))
+    fields.put("citationMetadata", metadata)
+    for entry in fields.objects("groundingMetadata", "grounding_metadata"):
+        cited += grounding(entry)
+    ended = stopped(fields)
+    return Message("assistant", (*parts, *cited, *rest_parts(fields)), ending=ended)
+
+
+def _content(fields: Fields, _: str) -> tuple[Message, ...]:
+    """A message of Anthropic's, or what a tool of MCP gave back."""
+    whole = {key: value for key, value in fields.left().items() if key != "error"}
+    is_message = whole.get("type") == "message" or "role" in whole
+    fields.drop(*whole)
+    return (answer_message(whole),) if is_message else (single.tool_answer(whole),)
+
+
+def _message(fields: Fields, _: str) -> tuple[Message, ...]:
+    """The message of Ollama's and Cohere's answers."""
+    if not isinstance(fields.peek("message"), dict):
+        return ()
+    said = answer_message(fields.inner("message").left())
+    return (replace(said, ending=stopped(fields) or said.ending),)
+
+
+def _data(fields: Fields, _: str) -> tuple[Message, ...]:
+    found = objects(fields.peek("data"))
+    if any("embedding" in entry for entry in found):
+        return (Message("assistant", single.vectors(fields.objects("data"))),)
+    if found and all("role" in entry and "content" in entry for entry in found):
+        return tuple(message(one.left()) for one in fields.objects("data"))  # of a thread
+    if not any(entry.get("url") or entry.get("b64_json") for entry in found):
+        return ()
+    parts = [part for entry in fields.objects("data") for part in _generated_image(entry)]
+    return (Message("assistant", tuple(parts)),) if parts else ()
+
+
+def _generated_image(fields: Fields) -> tuple[Part, ...]:
+    revised = fields.text("revised_prompt")
+    image = parts_of({"type": "image", **fields.left()})
+    return (text_part(revised), *image) if revised else image
+
+
+def _results(fields: Fields, _: str) -> tuple[Message, ...]:
+    entries = objects(fields.peek("results"))
+    if any("relevance_score" in entry for entry in entries):
+        return (Message("assistant", single.ranking(fields.objects("results"))),)
+    if any("flagged" in entry for entry in entries):
+        return (Message("assistant", single.verdicts(fields.objects("results"))),)
+    if entries and all("outputText" in entry for entry in entries):
+        return tuple(answer for one in fields.objects("results") for answer in _generated(one))
+    if entries and all("url" in entry and "title" in entry for entry in entries):
+        found = [{**one.left(), "type": "web_search_result"} for one in fields.objects("results")]
+        return (Message("assistant", parts_of(found)),)
+    return ()
+
+
+def _generated(fields: Fields) -> tuple[Message, ...]:
+    """One of the texts that a model of Amazon's wrote."""
+    said = _text(fields, "")
+    return tuple(replace(one, parts=(*one.parts, *rest_parts(fields))) for one in said)
+
+
+def _pages(fields: Fields, _: str) -> tuple[Message, ...]:
+    """The pages that were read out of a document: their text, then their images."""
+    numbered = enumerate(fields.objects("pages"), start=1)
+    parts = [part for number, page in numbered for part in _page(page, number)]
+    if not parts:
+        return ()
+    noted = fields.value("document_annotation")
+    return (Message("assistant", (*parts, *parts_of(noted))),)
+
+
+def _page(fields: Fields, number: int) -> tuple[Part, ...]:
+    text = fields.text("markdown", "text")
+    images = [{**one.left(), "type": "image"} for one in fields.objects("images")]
+    said = (text_part(text, name=wording.PAGE.format(number=number)),) if text else ()
+    return (*said, *parts_of(images), *rest_parts(fields))
+
+
+def _text(fields: Fields, _: str) -> tuple[Message, ...]:
+    text = fields.text(*_PLAIN)
+    cited = citations(fields.array("citations"))
+    ended = stopped(fields)
+    return (Message("assistant", (*parts_of(text), *cited), ending=ended),) if text else ()
+
+
+def _binary(fields: Fields, call_type: str) -> tuple[Message, ...]:
+    if fields.peek("object") != "binary":
+        return ()
+    kind: Kind = "audio" if "speech" in call_type else "file"
+    return (Message("assistant", (Part(kind, wording.NOT_STORED.format(kind=kind)),)),)
+
+
+def _tools(fields: Fields, _: str) -> tuple[Message, ...]:
+    found = single.tool_list(fields.array("tools"))
+    return (Message("tool", found),) if found else ()
+
+
+def _error(fields: Fields, _: str) -> tuple[Message, ...]:
+    """An answer that is nothing but an error."""
+    ended = failed(fields)
+    return (Message("assistant", (), ending=ended),) if ended else ()
+
+
+def _agent(fields: Fields, _: str) -> tuple[Message, ...]:
+    return answer(fields)
+
+
+def _contents(fields: Fields, _: str) -> tuple[Message, ...]:
+    """Resources that were read by MCP."""
+    read = fields.objects("contents")
+    found = [{"type": "resource", "resource": one.left()} for one in read]
+    return (Message("tool", parts_of(found)),) if found else ()
+
+
+def _messages(fields: Fields, _: str) -> tuple[Message, ...]:
+    """A prompt that was fetched by MCP, or the messages of a thread."""
+    return tuple(message(one.left()) for one in fields.objects("messages"))
+
+
+SHAPES: dict[str, Reader] = {
+    "choices": _choices,
+    "output": _output,
+    "outputs": _interaction,
+    "steps": _interaction,
+    "candidates": _candidates,
+    "promptFeedback": _candidates,
+    "result": _agent,
+    "content": _content,
+    "message": _message,
+    "data": _data,
+    "results": _results,
+    "pages": _pages,
+    "contents": _contents,
+    "messages": _messages,
+    **dict.fromkeys(_PLAIN, _text),
+    "object": _binary,
+    "tools": _tools,
+    "error": _error,
+}

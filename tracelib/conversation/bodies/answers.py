@@ -1,0 +1,159 @@
+"""What was answered, whatever API it came from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from tracelib.conversation.bodies import single, wording
+from tracelib.conversation.bodies.answer_shapes import SHAPES, Reader, nothing_said, response
+from tracelib.conversation.bodies.asked import asked, asked_first, events_of, is_realtime, talk
+from tracelib.conversation.bodies.chat import failed, message
+from tracelib.conversation.bodies.events import Connection
+from tracelib.conversation.bodies.fields import Fields
+from tracelib.conversation.bodies.json_values import EMPTY, mapping, objects, stored_json
+from tracelib.conversation.bodies.messages import Message, Part
+from tracelib.conversation.bodies.streams import put_together, read_stream
+from tracelib.conversation.bodies.texts import data_part, rest_parts, text_part
+from tracelib.conversation.bodies.untyped import citations, grounding
+from tracelib.conversation.requests import Stored
+
+# An answer repeats its own words in these, or says whose it is.
+_COPIES = (
+    *("segments", "words", "tool_calls", "modelVersion", "provider", "response_ms", "task"),
+    "prompt",
+)
+_SOURCES = ("citations", "search_results", "vertex_ai_citation_metadata")
+_GROUNDING = ("vertex_ai_grounding_metadata", "groundingMetadata")
+
+
+def answers(request: Stored) -> tuple[Message, ...]:
+    """What was answered to this request?
+
+    One message per choice; of a connection all that followed the first answer, in order, the
+    user's words too. None where nothing came back or nothing was stored. An answer of no known
+    shape is shown as the JSON it is.
+    """
+    stored = stored_json(request.response_body)
+    if is_realtime(request.call_type or "") and (stored in EMPTY or events_of(stored)):
+        whole = talk(request)
+        return whole[len(asked_first(whole)) :]
+    return _named(_without_question(_answers(stored, request.call_type or ""), request), request)
+
+
+def _named(found: tuple[Message, ...], request: Stored) -> tuple[Message, ...]:
+    """A result under neither a name nor an id is that of the one call that was asked for."""
+    if not any(_is_nameless(part) for one in found for part in one.parts):
+        return found
+    sent = (one for one in asked(request).messages if isinstance(one, Message))
+    called = [part.name for one in sent for part in one.parts if part.kind == "tool_call"]
+    if len(called) != 1:
+        return found
+    return tuple(
+        replace(
+            one,
+            parts=tuple(
+                replace(part, name=called[0]) if _is_nameless(part) else part for part in one.parts
+            ),
+        )
+        for one in found
+    )
+
+
+def _is_nameless(part: Part) -> bool:
+    return part.kind == "tool_result" and not part.name and not part.call_id
+
+
+def _without_question(found: tuple[Message, ...], request: Stored) -> tuple[Message, ...]:
+    """Some answers hold the history of what they answer: the question is not said again."""
+    if all(one.role != "user" for one in found):
+        return found
+    sent = asked(request).messages
+    known = [(one if isinstance(one, Message) else message(one)).parts for one in sent]
+    return tuple(one for one in found if one.role != "user" or one.parts not in known)
+
+
+def _answers(stored: object, call_type: str) -> tuple[Message, ...]:
+    if stored in EMPTY:
+        return ()
+    events = events_of(stored)
+    if events:
+        return _connection(events)
+    if isinstance(stored, list):
+        return _array_answer(stored, call_type)
+    if isinstance(stored, str):
+        return _text_answer(stored, call_type)
+    if not isinstance(stored, dict):
+        return (Message("assistant", (data_part(stored),)),)
+    if set(stored) == {"response"}:  # a pass-through wraps what the vendor sent
+        return _answers(stored_json(stored["response"]), call_type)
+    if "jsonrpc" in stored and isinstance(mapping(stored.get("result")).get("content"), list):
+        return _answers(stored["result"], call_type)  # of a tool of MCP
+    if stored.get("object") in ("response", "response.compaction"):
+        return _completed(response, Fields(stored), call_type)
+    return _shaped(stored, call_type) or (Message("assistant", (data_part(stored),)),)
+
+
+def _shaped(stored: Mapping[str, object], call_type: str) -> tuple[Message, ...]:
+    """An answer of a known shape, with what words in it are left; none where it is of no such."""
+    for field, read in SHAPES.items():
+        found = _completed(read, Fields(stored), call_type) if stored.get(field) else ()
+        if found:
+            return found
+    if stored.get("type") == "message" or stored.get("object") == "chat.completion":
+        return _completed(nothing_said, Fields(stored), call_type)
+    return ()
+
+
+def _completed(read: Reader, fields: Fields, call_type: str) -> tuple[Message, ...]:
+    """What this reader finds, the last message with what it refers to, and how all of it ended."""
+    found = read(fields, call_type)
+    if not found:
+        return ()
+    last = found[-1]
+    cited = [part for name in _SOURCES for part in citations(fields.entries(name))]
+    for name in _GROUNDING:
+        cited += [part for one in fields.objects(name) for part in grounding(one)]
+    fields.drop(*_COPIES)
+    ended = last.ending or failed(fields)
+    new = [part for part in dict.fromkeys(cited) if part not in last.parts]
+    parts = (*last.parts, *new, *rest_parts(fields))
+    return (*found[:-1], replace(last, parts=parts, ending=ended))
+
+
+def _connection(events: Sequence[Mapping[str, object]]) -> tuple[Message, ...]:
+    connection = Connection()
+    for event in events:
+        connection.read(event)
+    return tuple(one for one in connection.messages() if one.role != "system")
+
+
+def _text_answer(stored: str, call_type: str) -> tuple[Message, ...]:
+    """A stream as it came, or a text."""
+    found = read_stream(stored)
+    if found is None:
+        return (Message("assistant", (data_part(stored),)),)
+    events, unread = found
+    whole = put_together(events)
+    if whole is None and not events_of(list(events)):
+        return (Message("assistant", (data_part(stored),)),)
+    told = _answers(list(events) if whole is None else whole, call_type)
+    if not unread:
+        return told
+    left = text_part(unread, "data", name=wording.UNREAD_STREAM)
+    last = told[-1] if told else Message("assistant", ())
+    return (*told[:-1], replace(last, parts=(*last.parts, left)))
+
+
+def _array_answer(stored: list[object], call_type: str) -> tuple[Message, ...]:
+    entries = objects(stored)
+    if len(entries) < len(stored):
+        return (Message("assistant", (data_part(stored),)),)
+    whole = put_together(entries)
+    if whole is not None:
+        return _answers(whole, call_type)
+    if all("name" in entry and "type" not in entry for entry in entries):
+        return (Message("tool", single.tool_list(stored)),)
+    if all("type" in entry for entry in entries):
+        return (single.tool_answer({"content": stored}),)
+    if all(isinstance(entry.get("generated_text"), str) for entry in entries):
+        return tuple(answer for entry in entries for answer in _shaped(entry, call_type))
+    return (Message("assistant", (data_part(stored),)),)

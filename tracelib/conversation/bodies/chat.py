@@ -1,0 +1,296 @@
+"""One message of a chat, whatever API spells it, and how a response ended."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from tracelib.conversation.bodies import wording
+from tracelib.conversation.bodies.fields import Fields
+from tracelib.conversation.bodies.json_values import array, mapping, objects, string
+from tracelib.conversation.bodies.messages import Message, Part
+from tracelib.conversation.bodies.parts import parts_of
+from tracelib.conversation.bodies.texts import data_part, rest_parts, shown, shown_name, text_part
+from tracelib.conversation.bodies.tool_calls import chat_calls, result_parts
+from tracelib.conversation.bodies.untyped import citations, grounding
+
+# Ends that need no word. All are compared in lower case.
+_NORMAL = frozenset(
+    {
+        *("stop", "end_turn", "stop_sequence", "tool_calls", "tool_use", "tool_call", "eos"),
+        *("function_call", "complete", "completed", "success", "finished", "requires_action"),
+        *("finish_reason_unspecified", "eos_token", "end_of_turn", "compaction", "finish"),
+    }
+)
+WORDS = {
+    "Cut off at the token limit": (
+        *("length", "max_tokens", "max_output_tokens", "max_length", "model_length"),
+        *("model_context_window_exceeded", "error_limit", "budget_exceeded", "max_messages"),
+    ),
+    "Stopped by a content filter": (
+        *("content_filter", "content_filtered", "safety", "prohibited_content", "blocklist"),
+        *("spii", "recitation", "image_safety", "guardrail_intervened", "error_toxic"),
+        *("sensitive", "jailbreak", "model_armor", "image_prohibited_content", "violation"),
+        *("image_recitation",),
+    ),
+    "Refused by the model": ("refusal", "refused", "rejected"),
+    wording.FAILED: (
+        *("failed", "error", "malformed_function_call", "malformed_model_output"),
+        *(
+            "malformed_tool_use",
+            "malformed_response",
+            "unexpected_tool_call",
+            "insufficient_system_resource",
+        ),
+    ),
+    "Cancelled": ("cancelled", "canceled", "abort", "aborted", "user_cancel"),
+    "Interrupted by the user": ("turn_detected", "client_cancelled", "interrupted", "steered"),
+    "Incomplete": ("incomplete",),
+    "Paused, to be resumed": ("pause_turn",),
+    "Not finished when it was stored": ("queued", "in_progress", "working", "submitted", "running"),
+    "Waiting for the user to sign in": ("auth_required",),
+    "Waiting for the user": ("input_required",),
+}
+_REASONS = (
+    *("finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason"),
+    "completionReason",
+)
+_SAID = {reason: words for words, reasons in WORDS.items() for reason in reasons}
+
+
+def ending(reason: object, detail: str = "") -> str | None:
+    """What is said of an answer that ended for this reason? None where it ended normally.
+
+    >>> ending("length"), ending("stop"), ending("failed", "out of memory")
+    ('Cut off at the token limit (length)', None, 'Failed (failed): out of memory')
+    """
+    found = string(reason).strip()
+    plain = found.lower().removeprefix("task_state_").replace(" ", "_").replace("-", "_")
+    if not found or plain in _NORMAL:
+        return (
+            shown(wording.ENDED_WITH.format(detail=detail)).text if detail and not found else None
+        )
+    words = _SAID.get(plain, wording.ENDED_OTHERWISE)
+    return shown(f"{words} ({found}): {detail}" if detail else f"{words} ({found})").text
+
+
+def error_ending(error: object) -> str | None:
+    """What is said of an answer that is an error? None where there is none.
+
+    >>> error_ending({"code": "server_error", "message": "overheated"})
+    'Failed (server_error): overheated'
+    """
+    if isinstance(error, str) and error:
+        return shown(f"{wording.FAILED}: {error}").text
+    fields = mapping(error)
+    message = string(fields.get("message")) or string(fields.get("error_message"))
+    code = fields.get("code") or fields.get("type") or fields.get("status")
+    if not (message or code):
+        return None
+    named = f" ({code})" if isinstance(code, str | int) and not isinstance(code, bool) else ""
+    words = wording.FAILED + named
+    return shown(f"{words}: {message}" if message else words).text
+
+
+def failed(fields: Fields) -> str | None:
+    """How does this answer say that it failed? Takes from its error what says it."""
+    plain, error = fields.text("error"), fields.inner("error")
+    ended = error_ending(plain or error.left())
+    if ended:
+        error.drop("message", "error_message", "code")
+    fields.put("error", Fields(error.rest()))
+    return ended
+
+
+def response_ending(response: Fields) -> str | None:
+    """How did this response of the Responses or realtime API end? Takes the fields that say it."""
+    status = response.text("status")
+    details = response.inner("incomplete_details", "status_details")
+    reason = details.text("reason")
+    failure = failed(response) or failed(details)
+    response.put("status_details", Fields(details.rest()))
+    if failure:
+        return failure
+    if status.lower() in ("incomplete", "cancelled", "failed") and reason:
+        return ending(reason)
+    return ending(status)
+
+
+def stopped(fields: Fields) -> str | None:
+    """How did this choice, candidate or message end? Takes the fields that say it."""
+    details = fields.inner("stop_details")
+    detail = details.text("explanation") or fields.text("finishMessage", "finish_message")
+    fields.put("stop_details", Fields(details.rest()))
+    reasons = [fields.text(name) for name in _REASONS]
+    told = (ending(reason, detail) for reason in reasons if reason)
+    return next((one for one in told if one), None)
+
+
+_ROLES = {"model": "assistant", "agent": "assistant", "bot": "assistant", "function": "tool"}
+_RESULTS = ("web_search_results", "tool_results")
+# LiteLLM keeps these beside a message a second time, in another form.
+_COPIES = (
+    *("web_search_calls", "server_tool_calls", "code_interpreter_results", "refusal"),
+    *("context_management", "input_transformations", "thought_signatures", "stop_sequence"),
+    *("server_side_tool_invocations", "stop_details", "container", "citation"),
+    "reasoningContentBlocks",
+)
+
+
+def message(raw: Mapping[str, object]) -> Message:
+    """What does this message say?
+
+    Parts come in the order a person reads them: reasoning, what was said, the tools called,
+    each with what it gave back, and what the answer refers to.
+    Never raises but a RecursionError on content nested a thousand deep.
+    """
+    fields = Fields(raw)
+    stored_role = shown_name(fields.text("role")) or "user"
+    role, name = _ROLES.get(stored_role, stored_role), shown_name(fields.text("name"))
+    if role == "tool":
+        parts = _tool_message(fields, name)
+        return Message(role, (*parts, *rest_parts(fields)), name)
+    said = parts_of(fields.value("content", "parts", "message"))
+    if role == "user" and said and all(map(_is_result, said)):
+        role = "tool"  # Anthropic returns results in the user's name
+    beside = fields.inner("provider_specific_fields")
+    thought = _not_said(_reasoning(fields, beside), said)
+    ended = _refusal(fields, raw) or stopped(fields)
+    calls = _with_results((*thought, *said, *_beside_content(fields)), _hosted_results(beside))
+    calls = _named(calls)
+    cited, summed_up = _references(fields, beside), parts_of(beside.value("compaction_blocks"))
+    beside.drop(*_COPIES)
+    return Message(role, (*calls, *cited, *summed_up, *rest_parts(fields, beside)), name, ended)
+
+
+def choice_messages(choices: object) -> tuple[Message, ...]:
+    """The answers in `choices`, one message each; the answer of a text completion too."""
+    answers = [_choice(entry) for entry in array(choices)]
+    if len(answers) < 2:
+        return tuple(answers)
+    return tuple(replace(one, choice=number) for number, one in enumerate(answers, start=1))
+
+
+def answer_message(raw: Mapping[str, object]) -> Message:
+    """The message of an answer, the assistant's where it does not say whose it is."""
+    return message({**raw, "role": raw.get("role") or "assistant"})
+
+
+def _is_result(part: Part) -> bool:
+    return part.kind == "tool_result" or (part.call_id is not None and part.kind != "tool_call")
+
+
+def _choice(choice: object) -> Message:
+    if not isinstance(choice, dict):
+        return Message("assistant", (data_part(choice),))
+    fields = Fields(choice)
+    said = fields.value("message", "delta")
+    if isinstance(said, dict):
+        answer = answer_message(said)
+    elif said is not None:
+        answer = Message("assistant", (data_part(said),))
+    else:
+        answer = Message("assistant", parts_of(fields.value("text")))
+    kept = (mapping(one).get("provider_specific_fields") for one in (choice, said))
+    own_words = (stopped(Fields(mapping(one))) for one in kept)
+    failure, reason = failed(fields), stopped(fields)
+    ended = failure or reason or answer.ending or next(filter(None, own_words), None)
+    return replace(answer, parts=(*answer.parts, *rest_parts(fields)), ending=ended)
+
+
+def _tool_message(fields: Fields, name: str | None) -> tuple[Part, ...]:
+    call_id = fields.value("tool_call_id", "call_id")
+    content = fields.value("content", "parts")
+    read = parts_of(content)
+    if call_id is None and any(part.kind == "tool_result" for part in read):
+        return read
+    is_error = fields.peek("is_error") is True or fields.peek("status") == "error"
+    return result_parts(content, call_id, name, read=parts_of, is_error=is_error)
+
+
+def _reasoning(fields: Fields, beside: Fields) -> tuple[Part, ...]:
+    """What was thought. It is stored up to three times over; once is shown."""
+    blocks = [
+        part
+        for found in (fields.array("thinking_blocks"), beside.array("thinking_blocks"))
+        for part in parts_of(found)
+    ]
+    texts = [fields.text(name) for name in ("reasoning_content", "reasoning", "thinking")]
+    texts += [beside.text("reasoning_content"), fields.text("tool_plan")]
+    plain = tuple(text_part(text, "reasoning") for text in texts if text)
+    worded = tuple(
+        part for part in blocks if part.text not in (wording.ENCRYPTED, wording.EMPTY_THOUGHT)
+    )
+    for more in (plain, parts_of(fields.array("reasoning_details"))):
+        worded = (*worded, *_not_said(more, worded))
+    encrypted = (part for part in blocks if part.text == wording.ENCRYPTED)
+    return tuple(dict.fromkeys((*worded, *encrypted))) or tuple(dict.fromkeys(blocks))
+
+
+def _not_said(parts: Sequence[Part], said: Sequence[Part]) -> tuple[Part, ...]:
+    """Those of these thoughts that do not stand among what was said, and each once."""
+    known = "".join(part.text for part in said if part.kind == "reasoning")
+    told = "".join(known.split())
+    new = []
+    for part in parts:
+        bare = "".join(part.text.split())
+        if bare not in told:
+            new.append(part)
+            told += bare
+    return tuple(new)
+
+
+def _beside_content(fields: Fields) -> tuple[Part, ...]:
+    refused = parts_of(fields.text("refusal"))
+    sound = fields.inner("audio")
+    spoken = parts_of({"type": "audio", **sound.left()}) if sound else ()
+    pictures = tuple(part for one in fields.array("images") for part in _image(one))
+    older = fields.inner("function_call").left()
+    calls = [*fields.array("tool_calls"), *([older] if older else [])]
+    return (*refused, *spoken, *pictures, *chat_calls(calls))
+
+
+def _image(image: object) -> tuple[Part, ...]:
+    """An image; Ollama sends it as bare base64."""
+    return parts_of({"type": "image", "data": image} if isinstance(image, str) else image)
+
+
+def _hosted_results(beside: Fields) -> tuple[Part, ...]:
+    """What hosted tools gave back, where LiteLLM keeps it: beside the message."""
+    return tuple(part for name in _RESULTS for part in parts_of(beside.value(name)))
+
+
+def _with_results(parts: Sequence[Part], results: Sequence[Part]) -> tuple[Part, ...]:
+    """The parts, each call followed by its results; results without a call come last."""
+    left, placed = list(results), list[Part]()
+    for part in parts:
+        is_call = part.kind == "tool_call" and part.call_id
+        own = [one for one in left if is_call and one.call_id == part.call_id]
+        placed += [part, *own]
+        left = [one for one in left if one not in own]
+    return (*placed, *left)
+
+
+def _named(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """The parts, each result by the name of the tool that was called in the same message."""
+    names = {part.call_id: part.name for part in parts if part.kind == "tool_call"}
+    return tuple(
+        replace(part, name=names.get(part.call_id))
+        if part.kind == "tool_result" and part.call_id and not part.name
+        else part
+        for part in parts
+    )
+
+
+def _references(fields: Fields, beside: Fields) -> tuple[Part, ...]:
+    """What the answer refers to, each once."""
+    found = [*fields.entries("annotations"), *fields.entries("citations")]
+    found += [*beside.entries("citations"), *beside.entries("annotations")]
+    for entry in beside.objects("citationsContent"):
+        found += entry.array("citations")
+    looked_up = fields.objects("grounding_metadata", "groundingMetadata")
+    cited = [*citations(found), *(part for one in looked_up for part in grounding(one))]
+    return tuple(dict.fromkeys(cited))
+
+
+def _refusal(fields: Fields, raw: Mapping[str, object]) -> str | None:
+    said = [fields.peek("refusal"), *(one.get("refusal") for one in objects(raw.get("content")))]
+    return ending("refusal") if any(string(one) for one in said) else None

@@ -1,0 +1,148 @@
+"""The fields of an object, from which a reader takes those it knows, so that none is lost."""
+
+from collections.abc import Mapping
+
+from tracelib.conversation.bodies.json_values import mapping
+
+# Fields beside the words of a message: kinds, ids, positions, signatures. Never words themselves.
+LABELS = frozenset(
+    {
+        *("id", "index", "object", "type", "kind", "role", "status", "name", "model", "phase"),
+        "jsonrpc",
+        *("content_type", "created", "created_at", "createTime", "expires_at"),
+        *("retrieved_at", "timestamp"),
+        *("signature", "thoughtSignature", "thought_signature", "encrypted_content", "detail"),
+        *("encrypted_index", "encrypted_stdout", "reasoning_signature", "fingerprint", "recipient"),
+        *("system_fingerprint", "finish_reason", "native_finish_reason", "stop_reason", "format"),
+        *("stopReason", "finishReason", "media_type", "mime_type", "mimeType", "mediaType"),
+        *("server_label", "server_name", "namespace", "execution", "service_tier", "created_by"),
+        *("language", "file_type", "toolset_name", "weight", "prefix", "partial", "isError"),
+        *("is_error", "language_code", "mediaResolution", "media_resolution", "result_type"),
+    }
+)
+# Objects of figures and settings; what words there are in them nobody said.
+FIGURES = frozenset(
+    {
+        *("usage", "usageMetadata", "usage_info", "cache_control", "cachePoint", "logprobs"),
+        *("token_logprobs", "caller", "safetyRatings", "safety_ratings", "metrics", "container"),
+        *("avgLogprobs", "logprobsResult", "tokenCount", "thought_signatures", "video_metadata"),
+        *("videoMetadata", "prompt_cache_breakpoint", "input_transformations", "meta", "_meta"),
+        *("partMetadata", "dimensions", "categories", "category_scores"),
+        *("category_applied_input_types", "embedding"),
+    }
+)
+# What a filter found of each kind of harm: mostly nothing.
+_VERDICTS = frozenset({"content_filter_results", "content_filter_result", "prompt_filter_results"})
+_ID_ENDINGS = ("_id", "Id", "_ids", "Ids", "_index", "Index")
+_EMPTY: tuple[object, ...] = (None, "", [], {})
+
+
+class Fields:
+    """An object, less and less of it: a reader takes what it knows, `rest` is what was left."""
+
+    def __init__(self, value: Mapping[str, object]) -> None:
+        self._left = {key: found for key, found in value.items() if found not in _EMPTY}
+
+    def __bool__(self) -> bool:
+        return bool(self._left)
+
+    def text(self, *names: str) -> str:
+        """The first of these fields that holds text, taken out; '' where none does."""
+        name = next((one for one in names if isinstance(self._left.get(one), str)), None)
+        return str(self._left.pop(name)) if name else ""
+
+    def value(self, *names: str) -> object:
+        """The first of these fields that holds anything, taken out; None where none does."""
+        name = next((one for one in names if one in self._left), None)
+        return self._left.pop(name) if name else None
+
+    def inner(self, *names: str) -> "Fields":
+        """The first of these fields that holds an object, taken out; else an empty one."""
+        name = next((one for one in names if isinstance(self._left.get(one), dict)), None)
+        return Fields(mapping(self._left.pop(name))) if name else Fields({})
+
+    def array(self, *names: str) -> list[object]:
+        """The first of these fields that holds an array, taken out; else an empty one."""
+        name = next((one for one in names if isinstance(self._left.get(one), list)), None)
+        found = self._left.pop(name) if name else []
+        return found if isinstance(found, list) else []
+
+    def entries(self, *names: str) -> list[object]:
+        """As `array`; a single object is an array of one."""
+        name = next((one for one in names if isinstance(self._left.get(one), dict | list)), None)
+        found = self._left.pop(name) if name else []
+        return found if isinstance(found, list) else [found]
+
+    def objects(self, *names: str) -> "list[Fields]":
+        """The first of these fields that holds an object or an array of objects, taken out."""
+        for name in names:
+            found = self._left.get(name)
+            entries = found if isinstance(found, list) else [found]
+            if found is not None and all(isinstance(entry, dict) for entry in entries):
+                del self._left[name]
+                return [Fields(mapping(entry)) for entry in entries]
+        return []
+
+    def texts(self, *names: str) -> list[str]:
+        """The first of these fields that holds an array of nothing but texts, taken out."""
+        for name in names:
+            found = self._left.get(name)
+            if isinstance(found, list) and all(isinstance(entry, str) for entry in found):
+                del self._left[name]
+                return [str(entry) for entry in found]
+        return []
+
+    def put(self, name: str, left: "Fields") -> None:
+        """Give back under this name what a reader left of an object that was taken out."""
+        if left:
+            self._left[name] = left.left()
+
+    def peek(self, name: str) -> object:
+        """What this field holds, left where it is."""
+        return self._left.get(name)
+
+    def drop(self, *names: str) -> None:
+        """Leave these fields out: they say what is said elsewhere."""
+        for name in names:
+            self._left.pop(name, None)
+
+    def left(self) -> dict[str, object]:
+        """All that was not taken."""
+        return dict(self._left)
+
+    def says_more_than_figures(self) -> bool:
+        """Is anything left but figures and settings?"""
+        return any(key not in FIGURES for key in self._left)
+
+    def rest(self) -> dict[str, object]:
+        """What was not taken and has words: without labels, ids, figures and what is empty."""
+        return {key: found for key, found in self._left.items() if _has_words(key, found)}
+
+
+def _has_words(key: str, value: object) -> bool:
+    if key in FIGURES or (key in _VERDICTS and not _is_raised(value)):
+        return False
+    if isinstance(value, dict):
+        return any(_has_words(inner, found) for inner, found in value.items())
+    if isinstance(value, list):
+        return any(_has_words(key, found) for found in value)
+    return isinstance(value, str) and bool(value.strip()) and not is_label(key)
+
+
+def _is_raised(value: object) -> bool:
+    """Did a filter find anything?"""
+    if isinstance(value, dict):
+        return any(
+            found is True if key in ("filtered", "detected") else _is_raised(found)
+            for key, found in value.items()
+        )
+    return isinstance(value, list) and any(map(_is_raised, value))
+
+
+def is_label(key: str) -> bool:
+    """Does this field hold an id, a kind or a mark rather than words?
+
+    >>> is_label("tool_use_id"), is_label("cited_text")
+    (True, False)
+    """
+    return key in LABELS or key.endswith(_ID_ENDINGS)

@@ -1,0 +1,262 @@
+"""Calls of tools: of the client's, and of those that a provider hosts and runs itself."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from tracelib.conversation.bodies import wording
+from tracelib.conversation.bodies.fields import Fields
+from tracelib.conversation.bodies.json_values import array, objects, string
+from tracelib.conversation.bodies.messages import Part
+from tracelib.conversation.bodies.texts import (
+    call_part,
+    data_part,
+    json_part,
+    shown_id,
+    shown_name,
+    text_part,
+)
+
+Reader = Callable[[object], tuple[Part, ...]]
+
+CALL_IDS = ("call_id", "tool_use_id", "toolUseId", "tool_call_id", "callId")
+FAILED = frozenset({"failed", "error", "outcome_failed", "outcome_deadline_exceeded"})
+
+_OUTPUTS = ("output", "outputs", "results", "result", "content", "response", "tools", "text")
+_LISTS_OF_TOOLS = ("mcp_list_tools", "tool_search_output")
+_SPOKEN = ("text", "data")
+
+
+def error_of(fields: Fields) -> str | None:
+    """What a block says of an error; None where there was none."""
+    plain = fields.text("error")
+    error = fields.inner("error")
+    if plain or not error:
+        return plain or None
+    content = error.value("content")
+    words = error.text("message") or _content_words(content)
+    error.drop("code")
+    fields.put("error", Fields(error.rest()))
+    return words or wording.TOOL_FAILED
+
+
+def _content_words(content: object) -> str:
+    """The words of this content, one text under another; of other content its JSON."""
+    if isinstance(content, str):
+        return content
+    blocks = objects(content)
+    texts = [string(block.get("text")) for block in blocks]
+    if content and not (blocks and all(texts) and len(blocks) == len(array(content))):
+        return json_part(content).text
+    return "\n".join(texts)
+
+
+def with_failure(parts: tuple[Part, ...], failure: str | None) -> tuple[Part, ...]:
+    """The result, with what is said of its failure."""
+    shown = parts[0]
+    if failure is None or (shown.text and failure == wording.TOOL_FAILED):
+        return parts
+    said = text_part(failure)
+    text = "\n".join(filter(None, (shown.text, said.text)))
+    cut = shown.truncated_chars + said.truncated_chars
+    return (replace(shown, text=text, is_json=False, truncated_chars=cut), *parts[1:])
+
+
+def result(fields: Fields, read: Reader) -> tuple[Part, ...]:
+    """The result of a tool, of the block of any API that holds one."""
+    kind = string(fields.peek("type"))
+    own_id = fields.peek("id")
+    call_id = fields.text(*CALL_IDS) or own_id
+    name = fields.text("name", "toolName", "tool_name")
+    is_error = _is_error(fields)
+    error = error_of(fields)
+    content = fields.value(*_OUTPUTS)
+    if kind in _LISTS_OF_TOOLS:
+        content, name = tool_list(content), name or kind
+    parts = result_parts(content, call_id, name, read=read, is_error=is_error or error is not None)
+    return with_failure(parts, error)
+
+
+def _is_error(fields: Fields) -> bool:
+    flags = (fields.peek("is_error"), fields.peek("isError"))
+    states = (fields.peek("status"), fields.peek("outcome"))
+    said = (string(state).lower() for state in states)
+    return any(flag is True for flag in flags) or any(state in FAILED for state in said)
+
+
+def result_parts(
+    content: object, call_id: object, name: object = None, *, read: Reader, is_error: bool = False
+) -> tuple[Part, ...]:
+    """A tool's result: its words as one part, images and files it returned after it."""
+    identity, tool = shown_id(call_id), shown_name(name)
+    inner = _read_result(content, read)
+    spoken = [part for part in inner if part.kind in _SPOKEN or _is_within(part)]
+    shown = Part(
+        "tool_result",
+        "\n".join(part.text for part in spoken),
+        tool,
+        identity,
+        is_json=len(spoken) == 1 and spoken[0].is_json,
+        truncated_chars=sum(part.truncated_chars for part in spoken),
+        is_redacted=any(part.is_redacted for part in spoken),
+        is_error=is_error or any(part.is_error for part in inner),
+    )
+    others = (part for part in inner if part not in spoken)
+    return (shown, *(replace(part, call_id=identity) for part in others))
+
+
+def _is_within(part: Part) -> bool:
+    """Is this a block that holds a part of another result, as some hosted tools' results do?"""
+    return part.kind == "tool_result" and not part.call_id
+
+
+def _read_result(content: object, read: Reader) -> tuple[Part, ...]:
+    if isinstance(content, dict) and not content.get("type"):
+        return _structured(content, read)
+    return read(content) if isinstance(content, str | list | dict | None) else (data_part(content),)
+
+
+def _structured(content: dict[str, object], read: Reader) -> tuple[Part, ...]:
+    """What a tool gave back as an object of its own: what a terminal printed, or any fields."""
+    if is_terminal(Fields(content)):
+        return read(content)
+    part = json_part(content)
+    error = content.get("error")
+    return (replace(part, is_error=True),) if error and set(content) <= {"error"} else (part,)
+
+
+def is_terminal(fields: Fields) -> bool:
+    """Is this what a command printed, or how it exited?"""
+    printed = any(isinstance(fields.peek(name), str) for name in ("stdout", "stderr"))
+    return printed or isinstance(fields.peek("outcome"), dict)
+
+
+def terminal(fields: Fields, read: Reader) -> tuple[Part, ...]:
+    """What a command printed, how it exited, and the files it left."""
+    printed, complained = fields.text("stdout"), fields.text("stderr", "error_output")
+    outcome = fields.inner("outcome")
+    is_late = outcome.peek("type") == "timeout"
+    code = outcome.peek("exit_code") if outcome else fields.value("return_code", "exit_code")
+    lines = [printed.rstrip("\n"), wording.STDERR.format(text=complained) if complained else ""]
+    lines += [wording.TIMED_OUT] if is_late else []
+    says_nothing = not (printed or complained or is_late)
+    if code is not None and (code != 0 or says_nothing):
+        lines.append(wording.EXIT_CODE.format(code=code))
+    fields.drop("return_code", "exit_code")
+    files = read(fields.value("content"))
+    said = replace(text_part("\n".join(filter(None, lines))), is_error=is_late)
+    return (said, *files)
+
+
+def failed_result(fields: Fields) -> tuple[Part, ...]:
+    """What a hosted tool says in place of a result: why it failed."""
+    said = [fields.text("error_code", "errorCode"), fields.text("error_message", "message")]
+    part = text_part(": ".join(filter(None, said)) or string(fields.peek("type")))
+    return (replace(part, is_error=True),)
+
+
+def tool_list(tools: object) -> object:
+    """The tools a server offers, each as a block of its name and what it says of itself."""
+    if not isinstance(tools, list):
+        return tools
+    return [
+        {**entry, "type": "offered_tool"} if isinstance(entry, dict) else entry for entry in tools
+    ]
+
+
+def offered_tool(fields: Fields) -> tuple[Part, ...]:
+    """A tool that is offered: its name, what it does, and what it takes."""
+    name, description = fields.text("name"), fields.text("description")
+    takes = fields.value("input_schema", "inputSchema", "parameters")
+    said = text_part(": ".join(filter(None, (name, description))))
+    return (said, json_part(takes)) if takes else (said,)
+
+
+_GIVEN = ("input", "arguments", "args", "parameters")
+# What a hosted tool was given stands in its block beside these.
+_BESIDE_GIVEN = frozenset(
+    {*("type", "id", "call_id", "status", "cache_control", "container_id", "fingerprint"), "caller"}
+)
+# The client runs these, so that they say nothing of how it went.
+_CLIENT_RUN = frozenset(
+    {
+        *("tool_use", "function_call", "custom_tool_call", "computer_call", "local_shell_call"),
+        *("shell_call", "apply_patch_call"),
+    }
+)
+_PLAIN_CALLS = frozenset(
+    {*("tool_use", "server_tool_use", "mcp_tool_use", "function_call", "custom_tool_call"), ""}
+)
+
+
+def call(fields: Fields, read: Reader) -> tuple[Part, ...]:
+    """A call of a tool; where its block holds the result too, that follows under the same id.
+
+    `read` reads content within it.
+    """
+    kind, own_id = string(fields.peek("type")), fields.peek("id")
+    call_id = fields.text(*CALL_IDS) or own_id
+    name = fields.text("name", "toolName", "tool_name") or kind
+    status = string(fields.peek("status")).lower()
+    failure = error_of(fields) or _failure("" if kind in _CLIENT_RUN else status)
+    outputs = _outputs(fields, kind)
+    given = fields.value(*_GIVEN)
+    if given is None and kind not in _PLAIN_CALLS:
+        given = _hosted_given(fields)
+    called = call_part(name, given, call_id)
+    if outputs is None and failure is None:
+        return (called,)
+    parts = result_parts(outputs, call_id, name, read=read, is_error=failure is not None)
+    return (called, *with_failure(parts, failure))
+
+
+def _outputs(fields: Fields, kind: str) -> object:
+    """What a hosted tool gave back; None where its call holds no result."""
+    if kind == "image_generation_call":
+        image = fields.text("result")
+        form = string(fields.peek("output_format"))
+        block = {"type": "image", "data": image, "mime_type": f"image/{form}" if form else ""}
+        return [block] if image else None
+    if kind in _PLAIN_CALLS:
+        return None
+    if kind == "file_search_call":
+        found = fields.objects("results")
+        return [{**one.left(), "type": "found_file"} for one in found] or None
+    if kind == "web_search_call":
+        action = fields.inner("action")
+        sources = action.objects("sources")
+        fields.put("action", action)
+        return [{**one.left(), "type": "web_search_result"} for one in sources] or None
+    return fields.value("output", "outputs", "results", "result")
+
+
+def _hosted_given(fields: Fields) -> object:
+    """What a tool that the provider runs was given: all of its block but its labels."""
+    given = {key: value for key, value in fields.left().items() if key not in _BESIDE_GIVEN}
+    fields.drop(*given)
+    code = given.get("code")
+    return code if isinstance(code, str) and len(given) == 1 else given
+
+
+def _failure(status: str) -> str | None:
+    """What this status says of a hosted tool's failure; None where it did not fail."""
+    if status in FAILED:
+        return wording.TOOL_FAILED
+    return wording.TOOL_UNFINISHED if status == "incomplete" else None
+
+
+def chat_calls(value: object) -> tuple[Part, ...]:
+    """The `tool_calls` of a chat message, or its older `function_call`."""
+    calls = [value] if isinstance(value, dict) else array(value)
+    return tuple(part for entry in calls for part in _chat_call(entry))
+
+
+def _chat_call(entry: object) -> tuple[Part, ...]:
+    if not isinstance(entry, dict):
+        return (data_part(entry),) if entry else ()
+    fields = Fields(entry)
+    function = fields.inner("function", "custom")
+    called = function if function else fields
+    given = called.value("arguments", "input", "parameters")
+    part = call_part(called.text("name"), given, fields.peek("id"))
+    rest = {**fields.rest(), **function.rest()}
+    return (part, json_part(rest)) if rest else (part,)

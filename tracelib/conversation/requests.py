@@ -1,0 +1,293 @@
+"""Requests as LiteLLM stored them, and which rows of the log are one turn of a conversation.
+
+Mostly each row is one. But LiteLLM writes several rows of some calls: one more each time a client
+asks whether a background response is there yet, one for what that response cost, and two where
+one API is answered through another.
+"""
+
+import base64
+import binascii
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from operator import attrgetter
+from typing import Protocol, TypeVar
+
+from tracelib import formatting
+from tracelib.conversation.bodies.json_values import mapping, stored_json
+from tracelib.selection import RowId
+from tracelib.spendlogs.conditions import can_be_stored
+
+
+class Stored(Protocol):
+    """What readers of messages need of a stored request: its API, and its bodies."""
+
+    @property
+    def call_type(self) -> str | None: ...
+    @property
+    def request_body(self) -> object: ...
+    @property
+    def messages_body(self) -> object: ...
+    @property
+    def response_body(self) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRequest:
+    """One SpendLogs row of a session: its facts, and its three bodies just as they came.
+
+    Times are aware UTC, `spend_usd` is US dollars, absent is None. A body is whatever the
+    JSON column held: object, array, text (holding JSON or not), number or None.
+    """
+
+    request_id: str
+    call_type: str | None
+    started_at: datetime
+    ended_at: datetime
+    model: str
+    deployment: str | None
+    provider: str | None
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    cached_prompt_tokens: int | None  # read from the provider's prompt cache
+    spend_usd: float
+    latency_ms: float | None
+    ttft_ms: float | None
+    is_cache_hit: bool
+    is_failure: bool
+    error_class: str | None
+    error_code: str | None
+    error_message: str | None
+    asked_model: str | None  # the model group asked for, where a fallback answered
+    attempted_retries: int | None
+    attempted_fallbacks: int | None
+    cold_storage_key: str | None
+    request_body: object  # proxy_server_request
+    response_body: object  # response
+    messages_body: object  # messages
+    is_withheld: bool = False  # whether there are bodies that may not be read
+    call_id: str | None = None
+    background_id: str | None = None  # the background response that it only fetches or bills
+    rest: tuple["StoredRequest", ...] = ()  # the other rows of its turn, as they started
+
+    @property
+    def row(self) -> RowId:
+        """Which row of the log it is."""
+        return RowId(self.request_id, self.started_at)
+
+    @property
+    def rows(self) -> tuple["StoredRequest", ...]:
+        """All rows of its turn, it itself first."""
+        return (self, *self.rest)
+
+    @property
+    def row_ids(self) -> tuple[RowId, ...]:
+        """Which rows of the log its turn is made of, it itself first."""
+        return tuple(one.row for one in self.rows)
+
+
+_PREFIX = "resp_"
+_ROUTED = re.compile(rb"litellm:.*;response_id:(.+)", re.DOTALL)
+_CACHE_HIT = "_cache_hit"  # then the time, in the row of a response replayed from the cache
+
+
+def spellings(response_id: str) -> frozenset[str]:
+    """Under which ids may a response be stored or named that is called this?
+
+    Its own, without the suffix of a cache hit, and the provider's where LiteLLM has wrapped it
+    with its route. Nothing for an id that PostgreSQL could not hold. LiteLLM's encrypted ids
+    hide the provider's, but are the same wherever they are written.
+
+    >>> sorted(spellings("resp_1_cache_hit1764058952.25"))
+    ['resp_1', 'resp_1_cache_hit1764058952.25']
+    >>> routed = base64.b64encode(b"litellm:model_id:m;response_id:resp_1").decode()
+    >>> sorted(spellings(f"resp_{routed}")) == ["resp_1", f"resp_{routed}"]
+    True
+    """
+    named = response_id.split(_CACHE_HIT)[0]
+    return frozenset(filter(can_be_stored, (response_id, named, _provider_s(named))))
+
+
+def _provider_s(response_id: str) -> str:
+    if not response_id.startswith(_PREFIX):
+        return ""
+    try:
+        plain = base64.b64decode(response_id.removeprefix(_PREFIX))
+    except (binascii.Error, ValueError):  # too short, or not ASCII
+        return ""
+    found = _ROUTED.fullmatch(plain)
+    return found[1].decode(errors="replace") if found else ""
+
+
+# Two replicas' clocks differ by seconds.
+CLOCKS_APART = timedelta(seconds=5)
+# Both rows of a bridged call are written by one process.
+ONE_PROCESS = timedelta(seconds=1)
+# What a client may call; each may be answered through one further down.
+APIS = ("responses", "anthropic_messages", "generate_content", "text_completion", "completion")
+
+UNDER_WAY = ("queued", "in_progress")
+
+TurnRows = tuple[RowId, ...]
+"""The rows of one turn: first the client's own request, then the others as they started."""
+
+
+class Light(Protocol):
+    """What of a row tells which turn it is of."""
+
+    @property
+    def request_id(self) -> str: ...
+    @property
+    def started_at(self) -> datetime: ...
+    @property
+    def ended_at(self) -> datetime: ...
+    @property
+    def call_type(self) -> str | None: ...
+    @property
+    def call_id(self) -> str | None: ...
+    @property
+    def background_id(self) -> str | None: ...
+    @property
+    def prompt_tokens(self) -> int: ...
+    @property
+    def total_tokens(self) -> int: ...
+
+
+Row = TypeVar("Row", bound=Light)
+
+
+def row_id(row: Light) -> RowId:
+    """The identity of a light row."""
+    return RowId(row.request_id, row.started_at)
+
+
+def by_turn(rows: Iterable[Row]) -> list[tuple[Row, ...]]:
+    """Which of these rows are one turn? A tuple a turn, the client's own request first.
+
+    Turns by the start of that request, ties by its id. A row that only fetches or bills a
+    background response belongs to the request that began it, else to the first row that fetched
+    it. Of two rows under one call id that overlap, and of which one calls an API through which
+    the other's is answered, the first such pair is one turn: where their tokens differ, only if
+    they also begin and end together. No rows give no turns.
+    """
+    ordered = sorted(rows, key=attrgetter("started_at", "request_id"))
+    leads = _bridged(ordered)
+    leads |= _background(ordered, leads)
+    turns = {place: [row] for place, row in enumerate(ordered) if place not in leads}
+    for place in sorted(leads):
+        turns[leads[place]].append(ordered[place])
+    return list(map(tuple, turns.values()))
+
+
+def _background(rows: Sequence[Light], bridged: dict[int, int]) -> dict[int, int]:
+    """The place of each row that fetches or bills a response -> that of the row it belongs to."""
+    if all(row.background_id is None for row in rows):
+        return {}
+    begun: defaultdict[str, list[int]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        if row.background_id is None:
+            for name in spellings(row.request_id):
+                begun[name].append(place)
+    leads: dict[int, int] = {}
+    fetched: dict[str, int] = {}
+    for place, row in enumerate(rows):
+        if row.background_id is None:
+            continue
+        names = spellings(row.background_id)
+        lead = _begun_before(rows, [one for name in names for one in begun[name]], row)
+        if lead is None:
+            lead = next((fetched[name] for name in names if name in fetched), None)
+        if lead is not None:
+            leads[place] = bridged.get(lead, lead)
+        fetched |= dict.fromkeys(names, place if lead is None else lead)
+    return leads
+
+
+def _begun_before(rows: Sequence[Light], places: Iterable[int], row: Light) -> int | None:
+    """The newest of these that was there when this row began, as far as clocks agree."""
+    there = [one for one in places if rows[one].started_at <= row.started_at + CLOCKS_APART]
+    return max(there, default=None)
+
+
+def _bridged(rows: Sequence[Light]) -> dict[int, int]:
+    """The place of each inner row of a bridged call -> that of the row the client asked for."""
+    of_call: defaultdict[str, list[int]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        if row.call_id and row.background_id is None:
+            of_call[row.call_id].append(place)
+    leads: dict[int, int] = {}
+    paired: set[int] = set()
+    for places in of_call.values():
+        for outer, inner in _outer_and_inner(rows, places):
+            if paired.isdisjoint((outer, inner)):
+                paired |= {outer, inner}
+                leads[inner] = outer
+    return leads
+
+
+def _outer_and_inner(rows: Sequence[Light], places: Sequence[int]) -> Iterator[tuple[int, int]]:
+    for at, one in enumerate(places):
+        for other in places[at + 1 :]:
+            if rows[other].started_at > rows[one].ended_at + ONE_PROCESS:
+                break
+            above, below = sorted((one, other), key=lambda place: _depth(rows[place]))
+            is_answered_through = _depth(rows[above]) < _depth(rows[below]) < len(APIS)
+            if is_answered_through and _is_one_call(rows[above], rows[below]):
+                yield above, below
+
+
+def _depth(row: Light) -> int:
+    """How far down is the API of this row? Beyond all of them for any other kind of call."""
+    call_type = row.call_type or ""
+    return next((depth for depth, name in enumerate(APIS) if name in call_type), len(APIS))
+
+
+def _is_one_call(one: Light, other: Light) -> bool:
+    """The same answer has the same tokens, or one of the rows has none.
+
+    Some APIs count a prompt without what was read from a cache: then both rows must begin and
+    end together, because a client may use one call id for requests beside each other.
+    """
+    if one.total_tokens == other.total_tokens or not (one.total_tokens and other.total_tokens):
+        return True
+    begin_apart = abs(one.started_at - other.started_at)
+    return max(begin_apart, abs(one.ended_at - other.ended_at)) <= ONE_PROCESS
+
+
+def finished_first(request: StoredRequest) -> list[StoredRequest]:
+    """The rows of a turn in the order in which their answers are taken for that of the turn.
+
+    A background response that is still being made stands behind one that is there, and of those
+    still being made the newest holds most.
+    """
+    if not request.rest:
+        return [request]
+    finished: list[StoredRequest] = []
+    under_way: list[StoredRequest] = []
+    for one in request.rows:
+        (under_way if is_under_way(one) else finished).append(one)
+    return [*finished, *reversed(under_way)]
+
+
+def is_under_way(request: StoredRequest) -> bool:
+    """Was the answer still being made in the background when this was logged?"""
+    return mapping(stored_json(request.response_body)).get("status") in UNDER_WAY
+
+
+def others_in_words(request: StoredRequest) -> list[str]:
+    """What the other rows of a turn are, and what they cost. Nothing for a turn of one row."""
+    fetched = [one for one in request.rest if one.background_id is not None]
+    again = [one for one in request.rest if one.background_id is None]
+    words = [f"response fetched {_times(len(fetched))}, {_cost(fetched)}"] if fetched else []
+    return words + [f"logged again as {one.call_type}, {_cost([one])}" for one in again]
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
+
+
+def _cost(rows: Iterable[StoredRequest]) -> str:
+    return formatting.money(sum(one.spend_usd for one in rows))

@@ -1,0 +1,228 @@
+"""What is shown of a request, for a search: a search finds what is shown, and nothing else.
+
+A database can only look for words in stored JSON, which holds more than is shown and spells some
+of it otherwise. So it narrows requests down to those that may show what is sought, by `anchors`;
+then the reader itself tells, with `says` and `called`.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, Subquery, case, cast, func, select
+from sqlalchemy.types import Text
+
+from tracelib.conversation.bodies import chat, wording
+from tracelib.conversation.bodies.answers import answers
+from tracelib.conversation.bodies.asked import asked
+from tracelib.conversation.bodies.json_values import TOO_DEEP
+from tracelib.conversation.bodies.messages import REDACTED_WORDS, Message, without_cuts
+from tracelib.conversation.bodies.texts import KINDS_OF_BYTES, printable
+from tracelib.conversation.threading.history import spoken
+from tracelib.filters import Filters
+from tracelib.selection import RowId
+from tracelib.source import Source
+
+MOST_ANCHORS = 2
+_WORD = re.compile(r"\w+")
+_DIGITS = re.compile(r"\d{1,4}")  # as sizes and counts have them
+
+
+def _own_words() -> frozenset[str]:
+    """Words of the sentences that readers make themselves: they are shown, and stored nowhere."""
+    said = [str(value) for name, value in vars(wording).items() if name.isupper()]
+    said += [*chat.WORDS, *KINDS_OF_BYTES, REDACTED_WORDS, TOO_DEEP]
+    said.append(without_cuts("... (truncated 1 chars)")[0])
+    return frozenset(word.lower() for one in said for word in _WORD.findall(one))
+
+
+_OWN_WORDS = _own_words()
+
+
+class Bodies(NamedTuple):
+    """What one request was sent with and answered; the bodies as the text of their JSON."""
+
+    call_type: str | None
+    request_body: str | None
+    messages_body: str | None
+    response_body: str | None
+
+
+def messages_of(bodies: Bodies) -> tuple[Message, ...]:
+    """All messages of this request, asked and answered. Nested too deeply it has none."""
+    try:
+        return (*map(spoken, asked(bodies).messages), *answers(bodies))
+    except RecursionError:
+        return ()
+
+
+def shown_texts(bodies: Bodies) -> Iterator[str]:
+    """The texts that a page shows of this request: words, names of tools and files, endings."""
+    for message in messages_of(bodies):
+        yield from filter(None, (message.name, message.ending))
+        for part in message.parts:
+            yield part.text
+            if part.name:
+                yield part.name
+
+
+def pattern_of(sought: str) -> re.Pattern[str]:
+    """What is looked for in shown texts: this, whatever its case, also as JSON spells it.
+
+    JSON within JSON is spelled so twice.
+    """
+    spelled = [sought]
+    for _ in range(2):
+        spelled += [_in_json(one, is_ascii) for one in spelled for is_ascii in (False, True)]
+    return re.compile("|".join(map(re.escape, dict.fromkeys(spelled))), re.IGNORECASE)
+
+
+def _in_json(text: str, is_ascii: bool) -> str:
+    """
+    >>> _in_json('say "é"', is_ascii=True)
+    'say \\\\"\\\\u00e9\\\\"'
+    """
+    return json.dumps(text, ensure_ascii=is_ascii)[1:-1]
+
+
+def says(bodies: Bodies, sought: str) -> bool:
+    """Is this shown of this request, whatever its case?"""
+    pattern = pattern_of(sought)
+    return any(pattern.search(text) for text in shown_texts(bodies))
+
+
+def called(bodies: Bodies) -> frozenset[str]:
+    """Which tools did the answer to this request call, by name? '' is one without a name."""
+    try:
+        found = answers(bodies)
+    except RecursionError:
+        return frozenset()
+    parts = (part for message in found if message.role != "user" for part in message.parts)
+    return frozenset(part.name or "" for part in parts if part.kind == "tool_call")
+
+
+def anchors(sought: str) -> tuple[str, ...]:
+    """Words of this that stand in the stored JSON of any request that shows it, the longest first.
+
+    None where all may be shown without: words of the reader's own sentences, and the short
+    numbers beside them.
+
+    >>> anchors('where is "invoice-4711.pdf"?'), anchors("image/png, 12.4 kB"), anchors("12.4")
+    (('invoice', 'where'), (), ('12', '4'))
+    """
+    words = {found.lower() for found in _WORD.findall(sought)}
+    own = words & _OWN_WORDS
+    kept = [word for word in words - own if not (own and _DIGITS.fullmatch(word))]
+    carried = (word for word in kept if _is_stored_so(word))
+    return tuple(sorted(carried, key=lambda word: (-len(word), word))[:MOST_ANCHORS])
+
+
+def _is_stored_so(word: str) -> bool:
+    """Is this word spelled in the database as it is shown?"""
+    return printable(word) == word and "\ufffd" not in word
+
+
+LONGEST = 500
+# A longer body is mostly a document; it is not worth its way here for a line of words.
+LONGEST_BODY = 500_000
+
+
+class Prompt(NamedTuple):
+    """What one request was sent with; the bodies as the text of their JSON."""
+
+    call_type: str | None
+    request_body: str | None
+    messages_body: str | None
+    response_body: str | None = None
+
+
+def openings(source: Source, filters: Filters, keys: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """What did a user say first in each of these sessions?
+
+    `keys` are pairs of session key and session id. By session key, on one line, at most 500
+    characters; a session is left out whose first request has no words of a user, or is longer
+    than 500,000 characters. It is the first of all, whenever it was; where no index on the
+    session id leads to it the first that the filters choose.
+    """
+    rows = source.rows(_first(_requests(source, filters, keys)))
+    said = {
+        row.session_key: first_words(Prompt(row.call_type, row.request_body, row.messages_body))
+        for row in rows
+    }
+    return {session_key: words for session_key, words in said.items() if words}
+
+
+def first_words(prompt: Prompt) -> str:
+    """What did the user say first in this request, on one line? Empty where nothing was."""
+    for raw in asked(prompt).messages:
+        message = spoken(raw)
+        if message.role == "user":
+            texts = (part.text for part in message.parts if part.kind == "text")
+            if words := " ".join(" ".join(texts).split()):
+                return words[:LONGEST]
+    return ""
+
+
+def _requests(source: Source, filters: Filters, keys: Sequence[tuple[str, str]]) -> Subquery:
+    if source.schema.has("session_id") and not source.schema.is_indexed("session_id"):
+        requests = source.requests(filters)
+    else:
+        requests = source.by_id("session_id", sorted({session_id for _, session_id in keys}))
+    of_these = requests.c.session_key.in_([session_key for session_key, _ in keys])
+    return select(*requests.c).where(of_these).subquery("of_these")
+
+
+def _first(requests: Subquery) -> Select[Any]:
+    """Only the first request of each session has its bodies taken out."""
+    order = (requests.c.started_at, requests.c.request_id)
+    place = func.row_number().over(partition_by=requests.c.session_key, order_by=order)
+    one = select(*requests.c, place.label("place")).subquery("one")
+    return (
+        select(
+            one.c.session_key,
+            one.c.call_type,
+            short_text(one.c.request_body).label("request_body"),
+            short_text(one.c.messages_body).label("messages_body"),
+        )
+        .where(one.c.place == 1)
+        .order_by(one.c.session_key)
+    )
+
+
+def short_text(body: ColumnElement[Any]) -> ColumnElement[Any]:
+    """This body as the text of its JSON; NULL where it is too long to be worth its way."""
+    text = cast(body, Text())
+    return case((func.length(text) <= LONGEST_BODY, text))
+
+
+# So much on either side: what is masked in it must not be cut in two near the words sought.
+AROUND = 300
+
+
+def passages(source: Source, rows: Sequence[RowId], sought: str) -> dict[RowId, str]:
+    """Where do these requests say this, whatever its case?
+
+    By row, the text with 300 characters on either side, on one line: of the first part
+    of a message or an answer that has it. A request is left out where none does, or whose
+    bodies are longer than 500,000 characters.
+    """
+    requests = source.by_rows(rows)
+    texts = (short_text(requests.c[name]).label(name) for name in Bodies._fields[1:])
+    read = select(requests.c.request_id, requests.c.started_at, requests.c.call_type, *texts)
+    found = {}
+    for row in source.rows(read.order_by(requests.c.started_at, requests.c.request_id)):
+        bodies = Bodies(row.call_type, row.request_body, row.messages_body, row.response_body)
+        if words := passage(bodies, sought):
+            found[RowId(row.request_id, row.started_at)] = words
+    return found
+
+
+def passage(bodies: Bodies, sought: str) -> str:
+    """Where does this request say this? Empty where it does not."""
+    pattern = pattern_of(sought)
+    for text in shown_texts(bodies):
+        if place := pattern.search(text):
+            around = text[max(0, place.start() - AROUND) : place.end() + AROUND]
+            return " ".join(around.split())
+    return ""

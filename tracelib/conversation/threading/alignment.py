@@ -1,0 +1,182 @@
+"""Two histories of one conversation side by side: what was kept, changed, moved, added, removed."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Literal
+
+from tracelib.conversation.threading.canonical import Item
+from tracelib.conversation.threading.pairs import ALIKE, in_order
+from tracelib.conversation.threading.spellings import common_share
+
+Fate = Literal["kept", "changed", "moved"]
+
+NEARLY_ALL = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The item at `sent` is the known one at `known`: as it was, changed, or in another place."""
+
+    sent: int
+    known: int
+    fate: Fate
+
+
+def align(
+    known: Sequence[Item], sent: Sequence[Item], *, is_closed: bool = False
+) -> tuple[Match, ...]:
+    """Which items of `known` does `sent` hold? In the order of `sent`; the others are new.
+
+    Items are kept where they are the same in the same order, and changed where they have the same
+    call or most words in common. Between such ones, items of one kind that are in the same place
+    are changed too. A kept item that is in another place is moved. `is_closed` where what follows
+    both is the same; else what comes after the last kept item is left to `continued`.
+    """
+    if not known or not sent:
+        return ()
+    pairs = in_order(known, sent)
+    bounds = [(-1, -1), *pairs]
+    if is_closed:
+        bounds.append((len(known), len(sent)))
+    for (i1, j1), (i2, j2) in pairwise(bounds):
+        pairs += _in_place(known, sent, range(i1 + 1, i2), range(j1 + 1, j2))
+    matches = [Match(j, i, _fate(known[i], sent[j])) for i, j in pairs]
+    taken = {match.known for match in matches}
+    rest = sorted(set(range(len(sent))) - {match.sent for match in matches})
+    others = moved(known, [sent[at] for at in rest], taken)
+    matches += [replace(match, sent=rest[match.sent]) for match in others]
+    return tuple(sorted(matches, key=lambda match: match.sent))
+
+
+def continued(known: Sequence[Item], sent: Sequence[Item]) -> tuple[Match, ...]:
+    """Which of the items that follow a common history are those known to follow it, but changed?
+
+    An answer that is sent back counts as the known one changed, if the question before it is the
+    same or was changed. What follows the last answer is new.
+    """
+    answers = [at for at, item in enumerate(sent[:-1]) if item.kind in ("words", "call")]
+    last = max(answers, default=-1)
+    matches: list[Match] = []
+    start = 0
+    for at, item in enumerate(sent[: last + 1]):
+        found = _follows(known, start, item)
+        if found is None:
+            break
+        fate: Fate = "kept" if is_same(known[found], item) else "changed"
+        matches.append(Match(at, found, fate))
+        start = found + 1
+    is_answered = [match.sent in answers for match in matches]
+    return tuple(matches[: len(is_answered) - _trailing(is_answered)])
+
+
+def is_same(one: Item, other: Item) -> bool:
+    """Is this the same item, in whatever spelling?"""
+    return not (
+        {*one.keys}.isdisjoint((*other.keys, *other.extra_keys))
+        and {*one.extra_keys}.isdisjoint(other.keys)
+    )
+
+
+def is_unchanged(one: Item, other: Item) -> bool:
+    """Is this the same item, saying the same? A system prompt is the same one as it changes."""
+    return one.keys[0] == other.keys[0] if one.kind == "system" else is_same(one, other)
+
+
+def is_alike(one: Item, other: Item) -> bool:
+    """Have these two texts most words in common?"""
+    return one.kind == other.kind and common_share(one.vocabulary, other.vocabulary) >= ALIKE
+
+
+def holds(longer: Item, shorter: Item) -> bool:
+    """Does one text hold all words of the other?"""
+    return common_share(longer.vocabulary, shorter.vocabulary) >= NEARLY_ALL
+
+
+def is_like(one: Item, other: Item) -> bool:
+    """Is this the same item, or one with most words in common?"""
+    return is_same(one, other) or is_alike(one, other)
+
+
+def _trailing(is_answered: Sequence[bool]) -> int:
+    """How many items stand after the last answer?"""
+    return next((at for at, one in enumerate(reversed(is_answered)) if one), len(is_answered))
+
+
+def _follows(known: Sequence[Item], start: int, item: Item) -> int | None:
+    """The next known item that is the same, or may be this one before a change."""
+    is_answer = item.kind in ("words", "call")
+    reach = range(start, _next_question(known, start) if is_answer else len(known))
+    found = (
+        at for test in (is_same, is_alike, _is_same_call) for at in reach if test(known[at], item)
+    )
+    nearest = next((at for at in reach if known[at].kind in (item.kind, "user", "words")), None)
+    if item.kind == "words":
+        return next(
+            found, nearest if nearest is not None and known[nearest].kind == "words" else None
+        )
+    if item.kind == "call":
+        return next(found, None)
+    is_it = nearest is not None and is_like(known[nearest], item)
+    return nearest if is_it else None
+
+
+def _is_same_call(one: Item, other: Item) -> bool:
+    return one.kind == other.kind and one.call_id is not None and one.call_id == other.call_id
+
+
+def _next_question(known: Sequence[Item], start: int) -> int:
+    return next((at for at in range(start, len(known)) if known[at].kind == "user"), len(known))
+
+
+def _fate(old: Item, new: Item) -> Fate:
+    return "kept" if is_unchanged(old, new) else "changed"
+
+
+def _in_place(
+    known: Sequence[Item], sent: Sequence[Item], old: range, new: range
+) -> Sequence[tuple[int, int]]:
+    """Pairs of one item before and after a change: between others, of the same kinds in turn."""
+    pairs = list(zip(old, new, strict=False))
+    may_be = len(old) == len(new) and all(_may_change(known[i], sent[j]) for i, j in pairs)
+    return pairs if may_be else ()
+
+
+def _may_change(old: Item, new: Item) -> bool:
+    has_other_id = old.call_id and new.call_id and old.call_id != new.call_id
+    return old.kind == new.kind and not has_other_id
+
+
+def moved(known: Sequence[Item], sent: Sequence[Item], taken: Collection[int]) -> tuple[Match, ...]:
+    """Which of these items are known ones in another place? `taken` are known ones found already.
+
+    Calls and results may come in any order, and some clients put messages behind the newest
+    answer each time. A user who says the same again says something new, unless the first one left
+    its place between two others, alone or with all that stands there.
+    """
+    left = [at for at in range(len(known)) if at not in taken]
+    found = []
+    for place, item in enumerate(sent):
+        at = next((i for i in left if is_same(known[i], item)), None)
+        if at is not None and (
+            known[at].kind != "user" or _left_its_place(known, sent[place:], taken, at)
+        ):
+            left.remove(at)
+            found.append(Match(place, at, "moved"))
+    return tuple(found)
+
+
+def _left_its_place(
+    known: Sequence[Item], sent: Sequence[Item], taken: Collection[int], at: int
+) -> bool:
+    """Do the items from this known one to the next that was found begin what was sent?
+
+    A single one at the very beginning was dropped rather than moved.
+    """
+    end = next((i for i in range(at, len(known)) if i in taken), at)
+    gone = range(at, end)
+    return (
+        (at - 1 in taken or (at == 0 and len(gone) > 1))
+        and 0 < len(gone) <= len(sent)
+        and all(is_same(known[i], item) for i, item in zip(gone, sent, strict=False))
+    )

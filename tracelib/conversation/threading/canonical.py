@@ -1,0 +1,292 @@
+"""Messages reduced to what they are recognised by when a later request sends them again.
+
+An answer is stored once as LiteLLM received it and again in each later request as the client
+sent it back. Transport and clients change the spelling: no content for empty content, arguments
+as text or as an object, reasoning removed, one message split into several, calls in another
+order. A message is therefore reduced to items (its words, each call, each tool result), and an
+item to keys that do not depend on the spelling.
+"""
+
+import marshal
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from itertools import groupby
+from typing import Any, Literal
+
+from tracelib.conversation.bodies.json_values import canonical_text
+from tracelib.conversation.bodies.messages import Message, Part, cut_as_old_versions_did
+from tracelib.conversation.threading.spellings import (
+    Vocabulary,
+    bare,
+    bare_answer,
+    spoken,
+    vocabulary,
+)
+
+Key = bytes
+Kind = Literal["system", "user", "words", "call", "result", "other"]
+
+SYSTEM_ROLES = frozenset({"system", "developer"})
+ANSWER_KINDS = frozenset({"words", "call", "other"})
+
+REFERENCE = "reference"  # the name of an item that only names another one
+
+_KEY_BYTES = 16
+# The last of marshal's formats whose bytes depend on the value alone.
+_BY_VALUE = 2
+_LONG_ARGUMENTS = 256
+_SYSTEM_HEAD = 200
+_SHORTEST_LINE = 20
+_LONGEST_NOTICE = 200
+_BRACKETS = {("[", "]"), ("<", ">"), ("(", ")")}
+_BILLING = "x-anthropic-billing-header:"  # the first system block of a coding agent, always new
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A piece of a message that a later request sends again as a whole.
+
+    `keys` are its spellings, the strictest first: two items are the same when a key of one is a
+    key of the other. `extra_keys` are looked up but not learned. `parts` are its places in the
+    message, `size` its characters. `vocabulary` tells how alike two texts are, `media` whether
+    the same pictures, sounds and files are beside a question's text.
+    """
+
+    kind: Kind
+    keys: tuple[Key, ...]
+    parts: tuple[int, ...]
+    size: int = 0
+    vocabulary: Vocabulary = b""
+    call_id: str | None = None
+    name: str | None = None
+    extra_keys: tuple[Key, ...] = ()
+    media: Key = b""
+
+    @property
+    def is_empty(self) -> bool:
+        """Is this an answer that says nothing?"""
+        return self.kind == "words" and not self.size
+
+
+@dataclass(frozen=True, slots=True)
+class Canonical:
+    """A message as its items. No items where it says nothing."""
+
+    role: str
+    items: tuple[Item, ...]
+    size: int
+    is_redacted: bool
+
+    @property
+    def is_system(self) -> bool:
+        return self.role in SYSTEM_ROLES
+
+    @property
+    def calls(self) -> tuple[tuple[str, str], ...]:
+        """Ids and names of the tools it calls."""
+        calls = (item for item in self.items if item.kind == "call")
+        return tuple((item.call_id, item.name) for item in calls if item.call_id and item.name)
+
+
+def canonical(message: Message, *, is_answer: bool = False) -> Canonical:
+    """The items of this message; an answer's have more keys, for what clients make of them."""
+    items = tuple(_items(message, is_answer))
+    if is_answer:
+        items = tuple(_as_answered(item) for item in items)
+    size = sum(len(part.text) for part in message.parts)
+    return Canonical(message.role, items, size, any(part.is_redacted for part in message.parts))
+
+
+def digest(value: Any) -> Key:
+    """Sixteen bytes that stand for this value. Raises ValueError where it is nested too deeply."""
+    return blake2b(marshal.dumps(value, _BY_VALUE), digest_size=_KEY_BYTES).digest()
+
+
+def answer_words(message: Message) -> str:
+    """The words of an answer without spaces, reasoning and citation marks."""
+    return bare_answer("".join(part.text for part in message.parts if part.kind == "text"))
+
+
+def words_alone(message: Message) -> str | None:
+    """The words by which this is recognised in a longer message; None where it holds more."""
+    if message.role == "assistant":
+        return answer_words(message)
+    if any(part.kind != "text" for part in message.parts):
+        return None
+    return bare("".join(part.text for part in message.parts))
+
+
+def together(item: Item, words: str) -> Item:
+    """The item of several messages like this one that are sent as one with these words."""
+    return replace(item, keys=(words_key(words) if item.kind == "words" else _user_key(words, ()),))
+
+
+def words_key(words: str) -> Key:
+    """The key of an answer with these words, as `answer_words` gives them."""
+    return digest(("words", words))
+
+
+def joined(item: Item, before: str, words: str) -> Item:
+    """The item of an answer that continues the words before it, as clients send both in one."""
+    return replace(item, keys=(*item.keys, words_key(before + words)))
+
+
+def _items(message: Message, is_answer: bool) -> Iterator[Item]:
+    if message.role in SYSTEM_ROLES:
+        yield from _system(message)
+    elif message.role == "assistant":
+        yield from _assistant(message, is_answer)
+    else:
+        yield from _received(message)
+
+
+def _as_answered(item: Item) -> Item:
+    """The result of a hosted tool comes back under its call's id, in many spellings."""
+    if item.kind != "result" or not item.call_id:
+        return item
+    return replace(item, keys=(*item.keys, *item.extra_keys))
+
+
+def _system(message: Message) -> Iterator[Item]:
+    texts = [part.text for part in message.parts if part.kind == "text"]
+    text = "\n".join(text for text in texts if not text.startswith(_BILLING)).strip()
+    # Many prompts carry the time of day or retrieved text; the conversation is the same one.
+    lines = [line.strip() for line in text.splitlines()]
+    whole_lines = [line for line in lines if len(line) >= _SHORTEST_LINE]
+    ends = dict.fromkeys((*whole_lines[:1], *whole_lines[-1:]))
+    keys = (
+        digest(("system", text)),
+        digest(("system head", _without_digits(text[:_SYSTEM_HEAD]))),
+        *(digest(("system line", _without_digits(line))) for line in ends),
+    )
+    yield Item("system", keys, _all(message), len(text), vocabulary(text))
+
+
+def _received(message: Message) -> Iterator[Item]:
+    """What a user or a tool sent: results by the call they belong to, the rest as one item."""
+    rest = [at for at, part in enumerate(message.parts) if not _is_result(part)]
+    results = [at for at, part in enumerate(message.parts) if _is_result(part)]
+    yield from _results(message, results)
+    if results and not rest:
+        return
+    parts = [message.parts[at] for at in rest]
+    text = "".join(part.text for part in parts if part.kind == "text")
+    media = tuple((part.kind, part.fingerprint or part.text) for part in parts if not _says(part))
+    key = _user_key(bare(text), media)
+    beside = digest(media) if media else b""
+    yield Item("user", (key,), tuple(rest), _size(parts), vocabulary(text), media=beside)
+
+
+def _user_key(words: str, media: tuple[tuple[str, str], ...]) -> Key:
+    return digest(("user", words, media))
+
+
+def _results(message: Message, places: Sequence[int]) -> Iterator[Item]:
+    by_call = groupby(places, key=lambda at: message.parts[at].call_id)
+    for call_id, group in by_call:
+        ats = tuple(group)
+        parts = [message.parts[at] for at in ats]
+        content = tuple(
+            (part.kind, bare(part.text) if _says(part) else part.fingerprint or part.text)
+            for part in parts
+        )
+        name = None if call_id else next((part.name for part in parts if part.name), None)
+        key = digest(("result", call_id or name, content))
+        by_id = (digest(("result of", call_id)),) if call_id else ()
+        size = 0 if _is_notice(parts) else _size(part for part in parts if _says(part))
+        yield Item("result", (key,), ats, size, b"", call_id, name, by_id)
+
+
+def _assistant(message: Message, is_answer: bool) -> Iterator[Item]:
+    """Its words first, then its calls by their ids: clients send calls in any order."""
+    parts = message.parts
+    texts = [at for at, part in enumerate(parts) if part.kind == "text"]
+    calls = [at for at, part in enumerate(parts) if part.kind == "tool_call"]
+    results = [at for at, part in enumerate(parts) if _is_result(part)]
+    named = [] if is_answer else [at for at, part in enumerate(parts) if part.item_id]
+    beside = [at for at in range(len(parts)) if at not in {*texts, *calls, *results, *named}]
+    keys = tuple(_words_keys(message, texts, is_answer))
+    sounds = tuple(_sound_keys(parts))
+    if keys or sounds:
+        places = tuple(sorted((*texts, *beside)))
+        written = [parts[at] for at in texts]
+        alike = vocabulary(spoken("\n".join(part.text for part in written)))
+        ids = _item_keys(parts[at] for at in places) if is_answer else ()
+        yield Item("words", (*keys, *sounds, *ids), places, _size(written), alike)
+        beside = []
+    made = sorted((_call(parts[at], at) for at in calls), key=lambda one: one.call_id or "")
+    for position, item in enumerate(made):
+        places = item.parts if position or keys or sounds else (*beside, *item.parts)
+        ids = _item_keys(parts[at] for at in places) if is_answer else ()
+        yield replace(item, parts=places, keys=(*item.keys, *ids))
+    yield from _results(message, results)
+    if not (keys or sounds or made or results or beside or named):
+        yield Item("words", (words_key(""),), _all(message))
+    elif beside and not (keys or sounds or made or results):
+        content = tuple((parts[at].kind, parts[at].fingerprint or parts[at].text) for at in beside)
+        ids = _item_keys(parts[at] for at in beside) if is_answer else ()
+        yield Item("other", (digest(("other", content)), *ids), tuple(beside))
+    for at in named:
+        yield Item("other", _item_keys([parts[at]]), (at,), name=REFERENCE)
+
+
+def _item_keys(parts: Iterable[Part]) -> tuple[Key, ...]:
+    """An item of an answer may be named by its id instead of being sent again."""
+    ids = dict.fromkeys(part.item_id for part in parts if part.item_id)
+    return tuple(digest(("item", one)) for one in ids)
+
+
+def _words_keys(message: Message, texts: Sequence[int], is_answer: bool) -> Iterator[Key]:
+    written = "".join(message.parts[at].text for at in texts)
+    words = bare_answer(written)
+    if not words:
+        return
+    yield words_key(words)
+    old = cut_as_old_versions_did(written) if is_answer else None
+    if old:
+        yield words_key(bare_answer(old))
+
+
+def _sound_keys(parts: Iterable[Part]) -> Iterator[Key]:
+    """A spoken answer is sent back by its id."""
+    return (digest(("audio", part.reference)) for part in parts if part.reference)
+
+
+def _call(part: Part, at: int) -> Item:
+    arguments = part.fingerprint or canonical_text(part.text)
+    keys = [digest(("call", part.name, arguments))]
+    by_id = digest(("call by ID", part.name, part.call_id))
+    is_long = part.truncated_chars > 0 or len(part.text) > _LONG_ARGUMENTS
+    if part.call_id and is_long:  # cut as one text in an answer, field by field in a prompt
+        keys.append(by_id)
+    return Item("call", tuple(keys), (at,), len(part.text), b"", part.call_id, part.name)
+
+
+def _is_notice(parts: Sequence[Part]) -> bool:
+    """Is this only a short text in brackets, as clients put in the place of an old result?"""
+    text = "".join(part.text for part in parts).strip()
+    return len(text) <= _LONGEST_NOTICE and (text[:1], text[-1:]) in _BRACKETS
+
+
+def _is_result(part: Part) -> bool:
+    return part.kind == "tool_result" or (
+        part.call_id is not None and part.kind in ("image", "audio", "file", "data")
+    )
+
+
+def _says(part: Part) -> bool:
+    return part.kind in ("text", "tool_result")
+
+
+def _all(message: Message) -> tuple[int, ...]:
+    return tuple(range(len(message.parts)))
+
+
+def _size(parts: Iterable[Part]) -> int:
+    return sum(len(part.text) for part in parts)
+
+
+def _without_digits(text: str) -> str:
+    return re.sub(r"\d", "0", text)

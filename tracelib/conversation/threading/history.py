@@ -1,0 +1,228 @@
+"""The requests of a session read one after another: where each stands, and no words."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+from tracelib.conversation.bodies.answers import answers
+from tracelib.conversation.bodies.asked import CHAT, Asked, asked
+from tracelib.conversation.bodies.chat import message
+from tracelib.conversation.bodies.json_values import TOO_DEEP
+from tracelib.conversation.bodies.messages import Message, Part
+from tracelib.conversation.bodies.responses import Raw
+from tracelib.conversation.requests import StoredRequest, finished_first
+from tracelib.conversation.threading.canonical import (
+    Canonical,
+    Key,
+    answer_words,
+    canonical,
+    digest,
+    words_alone,
+    words_key,
+)
+from tracelib.conversation.threading.sent import SentHistory
+from tracelib.conversation.threading.threads import Place, Reply, Threads
+from tracelib.selection import RowId
+
+
+class Reader:
+    """Recognises the messages of one session; what a later request repeats is not read again."""
+
+    def __init__(self) -> None:
+        self._read: dict[Key, Canonical] = {}
+        self._last: tuple[Key | None, SentHistory] = (None, SentHistory())
+
+    def read_all(self, messages: Sequence[Raw | Message]) -> SentHistory:
+        """Read these messages. Those of the last request, sent again, cost nothing."""
+        spelling, last = self._last
+        count = len(last.messages)
+        if spelling is None or _spelling(messages[:count]) != spelling:
+            last, count = SentHistory(), 0
+        read = last.extended([self.read(raw) for raw in messages[count:]])
+        self._last = (_spelling(messages), read)
+        return read
+
+    def read(self, raw: Raw | Message) -> Canonical:
+        """The items of this message."""
+        spelling = _spelling(raw)
+        if spelling is None:
+            return canonical(spoken(raw))
+        known = self._read.get(spelling)
+        if known is None:
+            known = self._read[spelling] = canonical(spoken(raw))
+        return known
+
+
+def spoken(raw: Raw | Message) -> Message:
+    """What does this message say? Nested too deeply it says just that."""
+    if isinstance(raw, Message):
+        return raw
+    try:
+        return message(raw)
+    except RecursionError:
+        return Message("user", (Part("data", TOO_DEEP),))
+
+
+def _spelling(raw: object) -> Key | None:
+    """A digest of this JSON. None where it is nested too deeply, or was read already."""
+    try:
+        return digest(raw)
+    except ValueError:
+        return None
+
+
+Moment = tuple[int, bool]  # the index of a request, and whether its answer is meant
+
+
+class CallNames:
+    """The names of called tools by the ids of their calls, and since when each is so called.
+
+    Some servers count their ids anew for every answer, so one id may stand for several tools.
+    """
+
+    def __init__(self) -> None:
+        self._since: dict[str, list[tuple[Moment, str]]] = {}
+
+    def learn(self, calls: Iterable[tuple[str, str]], moment: Moment) -> None:
+        """These calls, ids and names, were made in this request or in its answer."""
+        for call_id, name in calls:
+            known = self._since.setdefault(call_id, [])
+            if not known or known[-1][1] != name:
+                known.append((moment, name))
+
+    def learn_unknown(self, calls: Iterable[tuple[str, str]], moment: Moment) -> None:
+        """As `learn`, but only of ids that were never met."""
+        self.learn([call for call in calls if call[0] not in self._since], moment)
+
+    def name(self, call_id: str, index: int) -> str | None:
+        """Which tool was called under this id, as the request of this index knows it?"""
+        known = self._since.get(call_id, [])
+        last = bisect_right(known, (index, False), key=lambda since: since[0])
+        return known[last - 1][1] if last else None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A request with its bodies opened: what it asked, and what it was answered."""
+
+    request: StoredRequest
+    question: Asked
+    answered: tuple[Message, ...]  # one per choice
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a request stands, and whether it goes on from a response that is not there."""
+
+    place: Place
+    goes_on_elsewhere: bool
+
+
+def opened(request: StoredRequest) -> Opened:
+    """What do the bodies of this turn hold? Nested too deeply they say just that.
+
+    Where its own request does not say it, another row of the turn may.
+    """
+    own = _asked(request)
+    others = map(_asked, request.rest)
+    question = own if own.messages else next((one for one in others if one.messages), own)
+    answered = next((one for one in map(_answers, finished_first(request)) if one), ())
+    return Opened(request, question, answered)
+
+
+def _asked(request: StoredRequest) -> Asked:
+    try:
+        return asked(request)
+    except RecursionError:
+        return Asked((Message("user", (Part("data", TOO_DEEP),)),), CHAT, {})
+
+
+def _answers(request: StoredRequest) -> tuple[Message, ...]:
+    try:
+        return answers(request)
+    except RecursionError:
+        return (Message("assistant", (Part("data", TOO_DEEP),)),)
+
+
+class History:
+    """Requests one after another, in the order they started; of each only what later ones need.
+
+    That is about a kilobyte for each message, however long it is and however often it was sent.
+    """
+
+    def __init__(self) -> None:
+        self._reader = Reader()
+        self._threads = Threads()
+        self._rows: list[RowId] = []
+        self._standings: list[Standing] = []
+        self._index_of: dict[str, int] = {}
+        self._newest_in: dict[str, int] = {}  # of the conversations that a provider keeps
+        self._names = CallNames()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def messages_known(self) -> int:
+        """How many messages are remembered?"""
+        return self._threads.messages_known()
+
+    def add(self, one: Opened) -> int:
+        """Place this request after those before it; gives its index."""
+        index = len(self)
+        asked = one.question.messages
+        sent = self._reader.read_all(asked)
+        messages = sent.messages
+        replies = _replies(one, messages)
+        after = self._after(one.question)
+        place = self._threads.place(
+            sent, replies, one.question.kind, after, lambda at: words_alone(spoken(asked[at]))
+        )
+        self._standings.append(Standing(place, isinstance(after, str)))
+        self._rows.append(one.request.row)
+        if one.question.conversation_id:
+            self._newest_in[one.question.conversation_id] = index
+        for row in one.request.rows:
+            self._index_of[row.request_id] = index
+            # A response replayed from LiteLLM's cache keeps its id, its row gets a suffix.
+            self._index_of.setdefault(row.request_id.split("_cache_hit")[0], index)
+        for position, _ in place.fresh:
+            self._names.learn(messages[position].calls, (index, False))
+        # Some clients give known calls ids of their own.
+        self._names.learn_unknown(sent.calls_not_repeated(), (index, False))
+        for reply in replies:
+            self._names.learn(reply.message.calls, (index, True))
+        return index
+
+    def standing(self, index: int) -> Standing:
+        """Where does the request of this index stand?"""
+        return self._standings[index]
+
+    def row(self, index: int) -> RowId:
+        """Which request has this index?"""
+        return self._rows[index]
+
+    def tool_name(self, call_id: str, index: int) -> str | None:
+        """Which tool was called under this id, as the request of this index knows it?"""
+        return self._names.name(call_id, index)
+
+    def _after(self, question: Asked) -> int | str | None:
+        """The earlier request this one says it continues, or the id of an absent one."""
+        links = question.previous_ids
+        known = [self._index_of.get(link) for link in links]
+        if question.conversation_id and not links:
+            known.append(self._newest_in.get(question.conversation_id))
+        return next((one for one in known if one is not None), links[0] if links else None)
+
+
+def _replies(one: Opened, messages: Sequence[Canonical]) -> list[Reply]:
+    """The answers; each completes the answer that the request ends with, if it ends with one."""
+    begun = takewhile(lambda at: messages[at].role == "assistant", range(len(messages) - 1, -1, -1))
+    before = "".join(answer_words(spoken(one.question.messages[at])) for at in [*begun][::-1])
+    return [
+        Reply(
+            canonical(message, is_answer=True),
+            words_key(before + answer_words(message)) if before else None,
+        )
+        for message in one.answered
+    ]
