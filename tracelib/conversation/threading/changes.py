@@ -1,4 +1,4 @@
-"""How the history of a request differs from the conversation before it: changes, prompts, summaries."""
+"""How a request's history differs from the conversation before: changes, prompts, summaries."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
