@@ -14,7 +14,7 @@ from tracelib.redaction import Redaction, masked
 # As many as are worth choosing from; the rest are found from the timeline.
 MOST = 60
 
-Place = tuple[int, str]  # the number of a turn, and its request as links name it
+Jump = tuple[int, str]  # the number of a turn, and its request as links name it
 
 
 def to_failures(order: pd.DataFrame) -> None:
@@ -24,7 +24,7 @@ def to_failures(order: pd.DataFrame) -> None:
     _line(f"{formatting.counted(len(failed), 'failure')}: request", places, "failure")
 
 
-def standing(page: TurnPage, said: str) -> list[Place]:
+def standing(page: TurnPage, said: str) -> list[Jump]:
     """In which requests of this page does something hold these words, as it is stored?"""
     sought = said.casefold()
     return [
@@ -39,7 +39,7 @@ def standing(page: TurnPage, said: str) -> list[Place]:
     ]
 
 
-def to_words(page: TurnPage, said: str, places: Sequence[Place], redaction: Redaction) -> None:
+def to_words(page: TurnPage, said: str, places: Sequence[Jump], redaction: Redaction) -> None:
     """A way to each of the places where these words stand, written as the rest of the page is."""
     if not said:
         return
@@ -51,7 +51,7 @@ def to_words(page: TurnPage, said: str, places: Sequence[Place], redaction: Reda
         st.caption(f"{quoted} appears in no request{where}.", width="content")
 
 
-def _line(title: str, places: Sequence[Place], kind: str) -> None:
+def _line(title: str, places: Sequence[Jump], kind: str) -> None:
     if not places:
         return
     key = f"jumps-{kind}"

@@ -28,7 +28,7 @@ _component = st.components.v2.component(
 )
 
 
-def show(view: View, rows: pd.DataFrame, key: str) -> None:
+def show_cards(view: View, rows: pd.DataFrame, key: str) -> None:
     """Draw a card for each session; a tap opens it, as a click in the table with this key."""
     name = f"{key} cards"
     highest = float(rows["cost_usd"].max()) or 1.0

@@ -93,7 +93,7 @@ def _whole(view: View, selection: Selection, known: Asked, look: Look) -> None:
         unanswered(known.summary)
         return
     summary, _ = redacted(known.summary.value, look.redaction)
-    session_figures.show(summary, look.zone, _title(selection))
+    session_figures.show_figures(summary, look.zone, _title(selection))
     if known.order.value is None:
         unanswered(known.order)
         return
@@ -110,7 +110,7 @@ def _whole(view: View, selection: Selection, known: Asked, look: Look) -> None:
     )
     attempts.show(view, selection, known.requests, known.order.value, look)
     session_conversation.show(page, known.order.value, place, look)
-    turn_changes.show(view, selection, known.order.value, look)
+    turn_changes.show_changes(view, selection, known.order.value, look)
 
 
 def _title(selection: Selection) -> str:

@@ -15,7 +15,7 @@ from tracelib.sessions import SessionSearch
 from tracelib.window import TimeWindow
 
 
-def show(
+def show_empty(
     view: View, search: SessionSearch, part: TimeWindow | None, read: int | None = None
 ) -> None:
     """Why is there none, and what may help? `read` requests were searched, where known."""

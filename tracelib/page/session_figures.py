@@ -20,7 +20,7 @@ FIGURES: tuple[tuple[str, Callable[[SessionSummary], str]], ...] = (
 )
 
 
-def show(summary: SessionSummary, zone: str, title: str = "Session") -> None:
+def show_figures(summary: SessionSummary, zone: str, title: str = "Session") -> None:
     """What did this session cost, take and hold, and whose was it?"""
     with card(title):
         st.code(summary.session_id, language=None)

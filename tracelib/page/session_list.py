@@ -78,7 +78,7 @@ def _listed(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
     if spread.value is not None and spread.value["sessions"].any() and not search.id:
         session_strip.show(spread.value, view.axis, part)
     if found.value.rows.empty:
-        session_empty.show(view, search, part)
+        session_empty.show_empty(view, search, part)
     else:
         # Another page is another table, which is read from its top.
         session_table.show(

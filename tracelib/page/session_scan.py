@@ -121,7 +121,7 @@ def _draw(view: View, search: SessionSearch, part: TimeWindow | None, reading: R
             offer_files=lambda: _offer_files(view, search, reading),
         )
     elif reading.so_far.is_finished:
-        session_empty.show(view, search, part, reading.so_far.requests_read)
+        session_empty.show_empty(view, search, part, reading.so_far.requests_read)
 
 
 def _offer_files(view: View, search: SessionSearch, reading: Reading) -> None:

@@ -74,7 +74,7 @@ def show(
         if has_more:
             st.caption(f"Headings sort only the {len(rows)} sessions shown; Order sorts all.")
     with st.container(key="sessions-as-cards"):
-        session_cards.show(view, shown, key)
+        session_cards.show_cards(view, shown, key)
     picking.show(key, rows)
     if picked := picking.taken():
         is_at_failure = is_of_failures or picked.column == "failures"

@@ -11,7 +11,7 @@ from tracelib.page.view import View
 from tracelib.selection import Selection
 from tracelib.stitching import Reason, Stitched
 
-TOGGLE = "joined conversation"
+STITCH = "joined conversation"
 SIGNS: dict[Reason, str] = {
     "names it": "names the response it continues",
     "extends it": "repeats the messages and response of another",
@@ -28,11 +28,11 @@ def offer(view: View, selection: Selection) -> Selection:
     Draws a switch; the URL holds it. Off, and where nothing is found, the selection stays as
     it is. For sessions of one request: of all others the stored id says what belongs together.
     """
-    st.session_state[TOGGLE] = address.is_said(address.JOINED)
+    st.session_state[STITCH] = address.is_said(address.JOINED)
     is_wanted = st.toggle(
         "Combine requests that appear to continue this one",
-        key=TOGGLE,
-        on_change=lambda: address.say(address.JOINED, st.session_state[TOGGLE]),
+        key=STITCH,
+        on_change=lambda: address.say(address.JOINED, st.session_state[STITCH]),
         help="If a client sends no session ID, each request is stored as its own session. "
         "Their messages may still show which belong together.",
     )

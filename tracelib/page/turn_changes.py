@@ -37,7 +37,7 @@ FATES: dict[Fate, str] = {
 }
 
 
-def show(view: View, selection: Selection, order: pd.DataFrame, look: Look) -> None:
+def show_changes(view: View, selection: Selection, order: pd.DataFrame, look: Look) -> None:
     """What changed between the two requests that the URL names? `order` is the conversation's."""
     asked = st.query_params.get_all(address.DIFF)
     if len(asked) == 2:
