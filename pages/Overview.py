@@ -22,7 +22,7 @@ with page.begin("Overview") as view:
     log_start = view.ask(overview.log_start, filters)
     page.stop_without_requests(totals.answer)
 
-    tiles.traffic(
+    tiles.headline(
         totals.answer,
         totals_before.answer,
         sessions.answer,
@@ -33,7 +33,7 @@ with page.begin("Overview") as view:
     page.foot(view, totals.answer, sessions.answer, series.answer)
 
     page.choose_bucket(view)
-    over_time.charts(series.answer, axis)
+    over_time.over_time_charts(series.answer, axis)
 
     with st.grid(columns=2, min_column_width=320, gap="small"):
         for dimension in ("user", "team", "key"):
@@ -53,7 +53,7 @@ with page.begin("Overview") as view:
             empty=page.NO_TAGS,
         )
 
-    caching.cards(saved.answer, prompts.answer, series.answer, axis)
+    caching.cache_cards(saved.answer, prompts.answer, series.answer, axis)
     page.chart(
         "When people use it",
         hours.answer,

@@ -18,7 +18,7 @@ with page.begin("Status") as view:
         with left:
             health.database(view, server.answer)
             health.proxy(view)
-            sharing.show(view)
+            sharing.who_may_look(view)
         with right:
             health.freshness(view, fresh.answer)
             health.size(size.answer)

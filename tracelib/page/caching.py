@@ -20,7 +20,7 @@ PROVIDER = (
 )
 
 
-def cards(
+def cache_cards(
     saved: Answer[CacheSavings],
     prompts: Answer[PromptCaching],
     series: Answer[pd.DataFrame],

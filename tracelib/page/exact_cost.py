@@ -19,7 +19,7 @@ _component = st.components.v2.component(
     html="<span></span>",
     # Streamlit takes a single line with a star for the path of files.
     css='[class*="st-key-exact-cost-"] {\n  position: absolute; width: 0 !important;\n}\n',
-    js=Path(__file__).with_suffix(".js").read_text("utf-8"),
+    js=Path(__file__).with_name("exact_cost.js").read_text("utf-8"),
     isolate_styles=False,
 )
 

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import formatting
-from tracelib.conversation import TurnPage
+from tracelib.conversation.reading import TurnPage
 from tracelib.page import address
 from tracelib.page.safe import label
 from tracelib.redaction import Redaction, masked

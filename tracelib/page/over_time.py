@@ -10,7 +10,7 @@ from tracelib.page import ground
 from tracelib.page.cards import chart
 
 
-def charts(series: Answer[pd.DataFrame], axis: TimeAxis) -> None:
+def over_time_charts(series: Answer[pd.DataFrame], axis: TimeAxis) -> None:
     """Requests across the page; cost, response time, tokens and errors two by two below."""
     chart("Requests", series, traffic.requests, axis)
     left, right = st.columns(2)

@@ -9,8 +9,8 @@ st.text, st.code or a data frame's cells.
 import re
 import string
 
+from tracelib import signs
 from tracelib.formatting import shortened
-from tracelib.signs import one_line
 
 WORD_JOINER = "\u2060"
 ENTITIES = {ord(sign): f"&#{ord(sign)};" for sign in string.punctuation}
@@ -29,7 +29,7 @@ def label(text: object, length: int = 60) -> str:
     """
     if not isinstance(text, str):
         return "–"
-    return literal(shortened(one_line(text), length))
+    return literal(shortened(signs.one_line(text), length))
 
 
 def literal(text: str) -> str:

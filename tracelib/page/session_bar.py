@@ -24,7 +24,7 @@ def begin() -> DeltaGenerator:
         )
 
 
-def look(view: View) -> Look:
+def chosen_look(view: View) -> Look:
     """How is this session shown? The URL holds it."""
     _switch("Masked", address.REDACTED, MASKED)
     if view.installed.access.reads_messages:

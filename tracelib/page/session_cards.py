@@ -23,8 +23,8 @@ OK, FAILED = palette.tint("#12B886", 0.14), palette.tint(palette.FAILURE, 0.2)
 _component = st.components.v2.component(
     "session_cards",
     html="<ul></ul>\n",
-    css=Path(__file__).with_suffix(".css").read_text("utf-8"),
-    js=Path(__file__).with_suffix(".js").read_text("utf-8"),
+    css=Path(__file__).with_name("session_cards.css").read_text("utf-8"),
+    js=Path(__file__).with_name("session_cards.js").read_text("utf-8"),
 )
 
 

@@ -50,7 +50,7 @@ def show(view: View, session_id: str, api_key: str | None) -> None:
     """What happened in this session? Says so where it does not exist or is not the only one."""
     bar = session_bar.begin()
     with bar:
-        look = session_bar.look(view)
+        look = session_bar.chosen_look(view)
     if api_key is None:
         api_key = only_key(view, session_id, look.redaction, address.open_session)
     stored = session(session_id, api_key)

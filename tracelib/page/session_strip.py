@@ -58,7 +58,7 @@ def narrowed(filters: Filters, chosen: TimeWindow | None) -> Filters:
     return filters.within(inside)
 
 
-def in_words(chosen: TimeWindow, zone: str) -> str:
+def range_in_words(chosen: TimeWindow, zone: str) -> str:
     """From when to when is that, on the viewer's clock?"""
     start, end = (minute(moment, zone) for moment in (chosen.start, chosen.end))
     is_one_day = start[:-6] == end[:-6]

@@ -22,7 +22,7 @@ def line() -> DeltaGenerator:
 def sentence(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
     """Sessions of which time, of which kind, in which order?"""
     if part is not None and not search.id:
-        words = session_strip.in_words(part, view.filters.zone)
+        words = session_strip.range_in_words(part, view.filters.zone)
         _chip(words, "part", "Show the whole range", session_strip.choose_whole)
     for fields in CONDITIONS:
         if session_search.is_set(search, fields):

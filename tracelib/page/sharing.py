@@ -15,7 +15,7 @@ NOTED = "Access to messages is audited."
 NOT_NOTED = "No audit log is configured (TRACELIB_AUDIT_LOG)."
 
 
-def show(view: View) -> None:
+def who_may_look(view: View) -> None:
     """Access here, and is it noted what they read?"""
     settings = view.installed.settings
     way = way_in(settings)

@@ -4,12 +4,12 @@ from collections import Counter
 
 import streamlit as st
 
-from tracelib import formatting, stitching
+from tracelib import formatting
 from tracelib.page import address
 from tracelib.page.cards import nothing, unanswered
 from tracelib.page.view import View
 from tracelib.selection import Selection
-from tracelib.stitching import Reason, Stitched
+from tracelib.stitching import REACH, Reason, Stitched, conversation_around
 
 STITCH = "joined conversation"
 SIGNS: dict[Reason, str] = {
@@ -38,7 +38,7 @@ def offer(view: View, selection: Selection) -> Selection:
     )
     if not is_wanted:
         return selection
-    found = view.ask(stitching.conversation_around, selection).answer
+    found = view.ask(conversation_around, selection).answer
     if found.value is None:
         unanswered(found)
         return selection
@@ -68,7 +68,7 @@ def _signs(stitched: Stitched) -> str:
 
 
 def _searched(stitched: Stitched) -> str:
-    hours = int(stitching.REACH.total_seconds() // 3600)
+    hours = int(REACH.total_seconds() // 3600)
     count = formatting.counted(stitched.searched, "single request")
     if stitched.is_bounded:
         return f"Searched: the nearest {count} of its key; there are more within {hours} hours."

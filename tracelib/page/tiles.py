@@ -27,7 +27,7 @@ def why_no_change(earlier: Filters, log_start: Answer[datetime | None]) -> str |
     return f"No change is shown: the log begins on {began}, the period to compare with on {start}."
 
 
-def traffic(
+def headline(
     totals: Answer[Totals],
     before: Answer[Totals],
     sessions: Answer[SessionCounts],

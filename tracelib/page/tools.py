@@ -71,7 +71,7 @@ def _following(parts: Sequence[Part], call_id: str | None) -> Iterator[Part]:
 def _quoted(messages: Iterable[Message], known: set[int]) -> Iterator[tuple[Part, Part]]:
     """The calls among these messages that are not known, each with the result that follows it."""
     waiting: dict[str, Part] = {}
-    for part in (part for message in messages for part in message.parts):
+    for part in (part for one in messages for part in one.parts):
         if id(part) in known or not part.call_id:
             continue
         if part.kind == "tool_call":
