@@ -15,7 +15,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 
 import tracelib
 from tracelib import api, serving
-from tracelib.asking.installation import installation
+from tracelib.querying.installation import installation
 
 
 def html_served() -> list[Path]:

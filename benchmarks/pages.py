@@ -25,8 +25,8 @@ import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
 from benchmarks.filling import DAYS, ROWS, filled
-from tracelib.asking.answers import forget_answers
-from tracelib.page import view
+from tracelib.page.base import view
+from tracelib.querying.runner import forget_answers
 
 PAGES = ("Home.py", "pages/Overview.py", "pages/Models.py", "pages/Sessions.py", "pages/Status.py")
 TRIES = 5

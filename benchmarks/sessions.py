@@ -114,7 +114,7 @@ def opened(session: str) -> dict[str, Any]:
     """What does it take to open that session's page from the list, some times over?"""
     from streamlit.testing.v1 import AppTest
 
-    from tracelib.asking.answers import forget_answers
+    from tracelib.querying.runner import forget_answers
 
     api_key, day = _whose(session)
     app = AppTest.from_file(HOME, default_timeout=120)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from tracelib import overview, page
 from tracelib.charts import ranking
-from tracelib.page import caching, over_time, tiles
+from tracelib.page import overview_cards
 
 with page.begin("Overview") as view:
     filters, earlier, axis = view.filters, view.filters.previous(), view.axis
@@ -22,18 +22,18 @@ with page.begin("Overview") as view:
     log_start = view.ask(overview.log_start, filters)
     page.stop_without_requests(totals.answer)
 
-    tiles.headline(
+    overview_cards.headline(
         totals.answer,
         totals_before.answer,
         sessions.answer,
         sessions_before.answer,
         series.answer,
-        tiles.why_no_change(earlier, log_start.answer),
+        overview_cards.why_no_change(earlier, log_start.answer),
     )
     page.foot(view, totals.answer, sessions.answer, series.answer)
 
     page.choose_bucket(view)
-    over_time.over_time_charts(series.answer, axis)
+    overview_cards.over_time_charts(series.answer, axis)
 
     with st.grid(columns=2, min_column_width=320, gap="small"):
         for dimension in ("user", "team", "key"):
@@ -53,7 +53,7 @@ with page.begin("Overview") as view:
             empty=page.NO_TAGS,
         )
 
-    caching.cache_cards(saved.answer, prompts.answer, series.answer, axis)
+    overview_cards.cache_cards(saved.answer, prompts.answer, series.answer, axis)
     page.chart(
         "When people use it",
         hours.answer,

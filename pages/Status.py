@@ -4,7 +4,7 @@ import streamlit as st
 
 from tracelib import page, status
 from tracelib.charts import by_model
-from tracelib.page import health, sharing
+from tracelib.page import health
 
 with page.begin("Status") as view:
     filters = view.filters
@@ -18,7 +18,7 @@ with page.begin("Status") as view:
         with left:
             health.database(view, server.answer)
             health.proxy(view)
-            sharing.who_may_look(view)
+            health.who_may_look(view)
         with right:
             health.freshness(view, fresh.answer)
             health.size(size.answer)

@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 from tests.database import Database
 from tracelib import api
 from tracelib.access import EVERYONE, Access, Role, Scope
-from tracelib.asking.installation import Installation
 from tracelib.database_url import read_address
+from tracelib.querying.installation import Installation
 from tracelib.settings import Settings
 from tracelib.tokens import Token
 

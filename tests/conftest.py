@@ -15,9 +15,9 @@ from tests.database import Database
 from tests.database import role as make_role
 from tests.pooler import PROGRAM, PgBouncer, pooling
 from tests.server import Server, free_port, running
-from tracelib.asking import answers
-from tracelib.asking.memory import Store
 from tracelib.database_url import read_address
+from tracelib.querying import runner
+from tracelib.querying.store import Store
 from tracelib.settings import Settings
 from tracelib.source import Source, connect
 
@@ -127,7 +127,7 @@ def pgbouncer(server: Server) -> Iterator[PgBouncer]:
 @pytest.fixture
 def fresh_caches(monkeypatch) -> Iterator[None]:
     """Nothing that another test has asked for: what is kept outlives a run of AppTest."""
-    monkeypatch.setattr(answers, "STORE", Store())
+    monkeypatch.setattr(runner, "STORE", Store())
     st.cache_data.clear()
     st.cache_resource.clear()
     yield

@@ -10,12 +10,12 @@ from tests.rows import NOON, failure, spend_log
 from tests.sources import FILTERS, source_of
 from tracelib import conversation, errors, overview, status, stitching
 from tracelib.access import EVERYONE, FULL, Access, Scope
-from tracelib.asking import allowed
-from tracelib.asking.answers import Question, answers
-from tracelib.asking.installation import Installation, installation, source
 from tracelib.conversation.reading import Reading
 from tracelib.conversation.turn_diff import diff_between
 from tracelib.people import Listed
+from tracelib.querying import permissions
+from tracelib.querying.installation import Installation, installation, source
+from tracelib.querying.runner import Question, answers
 from tracelib.schema import BODIES
 from tracelib.selection import RowId, session
 from tracelib.tokens import Token
@@ -140,6 +140,6 @@ def test_a_change_of_who_may_come_in_opens_no_other_connection(installed):
 
 def test_what_a_server_says_in_an_error_is_for_admins(installed):
     error = errors.QuestionRefused("column secret of host db.internal")
-    assert allowed.told(error, ADMIN) is error
-    told = allowed.told(error, AUDITOR)
+    assert permissions.told(error, ADMIN) is error
+    told = permissions.told(error, AUDITOR)
     assert (type(told), told.detail) == (errors.QuestionRefused, "")

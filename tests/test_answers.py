@@ -15,13 +15,13 @@ from tests.database import Database
 from tests.rows import spend_log
 from tracelib import errors, overview
 from tracelib.access import Access, Scope
-from tracelib.asking import memory
-from tracelib.asking.answers import Question, answers, forget_answers
-from tracelib.asking.installation import Installation, look_again
-from tracelib.asking.memory import BREATHER_S
 from tracelib.choice import Choice
 from tracelib.database_url import read_address
 from tracelib.filters import Filters
+from tracelib.querying import store
+from tracelib.querying.installation import Installation, look_again
+from tracelib.querying.runner import Question, answers, forget_answers
+from tracelib.querying.store import BREATHER_S
 from tracelib.ranges import Between, Last
 from tracelib.settings import Settings
 from tracelib.window import days, recent
@@ -190,7 +190,7 @@ def test_after_some_patience_the_last_good_answer_stands_in(database, monkeypatc
     counted, later = Counted(), NOW + TICK
     (good,) = answers(place, NOW, [counted.at(NOW)])
     with counted.held(place, later):
-        monkeypatch.setattr("tracelib.asking.answers.PATIENCE_S", 0.0)
+        monkeypatch.setattr("tracelib.querying.runner.PATIENCE_S", 0.0)
         (stale,) = answers(place, later, [counted.at(later)], patience_s=600)
     assert (stale.value, stale.asked_at, stale.is_stale) == (good.value, good.asked_at, True)
     assert isinstance(stale.error, errors.NotAnsweredYet)
@@ -202,7 +202,7 @@ def test_without_one_it_is_waited_for_longer_and_then_said_so(database, monkeypa
     place = installed_on(database().url)
     counted, waited = Counted(), []
     with counted.held(place, NOW):
-        monkeypatch.setattr("tracelib.asking.answers.PATIENCE_S", 0.0)
+        monkeypatch.setattr("tracelib.querying.runner.PATIENCE_S", 0.0)
         (none,) = answers(place, NOW, [counted.at(NOW)], 0.6, while_waiting=waited.append)
     assert (none.value, type(none.error)) == (None, errors.NotAnsweredYet)
     assert waited
@@ -269,7 +269,7 @@ def test_nobody_waits_twice_for_a_database_that_is_away(
     hangs_up, monkeypatch, breather_s, attempts
 ):
     port, came = hangs_up
-    monkeypatch.setattr(memory, "BREATHER_S", breather_s)
+    monkeypatch.setattr(store, "BREATHER_S", breather_s)
     parameters = "sslmode=disable&gssencmode=disable"
     place = installed_on(f"postgresql://ada@127.0.0.1:{port}/litellm?{parameters}")
     for tick in range(20):
@@ -280,7 +280,7 @@ def test_nobody_waits_twice_for_a_database_that_is_away(
 
 @pytest.mark.parametrize(("breather_s", "asks"), [(BREATHER_S, 1), (0.0, 3)])
 def test_an_error_is_shared_for_some_seconds(database, monkeypatch, breather_s, asks):
-    monkeypatch.setattr(memory, "BREATHER_S", breather_s)
+    monkeypatch.setattr(store, "BREATHER_S", breather_s)
     place, asked = installed_on(database().url), []
 
     def slow(source):
@@ -408,11 +408,11 @@ def test_to_look_again_opens_no_further_connection(database):
 
 
 def kept(tick: datetime, error: errors.TraceError | None = None, size: int = 1_000, age: int = 0):
-    return memory.Kept(memory.Answer("x", error, tick, 0.0), tick, size, age)
+    return store.Kept(store.Answer("x", error, tick, 0.0), tick, size, age)
 
 
 def test_many_views_push_the_one_told_longest_ago_out_by_their_weight():
-    shelf = memory.Shelf(most_bytes=9_000)
+    shelf = store.Shelf(most_bytes=9_000)
     for number in range(100):
         shelf.keep(f"view {number}", kept(NOW))
         shelf.last_good("view 5")
@@ -421,7 +421,7 @@ def test_many_views_push_the_one_told_longest_ago_out_by_their_weight():
 
 
 def test_of_a_view_the_latest_ticks_are_kept_and_the_last_good_one():
-    shelf = memory.Shelf(most_bytes=1_000_000)
+    shelf = store.Shelf(most_bytes=1_000_000)
     shelf.keep("view", kept(NOW))
     for number in range(1, 10):
         shelf.keep("view", kept(NOW + number * TICK, errors.QuestionTooSlow()))
@@ -433,8 +433,8 @@ def test_of_a_view_the_latest_ticks_are_kept_and_the_last_good_one():
 
 
 def test_an_answer_that_is_rewritten_is_drawn_apart():
-    one = memory.Answer("x", None, NOW, 0.0)
-    other = memory.rewritten(one, str.upper)
+    one = store.Answer("x", None, NOW, 0.0)
+    other = store.rewritten(one, str.upper)
     assert (other.value, other.key == one.key) == ("X", False)
-    nothing = memory.Answer(None, errors.NoSuchSession(), NOW, 0.0)
-    assert memory.rewritten(nothing, str.upper) is nothing
+    nothing = store.Answer(None, errors.NoSuchSession(), NOW, 0.0)
+    assert store.rewritten(nothing, str.upper) is nothing

@@ -26,8 +26,8 @@ from tracelib import api as tracelib_api
 from tracelib import errors
 from tracelib.api import guarded
 from tracelib.api.openapi import BASE, document
-from tracelib.asking.answers import forget_answers
-from tracelib.asking.installation import Installation, look_again
+from tracelib.querying.installation import Installation, look_again
+from tracelib.querying.runner import forget_answers
 
 ROOT = Path(__file__).parent.parent
 OVERVIEW = f"{BASE}/analytics/overview"

@@ -16,7 +16,7 @@ from tests.rows import KEY, NOON, spend_log
 from tests.visiting import people, signed_in, turned_to, visit
 from tracelib import errors
 from tracelib.audit import Record, record
-from tracelib.page import identity, session_export
+from tracelib.page.base import downloads, identity
 from tracelib.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -296,7 +296,7 @@ def files(monkeypatch) -> dict:
     def button(label, data, **options):
         offered[label] = data
 
-    monkeypatch.setattr(session_export.st, "download_button", button)
+    monkeypatch.setattr(downloads.st, "download_button", button)
     return offered
 
 

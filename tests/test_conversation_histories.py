@@ -7,7 +7,7 @@ import pytest
 
 from tests.stored_rows import shape, shape_names, told
 from tracelib.conversation import transcript
-from tracelib.handover import redacted
+from tracelib.export import redacted
 from tracelib.redaction import ALL
 
 WHOLE = {

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from tracelib.page.defused import LONGEST, MOST_PARTS, defused
-from tracelib.page.safe import WORD_JOINER
+from tracelib.page.text.defused import LONGEST, MOST_PARTS, defused
+from tracelib.page.text.safe import WORD_JOINER
 from tracelib.signs import HIDDEN, SPACES
 
 READER = MarkdownIt("commonmark", {"html": True, "maxNesting": 100}).enable(

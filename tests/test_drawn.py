@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 import pytest
 from plotly.io import to_json
 
-from tracelib.asking.memory import Answer
-from tracelib.page import drawn
+from tracelib.page.base import cards
+from tracelib.querying.store import Answer
 
 pytestmark = pytest.mark.usefixtures("fresh_caches")
 AT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -28,14 +28,14 @@ def lines(frame: pd.DataFrame, name: str) -> go.Figure:
 
 
 def shown(answer: Answer[pd.DataFrame], draw=bars, name: str = "cost") -> tuple:
-    (trace,) = drawn.figure(answer, draw, name).data
+    (trace,) = cards.figure(answer, draw, name).data
     return trace.type, trace.name, list(trace.y)
 
 
 def test_copies_of_an_answer_are_drawn_once():
     one = answered(1, 2)
     copy = pickle.loads(pickle.dumps(one))
-    assert drawn.figure(one, bars, "cost") is drawn.figure(copy, bars, "cost")
+    assert cards.figure(one, bars, "cost") is cards.figure(copy, bars, "cost")
 
 
 def test_another_answer_is_drawn_anew_though_all_but_its_values_is_alike():
@@ -52,11 +52,11 @@ def test_an_answer_is_drawn_anew_in_another_way_and_with_other_arguments():
 
 def test_what_is_sent_of_a_chart_is_what_was_drawn_and_worked_out_once():
     one = answered(1, 2)
-    chart = drawn.figure(one, bars, "cost")
+    chart = cards.figure(one, bars, "cost")
     assert to_json(chart) == to_json(bars(one.value, "cost"))
     assert chart.to_dict() is chart.to_dict()
 
 
 def test_a_way_to_draw_must_have_a_name():
     with pytest.raises(ValueError, match="no name of its own"):
-        drawn.figure(answered(1), lambda _: go.Figure())
+        cards.figure(answered(1), lambda _: go.Figure())

@@ -11,9 +11,9 @@ from tests.rows import spend_log
 from tests.visiting import people, signed_in, turned_to, visit
 from tracelib import errors
 from tracelib.access import EVERYONE, Access, Scope
-from tracelib.asking.installation import installation, note_once
-from tracelib.page import identity
+from tracelib.page.base import identity
 from tracelib.people import Listed, Person, access_of, read_people
+from tracelib.querying.installation import installation, note_once
 from tracelib.settings import read_settings
 
 NOW = 1_800_000_000

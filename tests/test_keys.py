@@ -18,7 +18,7 @@ from tests.page_words import nodes
 from tests.questions import of_a_session, of_a_window, written
 from tests.rows import KEY, NOON, _moment, failure, spend_log
 from tests.sources import FILTERS, records, source_of
-from tracelib import facets, handover, models, overview, sessions, status
+from tracelib import export, facets, models, overview, sessions, status
 from tracelib.access import Access, Scope
 from tracelib.filters import NONE, Filters
 from tracelib.keys import key_identity
@@ -364,10 +364,10 @@ def test_no_program_and_no_file_gets_a_key_or_a_prompt_in_the_place_of_a_name(un
     for key in (CLEAR, hidden(CLEAR)):
         for path in ("summary", "messages"):
             assert_safe(api.get(f"/api/v1/sessions/s/{path}", key=key))
-    document = handover.session_document(source, chosen, REDACTED_NOTHING, NOON)
-    assert_safe(handover.as_json(document), *handover.as_html(document))
-    for write in (handover.sessions_csv, handover.sessions_jsonl):
-        pages = handover.listed_sessions(source, day, SessionSearch())
+    document = export.session_document(source, chosen, REDACTED_NOTHING, NOON)
+    assert_safe(export.as_json(document), *export.as_html(document))
+    for write in (export.sessions_csv, export.sessions_jsonl):
+        pages = export.listed_sessions(source, day, SessionSearch())
         lines = b"".join(write(pages, REDACTED_NOTHING)).decode()
         assert hidden(CLEAR)[:15] in lines
         assert_safe(lines)

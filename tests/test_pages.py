@@ -15,8 +15,8 @@ from tests import litellm
 from tests.database import Database, role
 from tests.page_words import figures, words
 from tests.rows import real_rows, spend_log
-from tracelib.asking import answers
-from tracelib.asking.answers import forget_answers
+from tracelib.querying import runner
+from tracelib.querying.runner import forget_answers
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["Home.py", "pages/Overview.py", "pages/Models.py", "pages/Sessions.py", "pages/Status.py"]
@@ -57,16 +57,16 @@ def content(value: object) -> str:
 def test_a_page_changes_nothing_of_what_all_are_told(
     page, open_page, real_rows_database, monkeypatch
 ):
-    tried, given = answers._tried, set()
+    tried, given = runner._tried, set()
 
     def noted(question, installed):
         value, error = tried(question, installed)
         given.add(content(value))
         return value, error
 
-    monkeypatch.setattr(answers, "_tried", noted)
+    monkeypatch.setattr(runner, "_tried", noted)
     open_page(page, real_rows_database.url, **DAYS_OF_THE_REAL_ROWS).run()
-    views = answers.STORE.figures.views.values()
+    views = runner.STORE.figures.views.values()
     kept = [content(one.answer.value) for view in views for one in view.ticks.values()]
     assert kept
     assert set(kept) <= given

@@ -15,7 +15,7 @@ from tests.page_words import nodes, plain, words
 from tests.questions import of_a_session, of_a_window
 from tests.rows import KEY, NOON, failure, key_of, row_id, spend_log
 from tests.sources import FILTERS, records, source_of
-from tracelib import handover, sessions, status
+from tracelib import export, sessions, status
 from tracelib.conversation import Reading, passages, turn_order, turns
 from tracelib.conversation.attempts import same_prompt_neighbours
 from tracelib.conversation.links import chained, linked_sessions
@@ -204,20 +204,20 @@ def test_of_three_rows_of_one_id_the_first_and_the_last_are_not_the_one_between(
     assert [one["rows"] for one in records(turn_order(source, chosen))] == [(one,) for one in rows]
     assert [asked for asked, *_ in said(source, chosen)] == ["one", "two"]
     assert list(passages(source, rows, "one")) == rows
-    document = handover.session_document(source, chosen, NONE, NOON)
+    document = export.session_document(source, chosen, NONE, NOON)
     assert (document.rows, document.figures.requests) == (tuple(rows), 2)
 
 
 def test_a_file_holds_each_row_once_by_its_id_and_start(database):
     source = source_of(database(rows=THRICE, partitioned=True))
-    document = handover.session_document(source, session("s", KEY), NONE, NOON)
+    document = export.session_document(source, session("s", KEY), NONE, NOON)
     rows = [row_id(row) for row in THRICE[:3]]
     assert (document.rows, document.is_complete) == (tuple(rows), True)
-    written = json.loads(handover.as_json(document))
+    written = json.loads(export.as_json(document))
     assert written["rows"]["request_ids"] == ["r"] * 3
     assert written["rows"]["started_at"] == [row.written().partition("@")[2] for row in rows]
     assert [turn["parent_number"] for turn in written["turns"]] == [None, 1, 2]
-    page = "".join(handover.as_html(document))
+    page = "".join(export.as_html(document))
     assert all(row.written() in page for row in rows)
 
 

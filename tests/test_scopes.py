@@ -125,8 +125,8 @@ QUESTIONS: dict[str, Asked] = {
         (selection(mark, "talk"), *rows_called(f"{mark}-talk", f"{mark}-talk-2"))
     ],
     "facets.found.facets": once(NOON + HOUR),
-    "handover.document.session_document": each(selections, NONE, NOON),
-    "handover.session_list.listed_sessions": lambda mark: [
+    "export.document.session_document": each(selections, NONE, NOON),
+    "export.session_list.listed_sessions": lambda mark: [
         (FILTERS, PLAIN),
         (FILTERS, replace(PLAIN, said=f"{mark} {SAID}")),
     ],
@@ -269,7 +269,7 @@ def test_without_the_role_what_was_said_would_have_shown(asked):
         "conversation.passages.passages",
         "conversation.reading.turns",
         "conversation.turn_diff.diff_between",
-        "handover.document.session_document",
+        "export.document.session_document",
     }
 
 

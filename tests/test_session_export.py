@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from tests.rows import spend_log
-from tracelib.page import session_export
+from tracelib.page.base import downloads
 
 ADA = "ada@example.org"
 
@@ -19,19 +19,19 @@ def script():
 
     from tests.rows import KEY, NOON
     from tests.sources import FILTERS
-    from tracelib.asking.installation import installation
     from tracelib.choice import Choice
-    from tracelib.page import session_export
-    from tracelib.page.frame import Frame
-    from tracelib.page.view import View
+    from tracelib.page.base import downloads
+    from tracelib.page.base.frame import Frame
+    from tracelib.page.base.view import View
+    from tracelib.querying.installation import installation
     from tracelib.selection import session
     from tracelib.sessions import SessionSearch
 
     frame = Frame(("Sessions", {}), *(st.container() for _ in range(4)))
     view = View("Sessions", Choice(), FILTERS, NOON, installation(), frame)
-    st.session_state["shown"] = session_export.shown(view)
-    session_export.session_buttons(view, session("ada@example.org, s/1", KEY))
-    session_export.list_buttons(view, view.filters, SessionSearch())
+    st.session_state["shown"] = downloads.shown(view)
+    downloads.session_buttons(view, session("ada@example.org, s/1", KEY))
+    downloads.list_buttons(view, view.filters, SessionSearch())
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def files(monkeypatch):
     def button(label, data, **options):
         offered[label] = (options["file_name"], data)
 
-    monkeypatch.setattr(session_export.st, "download_button", button)
+    monkeypatch.setattr(downloads.st, "download_button", button)
     st.cache_resource.clear()
     yield offered
     st.cache_resource.clear()

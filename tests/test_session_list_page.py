@@ -21,8 +21,8 @@ from tracelib import sessions
 from tracelib.charts import palette, strip
 from tracelib.charts.base import TimeAxis
 from tracelib.filters import Filters
-from tracelib.page import session_scan, session_strip
-from tracelib.page.session_search import CONDITIONS
+from tracelib.page.listing import scan, toolbar
+from tracelib.page.listing.search_form import CONDITIONS
 from tracelib.redaction import KINDS
 from tracelib.sessions import Scan, SessionSearch, scanning
 from tracelib.window import BUCKETS, TimeWindow, bucket_starts, usable_buckets
@@ -175,7 +175,7 @@ def test_a_search_for_what_was_said_finds_it_and_says_what_it_read(open_page, da
 def test_a_search_is_stopped_and_goes_on_where_it_was(open_page, database, monkeypatch):
     def stopped(*asked):
         """A step of the search, in which Stop is clicked."""
-        streamlit.session_state[session_scan.READING].is_stopped = True
+        streamlit.session_state[scan.READING].is_stopped = True
         return scan(*asked[:-1], for_seconds=0)
 
     scan = sessions.scan
@@ -202,10 +202,10 @@ def test_what_is_found_is_put_in_another_order_without_reading_again(open_page, 
     ]
     app = open_page(PAGE, database(rows=rows).url, said="refund")
     assert listed(app) == ["new", "old"]
-    reading = app.session_state[session_scan.READING]
+    reading = app.session_state[scan.READING]
     app.selectbox("search sort").set_value("cost").run()
     assert listed(app) == ["old", "new"]
-    assert app.session_state[session_scan.READING] is reading
+    assert app.session_state[scan.READING] is reading
 
 
 def test_a_search_goes_on_after_the_database_was_away(open_page, spare_server):
@@ -226,7 +226,7 @@ def test_a_search_that_found_its_most_goes_on_from_there(open_page, database, mo
     rows = [asking("refund", n + 1, session_id=f"s{n}") for n in range(5)]
     app = open_page(PAGE, database(rows=rows).url, said="refund")
     # The class took its own limit over when it was made.
-    app.session_state[session_scan.READING].scan = Scan(most=2, requests_in_window=5)
+    app.session_state[scan.READING].scan = Scan(most=2, requests_in_window=5)
     app.run()
     for found in (2, 4):
         assert listed(app) == [f"s{n}" for n in range(found)]
@@ -322,15 +322,15 @@ def drawn_bars(app) -> list[float]:
 )
 def test_a_part_that_makes_no_sense_is_named(since, until, why):
     complaint = f"The selected part in the link {why}; showing the whole range."
-    assert session_strip.read_part(since, until, WINDOW) == (None, complaint)
+    assert toolbar.read_part(since, until, WINDOW) == (None, complaint)
 
 
 def test_a_part_reaches_no_further_than_the_range():
-    chosen, complaint = session_strip.read_part(
+    chosen, complaint = toolbar.read_part(
         "2026-11-23T14:00:00+01:00", "2026-11-24T00:00:00Z", WINDOW
     )
     assert complaint is None
-    inside = session_strip.narrowed(Filters(WINDOW), chosen).window
+    inside = toolbar.narrowed(Filters(WINDOW), chosen).window
     assert inside == TimeWindow(NOON + timedelta(hours=1), WINDOW.end)
 
 
@@ -420,7 +420,7 @@ def test_a_search_in_what_was_said_shows_it_at_once_and_notes_it(
 ):
     log = tmp_path / "audit.jsonl"
     monkeypatch.setenv("TRACELIB_AUDIT_LOG", str(log))
-    monkeypatch.setattr(session_scan, "STEP_S", 0.0)
+    monkeypatch.setattr(scan, "STEP_S", 0.0)
     others = [spend_log(startTime=minutes_ago(2 + one / 100)) for one in range(250)]
     found = [asking(f"refund {at}@example.com", at, session_id=f"s-{at}") for at in (1, 9)]
     url = database(rows=[*others, *found]).url
@@ -543,7 +543,7 @@ def test_a_drag_from_bar_to_bar_chooses_their_buckets(axis, data):
     last = data.draw(st.integers(first, len(starts) - 1))
     middles = axis.local(pd.Series([starts[first], starts[last]], dtype="datetime64[us, UTC]"))
     a_bit = timedelta(seconds=1)
-    chosen = session_strip.bars_between(axis, middles[0] - a_bit, middles[1] + a_bit)
+    chosen = toolbar.bars_between(axis, middles[0] - a_bit, middles[1] + a_bit)
     assert chosen.start == starts[first]
     beyond = last + 1 < len(starts)
     assert chosen.end == starts[last + 1] if beyond else chosen.end >= axis.window.end
@@ -552,5 +552,5 @@ def test_a_drag_from_bar_to_bar_chooses_their_buckets(axis, data):
 def test_a_drag_within_one_bar_chooses_that_bar():
     a_bit = timedelta(minutes=2)
     clock = pd.Timestamp("2026-11-23T14:10")
-    chosen = session_strip.bars_between(AXIS, clock, clock + a_bit)
+    chosen = toolbar.bars_between(AXIS, clock, clock + a_bit)
     assert chosen == TimeWindow(NOON + timedelta(hours=1), NOON + timedelta(hours=2))

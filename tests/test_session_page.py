@@ -12,10 +12,10 @@ from tests.page_words import figures, nodes, plain, told, turns, words
 from tests.rows import KEY, NOON, failure, key_of, metadata, name_key, row_id, spend_log
 from tests.sources import records
 from tracelib import conversation
-from tracelib.asking.answers import Question, answers, forget_answers
-from tracelib.asking.installation import installation
 from tracelib.conversation.notes import WITHHELD
 from tracelib.conversation.turn_diff import diff_between
+from tracelib.querying.installation import installation
+from tracelib.querying.runner import Question, answers, forget_answers
 from tracelib.selection import session
 
 PAGE = "pages/Sessions.py"

@@ -14,7 +14,7 @@ from tests.rows import KEY, NOON, row_id, spend_log
 from tests.sources import source_of
 from tests.stored_rows import MORE, choice, made, scenario_names, session
 from tracelib.demo.story import SEED, requests
-from tracelib.page import stitching
+from tracelib.page.session import chain
 from tracelib.selection import RowId, Selection
 from tracelib.stitching import Link, Stitched, around, conversation_around, joined
 
@@ -444,7 +444,7 @@ def captions(app):
 def test_the_page_joins_nothing_unless_it_is_asked_to(opened_page):
     app = opened_page(TALK, TALK[0])
     assert not app.exception
-    assert app.toggle(key=stitching.STITCH).value is False
+    assert app.toggle(key=chain.STITCH).value is False
     assert "Inferred" not in captions(app)
     assert "appears to belong" not in captions(app)
 
@@ -452,7 +452,7 @@ def test_the_page_joins_nothing_unless_it_is_asked_to(opened_page):
 def test_the_page_says_what_it_joined_and_why(opened_page):
     app = opened_page(TALK, TALK[0], joined="yes")
     assert not app.exception
-    assert app.toggle(key=stitching.STITCH).value is True
+    assert app.toggle(key=chain.STITCH).value is True
     assert (
         "This request appears to belong to a conversation of 3 requests, which LiteLLM stored "
         "as separate sessions. Evidence: repeats the messages and response of another (2). "
@@ -472,4 +472,4 @@ def test_the_page_of_a_stored_session_offers_nothing(opened_page):
     stored = [{**request, "session_id": "s"} for request in TALK[:2]]
     app = opened_page(stored, stored[0], joined="yes")
     assert not app.exception
-    assert stitching.STITCH not in [switch.key for switch in app.toggle]
+    assert chain.STITCH not in [switch.key for switch in app.toggle]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tracelib import errors
-from tracelib.asking.memory import Answer, Flight, Store
+from tracelib.querying.store import Answer, Flight, Store
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 VIEWS = st.sampled_from(["totals", "sessions"])

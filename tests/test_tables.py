@@ -10,8 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.rows import failure, spend_log
-from tracelib.handover import Column, Kind
-from tracelib.page.session_cards import FAILED, OK
+from tracelib.export import Column, Kind
+from tracelib.page.listing.sessions_table import FAILED, OK
 
 LONG = "text-completion-openai"
 COLUMNS = {
@@ -27,7 +27,7 @@ def drawn():
     import pandas as pd
 
     from tests.test_tables import COLUMNS, LONG
-    from tracelib.page import table
+    from tracelib.page.base import table
 
     texts = {"said": "x" * 4_000, "place": "here", "requests": 1, "last": "y"}
     rows = pd.DataFrame([{"provider": "openai"} | texts] * 30 + [{"provider": LONG} | texts])

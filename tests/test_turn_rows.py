@@ -16,7 +16,7 @@ from tests.cases import as_text, case
 from tests.page_words import plain, words
 from tests.rows import KEY, NOON, failure, key_of, metadata, row_id, spend_log
 from tests.sources import FILTERS, records, source_of
-from tracelib import handover, overview, sessions, status
+from tracelib import export, overview, sessions, status
 from tracelib.conversation import Reading, order, turn_order, turns
 from tracelib.conversation.links import chained, linked_sessions
 from tracelib.conversation.notes import BROKEN_OFF, HUNG_UP, NOT_FETCHED
@@ -187,9 +187,9 @@ def test_a_background_response_is_one_turn_however_often_it_is_fetched(database,
     assert (one["request_id"], one["total_tokens"]) == ("resp_bg0", 521)
     assert one["cost_usd"] == pytest.approx(0.0046)
     # In files and for programs, too.
-    document = handover.session_document(source, chosen, NONE, NOON)
-    assert len(json.loads(handover.as_json(document))["turns"]) == 1
-    assert "response fetched 3 times" in "".join(handover.as_html(document))
+    document = export.session_document(source, chosen, NONE, NOON)
+    assert len(json.loads(export.as_json(document))["turns"]) == 1
+    assert "response fetched 3 times" in "".join(export.as_html(document))
     api = calls_of(made, token("all"))
     found = api.get("/api/v1/sessions/h1-poll/messages")["messages"]
     assert [(one["role"], one["content"]) for one in found] == [
@@ -304,7 +304,7 @@ def test_an_answer_comes_before_what_quotes_it_whatever_two_clocks_say(open_page
     for number in (3, 1, 4, 2):
         [turn] = turns(source, reading, number, 1).turns
         assert turn.request.row == rows[number - 1]
-    assert handover.session_document(source, chosen, NONE, NOON).rows == tuple(rows)
+    assert export.session_document(source, chosen, NONE, NOON).rows == tuple(rows)
     api = calls_of(made, token("all"))
     found = api.get("/api/v1/sessions/s/messages")["messages"]
     assert [one["content"] for one in found] == list(TALK)

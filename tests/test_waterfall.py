@@ -7,9 +7,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.test_timeline import going_on, requests
-from tracelib.asking.memory import Answer
 from tracelib.charts import context, palette, waterfall
 from tracelib.charts import strip as strips
+from tracelib.querying.store import Answer
 from tracelib.timeline import activity, drawn, timeline
 
 BLUE = "#4C6EF5"
@@ -220,7 +220,7 @@ def the_cards():
     """The script of the page under test; Streamlit runs its text alone."""
     import streamlit as st
 
-    from tracelib.page import session_timeline
+    from tracelib.page.session import session_timeline
 
     view, answer, parents, opened = st.session_state["given"]
     session_timeline.show(view, answer, parents, lambda _: None, opened)
@@ -272,9 +272,9 @@ def test_a_long_session_is_shown_by_the_page_that_holds_the_opened_request():
 def test_a_session_that_is_too_long_to_be_shown_whole_says_so(monkeypatch):
     frame = requests({"lasted": 10}, {"at": 1_000, "lasted": 10})
     said = "Only the first 2 requests are shown here."
-    monkeypatch.setattr("tracelib.page.session_timeline.MOST_REQUESTS", 2)
+    monkeypatch.setattr("tracelib.page.session.session_timeline.MOST_REQUESTS", 2)
     assert shown(frame).caption[0].value == said
-    monkeypatch.setattr("tracelib.page.session_timeline.MOST_REQUESTS", 3)
+    monkeypatch.setattr("tracelib.page.session.session_timeline.MOST_REQUESTS", 3)
     assert said not in [caption.value for caption in shown(frame).caption]
 
 

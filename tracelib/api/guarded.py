@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from tracelib import errors
 from tracelib.api.caller import body_of
 from tracelib.api.problems import Problem, of_error
-from tracelib.asking.installation import Installation
+from tracelib.querying.installation import Installation
 from tracelib.tokens import Token
 
 A_MINUTE = 120

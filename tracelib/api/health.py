@@ -7,9 +7,9 @@ from typing import Literal
 from tracelib import status
 from tracelib.access import FULL
 from tracelib.api import responses
-from tracelib.asking.answers import Question, answers
-from tracelib.asking.installation import Installation
-from tracelib.asking.memory import Answer
+from tracelib.querying.installation import Installation
+from tracelib.querying.runner import Question, answers
+from tracelib.querying.store import Answer
 from tracelib.status import Freshness, ServerFacts
 from tracelib.tokens import Token
 from tracelib.window import ticked

@@ -11,10 +11,10 @@ from tracelib.api import params, session_responses
 from tracelib.api.caller import Caller
 from tracelib.api.problems import Problem, SessionOfKey
 from tracelib.api.values import records, seconds
-from tracelib.asking.installation import Installation
 from tracelib.conversation import Message, Part, Reading, ShownChange, Turn, TurnPage
-from tracelib.handover import redacted
+from tracelib.export import redacted
 from tracelib.keys import key_identity
+from tracelib.querying.installation import Installation
 from tracelib.redaction import KINDS, NONE, Redaction
 from tracelib.selection import Selection, session
 

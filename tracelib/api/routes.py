@@ -19,7 +19,7 @@ from tracelib.api.health import health, sees_whole
 from tracelib.api.openapi import BASE, ENDPOINTS, Endpoint, document
 from tracelib.api.params import Nothing, Search
 from tracelib.api.problems import forbidden
-from tracelib.asking.installation import Installation
+from tracelib.querying.installation import Installation
 from tracelib.tokens import Token
 
 AT_THE_DOOR = 8

@@ -1,8 +1,8 @@
 """Everything Streamlit: the frame of a page, its state in the URL, its cache, its cards."""
 
-from tracelib.page.cards import chart
-from tracelib.page.frame import end_page
-from tracelib.page.ground import (
+from tracelib.page.base.cards import chart
+from tracelib.page.base.frame import end_page
+from tracelib.page.base.ground import (
     FIRST_TOKEN,
     NO_TAGS,
     RESPONSE_TIME,
@@ -15,7 +15,7 @@ from tracelib.page.ground import (
     stop_without_database,
     stop_without_requests,
 )
-from tracelib.page.view import View, begin
+from tracelib.page.base.view import View, begin
 
 __all__ = [
     "FIRST_TOKEN",

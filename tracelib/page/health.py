@@ -4,14 +4,15 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import formatting, status
-from tracelib.asking.memory import Answer
 from tracelib.charts.palette import class_mark, tint
+from tracelib.export import Column, Kind
 from tracelib.filters import NONE
-from tracelib.handover import Column, Kind
-from tracelib.page import address, picking, table
-from tracelib.page.cards import card, nothing, unanswered
-from tracelib.page.safe import label
-from tracelib.page.view import View
+from tracelib.page.base import address, table
+from tracelib.page.base.cards import card, nothing, unanswered
+from tracelib.page.base.identity import WayIn, way_in
+from tracelib.page.base.view import View
+from tracelib.page.text.safe import label
+from tracelib.querying.store import Answer
 from tracelib.status import Freshness, Losses, ServerFacts, Size
 
 SIGNS = {True: ":green[:material/check_circle:] ", False: ":red[:material/error:] ", None: ""}
@@ -207,13 +208,13 @@ def _failures_table(view: View, failures: pd.DataFrame) -> None:
     table.draw(
         failures,
         NEWEST,
-        picking.element("newest failures"),
+        table.element("newest failures"),
         zone=view.filters.zone,
         tones={"error_class": _class_tone},
-        on_open=lambda: picking.take("newest failures"),
+        on_open=lambda: table.take("newest failures"),
     )
-    picking.show("newest failures", failures)
-    if picked := picking.taken():
+    table.show("newest failures", failures)
+    if picked := table.taken():
         opened = address.of_session(picked.session_id, picked.api_key, picked.row)
         st.switch_page("pages/Sessions.py", query_params=address.query_of(view.choice, **opened))
 
@@ -241,3 +242,24 @@ def _facts(*facts: tuple[str, str] | tuple[str, str, bool | None]) -> None:
         with st.container(horizontal=True, horizontal_alignment="distribute", gap="small"):
             st.caption(name, width="content")
             st.markdown(f"{sign}{label(value, 120)}", width="content")
+
+
+WAYS: dict[WayIn, str] = {
+    "open": "Everyone who can open this address sees everything; there is no sign-in.",
+    "sign-in": "People sign in, and see what TRACELIB_PEOPLE grants them.",
+    "proxy": "A proxy identifies people, and they see what TRACELIB_PEOPLE grants them.",
+}
+NOTED = "Access to messages is audited."
+NOT_NOTED = "No audit log is configured (TRACELIB_AUDIT_LOG)."
+
+
+def who_may_look(view: View) -> None:
+    """Access here, and is it noted what they read?"""
+    settings = view.installed.settings
+    way = way_in(settings)
+    with card("Access"):
+        if way == "open":
+            st.warning(WAYS[way], icon=":material/lock_open:")
+        else:
+            st.text(WAYS[way])
+        st.text(NOTED if settings.audit_log else NOT_NOTED)

@@ -6,12 +6,12 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import formatting
-from tracelib.asking.memory import Answer
 from tracelib.overview import SessionCounts, Totals
-from tracelib.page import address
-from tracelib.page.cards import card, literal, unanswered
-from tracelib.page.safe import label
-from tracelib.page.view import View
+from tracelib.page.base import address
+from tracelib.page.base.cards import card, literal, unanswered
+from tracelib.page.base.view import View
+from tracelib.page.text.safe import label
+from tracelib.querying.store import Answer
 from tracelib.status import Freshness, ServerFacts
 
 FIRST_STEPS = """

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from tracelib.asking.memory import Answer
-from tracelib.handover import Column, Kind
-from tracelib.page import table
-from tracelib.page.cards import nothing, unanswered
+from tracelib.export import Column, Kind
+from tracelib.page.base import table
+from tracelib.page.base.cards import nothing, unanswered
+from tracelib.querying.store import Answer
 
 COUNT, SHARE, TIME = Kind.COUNT, Kind.SHARE, Kind.DURATION
 FIGURES = {

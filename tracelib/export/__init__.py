@@ -1,0 +1,34 @@
+"""Files of a session or of the list, for somebody without access: they stand on their own.
+
+    document      a session as it is exported: figures, transcript, rows, what was masked
+    files         it as one HTML file that needs nothing else, or as JSON; a table as CSV
+    session_list  the list of sessions as CSV and as JSON lines
+
+docs/exports.md describes the files for those who get them.
+"""
+
+from tracelib.export.document import (
+    SessionDocument,
+    redacted,
+    row_line,
+    rows_sha256,
+    session_document,
+)
+from tracelib.export.files import Column, Kind, as_html, as_json, table_csv
+from tracelib.export.session_list import listed_sessions, sessions_csv, sessions_jsonl
+
+__all__ = [
+    "Column",
+    "Kind",
+    "SessionDocument",
+    "as_html",
+    "as_json",
+    "listed_sessions",
+    "redacted",
+    "row_line",
+    "rows_sha256",
+    "session_document",
+    "sessions_csv",
+    "sessions_jsonl",
+    "table_csv",
+]

@@ -1,0 +1,209 @@
+"""Cards: a heading, a figure or a chart, and always the same size, whatever comes back."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, Literal
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from tracelib import errors, formatting
+from tracelib.page.base import address
+from tracelib.querying.store import Answer
+
+KEPT = 400
+KEPT_FOR_S = 600
+# Of every chart.
+CONFIG = {
+    "displaylogo": False,
+    "modeBarButtons": [["toImage"]],
+    "displayModeBar": "hover",
+}
+
+
+class Finished(go.Figure):  # type: ignore[misc]
+    """A chart that changes no more, so that what is sent of it need be worked out only once."""
+
+    @cached_property
+    def _sent(self) -> dict[str, Any]:
+        sent: dict[str, Any] = super().to_dict()
+        return sent
+
+    def to_dict(self) -> dict[str, Any]:
+        """Data and layout as plain values: to be read, not to be changed."""
+        return self._sent
+
+
+def figure(answer: Answer[Any], draw: Callable[..., go.Figure], *arguments: Any) -> go.Figure:
+    """How does this answer look, drawn so? It is shared: to be shown, not to be changed."""
+    # By name: what a positional argument is called, Streamlit works out anew each time.
+    chart: go.Figure = _figure(
+        words=_words(draw, answer, *arguments),
+        _draw=draw,
+        _answer=answer,
+        _arguments=arguments,
+    )
+    return chart
+
+
+@st.cache_resource(ttl=KEPT_FOR_S, max_entries=KEPT, show_spinner=False)
+def _figure(
+    words: str,  # noqa: ARG001 - the cache's key
+    _draw: Callable[..., go.Figure],
+    _answer: Answer[Any],
+    _arguments: tuple[Any, ...],
+) -> go.Figure:
+    return Finished(_draw(_answer.value, *_arguments))
+
+
+def _words(*given: Any) -> str:
+    """What is drawn, in words: equal for equal arguments, in whatever run of a page."""
+    return "\n".join(map(_name, given))
+
+
+def _name(argument: object) -> str:
+    """A function goes by its name, so it must be one that a module has; an answer by its key."""
+    if isinstance(argument, Answer):
+        return f"result {argument.key} {argument.is_stale}"
+    name = getattr(argument, "__qualname__", None)
+    if name is None:
+        return repr(argument)
+    if "<" in name:
+        raise ValueError(f"{name} has no name of its own to be known by.")
+    return f"{getattr(argument, '__module__', '')}.{name}"
+
+
+def failed(error: errors.TraceError) -> None:
+    """Say what is wrong, what to do, and what the server said."""
+    st.error(f"**{error.sentence}** {error.remedy}", icon=":material/error:")
+    if error.detail:
+        st.code(error.detail, language=None, wrap_lines=True)
+
+
+@contextmanager
+def card(title: str, caption: str | None = None, key: str | None = None) -> Iterator[None]:
+    """A bordered box with a short heading, and a caption where a definition is needed."""
+    with st.container(border=True, key=key, height="stretch"):
+        st.markdown(f"**{title}**", help=caption)
+        yield
+
+
+def chart(
+    title: str,
+    answer: Answer[pd.DataFrame],
+    draw: Callable[..., go.Figure],
+    *arguments: Any,
+    caption: str | None = None,
+    empty: str = "No requests in this time range.",
+    narrows: str | None = None,
+) -> None:
+    """A card with a chart of an answer, or why there is none.
+
+    Where it `narrows` a dimension, a click on a bar chooses it in the filters.
+    """
+    with card(title, caption):
+        if answer.value is None:
+            unanswered(answer)
+        elif answer.value.empty:
+            nothing(empty)
+        else:
+            _drawn(title, figure(answer, draw, *arguments), narrows)
+        if answer.is_stale and answer.error:
+            st.caption(f"Last updated {answer.asked_at:%H:%M:%S}. {answer.error.sentence}")
+
+
+def _drawn(title: str, figure: go.Figure, narrows: str | None) -> None:
+    key = f"chart {title}"
+    if narrows is None:
+        st.plotly_chart(figure, key=key, config=CONFIG, alt=title)
+        return
+    st.plotly_chart(
+        figure,
+        key=key,
+        config=CONFIG,
+        alt=title,
+        on_select=lambda: _narrow(key, narrows),
+        selection_mode="points",
+    )
+
+
+def _narrow(key: str, dimension: str) -> None:
+    """Choose the bar that was clicked."""
+    points = st.session_state[key]["selection"]["points"]
+    if points and isinstance(chosen := points[0].get("customdata"), str):
+        address.change(**{dimension: (chosen,)})
+
+
+def unanswered(answer: Answer[Any]) -> None:
+    """Why is there no answer?"""
+    if answer.error:
+        failed(answer.error)
+
+
+def nothing(sentence: str) -> None:
+    """An empty state that keeps its place and explains itself."""
+    with st.container(height=120, border=False, vertical_alignment="center"):
+        st.caption(sentence)
+
+
+def tile(
+    title: str,
+    value: str,
+    compared: tuple[float | None, float | None],
+    written: Callable[[float | None], str],
+    beside: str,
+    definition: str,
+    trend: list[float] | None = None,
+    more_is_worse: bool = False,
+) -> None:
+    """One figure with its change against the window before, its trend, and what stands beside it.
+
+    `compared` is the figure now and before, written out by `written` on hover; a change is
+    coloured only where more is plainly worse (errors, response time), else it is grey.
+    """
+    now, before = compared
+    st.metric(
+        title,
+        literal(value),
+        delta=formatting.change(now, before),
+        delta_color="inverse" if more_is_worse else "off",
+        delta_arrow=_arrow(now, before),
+        delta_description=literal(beside),
+        help=f"{definition} Now {literal(written(now))}, before {literal(written(before))}.",
+        border=True,
+        height="stretch",
+        chart_data=trend,
+        chart_type="line",
+    )
+
+
+def literal(figure: str) -> str:
+    """A dollar sign would start a formula."""
+    return figure.replace("$", "\\$").replace("<", "\\<")
+
+
+def _arrow(now: float | None, before: float | None) -> Literal["up", "down", "off"]:
+    if now is None or before is None or now == before:
+        return "off"
+    return "up" if now > before else "down"
+
+
+def money_format(costs: "pd.Series[float]") -> str:
+    """How many decimals does a column of dollars need, so that nothing becomes $0.00?
+
+    >>> money_format(pd.Series([0.0, 1.5])), money_format(pd.Series([2e-7, 1.5]))
+    ('$%.2f', '$%.8f')
+    """
+    spent = costs[costs > 0]
+    if spent.empty or spent.min() >= 0.01:
+        return "$%.2f"
+    # In steps of two, so that a column changes its width seldom; LiteLLM knows no smaller price.
+    decimals = next((few for few in (4, 6, 8) if spent.min() >= 10**-few), 10)
+    return f"$%.{decimals}f"
+
+
+def known(value: float) -> float | None:
+    """A figure out of a frame, where unknown is not a number."""
+    return None if pd.isna(value) else float(value)

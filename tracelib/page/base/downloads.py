@@ -1,0 +1,153 @@
+"""Handing on: what is masked, and the files of a session and of the list.
+
+A file is made when its button is clicked, not when the page is drawn. Streamlit holds it in
+memory until the page is left, so `export` bounds how long it can get.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import pandas as pd
+import streamlit as st
+
+from tracelib import errors, export
+from tracelib.export import SessionDocument
+from tracelib.filters import Filters
+from tracelib.page.base import address, audited, identity
+from tracelib.page.base.view import View
+from tracelib.querying.installation import source
+from tracelib.redaction import KINDS, NONE, Redaction, masked
+from tracelib.selection import Selection
+from tracelib.sessions import SessionSearch
+
+TITLES = {
+    "e-mail": "E-mail addresses",
+    "key": "Keys and passwords",
+    "card": "Card numbers",
+    "phone": "Telephone numbers",
+    "iban": "Bank account numbers (IBAN)",
+    "ssn": "US social security numbers",
+}
+EXPLAINED = (
+    "Masked in messages, names, tags and errors. Patterns can miss things: review the file "
+    "before sharing it."
+)
+SHORT = 12  # characters of a session id in a file's name
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that can be asked for. `make` is called when it is, and gives its pieces."""
+
+    label: str
+    name: str
+    kind: str
+    make: Callable[[], Iterable[bytes]]
+
+
+def shown(view: View) -> Redaction:
+    """What is masked on the page itself? Everything where the URL says so, else nothing."""
+    return _everything(view) if address.is_said(address.REDACTED) else NONE
+
+
+def session_buttons(view: View, selection: Selection) -> None:
+    """Hand on this session, as a page to read or as data?"""
+    with st.popover("Export", icon=":material/ios_share:"):
+        redaction = _choose(view, "session")
+        named = _name("session", selection, redaction, view.now)
+        zone = view.filters.zone
+
+        def document(kind: str) -> SessionDocument:
+            looking = _looking(view)
+            audited.handed_on(looking, selection, redaction, kind)
+            log, now = source(looking.installed), datetime.now(UTC)
+            return export.session_document(log, selection, redaction, now)
+
+        def html() -> Iterable[bytes]:
+            return (piece.encode() for piece in export.as_html(document("html"), zone))
+
+        def data() -> Iterable[bytes]:
+            return [export.as_json(document("json")).encode()]
+
+        _button(File("One HTML file", f"{named}.html", "text/html", html))
+        _button(File("JSON", f"{named}.json", "application/json", data))
+
+
+def list_buttons(
+    view: View, filters: Filters, search: SessionSearch, found: pd.DataFrame | None = None
+) -> None:
+    """Hand on the list, for a spreadsheet or for a program?
+
+    All that is found with these filters; with `found` those sessions alone, as a search in
+    documents has found them so far.
+    """
+    with st.popover("Download", icon=":material/download:"):
+        redaction = _choose(view, "list")
+        named = _name("sessions", Selection(""), redaction, view.now)
+
+        def pages() -> Iterable[pd.DataFrame]:
+            looking = _looking(view)
+            if found is None:
+                return export.listed_sessions(source(looking.installed), filters, search)
+            # They were found with what could be seen then, and are not asked for again.
+            if looking.installed.access != view.installed.access:
+                raise errors.NotForThisRole()
+            return [found]
+
+        def table() -> Iterable[bytes]:
+            return export.sessions_csv(pages(), redaction)
+
+        def lines() -> Iterable[bytes]:
+            return export.sessions_jsonl(pages(), redaction)
+
+        _button(File("CSV", f"{named}.csv", "text/csv", table))
+        _button(File("JSON lines", f"{named}.jsonl", "application/jsonl", lines))
+
+
+def _looking(view: View) -> View:
+    """Who asks for the file, as they may look now: the page may have been drawn hours ago."""
+    return replace(view, installed=identity.still(view.person, view.installed))
+
+
+def _everything(view: View) -> Redaction:
+    return Redaction(frozenset(KINDS), view.installed.settings.redact)
+
+
+def _choose(view: View, of: str) -> Redaction:
+    """What is masked in the file? All of it, unless somebody switches it off."""
+    st.caption("Mask", help=EXPLAINED)
+    own = view.installed.settings.redact
+    kinds = [kind for kind, title in TITLES.items() if _is_on(title, f"mask {of} {kind}")]
+    chosen = [one for one in own if _is_on(one.name, f"mask {of} own {one.name}")]
+    return Redaction(frozenset(kinds), tuple(chosen))
+
+
+def _is_on(title: str, key: str) -> bool:
+    return bool(st.toggle(title, value=True, key=key))
+
+
+def _name(what: str, selection: Selection, redaction: Redaction, now: datetime) -> str:
+    """What is the file called? It says where nothing is masked in it; the time is UTC.
+
+    >>> _name("session", Selection("", ("0a1b2c3d-4e5f",)), NONE, datetime(2026, 11, 23, 9, 5))
+    'session-0a1b2c3d-4e5-20261123-0905Z-unmasked'
+    """
+    ids = (*selection.session_ids, *selection.request_ids)
+    plain = re.sub(r"[^A-Za-z0-9-]", "", masked("".join(ids[:1]), redaction)[0])
+    parts = (what, plain[:SHORT], f"{now:%Y%m%d-%H%M}Z", "unmasked" if redaction == NONE else "")
+    return "-".join(part for part in parts if part)
+
+
+def _button(file: File) -> None:
+    st.download_button(
+        file.label,
+        lambda: b"".join(file.make()),
+        file_name=file.name,
+        mime=file.kind,
+        key=f"download {file.label}",
+        on_click="ignore",
+        icon=":material/download:",
+        width="stretch",
+    )

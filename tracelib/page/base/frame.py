@@ -1,0 +1,167 @@
+"""What surrounds a page: what is awaited, when it was updated, and when it is refreshed.
+
+A refresh never breaks off a run that still waits for the database: Streamlit lets the timer of a
+fragment wait until a run has ended, and only a while after that the page runs again.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Generic, NamedTuple, NoReturn, TypeVar
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from tracelib import formatting
+from tracelib.facets import Facets
+from tracelib.querying.runner import Question
+from tracelib.querying.store import Answer
+
+T = TypeVar("T")
+SHOWN = "page shown"
+SKELETON_PX = 560
+MOST_NAMED = 4
+
+Place = tuple[str, dict[str, list[str]]]  # a page by its name, and the parameters of its URL
+
+
+class Shown(NamedTuple):
+    """What a tab shows: which page, updated when by the viewer's clock, and finished when."""
+
+    place: Place
+    at: str
+    finished: float
+
+
+class Pending(Generic[T]):
+    """A question that a page has asked; `wait` answers it and all others that are pending."""
+
+    def __init__(self, question: Question, wait: Callable[[], None]) -> None:
+        self.question = question
+        self._wait = wait
+        self._answer: Answer[T] | None = None
+
+    @property
+    def answer(self) -> Answer[T]:
+        """The answer, waited for."""
+        if self._answer is None:
+            self._wait()
+        if self._answer is None:
+            raise RuntimeError("no result arrived")  # a run of a page that was ended
+        return self._answer
+
+    def settle(self, answer: Answer[T]) -> None:
+        """Take the answer."""
+        self._answer = answer
+
+
+@dataclass
+class Frame:
+    """The places around one run of a page that fill as its answers come.
+
+    `facets` are None until they are answered; `pending` is asked and not yet answered.
+    """
+
+    of: Place
+    notice: DeltaGenerator
+    dimensions: DeltaGenerator
+    chips: DeltaGenerator
+    status: DeltaGenerator
+    facets: Facets | None = None
+    pending: list[Pending[Any]] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+    _line: DeltaGenerator | None = None
+
+    def say(self, status: str) -> None:
+        """Say in the sidebar how fresh the page is, in place of what was said before."""
+        self._line = (self._line or self.status).caption(status)
+
+    def finish(self, zone: str, every_s: int) -> None:
+        """Say when the page was updated, and let it run again in so many seconds; never for 0."""
+        at = f"{datetime.now(UTC).astimezone(ZoneInfo(zone)):%H:%M:%S}"
+        st.session_state[SHOWN] = Shown(self.of, at, time.monotonic())
+        self.say(f"Updated {at}")
+        if every_s:
+            with st.sidebar:
+                st.fragment(_run_again, run_every=every_s)(every_s)
+
+
+class PageEndError(Exception):
+    """A page has shown all it has to show."""
+
+
+def end_page() -> NoReturn:
+    """End a page before its last line. `st.stop` would end what comes after the page as well."""
+    raise PageEndError
+
+
+class Waiting:
+    """Shows what is awaited: in the sidebar, and on a page that has no figures yet in their place.
+
+    Called several times a second while a page waits. Each call is also where Streamlit ends a
+    run whose viewer has chosen something else or has left.
+    """
+
+    def __init__(self, frame: Frame, place: DeltaGenerator) -> None:
+        self._frame, self._place = frame, place
+        self._line: DeltaGenerator | None = None
+
+    def __call__(self, awaited: Sequence[Question]) -> None:
+        shown: Shown | None = st.session_state.get(SHOWN)
+        earlier = shown if shown and shown.place[0] == self._frame.of[0] else None
+        waited_s = time.monotonic() - self._frame.began
+        self._frame.say(_status(waited_s, earlier and earlier.at))
+        if earlier and earlier.place == self._frame.of:
+            return
+        if self._line is None:
+            self._line = self._begin(is_first=earlier is None)
+        self._line.caption(in_words(awaited))
+
+    def _begin(self, is_first: bool) -> DeltaGenerator:
+        """What the page showed for another URL stays for now; a first load has a place held."""
+        with self._place.container():
+            line = st.empty()
+            if is_first:
+                st.skeleton(SKELETON_PX)
+        return line
+
+    def end(self) -> None:
+        """Make room for the answers."""
+        if self._line is not None:
+            self._place.empty()
+
+
+def is_shown(place: Place) -> bool:
+    """Does this tab show this page of this URL? Then it stays until there is a newer one."""
+    shown: Shown | None = st.session_state.get(SHOWN)
+    return shown is not None and shown.place == place
+
+
+def in_words(awaited: Sequence[Question]) -> str:
+    """What a page waits for.
+
+    >>> in_words([Question(in_words, ())])
+    'Waiting for the database: in words.'
+    """
+    names = list(dict.fromkeys(question.words for question in awaited))
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"Waiting for the database: {', '.join(names[:MOST_NAMED])}{more}."
+
+
+def _status(seconds: float, updated: str | None) -> str:
+    """
+    >>> _status(3.4, None), _status(141, "12:05:10")
+    ('Waiting for 3 s', 'Updated 12:05:10, waiting for 2 min 21 s')
+    """
+    length = f"{seconds:.0f} s" if seconds < 59 else formatting.duration(seconds * 1_000)
+    waiting = f"waiting for {length}"
+    return f"Updated {updated}, {waiting}" if updated else waiting.capitalize()
+
+
+def _run_again(every_s: int) -> None:
+    """Run the page again, unless its last run has only just finished."""
+    shown: Shown = st.session_state[SHOWN]
+    if time.monotonic() - shown.finished >= every_s / 2:
+        st.rerun()

@@ -1,0 +1,89 @@
+"""What several pages say in the same words: where figures are from, and why there are none."""
+
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from tracelib import formatting
+from tracelib import window as windows
+from tracelib.overview import Totals
+from tracelib.page.base import address
+from tracelib.page.base.cards import nothing, unanswered
+from tracelib.page.base.frame import end_page
+from tracelib.page.base.view import View, refresh_now
+from tracelib.querying.store import Answer
+
+RESPONSE_TIME = "Over successes that were not cache hits, from request to last token."
+TOKENS = "Excludes tokens served from LiteLLM’s cache, which are shown separately."
+FIRST_TOKEN = "Known for streamed responses only; the table shows their share."
+TOKENS_PER_SECOND = (
+    "Completion tokens per second, from the first token if known, else over the whole response "
+    "time."
+)
+TAGS = "A request counts once for each of its tags, so these do not add up to the total."
+NO_TAGS = "No request in this time range has a tag."
+NOTHING_HERE = (
+    "No requests in this time range with these filters. Choose a longer range or remove "
+    "filters; Status shows how far back the log reaches."
+)
+
+
+def stop_without_database(answer: Answer[Any]) -> None:
+    """Where the database cannot be asked, say why and how to go on, and stop the page."""
+    if answer.value is None:
+        unanswered(answer)
+        st.button("Try again", on_click=refresh_now, key="try again")
+        end_page()
+
+
+def stop_without_requests(totals: Answer[Totals]) -> None:
+    """Where the range holds no request, say so instead of drawing empty charts."""
+    stop_without_database(totals)
+    if totals.value is not None and totals.value.requests == 0:
+        nothing(NOTHING_HERE)
+        end_page()
+
+
+def rows_or_stop(answer: Answer[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of an answer; where there are none, say so and stop the page."""
+    stop_without_database(answer)
+    if answer.value is None or answer.value.empty:
+        nothing(NOTHING_HERE)
+        end_page()
+    return answer.value
+
+
+def choose_bucket(view: View) -> None:
+    """How fine are the charts over time? Only buckets that suit the range are offered."""
+    usable = [bucket.name for bucket in windows.usable_buckets(view.filters.window)]
+    key = "filter bucket"
+    st.session_state[key] = view.bucket.name
+    st.segmented_control(
+        "One point is",
+        usable,
+        format_func=lambda name: windows.BUCKETS[name].words,
+        key=key,
+        required=True,
+        on_change=address.from_widget,
+        args=(key, "bucket"),
+        label_visibility="collapsed",
+    )
+
+
+def foot(
+    view: View, *answers: Answer[Any], requests: int | None = None, newest: datetime | None = None
+) -> None:
+    """Where do these figures come from: how many rows, how long it took, how fresh?"""
+    totals = next((one.value for one in answers if isinstance(one.value, Totals)), None)
+    if totals is not None:
+        requests, newest = totals.requests, totals.newest_at
+    parts = [] if requests is None else [f"{formatting.exact(requests)} requests"]
+    parts.append(f"{sum(answer.seconds for answer in answers):.2f} s of database time")
+    if newest is not None:
+        parts.append(f"newest {formatting.age(newest, view.now)}")
+    stale = [answer.asked_at for answer in answers if answer.is_stale]
+    if stale:
+        parts.append(f"as of {formatting.clock(min(stale), view.filters.zone)}")
+    st.caption(", ".join(parts))

@@ -1,0 +1,137 @@
+"""The head of a page: what it is, which range it shows, and the filters that are on."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import streamlit as st
+
+from tracelib.facets import Facets
+from tracelib.filters import DIMENSIONS
+from tracelib.page.base import address
+from tracelib.page.text.safe import label
+
+
+def title(name: str, time_range: str, is_sample: bool, complaints: Iterable[str]) -> None:
+    """Draw the name of the page, its range in words, and what the URL said in vain."""
+    st.header(name, anchor=False)
+    st.caption(label(time_range, 200))
+    if is_sample:
+        st.info(
+            "Sample traffic for trying out the dashboard. Set DATABASE_URL to see your own.",
+            icon=":material/science:",
+        )
+    for complaint in complaints:
+        st.warning(label(complaint, 200))
+
+
+def chips(chosen: Mapping[str, tuple[str, ...]], facets: Facets) -> None:
+    """Draw a chip for each filter that is on; a click removes it. Nothing where none is."""
+    if not chosen:
+        return
+    with st.container(horizontal=True, gap="xsmall"):
+        for dimension, ids in chosen.items():
+            names = facets.names(dimension)
+            for one in ids:
+                st.button(
+                    f"{dimension.capitalize()}: {label(names.get(one, one), 40)}",
+                    key=f"chip {dimension} {one}",
+                    icon=":material/close:",
+                    help="Remove this filter",
+                    on_click=_without(dimension, one, ids),
+                )
+        st.button("Clear all", key="chip all", type="tertiary", on_click=_without_any)
+
+
+def _without(dimension: str, one: str, ids: tuple[str, ...]) -> Callable[[], None]:
+    rest = tuple(other for other in ids if other != one)
+    return lambda: address.change(**{dimension: rest})
+
+
+def _without_any() -> None:
+    address.change(**dict.fromkeys(DIMENSIONS, ()))
+
+
+RULES = """
+<style>
+[data-testid="stMainBlockContainer"] {
+  max-width: 1400px; padding: 3.5rem 2.5rem 10rem;
+}
+[data-testid="stMetricValue"], [data-testid="stMetricDelta"], [data-testid="stCaptionContainer"] {
+  font-variant-numeric: tabular-nums;
+}
+/* A name is read whole, on two lines where a tile is narrow. */
+[data-testid="stMetricLabel"] p { white-space: normal; }
+/* What belongs to a change stands below it in every tile, so that the lines under it align. */
+:has(> [data-testid="stMetricDeltaDescription"]) { flex-wrap: wrap; }
+[data-testid="stMetricDeltaDescription"] { flex-basis: 100%; font-variant-numeric: tabular-nums; }
+/* A caption is faint; what went wrong is not. */
+[data-testid="stCaptionContainer"]:has(.stMarkdownColoredText) { opacity: 1; }
+/* An open list shows as many of its choices as there is room for: all of the time ranges. */
+[data-testid="stSelectboxVirtualDropdown"] > div { max-height: inherit; }
+/* The icon says it; the words are for those who hear the page. */
+[class*="st-key-csv-"] [data-testid="stMarkdownContainer"] {
+  position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+}
+/* The same sessions twice: the browser knows which of the two there is room for. */
+.st-key-sessions-as-cards { display: none; }
+.st-key-transcript { max-width: 52rem; }
+/* What somebody wrote runs as its own script does, each paragraph by itself. */
+[data-testid="stText"], [data-testid="stText"] > span,
+:is([class*="st-key-role-"], [class*="st-key-history-"]) [data-testid="stMarkdown"]
+  :is(p, li, h1, h2, h3, h4, h5, h6, td, th, blockquote) {
+  unicode-bidi: plaintext; text-align: start;
+}
+[data-testid="stCode"] code { unicode-bidi: plaintext; }
+[class*="st-key-role-"], [class*="st-key-history-"] {
+  border-left: 3px solid #868E96; padding-left: 0.9rem;
+}
+/* Another text of what stands further up is no message of its own. */
+[class*="st-key-history-"] { border-left-style: dotted; margin-left: 1.5rem; }
+:is([class*="st-key-role-user"], [class*="st-key-history-user"]) { border-left-color: #4C6EF5; }
+:is([class*="st-key-role-assistant"], [class*="st-key-history-assistant"]) {
+  border-left-color: #12B886;
+}
+:is([class*="st-key-role-tool"], [class*="st-key-history-tool"]) { border-left-color: #F59F00; }
+.st-key-sought {
+  background: rgba(245, 159, 0, 0.08); box-shadow: 0 0 0 0.5rem rgba(245, 159, 0, 0.08);
+}
+/* The ways through a conversation stay below the header, over what is read. */
+[data-testid="stLayoutWrapper"]:has(> .st-key-way) {
+  position: sticky; top: 3.5rem; z-index: 50; padding: 0.3rem 0;
+  background: light-dark(#FFFFFF, #14161B);
+}
+.st-key-ways { row-gap: 0; }
+[data-testid="stLayoutWrapper"]:has(> [class*="st-key-jumps-"]) { max-width: 100%; }
+[class*="st-key-jumps-"] { overflow-x: auto; scrollbar-width: thin; align-items: center; }
+[class*="st-key-jumps-"] > * { flex-shrink: 0; white-space: nowrap; }
+/* Where a session is open, its menu entry is a button that looks like the links beside it. */
+.st-key-menu-sessions { margin: -0.35rem 0 -0.28rem; }
+.st-key-menu-sessions button {
+  padding: 0 0.5rem; min-height: 1.9rem; font-weight: 600; justify-content: flex-start;
+  background: rgba(151, 166, 195, 0.2);
+}
+.st-key-menu-sessions button > div { justify-content: flex-start; }
+@media (max-width: 1380px) {
+  .st-key-tiles [data-testid="stMetricLabel"] { min-height: 2.4rem; align-items: end; }
+}
+@media (max-width: 640px) {
+  [data-testid="stMainBlockContainer"] { padding-left: 0.9rem; padding-right: 0.9rem; }
+  .st-key-sessions-as-cards { display: flex; }
+  .st-key-sessions-as-table, .st-key-compare-ticked { display: none; }
+}
+</style>
+"""
+
+# Streamlit fades what a run has not drawn again yet.
+NO_FADING = """
+<style>
+[data-stale="true"] { opacity: 1 !important; transition: none !important; }
+</style>
+"""
+
+
+def apply(is_refresh: bool) -> None:
+    """Narrow the content to a readable width and line the digits up.
+
+    At a refresh the figures of before stay as they are until the new ones have come.
+    """
+    st.html(RULES + (NO_FADING if is_refresh else ""))

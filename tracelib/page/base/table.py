@@ -1,0 +1,274 @@
+"""The one way to draw a table: what its cells say, how it sorts, and the file it downloads as.
+
+Numbers stay numbers, so that a click on a heading sorts by value; how each is written is the
+Styler's affair. Streamlit's own download is off (`client.disableDataExport`): it would write
+other headings and let a spreadsheet run what a cell says.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+from unicodedata import east_asian_width
+
+import pandas as pd
+import streamlit as st
+from pandas.io.formats.style import Styler
+
+from tracelib import formatting
+from tracelib.export import Column, Kind, table_csv
+from tracelib.page.base import following
+from tracelib.selection import RowId
+
+_component = st.components.v2.component(
+    "exact_cost",
+    html="<span></span>",
+    # Streamlit takes a single line with a star for the path of files.
+    css='[class*="st-key-exact-cost-"] {\n  position: absolute; width: 0 !important;\n}\n',
+    js=Path(__file__).with_name("exact_cost.js").read_text("utf-8"),
+    isolate_styles=False,
+)
+
+
+@contextmanager
+def over(key: str, costs_usd: Iterable[float | None]) -> Iterator[None]:
+    """A container, with this key, of a table whose rows are numbered: each shows its cost."""
+    costs = [formatting.exact_money(None if pd.isna(one) else one) for one in costs_usd]
+    with st.container(key=key):
+        yield
+        data = {"table": following.css_class(key), "costs": costs}
+        _component(key=f"exact cost {key}", data=data)
+
+
+NUMBER = "_index"
+LETTER_PX, PADDING_PX = 6.2, 18
+MOST_LETTERS = 48  # of a column that makes itself as wide as its texts
+WRITTEN: Mapping[Kind, Callable[[Any], str]] = {
+    Kind.COUNT: formatting.exact,
+    Kind.MONEY: formatting.money,
+    Kind.DURATION: formatting.duration,
+    Kind.SHARE: formatting.share,
+    Kind.RATE: formatting.rate,
+}
+Columns = Mapping[str, Column]
+# From a cell's value, the colour behind it; None for none.
+Tones = Mapping[str, Callable[[Any], str | None]]
+
+
+@contextmanager
+def card(
+    title: str,
+    rows: pd.DataFrame | None,
+    columns: Columns,
+    explained: str | None = None,
+    name: str | None = None,
+) -> Iterator[None]:
+    """A box with a heading and, where there are rows, the button that downloads them as CSV.
+
+    The file is called by the `name`, or by the title.
+    """
+    with st.container(border=True, height="stretch"):
+        with st.container(
+            horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+        ):
+            st.markdown(f"**{title}**", help=explained, width="content")
+            if rows is not None and not rows.empty:
+                download(name or title, rows, columns)
+        yield
+
+
+def download(name: str, rows: pd.DataFrame, columns: Columns) -> None:
+    """An icon that makes a CSV file of these rows when it is clicked."""
+    st.download_button(
+        "Download CSV",
+        lambda: table_csv(rows, columns),
+        file_name=f"{name.lower().replace(' ', '-')}-{datetime.now(UTC):%Y%m%d-%H%M}Z.csv",
+        mime="text/csv",
+        key=f"csv {name}",
+        help="Download CSV",
+        icon=":material/download:",
+        type="tertiary",
+        on_click="ignore",
+    )
+
+
+def draw(
+    rows: pd.DataFrame,
+    columns: Columns,
+    key: str,
+    *,
+    zone: str = "UTC",
+    tones: Tones | None = None,
+    height: int | Literal["auto", "content"] = "auto",
+    order: Sequence[str] | None = None,
+    on_open: Callable[[], None] | None = None,
+    selection_mode: Any = ("single-row", "single-cell"),
+) -> None:
+    """Draw these columns of the rows, or those in `order`. With `on_open` a click calls it.
+
+    The rows are numbered then: Streamlit's grid selects its first cell whenever it gets the
+    focus, as after a click on a heading, and a cell of the index is no selection. They are also
+    where there is a cost: the exact one is shown over its row.
+    """
+    # What is not shown is not sent either.
+    shown = rows[list(columns)].set_axis(range(1, len(rows) + 1), axis="index")
+    config = _configs(columns, shown, zone)
+    cost = next((name for name, column in columns.items() if column.kind is Kind.MONEY), None)
+    is_numbered = cost is not None or on_open is not None
+    if is_numbered:
+        config[NUMBER] = st.column_config.NumberColumn("#", width=36)
+    opening: dict[str, Any] = {}
+    if on_open is not None:
+        opening = {"on_select": on_open, "selection_mode": selection_mode}
+    with over(f"{key} with costs", rows[cost]) if cost is not None else nullcontext():
+        st.dataframe(
+            _styled(shown, columns, tones or {}),
+            hide_index=not is_numbered,
+            placeholder=formatting.UNKNOWN,
+            height=height,
+            column_order=order,
+            column_config=config,
+            key=key,
+            **opening,
+        )
+
+
+def _configs(columns: Columns, rows: pd.DataFrame, zone: str) -> dict[str, Any]:
+    """How is each column drawn? The last one takes the room that is left."""
+    config = {name: _config(column, rows[name], zone) for name, column in columns.items()}
+    for name in list(columns)[:-1]:
+        if columns[name].kind is Kind.TEXT and columns[name].width is None:
+            # Streamlit's grid measures a few rows and cuts off what is longer in others.
+            config[name]["width"] = _widest(columns[name].heading, rows[name])
+    return config
+
+
+def _config(column: Column, values: "pd.Series[Any]", zone: str) -> Any:
+    kinds = st.column_config
+    said: dict[str, Any] = {"width": column.width, "help": column.explained}
+    if column.kind is Kind.TEXT:
+        return kinds.TextColumn(column.heading, alignment=column.alignment, **said)
+    if column.kind is Kind.MOMENT:
+        written = "D MMM HH:mm:ss"
+        return kinds.DatetimeColumn(column.heading, timezone=zone, format=written, **said)
+    if column.kind is Kind.BAR:
+        highest = float(values.max()) if len(values) else 0.0
+        # The figure stands beside it: a bar's own would have as many decimals in each row.
+        return kinds.ProgressColumn(
+            column.heading, format=" ", min_value=0.0, max_value=highest or 1.0, **said
+        )
+    return kinds.NumberColumn(column.heading, alignment=column.alignment, **said)
+
+
+def _widest(heading: str, values: "pd.Series[Any]") -> int:
+    """How wide is a column that cuts off none of these texts, of usual length? Pixels."""
+    texts = [heading, *(one for one in values if isinstance(one, str))]
+    letters = max(sum(1 + (east_asian_width(sign) in "WF") for sign in text) for text in texts)
+    return round(PADDING_PX + LETTER_PX * min(letters, MOST_LETTERS))
+
+
+def _styled(rows: pd.DataFrame, columns: Columns, tones: Tones) -> Styler:
+    written: dict[Any, Any] = {
+        name: column.written or WRITTEN[column.kind]
+        for name, column in columns.items()
+        if column.written or column.kind in WRITTEN
+    }
+    styled = rows.style.format(written, na_rep=formatting.UNKNOWN)
+    for name, tone in tones.items():
+        styled = styled.map(_behind, subset=[name], tone=tone)
+    return styled
+
+
+def _behind(value: Any, tone: Callable[[Any], str | None]) -> str:
+    colour = tone(value)
+    return f"background-color: {colour}" if colour else ""
+
+
+PICKED = "row picked"
+TAKEN = "rows taken"
+
+
+class Picked(NamedTuple):
+    """What was clicked: a session, the request of the row where it has one, and the column."""
+
+    session_id: str
+    api_key: str
+    row: RowId | None
+    column: str | None
+
+
+def element(key: str) -> str:
+    """What is the table called in the browser? Anew after each row that was taken.
+
+    A browser keeps what is chosen in a table, and a click on what is chosen says nothing.
+    """
+    return f"{key} {st.session_state.get(TAKEN, 0)}"
+
+
+def show(key: str, rows: pd.DataFrame) -> None:
+    """Remember which session each row of the table with this key has.
+
+    Rows of requests, with `request_id` and `started_at`, lead to the request there.
+    """
+    requests: Iterable[RowId | None] = [None] * len(rows)
+    if "request_id" in rows:
+        requests = map(RowId, rows["request_id"], rows["started_at"])
+    st.session_state[f"{key} as drawn"] = list(
+        zip(rows["session_id"], rows["api_key"], requests, strict=True)
+    )
+
+
+def take(key: str) -> None:
+    """A row was clicked; for the table's callback, which runs before the page does."""
+    selection = st.session_state[element(key)]["selection"]
+    cells = selection["cells"] or [(row, None) for row in selection["rows"]]
+    for row, column in cells[:1]:
+        take_row(key, row, column)
+
+
+def take_row(key: str, position: int, column: str | None = None) -> None:
+    """Take over the row that stands there in the table with this key; for callbacks."""
+    drawn = st.session_state.get(f"{key} as drawn", [])
+    if position < len(drawn):
+        session_id, api_key, row = drawn[position]
+        st.session_state[PICKED] = Picked(session_id, api_key, row, column)
+
+
+def take_or_tick(key: str) -> None:
+    """A cell was clicked, or rows were ticked; for the callback of a table that has both."""
+    selection = st.session_state[element(key)]["selection"]
+    if selection["cells"]:
+        take(key)
+    drawn = st.session_state.get(f"{key} as drawn", [])
+    st.session_state[f"{key} ticked"] = [
+        drawn[position][:2] for position in selection["rows"] if position < len(drawn)
+    ]
+
+
+def ticked(key: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """Which of these sessions are ticked, wherever they stood when they were?"""
+    sessions = st.session_state.get(f"{key} ticked", [])
+    standing = zip(rows["session_id"], rows["api_key"], strict=True)
+    return rows[[one in sessions for one in standing]]
+
+
+def hold(key: str, rows: pd.DataFrame) -> None:
+    """Let each tick stay with its session, whichever row it stands in now; before the table."""
+    places = rows.index.get_indexer(ticked(key, rows).index).tolist()
+    name = element(key)
+    if sorted(_rows_chosen(name)) != places:
+        st.session_state[name] = {"selection": {"rows": places, "columns": [], "cells": []}}
+
+
+def taken() -> Picked | None:
+    """Which row was clicked? Each click is given once."""
+    picked: Picked | None = st.session_state.pop(PICKED, None)
+    if picked is not None:
+        st.session_state[TAKEN] = st.session_state.get(TAKEN, 0) + 1
+    return picked
+
+
+def _rows_chosen(name: str) -> list[int]:
+    chosen: list[int] = st.session_state.get(name, {"selection": {"rows": []}})["selection"]["rows"]
+    return chosen

@@ -1,0 +1,1 @@
+"""The list of sessions: its search, its table, what is found in the words."""

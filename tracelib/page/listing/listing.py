@@ -1,0 +1,114 @@
+"""The list of sessions: what is sought in words, how it spreads over time, and what was found."""
+
+import pandas as pd
+import streamlit as st
+
+from tracelib import errors, sessions
+from tracelib.filters import Filters
+from tracelib.page.base import address, audited, downloads
+from tracelib.page.base.cards import failed, unanswered
+from tracelib.page.base.view import View
+from tracelib.page.listing import scan, search_form, sessions_table, toolbar
+from tracelib.page.text.safe import label
+from tracelib.querying.store import Answer
+from tracelib.sessions import SessionPage, SessionSearch
+from tracelib.window import TimeWindow
+
+PAGE_LENGTH = 50
+
+
+def opened() -> tuple[str, str | None] | None:
+    """Which session does the URL open: its id, and the key where it says so?"""
+    session_id, key = st.query_params.get("session"), st.query_params.get("of")
+    # Requests without any id are a session without one: a link to it names the key alone.
+    is_opened = bool(session_id) or (session_id == "" and key is not None)
+    return (session_id or "", key) if is_opened else None
+
+
+def show(view: View) -> None:
+    """Which sessions are sought, and which were found? A row opens the session."""
+    toolbar.heading()
+    search = search_form.form(view.installed.access)
+    search_form.show(view, search)
+    part, complaint = toolbar.part(view.filters.window)
+    if complaint:
+        st.warning(complaint)
+    with st.container(border=True, key="results"):
+        _found(view, search, part)
+
+
+def _found(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
+    try:
+        audited.searched(view, search.said)
+    except errors.AuditFailed as error:
+        failed(error)
+        return
+    if search.needs_scan:
+        scan.show(view, search, part)
+    else:
+        _listed(view, search, part)
+
+
+def _listed(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
+    """A page of the list; pages go by keyset."""
+    filters, after = toolbar.narrowed(view.filters, part), st.query_params.get(address.PLACE)
+    with toolbar.line():
+        count = st.empty()
+        toolbar.sentence(view, search, part)
+    listed = view.ask(sessions.found_sessions, filters, search, after, PAGE_LENGTH)
+    over_time = view.ask(sessions.sessions_over_time, view.filters, search, view.bucket)
+    found, spread = listed.answer, over_time.answer
+    count.markdown(f"**{_how_many(view, filters, search, spread)}**", width="content")
+    if found.value is None:
+        unanswered(found)
+        return
+    if found.value.complaint:
+        st.warning(label(found.value.complaint, 200))
+    if spread.value is not None and spread.value["sessions"].any() and not search.id:
+        toolbar.show(spread.value, view.axis, part)
+    if found.value.rows.empty:
+        sessions_table.show_empty(view, search, part)
+    else:
+        # Another page is another table, which is read from its top.
+        sessions_table.show(
+            view,
+            filters,
+            found.value.rows,
+            f"sessions {after or ''}",
+            search.is_of_failures,
+            has_more=bool(after or found.value.next),
+            offer_files=lambda: downloads.list_buttons(view, filters, search),
+        )
+    with st.container(horizontal=True):
+        _pager(after, found.value)
+
+
+def _how_many(
+    view: View, filters: Filters, search: SessionSearch, spread: Answer[pd.DataFrame]
+) -> str:
+    """The bars add up to the count, but for a part of them, and for what an id finds anywhere."""
+    if not search.id and filters == view.filters:
+        if spread.value is None:
+            return "Sessions"
+        return toolbar.counted(int(spread.value["sessions"].sum()))
+    counted = view.ask(sessions.session_counts, filters, search).answer
+    if counted.error:
+        return "Sessions"
+    return "More than 10,000 sessions" if counted.value is None else toolbar.counted(counted.value)
+
+
+def _pager(after: str | None, page: SessionPage) -> None:
+    if not after and not page.next:
+        return
+    st.button(
+        "First page",
+        disabled=not after,
+        on_click=address.close,
+        args=(address.PLACE,),
+        key="first page",
+    )
+    st.button("Next page", disabled=not page.next, on_click=_go, args=(page.next,), key="next page")
+
+
+def _go(after: str) -> None:
+    st.query_params[address.PLACE] = after

@@ -1,0 +1,129 @@
+"""What was said in the sessions of a list, a line of each: where it is searched for or wanted."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from tracelib import conversation, errors, formatting
+from tracelib.export import redacted
+from tracelib.filters import Filters
+from tracelib.page.base import address, audited, downloads
+from tracelib.page.base.cards import failed
+from tracelib.page.base.view import View
+from tracelib.redaction import Redaction
+from tracelib.selection import RowId, Selection
+from tracelib.signs import visible
+
+LONGEST = 120
+# So much of a line stands before the words that are sought.
+BEFORE = 40
+NOTED = "listed in this tab"
+EXPLAINED = (
+    "Shows the first message of each session. Off by default for privacy. A message search "
+    "always shows its matches."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What is searched for in what was said, and by session key which request says it.
+
+    `passages` are the words around it by request, as far as they were read; more are added.
+    """
+
+    text: str = ""
+    requests: Mapping[str, RowId] = field(default_factory=dict)
+    passages: dict[RowId, str] = field(default_factory=dict)
+
+    @property
+    def heading(self) -> str:
+        """What is a line of each session called?"""
+        return "Said" if self.text else "Began with"
+
+
+NOTHING = Sought()
+
+
+def switch(view: View, sought: Sought) -> None:
+    """Let the reader have the words shown. Nothing where they are shown, or may not be read."""
+    if sought.text or not view.installed.access.reads_messages:
+        return
+    key = f"switch {address.WORDS}"
+    st.session_state[key] = address.is_said(address.WORDS)
+    st.toggle(
+        "Message snippets",
+        key=key,
+        help=EXPLAINED,
+        on_change=lambda: address.say(address.WORDS, st.session_state[key]),
+    )
+
+
+def of(view: View, filters: Filters, rows: pd.DataFrame, sought: Sought) -> "pd.Series[str] | None":
+    """What was said in each of these sessions? In the order of the rows, None where unknown.
+
+    The text around what is sought; where nothing is, or it cannot be shown so, what the session
+    began with. None at all where it is neither sought nor wanted, may not be read, or is not
+    answered: why is then shown.
+    """
+    is_shown = bool(sought.text) or address.is_said(address.WORDS)
+    if not (is_shown and view.installed.access.reads_messages):
+        return None
+    try:
+        _note(view, rows)
+        said = _said(view, sought, rows)
+        others = rows[~rows["session_key"].isin(said)]
+        began = _asked(view, conversation.openings, filters, _keys(others)) if len(others) else {}
+    except errors.TraceError as error:
+        failed(error)
+        return None
+    lines = {one: _shown(view, words, "") for one, words in began.items()}
+    lines |= {one: _shown(view, words, sought.text) for one, words in said.items()}
+    return rows["session_key"].map(lines)
+
+
+def _keys(rows: pd.DataFrame) -> tuple[tuple[str, str], ...]:
+    return tuple(zip(rows["session_key"], rows["session_id"], strict=True))
+
+
+def _note(view: View, rows: pd.DataFrame) -> None:
+    """Note who reads a line of each, as of whoever opens them. Raises AuditFailed.
+
+    Each session once in a tab for what is masked: a search that reads on finds them step by step.
+    """
+    redaction = downloads.shown(view)
+    noted: set[tuple[Redaction, str]] = st.session_state.setdefault(NOTED, set())
+    new = tuple(one for one in rows["session_id"] if (redaction, one) not in noted)
+    if new:
+        audited.once(view, audited.of(view, "listed", Selection("", new), redaction))
+        noted.update((redaction, one) for one in new)
+
+
+def _said(view: View, sought: Sought, rows: pd.DataFrame) -> dict[str, str]:
+    """By session key, the text around what is sought. Each request is read once."""
+    if not sought.text:
+        return {}
+    requests = {one: sought.requests[one] for one in rows["session_key"] if one in sought.requests}
+    new = tuple(one for one in requests.values() if one not in sought.passages)
+    if new:
+        found = _asked(view, conversation.passages, new, sought.text)
+        sought.passages.update((one, found.get(one, "")) for one in new)
+    return {one: words for one in requests if (words := sought.passages[requests[one]])}
+
+
+def _asked(view: View, ask: Callable[..., Any], *arguments: Any) -> dict[Any, str]:
+    answer = view.ask(ask, *arguments).answer
+    if answer.value is None and answer.error:
+        raise answer.error
+    return answer.value or {}
+
+
+def _shown(view: View, words: str, sought: str) -> str:
+    """Masked before it is cut: a pattern does not find half of what it looks for."""
+    masked, _ = redacted(words, downloads.shown(view))
+    place = re.search(re.escape(sought), masked, re.IGNORECASE)
+    start = max(0, place.start() - BEFORE) if place else 0
+    return formatting.shortened(visible(f"{'…' if start else ''}{masked[start:]}"), LONGEST)

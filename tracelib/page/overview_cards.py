@@ -1,0 +1,200 @@
+"""The row of figures that Overview opens with."""
+
+from datetime import datetime
+from statistics import fmean
+
+import pandas as pd
+import streamlit as st
+
+from tracelib import formatting
+from tracelib.charts import traffic
+from tracelib.charts.base import TimeAxis
+from tracelib.filters import Filters
+from tracelib.overview import CacheSavings, PromptCaching, SessionCounts, Totals
+from tracelib.page.base import ground
+from tracelib.page.base.cards import card, chart, literal, tile, unanswered
+from tracelib.querying.store import Answer
+
+MOST_POINTS = 60
+
+
+def why_no_change(earlier: Filters, log_start: Answer[datetime | None]) -> str | None:
+    """Why is nothing compared with this earlier window? None where the log covers all of it."""
+    if log_start.value is None:
+        return "No change is shown: the start of the log is unknown."
+    if log_start.value <= earlier.window.start:
+        return None
+    began, start = (
+        formatting.clock(moment, earlier.zone) for moment in (log_start.value, earlier.window.start)
+    )
+    return f"No change is shown: the log begins on {began}, the period to compare with on {start}."
+
+
+def headline(
+    totals: Answer[Totals],
+    before: Answer[Totals],
+    sessions: Answer[SessionCounts],
+    sessions_before: Answer[SessionCounts],
+    over_time: Answer[pd.DataFrame],
+    no_change: str | None = None,
+) -> None:
+    """Draw requests, sessions, cost, response time and errors, each against the window before.
+
+    With `no_change`, which says why, they are compared with nothing.
+    """
+    if totals.value is None or sessions.value is None:
+        unanswered(totals if totals.value is None else sessions)
+        return
+    was = None if no_change else before.value
+    sessions_were = None if no_change else sessions_before.value
+    with st.container(key="tiles"), st.grid(columns=5, min_column_width=145, gap="small"):
+        _requests(totals.value, was, over_time)
+        _sessions(sessions.value, sessions_were, over_time)
+        _cost(totals.value, was, over_time)
+        _response_time(totals.value, was, over_time)
+        _error_rate(totals.value, was, over_time)
+    if no_change:
+        st.caption(no_change)
+
+
+def _requests(now: Totals, was: Totals | None, over_time: Answer[pd.DataFrame]) -> None:
+    tile(
+        "Requests",
+        formatting.count(now.requests),
+        (now.requests, was.requests if was else None),
+        formatting.exact,
+        f"cache hit rate {formatting.share(now.cache_hit_rate)}",
+        "Rows of LiteLLM’s log that started in this time range; failures count. Cache hit rate: "
+        "those served from LiteLLM’s cache ÷ all requests.",
+        _trend(over_time, "requests"),
+    )
+
+
+def _sessions(
+    now: SessionCounts, was: SessionCounts | None, over_time: Answer[pd.DataFrame]
+) -> None:
+    tile(
+        "Unique sessions",
+        formatting.count(now.unique),
+        (now.unique, was.unique if was else None),
+        formatting.exact,
+        f"{formatting.exact(now.with_many_requests)} continued",
+        "Distinct session IDs per key; if no ID is sent, each request is its own session. "
+        "Continued: sessions with more than one request.",
+        _trend(over_time, "new_sessions"),
+    )
+
+
+def _cost(now: Totals, was: Totals | None, over_time: Answer[pd.DataFrame]) -> None:
+    tile(
+        "Cost",
+        formatting.money(now.cost_usd),
+        (now.cost_usd, was.cost_usd if was else None),
+        lambda value: formatting.UNKNOWN if value is None else f"${value:,.6f}",
+        f"{formatting.count(now.total_tokens)} tokens",
+        "Sum of the spend that LiteLLM recorded, US dollars. Tokens exclude those "
+        "served from cache.",
+        _trend(over_time, "cost_usd"),
+    )
+
+
+def _response_time(now: Totals, was: Totals | None, over_time: Answer[pd.DataFrame]) -> None:
+    tile(
+        "Average response time",
+        formatting.duration(now.response_ms_avg),
+        (now.response_ms_avg, was.response_ms_avg if was else None),
+        formatting.duration,
+        f"p95 {formatting.duration(now.response_ms_p95)}",
+        "Over successes that were not cache hits. p95: 95 of 100 were faster.",
+        _trend(over_time, "response_ms_avg"),
+        more_is_worse=True,
+    )
+
+
+def _error_rate(now: Totals, was: Totals | None, over_time: Answer[pd.DataFrame]) -> None:
+    tile(
+        "Error rate",
+        formatting.share(now.error_rate),
+        (now.error_rate, was.error_rate if was else None),
+        formatting.share,
+        f"{formatting.exact(now.failures)} failed",
+        "Failed requests ÷ all requests.",
+        _trend(over_time, "error_rate"),
+        more_is_worse=True,
+    )
+
+
+def _trend(over_time: Answer[pd.DataFrame], column: str) -> list[float] | None:
+    """A sparkline of at most 60 points; unknown buckets are left out, not drawn as zero."""
+    if over_time.value is None:
+        return None
+    known = [float(value) for value in over_time.value[column].astype("float64").dropna()]
+    step = max(1, -(-len(known) // MOST_POINTS))
+    points = [fmean(known[start : start + step]) for start in range(0, len(known), step)]
+    return points if len(points) > 1 else None
+
+
+ESTIMATE = (
+    "An estimate: tokens served from the cache, at the average cost per token of the same model in "
+    "this time range."
+)
+PROVIDER = (
+    "The provider’s own cache of prompt prefixes. Cached tokens are billed at a lower price and "
+    "are included in the prompt tokens. It is unrelated to LiteLLM’s cache."
+)
+
+
+def cache_cards(
+    saved: Answer[CacheSavings],
+    prompts: Answer[PromptCaching],
+    series: Answer[pd.DataFrame],
+    axis: TimeAxis,
+) -> None:
+    """How often did a cache answer, and what was saved?"""
+    left, right = st.columns(2)
+    with left:
+        chart("Cache hit rate", series, traffic.cache_hit_rate, axis)
+    with right:
+        _saved(saved)
+        _provider(prompts)
+
+
+def _saved(saved: Answer[CacheSavings]) -> None:
+    with card("Served from LiteLLM’s cache", ESTIMATE):
+        if saved.value is None:
+            unanswered(saved)
+            return
+        with st.container(horizontal=True):
+            st.metric("Hits", formatting.count(saved.value.hits))
+            st.metric("Tokens served", formatting.count(saved.value.replayed_tokens))
+            money = formatting.money(saved.value.saved_usd_estimate)
+            st.metric("Cost saved, estimated", literal(money))
+
+
+def _provider(prompts: Answer[PromptCaching]) -> None:
+    with card("Provider prompt caching", PROVIDER):
+        if prompts.value is None:
+            unanswered(prompts)
+            return
+        facts = prompts.value
+        with st.container(horizontal=True):
+            st.metric("Cached prompt tokens", formatting.count(facts.cached_prompt_tokens))
+            st.metric("Share of prompt tokens", literal(formatting.share(facts.share)))
+            st.metric("Cache write tokens", formatting.count(facts.cache_write_tokens))
+        if facts.requests_read < facts.requests:
+            st.caption(
+                f"From the newest {formatting.exact(facts.requests_read)} of "
+                f"{formatting.exact(facts.requests)} requests."
+            )
+
+
+def over_time_charts(series: Answer[pd.DataFrame], axis: TimeAxis) -> None:
+    """Requests across the page; cost, response time, tokens and errors two by two below."""
+    chart("Requests", series, traffic.requests, axis)
+    left, right = st.columns(2)
+    with left:
+        chart("Cost", series, traffic.cost, axis)
+        chart("Response time", series, traffic.response_time, axis, caption=ground.RESPONSE_TIME)
+    with right:
+        chart("Tokens", series, traffic.tokens, axis, caption=ground.TOKENS)
+        chart("Error rate", series, traffic.error_rate, axis)

@@ -1,0 +1,1 @@
+"""One session: its figures, its timeline, and the conversation."""

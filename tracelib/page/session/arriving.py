@@ -1,0 +1,123 @@
+"""Which session or request is meant, where a link does not say? Several may share an id."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from tracelib import errors, formatting, sessions
+from tracelib.filters import NONE
+from tracelib.page.base import address
+from tracelib.page.base.cards import card, unanswered
+from tracelib.page.base.frame import end_page
+from tracelib.page.base.view import View
+from tracelib.page.text.safe import label
+from tracelib.redaction import Redaction, masked
+from tracelib.selection import RowId, read_row_id
+
+LONGEST_SHOWN = 500
+MOST_NAMESAKES = 6
+
+
+def only_key(
+    view: View, session_id: str, redaction: Redaction, on_choose: Callable[[str, str], None]
+) -> str:
+    """Which key has a session of this id?
+
+    Where several have, the page stops and the reader chooses: `on_choose` is told the session
+    id and the key. Where none has, it says so and stops.
+    """
+    keys = view.ask(sessions.keys_of, session_id).answer
+    if keys.value is not None and len(keys.value) == 1:
+        return str(keys.value.iloc[0]["api_key"])
+    if keys.value is None:
+        unanswered(keys)
+    elif keys.value.empty:
+        not_there(session_id)
+    else:
+        _which_key(session_id, keys.value, redaction, on_choose)
+    end_page()
+
+
+def of_request(view: View) -> tuple[str, str] | None:
+    """Which session holds the request that a link names without its session? Its id and key.
+
+    None where the link names no request. Of several requests of one id the newest; where there
+    is none, the page says so and stops.
+    """
+    text = st.query_params.get(address.REQUEST)
+    if not text:
+        return None
+    named = read_row_id(text)
+    found = view.ask(sessions.requests_called, named.request_id if named else text).answer
+    if found.value is None:
+        unanswered(found)
+        st.stop()
+    exact = [one for one in found.value if one.row == named]
+    for one in exact or found.value:
+        return one.session_id, one.api_key
+    not_there(text)
+    st.stop()
+
+
+def also_called(view: View, shown: RowId) -> None:
+    """Say that other requests have the id of this one, and offer them; nothing where none has."""
+    found = view.ask(sessions.requests_called, shown.request_id).answer
+    called = [one for one in found.value or () if one.row.request_id == shown.request_id]
+    others = [one for one in called if one.row != shown]
+    if not others:
+        return
+    zone = view.filters.zone
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="namesakes"):
+        st.caption(
+            f":material/content_copy: {len(called):,} requests share the request ID in the link. "
+            f"Shown: {formatting.clock(shown.started_at, zone)}; others:",
+            width="content",
+        )
+        for one in others[:MOST_NAMESAKES]:
+            st.button(
+                formatting.clock(one.row.started_at, zone),
+                key=f"namesake {one.row.written()}",
+                type="tertiary",
+                on_click=address.open_session,
+                args=(one.session_id, one.api_key, one.row),
+            )
+
+
+def not_there(session_id: str) -> None:
+    """Say that there is no such session, and offer to look for the id among all others."""
+    st.caption(f"{errors.NoSuchSession.sentence} {errors.NoSuchSession.remedy}")
+    st.code(session_id[:LONGEST_SHOWN], language=None, wrap_lines=True)
+    st.button("Search for this ID", on_click=address.search_id, args=(session_id,))
+
+
+def _which_key(
+    session_id: str,
+    keys: pd.DataFrame,
+    redaction: Redaction,
+    on_choose: Callable[[str, str], None],
+) -> None:
+    with card("Several keys share this session ID; each has its own session"):
+        for key in keys.to_dict("records"):
+            name, _ = masked(key["key_name"] or NONE, redaction)
+            st.button(
+                f"{label(name)}, {formatting.exact(key['requests'])} requests",
+                key=f"session of {key['api_key']}",
+                on_click=on_choose,
+                args=(session_id, key["api_key"]),
+            )
+
+
+_component = st.components.v2.component(
+    "arriving",
+    html="<span></span>",
+    css=".st-key-arriving { position: absolute; width: 0 !important; overflow: hidden; }",
+    js=Path(__file__).with_suffix(".js").read_text("utf-8"),
+    isolate_styles=False,
+)
+
+
+def arrive() -> None:
+    """Bring the reader to where reading begins, once for each session and page of the list."""
+    _component(key="arriving", data={"shown": str(hash(address.opened()))})

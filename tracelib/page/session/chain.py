@@ -1,0 +1,158 @@
+"""Sessions that go on from one another: told above the page, and read as one where wanted.
+
+The Responses API names the response a turn goes on from, and LiteLLM stores each turn as a
+session of its own. That they belong together is stored, not inferred.
+"""
+
+from collections import Counter
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from tracelib import formatting
+from tracelib.conversation.links import LinkedSession, Links, chained, linked_sessions
+from tracelib.page.base import address
+from tracelib.page.base.cards import nothing, unanswered
+from tracelib.page.base.view import View
+from tracelib.page.text.message import Look
+from tracelib.page.text.safe import label
+from tracelib.redaction import masked
+from tracelib.selection import Selection
+from tracelib.sessions import SessionSummary
+from tracelib.stitching import REACH, Reason, Stitched, conversation_around
+
+STITCH = "joined conversation"
+SIGNS: dict[Reason, str] = {
+    "names it": "names the response it continues",
+    "extends it": "repeats the messages and response of another",
+    "sends it again": "repeats a request that failed just before",
+    "begins anew": "resumes a conversation left unfinished just before",
+    "sums it up": "begins with the summary of another",
+    "was handed on": "does the work of a tool call of another, which received its result",
+}
+
+
+def offer(view: View, selection: Selection) -> Selection:
+    """Which requests are read on the page of this single request, with its inferred others?
+
+    Draws a switch; the URL holds it. Off, and where nothing is found, the selection stays as
+    it is. For sessions of one request: of all others the stored id says what belongs together.
+    """
+    st.session_state[STITCH] = address.is_said(address.JOINED)
+    is_wanted = st.toggle(
+        "Combine requests that appear to continue this one",
+        key=STITCH,
+        on_change=lambda: address.say(address.JOINED, st.session_state[STITCH]),
+        help="If a client sends no session ID, each request is stored as its own session. "
+        "Their messages may still show which belong together.",
+    )
+    if not is_wanted:
+        return selection
+    found = view.ask(conversation_around, selection).answer
+    if found.value is None:
+        unanswered(found)
+        return selection
+    stitched: Stitched = found.value
+    _explained(stitched)
+    return stitched.selection
+
+
+def _explained(stitched: Stitched) -> None:
+    if not stitched.found:
+        nothing(f"No related requests found. {_searched(stitched)}")
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        st.badge("Inferred", color="orange")
+        st.caption(
+            "This request appears to belong to a conversation of "
+            f"{formatting.exact(stitched.found)} requests, which LiteLLM stored as separate "
+            f"sessions. {_signs(stitched)} {_searched(stitched)}",
+            width="content",
+        )
+
+
+def _signs(stitched: Stitched) -> str:
+    counted = Counter(link.reason for link in stitched.links)
+    told = [f"{sign} ({counted[reason]:,})" for reason, sign in SIGNS.items() if counted[reason]]
+    return f"Evidence: {'; '.join(told)}."
+
+
+def _searched(stitched: Stitched) -> str:
+    hours = int(REACH.total_seconds() // 3600)
+    count = formatting.counted(stitched.searched, "single request")
+    if stitched.is_bounded:
+        return f"Searched: the nearest {count} of its key; there are more within {hours} hours."
+    return f"Searched: {count} of its key, all within {hours} hours."
+
+
+TOGGLE = "read the chain as one"
+MOST_SHOWN = 8
+
+
+def joined(view: View, stored: Selection, summary: SessionSummary, look: Look) -> Selection:
+    """What is read as one conversation on the page of this session?
+
+    The session, or with it those it is chained to where the URL says so. A session of a single
+    request in no chain may be joined with what seems to go on from it.
+    """
+    links = view.ask(linked_sessions, stored).answer
+    if links.value is None:
+        unanswered(links)
+        return stored
+    if not links.value.earlier and not links.value.later:
+        _missing(links.value)
+        return offer(view, stored) if summary.requests == 1 else stored
+    _told(links.value, look)
+    if not _is_wanted():
+        return stored
+    whole = view.ask(chained, stored).answer
+    if whole.value is None:
+        unanswered(whole)
+    return whole.value or stored
+
+
+def _told(links: Links, look: Look) -> None:
+    """The nearest sessions of the chain on either side."""
+    _missing(links)
+    _line("Continued from", links.earlier[-MOST_SHOWN:], len(links.earlier), look)
+    _line("Continues in", links.later[:MOST_SHOWN], len(links.later), look)
+    _until(links.later_until, look.zone)
+
+
+def _missing(links: Links) -> None:
+    if not links.is_earlier_complete:
+        st.caption(":material/link_off: Continues a response that is no longer in the log.")
+
+
+def _until(moment: datetime | None, zone: str) -> None:
+    if moment is not None:
+        until = min(moment, datetime.now(UTC))
+        st.caption(f"Looked for continuations up to {formatting.clock(until, zone)}.")
+
+
+def _line(title: str, linked: tuple[LinkedSession, ...], of: int, look: Look) -> None:
+    if not linked:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f":material/link: {title}", width="content")
+        for one in linked:
+            model, _ = masked(one.model, look.redaction)
+            st.button(
+                f"{formatting.clock(one.started_at, look.zone)}, {label(model, 24)}",
+                key=f"linked {one.session_id}",
+                type="tertiary",
+                on_click=address.open_session,
+                args=(one.session_id, one.api_key),
+            )
+        if of > len(linked):
+            st.caption(f"and {of - len(linked):,} more", width="content")
+
+
+def _is_wanted() -> bool:
+    st.session_state[TOGGLE] = address.is_said(address.JOINED)
+    return st.toggle(
+        "Show the chain as one conversation",
+        key=TOGGLE,
+        on_change=lambda: address.say(address.JOINED, st.session_state[TOGGLE]),
+        help="Each turn names the response it continues; LiteLLM stores each as a session.",
+    )

@@ -1,0 +1,282 @@
+"""One session: its figures, when its requests ran, and its whole conversation in order."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from tracelib import conversation, errors, formatting, sessions
+from tracelib.conversation import TurnPage
+from tracelib.conversation.order import turn_frame
+from tracelib.export import redacted
+from tracelib.page.base import address, downloads
+from tracelib.page.base.cards import card, literal, unanswered
+from tracelib.page.base.view import View
+from tracelib.page.session import (
+    attempts,
+    chain,
+    comparison,
+    session_conversation,
+    session_timeline,
+)
+from tracelib.page.session.arriving import also_called, not_there, only_key
+from tracelib.page.text.message import Look
+from tracelib.page.text.safe import label
+from tracelib.querying.store import Answer, rewritten
+from tracelib.redaction import NONE, Redaction, masked
+from tracelib.selection import Selection, session
+from tracelib.sessions import SessionSummary
+from tracelib.sessions.lookup import requests_of
+
+# What a chart may say of a request: clients name models, and providers' errors quote them.
+CHOSEN_BY_CLIENTS = ("model", "deployment", "asked_model", "error_class", "error_message")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the page asks of a selection before it asks for the words."""
+
+    summary: Answer[SessionSummary]
+    order: Answer[pd.DataFrame]
+    requests: Answer[pd.DataFrame]
+
+
+def show(view: View, session_id: str, api_key: str | None) -> None:
+    """What happened in this session? Says so where it does not exist or is not the only one."""
+    bar = begin()
+    with bar:
+        look = chosen_look(view)
+    if api_key is None:
+        api_key = only_key(view, session_id, look.redaction, address.open_session)
+    stored = session(session_id, api_key)
+    with bar:
+        compare(session_id, api_key, look)
+    if beside := st.query_params.get(address.WITH):
+        comparison.show(view, stored, beside, st.query_params.get(address.WITH_OF), look)
+    else:
+        _alone(view, stored, look, bar)
+
+
+def _alone(view: View, stored: Selection, look: Look, bar: DeltaGenerator) -> None:
+    known = _asked(view, stored)
+    if isinstance(known.summary.error, errors.NoSuchSession):
+        not_there(stored.session_ids[0])
+        return
+    if known.summary.value is None:
+        unanswered(known.summary)
+        return
+    remember(known.summary.value)
+    selection = stored
+    if view.installed.access.reads_messages:
+        selection = chain.joined(view, stored, known.summary.value, look)
+        with bar:
+            downloads.session_buttons(view, selection)
+    if selection != stored:
+        known = _asked(view, selection)
+    _whole(view, selection, known, look)
+
+
+def _asked(view: View, selection: Selection) -> Asked:
+    summary = view.ask(sessions.summary, selection)
+    order = view.ask(conversation.turn_order, selection)
+    requests = view.ask(requests_of, selection)
+    return Asked(summary.answer, order.answer, requests.answer)
+
+
+def _whole(view: View, selection: Selection, known: Asked, look: Look) -> None:
+    if known.summary.value is None:
+        unanswered(known.summary)
+        return
+    summary, _ = redacted(known.summary.value, look.redaction)
+    show_figures(summary, look.zone, _title(selection))
+    if known.order.value is None:
+        unanswered(known.order)
+        return
+    place = session_conversation.place(known.order.value)
+    if place.by_id:
+        also_called(view, place.by_id)
+    page = session_conversation.read(view, selection, known.order.value, place, look)
+    opened = place.row.written() if place.row else None
+    order = known.order.value
+    by_turn = rewritten(known.requests, lambda frame: turn_frame(frame, order))
+    named = _without_names(by_turn, look.redaction)
+    session_timeline.show(
+        view, named, _parents(page), address.open_request, opened, _repeated_shares(page)
+    )
+    attempts.show(view, selection, known.requests, known.order.value, look)
+    session_conversation.show(page, known.order.value, place, look)
+    comparison.show_changes(view, selection, known.order.value, look)
+
+
+def _title(selection: Selection) -> str:
+    if selection.rows:
+        return "Requests combined into one conversation"
+    several = len(selection.session_ids)
+    return f"{several:,} sessions shown as one conversation" if several > 1 else "Session"
+
+
+def _without_names(requests: Answer[pd.DataFrame], redaction: Redaction) -> Answer[pd.DataFrame]:
+    """The same requests, with the names that clients chose as the rest of the page writes them."""
+    if redaction == NONE:
+        return requests
+    return rewritten(
+        requests,
+        lambda frame: frame.assign(
+            **{
+                name: frame[name].map(lambda said: redacted(said, redaction)[0])
+                for name in CHOSEN_BY_CLIENTS
+            }
+        ),
+    )
+
+
+def _parents(page: Answer[TurnPage]) -> dict[str, str | None] | None:
+    """Which request goes on from which, where the page of the transcript holds them all?
+
+    One of which nothing is stored goes on from nobody knows which, and is left out.
+    """
+    if page.value is None or len(page.value.turns) < page.value.total:
+        return None
+    return {
+        turn.request.row.written(): turn.parent.written() if turn.parent else None
+        for turn in page.value.turns
+        if turn.parent or turn.asked
+    }
+
+
+def _repeated_shares(page: Answer[TurnPage]) -> dict[str, float]:
+    """Of requests whose client changed the history, the share of it that was sent before."""
+    turns = page.value.turns if page.value else ()
+    return {turn.request.row.written(): turn.repeated_share for turn in turns if turn.changes}
+
+
+# Title, and how the figure is written; in the order a reader asks for them.
+FIGURES: tuple[tuple[str, Callable[[SessionSummary], str]], ...] = (
+    ("Cost", lambda one: formatting.money(one.cost_usd)),
+    ("Requests", lambda one: formatting.exact(one.requests)),
+    ("Failures", lambda one: formatting.exact(one.failures)),
+    ("Tokens", lambda one: formatting.count(one.total_tokens)),
+    ("Duration", lambda one: formatting.duration(one.duration_ms)),
+    ("Cache hits", lambda one: formatting.exact(one.cache_hits)),
+)
+
+
+def show_figures(summary: SessionSummary, zone: str, title: str = "Session") -> None:
+    """What did this session cost, take and hold, and whose was it?"""
+    with card(title):
+        st.code(summary.session_id, language=None)
+        with st.grid(columns=6, min_column_width=130, gap="small"):
+            for name, written in FIGURES:
+                exact = formatting.exact_money(summary.cost_usd) if name == "Cost" else None
+                st.metric(name, literal(written(summary)), help=exact and literal(exact))
+        st.caption(" · ".join(_who(summary, zone)))
+
+
+def _who(summary: SessionSummary, zone: str) -> list[str]:
+    """Who asked, with what, and when: only what is known."""
+    known = (
+        ("User", summary.user_name),
+        ("Team", summary.team_name),
+        ("Key", summary.key_name),
+        ("Agent", summary.agent),
+        ("End user", summary.end_user),
+        ("Models", ", ".join(summary.models)),
+        ("Tags", ", ".join(summary.tags)),
+        ("From", formatting.clock(summary.started_at, zone)),
+        ("To", formatting.clock(summary.ended_at, zone)),
+        ("Zone", zone),
+    )
+    return [f"{name}: {label(value, 120)}" for name, value in known if value]
+
+
+OPENED = "sessions opened"
+MOST = 8
+
+
+def remember(summary: SessionSummary) -> None:
+    """Note that this session is open now."""
+    earlier = others(summary.session_id, summary.api_key)
+    st.session_state[OPENED] = [summary, *earlier][:MOST]
+
+
+def others(session_id: str, api_key: str) -> list[SessionSummary]:
+    """Which other sessions were opened here, the last one first?"""
+    opened: list[SessionSummary] = st.session_state.get(OPENED, [])
+    return [one for one in opened if (one.session_id, one.api_key) != (session_id, api_key)]
+
+
+def called(summary: SessionSummary, look: Look) -> str:
+    """How is this session called in a list? For a label."""
+    who, _ = masked(
+        summary.user_name or summary.key_name or summary.end_user or "Unknown user", look.redaction
+    )
+    requests = formatting.counted(summary.requests, "request")
+    return f"{label(who, 24)}, {formatting.clock(summary.started_at, look.zone)}, {requests}"
+
+
+BESIDE = "session to compare"
+MASKED = (
+    "Masks e-mail addresses, keys and passwords, card, telephone, bank account and US social "
+    "security numbers, and custom patterns, in all messages."
+)
+FORMATTED = "Renders Markdown: headings, lists, tables, code. Links and images stay text."
+
+
+def begin() -> DeltaGenerator:
+    """Draw the way back, and keep the rest of the bar for when the session is known."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("All sessions", icon=":material/arrow_back:", on_click=address.close_session)
+        return st.container(
+            horizontal=True, horizontal_alignment="right", vertical_alignment="center"
+        )
+
+
+def chosen_look(view: View) -> Look:
+    """How is this session shown? The URL holds it."""
+    _switch("Masked", address.REDACTED, MASKED)
+    if view.installed.access.reads_messages:
+        _switch("Formatted", address.FORMATTED, FORMATTED)
+    is_formatted = address.is_said(address.FORMATTED)
+    return Look(view.filters.zone, is_formatted, redaction=downloads.shown(view))
+
+
+def compare(session_id: str, api_key: str, look: Look) -> None:
+    """Choose a session to be read beside this one, or close the one that is."""
+    if address.WITH in st.query_params:
+        st.button(
+            "Close the comparison",
+            icon=":material/close:",
+            on_click=address.close_beside,
+        )
+        return
+    with st.popover("Compare", icon=":material/compare_arrows:"):
+        st.text_input(
+            "ID of the session to compare with", key=BESIDE, on_change=_open_said, max_chars=2_000
+        )
+        for other in others(session_id, api_key):
+            st.button(
+                called(other, look),
+                key=f"beside {other.session_id} {other.api_key}",
+                type="tertiary",
+                on_click=address.open_beside,
+                args=(other.session_id, other.api_key),
+            )
+        st.caption("Sessions opened in this tab are listed here.")
+
+
+def _open_said() -> None:
+    if session_id := st.session_state[BESIDE].strip():
+        address.open_beside(session_id, None)
+
+
+def _switch(title: str, name: str, explained: str) -> None:
+    key = f"switch {name}"
+    st.session_state[key] = address.is_said(name)
+    st.toggle(
+        title,
+        key=key,
+        help=explained,
+        on_change=lambda: address.say(name, st.session_state[key]),
+    )

@@ -1,0 +1,238 @@
+"""The conversation on a session's page: where in it the reader is, and the way to elsewhere."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import pandas as pd
+import streamlit as st
+
+from tracelib import conversation, errors, formatting
+from tracelib.audit import What
+from tracelib.conversation.order import KnownOrder
+from tracelib.conversation.reading import (
+    CHARACTERS_AT_ONCE,
+    TURNS_A_PAGE,
+    Reading,
+    TurnPage,
+)
+from tracelib.export import redacted
+from tracelib.page.base import address, audited, following
+from tracelib.page.base.cards import nothing, unanswered
+from tracelib.page.base.view import View
+from tracelib.page.session import session_timeline, transcript
+from tracelib.page.text.message import Look
+from tracelib.page.text.safe import label
+from tracelib.querying.installation import Installation
+from tracelib.querying.store import Answer
+from tracelib.redaction import Redaction, masked
+from tracelib.selection import RowId, Selection, read_row_id
+
+# As many as are worth choosing from; the rest are found from the timeline.
+MOST = 60
+
+Jump = tuple[int, str]  # the number of a turn, and its request as links name it
+
+
+def to_failures(order: pd.DataFrame) -> None:
+    """A way to each failure of the conversation. Nothing where there is none."""
+    failed = order.index[order["is_failure"]]
+    places = [(int(index) + 1, order["rows"][index][0].written()) for index in failed]
+    _line(f"{formatting.counted(len(failed), 'failure')}: request", places, "failure")
+
+
+def standing(page: TurnPage, said: str) -> list[Jump]:
+    """In which requests of this page does something hold these words, as it is stored?"""
+    sought = said.casefold()
+    return [
+        (turn.number, turn.request.row.written())
+        for turn in page.turns
+        if sought
+        and any(
+            sought in part.text.casefold()
+            for message in (*turn.asked, *turn.answered)
+            for part in message.parts
+        )
+    ]
+
+
+def to_words(page: TurnPage, said: str, places: Sequence[Jump], redaction: Redaction) -> None:
+    """A way to each of the places where these words stand, written as the rest of the page is."""
+    if not said:
+        return
+    where = "" if len(page.turns) == page.total else " on this page"
+    quoted = f"“{label(masked(said, redaction)[0])}”"
+    if places:
+        _line(f"{quoted} appears{where} in request", places, "said")
+    else:
+        st.caption(f"{quoted} appears in no request{where}.", width="content")
+
+
+def _line(title: str, places: Sequence[Jump], kind: str) -> None:
+    if not places:
+        return
+    key = f"jumps-{kind}"
+    with st.container(horizontal=True, wrap=False, width="content", key=key, gap="xsmall"):
+        st.caption(title, width="content")
+        for number, row in places[:MOST]:
+            st.button(
+                str(number),
+                key=f"{kind} {number}",
+                type="tertiary",
+                on_click=address.open_request,
+                args=(row,),
+            )
+        if len(places) > MOST:
+            st.caption(f"and {len(places) - MOST:,} more", width="content")
+
+
+WITHHELD = "Messages are shown to auditors and admins; your role shows figures only."
+READINGS_KEPT = 12  # of at most 60 MB, most of them of kilobytes
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a conversation the reader is: on which page of how many, going to which turn.
+
+    `row` is that of the turn's own request; `by_id` is the row that a link names by its id alone.
+    """
+
+    page: int
+    pages: int
+    target: int | None
+    row: RowId | None = None
+    by_id: RowId | None = None
+
+
+def place(order: pd.DataFrame) -> Place:
+    """Where does the URL say the reader is?"""
+    text = st.query_params.get(address.REQUEST)
+    row = named_row(order, text)
+    target = number_of(order, row) if row else None
+    pages = max(1, -(-len(order) // TURNS_A_PAGE))
+    first = order["rows"][target - 1][0] if target else None
+    by_id = row if row and row.written() != text else None
+    return Place(page_of(target) if target else _said_page(pages), pages, target, first, by_id)
+
+
+def named_row(order: pd.DataFrame, text: str | None) -> RowId | None:
+    """Which row of this conversation does a link name? None for none of it.
+
+    Where a link holds a request id alone, as old ones do, and several rows have it, the newest.
+    """
+    rows = [row for turn in order["rows"] for row in turn]
+    named = read_row_id(text or "")
+    if named in rows:
+        return named
+    return max((row for row in rows if row.request_id == text), key=_start, default=None)
+
+
+def number_of(order: pd.DataFrame, row: RowId) -> int:
+    """Which turn of this conversation holds this row of it?"""
+    return next(number for number, turn in enumerate(order["rows"], start=1) if row in turn)
+
+
+def _start(row: RowId) -> datetime:
+    return row.started_at
+
+
+def page_of(number: int) -> int:
+    """On which page does the turn of this number stand?
+
+    >>> page_of(1), page_of(40), page_of(41)
+    (1, 1, 2)
+    """
+    return (number - 1) // TURNS_A_PAGE + 1
+
+
+def read(
+    view: View,
+    selection: Selection,
+    order: pd.DataFrame,
+    at: Place,
+    look: Look,
+    what: What = "opened",
+) -> Answer[TurnPage]:
+    """What does the log hold of the page that is read? It is noted who reads it."""
+    noted = audited.of(view, what, selection, look.redaction)
+    first = (at.page - 1) * TURNS_A_PAGE + 1
+    noted = replace(noted, page=at.page)
+    reading = _reading(view.installed, selection)
+    known = KnownOrder(tuple(order["rows"]))
+    return audited.ask(
+        view, noted, conversation.turns, reading, first, TURNS_A_PAGE, CHARACTERS_AT_ONCE, known
+    )
+
+
+def show(told: Answer[TurnPage], order: pd.DataFrame, at: Place, look: Look) -> None:
+    """What was said? One page of it, opened where the URL says."""
+    st.subheader("Conversation", anchor=False)
+    if isinstance(told.error, errors.NotForThisRole):
+        nothing(WITHHELD)
+        return
+    words = st.query_params.get("said", "")
+    # Masked as what is read is: the page itself says nothing private to the browser.
+    look = replace(look, words=masked(words, look.redaction)[0])
+    sought = _bar(told.value, order, at, look, words)
+    if told.value is None:
+        unanswered(told)
+        return
+    if not told.value.turns:
+        nothing("The requests of this conversation are no longer in the log.")
+    page, _ = redacted(told.value, look.redaction)
+    transcript.show(page, look, sought)
+    pager(at, "below")
+
+
+def _bar(
+    page: TurnPage | None, order: pd.DataFrame, at: Place, look: Look, said: str
+) -> int | None:
+    """The ways to elsewhere, at the top of the screen; and which turn the reader is brought to."""
+    places = standing(page, said) if page else []
+    # A search that names no place of its own leads to the first one on the page.
+    is_named = address.REQUEST in st.query_params or address.PAGE in st.query_params
+    sought = at.target or (places[0][0] if places and not is_named else None)
+    with st.container(key="way", gap="xxsmall"):
+        with st.container(horizontal=True, vertical_alignment="center", key="ways"):
+            pager(at, "above")
+            to_failures(order)
+            if page:
+                to_words(page, said, places, look.redaction)
+        _follow(at, sought, look.words)
+    return sought
+
+
+def pager(at: Place, where: str) -> None:
+    """The way to the other pages; `where` tells several of them apart."""
+    if at.pages == 1:
+        return
+    # Another page has a pager of its own: the URL alone says where the reader is.
+    key = f"transcript page {at.page} {where}"
+    st.pagination(
+        at.pages,
+        default=at.page,
+        key=key,
+        on_change=lambda: address.open_page(st.session_state[key]),
+    )
+
+
+@st.cache_resource(
+    max_entries=READINGS_KEPT, show_spinner=False, hash_funcs={Installation: hash, Selection: repr}
+)
+def _reading(installed: Installation, selection: Selection) -> Reading:  # noqa: ARG001
+    """How far is this conversation read? All viewers of an installation read on together."""
+    return Reading(selection)
+
+
+def _said_page(pages: int) -> int:
+    said = st.query_params.get(address.PAGE, "1")
+    return min(max(int(said), 1), pages) if said.isdecimal() and len(said) < 6 else 1
+
+
+def _follow(at: Place, sought: int | None, said: str) -> None:
+    """Bring the reader to what the URL names: a request, words, or the top of a page turned to."""
+    moves = address.moves()
+    token = f"{hash(st.query_params.get(address.SESSION))} {at.page} {sought} {moves}"
+    top = "transcript" if moves else None
+    target = transcript.turn_key(sought) if sought else top
+    following.follow(target, token, said, session_timeline.KEY)

@@ -1,0 +1,1 @@
+"""Text from elsewhere on a page: as it is, or formatted and harmless."""

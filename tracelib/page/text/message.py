@@ -1,0 +1,169 @@
+"""One message to read: who said it, when, and its parts in order.
+
+Nothing that anybody wrote is ever given to something that reads Markdown or HTML, but for the
+formatted view, which a reader opts into and which shows what `defused` has made of the text.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from tracelib import formatting
+from tracelib.conversation import Message, Part
+from tracelib.conversation.transcript import ROLES
+from tracelib.page.text.defused import defused
+from tracelib.page.text.safe import label
+from tracelib.redaction import NONE, Redaction
+from tracelib.signs import visible
+
+LINES_SHOWN = 12
+CHARACTERS_SHOWN = 1_600
+LONGEST_LINE = 300
+# An answer that ended so is still to come, or goes on later.
+OPEN_ENDINGS = ("Not finished", "Paused", "Waits")
+# A browser chokes on megabytes in one element; the rest is counted, not sent.
+LONGEST_SENT = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a conversation is shown.
+
+    Clock times are of `zone`; `is_formatted` lays Markdown out; `redaction` says what is masked.
+    `side` tells two conversations on one page apart: it begins the keys of their elements.
+    A long text that holds the `words` only after its beginning is shown whole.
+    """
+
+    zone: str
+    is_formatted: bool = False
+    side: str = ""
+    redaction: Redaction = NONE
+    words: str = ""
+
+
+@contextmanager
+def framed(
+    message: Message,
+    said_at: datetime,
+    look: Look,
+    key: str,
+    beside: str = "",
+    kind: Literal["role", "history"] = "role",
+) -> Iterator[None]:
+    """The frame of a message: who said it and when. `beside` stands behind the role.
+
+    What is only another text of an earlier message is of kind `history`: it is set in, and
+    nobody who moves from message to message stops there.
+    """
+    role = message.role if message.role in ROLES else "assistant"
+    # The beginning of the key decides the colour of the edge.
+    with st.container(key=f"{kind}-{role}-{look.side}{key}", gap="xxsmall"):
+        clock = said_at.astimezone(ZoneInfo(look.zone))
+        name = ROLES.get(message.role, label(message.role.capitalize()))
+        said_by = f" {label(message.name)}" if message.name else ""
+        st.caption(f"**{name}**{said_by}{beside} · {clock:%H:%M:%S}")
+        yield
+
+
+def show_part(part: Part, look: Look) -> None:
+    """What does this part say? Images, sound and files are named with their size."""
+    if part.kind == "text" and not part.is_json:
+        if part.name:
+            st.caption(f"**{label(part.name)}**")
+        _folded(part, _formatted if look.is_formatted else _plain, look)
+    elif part.kind == "reasoning":
+        with st.expander(f"Reasoning, {formatting.size(_size(part))}"):
+            whole(part.text, _plain)
+    elif part.kind in ("image", "audio", "file"):
+        name = f"{label(part.name)} " if part.name else ""
+        st.caption(f":material/attach_file: {name}{label(part.text, LONGEST_LINE)}")
+    elif part.kind == "citation":
+        _citation(part, look)
+    else:
+        _named(part)
+        if part.text:
+            _folded(part, _code, look)
+    if part.truncated_chars:
+        st.caption(f"{part.truncated_chars:,} characters were removed before LiteLLM stored it.")
+
+
+def _named(part: Part) -> None:
+    if part.kind == "data":
+        kind = "JSON" if part.is_json else "text"
+        st.caption(f"**{label(part.name or 'Data')}** {kind}, {formatting.size(_size(part))}")
+        return
+    name = label(part.name or part.call_id or "a tool")
+    if part.kind == "tool_call":
+        st.caption(f"Calls **{name}**")
+    elif part.is_error:
+        st.caption(f":red[**Error** of **{name}**]")
+    else:
+        st.caption(f"Result of **{name}**")
+
+
+def _citation(part: Part, look: Look) -> None:
+    """What an answer refers to: its title and address on a line, then the words that are cited."""
+    first, _, rest = part.text.partition("\n")
+    title = f"**{label(part.name, LONGEST_LINE)}** " if part.name else ""
+    st.caption(f":material/link: {title}{label(first, LONGEST_LINE)}")
+    if rest:
+        _folded(replace(part, text=rest), _plain, look)
+
+
+def show_ending(message: Message) -> None:
+    """How did this answer end? Nothing where it ended as it should."""
+    if message.ending is None:
+        return
+    said = label(message.ending, 2 * LONGEST_LINE)
+    is_open = message.ending.startswith(OPEN_ENDINGS)
+    st.caption(f":material/hourglass_empty: {said}" if is_open else f":red[**{said}**]")
+
+
+def _folded(part: Part, write: Callable[[str], None], look: Look) -> None:
+    """Short text whole; of long text the beginning, and the rest behind its size."""
+    lines = part.text[: CHARACTERS_SHOWN + 1].split("\n")
+    if len(lines) <= LINES_SHOWN and len(part.text) <= CHARACTERS_SHOWN:
+        whole(part.text, write)
+        return
+    beginning = "\n".join(lines[:LINES_SHOWN])[:CHARACTERS_SHOWN].rstrip()
+    words = look.words.casefold()
+    if words in part.text.casefold() and words not in beginning.casefold():
+        whole(part.text, write)
+        return
+    write(f"{beginning} …")
+    kind = "JSON" if part.is_json else "text"
+    with st.expander(f"Show all ({kind}, {formatting.size(_size(part))})", type="compact"):
+        whole(part.text, write)
+
+
+def whole(text: str, write: Callable[[str], None]) -> None:
+    """All of a text, as far as a browser bears it, and how much that is."""
+    write(text[:LONGEST_SENT])
+    if len(text) > LONGEST_SENT:
+        st.caption(f"The first {LONGEST_SENT:,} of {len(text):,} characters are shown.")
+
+
+def show_code(part: Part, look: Look) -> None:
+    """The text of this part alone, as code."""
+    _folded(part, _code, look)
+
+
+def _plain(text: str) -> None:
+    st.text(visible(text), width="stretch")
+
+
+def _code(text: str) -> None:
+    st.code(visible(text), language=None, wrap_lines=True)
+
+
+def _formatted(text: str) -> None:
+    st.markdown(defused(text), anchors=False)
+
+
+def _size(part: Part) -> int:
+    return part.size_bytes or len(part.text.encode("utf-8", "surrogatepass"))

@@ -1,0 +1,37 @@
+"""Which questions are for whom, beside whose requests they are asked of.
+
+Figures are everybody's, of the requests in their scope. What was said is for those who may read
+it, and what the installation is for those who look after it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from tracelib import conversation, errors, export, status, stitching
+from tracelib.access import Access
+from tracelib.conversation.turn_diff import diff_between
+
+OF_WHAT_WAS_SAID: frozenset[Callable[..., Any]] = frozenset(
+    {
+        conversation.openings,
+        conversation.passages,
+        conversation.turns,
+        diff_between,
+        export.session_document,
+        stitching.conversation_around,
+    }
+)
+OF_THE_INSTALLATION: frozenset[Callable[..., Any]] = frozenset({status.server, status.size})
+
+
+def refusal(ask: Callable[..., Any], access: Access) -> errors.NotForThisRole | None:
+    """Why is this question not answered for whoever looks? None where it is."""
+    is_refused = (ask in OF_WHAT_WAS_SAID and not access.reads_messages) or (
+        ask in OF_THE_INSTALLATION and not access.sees_installation
+    )
+    return errors.NotForThisRole() if is_refused else None
+
+
+def told(error: errors.TraceError, access: Access) -> errors.TraceError:
+    """How is an error told? What the server said names hosts, roles and columns."""
+    return error if access.sees_installation else type(error)()

@@ -1,0 +1,212 @@
+"""The one seam between a page and its questions: shared, asked once at a time, never a traceback.
+
+All viewers of the same tick share one answer, good or bad. Whoever asks for what is under way,
+at that tick or a later one, waits for that answer: nothing is asked twice at once. While the
+database is away, the last good answer of the same view stands in, marked with its age.
+"""
+
+import logging
+import pickle
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+from tracelib import conversation, errors, metrics
+from tracelib.conversation.turn_diff import diff_between
+from tracelib.database_url import DatabaseAddress
+from tracelib.filters import Filters
+from tracelib.querying import permissions
+from tracelib.querying.installation import Installation, shared, source
+from tracelib.querying.store import Answer, Flight, Store
+
+log = logging.getLogger(__name__)
+STORE = Store()
+HEAVY: frozenset[Callable[..., Any]] = frozenset({conversation.turns, diff_between})
+# How long an answer is waited for, at most; the question itself goes on.
+PATIENCE_S = 60.0
+# So often somebody who waits is told what for.
+STEP_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question with its arguments, so that a page can hand in several at once.
+
+    `tick` is given where it is of another one than what is asked beside it.
+    """
+
+    ask: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    tick: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.ask.__module__}.{self.ask.__qualname__}"
+
+    @property
+    def words(self) -> str:
+        """What it asks for, in a few words.
+
+        >>> Question(conversation.turn_order, ()).words
+        'turn order'
+        """
+        return self.ask.__name__.replace("_", " ").strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question with the view that it is of, and its answer or the flight to wait for."""
+
+    question: Question
+    view: str
+    found: Answer[Any] | Flight
+
+    @property
+    def is_open(self) -> bool:
+        return isinstance(self.found, Flight) and not self.found.answer.done()
+
+    def answer(self) -> Answer[Any]:
+        """The answer; where it is awaited still, or will pass, the last good one stands in."""
+        given = self._given()
+        if given.error is None or not given.error.is_passing:
+            return given
+        good = STORE.last_good(self.view)
+        return replace(good, error=given.error, is_stale=True) if good else given
+
+    def _given(self) -> Answer[Any]:
+        if isinstance(self.found, Answer):
+            return self.found
+        if self.found.answer.done():
+            return self.found.answer.result()
+        return Answer(None, errors.NotAnsweredYet(), datetime.now(UTC), 0.0)
+
+
+def answers(
+    installed: Installation,
+    now: datetime,
+    questions: Sequence[Question],
+    patience_s: float = PATIENCE_S,
+    while_waiting: Callable[[list[Question]], None] | None = None,
+) -> list[Answer[Any]]:
+    """What does the database say to all of these, asked side by side? In their order.
+
+    `while_waiting` is called several times a second with what is awaited still; what it raises
+    ends the waiting. After a minute the last good answers stand in where all that is awaited has
+    one, else after `patience_s` an error that says so.
+    """
+    views = [_view(question, question.tick or now, installed) for question in questions]
+    together = [view for view, one in zip(views, questions, strict=True) if one.tick is None]
+    since = STORE.since(together, now)
+    asked: list[Asked] = []
+    try:
+        for question, view in zip(questions, views, strict=True):
+            ticks = (question.tick, question.tick) if question.tick else (now, since)
+            asked.append(_asked(installed, question, view, *ticks))
+        _wait(asked, patience_s, while_waiting)
+        return [one.answer() for one in asked]
+    finally:
+        for one in asked:
+            if isinstance(one.found, Flight):
+                STORE.leave(one.found)
+
+
+def forget_answers() -> None:
+    """Let every question be asked again; the last good answers stay."""
+    STORE.expire()
+
+
+def _asked(
+    installed: Installation, question: Question, view: str, now: datetime, since: datetime
+) -> Asked:
+    if refused := permissions.refusal(question.ask, installed.access):
+        return Asked(question, view, Answer(None, refused, datetime.now(UTC), 0.0))
+    found, is_new = STORE.find(view, now, since)
+    metrics.asked(question.name, is_new)
+    if is_new and isinstance(found, Flight):
+        workers = _workers(installed.address, installed.settings.pool_size)
+        workers.submit(_carry_out, found, question, installed)
+    return Asked(question, view, found)
+
+
+def _wait(
+    asked: Sequence[Asked],
+    patience_s: float,
+    while_waiting: Callable[[list[Question]], None] | None,
+) -> None:
+    started = time.monotonic()
+    while open_ones := [one for one in asked if one.is_open]:
+        waited_s = time.monotonic() - started
+        can_stand_in = waited_s > PATIENCE_S and all(STORE.last_good(o.view) for o in open_ones)
+        if waited_s > patience_s or can_stand_in:
+            return
+        flights = [one.found.answer for one in open_ones if isinstance(one.found, Flight)]
+        if wait(flights, STEP_S).not_done and while_waiting:
+            while_waiting([one.question for one in open_ones])
+
+
+# As many at once as there are connections: the others wait for their turn, not for a connection.
+@lru_cache(maxsize=4)
+def _workers(address: DatabaseAddress, pool_size: int) -> ThreadPoolExecutor:  # noqa: ARG001
+    return ThreadPoolExecutor(pool_size, thread_name_prefix="question")
+
+
+def _carry_out(flight: Flight, question: Question, installed: Installation) -> None:
+    """Ask the database, for all who wait. They are given an answer whatever happens."""
+    if not STORE.begin(flight):
+        return
+    try:
+        answer, size = _worked_out(question, installed)
+    except Exception:
+        log.exception("Query failed: %s", question.name)
+        answer, size = Answer(None, errors.OwnFault(), datetime.now(UTC), 0.0), 0
+    STORE.land(flight, answer, size, is_heavy=question.ask in HEAVY)
+
+
+def _worked_out(question: Question, installed: Installation) -> tuple[Answer[Any], int]:
+    """The answer, and what it weighs."""
+    started = time.perf_counter()
+    value, error = _tried(question, installed)
+    seconds = time.perf_counter() - started
+    metrics.worked_out(question.name, seconds, error)
+    shown = error and permissions.told(error, installed.access)
+    return Answer(value, shown, datetime.now(UTC), seconds), len(pickle.dumps(value))
+
+
+def _tried(question: Question, installed: Installation) -> tuple[Any, errors.TraceError | None]:
+    if error := STORE.away(installed.address):
+        return None, error
+    try:
+        return question.ask(source(installed), *question.arguments), None
+    except errors.DatabaseUnreachable as unreachable:
+        STORE.note_away(installed.address, unreachable)
+        return None, unreachable
+    except errors.TraceError as explained:
+        return None, explained
+    except Exception:
+        log.exception("Query failed: %s", question.name)
+        return None, errors.OwnFault()
+
+
+def _view(question: Question, now: datetime, installed: Installation) -> str:
+    """What names this question, as asked of this database by whoever sees so much of it?
+
+    A tick later, when only the clock has moved on, it is the same. As short as a name: arguments
+    may be long.
+    """
+    relative = [_relative(argument, now) for argument in question.arguments]
+    words = f"{question.name} {relative} {hash(shared(installed))} {installed.access!r}"
+    return blake2b(words.encode("utf-8", "surrogatepass"), digest_size=24).hexdigest()
+
+
+def _relative(argument: object, now: datetime) -> str:
+    """A moment as its distance from now; filters as what they look at, which no clock moves."""
+    if isinstance(argument, datetime):
+        return repr(now - argument)
+    if isinstance(argument, Filters):
+        return repr(argument.view())
+    return repr(argument)
