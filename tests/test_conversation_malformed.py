@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.stored_rows import choice, made
 from tracelib.conversation import Part, transcript
-from tracelib.conversation.bodies.json_values import TOO_DEEP
+from tracelib.conversation.json_values import TOO_DEEP
 
 FIELDS = [
     "messages", "input", "prompt", "system", "instructions", "contents", "parts", "query",

@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import Protocol, TypeVar
 
 from tracelib import formatting
-from tracelib.conversation.bodies.json_values import mapping, stored_json
+from tracelib.conversation.json_values import mapping, stored_json
 from tracelib.selection import RowId
 from tracelib.spendlogs.conditions import can_be_stored
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, Select, Subquery, and_, cast, or_, select
 from sqlalchemy.types import Text
 
-from tracelib.conversation.bodies.json_values import read_json
+from tracelib.conversation.json_values import read_json
 from tracelib.conversation.requests import StoredRequest, TurnRows
 from tracelib.schema import BODIES as BODY_COLUMNS
 from tracelib.selection import Selection

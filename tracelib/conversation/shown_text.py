@@ -16,9 +16,9 @@ from sqlalchemy.types import Text
 from tracelib.conversation.bodies import chat, wording
 from tracelib.conversation.bodies.answers import answers
 from tracelib.conversation.bodies.asked import asked
-from tracelib.conversation.bodies.json_values import TOO_DEEP
 from tracelib.conversation.bodies.messages import REDACTED_WORDS, Message, without_cuts
 from tracelib.conversation.bodies.texts import KINDS_OF_BYTES, printable
+from tracelib.conversation.json_values import TOO_DEEP
 from tracelib.conversation.threading.history import spoken
 from tracelib.filters import Filters
 from tracelib.selection import RowId

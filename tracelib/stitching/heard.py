@@ -6,8 +6,8 @@ from datetime import datetime
 from itertools import takewhile
 
 from tracelib.conversation.bodies.asked import CHAT, Asked
-from tracelib.conversation.bodies.json_values import parsed_text, string
 from tracelib.conversation.bodies.messages import Message, Part
+from tracelib.conversation.json_values import parsed_text, string
 from tracelib.conversation.requests import StoredRequest
 from tracelib.conversation.threading.canonical import Canonical, Item, canonical
 from tracelib.conversation.threading.history import Reader, opened, spoken

@@ -14,12 +14,12 @@ from tracelib.conversation.bodies.chat import (
     stopped,
 )
 from tracelib.conversation.bodies.fields import Fields
-from tracelib.conversation.bodies.json_values import mapping, objects, string
 from tracelib.conversation.bodies.messages import Kind, Message, Part
 from tracelib.conversation.bodies.parts import parts_of
 from tracelib.conversation.bodies.responses import item_messages
 from tracelib.conversation.bodies.texts import rest_parts, shown_name, text_part
 from tracelib.conversation.bodies.untyped import citations, grounding
+from tracelib.conversation.json_values import mapping, objects, string
 
 _WRAPPED = ("task", "message", "statusUpdate", "artifactUpdate")
 

@@ -9,11 +9,11 @@ from tracelib.conversation.bodies.asked import asked, asked_first, events_of, is
 from tracelib.conversation.bodies.chat import failed, message
 from tracelib.conversation.bodies.events import Connection
 from tracelib.conversation.bodies.fields import Fields
-from tracelib.conversation.bodies.json_values import EMPTY, mapping, objects, stored_json
 from tracelib.conversation.bodies.messages import Message, Part
 from tracelib.conversation.bodies.streams import put_together, read_stream
 from tracelib.conversation.bodies.texts import data_part, rest_parts, text_part
 from tracelib.conversation.bodies.untyped import citations, grounding
+from tracelib.conversation.json_values import EMPTY, mapping, objects, stored_json
 from tracelib.conversation.requests import Stored
 
 # An answer repeats its own words in these, or says whose it is.

@@ -6,7 +6,12 @@ from itertools import takewhile
 
 from tracelib.conversation.bodies.chat import message
 from tracelib.conversation.bodies.events import Connection
-from tracelib.conversation.bodies.json_values import (
+from tracelib.conversation.bodies.messages import Message
+from tracelib.conversation.bodies.responses import Raw, item_messages
+from tracelib.conversation.bodies.single import single_request
+from tracelib.conversation.bodies.texts import data_part
+from tracelib.conversation.bodies.unknown import Unknown, unknown_request
+from tracelib.conversation.json_values import (
     EMPTY,
     array,
     looks_like_json,
@@ -15,11 +20,6 @@ from tracelib.conversation.bodies.json_values import (
     stored_json,
     string,
 )
-from tracelib.conversation.bodies.messages import Message
-from tracelib.conversation.bodies.responses import Raw, item_messages
-from tracelib.conversation.bodies.single import single_request
-from tracelib.conversation.bodies.texts import data_part
-from tracelib.conversation.bodies.unknown import Unknown, unknown_request
 from tracelib.conversation.requests import Stored
 
 _OF_A_CLIENT = ("system", "developer", "user")

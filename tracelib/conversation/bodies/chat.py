@@ -5,12 +5,12 @@ from dataclasses import replace
 
 from tracelib.conversation.bodies import wording
 from tracelib.conversation.bodies.fields import Fields
-from tracelib.conversation.bodies.json_values import array, mapping, objects, string
 from tracelib.conversation.bodies.messages import Message, Part
 from tracelib.conversation.bodies.parts import parts_of
 from tracelib.conversation.bodies.texts import data_part, rest_parts, shown, shown_name, text_part
 from tracelib.conversation.bodies.tool_calls import chat_calls, result_parts
 from tracelib.conversation.bodies.untyped import citations, grounding
+from tracelib.conversation.json_values import array, mapping, objects, string
 
 # Ends that need no word. All are compared in lower case.
 _NORMAL = frozenset(

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from tracelib.conversation.bodies.chat import error_ending, message, response_ending
 from tracelib.conversation.bodies.fields import Fields
-from tracelib.conversation.bodies.json_values import array, mapping, string
 from tracelib.conversation.bodies.messages import Message
 from tracelib.conversation.bodies.responses import Raw, item_messages, joined
 from tracelib.conversation.bodies.texts import rest_parts
+from tracelib.conversation.json_values import array, mapping, string
 
 Event = Mapping[str, object]
 

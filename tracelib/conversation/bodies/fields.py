@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tracelib.conversation.bodies.json_values import mapping
+from tracelib.conversation.json_values import mapping
 
 # Fields beside the words of a message: kinds, ids, positions, signatures. Never words themselves.
 LABELS = frozenset(

@@ -6,7 +6,6 @@ from hashlib import blake2b
 
 from tracelib.conversation.bodies import wording
 from tracelib.conversation.bodies.fields import Fields
-from tracelib.conversation.bodies.json_values import string
 from tracelib.conversation.bodies.messages import Kind, Part, is_redacted
 from tracelib.conversation.bodies.texts import (
     begins_encoded,
@@ -17,6 +16,7 @@ from tracelib.conversation.bodies.texts import (
     shown_name,
     text_part,
 )
+from tracelib.conversation.json_values import string
 
 _LONGEST_HEADER = 200  # of a data: URL, before its comma
 _BYTES = (

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
-from tracelib.conversation.bodies.json_values import Number, mapping, objects, string
 from tracelib.conversation.bodies.messages import Message
 from tracelib.conversation.bodies.texts import shown
+from tracelib.conversation.json_values import Number, mapping, objects, string
 
 Body = Mapping[str, object]
 

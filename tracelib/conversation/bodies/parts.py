@@ -10,7 +10,6 @@ from functools import partial
 
 from tracelib.conversation.bodies import media, tool_calls, untyped, wording
 from tracelib.conversation.bodies.fields import Fields
-from tracelib.conversation.bodies.json_values import mapping, parsed_text, string
 from tracelib.conversation.bodies.messages import Part
 from tracelib.conversation.bodies.responses import ITEM_ID
 from tracelib.conversation.bodies.texts import (
@@ -21,6 +20,7 @@ from tracelib.conversation.bodies.texts import (
     text_part,
 )
 from tracelib.conversation.bodies.untyped import citations
+from tracelib.conversation.json_values import mapping, parsed_text, string
 
 Read = Callable[[object], tuple[Part, ...]]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from tracelib.conversation.bodies.fields import Fields
-from tracelib.conversation.bodies.json_values import array, string
+from tracelib.conversation.json_values import array, string
 
 Raw = dict[str, object]
 

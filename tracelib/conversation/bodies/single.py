@@ -4,13 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from tracelib.conversation.bodies import wording
 from tracelib.conversation.bodies.fields import Fields
-from tracelib.conversation.bodies.json_values import (
-    array,
-    canonical,
-    mapping,
-    parsed_text,
-    string,
-)
 from tracelib.conversation.bodies.messages import Message, Part
 from tracelib.conversation.bodies.parts import parts_of
 from tracelib.conversation.bodies.texts import (
@@ -22,6 +15,13 @@ from tracelib.conversation.bodies.texts import (
     text_part,
 )
 from tracelib.conversation.bodies.tool_calls import result_parts
+from tracelib.conversation.json_values import (
+    array,
+    canonical,
+    mapping,
+    parsed_text,
+    string,
+)
 from tracelib.formatting import counted
 
 Body = Mapping[str, object]

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from tracelib.conversation.bodies import answer_shapes
-from tracelib.conversation.bodies.json_values import array, mapping, objects, read_json, string
 from tracelib.conversation.bodies.responses import Pieces
+from tracelib.conversation.json_values import array, mapping, objects, read_json, string
 
 Event = Mapping[str, object]
 

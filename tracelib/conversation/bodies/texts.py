@@ -10,12 +10,6 @@ import filetype
 
 from tracelib.conversation.bodies import wording
 from tracelib.conversation.bodies.fields import Fields
-from tracelib.conversation.bodies.json_values import (
-    canonical,
-    counted,
-    parsed_text,
-    pretty,
-)
 from tracelib.conversation.bodies.messages import (
     CUT,
     REDACTED_WORDS,
@@ -24,6 +18,12 @@ from tracelib.conversation.bodies.messages import (
     is_redacted,
     without_cuts,
     without_marks,
+)
+from tracelib.conversation.json_values import (
+    canonical,
+    counted,
+    parsed_text,
+    pretty,
 )
 
 # Shorter runs of these characters are words, ids and keys, unless they begin like a known file.

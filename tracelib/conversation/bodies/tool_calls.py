@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from tracelib.conversation.bodies import wording
 from tracelib.conversation.bodies.fields import Fields
-from tracelib.conversation.bodies.json_values import array, objects, string
 from tracelib.conversation.bodies.messages import Part
 from tracelib.conversation.bodies.texts import (
     call_part,
@@ -15,6 +14,7 @@ from tracelib.conversation.bodies.texts import (
     shown_name,
     text_part,
 )
+from tracelib.conversation.json_values import array, objects, string
 
 Reader = Callable[[object], tuple[Part, ...]]
 

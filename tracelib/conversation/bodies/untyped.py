@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from tracelib.conversation.bodies import media, tool_calls, wording
 from tracelib.conversation.bodies.fields import Fields
-from tracelib.conversation.bodies.json_values import array, mapping, string
 from tracelib.conversation.bodies.messages import Part
 from tracelib.conversation.bodies.texts import (
     call_part,
@@ -14,6 +13,7 @@ from tracelib.conversation.bodies.texts import (
     shown_name,
     text_part,
 )
+from tracelib.conversation.json_values import array, mapping, string
 
 # Beside each of these an annotation may hold its own fields in an object of the same name.
 _NESTED = (

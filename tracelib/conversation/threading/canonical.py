@@ -15,8 +15,8 @@ from hashlib import blake2b
 from itertools import groupby
 from typing import Any, Literal
 
-from tracelib.conversation.bodies.json_values import canonical_text
 from tracelib.conversation.bodies.messages import Message, Part, cut_as_old_versions_did
+from tracelib.conversation.json_values import canonical_text
 from tracelib.conversation.threading.spellings import (
     Vocabulary,
     bare,

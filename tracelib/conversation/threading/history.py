@@ -8,9 +8,9 @@ from itertools import takewhile
 from tracelib.conversation.bodies.answers import answers
 from tracelib.conversation.bodies.asked import CHAT, Asked, asked
 from tracelib.conversation.bodies.chat import message
-from tracelib.conversation.bodies.json_values import TOO_DEEP
 from tracelib.conversation.bodies.messages import Message, Part
 from tracelib.conversation.bodies.responses import Raw
+from tracelib.conversation.json_values import TOO_DEEP
 from tracelib.conversation.requests import StoredRequest, finished_first
 from tracelib.conversation.threading.canonical import (
     Canonical,

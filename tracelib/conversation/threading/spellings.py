@@ -5,7 +5,7 @@ from array import array
 from string import punctuation
 from zlib import crc32
 
-from tracelib.conversation.bodies.json_values import composed
+from tracelib.conversation.json_values import composed
 
 _TAGS = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad"
 # Reasoning that models without a field for it write into their answer.
