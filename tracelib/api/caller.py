@@ -1,4 +1,4 @@
-"""Who asks, through which installation, and when: what every answer of the API starts from."""
+"""What every response of the API starts from: who asks, of which installation, when; and its JSON."""
 
 import json
 from collections import Counter

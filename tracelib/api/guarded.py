@@ -1,4 +1,4 @@
-"""One path of the API as an ASGI app: who asks is settled before anything is read."""
+"""A path of the API as an ASGI app: authentication and rate limit come before anything is read."""
 
 import hashlib
 import hmac

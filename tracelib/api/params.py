@@ -1,4 +1,4 @@
-"""What may be asked for: each parameter by name, and nothing that is not one."""
+"""The request parameters: each by name, and nothing that is not one."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self

@@ -1,4 +1,4 @@
-"""What is answered: every key by name, in order, with its unit. `null` is unknown, 0 is none."""
+"""The response models: every field by name, in order, with its unit. `null`: unknown, 0: none."""
 
 from datetime import datetime
 from typing import Literal

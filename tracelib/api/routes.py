@@ -1,4 +1,4 @@
-"""The paths of the API, and what each answers with."""
+"""The routes of the API."""
 
 import json
 from collections.abc import Callable

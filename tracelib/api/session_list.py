@@ -1,4 +1,4 @@
-"""Which sessions are there?"""
+"""The list of sessions and the search in texts, for programs."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""What is answered of sessions: every key by name, in order, with its unit."""
+"""The response models of sessions: every field by name, in order, with its unit."""
 
 from datetime import datetime
 from typing import Literal

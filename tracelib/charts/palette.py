@@ -1,4 +1,4 @@
-"""Which colour stands for what: one meaning each, the same on every page."""
+"""Which colour means what, the same on every page, and names that a chart can show."""
 
 import html
 import zlib

@@ -1,4 +1,4 @@
-"""The strip above a list: how it spreads over time, and which part of it is chosen."""
+"""Strips: sessions over time above the list, and a session's activity above its timeline."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""One request and what became of it, before it takes the shape of a LiteLLM row."""
+"""One request with its outcome and its bodies, before it takes the shape of a LiteLLM row."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the proxy makes of a request: where it is sent, how long it takes, how it ends."""
+"""What the proxy does with a request: where it goes, how long it takes, how it ends, what fails."""
 
 import uuid
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL server that holds the sample, in a folder of its own."""
+"""The embedded PostgreSQL server that holds the sample, and the rows that keep arriving in it."""
 
 import logging
 import os

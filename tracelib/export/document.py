@@ -1,4 +1,4 @@
-"""A session as it is handed on: what it came to, what was said, and what vouches for that."""
+"""An exported session: figures, transcript, what was masked, and a hash over its stored rows."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""A table as a CSV file: a unit in each heading, exact values, and no formula in any cell."""
+"""The files: a session as HTML or JSON, a table as CSV with units, exact values and no formulas."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The figures of a whole window, each one number."""
+"""The totals of a time range, and when the log begins."""
 
 from dataclasses import dataclass
 from datetime import datetime

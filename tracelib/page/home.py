@@ -1,4 +1,4 @@
-"""The cards of the front door."""
+"""The cards of Home."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""The row of figures that Overview opens with."""
+"""The cards of Overview: the headline figures, the charts over time, the caches."""
 
 from datetime import datetime
 from statistics import fmean

@@ -1,13 +1,11 @@
 """Private data in text, masked before it is shown or exported.
 
-    choice     what to mask: kinds, and an installation's own patterns
     masking    a text with what was found in it replaced
     documents  JSON in the text, so that it stays JSON
-    patterns   regular expressions in linear time; values: what can be a secret
+    patterns   what to mask, and regular expressions in linear time
 
-Below `masking` one module per way to find something: `emails`, `numbers` (cards, IBANs, social
-security numbers), `phones`, and for secrets `keys` (by shape or place), `named` (by name) and
-`commands` (in headers and arguments). Their data: `words.toml` and `key_prefixes.tsv`.
+Below `masking` one module per way to find something: `emails`, `phones`, and for secrets `keys`
+(by shape or place) and `named` (by name). Their data: `words.toml` and `key_prefixes.tsv`.
 """
 
 from tracelib.redaction.masking import masked

@@ -1,4 +1,4 @@
-"""A text with what was found in it replaced by the name of its kind."""
+"""Masks a text: each find is replaced by the name of its kind."""
 
 import re
 from collections import Counter

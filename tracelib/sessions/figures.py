@@ -1,4 +1,4 @@
-"""The figures of a few sessions, read by their ids rather than out of the window again."""
+"""The figures of some sessions by their IDs, and the summary of one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

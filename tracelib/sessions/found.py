@@ -1,4 +1,4 @@
-"""The list of sessions: which are found, in which order, a page at a time."""
+"""The list of sessions, a page at a time, and how many there were over time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Requests that may say or call what is sought: whether they do, as the reader shows them."""
+"""Whether a request contains the text or tool call searched for, as its page would show it."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence

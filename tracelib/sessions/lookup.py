@@ -1,4 +1,4 @@
-"""From an id to its session, and from a session to its requests."""
+"""From an ID to its session, from a session to its requests, and the newest sessions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which requests a search is asked of, and which of them carry the text that is sought."""
+"""Which requests a search reads, and how the conditions of a search narrow sessions."""
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal

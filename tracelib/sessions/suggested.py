@@ -1,4 +1,4 @@
-"""What there is to search for by its whole name, so that nobody needs to know it by heart."""
+"""A search in words, and the names that its fields suggest."""
 
 from collections.abc import Callable
 from decimal import Decimal

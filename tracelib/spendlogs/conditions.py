@@ -1,4 +1,4 @@
-"""Filters as conditions on LiteLLM's table, written once."""
+"""LiteLLM's table as it is stored, what of it may be shown, and the filters as conditions on it."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""What the JSON documents of a request say: what was said, called, refused and noted.
+"""What the JSON columns of a request hold, also where they hold JSON as a text.
 
 Conditions on rows that are read one by one, never for an aggregate: each takes a whole document
 out. What is said is only narrowed down here: which documents may say it. Shapes are many, and

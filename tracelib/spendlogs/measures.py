@@ -1,4 +1,4 @@
-"""The figures that many questions share, as aggregates over `requests`."""
+"""The figures that many queries share, as aggregates over `requests`: by time bucket, by tag."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

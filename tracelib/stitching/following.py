@@ -1,4 +1,4 @@
-"""Requests one after another: which goes on from which, told by what they say."""
+"""Which request continues which, inferred from the messages alone."""
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is known of a request by what was said in it, its stored session id left aside."""
+"""A request reduced to keys of its messages, its stored session ID left aside."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Which requests belong together, told by what they say and not by their session ids."""
+"""Which requests belong to one conversation, inferred from the messages alone."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Where the time of each request went, as far as LiteLLM tells."""
+"""The columns of a session's timeline: phases of each request, idle periods, context, cost."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal, localcontext

@@ -1,4 +1,4 @@
-"""The whole timeline of a session, worked out of its rows."""
+"""The timeline of a session as one value, and the same time prepared for charts."""
 
 from dataclasses import dataclass
 

@@ -21,8 +21,8 @@ from tracelib.conversation.threading.canonical import (
     words_alone,
     words_key,
 )
-from tracelib.conversation.threading.sent import SentHistory
-from tracelib.conversation.threading.threads import Place, Reply, Threads
+from tracelib.conversation.threading.sent import Reply, SentHistory
+from tracelib.conversation.threading.threads import Place, Threads
 from tracelib.selection import RowId
 
 

@@ -20,6 +20,14 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer to a request. `joined` is its key together with the answer that it completes."""
+
+    message: Canonical
+    joined: Key | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SentHistory:
     """The messages of a request: the system prompts that it begins with, and all that follows.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tracelib.conversation.bodies.asked import CHAT
 from tracelib.conversation.threading.anchors import Located, WordsAt, learn_together
-from tracelib.conversation.threading.canonical import ANSWER_KINDS, Canonical, Item, Key
+from tracelib.conversation.threading.canonical import ANSWER_KINDS, Item, Key
 from tracelib.conversation.threading.changes import (
     Change,
     Lineages,
@@ -20,18 +20,16 @@ from tracelib.conversation.threading.changes import (
 )
 from tracelib.conversation.threading.item_tree import ItemTree
 from tracelib.conversation.threading.locating import located
-from tracelib.conversation.threading.sent import Piece, SentHistory, by_message, repeated_share
+from tracelib.conversation.threading.sent import (
+    Piece,
+    Reply,
+    SentHistory,
+    by_message,
+    repeated_share,
+)
 
 MOST_LOOKED_BACK = 100
 NOWHERE = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """One answer to a request. `joined` is its key together with the answer that it completes."""
-
-    message: Canonical
-    joined: Key | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Noting who reads what was said, before it is read: without a note there are no words."""
+"""Writes to the audit log who reads messages, before they are read."""
 
 from collections.abc import Callable
 from dataclasses import replace

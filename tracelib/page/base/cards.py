@@ -1,4 +1,4 @@
-"""Cards: a heading, a figure or a chart, and always the same size, whatever comes back."""
+"""Cards: a heading with a figure or a chart, always of one size; charts are made once for all."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""The sidebar of every page: the menu, the filters, the refresh."""
+"""The sidebar of every page: menu, time range, filters, refresh."""
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta

@@ -1,4 +1,4 @@
-"""The head of a page: what it is, which range it shows, and the filters that are on."""
+"""The head of a page: its title, its time range, the active filters; and the style sheet."""
 
 from collections.abc import Callable, Iterable, Mapping
 

@@ -1,4 +1,4 @@
-"""The list of sessions: what is sought in words, how it spreads over time, and what was found."""
+"""The list of sessions: search form, sessions over time, results."""
 
 import pandas as pd
 import streamlit as st

@@ -1,4 +1,4 @@
-"""The sessions that were found: a table, on a telephone cards; a click or a tap opens one."""
+"""The sessions found: a table, cards on a phone, or why there are none. A click opens one."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What was said in the sessions of a list, a line of each: where it is searched for or wanted."""
+"""A line of the matching messages of each session in a list."""
 
 import re
 from collections.abc import Callable, Mapping

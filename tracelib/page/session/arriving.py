@@ -1,4 +1,4 @@
-"""Which session or request is meant, where a link does not say? Several may share an id."""
+"""Which session or request a link means, and where on the page the reader starts."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Two sessions side by side: their figures with the difference, and both conversations."""
+"""Two sessions side by side, and the difference between two requests."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

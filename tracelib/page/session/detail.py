@@ -1,4 +1,4 @@
-"""One session: its figures, when its requests ran, and its whole conversation in order."""
+"""One session: toolbar, figures, timeline, conversation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The conversation on a session's page: where in it the reader is, and the way to elsewhere."""
+"""The conversation on a session's page: the reader's position, jumps to failures and words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
