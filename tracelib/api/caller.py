@@ -1,4 +1,4 @@
-"""What every response of the API starts from: who asks, of which installation, when; and its JSON."""
+"""What every response of the API starts from: who asks, of which installation, when; its JSON."""
 
 import json
 from collections import Counter

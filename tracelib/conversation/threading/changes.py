@@ -80,6 +80,24 @@ class Change:
         return ""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a request continues, and what it adds.
+
+    `parent` is the index of the request it continues. `fresh` are the positions of the messages
+    that are new, each with the parts that are; None stands for all of them. `changes` tell how
+    the rest of its history differs from the conversation so far. `repeated_share` of its
+    characters were in the conversation before.
+    """
+
+    parent: int | None
+    thread: int
+    branches: bool
+    fresh: tuple[tuple[int, tuple[int, ...] | None], ...] = ()
+    changes: tuple[Change, ...] = ()
+    repeated_share: float = 0.0
+
+
 def change_of(before: Item, after: Item, message: int) -> Change:
     """The change of one item to another; `message` is where the new one is."""
     subject = _NAMES[after.kind]

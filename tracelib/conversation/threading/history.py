@@ -21,8 +21,9 @@ from tracelib.conversation.threading.canonical import (
     words_alone,
     words_key,
 )
+from tracelib.conversation.threading.changes import Place
 from tracelib.conversation.threading.sent import Reply, SentHistory
-from tracelib.conversation.threading.threads import Place, Threads
+from tracelib.conversation.threading.threads import Threads
 from tracelib.selection import RowId
 
 

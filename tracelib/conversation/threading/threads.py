@@ -9,6 +9,7 @@ from tracelib.conversation.threading.canonical import ANSWER_KINDS, Item, Key
 from tracelib.conversation.threading.changes import (
     Change,
     Lineages,
+    Place,
     are_one_prompt,
     change_of,
     dropped,
@@ -30,24 +31,6 @@ from tracelib.conversation.threading.sent import (
 
 MOST_LOOKED_BACK = 100
 NOWHERE = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What a request continues, and what it adds.
-
-    `parent` is the index of the request it continues. `fresh` are the positions of the messages
-    that are new, each with the parts that are; None stands for all of them. `changes` tell how
-    the rest of its history differs from the conversation so far. `repeated_share` of its
-    characters were in the conversation before.
-    """
-
-    parent: int | None
-    thread: int
-    branches: bool
-    fresh: tuple[tuple[int, tuple[int, ...] | None], ...] = ()
-    changes: tuple[Change, ...] = ()
-    repeated_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
