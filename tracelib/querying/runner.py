@@ -17,18 +17,22 @@ from hashlib import blake2b
 from typing import Any
 
 from tracelib import conversation, errors, metrics
+from tracelib.conversation.reading import Reading
 from tracelib.conversation.turn_diff import diff_between
 from tracelib.database_url import DatabaseAddress
 from tracelib.filters import Filters
 from tracelib.querying import permissions
 from tracelib.querying.installation import Installation, shared, source
 from tracelib.querying.store import Answer, Flight, Store
+from tracelib.selection import Selection
 
 log = logging.getLogger(__name__)
 STORE = Store()
 HEAVY: frozenset[Callable[..., Any]] = frozenset({conversation.turns, diff_between})
 # How long an answer is waited for, at most; the question itself goes on.
 PATIENCE_S = 60.0
+# Conversations that are being read, of at most 60 MB, most of them of kilobytes.
+READINGS_KEPT = 12
 # So often somebody who waits is told what for.
 STEP_S = 0.25
 
@@ -128,6 +132,12 @@ def ask_alone(installed: Installation, question: Question) -> Any:
     if answer.error:
         raise answer.error
     return answer.value
+
+
+@lru_cache(READINGS_KEPT)
+def reading_of(installed: Installation, selection: Selection) -> Reading:  # noqa: ARG001
+    """How far is this conversation read? All who look at an installation so read on together."""
+    return Reading(selection)
 
 
 def forget_answers() -> None:
