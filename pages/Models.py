@@ -16,6 +16,9 @@ with page.begin("Models") as view:
     series = view.ask(models.over_time_by_model, filters, view.bucket, busiest).answer
     colours = view.colours
 
+    model_table.headline(rows)
+    page.let_first_screen_draw()
+
     with st.grid(columns=2, min_column_width=320, gap="small"):
         page.chart("Share of requests", usage, ranking.shares, "requests", colours)
         page.chart(

@@ -32,6 +32,7 @@ with page.begin("Overview") as view:
     )
     page.foot(view, totals.answer, sessions.answer, series.answer)
 
+    page.let_first_screen_draw()
     page.choose_bucket(view)
     overview_cards.over_time_charts(series.answer, axis)
 

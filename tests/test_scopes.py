@@ -31,7 +31,7 @@ from tests.two_teams import (
     text_of_page,
 )
 from tests.visiting import people, signed_in, turned_to, visit
-from tracelib import errors
+from tracelib import errors, facets, models
 from tracelib.access import EVERYONE, FULL, Access, Scope
 from tracelib.conversation.reading import Reading
 from tracelib.filters import Filters
@@ -47,7 +47,7 @@ ROWS = [*rows_of(AMBER), *rows_of(BASALT)]
 AMBERS = Access(Scope(teams=(AMBER,)), "admin")
 VIEWER = Access(EVERYONE, "viewer")
 # They tell of the database as a whole, and are refused to all but admins.
-OF_THE_INSTALLATION = {"status.role.server", "status.storage.size"}
+OF_THE_INSTALLATION = {"status.database.server", "status.database.size"}
 PLAIN = SessionSearch()
 # As far back as its log is looked at, it holds one request, of basalt's.
 AFTER_AMBERS_LAST = Filters(
@@ -112,34 +112,34 @@ def once(*arguments: Any) -> Asked:
 QUESTIONS: dict[str, Asked] = {
     "conversation.links.chained": each(selections),
     "conversation.links.linked_sessions": each(selections),
-    "conversation.openings.openings": lambda mark: [
+    "conversation.shown_text.openings": lambda mark: [
         (FILTERS, [(f"{one}:{SHARED_KEY}", one) for one in (f"{mark}-talk", "shared")])
     ],
     "conversation.order.turn_order": each(selections),
-    "conversation.passages.passages": lambda mark: [
+    "conversation.shown_text.passages": lambda mark: [
         (rows_called(f"{mark}-talk", f"{mark}-in-shared"), SAID)
     ],
     "conversation.reading.turns": lambda mark: ((Reading(one),) for one in selections(mark)),
-    "conversation.same_prompt.same_prompt_neighbours": each(selections),
+    "conversation.attempts.same_prompt_neighbours": each(selections),
     "conversation.turn_diff.diff_between": lambda mark: [
         (selection(mark, "talk"), *rows_called(f"{mark}-talk", f"{mark}-talk-2"))
     ],
-    "facets.found.facets": once(NOON + HOUR),
+    "facets.facets": once(NOON + HOUR),
     "export.document.session_document": each(selections, NONE, NOON),
     "export.session_list.listed_sessions": lambda mark: [
         (FILTERS, PLAIN),
         (FILTERS, replace(PLAIN, said=f"{mark} {SAID}")),
     ],
-    "models.deployments.deployments": each(chosen),
-    "models.over_time.over_time_by_model": lambda mark: [(FILTERS, BUCKET, (f"{mark} model",))],
-    "models.usage.usage_by_model": each(chosen),
-    "overview.caches.cache_savings": each(chosen),
-    "overview.caches.prompt_caching": each(chosen),
-    "overview.log_start.log_start": each(lambda _: (FILTERS, AFTER_AMBERS_LAST)),
+    "models.deployments": each(chosen),
+    "models.over_time_by_model": lambda mark: [(FILTERS, BUCKET, (f"{mark} model",))],
+    "models.usage_by_model": each(chosen),
+    "overview.costs.cache_savings": each(chosen),
+    "overview.costs.prompt_caching": each(chosen),
+    "overview.totals.log_start": each(lambda _: (FILTERS, AFTER_AMBERS_LAST)),
     "overview.over_time.busy_hours": each(chosen),
     "overview.over_time.over_time": each(chosen, BUCKET),
-    "overview.spenders.cost_by_owner": each(chosen),
-    "overview.spenders.cost_by_tag": each(chosen),
+    "overview.costs.cost_by_owner": each(chosen),
+    "overview.costs.cost_by_tag": each(chosen),
     "overview.totals.sessions": each(chosen),
     "overview.totals.totals": each(chosen),
     "sessions.figures.models_of": lambda mark: [
@@ -151,17 +151,17 @@ QUESTIONS: dict[str, Asked] = {
     "sessions.lookup.requests_called": lambda mark: [(f"{mark}-talk",), (f"{mark}-call-lost",)],
     "sessions.lookup.requests_of": each(selections),
     "sessions.lookup.session_of_request": lambda mark: [(f"{mark}-talk",), (f"{mark}-call-lost",)],
-    "sessions.over_time.sessions_over_time": listing(BUCKET),
+    "sessions.found.sessions_over_time": listing(BUCKET),
     "sessions.scanning.scan": lambda mark: ((FILTERS, one) for one in scans(mark)),
     "sessions.scanning.scanned_sessions": once(FILTERS, PLAIN, whole_scan),
     "sessions.suggested.suggestions": each(chosen),
-    "sessions.whole.summary": each(selections),
-    "status.failed_requests.newest_failures": each(chosen),
+    "sessions.figures.summary": each(selections),
+    "status.failures.newest_failures": each(chosen),
     "status.failures.failure_groups": each(chosen),
     "status.failures.failures_over_time": each(chosen, BUCKET),
-    "status.gaps.missing": once(),
-    "status.ingest.freshness": once(NOON + HOUR),
-    "status.losses.losses": each(chosen),
+    "status.database.missing": once(),
+    "status.database.freshness": once(NOON + HOUR),
+    "status.failures.losses": each(chosen),
     "stitching.around.conversation_around": each(selections),
 }
 
@@ -170,9 +170,10 @@ def offered() -> dict[str, Callable[..., Any]]:
     """The questions that packages offer, and those that a page or the API asks beside them."""
     names = [one.name for one in pkgutil.walk_packages(tracelib.__path__, "tracelib.")]
     modules = [importlib.import_module(name) for name in names]
-    floors = ("tracelib.page", "tracelib.api", "tracelib.asking")
+    floors = ("tracelib.page", "tracelib.api", "tracelib.querying")
     asking = [one for one in modules if one.__name__.startswith(floors)]
     offering = [one for one in modules if hasattr(one, "__all__")]
+    offering += [facets, models]
     values = [value for one in (*asking, *offering) for value in vars(one).values()]
     return {_name(one): one for one in values if _is_question(one)}
 
@@ -252,7 +253,7 @@ def test_a_question_knows_nothing_of_the_other_team(question, asked):
     assert BASALT not in told
 
 
-@pytest.mark.parametrize("question", sorted(QUESTIONS.keys() - {"status.gaps.missing"}))
+@pytest.mark.parametrize("question", sorted(QUESTIONS.keys() - {"status.database.missing"}))
 def test_without_the_scope_the_other_team_would_have_shown(question, asked):
     assert asked(question, BASALT) != asked(question, BASALT, alone=True)
 
@@ -265,8 +266,8 @@ def test_a_viewer_reads_nothing_that_was_said(question, asked):
 def test_without_the_role_what_was_said_would_have_shown(asked):
     telling = {question for question in QUESTIONS if SAID in asked(question, AMBER, alone=True)}
     assert telling == {
-        "conversation.openings.openings",
-        "conversation.passages.passages",
+        "conversation.shown_text.openings",
+        "conversation.shown_text.passages",
         "conversation.reading.turns",
         "conversation.turn_diff.diff_between",
         "export.document.session_document",

@@ -1,7 +1,7 @@
 """Everything Streamlit: the frame of a page, its state in the URL, its cache, its cards."""
 
 from tracelib.page.base.cards import chart
-from tracelib.page.base.frame import end_page
+from tracelib.page.base.frame import end_page, let_first_screen_draw
 from tracelib.page.base.ground import (
     FIRST_TOKEN,
     NO_TAGS,
@@ -30,6 +30,7 @@ __all__ = [
     "choose_bucket",
     "end_page",
     "foot",
+    "let_first_screen_draw",
     "rows_or_stop",
     "stop_without_database",
     "stop_without_requests",

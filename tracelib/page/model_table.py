@@ -1,10 +1,13 @@
-"""The tables of the Models page: every figure of every model, and the deployments behind them."""
+"""The headline figures and the tables of the Models page."""
 
 import pandas as pd
+import streamlit as st
 
+from tracelib import formatting
 from tracelib.export import Column, Kind
 from tracelib.page.base import table
-from tracelib.page.base.cards import nothing, unanswered
+from tracelib.page.base.cards import known, literal, nothing, unanswered
+from tracelib.page.text.safe import label
 from tracelib.querying.store import Answer
 
 COUNT, SHARE, TIME = Kind.COUNT, Kind.SHARE, Kind.DURATION
@@ -42,6 +45,46 @@ DEPLOYMENTS = {
     **{name: FIGURES[name] for name in ("response_ms_p50", "response_ms_p95")},
     "api_base": Column("Address", "address"),
 }
+
+
+# A model with fewer requests is not called the slowest.
+FEW = 10
+
+
+def headline(usage: pd.DataFrame) -> None:
+    """Draw how many models are in use, and which cost, are used and take the most."""
+    dearest = usage.iloc[0]
+    busiest = usage.nlargest(1, "requests").iloc[0]
+    with st.grid(columns=4, min_column_width=145, gap="small"):
+        count = formatting.counted(int(usage["deployments"].sum()), "deployment")
+        _figure("Models in use", formatting.count(len(usage)), count)
+        _figure(
+            "Highest cost",
+            formatting.money(known(dearest["cost_usd"])),
+            f"{dearest['model']}, {formatting.share(known(dearest['cost_share']))} of cost",
+        )
+        _figure(
+            "Most requests",
+            formatting.count(int(busiest["requests"])),
+            f"{busiest['model']}, {formatting.share(known(busiest['share']))} of requests",
+        )
+        _slowest(usage)
+
+
+def _slowest(usage: pd.DataFrame) -> None:
+    slow = usage[(usage["requests"] >= FEW) & usage["response_ms_p95"].notna()]
+    title, of = "Slowest p95", f"Of models with at least {FEW} requests."
+    if slow.empty:
+        _figure(title, formatting.UNKNOWN, f"no model with {FEW} requests", of)
+        return
+    slowest = slow.nlargest(1, "response_ms_p95").iloc[0]
+    _figure(title, formatting.duration(slowest["response_ms_p95"]), slowest["model"], of)
+
+
+def _figure(title: str, value: str, beside: str, definition: str | None = None) -> None:
+    with st.container(border=True, height="stretch", gap="xxsmall"):
+        st.metric(title, literal(value), help=definition)
+        st.caption(label(beside, 80))
 
 
 def all_figures(usage: pd.DataFrame) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Generic, NamedTuple, NoReturn, TypeVar
 from zoneinfo import ZoneInfo
 
 import streamlit as st
+from streamlit import runtime
 from streamlit.delta_generator import DeltaGenerator
 
 from tracelib import formatting
@@ -23,6 +24,7 @@ T = TypeVar("T")
 SHOWN = "page shown"
 SKELETON_PX = 560
 MOST_NAMED = 4
+FIRST_SCREEN_S = 0.25
 
 Place = tuple[str, dict[str, list[str]]]  # a page by its name, and the parameters of its URL
 
@@ -95,6 +97,15 @@ class PageEndError(Exception):
 def end_page() -> NoReturn:
     """End a page before its last line. `st.stop` would end what comes after the page as well."""
     raise PageEndError
+
+
+def let_first_screen_draw() -> None:
+    """Give the browser a moment for what was sent, before charts keep it busy. Once in a tab.
+
+    The first chart makes it load a library of megabytes, and until it has, nothing is drawn.
+    """
+    if runtime.exists() and SHOWN not in st.session_state:
+        time.sleep(FIRST_SCREEN_S)
 
 
 class Waiting:
