@@ -207,10 +207,10 @@ def test_an_agent_with_its_sub_agents_and_its_summary_is_found_but_for_its_title
     ]
     inferred = {(names[one], names[other], why) for one, other, why in by_ids(told.links)}
     assert {link for link in inferred if link[2] != "extends it"} == {
-        ("agent_04_sub1", "agent_03_main", "was handed on"),
-        ("agent_08_sub2", "agent_07_main", "was handed on"),
-        ("agent_09_sub3", "agent_07_main", "was handed on"),
-        ("agent_20_after_compact", "agent_19_compact", "sums it up"),
+        ("agent_04_sub1", "agent_03_main", "works for it"),
+        ("agent_08_sub2", "agent_07_main", "works for it"),
+        ("agent_09_sub3", "agent_07_main", "works for it"),
+        ("agent_20_after_compact", "agent_19_compact", "summarises it"),
     }
 
 

@@ -1,1 +1,1 @@
-"""What did our LLM traffic do, what did it cost, and what was said."""
+"""What did our LLM traffic do, what did it cost, and which messages did it have?"""

@@ -1,4 +1,4 @@
-"""What somebody may see: whose requests, and whether what was said in them."""
+"""What a person may see: whose requests, and whether their messages."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,8 +10,8 @@ Role = Literal["viewer", "auditor", "admin"]
 class Scope:
     """Whose requests may be seen: everyone's, or those of any of these teams, users and keys.
 
-    Ids as LiteLLM stores them: of a team, of an internal user, the hash of a key. Equal scopes
-    are equal values and read alike. A scope that names nobody shows nothing.
+    IDs as LiteLLM stores them: of a team, of an internal user, the hash of a key. Equal scopes are
+    equal values with the same text. A scope without IDs shows nothing.
     """
 
     is_all: bool = False
@@ -28,7 +28,7 @@ class Scope:
 class Access:
     """What one person or program may see.
 
-    A viewer sees figures, an auditor what was said, an admin the state of the installation too.
+    A viewer sees figures, an auditor also messages, an admin also the state of the installation.
     """
 
     scope: Scope
@@ -36,7 +36,7 @@ class Access:
 
     @property
     def reads_messages(self) -> bool:
-        """May what was said be read?"""
+        """May messages be read?"""
         return self.role in ("auditor", "admin")
 
     @property

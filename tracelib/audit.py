@@ -1,7 +1,7 @@
-"""Who read or handed on what was said: a line of JSON for each, written before it is read.
+"""The audit log: who read or exported messages, as a line of JSON that is written before.
 
-The log only ever grows: a path that is opened anew for each line, so that it can be moved away,
-or the standard output. Where a line cannot be written whole nothing may be shown or handed on.
+The log is append-only: a file that is opened again for each line, so that it can be moved away, or
+the standard output. If a line cannot be written completely, nothing may be shown or exported.
 """
 
 import json
@@ -25,12 +25,12 @@ _writing = Lock()
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What somebody did. Equal records are the same thing done again.
+    """What a person or program did. Equal records are the same action repeated.
 
-    `who` is None where the app is open; `origin` is page or api. Sessions by their ids and their
-    key; requests, by their ids and starts, where they were joined or compared one by one. `page`
-    is that of the transcript, `format` that of a file, `sought` the words of a search,
-    `redaction` the kinds masked.
+    `who` is None if the app is open; `origin` is page or api. Sessions by their IDs and their key;
+    requests, by their IDs and starts, if they were joined or compared one by one. `page` is that of
+    the transcript, `format` that of a file, `sought` the text of a search, `redaction` the kinds
+    masked.
     """
 
     who: str | None
@@ -48,9 +48,9 @@ class Record:
 
 
 def record(settings: Settings, done: Record) -> None:
-    """Note that somebody is about to do this; nothing where no log is set.
+    """Record that someone is about to do this; does nothing if no log is set.
 
-    Returns once the line is written whole. Raises AuditFailed, and then it must not be done.
+    Returns once the line is completely written. Raises AuditFailed, and then it must not be done.
     """
     if settings.audit_log is None:
         return
@@ -77,7 +77,7 @@ def _line(done: Record, at: datetime) -> bytes:
         "sought": done.sought,
         "redaction": done.redaction,
     }
-    # ASCII, so that no sign in it can end a line or be refused.
+    # ASCII, so that no character in it can end a line or be refused.
     return json.dumps(said).encode() + b"\n"
 
 
@@ -93,16 +93,16 @@ def _append(path: str, line: bytes) -> None:
 
     log = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, OWNER_ONLY)
     try:
-        # One process at a time: half of another's line would look like one that was broken off.
+        # One process at a time: half of another's line would look like an incomplete one.
         fcntl.flock(log, fcntl.LOCK_EX)
         _write(log, b"\n" + line if _is_broken_off(log) else line)
     finally:
-        # A network's file system may say only now that it has not kept the line.
+        # A network file system may report only now that it has not stored the line.
         os.close(log)
 
 
 def _write(log: int, line: bytes) -> None:
-    """In one go, so that nothing comes between; what is left over says why it is."""
+    """Write the line at once, so that nothing comes between; report what could not be written."""
     written = os.write(log, line)
     while written < len(line):
         written += os.write(log, line[written:])

@@ -1,7 +1,7 @@
-"""What a person chose in the sidebar, as the URL holds it, before "now" makes filters of it.
+"""The filters in the sidebar, as the URL holds them, before "now" turns them into `Filters`.
 
-The URL is the one store: it survives a change of page, a reload and a paste into a chat.
-Whatever in it makes no sense is left out and named in a sentence, never raised.
+The URL is the only store: it survives a change of page, a reload and a paste into a chat. Parts
+that are not valid are left out and named in a sentence, never raised.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ LONGEST_VALUE = 300
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The sidebar's state. `zone`, `refresh` and `bucket` are None where the default holds."""
+    """The sidebar's state. `zone`, `refresh` and `bucket` are None for the default."""
 
     range: NamedRange = ranges.DEFAULT
     zone: str | None = None
@@ -38,18 +38,18 @@ class Choice:
         object.__setattr__(self, "key", known_keys(self.key))
 
     def filters(self, now: datetime, viewer_zone: str) -> Filters:
-        """Which requests are meant, when the clock shows `now` in the viewer's zone?"""
+        """Which filters does this mean at `now` in the viewer's zone?"""
         zone = self.zone or viewer_zone
         window = self.range.window(now, zone)
         chosen = (self.model, self.provider, self.user, self.team, self.key)
         return Filters(window, zone, *chosen, range=self.range)
 
     def in_words(self, filters: Filters) -> str:
-        """Which window is shown, in words, with its zone and what it is compared with?"""
+        """Which window is shown, with its zone and comparison, as text?"""
         return self.range.sentence(filters.window, filters.zone)
 
     def held(self, filters: Filters) -> "Choice":
-        """The same choice with its range as days of the viewer's, which no clock moves on."""
+        """The same choice with its range as fixed days of the viewer."""
         if isinstance(self.range, Between):
             return replace(self, zone=filters.zone)
         zone = ZoneInfo(filters.zone)
@@ -58,7 +58,10 @@ class Choice:
         return replace(self, range=Between.days(*days), zone=filters.zone)
 
     def to_query(self) -> dict[str, list[str]]:
-        """How does the URL say this? Defaults are left out, so the plain URL is the plain view."""
+        """The choice as URL parameters.
+
+        Defaults are left out, so the plain URL is the plain view.
+        """
         of_range = self.range.query() if self.range != ranges.DEFAULT else {}
         others = {"zone": self.zone, "refresh": self.refresh, "bucket": self.bucket}
         query = {name: [value] for name, value in {**of_range, **others}.items() if value}
@@ -68,7 +71,7 @@ class Choice:
 
 
 def read_choice(query: Mapping[str, Iterable[str]]) -> tuple[Choice, tuple[str, ...]]:
-    """What does this URL ask for, and which of its parts make no sense?
+    """Which choice does this URL hold, and which of its parts are not valid?
 
     The second value holds a sentence for each part that was left out.
 

@@ -1,4 +1,4 @@
-"""What the clock of a time zone shows: its offset from UTC, and when that changes."""
+"""The clock of a time zone: its offset from UTC, and when that changes."""
 
 import math
 from collections.abc import Iterator
@@ -25,8 +25,8 @@ class ClockPeriod:
 def moment_of(local: datetime, zone: str) -> datetime:
     """When does the clock of `zone` show this local time? Aware UTC.
 
-    A time that is shown twice is the first of both, the second with `fold=1`. One that is left
-    out is the moment at which the clock is put forward.
+    For a time that is shown twice the first of both, the second with `fold=1`. For one that is
+    skipped, the moment at which the clock is put forward.
 
     >>> str(moment_of(datetime(2026, 3, 29, 2, 30), "Europe/Paris"))
     '2026-03-29 01:00:00+00:00'
@@ -62,7 +62,7 @@ def is_repeated(moment: datetime, zone: str) -> bool:
 
 
 def clock_periods(start: datetime, end: datetime, zone: str) -> list[ClockPeriod]:
-    """Which offsets from UTC has the clock of `zone` between these moments, one after the other?
+    """Which offsets from UTC does the clock of `zone` have between these moments?
 
     In order, without a gap. The ends are whole seconds, with both moments between them.
 

@@ -1,7 +1,7 @@
-"""Any PostgreSQL URL that people paste, taken apart into what libpq understands.
+"""PostgreSQL URLs as people paste them, parsed into libpq's parameters.
 
-Written by hand because no library reads what is really pasted: passwords with a bare `@`,
-`/`, `#` or `%` in them, Prisma's own parameters, `postgres://`.
+Written by hand because no library parses real URLs: passwords with a bare `@`, `/`, `#` or `%` in
+them, Prisma's own parameters, `postgres://`.
 """
 
 import re
@@ -18,7 +18,7 @@ SCHEMES = (
     "postgresql+asyncpg",
     "jdbc:postgresql",
 )
-# What libpq knows and a person may want; everything else is Prisma's or a pooler's and is dropped.
+# Parameters of libpq that a person may set; all others are Prisma's or a pooler's and are dropped.
 LIBPQ_PARAMETERS = frozenset(
     (
         "sslmode",
@@ -61,13 +61,13 @@ PRISMA_SSLACCEPT = {"strict": "verify-full", "accept_invalid_certs": "require"}
 
 @dataclass(frozen=True, slots=True)
 class DatabaseAddress:
-    """Where a database is: libpq's own keywords, and LiteLLM's schema where the URL names one."""
+    """A database's address: libpq's keywords, and LiteLLM's schema if the URL names one."""
 
     parameters: tuple[tuple[str, str], ...] = field(repr=False)
     schema: str | None = None
 
     def in_words(self) -> str:
-        """Which database is it? Never says the password.
+        """The database as text, without the password.
 
         >>> read_address("postgres://ada:s3cret@db.example.com/litellm").in_words()
         'litellm on db.example.com'
@@ -81,7 +81,7 @@ class DatabaseAddress:
 
 
 def read_address(url: str) -> DatabaseAddress:
-    """Where does this URL point? Raises BadSetting for what is no PostgreSQL URL.
+    """Which database is this URL for? Raises BadSetting for anything but a PostgreSQL URL.
 
     >>> dict(read_address("postgres://ada:p@ss/w#rd%@db:6543/l?schema=llm&pgbouncer=true").parameters)
     {'user': 'ada', 'password': 'p@ss/w#rd%', 'host': 'db', 'port': '6543', 'dbname': 'l'}
@@ -95,7 +95,7 @@ def read_address(url: str) -> DatabaseAddress:
         raise errors.BadSetting("DATABASE_URL holds a NUL character.")
     authority, _, query = _split_query(rest)
     parameters = _user(authority) | _place(authority)
-    # To libpq a plus is a plus.
+    # libpq does not decode a plus.
     asked = dict(parse_qsl(query.replace("+", "%2B"), keep_blank_values=False))
     parameters |= {key: value for key, value in asked.items() if key in LIBPQ_PARAMETERS}
     options = asked.get("options", "")
@@ -107,7 +107,7 @@ def read_address(url: str) -> DatabaseAddress:
 
 
 def _encryption(asked: dict[str, str]) -> dict[str, str]:
-    """What drivers and Prisma say in other words than libpq."""
+    """The encryption parameters of drivers and Prisma in libpq's terms."""
     said: dict[str, str] = {}
     if asked.get("ssl") == "true" and "sslmode" not in asked:
         said["sslmode"] = "require"
@@ -120,7 +120,7 @@ def _encryption(asked: dict[str, str]) -> dict[str, str]:
 
 
 def _split_query(rest: str) -> tuple[str, str, str]:
-    """The question mark that starts the query is the first one after the last `@` before it."""
+    """The host and the query: it starts at the first question mark after the last `@` before it."""
     at = rest.rfind("@")
     mark = rest.find("?", at + 1)
     if mark < 0 and "?" in rest and "@" in rest.partition("?")[2]:
@@ -129,11 +129,11 @@ def _split_query(rest: str) -> tuple[str, str, str]:
 
 
 def _query_with_at(rest: str) -> int:
-    """An `@` may also stand in a parameter's value: `…@host/db?application_name=a@b`."""
+    """The start of a query with an `@` in a parameter's value: `…@host/db?application_name=a@b`."""
     found = re.search(r"\?(?=[a-z_]+=[^?]*$)", rest)
     if not found:
         return -1
-    # Before it stands a host with its database; else a user whose password holds the sign.
+    # Before it is a host with its database; else a user whose password contains a question mark.
     is_host = re.fullmatch(r"[^:/]*(:\d+)?/.*", rest[: found.start()].rpartition("@")[2])
     return found.start() if is_host else -1
 
@@ -172,5 +172,5 @@ def _host_and_port(place: str) -> tuple[str, str]:
 
 
 def _decoded(written: str) -> str:
-    """A bare percent sign means the text was pasted as it is, not encoded."""
+    """The text decoded; a bare percent sign means that it was pasted without encoding."""
     return written if re.search(r"%(?![0-9A-Fa-f]{2})", written) else unquote(written)

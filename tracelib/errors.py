@@ -1,15 +1,15 @@
-"""What we raise on purpose: each says what is wrong and what to do.
+"""The errors that the app raises: each says what is wrong and what to do.
 
-Every class carries its sentence and its remedy, so that a page, the troubleshooting
-document and a test all read the same words. `detail` holds what the server said; it is
-untrusted text and is only ever shown as plain text.
+Every class has its sentence and its remedy, so that a page, the troubleshooting document and a test
+all read the same text. `detail` is the server's message; it is untrusted text and is only ever
+shown as plain text.
 """
 
 from typing import ClassVar
 
 
 class TraceError(Exception):
-    """Anything the dashboard can explain to the person who looks at it."""
+    """An error that the dashboard can explain to the viewer."""
 
     sentence: ClassVar[str] = "The dashboard could not load this."
     remedy: ClassVar[str] = "Open Status to see the state of the database."

@@ -1,4 +1,4 @@
-"""What there is to choose from: the models, providers, users, teams and keys of late."""
+"""The values to filter by: the recent models, providers, users, teams and keys."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ SHORT = 8
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """One choice: the id that filters go by, the name that people know, and how often of late."""
+    """One value: the ID for filters, its name, and its number of recent requests."""
 
     id: str
     name: str
@@ -31,7 +31,7 @@ class Facet:
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """What each dimension of `filters.DIMENSIONS` offers, the most used first."""
+    """The values of each of `filters.DIMENSIONS`, the most used first."""
 
     model: tuple[Facet, ...] = ()
     provider: tuple[Facet, ...] = ()
@@ -41,21 +41,21 @@ class Facets:
 
     @classmethod
     def none(cls) -> "Facets":
-        """Which facets are there where nothing is known?"""
+        """Facets without any values."""
         return cls()
 
     def of(self, dimension: str) -> tuple[Facet, ...]:
-        """What does this dimension offer?"""
+        """The values of this dimension."""
         offered: tuple[Facet, ...] = getattr(self, dimension)
         return offered
 
     def names(self, dimension: str) -> dict[str, str]:
-        """What is each id of this dimension called? In the order of the facets."""
+        """The name of each ID of this dimension, in the order of the facets."""
         return {facet.id: facet.name for facet in self.of(dimension)}
 
 
 def told_apart(found: Sequence[Facet]) -> tuple[Facet, ...]:
-    """Which names can be told apart? Where two ids share a name, each carries its id too.
+    """The facets with unique names: if two IDs share a name, each has its ID appended.
 
     >>> twins = (Facet("a1", "Ada", 2), Facet("b2", "Ada", 1), Facet("c3", "Bo", 1))
     >>> [facet.name for facet in told_apart(twins)]
@@ -88,9 +88,9 @@ MOST = 200
 def facets(source: Source, now: datetime) -> Facets:
     """Which models, providers, users, teams and keys are there to choose from?
 
-    Out of the newest 100,000 requests of the 90 days before `now`; in each dimension at most
-    200, the most used first, ties by id. Requests without a value are the facet `NONE`. Two
-    ids of the same name carry the id behind it. No request gives empty dimensions.
+    From the newest 100,000 requests of the 90 days before `now`; in each dimension at most 200, the
+    most used first, ties by ID. Requests without a value are the facet `NONE`. If two IDs share a
+    name, it is followed by the ID. No request gives empty dimensions.
     """
     requests = source.requests(Filters(recent(REACH, now)))
     rows = source.rows(_facets(source.schema, requests))
@@ -110,7 +110,7 @@ def _of(dimension: str, rows: Iterable[Row[Any]]) -> tuple[Facet, ...]:
 
 
 def _facets(schema: Schema, requests: Subquery) -> Select[Any]:
-    """The rows are read once, into a line for each combination of values."""
+    """The rows are read once, and summed per combination of values."""
     together = _together(requests)
     arms = (_most_used(schema, together, dimension) for dimension in DIMENSIONS)
     found = union_all(*arms).subquery("found")
@@ -118,7 +118,7 @@ def _facets(schema: Schema, requests: Subquery) -> Select[Any]:
 
 
 def _together(requests: Subquery) -> CTE:
-    """The identity of a key is worked out for each line rather than for each row."""
+    """The identity of a key is computed per combination rather than per row."""
     grouped_by = ["key_group" if one == "key" else one for one in DIMENSIONS]
     columns = [requests.c[name] for name in grouped_by]
     newest = (

@@ -1,4 +1,4 @@
-"""Which requests a person wants to see: one frozen value, equal where the choice is equal."""
+"""The requests that a person wants to see: one frozen value, equal for equal filters."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -7,13 +7,13 @@ from tracelib.keys import key_identity
 from tracelib.ranges import Range
 from tracelib.window import TimeWindow
 
-# Stands for "without one" among the choices of a dimension: no user, no team, no provider.
+# Means "without one" among the values of a dimension: no user, no team, no provider.
 NONE = "(none)"
 DIMENSIONS = ("model", "provider", "user", "team", "key")
 
 
 def known_keys(keys: Iterable[str]) -> tuple[str, ...]:
-    """The identities of these keys, sorted. A link may name a key by itself, nothing else does.
+    """The identities of these keys, sorted. Only a link may contain a key itself.
 
     >>> known_keys(["None", "litellm-cli"]) == (NONE, "litellm-cli")
     True
@@ -23,10 +23,10 @@ def known_keys(keys: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """A window of time, and for each dimension the ids that may pass; none given lets all pass.
+    """A window, and for each dimension the IDs to include; none includes all.
 
-    `zone` is the viewer's time zone: it decides where days begin, not which rows are read.
-    `range` is what the window was made of, as "the last 7 days"; None for a window of its own.
+    `zone` is the viewer's time zone: it decides where days begin, not which rows are read. `range`
+    is the range of the window, such as "the last 7 days"; None for a window of its own.
     """
 
     window: TimeWindow
@@ -44,21 +44,21 @@ class Filters:
             object.__setattr__(self, dimension, tuple(sorted(set(getattr(self, dimension)))))
 
     def previous(self) -> "Filters":
-        """Which filters choose the same requests in the window just before?"""
+        """The same filters with the window just before."""
         before = self.range and self.range.previous()
         return replace(self, window=self.window.previous(), range=before)
 
     def within(self, window: TimeWindow) -> "Filters":
-        """Which filters choose the same requests in a window of its own?"""
+        """The same filters with a window of their own."""
         return replace(self, window=window, range=None)
 
     def view(self) -> tuple[object, ...]:
-        """What is looked at, whatever the time is now: equal for the last 7 days at any moment."""
+        """What is viewed, regardless of now: equal for the last 7 days at any moment."""
         dimensions = tuple(getattr(self, dimension) for dimension in DIMENSIONS)
         return self.range or self.window, self.zone, *dimensions
 
     def chosen(self) -> Mapping[str, tuple[str, ...]]:
-        """Which dimensions are narrowed, and to which ids?
+        """The dimensions with a filter, and their IDs.
 
         >>> from datetime import UTC, datetime
         >>> window = TimeWindow(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))

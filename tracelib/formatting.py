@@ -1,4 +1,4 @@
-"""One way to write each kind of figure: money, counts, tokens, durations, shares, ages.
+"""One format for each kind of figure: money, counts, tokens, durations, shares, ages.
 
 Every function takes None for unknown and writes an en dash for it, never a zero.
 """
@@ -35,7 +35,7 @@ def exact(value: float | None) -> str:
 
 
 def money(usd: float | None) -> str:
-    """Two significant digits below a dollar, and $0 only for nothing.
+    """Two significant digits below a dollar, and $0 only for zero.
 
     >>> [money(v) for v in (None, 0, 1.4e-7, 0.0000042, 0.00002, 0.02298300, 0.0999, 0.5, 0.996)]
     ['–', '$0', '< $0.000001', '$0.0000042', '$0.00002', '$0.023', '$0.10', '$0.50', '$1.00']
@@ -52,7 +52,7 @@ def money(usd: float | None) -> str:
         return "< $0.000001"
     if usd < 0.995:
         digits, exponent = f"{usd:.1e}".split("e")
-        # No tail of zeros but for cents.
+        # No trailing zeros except in cents.
         decimals = max(2, -int(exponent) + (not digits.endswith("0")))
         return f"${usd:.{decimals}f}"
     if usd < 99.995:
@@ -127,7 +127,7 @@ def size(value_bytes: float | None) -> str:
 
 
 def change(now: float | None, before: float | None) -> str | None:
-    """By how much did a figure change? None where there is nothing to compare with.
+    """The change of a figure in percent; None if there is nothing to compare with.
 
     >>> change(120, 100), change(90, 100), change(5, 0), change(100, 100), change(900, 10)
     ('+20.0 %', '-10.0 %', None, '0 %', '× 90')
@@ -141,7 +141,7 @@ def change(now: float | None, before: float | None) -> str | None:
 
 
 def age(since: datetime, now: datetime) -> str:
-    """How long ago was it, in words?
+    """The time since then, as text.
 
     >>> now = datetime(2026, 11, 23, 12)
     >>> [age(now - timedelta(seconds=s), now) for s in (-5, 2, 12, 200, 4_000, 200_000)]

@@ -1,9 +1,9 @@
-"""By what a key is known outside the database: an identity that is no secret.
+"""The identity of a key outside the database, which is not a secret.
 
 LiteLLM stores the hash of a key, or one of a few names. Some versions stored the key itself, or the
-word None where there was none; another process that writes the log may say null. What is neither a
-hash nor such a name may be a secret, so it goes by a short hash of itself. `spendlogs.shown` says
-the same in SQL.
+word None for no key; another process that writes the log may store null. Anything but a hash or
+such a name may be a secret, so it is replaced by a short hash of itself. `spendlogs.conditions`
+does the same in SQL.
 """
 
 import re
@@ -17,7 +17,7 @@ NAMES = {
 }
 HASH = "[0-9a-fA-F]{64}"
 HASHED_JWT = f"hashed-jwt-{HASH}"
-# LiteLLM's command line goes by the id of its user. Its tokens begin alike and have one length.
+# LiteLLM's command line uses the ID of its user. Its tokens have one prefix and one length.
 CLI_SESSION = "cli-session-"
 CLI_TOKEN = f"{CLI_SESSION}[A-Za-z0-9_-]{{22}}"
 HIDDEN = "hashed-"
@@ -29,7 +29,7 @@ _IS_CLI_USER = re.compile(f"(?!{CLI_TOKEN}\\Z){CLI_SESSION}.*", re.DOTALL)
 
 
 def key_identity(key: str) -> str:
-    """By what is this key known? Its identity is known by itself; empty stands for nobody.
+    """The identity of this key. It is the identity of itself, too; empty means no key.
 
     >>> key_identity("litellm-cli"), key_identity("None"), key_identity("cli-session-ada")
     ('litellm-cli', '', 'cli-session-ada')
@@ -45,5 +45,5 @@ def key_identity(key: str) -> str:
 
 
 def is_stored_so(identity: str) -> bool:
-    """Is this identity just what the log holds, so that an index leads to it?"""
+    """Is this identity stored in the log as it is, so that an index finds it?"""
     return bool(_IS_STORED.fullmatch(identity))

@@ -1,4 +1,4 @@
-"""What this process does, counted for whoever watches it: never whose, never what was found."""
+"""The metrics of this process, for monitoring: without names of people and without results."""
 
 import time
 
@@ -16,7 +16,7 @@ from tracelib.errors import TraceError
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 # When each was first counted is of no interest, and doubles the lines.
 disable_created_metrics()  # type: ignore[no-untyped-call]
-# Its own, so that two of them in a process do not meet.
+# A registry of its own, so that two apps in a process do not collide.
 REGISTRY = CollectorRegistry()
 QUESTIONS = Counter(
     "tracelib_questions",
@@ -48,14 +48,14 @@ LAST_GOOD_AGE = Gauge(
 
 
 def asked(question: str, is_new: bool) -> None:
-    """Count a question; one that is not new is answered by what others asked."""
+    """Count a query; one that is not new is served from the store."""
     QUESTIONS.labels(question).inc()
     if not is_new:
         CACHE_HITS.labels(question).inc()
 
 
 def worked_out(question: str, seconds: float, error: TraceError | None) -> None:
-    """Note how long the database took for a question, and whether it answered."""
+    """Record how long the database took for a query, and whether it failed."""
     SECONDS.labels(question).observe(seconds)
     if error:
         DATABASE_ERRORS.labels(type(error).__name__).inc()
@@ -65,7 +65,7 @@ def worked_out(question: str, seconds: float, error: TraceError | None) -> None:
 
 
 def written() -> bytes:
-    """What was counted so far? OpenMetrics text."""
+    """The metrics as OpenMetrics text."""
     text: bytes = generate_latest(REGISTRY)  # type: ignore[no-untyped-call]
     return text
 

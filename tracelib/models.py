@@ -1,4 +1,4 @@
-"""Which models and deployments are used, what do they cost, and how fast do they answer?"""
+"""Which models and deployments are used, what do they cost, and how fast do they respond?"""
 
 from typing import Any
 
@@ -15,12 +15,12 @@ from tracelib.window import Bucket, bucket_starts
 
 
 def usage_by_model(source: Source, filters: Filters, limit: int = 200) -> pd.DataFrame:
-    """Which models are used, what do they cost, and how fast do they answer?
+    """Which models are used, what do they cost, and how fast do they respond?
 
-    A row a public model name, dearest first, at most `limit`:
+    A row per public model name, highest cost first, at most `limit`:
 
         model                text
-        providers            text, comma-joined in order; None where unknown
+        providers            text, comma-joined in order; None if unknown
         deployments          int, different deployment strings behind the name
         requests, failures, cache_hits                        int
         share, cost_share    0 to 1, of all requests and of the cost of the window
@@ -30,13 +30,13 @@ def usage_by_model(source: Source, filters: Filters, limit: int = 200) -> pd.Dat
         replayed_tokens      int, served from LiteLLM's cache
         response_ms_avg, response_ms_p50, response_ms_p95, response_ms_p99, response_ms_max
                              over successes that were not cache hits
-        ttft_ms_p50, ttft_ms_p95     to the first token, where known
-        ttft_coverage        0 to 1, of which share of those answers it is known
-        tokens_per_second    completion tokens of those answers by the seconds they took to
-                             generate: from the first token on where it is known
+        ttft_ms_p50, ttft_ms_p95     to the first token, if known
+        ttft_coverage        0 to 1, share of those responses for which it is known
+        tokens_per_second    completion tokens of those responses by the seconds of generating
+                             them: from the first token if known
         first_seen, last_seen        aware UTC, first and last start in the window
 
-    What is over nothing is NaN. No request gives the same columns without rows.
+    A rate over nothing is NaN. No request gives the same columns without rows.
     """
     return source.frame(_usage(source.requests(filters), limit))
 
@@ -102,9 +102,9 @@ def _times(requests: Subquery) -> dict[str, ColumnElement[Any]]:
 
 
 def _tokens_per_second(requests: Subquery) -> ColumnElement[float]:
-    """A ratio of sums, so that a long answer counts for more than a short one.
+    """A ratio of sums, so that a long response counts for more than a short one.
 
-    Answers without a completion (embeddings, images) say nothing about generation.
+    Responses without a completion (embeddings, images) have no generation speed.
     """
     generated = and_(requests.c.completion_tokens > 0, requests.c.response_ms.is_not(None))
     waited = func.coalesce(requests.c.ttft_ms, 0, type_=Double())
@@ -121,9 +121,9 @@ def _tokens_per_second(requests: Subquery) -> ColumnElement[float]:
 def over_time_by_model(
     source: Source, filters: Filters, bucket: Bucket, models: tuple[str, ...]
 ) -> pd.DataFrame:
-    """How did the requests, cost and times of these models go over the window?
+    """How did the requests, cost and times of these models develop over the window?
 
-    A row a named model and bucket with a request, by model, then bucket; none is filled in:
+    A row per named model and bucket with a request, by model, then bucket; none is filled in:
 
         model                    text
         bucket                   start of a bucket of `window.bucket_starts`, aware UTC
@@ -165,11 +165,11 @@ def _by_model(requests: Subquery, models: tuple[str, ...]) -> Select[Any]:
 
 
 def deployments(source: Source, filters: Filters, limit: int = 500) -> pd.DataFrame:
-    """Which deployments answer for each model, and how do they differ?
+    """Which deployments serve each model, and how do they differ?
 
-    A row a deployment of a model, by model, then most requests first, at most `limit`:
+    A row per deployment of a model, by model, then most requests first, at most `limit`:
 
-        model, deployment, provider, api_base    text; the last three None where unknown
+        model, deployment, provider, api_base    text; the last three None if unknown
         requests, failures                       int
         error_rate                               0 to 1
         cost_usd                                 US dollars

@@ -1,6 +1,6 @@
-"""Who may see what: the list of people, or of what a directory says of them, with their access.
+"""Who may see what: a list of people, or of claims of a directory, with their access.
 
-The list is JSON. The first entry that fits a person counts:
+The list is JSON. The first entry that matches a person counts:
 
     [{"who": "ada@example.com", "role": "admin", "scope": {"all": true}},
      {"who": {"claim": "groups", "value": "platform"}, "role": "auditor",
@@ -24,11 +24,11 @@ SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who looks, as a directory or a proxy vouches for them.
+    """A viewer, as a directory or a proxy identifies them.
 
-    `who` is their e-mail address, else what they go by there; None for whoever reaches an open
-    app. `claims` are what else is said of them, each with its values. Where `who` is vouched for
-    as no address, no entry with one fits, whatever it looks like.
+    `who` is their e-mail address, else their name there; None for a viewer of an open app. `claims`
+    are further statements about them, each with its values. If `who` is not a verified address, no
+    entry with an address matches it, whatever it looks like.
     """
 
     who: str | None = None
@@ -39,10 +39,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An entry of the list: whom it fits, and what they may see.
+    """An entry of the list: whom it matches, and what they may see.
 
-    `who` is an address, `*@domain` or `*`; where it is None a person fits whose `claim`, a name
-    and a value, is said of them. `claimed` are the kinds of ids that the person's claims fill in.
+    `who` is an address, `*@domain` or `*`; if it is None, the entry matches a person with its
+    `claim`, a name and a value. `claimed` are the kinds of IDs that the person's claims fill in.
     """
 
     access: Access
@@ -55,12 +55,12 @@ ANYONE = Person()
 
 
 def access_of(person: Person, listed: tuple[Listed, ...]) -> Access | None:
-    """What may this person see? None where no entry fits: nothing at all."""
+    """What may this person see? None if no entry matches: nothing at all."""
     return next((_granted(one, person) for one in listed if _fits(one, person)), None)
 
 
 def read_people(text: str) -> tuple[Listed, ...]:
-    """Who is listed in this JSON? Raises ValueError with the end of a sentence about it.
+    """The people in this JSON. Raises ValueError with the end of a sentence about it.
 
     >>> read_people('[{"who": "*", "role": "viewer", "scope": {"all": true}}]')[0].access.role
     'viewer'
@@ -87,7 +87,7 @@ def _fits(one: Listed, person: Person) -> bool:
 
 
 def _folded(address: str) -> str:
-    """Of ASCII letters the small ones; any other letter is itself: ß is not ss, and ſ no s."""
+    """The address in lower case, ASCII letters only: ß is not ss, and ſ is not s."""
     return address.translate(SMALL)
 
 
@@ -128,12 +128,12 @@ def _whom(document: object) -> tuple[str | None, tuple[str, str] | None]:
 
 
 def _scope(document: object) -> tuple[Scope, tuple[tuple[str, str], ...]]:
-    """The scope, and which kinds of ids are taken from which claims of a person."""
+    """The scope, and which kinds of IDs are taken from which claims of a person."""
     given = document if isinstance(document, dict) else {}
     claimed = {kind: ids["claim"] for kind, ids in given.items() if _is_claim(ids)}
     if not claimed:
         return read_scope(document), ()
-    # What is claimed is checked as if it were named by no id, so that `all` stands alone here, too.
+    # Claims are checked as if they named no IDs, so that `all` excludes them, too.
     return read_ids({kind: [] if kind in claimed else ids for kind, ids in given.items()}), tuple(
         claimed.items()
     )

@@ -1,4 +1,4 @@
-"""What LiteLLM's log table holds in each version, and what it costs where something is missing."""
+"""What LiteLLM's log table has in each version, and the consequence of what is missing."""
 
 from dataclasses import dataclass, replace
 
@@ -46,9 +46,9 @@ KNOWN_INDEXES = (
     KnownIndex(("api_key", "startTime"), "2026-08-23", "A key filter reads the whole time range."),
     KnownIndex(("litellm_call_id",), "2026-08-31", "Search by call ID reads the whole time range."),
 )
-# What was said; a column of SpendLogs each.
+# The bodies; a column of SpendLogs each.
 BODIES = frozenset({"proxy_server_request", "response", "messages"})
-# Tables that give names to ids; each may be missing or unreadable, then the id is shown.
+# Tables with the names of IDs; if one is missing or unreadable, the ID is shown.
 NAME_TABLES = (
     "LiteLLM_VerificationToken",
     "LiteLLM_DeletedVerificationToken",
@@ -59,12 +59,11 @@ NAME_TABLES = (
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What this database has, as far as the role and whoever looks at it may read it.
+    """What this database has, as far as the role and the viewer may read it.
 
-    `columns` are SpendLogs' readable columns, `unreadable` those that exist but are not
-    granted; `name_tables` maps each readable name table to its readable columns. Of the
-    columns in `searchable` an index of trigrams finds any part of what they hold as text.
-    Of the rows only those of `scope` are there.
+    `columns` are SpendLogs' readable columns, `unreadable` those that exist but are not granted;
+    `name_tables` maps each readable name table to its readable columns. The columns in `searchable`
+    have a trigram index that finds any part of their text. Only the rows of `scope` are included.
     """
 
     table: str
@@ -78,7 +77,7 @@ class Schema:
     scope: Scope = EVERYONE
 
     def seen_by(self, access: Access) -> "Schema":
-        """What is there for somebody? The bodies are not for those who may not read them."""
+        """The schema for this access: without the bodies for those who may not read them."""
         withheld = frozenset() if access.reads_messages else self.columns & BODIES
         return replace(
             self,
@@ -100,11 +99,11 @@ class Schema:
         return set(columns) <= dict(self.name_tables).get(table, frozenset())
 
     def missing_columns(self) -> tuple[KnownColumn, ...]:
-        """Which columns of today's LiteLLM does this database lack or withhold?"""
+        """Which columns of current LiteLLM does this database lack or withhold?"""
         return tuple(column for column in KNOWN_COLUMNS if column.name not in self.columns)
 
     def missing_indexes(self) -> tuple[KnownIndex, ...]:
-        """Which useful indexes are not there? One that starts with the same columns serves."""
+        """Which useful indexes are missing? One that starts with the same columns is enough."""
         return tuple(
             known
             for known in KNOWN_INDEXES

@@ -1,4 +1,4 @@
-"""Whose requests somebody may see, as a setting says it in JSON."""
+"""Scopes in settings: whose requests may be seen, as JSON."""
 
 from collections.abc import Mapping
 
@@ -10,9 +10,9 @@ LONGEST_ID = 300
 
 
 def read_scope(document: object) -> Scope:
-    """Whose requests are meant? Raises ValueError with the end of a sentence about it.
+    """The scope in this JSON. Raises ValueError with the end of a sentence about it.
 
-    Either `{"all": true}`, or any of `teams`, `users` and `keys`, lists of ids.
+    Either `{"all": true}`, or any of `teams`, `users` and `keys`, lists of IDs.
 
     >>> read_scope({"teams": ["b", "a"]})
     Scope(is_all=False, teams=('a', 'b'), users=(), keys=())
@@ -28,7 +28,7 @@ def read_scope(document: object) -> Scope:
 
 
 def read_ids(document: Mapping[str, object]) -> Scope:
-    """Whose, where ids are named? Raises ValueError with the end of a sentence about it."""
+    """The scope with these IDs. Raises ValueError with the end of a sentence about it."""
     if unknown := document.keys() - set(KINDS):
         raise ValueError(f"`scope` has the unknown field {min(map(str, unknown))[:40]!r}.")
     teams, users, keys = (_ids(kind, document.get(kind, [])) for kind in KINDS)

@@ -1,4 +1,4 @@
-"""Which requests are read as one conversation: those of a session, or some named one by one."""
+"""The requests that are read as one conversation: those of a session, or some named one by one."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,17 +10,17 @@ from tracelib.keys import key_identity
 
 
 class RowId(NamedTuple):
-    """Which row of the log a request is: its id and its start, aware UTC.
+    """The row of a request in the log: its ID and its start, aware UTC.
 
-    The id alone is not enough: a log that is partitioned by time, as LiteLLM's script does it,
-    may hold the same one again for another start. Rows are in order by start, then by id.
+    The ID alone is not enough: a log that is partitioned by time, as LiteLLM's script does it, may
+    contain the same one again with another start. Rows are ordered by start, then by ID.
     """
 
     request_id: str
     started_at: datetime
 
     def written(self) -> str:
-        """One text that names the row, for links and for elements of a page.
+        """A text that identifies the row, for links and for elements of a page.
 
         >>> RowId("chatcmpl-1", datetime(2026, 11, 23, 9, tzinfo=UTC)).written()
         'chatcmpl-1@2026-11-23T09:00:00.000Z'
@@ -31,13 +31,13 @@ class RowId(NamedTuple):
 
 
 def row_ids(requests: pd.DataFrame) -> list[RowId]:
-    """The rows of the log that these requests are, by their request_id and started_at."""
+    """The rows of the log of these requests, by their request_id and started_at."""
     starts = requests["started_at"].dt.to_pydatetime()
     return list(map(RowId, requests["request_id"], starts))
 
 
 def read_row_id(text: str) -> RowId | None:
-    """The row that a text names as `RowId.written` does; None for any other, as an id alone.
+    """The row that a text of `RowId.written` identifies; None for any other, such as an ID alone.
 
     >>> read_row_id("a@b@2026-11-23T09:00:00.000Z").request_id, read_row_id("a@b")
     ('a@b', None)
@@ -56,9 +56,9 @@ def read_row_id(text: str) -> RowId | None:
 class Selection:
     """Requests of one key, by the sessions they are stored in or by their own rows.
 
-    `api_key` becomes the identity of the key, whatever it was named by. One session id is a
-    session as LiteLLM stores it; several are sessions that go on from one another. Where `rows`
-    are given they alone choose: requests joined by what they say.
+    `api_key` becomes the identity of the key, whatever it was named by. One session ID is a session
+    as LiteLLM stores it; several are sessions that continue one another. If `rows` are given, they
+    alone count: requests joined by their messages.
     """
 
     api_key: str
@@ -70,12 +70,12 @@ class Selection:
 
     @property
     def request_ids(self) -> tuple[str, ...]:
-        """The ids of `rows`."""
+        """The IDs of `rows`."""
         return tuple(row.request_id for row in self.rows)
 
 
 def session(session_id: str, api_key: str) -> Selection:
-    """Which requests are a session, as LiteLLM stores it?
+    """The requests of a session, as LiteLLM stores it.
 
     >>> session("s", "litellm-cli")
     Selection(api_key='litellm-cli', session_ids=('s',), rows=())

@@ -1,4 +1,4 @@
-"""What a server puts around the app: what comes in, what every answer says, and an early start."""
+"""The server around the app: which requests it accepts, its headers, and its start."""
 
 import asyncio
 import base64
@@ -13,17 +13,19 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# So many new objects are looked through at a time: about those of three runs of a page.
+# How many new objects the garbage collector waits for: about three runs of a page.
 YOUNG = 50_000
 
 
 def prepared(
     prepare: Callable[[], None],
 ) -> Callable[[object], AbstractAsyncContextManager[None]]:
-    """How does a server start, so that its first viewers need not wait? An ASGI lifespan.
+    """A lifespan that prepares the server, so that its first viewers need not wait.
 
-    What was imported and met by then is never looked through for garbage again, and the rest
-    less often: fifty viewers would wait for that one by one.
+    An ASGI lifespan.
+
+    Objects that exist by then are excluded from garbage collection, and the rest is collected less
+    often: fifty viewers would wait for that one by one.
     """
 
     @asynccontextmanager
@@ -55,7 +57,7 @@ DIRECTIVES = {
 }
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
-    # An address may hold the id of a session.
+    # An address may hold the ID of a session.
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -64,10 +66,10 @@ HEADERS = {
 
 
 def content_security_policy(pages: Iterable[Path]) -> str:
-    """What may these pages load, run and talk to? The value of Content-Security-Policy.
+    """What may these pages load, run and connect to? The value of Content-Security-Policy.
 
-    Everything comes from the app itself, and of the scripts within a page's HTML only those
-    that stand there now, known by their hashes.
+    Everything comes from the app itself, and of the scripts within a page's HTML only the current
+    ones are allowed, by their hashes.
     """
     scripts = sorted(
         {found for page in pages for found in INLINE_SCRIPT.findall(page.read_bytes())}
@@ -78,9 +80,9 @@ def content_security_policy(pages: Iterable[Path]) -> str:
 
 
 def with_security_headers(app: ASGIApp, policy: str) -> ASGIApp:
-    """The same app, whose every HTTP answer carries the headers; websockets pass through.
+    """The same app with security headers on every HTTP response; websockets pass through.
 
-    What does not say how long it may be kept is not kept: no figure stays in a shared cache.
+    A response without Cache-Control is not to be cached: no figure stays in a shared cache.
     """
     headers = HEADERS | {"Content-Security-Policy": policy}
 
@@ -102,23 +104,23 @@ def _digest(script: bytes) -> str:
 
 
 STREAMLITS_OWN = "/_stcore/"
-# A probe asks for the first, Streamlit's page for all of them. The websocket is no HTTP.
+# A probe requests the first, Streamlit's page all of them. The websocket is not HTTP.
 OPEN_PATHS = ("health", "host-config")
 OPEN_FOLDER = "bidi-components/"
-# What a page in a browser says while somebody uses it; the last is a click on a download.
+# The messages of a page in a browser in normal use; the last is a click on a download.
 USED = frozenset({"rerun_script", "stop_script", "app_heartbeat", "deferred_file"})
-# All that somebody has chosen on a page is some kilobytes.
+# Everything that a person has chosen on a page is a few kilobytes.
 LONGEST = 1_000_000  # bytes
-TOO_LONG = 1009  # as the websocket protocol has it
+TOO_LONG = 1009  # as the websocket protocol defines it
 
 
 def only_what_is_used(app: ASGIApp, asked: Callable[[bytes], str | None]) -> ASGIApp:
-    """The same app, which hears nothing but what its own pages ask for.
+    """The same app, which accepts only what its own pages send.
 
-    Paths of Streamlit's own that they do not use answer 404: uploads, whose bytes would stay in
-    memory, its metrics, its agents. Of what comes by a websocket, sign-in or not, only messages
-    whose meaning, as `asked` tells it, is in use are passed on, so that nobody can empty the
-    caches of all. One that is too long ends the connection.
+    Paths of Streamlit's own that they do not use respond with 404: uploads, whose bytes would stay
+    in memory, its metrics, its agents. Of websocket messages, with or without sign-in, only those
+    whose type, as `asked` reports it, is in use are passed on, so that no one can clear the caches
+    of all viewers. One that is too long ends the connection.
     """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -147,7 +149,7 @@ def is_open(path: str) -> bool:
 
 
 def _used(receive: Receive, send: Send, asked: Callable[[bytes], str | None]) -> Receive:
-    """What comes by a websocket, without the messages that no page of ours sends."""
+    """The messages of a websocket, without those that no page of ours sends."""
 
     async def receive_used() -> Message:
         while True:

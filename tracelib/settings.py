@@ -1,4 +1,4 @@
-"""What the environment tells us: where the database is and how gently to ask it."""
+"""The settings from the environment: where the database is and how to query it."""
 
 import re
 from collections.abc import Mapping
@@ -12,20 +12,20 @@ from tracelib.people import Listed, read_people
 from tracelib.redaction import OwnPattern, read_own_patterns
 from tracelib.tokens import Token, read_tokens
 
-# A header's name as HTTP allows it, and a secret that nobody guesses.
+# A header's name as HTTP allows it, and a secret that cannot be guessed.
 HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 SHORTEST_SECRET = 32
-# Settings are read for every page; what they say is worked out again where it has changed.
+# Settings are read for every page; their values are parsed again only if they have changed.
 _read_people = lru_cache(maxsize=4)(read_people)
 _read_tokens = lru_cache(maxsize=4)(read_tokens)
-# What orchestrators mount as files: each may be named by the variable with _FILE behind it.
+# Secrets that orchestrators mount as files: each can be set by its variable with _FILE appended.
 SECRETS = ("DATABASE_URL", "TRACELIB_PEOPLE", "TRACELIB_API_TOKENS", "TRACELIB_PROXY_SECRET")
 TICKS = {"off": 0, "10s": 10, "30s": 30, "1m": 60, "5m": 300}
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How this installation is set up. `database` is None where the sample traffic is shown."""
+    """The settings of this installation. `database` is None if the sample data is shown."""
 
     database: DatabaseAddress | None = None
     table: str = "LiteLLM_SpendLogs"
@@ -43,7 +43,7 @@ class Settings:
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """How is this installation set up? Raises BadSetting, naming the variable.
+    """The settings in this environment. Raises BadSetting, naming the variable.
 
     >>> read_settings({"TRACELIB_REFRESH": "1m"}).refresh
     '1m'
@@ -68,7 +68,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
 
 
 def _secrets_in_files(environ: Mapping[str, str]) -> dict[str, str]:
-    """The secrets that are in files, read anew each time."""
+    """The secrets that are in files, read again each time."""
     named = {name: environ.get(f"{name}_FILE", "").strip() for name in SECRETS}
     return {name: _content(environ, name, path) for name, path in named.items() if path}
 
@@ -120,7 +120,7 @@ def _own_patterns(environ: Mapping[str, str]) -> tuple[OwnPattern, ...]:
 
 
 def _people(environ: Mapping[str, str]) -> tuple[Listed, ...] | None:
-    """Who may see what; None where there is no list."""
+    """Who may see what; None without a list."""
     written = _document(environ, "TRACELIB_PEOPLE")
     try:
         return None if written is None else _read_people(written)
@@ -129,7 +129,7 @@ def _people(environ: Mapping[str, str]) -> tuple[Listed, ...] | None:
 
 
 def _identity_header(environ: Mapping[str, str]) -> str | None:
-    """A header that anybody could send means nothing without a secret that only the proxy has."""
+    """The header that names the viewer; anyone could send it, so it requires the proxy's secret."""
     name = environ.get("TRACELIB_IDENTITY_HEADER", "").strip()
     secret = environ.get("TRACELIB_PROXY_SECRET", "").strip()
     if not name and not secret:
@@ -145,7 +145,7 @@ def _identity_header(environ: Mapping[str, str]) -> str | None:
 
 
 def _api_tokens(environ: Mapping[str, str]) -> tuple[Token, ...]:
-    """Which programs may ask: without a token there is no API."""
+    """The tokens of programs: without a token there is no API."""
     written = _document(environ, "TRACELIB_API_TOKENS")
     try:
         return () if written is None else _read_tokens(written)
@@ -154,7 +154,7 @@ def _api_tokens(environ: Mapping[str, str]) -> tuple[Token, ...]:
 
 
 def _document(environ: Mapping[str, str], name: str) -> str | None:
-    """JSON, or what a file says at this path, read anew each time: who is taken out is out."""
+    """JSON, or the contents of a file at this path, read again each time: changes apply at once."""
     written = environ.get(name, "").strip()
     if not written or written.startswith(("[", "{")):
         return written or None

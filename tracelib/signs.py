@@ -1,4 +1,4 @@
-"""Signs in text from the database that act without being seen: written out, or left out."""
+"""Invisible characters in text from the database: escaped, or removed."""
 
 import re
 import unicodedata
@@ -11,22 +11,22 @@ HIDDEN = {
     *(0x061C, 0x200E, 0x200F, 0x2028, 0x2029),
     *range(0x202A, 0x202F),  # bidirectional embeddings and overrides
     *range(0x2066, 0x206A),  # bidirectional isolates
-    *range(0xD800, 0xE000),  # halves of signs, which cannot be sent
+    *range(0xD800, 0xE000),  # surrogates, which cannot be sent
     *range(0xE0000, 0xE0080),  # tags: a whole alphabet that is not drawn
 }
 SPACES = {*map(ord, "\t\n\r\u2028\u2029")}
-# Right-to-left scripts need the marks that only tell a direction.
+# Right-to-left scripts need the marks that only set a direction.
 MARKS = {0x061C, 0x200E, 0x200F}
 NAMED = {sign: f"⟨U+{sign:04X}⟩" for sign in HIDDEN - SPACES - MARKS}
 # A flag of a part of a country: a black flag, its region spelled in tags, and their end. Tags
 # anywhere else are hidden text.
 FLAG = re.compile("(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f)")
-# Written marks stand at most this deep on one letter; more would cover the lines around.
+# Stacked marks are at most this many per letter; more would cover the lines around.
 MOST_MARKS = 4
 
 
 def visible(text: str) -> str:
-    """The same text with the signs that act without being seen written out by their number.
+    """The same text with invisible characters replaced by their code points.
 
     >>> visible("a\u202eb")
     'a⟨U+202E⟩b'
@@ -35,7 +35,7 @@ def visible(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The same text on one line, without the signs that act without being seen.
+    """The same text on one line, without invisible characters.
 
     >>> one_line("a\u202eb  c\\n")
     'a b c'
@@ -48,7 +48,7 @@ def _without_hidden(text: str) -> str:
 
 
 def _but_flags(text: str, change: Callable[[str], str]) -> str:
-    """The text changed, but for the flags in it."""
+    """The text changed, except for the flags in it."""
     if "\U0001f3f4" not in text:
         return change(text)
     pieces = FLAG.split(text)  # every second one is a flag

@@ -1,4 +1,4 @@
-"""The tokens that programs are let in by: whose each is, and what it may see."""
+"""The tokens of programs: whose each is, and what it may see."""
 
 import json
 import re
@@ -18,7 +18,7 @@ DEFAULT_ROLE = "auditor"
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One program's token: what it is called, the SHA-256 of it, and what it may see."""
+    """One program's token: its name, its SHA-256, and what it may see."""
 
     name: str
     sha256: bytes = field(repr=False)
@@ -26,12 +26,12 @@ class Token:
 
 
 def read_tokens(written: str) -> tuple[Token, ...]:
-    """Which tokens does this setting hold?
+    """The tokens in this setting.
 
     JSON: a list of objects with `name`, `sha256` (hexadecimal, of the token), `scope` (either
-    `{"all": true}` or any of `teams`, `users` and `keys`, lists of ids) and, where it is not
-    an auditor's, `role`. Raises ValueError with a sentence, to follow the name of the
-    setting and a colon; it never contains a digest.
+    `{"all": true}` or any of `teams`, `users` and `keys`, lists of IDs) and, if it is not an
+    auditor's, `role`. Raises ValueError with a sentence, to follow the name of the setting and a
+    colon; it never contains a digest.
 
     >>> [one] = read_tokens('[{"name": "ci", "sha256": "%s", "scope": {"all": true}}]' % ("0" * 64))
     >>> one

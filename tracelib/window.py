@@ -1,4 +1,4 @@
-"""A half-open slice of time, and the buckets it is counted in."""
+"""A half-open window of time, and the buckets it is counted in."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ HOUR_S = 3_600
 
 @cache
 def zones() -> tuple[str, ...]:
-    """Which time zones are there? UTC first, the others by name; looked for on the disk once."""
+    """Which time zones are there? UTC first, the others by name; read from the disk once."""
     return ("UTC", *sorted(available_timezones() - {"UTC"}))
 
 
@@ -47,13 +47,13 @@ class TimeWindow:
         return self.end - self.start
 
     def previous(self) -> "TimeWindow":
-        """Which window of equal length lies just before this one?"""
+        """The window of equal length just before this one."""
         return TimeWindow(self.start - self.length, self.start)
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One step of a chart's time axis: so many seconds, or a calendar day of the viewer."""
+    """One step of a chart's time axis: a number of seconds, or a calendar day of the viewer."""
 
     name: str
     seconds: int
@@ -83,7 +83,7 @@ BUCKETS = {
 
 
 def recent(span: str | timedelta, now: datetime) -> TimeWindow:
-    """Which window ends at `now` and is so long, or as long as one of the named SPANS?
+    """The window of this length that ends at `now`; the length may be one of the named SPANS.
 
     >>> recent("1h", datetime(2026, 11, 23, 12, tzinfo=UTC)).start.isoformat()
     '2026-11-23T11:00:00+00:00'
@@ -92,9 +92,9 @@ def recent(span: str | timedelta, now: datetime) -> TimeWindow:
 
 
 def days(first: date, last: date, zone: str) -> TimeWindow:
-    """Which window holds the whole days `first` to `last` on the clock of `zone`?
+    """The window of the whole days `first` to `last` on the clock of `zone`.
 
-    A day that the clock left out, as Samoa did with 30 December 2011, is a window of one minute.
+    A day that the clock skipped, as in Samoa on 30 December 2011, is a window of one minute.
 
     >>> days(date(2026, 3, 29), date(2026, 3, 29), "Europe/Paris").length
     datetime.timedelta(seconds=82800)
@@ -105,11 +105,11 @@ def days(first: date, last: date, zone: str) -> TimeWindow:
 
 
 def between(start: datetime, end: datetime, zone: str) -> TimeWindow:
-    """Which window reaches from one local time of `zone` up to another?
+    """The window from one local time of `zone` up to another.
 
-    Of a time that the clock shows twice, the start is the first and the end the second; but a
-    day ends at the first of two midnights. A time that the clock leaves out is the moment of its
-    change. Where nothing lies between the two, it is a window of one minute.
+    Of a time that the clock shows twice, the start is the first and the end the second; but a day
+    ends at the first of two midnights. A time that the clock skips is the moment of its change. If
+    nothing is between the two, it is a window of one minute.
     """
     begin = moment_of(start, zone)
     finish = moment_of(end.replace(fold=int(end.time() != time())), zone)
@@ -117,7 +117,7 @@ def between(start: datetime, end: datetime, zone: str) -> TimeWindow:
 
 
 def ticked(now: datetime, tick_s: int) -> datetime:
-    """Which moment do all viewers of the same `tick_s` seconds call now?
+    """The moment that all viewers of the same `tick_s` seconds share as "now".
 
     >>> ticked(datetime(2026, 11, 23, 12, 0, 44, tzinfo=UTC), 30).isoformat()
     '2026-11-23T12:00:30+00:00'
@@ -157,13 +157,13 @@ def bucket_starts(window: TimeWindow, bucket: Bucket, zone: str) -> list[datetim
 
 @lru_cache(maxsize=256)
 def bucket_edges(window: TimeWindow, bucket: Bucket, zone: str) -> tuple[datetime, ...]:
-    """Between which moments do the buckets lie that touch the window?
+    """The edges of the buckets that touch the window.
 
-    Aware UTC, in order: the start of each bucket, and the end of the last. A bucket begins when
-    the clock of `zone` first reaches a multiple of its length, counted from midnight, and lasts
-    until the next begins: so a day has 23 to 25 hours. Where the clock is put back, buckets of
-    an hour or less begin anew, so that an hour that it shows twice is counted twice; where it is
-    put forward past the start of a bucket, that bucket begins with the change.
+    Aware UTC, in order: the start of each bucket, and the end of the last. A bucket begins when the
+    clock of `zone` first reaches a multiple of its length, counted from midnight, and lasts until
+    the next begins: so a day has 23 to 25 hours. If the clock is put back, buckets of an hour or
+    less start over, so that an hour that it shows twice is counted twice; if it is put forward past
+    the start of a bucket, that bucket begins with the change.
     """
     starts_s = list(_starts_s(window, bucket, zone))
     first = bisect_right(starts_s, window.start.timestamp()) - 1

@@ -1,10 +1,9 @@
-"""The questions of the pages, for programs: JSON over HTTP.
+"""The queries of the pages for programs: JSON over HTTP.
 
     routes     the paths, for `st.App(routes=…)`
-    endpoints  the API as a table: path, what it takes, what it gives, the question
-    document   that table in OpenAPI
+    openapi    the API as a table: path, parameters, response, function; and as OpenAPI
 
-`guarded` stands before each path, with `gate` (tokens), `reading` (limits) and `problems`.
+`guarded` wraps each path: authentication and rate limits. `problems` are the error responses.
 """
 
 from tracelib.api.routes import routes

@@ -11,7 +11,7 @@ from tracelib.api.values import records, window
 from tracelib.filters import Filters
 from tracelib.overview import SessionCounts, Totals
 
-# A metric -> the column of `overview.over_time`, where it is called otherwise.
+# A metric -> the column of `overview.over_time`, if its name differs.
 COLUMNS = {
     "latency_ms_avg": "response_ms_avg",
     "latency_ms_p50": "response_ms_p50",

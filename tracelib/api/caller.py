@@ -1,4 +1,4 @@
-"""What every response of the API starts from: who asks, of which installation, when; its JSON."""
+"""The caller of the API, with the installation and the time; parsing of query and body."""
 
 import json
 from collections import Counter
@@ -24,21 +24,21 @@ from tracelib.window import ticked
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A program that was let in. `installed` is as its token sees it, `now` as the pages do."""
+    """An authenticated program. `installed` is as its token sees it, `now` as on the pages."""
 
     installed: Installation
     token: Token
     now: datetime
 
     def ask(self, question: Callable[..., Any], *arguments: Any) -> Any:
-        """What does the database say? Raises a TraceError."""
+        """Run one query. Raises a TraceError."""
         return self.ask_all((question, *arguments))[0]
 
     def ask_all(self, *questions: tuple[Any, ...]) -> list[Any]:
-        """What does it say to these (question, argument…) tuples, asked side by side?
+        """Run these (question, argument…) tuples in parallel.
 
-        What a page still shows while the database is away is not given to programs: they could
-        not tell it from now. Raises a TraceError.
+        Programs do not get the stored results that a page still shows while the database is down:
+        they could not tell them from current ones. Raises a TraceError.
         """
         asked = [Question(ask, tuple(arguments)) for ask, *arguments in questions]
         patience_s = PATIENCE_S + self.installed.settings.statement_timeout_s
@@ -49,14 +49,17 @@ class Caller:
         return [answer.value for answer in given]
 
     def note(self, what: audit.What, **of: Any) -> None:
-        """Write down that this is about to be read. Raises AuditFailed: then it must not be."""
+        """Record in the audit log what is about to be read.
+
+        Raises AuditFailed: then it must not be read.
+        """
         role = self.token.access.role
         done = audit.Record(who=self.token.name, role=role, what=what, origin="api", **of)
         audit.record(self.installed.settings, done)
 
 
 def tick(installed: Installation) -> datetime:
-    """Which moment do programs and the pages' viewers call now?"""
+    """The moment that programs and the pages' viewers share as "now"."""
     every_s = TICKS[installed.settings.refresh] or TICKS["30s"]
     return ticked(datetime.now(UTC), every_s)
 
@@ -67,7 +70,7 @@ JSON = "application/json"
 
 
 async def body_of(request: Request) -> bytes:
-    """What was sent along? Raises a Problem as soon as it is too much."""
+    """The body of the request. Raises a Problem as soon as it is too large."""
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced[:20]) > MOST_BYTES:
         raise _too_large()
@@ -85,7 +88,7 @@ async def body_of(request: Request) -> bytes:
 
 
 def from_body(takes: type[Asked], content_type: str, body: bytes) -> Asked:
-    """What does this body ask for? Raises a Problem."""
+    """The parameters in this body. Raises a Problem."""
     if content_type.partition(";")[0].strip().lower() != JSON:
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the body as {JSON}.")
     _refuse_twice(body)
@@ -96,7 +99,7 @@ def from_body(takes: type[Asked], content_type: str, body: bytes) -> Asked:
 
 
 def _refuse_twice(body: bytes) -> None:
-    """Raises a Problem where a name is given twice; what is no JSON is another's to refuse."""
+    """Raise a Problem if a name occurs twice; invalid JSON is rejected elsewhere."""
     try:
         json.loads(body, object_pairs_hook=_each_once)
     except (ValueError, RecursionError):
@@ -116,7 +119,7 @@ def _given_twice(names: list[str]) -> Problem:
 
 
 def from_query(takes: type[Asked], query: bytes) -> Asked:
-    """What does this query ask for? Raises a Problem."""
+    """The parameters in this query string. Raises a Problem."""
     try:
         given = parse_qs(
             query.decode("utf-8", "replace"),

@@ -30,9 +30,9 @@ AT_ONCE = 3
 
 @dataclass
 class Gate:
-    """How much each token has left: so many requests at once, and as many again in a minute.
+    """The rate limits: how much each token has left, of a burst that refills in a minute.
 
-    `lanes` are what each has under way: two requests, behind which a few more may wait.
+    `lanes` limit what runs for each token: two requests, behind which a few more may wait.
     """
 
     left: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -40,9 +40,9 @@ class Gate:
     lock: Lock = field(default_factory=Lock)
 
     def lane(self, token: Token) -> CapacityLimiter:
-        """Where do requests of this token wait for one another? Raises a Problem where it is full.
+        """Where do requests of this token queue? Raises a Problem if the queue is full.
 
-        Within the event loop.
+        To be called within the event loop.
         """
         lane = self.lanes.setdefault(token.name, CapacityLimiter(LANE))
         if lane.statistics().tasks_waiting >= MOST_WAITING:
@@ -54,9 +54,9 @@ class Gate:
         return lane
 
     def pass_through(self, token: Token, cost: int = 1) -> dict[str, str]:
-        """Count a request; the headers that say what is left. Raises a Problem where nothing is.
+        """Count a request and return the rate limit headers. Raises a Problem if none is left.
 
-        `cost` is that of so many plain ones.
+        `cost` is its number of plain requests.
         """
         now = time.monotonic()
         with self.lock:
@@ -77,19 +77,19 @@ class Gate:
 
 
 def at_once(pool_size: int) -> int:
-    """How many requests of all tokens together are worked on at once?
+    """How many requests of all tokens are processed at the same time?
 
-    Less than there are connections: programs wait for one another rather than keep pages from
-    the database for as long as a search takes. Figures asked side by side, which are quick, may
-    still use all connections for a moment.
+    Fewer than there are connections: programs queue instead of blocking the pages for as long as a
+    search takes. Figures queried in parallel, which are quick, may still use all connections for a
+    moment.
     """
     return max(1, min(AT_ONCE, pool_size - 1))
 
 
 def token_of(tokens: Sequence[Token], headers: Headers) -> Token | None:
-    """Whose request is it? None where it says nothing; raises a Problem where that is not known.
+    """Which token does this request have? None without one; raises a Problem if it is unknown.
 
-    Every token is compared, and each in constant time: how long it takes tells nothing.
+    All tokens are compared, each in constant time, so the duration reveals nothing.
     """
     said = headers.getlist("authorization")
     if not said:
@@ -105,7 +105,7 @@ def token_of(tokens: Sequence[Token], headers: Headers) -> Token | None:
 
 
 def unknown() -> Problem:
-    """Nobody whom this API knows."""
+    """The response to an unknown token."""
     return Problem(
         HTTPStatus.UNAUTHORIZED,
         "Send one valid token in the header Authorization: Bearer.",
@@ -122,16 +122,16 @@ def _headers(level: float) -> dict[str, str]:
 
 
 log = logging.getLogger(__name__)
-# Nobody may keep a figure. No page of another site is let in: there is no CORS header.
+# Responses must not be cached. Pages of other sites get no access: there is no CORS header.
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request that was let in; `installed` is as its token sees it.
+    """An authenticated request; `installed` is as its token sees it.
 
-    `token` is None where the path is open and none was sent. `charge` counts it as so many more
-    plain requests; it raises a Problem where the token has not as much left.
+    `token` is None if the path is open and none was sent. `charge` counts it as this many more
+    plain requests; it raises a Problem if the token does not have as many left.
     """
 
     installed: Installation
@@ -149,9 +149,10 @@ def _failed(error: errors.TraceError) -> Response:
 class Guarded:
     """One path and its method; without one, every method.
 
-    `answer` runs in a thread and may raise a Problem, or a TraceError, of which `failed` makes
-    an answer. `is_open` lets those in who send no token: `answer` must tell them nothing. `doors`
-    is the limiter of letting in, `limiter` that of answers: open paths have one of their own.
+    `answer` runs in a thread and may raise a Problem, or a TraceError, which `failed` turns into a
+    response. `is_open` accepts requests without a token: `answer` must reveal nothing to them.
+    `doors` is the limiter for authentication, `limiter` the one for responses: open paths have
+    their own.
     """
 
     installed: Callable[[], Installation]
@@ -179,7 +180,7 @@ class Guarded:
         await response(scope, receive, send)
 
     async def _response(self, request: Request, headers: dict[str, str]) -> Response:
-        """`headers` gains those that say what the token has left."""
+        """Adds the rate limit headers of the token to `headers`."""
         installed, token = await to_thread.run_sync(self._let_in, request, limiter=self.doors)
 
         def charge(cost: int) -> None:
@@ -195,7 +196,7 @@ class Guarded:
         return await self._answered(Visit(installed, token, request, body, charge))
 
     async def _answered(self, visit: Visit) -> Response:
-        """In the token's own lane first: who asks much waits for themselves."""
+        """Queue per token first, so a busy token only delays itself."""
         if self.is_open or visit.token is None:
             return await to_thread.run_sync(self.answer, visit, limiter=self.limiter)
         self.limiter.total_tokens = at_once(visit.installed.settings.pool_size)
@@ -214,7 +215,7 @@ class Guarded:
 
 
 def not_found() -> Problem:
-    """Nothing is there, or not for anybody."""
+    """The response for a missing path, or one that no one may see."""
     return Problem(HTTPStatus.NOT_FOUND, "There is nothing at this path.")
 
 

@@ -1,4 +1,4 @@
-"""Is the database there, and do requests arrive in its log?"""
+"""Is the database available, and do requests arrive in its log?"""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,9 +14,9 @@ from tracelib.status import Freshness, ServerFacts
 from tracelib.tokens import Token
 from tracelib.window import ticked
 
-# Whoever watches wants to know sooner than pages do; however many watch, it is asked once.
+# Monitoring needs to know sooner than pages do; for any number of callers there is one query.
 TICK_S = 10
-# Whoever watches is told within so long that the database hangs.
+# After this long, a caller is told that the database hangs.
 PATIENCE_S = 10.0
 # LiteLLM writes a row 2 to 30 seconds after its request has ended.
 LATE_S = 120.0
@@ -42,7 +42,7 @@ def health(installed: Installation, token: Token | None) -> responses.Health:
 
 
 def sees_whole(token: Token) -> bool:
-    """May figures of the whole installation be told? To those who see everyone's requests."""
+    """May this token see figures of the whole installation? If it sees everyone's requests."""
     return token.access.scope.is_all or token.access.sees_installation
 
 

@@ -1,4 +1,4 @@
-"""One session: its figures, and what was said in it."""
+"""One session: its figures and its messages."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -77,7 +77,7 @@ def _redaction(caller: Caller, said: params.Messages) -> Redaction:
 
 
 def _selection(caller: Caller, session_id: str, key: str | None) -> Selection:
-    """Which session is meant? Only keys that the caller may see are told of."""
+    """Which session is requested? Only keys that the caller may see are mentioned."""
     keys = records(caller.ask(sessions.keys_of, session_id))
     if key is not None:
         keys = [one for one in keys if one["api_key"] == key_identity(key)]
@@ -98,15 +98,17 @@ def _selection(caller: Caller, session_id: str, key: str | None) -> Selection:
 
 
 def _notes(page: TurnPage) -> tuple[str, ...]:
-    """Which notes hold for every request of this part? All of them where there is but one."""
+    """Which notes hold for every request of this part? All of them if there is only one."""
     own = page.turns[0].notes if len(page.turns) == 1 else ()
     return (*page.notes, *own)
 
 
 def _messages(turn: Turn, said_once: Sequence[str]) -> Iterator[session_responses.SessionMessage]:
-    """The figures of all rows of a turn stand on its first answer, so that they add up over
-    messages, and so do its notes but those that are said once for all; a request without an
-    answer has an empty one."""
+    """The messages of a turn.
+
+    The figures of all its rows are on its first response, so that they add up over messages, and so
+    are its notes, except those of the whole part; a request without a response has an empty one.
+    """
     notes = [note for note in turn.notes if note not in said_once]
     for said in turn.asked:
         for piece in _pieces(said):
@@ -119,7 +121,7 @@ def _messages(turn: Turn, said_once: Sequence[str]) -> Iterator[session_response
 
 
 def _pieces(said: Message) -> Iterator[Message]:
-    """The message, with each result of a tool in it as a message of the tool's own."""
+    """The message, with each tool result in it as a tool message of its own."""
     runs = groupby(said.parts, key=lambda part: part.call_id if _is_result(part) else None)
     pieces = [tuple(parts) for _, parts in runs] or [()]
     for number, parts in enumerate(pieces, start=1):
@@ -129,7 +131,7 @@ def _pieces(said: Message) -> Iterator[Message]:
 
 
 def _is_result(part: Part) -> bool:
-    """Is this what a tool gave back: words, or an image or a file under the id of its call?"""
+    """Is this a tool result: text, or an image or a file under the ID of its call?"""
     return part.kind == "tool_result" or (part.call_id is not None and part.kind != "tool_call")
 
 
@@ -182,5 +184,5 @@ def _change(change: ShownChange) -> session_responses.Change:
 
 
 def _text(parts: Iterator[Part]) -> str | None:
-    """One text of several parts; None where there is none."""
+    """Several parts as one text; None without parts."""
     return "\n".join(part.text for part in parts if part.text) or None

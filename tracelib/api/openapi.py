@@ -1,4 +1,4 @@
-"""The API as a table: each path, what it takes and gives, and its question; and in OpenAPI 3.1."""
+"""The API as a table: each path with its parameters, response and function; and as OpenAPI 3.1."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ BASE = "/api/v1"
 class Endpoint:
     """One path. `takes` is read from the query of a GET, from the JSON body of a POST.
 
-    `answer` is called with the caller, what it asked and what the path names; its docstring
-    begins with the question. `refuses` are its own ways to, beside those of all.
+    `answer` is called with the caller, the parameters and the values in the path; its docstring
+    begins with the question. `refuses` are its own error responses, in addition to the common ones.
     """
 
     method: Literal["GET", "POST"]
@@ -75,7 +75,7 @@ ENDPOINTS = (
 )
 
 REFERENCE = "#/components/schemas/{model}"
-# What every path with a token may be refused with.
+# The error responses of every path with a token.
 COMMON = (
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.NOT_FOUND,
@@ -94,7 +94,7 @@ BEARER: list[dict[str, list[str]]] = [{"bearer": []}]
 
 @cache
 def document() -> dict[str, Any]:
-    """How is the API described?"""
+    """The OpenAPI document."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -162,7 +162,7 @@ def _parameters(takes: type[Asked]) -> list[dict[str, Any]]:
 
 
 def _without_null(said: dict[str, Any]) -> dict[str, Any]:
-    """A query says nothing by leaving a parameter out: there is no null in it."""
+    """A query parameter without null: a query leaves it out instead."""
     kinds = [kind for kind in said.get("anyOf", ()) if kind != {"type": "null"}]
     if not kinds:
         return said

@@ -30,7 +30,7 @@ MOST_SESSIONS = 500
 MOST_TURNS = 200
 MOST_FAILURES = 100
 MOST_USD = 1e15
-# PostgreSQL stores no NUL.
+# PostgreSQL cannot store NUL.
 TEXT = r"^[^\u0000]*$"
 
 
@@ -106,13 +106,13 @@ class Range(Asked):
         return self
 
     def range(self, zone: str = "UTC") -> ranges.Range | None:
-        """The range that moves with the clock; None where both ends are given."""
+        """The range relative to now; None if both ends are given."""
         if self.start is None:
             return ranges.Last(24 * (self.days or DEFAULT_DAYS))
         return None if self.end else ranges.Since(_placed(self.start, zone))
 
     def window(self, now: datetime, zone: str = "UTC") -> TimeWindow:
-        """Which window is meant, when it is `now`? Raises a Problem where there is none."""
+        """Which window is requested at `now`? Raises a Problem if it is not valid."""
         if self.start is None:
             return windows.recent(timedelta(days=self.days or DEFAULT_DAYS), now)
         start, end = _placed(self.start, zone), _placed(self.end or now, zone)
@@ -140,7 +140,7 @@ class Chosen(Range):
     key: Names = Field((), description=f"Hashes, as LiteLLM stores them. {WITHOUT}")
 
     def filters(self, now: datetime) -> Filters:
-        """Which requests are meant, when it is `now`? Raises a Problem where there are none."""
+        """Which filters are requested at `now`? Raises a Problem if they are not valid."""
         return Filters(
             self.window(now, self.zone),
             self.zone,
@@ -162,7 +162,7 @@ class OverTime(Chosen):
     )
 
     def chosen_bucket(self, window: TimeWindow) -> Bucket:
-        """How long is a point? Raises a Problem where that does not suit the range."""
+        """How long is a bucket? Raises a Problem if that does not suit the range."""
         if self.bucket is None:
             return windows.fitting_bucket(window)
         usable = {bucket.name: bucket for bucket in windows.usable_buckets(window)}
@@ -208,7 +208,7 @@ class Search(Range):
         return self
 
     def filters(self, now: datetime) -> Filters:
-        """Which requests are meant, when it is `now`? Raises a Problem where there are none."""
+        """Which filters are requested at `now`? Raises a Problem if they are not valid."""
         return Filters(
             self.window(now),
             model=(self.model,) if self.model else (),
@@ -217,7 +217,7 @@ class Search(Range):
         )
 
     def search(self) -> SessionSearch:
-        """What is sought, as the pages say it?"""
+        """The search, as the pages have it."""
         return SessionSearch(
             said=self.text or "",
             min_cost_usd=self.min_cost,

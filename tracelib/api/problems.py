@@ -1,4 +1,4 @@
-"""Every answer that is none: RFC 9457, with a sentence to act on and nothing of the inside."""
+"""Error responses as RFC 9457 problem details: a sentence to act on, and no internals."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,7 +46,7 @@ class ProblemDocument(BaseModel):
 
 @dataclass
 class Problem(Exception):
-    """What is answered instead of what was asked for."""
+    """An error response, raised in place of a result."""
 
     status: HTTPStatus
     detail: str
@@ -55,7 +55,7 @@ class Problem(Exception):
     sessions: Sequence[SessionOfKey] | None = None
 
     def response(self, headers: Mapping[str, str]) -> Response:
-        """How is it sent? With these headers, too."""
+        """The HTTP response, with these headers too."""
         more = {"complaints": self.complaints, "sessions": self.sessions}
         said = {
             "type": "about:blank",
@@ -71,17 +71,17 @@ class Problem(Exception):
 
 
 def refused(detail: str, complaints: Sequence[Complaint] | None = None) -> Problem:
-    """A request that makes no sense as it is."""
+    """The response to a request that is not valid."""
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, complaints=complaints)
 
 
 def forbidden(detail: str) -> Problem:
-    """A request that makes sense, of somebody who may not ask it."""
+    """The response to a valid request that the caller may not make."""
     return Problem(HTTPStatus.FORBIDDEN, detail)
 
 
 def unreadable(error: ValidationError) -> Problem:
-    """Which parts of a request could not be read, and why? Nothing of it is sent back."""
+    """Which parts of a request are not valid, and why? None of its values is sent back."""
     complaints = [
         Complaint(where=".".join(map(str, one["loc"])), what=_words(one))
         for one in error.errors(include_url=False, include_input=False)[:MOST_COMPLAINTS]
@@ -90,8 +90,10 @@ def unreadable(error: ValidationError) -> Problem:
 
 
 def of_error(error: errors.TraceError) -> Problem:
-    """What does one of our own errors say to a program? Not what the server said: that may tell
-    where it stands."""
+    """What does one of our own errors say to a program?
+
+    Not the server's message, which may name its address.
+    """
     if isinstance(error, errors.NoSuchSession):
         return Problem(HTTPStatus.NOT_FOUND, f"{error.sentence} {error.remedy}")
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"{error.sentence} {error.remedy}")

@@ -23,12 +23,12 @@ from tracelib.querying.installation import Installation
 from tracelib.tokens import Token
 
 AT_THE_DOOR = 8
-# A search in what was said reads for seconds.
+# A search for message text reads for seconds.
 SEARCH_COST = 10
 
 
 class _Anything(PathConvertor):
-    """An id may hold slashes and line breaks: clients choose them."""
+    """An ID may contain slashes and line breaks: clients choose them."""
 
     regex = "(?s:.*)"
 
@@ -39,11 +39,11 @@ register_url_convertor("anything", _Anything())
 def routes(installed: Callable[[], Installation]) -> list[BaseRoute]:
     """Which paths does the API have? For `st.App(routes=…)`, or any Starlette app.
 
-    `installed` is called for each request, in a thread. Without TRACELIB_API_TOKENS every
-    path but /health answers 404.
+    `installed` is called for each request, in a thread. Without TRACELIB_API_TOKENS every path
+    except /health responds with 404.
     """
     let_in = partial(Guarded, installed, Gate(), CapacityLimiter(AT_THE_DOOR))
-    # Who watches waits for nobody's questions, and keeps nobody out while the database is slow.
+    # Monitoring does not queue behind queries, and blocks no one while the database is slow.
     watched = partial(let_in, CapacityLimiter(AT_THE_DOOR), is_open=True)
     guarded = partial(let_in, CapacityLimiter(AT_ONCE))
     return [
@@ -91,7 +91,7 @@ def _metrics(visit: Visit) -> Response:
 
 
 def _health(visit: Visit) -> Response:
-    """Whoever watches may add to the address what it likes."""
+    """The health; monitoring may append any parameters to the address."""
     return _as_status(health(visit.installed, visit.token))
 
 

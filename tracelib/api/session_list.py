@@ -24,14 +24,16 @@ from tracelib.spendlogs.conditions import UNSTORABLE
 
 SCAN_S = 5.0
 MARK_BYTES = 8
-# As many as fit into a cursor; an earlier one may come again.
+# As many as fit into a cursor; an earlier one may be returned again.
 MOST_TOLD = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a page ended: the last request that was read or shown, its start as it is stored, and
-    marks of the sessions that were told."""
+    """Where a page ended: the last request that was read or shown, and the sessions returned.
+
+    `at` is its start as it is stored, `told` are marks of the sessions.
+    """
 
     at: datetime
     request_id: str
@@ -39,18 +41,18 @@ class Place:
 
     @property
     def order(self) -> tuple[datetime, str]:
-        """Where it stands along the log: what lies before is still to be read."""
+        """The position in the log: earlier requests are still to be read."""
         return self.at, self.request_id
 
     def written(self) -> str:
-        """How does a cursor say this?"""
+        """The position as a cursor."""
         head = json.dumps([self.at.isoformat(), self.request_id]).encode()
         return base64.urlsafe_b64encode(head + b"\n" + b"".join(self.told)).decode()
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What was found, the place to go on from where there is more, and how far it was read."""
+    """The sessions found, where to continue if there are more, and how far the search has read."""
 
     rows: pd.DataFrame
     next: Place | None
@@ -58,7 +60,7 @@ class Page:
 
 
 def page(caller: Caller, said: params.Search, filters: Filters) -> Page:
-    """Which sessions say it, from where the page before ended? Raises a Problem or TraceError."""
+    """Which sessions match, from the end of the page before? Raises a Problem or TraceError."""
     if not caller.token.access.reads_messages:
         raise forbidden("Message search needs the auditor role.")
     place, search = read_place(said.cursor), said.search()
@@ -83,7 +85,7 @@ def page(caller: Caller, said: params.Search, filters: Filters) -> Page:
 
 
 def read_place(cursor: str | None) -> Place | None:
-    """Which place does this cursor say? Raises a Problem where it says none."""
+    """Which position is in this cursor? Raises a Problem if it is not valid."""
     if not cursor:
         return None
     try:
@@ -104,7 +106,7 @@ def read_place(cursor: str | None) -> Place | None:
 def _after(
     scan: Scan, new: Sequence[Found], shown: Sequence[Found], before: Place | None
 ) -> Place | None:
-    """Where does the next page begin? None where all is read and shown."""
+    """Where does the next page begin? None if everything is read and shown."""
     told = (*(before.told if before else ()), *map(_mark, shown))[-MOST_TOLD:]
     if len(new) > len(shown):
         return Place(shown[-1].at.replace(tzinfo=None), shown[-1].request_id, told)
@@ -155,7 +157,7 @@ def _said(caller: Caller, said: params.Search, filters: Filters) -> session_resp
 def _listed(
     caller: Caller, filters: Filters, rows: pd.DataFrame
 ) -> list[session_responses.FoundSession]:
-    """The list of a page shows some models of a session; a program is given all of them."""
+    """The sessions of a list, each with all of its models; the list on a page shows some."""
     keys = tuple(zip(rows["session_key"], rows["session_id"], strict=True))
     models = caller.ask(models_of, filters, keys) if keys else {}
     return [

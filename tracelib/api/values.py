@@ -1,4 +1,4 @@
-"""What several answers are made of."""
+"""Values that several responses consist of."""
 
 from typing import Any
 
@@ -9,16 +9,16 @@ from tracelib.window import TimeWindow
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a frame as plain values: None where nothing is known."""
+    """The rows of a frame as plain values: None for unknown."""
     plain = frame.astype(object).where(frame.notna(), None)
     return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
 
 
 def window(chosen: TimeWindow) -> responses.Window:
-    """A window as it is answered."""
+    """A window as in a response."""
     return responses.Window(start=chosen.start, end=chosen.end)
 
 
 def seconds(milliseconds: float | None) -> float | None:
-    """A duration as it is answered; None stays None."""
+    """A duration as in a response; None stays None."""
     return None if milliseconds is None else milliseconds / 1_000

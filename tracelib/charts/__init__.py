@@ -1,5 +1,5 @@
-"""Frames in, Plotly figures out: no query, no state, no theme but what the app adds.
+"""Charts: from frames to Plotly figures, without queries, state or theme.
 
-Every text that comes from the database goes through `labels.plain`, because Plotly reads
-a few HTML tags in it.
+Every text from the database goes through `palette.plain`, because Plotly interprets a few HTML
+tags.
 """

@@ -1,4 +1,4 @@
-"""The frame that all figures share: margins, legend, hover, and one time axis for a page."""
+"""What all figures share: margins, legend, hover, and one time axis per page."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ FEWEST = 10
 COUNT_TICKS = 6
 BAR_GAP = 0.15
 MOST_TICKS = 8
-# Of a chart that is half a page wide: on a small screen more would be written aslant.
+# Of a chart that is half a page wide: on a small screen more would be slanted.
 HALF_TICKS = 5
 MILLISECOND, MINUTE = timedelta(milliseconds=1), timedelta(minutes=1)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-# Each divides the next midnight or is a number of days, so that ticks stand on whole ones.
+# Each divides the next midnight or is a number of days, so that ticks are at full ones.
 TICK_STEPS = (
     *(MINUTE * n for n in (1, 2, 5, 10, 15, 30)),
     *(HOUR * n for n in (1, 2, 3, 6, 12)),
@@ -38,7 +38,7 @@ TICK_STEPS = (
 class TimeAxis:
     """The x axis of every chart over time on a page: the window in the viewer's zone.
 
-    Plotly knows no zones, so a place on the axis is a local time without its zone.
+    Plotly knows no zones, so a position on the axis is a local time without its zone.
     """
 
     window: TimeWindow
@@ -47,10 +47,10 @@ class TimeAxis:
     now: datetime
 
     def local(self, moments: "pd.Series[Any]") -> "pd.Series[Any]":
-        """Where on the axis are these moments? At their time on the viewer's clock.
+        """Positions on the axis: the moments on the viewer's clock.
 
-        The axis has one place for an hour that the clock shows twice. Where its buckets are
-        told apart they share it: the first hour has its left half, the second its right.
+        The axis has one position for an hour that the clock shows twice. If there are buckets for
+        both, they share it: the first hour has its left half, the second its right.
         """
         places: pd.Series[Any] = moments.dt.tz_convert(self.zone).dt.tz_localize(None)
         for begin, end in self._repeated_hours():
@@ -60,33 +60,33 @@ class TimeAxis:
         return places
 
     def names(self) -> list[str]:
-        """What is each bucket called? By its start, with the offset where that comes twice."""
+        """The name of each bucket: its start, with the offset if the clock shows it twice."""
         return [self._name(start) for start in self._starts()]
 
     def range(self) -> list[datetime]:
-        """From where to where does the axis reach? Half a bucket of room on both sides."""
+        """The two ends of the axis, with room for half a bucket on both sides."""
         half = timedelta(seconds=self.bucket.seconds / 2)
         ends = pd.Series([self._starts()[0], self._starts()[-1]], dtype="datetime64[us, UTC]")
         first, last = (place.to_pydatetime() for place in self.local(ends))
         return [first - half, last + half]
 
     def ticks(self, most: int = MOST_TICKS) -> dict[str, Any]:
-        """Where are the ticks, and how is each written? Whole minutes, hours or local days."""
+        """The ticks and their labels: at full minutes, hours or local days."""
         left, right = self.range()
         whole = timedelta(seconds=self.bucket.seconds)
         least = max(whole, (right - left) / most)
         step = next((one for one in TICK_STEPS if one >= least), TICK_STEPS[-1])
         first_day = datetime.combine(left + whole / 2, time())
-        # Plotly writes what comes after the line break only where it changes.
+        # Plotly shows the text after the line break only where it changes.
         form = "%-d %b" if step >= DAY else "%H:%M\n%-d %b"
         if step >= DAY and left.year != right.year:
             form = "%-d %b\n%Y"
         return {"tick0": first_day, "dtick": step / MILLISECOND, "tickformat": form}
 
     def bar_widths(self) -> list[float] | None:
-        """How wide is each bar, in milliseconds? None where all are equally wide.
+        """The width of each bar, in milliseconds; None if all are equally wide.
 
-        Plotly would draw all of them as narrow as those of an hour that comes twice.
+        Otherwise Plotly draws all of them as narrow as those of an hour that comes twice.
         """
         if not self.has_repeated_hour():
             return None
@@ -96,11 +96,11 @@ class TimeAxis:
         return [min(before, after) * (1 - BAR_GAP) for before, after in pairwise(gaps)]
 
     def has_repeated_hour(self) -> bool:
-        """Does the clock show an hour twice whose buckets are told apart?"""
+        """Does the clock show an hour twice, with buckets for both?"""
         return any(True for _ in self._repeated_hours())
 
     def last_is_unfinished(self) -> bool:
-        """Does the last bucket that has begun still fill?"""
+        """Is the last bucket that has begun incomplete?"""
         end = bucket_edges(self.window, self.bucket, self.zone)[-1]
         return end > self.window.end >= self.now
 
@@ -108,7 +108,7 @@ class TimeAxis:
         return bucket_starts(self.window, self.bucket, self.zone)
 
     def _repeated_hours(self) -> Iterator[tuple[datetime, datetime]]:
-        """From when to when does each hour last that the clock shows twice, both times together?"""
+        """The start and end of each hour that the clock shows twice, both times together."""
         if not self.bucket.splits_repeated_hours:
             return
         for before, after in pairwise(clock_periods(self.window.start, self.window.end, self.zone)):
@@ -126,10 +126,10 @@ class TimeAxis:
 
 
 def figure(traces: Sequence[Any], height: int = HEIGHT, **layout: Any) -> go.Figure:
-    """A figure with the house's margins, legend above left, and no title of its own."""
+    """A figure with the app's margins, legend above left, and no title of its own."""
     axis = {"fixedrange": True, "zeroline": False}
     common: dict[str, Any] = {
-        # Every chart says its own colours; a template's would be most of what is sent of it.
+        # Every chart sets its own colours; a template's would be most of its size.
         "template": "none",
         "height": height,
         "margin": {"l": 52, "r": 12, "t": 28, "b": 28},
@@ -147,7 +147,7 @@ def figure(traces: Sequence[Any], height: int = HEIGHT, **layout: Any) -> go.Fig
         "xaxis": axis,
         "yaxis": axis | {"nticks": COUNT_TICKS},
     }
-    # All at once: Plotly checks the whole figure again for each update.
+    # All at once: Plotly validates the whole figure again for each update.
     return go.Figure(data=list(traces), layout=common | layout)
 
 
@@ -174,7 +174,7 @@ def over_time(
 
 
 def _name_buckets(chart: go.Figure, axis: TimeAxis) -> None:
-    """Let the hover name each bucket, where its place on the axis does not tell which it is."""
+    """Let the hover name each bucket if its position on the axis is ambiguous."""
     starts = pd.Series(bucket_starts(axis.window, axis.bucket, axis.zone))
     chart.add_scatter(
         x=axis.local(starts.astype("datetime64[us, UTC]")),
@@ -189,7 +189,7 @@ def _name_buckets(chart: go.Figure, axis: TimeAxis) -> None:
 
 
 def count_whole(chart: go.Figure, top: float, axis: str = "yaxis") -> None:
-    """Let this axis of countable things, at most `top` of them, have no tick between two."""
+    """Let this axis of integers, up to `top`, have no fractional tick."""
     if top <= COUNT_TICKS:
         chart.update_layout({axis: {"dtick": 1}})
     if not top:
@@ -197,14 +197,14 @@ def count_whole(chart: go.Figure, top: float, axis: str = "yaxis") -> None:
         chart.update_layout({axis: {"range": [0, 1]}})
 
 
-# Both panels of a chart are of countable things; the second has room for few ticks.
+# Both panels of a chart show counts; the second has room for few ticks.
 _SECOND_PANEL = {"rangemode": "tozero", "nticks": 3, "fixedrange": True, "zeroline": False}
 
 
 def below(chart: go.Figure, title: str, top: float) -> None:
-    """Give the traces of axis `y2` a panel of their own, of countable things up to `top`.
+    """Give the traces of axis `y2` a panel of their own, for counts up to `top`.
 
-    It lies below the rest and shares the x axis. `title` says what it shows.
+    It is below the rest and shares the x axis. `title` is its heading.
     """
     chart.update_layout(
         yaxis={"domain": [0.46, 1]},
@@ -222,9 +222,9 @@ def below(chart: go.Figure, title: str, top: float) -> None:
 
 
 def beside(chart: go.Figure, titles: tuple[str, str], top: float) -> None:
-    """Give the traces of axis `x2` a panel of their own, of countable things up to `top`.
+    """Give the traces of axis `x2` a panel of their own, for counts up to `top`.
 
-    It is to the right of the rest and shares the y axis. The titles stand for a legend.
+    It is to the right of the rest and shares the y axis. The titles replace a legend.
     """
     chart.update_layout(
         showlegend=False,
@@ -243,7 +243,7 @@ def beside(chart: go.Figure, titles: tuple[str, str], top: float) -> None:
 
 
 def fading(axis: TimeAxis, points: int) -> list[float]:
-    """How opaque is each bar? The bucket that still fills is drawn lighter."""
+    """The opacity of each bar: an incomplete bucket is drawn lighter."""
     opacity = [1.0] * points
     if points and axis.last_is_unfinished():
         opacity[-1] = 0.45
@@ -267,7 +267,7 @@ def bars(
 def line(
     axis: TimeAxis, frame: pd.DataFrame, column: str, name: str, colour: str, hover: str
 ) -> go.Scatter:
-    """One line over time, broken where nothing is known; what is known alone there is a dot."""
+    """One line over time, with gaps for unknown values; a single known value is a dot."""
     known = frame[column].notna()
     is_lone = known & ~known.shift(1, fill_value=False) & ~known.shift(-1, fill_value=False)
     return go.Scatter(
@@ -283,7 +283,10 @@ def line(
 
 
 def _dots(is_marked: "pd.Series[bool]") -> dict[str, Any] | None:
-    """Dots where it is so. With sizes of their own, Plotly would give all of them an edge."""
+    """Dots at marked points.
+
+    If they had individual sizes, Plotly would give all of them an edge.
+    """
     if not is_marked.any():
         return None
     sizes = [LONE_PX * one for one in is_marked.astype(int)]

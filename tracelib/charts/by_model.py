@@ -1,4 +1,4 @@
-"""Charts that tell the models apart: response times, tokens, and both over time."""
+"""Charts that compare models: response times, tokens, and both over time."""
 
 import math
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ from tracelib.charts.palette import plain, tint, within
 from tracelib.window import bucket_starts
 
 MODELS_SHOWN = 10
-# Where a legend has names cut short, the hover has them whole.
+# The legend may shorten names; the hover has them in full.
 SECONDS = "%{y:.3~s}s<extra>%{meta[0]}</extra>"
 FAILED = "%{y:,.0f}<extra>%{meta[0]}</extra>"
 WRITTEN = "%{customdata}<extra>%{fullData.name}</extra>"
 LOGARITHMIC_FROM = 10
 FEWEST_ROWS, ROW_PX, FRAME_PX = 3, 26, 64
-# Entries of one width stand in columns, two of them on a telephone.
+# Entries of one width are in columns, two of them on a phone.
 LEGEND = {"entrywidth": 92, "font": {"size": 11}}
 MARGIN = {"l": 40, "r": 6}
 LEGIBLE = 17  # characters of a name in such a column
@@ -28,10 +28,10 @@ OTHERS = "others"
 
 
 def response_times(usage: pd.DataFrame) -> go.Figure:
-    """How long do a model's answers take? A bar from p50 to p95; average and maximum as marks.
+    """How long do a model's responses take? A bar from p50 to p95; average and maximum as marks.
 
-    Seconds; logarithmic where the slowest answer took ten times the p95. A row a model, so that
-    names are read on a small screen too.
+    Seconds; logarithmic if the slowest response took ten times the p95. A row per model, so that
+    names are legible on a small screen too.
     """
     known = usage[usage["response_ms_avg"].notna()].head(MODELS_SHOWN)
     seconds = known.filter(like="response_ms_").astype("float64") / 1_000
@@ -53,7 +53,7 @@ def response_times(usage: pd.DataFrame) -> go.Figure:
 def _rows_of_models(traces: list[Any], models: list[str]) -> go.Figure:
     """A figure with a row for each model, the first on top.
 
-    Models are at places, not at their names: two long names may shorten to the same.
+    Rows are numbers, not names: two long names may shorten to the same.
     """
     count = max(len(models), FEWEST_ROWS)
     chart = figure(traces, FRAME_PX + ROW_PX * count, hovermode="y unified")
@@ -80,7 +80,7 @@ def _span(seconds: pd.DataFrame) -> go.Bar:
         base=foot,
         orientation="h",
         name="p50 to p95",
-        # The edge is there where both are the same.
+        # The edge is visible if both are the same.
         marker={
             "color": tint(palette.TYPICAL, 0.55),
             "line": {"width": 1.5, "color": palette.TYPICAL},
@@ -106,7 +106,7 @@ def _marks(seconds: pd.DataFrame, column: str, name: str, marker: Mapping[str, A
 
 
 def _logarithmic(chart: go.Figure, seconds: pd.DataFrame) -> None:
-    """Ticks at round places of each power of ten, the fewer the more powers there are."""
+    """Ticks at round values of each power of ten; the more powers, the fewer each."""
     known = seconds[["response_ms_p50", "response_ms_max"]].clip(lower=0.001)
     low, high = math.log10(known.min().min()), math.log10(known.max().max())
     digits = (1,) if high - low > 2 else (1, 3) if high - low > 1 else (1, 2, 5)
@@ -129,10 +129,10 @@ def _tick(seconds: float) -> str:
 
 
 def tokens(usage: pd.DataFrame) -> go.Figure:
-    """How many tokens went into and came out of each model? The most first.
+    """How many prompt and completion tokens did each model have? The most first.
 
-    Completions are a tenth or a hundredth of prompts, so they have a panel and a scale of
-    their own.
+    Completions are a tenth or a hundredth of prompts, so they have a panel and a scale of their
+    own.
     """
     top = usage.sort_values(["total_tokens", "model"], ascending=[False, True]).head(MODELS_SHOWN)
     series = (
@@ -164,9 +164,9 @@ def tokens(usage: pd.DataFrame) -> go.Figure:
 def over_time(
     frame: pd.DataFrame, axis: TimeAxis, column: str, colours: Mapping[str, str]
 ) -> go.Figure:
-    """How did a response time of each model change? A line a model, in seconds.
+    """How did a response time of each model change? A line per model, in seconds.
 
-    A line is broken where a model gave no answer.
+    A line has a gap where a model gave no response.
     """
     traces = []
     for model, rows in frame.groupby("model", sort=False):
@@ -187,7 +187,7 @@ def _with_gaps(rows: pd.DataFrame, axis: TimeAxis, column: str) -> pd.DataFrame:
 
 
 def failures(frame: pd.DataFrame, axis: TimeAxis) -> go.Figure:
-    """Which kinds of failure came when? Stacked; a class has one look whatever the range."""
+    """Which kinds of failure came when? Stacked; a class looks the same in any range."""
     totals = frame.groupby("error_class")["failures"].sum()
     classes = sorted(totals.index, key=lambda name: (name == OTHERS, -totals[name], name))
     marks = dict(palette.class_marks(name for name in classes if name != OTHERS))

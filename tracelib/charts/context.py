@@ -1,4 +1,4 @@
-"""What each request of a session sent, how near the limit, and what all had cost by then."""
+"""The context of each request of a session, its limit, and the cost so far."""
 
 from typing import Any
 
@@ -14,11 +14,11 @@ from tracelib.charts.palette import tint
 HEIGHT = 280
 # More bars than pixels: beyond this the stack is drawn as areas.
 MOST_BARS = 200
-# More points than pixels: beyond this one stands for its neighbours.
+# More points than pixels: beyond this one represents its neighbours.
 MOST_POINTS = 1_000
 # A limit far above all prompts would press them flat.
 LIMIT_SHOWN_FROM = 0.3
-# Entries of one width stand in columns, two of them on a telephone.
+# Entries of one width are in columns, two of them on a phone.
 LEGEND = {"entrywidth": 94, "font": {"size": 11}}
 PARTS = (
     ("cached_tokens", "Provider’s cache", 0.22),
@@ -28,11 +28,13 @@ PARTS = (
 
 
 def context(turns: pd.DataFrame, near_limit: float) -> go.Figure:
-    """What of each prompt was new, sent again, or cached? Stacked tokens, a place a request.
+    """Which part of each prompt was new, sent again, or cached?
 
-    The models' limit is drawn where a prompt came near enough for both to be legible; prompts
-    at `near_limit` of it or beyond have a mark. A click gives the request's row. Of a long session
-    the fullest of every few requests is drawn.
+    Stacked tokens, one position per request.
+
+    The models' limit is drawn if a prompt came near enough for both to be legible; prompts at
+    `near_limit` of it or beyond have a mark. A click gives the request's row. In a long session the
+    fullest of every few requests is drawn.
     """
     requests, turns = len(turns), _told_apart(turns)
     draw = _bar if len(turns) <= MOST_BARS else _area
@@ -76,7 +78,7 @@ def cost_so_far(turns: pd.DataFrame) -> go.Figure:
 
 
 def _told_apart(turns: pd.DataFrame) -> pd.DataFrame:
-    """The requests whose places on the axis can be told apart, the last among them."""
+    """The requests whose positions on the axis can be distinguished, including the last."""
     if len(turns) <= MOST_POINTS:
         return turns
     sent = _sent(turns).reset_index(drop=True)
@@ -90,7 +92,10 @@ def _sent(turns: pd.DataFrame) -> "pd.Series[int]":
 
 
 def _decimals(top_usd: float) -> str | None:
-    """How are some six amounts up to this one written, all alike? None as they need it."""
+    """Common number of decimals for about six tick labels up to this amount;
+
+    None to choose per label.
+    """
     if top_usd >= 5:
         return ",.0f"
     return ".2f" if top_usd >= 0.05 else None

@@ -1,4 +1,4 @@
-"""Which colour means what, the same on every page, and names that a chart can show."""
+"""Colours and their meanings, the same on every page, and names that a chart can show."""
 
 import html
 import zlib
@@ -19,15 +19,15 @@ CATEGORICAL = (
     "#74B816",
     "#D6336C",
 )
-# Of models beyond those nine: as far from them, from red and from one another as can be.
+# Of models beyond those nine: as different from them, from red and from one another as possible.
 FURTHER = (
     *("#73A03D", "#9E0AE3", "#338A73", "#B18F06", "#5853D3", "#04900F", "#EA5DBC", "#0569A9"),
     *("#618732", "#BF6CFF", "#29715E", "#957904", "#8884FF", "#02760B", "#C74E9F"),
 )
-DARKER = 0.8  # of the colour before, where all have been used
-# Everything left that has no colour of its own; no model and no class of failure has it.
+DARKER = 0.8  # of the previous colour, after all have been used
+# For everything without a colour of its own; no model and no class of failure has it.
 OTHERS = "#868E96"
-# Failed, as opposed to succeeded; nothing else is red.
+# Failures; nothing else is red.
 FAILURE = "#E03131"
 
 REQUESTS = "#4C6EF5"
@@ -38,7 +38,7 @@ FROM_CACHE = "#1098AD"
 TYPICAL = "#4C6EF5"
 SLOW = "#F76707"
 
-# Far enough from their backgrounds, light and dark, and from one another for all kinds of
+# Distinguishable from their backgrounds, light and dark, and from one another for all kinds of
 # colour vision.
 CLASS_HUES = ("#3B7DE8", "#B07300", "#1F8A62", "#8E4BC4", "#C2479B")
 # Of LiteLLM's exceptions, the most frequent first: these have the plain hues.
@@ -54,14 +54,14 @@ OTHER_PATTERNS = ("x", "|", "-", "+")
 
 
 class Mark(NamedTuple):
-    """How the bars of a class of failure are filled: a colour, and a pattern or none."""
+    """The fill of a class of failure: a colour, and a pattern or none."""
 
     colour: str
     pattern: str
 
 
 def model_colours(ranked: Iterable[str]) -> Mapping[str, str]:
-    """Which colour has each model, the most used first? No two have the same.
+    """Which colour does each model have, the most used first? All are different.
 
     >>> model_colours(["gpt-4o", "claude"])
     {'gpt-4o': '#4C6EF5', 'claude': '#F59F00'}
@@ -74,10 +74,10 @@ def model_colours(ranked: Iterable[str]) -> Mapping[str, str]:
 
 
 def class_marks(classes: Iterable[str]) -> Mapping[str, Mark]:
-    """How are the bars of each of these classes filled? No two alike, if there are at most 20.
+    """Which fill do the bars of each of these classes have? All different for at most 20.
 
-    A class has the same mark whatever else failed. Only of two unknown classes whose names
-    lead to the same one, the later in the alphabet has another.
+    A class has the same mark whatever else failed. Only if the names of two unknown classes lead to
+    the same one, the later in the alphabet has another.
     """
     marks: dict[str, Mark] = {}
     for name in sorted(classes):
@@ -90,7 +90,7 @@ def class_marks(classes: Iterable[str]) -> Mapping[str, Mark]:
 
 
 def class_mark(name: str) -> Mark:
-    """How are the bars of this class filled? Known by its name alone, so always the same.
+    """Which fill do the bars of this class have? It depends on the name alone.
 
     >>> class_mark("RateLimitError"), class_mark("BadRequestError")
     (Mark(colour='#3B7DE8', pattern=''), Mark(colour='#3B7DE8', pattern='/'))
@@ -103,7 +103,7 @@ def class_mark(name: str) -> Mark:
 
 
 def tint(colour: str, opacity: float) -> str:
-    """How is this colour written where what is behind it shows through?
+    """This colour with an opacity.
 
     >>> tint("#4C6EF5", 0.12)
     'rgba(76,110,245,0.12)'
@@ -121,7 +121,7 @@ LONGEST = 34
 
 
 def plain(text: object, length: int = LONGEST) -> str:
-    """How does this name read in a chart? Shortened, tags shown as text.
+    """This name in a chart: shortened, tags shown as text.
 
     >>> plain("<a href='x'>me</a>"), plain(None)
     ("&lt;a href='x'&gt;me&lt;/a&gt;", '(none)')
@@ -132,7 +132,7 @@ def plain(text: object, length: int = LONGEST) -> str:
 
 
 def within(text: object, length: int) -> str:
-    """The same, shortened in its middle: names that begin alike are told apart by their ends.
+    """The same, shortened in its middle: names that begin alike often differ at the end.
 
     >>> within("Customer Support (team-support)", 26)
     'Customer Sup…team-support)'

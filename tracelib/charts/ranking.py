@@ -15,7 +15,7 @@ from tracelib.filters import NONE
 BAR_PX = 26
 SLICES = 6
 LEGIBLE = 22  # characters of a name in a legend
-# Figures that say little where a model had few requests.
+# Figures that mean little if a model had few requests.
 RATES = ("error_rate", "cache_hit_rate")
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -28,10 +28,10 @@ def ranked(
     ids: Sequence[object] | None = None,
     few: Mapping[int, int] | None = None,
 ) -> go.Figure:
-    """Bars from the largest value down, each with its name before and its figure behind it.
+    """Bars from the largest value down, each with its name before and its figure after it.
 
-    `ids` tell a click what was clicked; names where none are given. `few` has the places whose
-    figure is of few requests, and of how many: these bars are hollow and set no scale.
+    `ids` identify the bars in a click; the names if none are given. `few` maps the positions of
+    figures over few requests to the number of requests: these bars are hollow and set no scale.
     """
     few = few or {}
     numbers = [float(value) if pd.notna(value) else None for value in values]
@@ -75,7 +75,7 @@ def _laid_out(bar: go.Bar, names: Sequence[str], top: float) -> go.Figure:
 
 
 def _filled(colours: Sequence[str], few: Mapping[int, int]) -> dict[str, Any]:
-    """Bars of these colours; those of few requests have their edge alone."""
+    """Bars of these colours; those of few requests have only an edge."""
     return {
         "color": ["rgba(0,0,0,0)" if place in few else one for place, one in enumerate(colours)],
         "line": {
@@ -86,7 +86,10 @@ def _filled(colours: Sequence[str], few: Mapping[int, int]) -> dict[str, Any]:
 
 
 def shares(usage: pd.DataFrame, value: str, colours: Mapping[str, str]) -> go.Figure:
-    """Which share has each model? At most six slices and "others", the total in the middle."""
+    """Which share does each model have?
+
+    At most six slices and "others", the total in the middle.
+    """
     top = usage.nlargest(SLICES, value) if len(usage) > SLICES + 1 else usage
     rest = float(usage[value].sum() - top[value].sum())
     drawn = [colours.get(str(name), palette.OTHERS) for name in top["model"]]
@@ -94,7 +97,7 @@ def shares(usage: pd.DataFrame, value: str, colours: Mapping[str, str]) -> go.Fi
     if len(top) < len(usage):
         names, values, drawn = [*names, "others"], [*values, rest], [*drawn, palette.OTHERS]
     ring = go.Pie(
-        # A legend must stay lower than the chart; whole names are in the hover.
+        # A legend must be lower than the chart; full names are in the hover.
         labels=_legible(names),
         hovertext=[plain(name, 120) for name in names],
         values=values,
@@ -114,7 +117,7 @@ def shares(usage: pd.DataFrame, value: str, colours: Mapping[str, str]) -> go.Fi
     chart = figure([ring], 360)
     chart.update_layout(
         margin={"l": 24, "r": 24, "t": 24, "b": 24},
-        # Below, so that the ring is as wide on a telephone.
+        # Below, so that the ring is as wide on a phone.
         legend={"orientation": "h", "x": 0.5, "xanchor": "center", "y": -0.06, "yanchor": "top"},
         annotations=[
             {"text": formatting.count(sum(values)), "showarrow": False, "font": {"size": 20}}
@@ -124,7 +127,7 @@ def shares(usage: pd.DataFrame, value: str, colours: Mapping[str, str]) -> go.Fi
 
 
 def _legible(names: Sequence[object]) -> list[str]:
-    """Names short enough for a legend, no two alike: Plotly adds slices of one label together.
+    """Names short enough for a legend, all different: Plotly adds up slices with the same label.
 
     >>> _legible(["gpt-4o", "one-very-long-name-of-a-model-1", "one-very-long-name-of-a-model-2"])
     ['gpt-4o', 'one-very-l…f-a-model-1', 'one-very-l…f-a-model-2']
@@ -133,13 +136,13 @@ def _legible(names: Sequence[object]) -> list[str]:
     for name in names:
         label = within(name, LEGIBLE)
         twins = sum(one.split("\u200b")[0] == label for one in labels)
-        # Signs without width tell apart what reads the same.
+        # Zero-width characters distinguish equal labels.
         labels.append(label + "\u200b" * twins)
     return labels
 
 
 def busy_hours(hours: pd.DataFrame) -> go.Figure:
-    """When do people ask? A row a weekday, a column an hour of the viewer's clock."""
+    """When are requests sent? A row per weekday, a column per hour of the viewer's clock."""
     grid = hours.pivot_table(index="weekday", columns="hour", values="requests", aggfunc="sum")
     grid = grid.reindex(index=range(7), columns=range(24)).fillna(0).astype("float64")
     heat = go.Heatmap(
@@ -166,9 +169,9 @@ def busy_hours(hours: pd.DataFrame) -> go.Figure:
 def money_by_owner(
     owners: pd.DataFrame, dimension: str, known: Mapping[str, str] | None = None
 ) -> go.Figure:
-    """What did each user, team or key cost? Dearest first, US dollars.
+    """What did each user, team or key cost? Highest cost first, US dollars.
 
-    `known` names tell apart ids that share a name.
+    `known` names distinguish IDs that share a name.
     """
     mine = owners[owners["dimension"] == dimension]
     pairs = zip(mine["id"], mine["name"], strict=True)
@@ -177,7 +180,7 @@ def money_by_owner(
 
 
 def money_by_tag(tags: pd.DataFrame) -> go.Figure:
-    """What did the requests with each tag cost? Dearest first, US dollars."""
+    """What did the requests with each tag cost? Highest cost first, US dollars."""
     return ranked(list(tags["tag"]), list(tags["cost_usd"]), formatting.money, palette.COST)
 
 

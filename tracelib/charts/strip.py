@@ -25,7 +25,7 @@ TICKS = 6
 
 
 def ticks(start_ms: float, end_ms: float) -> list[float]:
-    """Which round moments stand on an axis from here to there? About six.
+    """Round moments for an axis from here to there. About six.
 
     >>> ticks(0, 6_745), ticks(90_000, 300_000)
     ([0.0, 2000.0, 4000.0, 6000.0], [120000.0, 180000.0, 240000.0, 300000.0])
@@ -37,7 +37,7 @@ def ticks(start_ms: float, end_ms: float) -> list[float]:
 
 
 def written(moments_ms: Sequence[float], end_ms: float) -> list[str]:
-    """How do moments read on an axis that reaches so far? Alike all along it.
+    """Labels for moments on an axis up to this end, in one format.
 
     >>> written([0, 250], 900), written([0, 2_500], 6_745), written([0, 151_000], 1_800_000)
     (['0 ms', '250 ms'], ['0 s', '2.5 s'], ['0:00', '2:31'])
@@ -56,7 +56,7 @@ def written(moments_ms: Sequence[float], end_ms: float) -> list[str]:
 
 
 def unit(end_ms: float) -> str:
-    """What must be said of the ticks of an axis that reaches so far?
+    """Which unit do the labels of an axis up to this end need?
 
     >>> unit(6_745), unit(1_800_000)
     ('Since the first request', 'Since the first request, min:s')
@@ -74,7 +74,7 @@ def _clock(moment_ms: float, *, has_hours: bool) -> str:
 
 HEIGHT = 110
 COUNT = "%{y:,.0f}<extra>%{fullData.name}</extra>"
-# How opaque is a bar that lies outside the chosen part?
+# The opacity of a bar outside the chosen part.
 OUTSIDE = 0.25
 
 
@@ -84,11 +84,11 @@ def sessions(
     chosen: TimeWindow | None,
     unread_until: datetime | None = None,
 ) -> go.Figure:
-    """How many sessions has each bucket, and how many of them had a failure? Stacked.
+    """How many sessions does each bucket have, and how many of them had a failure? Stacked.
 
-    `spread` has a row a bucket, with `bucket`, `sessions` and `with_failures`. Bars outside
-    the chosen part are drawn faint; where none is chosen all are alike. What lies before
-    `unread_until` is not read yet and stands under a grey veil. A drag selects bars.
+    `spread` has a row per bucket, with `bucket`, `sessions` and `with_failures`. Bars outside the
+    chosen part are drawn faint; if none is chosen, all are alike. What is before `unread_until` is
+    not read yet and is under a grey veil. A drag selects bars.
     """
     stacked = spread.assign(without=spread["sessions"] - spread["with_failures"])
     chart = over_time(
@@ -114,7 +114,7 @@ def sessions(
         veil = {"fillcolor": palette.OTHERS, "opacity": 0.12, "line_width": 0}
         chart.add_vrect(axis.range()[0], reached, **veil)
     if spread["sessions"].max() <= 2:
-        # There is no half a session.
+        # Sessions are whole numbers.
         chart.update_yaxes(dtick=1)
     return chart
 
@@ -141,10 +141,10 @@ ACTIVITY_HEIGHT = 92
 
 
 def strip(busy: pd.DataFrame, shown_ms: tuple[float, float]) -> go.Figure:
-    """When was the session busy? A bar a bin of `timeline.activity`, higher where busier.
+    """When was the session busy? A bar per bin of `timeline.activity`, the higher, the busier.
 
-    Bins with failures have a red mark; what lies between `shown_ms` is shaded. A click gives
-    the number of the first request from there on.
+    Bins with failures have a red mark; the part between `shown_ms` is shaded. A click gives the
+    number of the first request from there on.
     """
     middles = (busy["start_ms"] + busy["end_ms"]) / 2
     bars = go.Bar(

@@ -1,4 +1,4 @@
-"""Charts over time of everything at once: requests, cost, tokens, response time, errors, cache."""
+"""Charts over time of all traffic: requests, cost, tokens, response time, errors, cache."""
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -51,10 +51,10 @@ def cost(traffic: pd.DataFrame, axis: TimeAxis) -> go.Figure:
 
 
 def tokens(traffic: pd.DataFrame, axis: TimeAxis) -> go.Figure:
-    """How many tokens went in and came out, and how many did the cache serve?
+    """How many prompt and completion tokens were there, and how many did the cache serve?
 
-    Completions are a tenth or a hundredth of prompts, so they have a panel and a scale of
-    their own.
+    Completions are a tenth or a hundredth of prompts, so they have a panel and a scale of their
+    own.
     """
     series = (
         ("prompt_tokens", "Prompt", palette.TOKENS_IN),
@@ -70,7 +70,7 @@ def tokens(traffic: pd.DataFrame, axis: TimeAxis) -> go.Figure:
 
 
 def response_time(traffic: pd.DataFrame, axis: TimeAxis) -> go.Figure:
-    """How long did answers take, half of them and all but one in twenty? Seconds."""
+    """How long did responses take: the median and the 95th percentile? Seconds."""
     seconds = pd.DataFrame(
         {
             "bucket": traffic["bucket"],
@@ -90,12 +90,12 @@ def response_time(traffic: pd.DataFrame, axis: TimeAxis) -> go.Figure:
 
 
 def error_rate(traffic: pd.DataFrame, axis: TimeAxis) -> go.Figure:
-    """Which share of the requests failed? Broken where there were none, hollow where few."""
+    """Which share of the requests failed? A gap without requests, hollow for few."""
     return _share(traffic, axis, "error_rate", "Error rate", palette.FAILURE)
 
 
 def cache_hit_rate(traffic: pd.DataFrame, axis: TimeAxis) -> go.Figure:
-    """Which share did LiteLLM's cache answer? Broken where none asked, hollow where few."""
+    """Which share were cache hits? A gap without requests, hollow for few."""
     return _share(traffic, axis, "cache_hit_rate", "Cache hit rate", palette.FROM_CACHE)
 
 
@@ -110,9 +110,9 @@ def _share(traffic: pd.DataFrame, axis: TimeAxis, column: str, name: str, colour
         traces.append(_hollow(traffic[is_few], axis, rates[is_few], top, colour))
     chart = over_time(axis, traces)
     if solid[column].notna().all():
-        # Over a gap the area would be drawn where nothing is known.
+        # Across a gap the area would cover unknown values.
         chart.update_traces(fill="tozeroy", fillcolor=palette.tint(colour, 0.12))
-    # Room for marks that stand at the edge.
+    # Room for marks at the edge.
     chart.update_yaxes(tickformat=".0%", range=[0, top * 1.04])
     return chart
 

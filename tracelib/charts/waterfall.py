@@ -12,15 +12,15 @@ from tracelib.charts import palette, strip
 from tracelib.charts.base import figure
 from tracelib.charts.palette import plain, tint
 
-# Cuts nearer to one another than this share of the axis are not told apart in words.
+# Cuts that are closer than this share of the axis are not labelled separately.
 ROOM = 0.11
 
 
 def tell(chart: go.Figure, turns: pd.DataFrame, cuts: pd.DataFrame) -> None:
     """Let the x axis of this figure be the time of these requests, and mark its cuts.
 
-    Wants `drawn_ms` and `drawn_end_ms` of each. The ticks are round moments; where time was
-    cut, moments at which requests began.
+    Needs `drawn_ms` and `drawn_end_ms` of each. The ticks are round moments; if time was cut,
+    moments at which requests began.
     """
     first = float(turns["drawn_ms"].min()) if len(turns) else 0.0
     end = float(turns["end_ms"].max()) if len(turns) else 1.0
@@ -41,14 +41,14 @@ def tell(chart: go.Figure, turns: pd.DataFrame, cuts: pd.DataFrame) -> None:
 
 
 def reach_ms(turns: pd.DataFrame) -> float:
-    """How much time does the axis of these requests hold? Never none."""
+    """The length of the axis of these requests. Never 0."""
     if turns.empty:
         return 1.0
     return float(turns["drawn_end_ms"].max() - turns["drawn_ms"].min()) or 1.0
 
 
 def _spread_out(places: Sequence[float], distance: float) -> list[int]:
-    """Which of these places, in order, are at least so far apart?"""
+    """Which of these positions, in order, are at least this far apart?"""
     chosen: list[int] = []
     for index, place in enumerate(places):
         if not chosen or place - places[chosen[-1]] >= distance:
@@ -57,7 +57,7 @@ def _spread_out(places: Sequence[float], distance: float) -> list[int]:
 
 
 def _cut_mark(chart: go.Figure, cuts: list[dict[Any, Any]], room_ms: float) -> None:
-    """A band where time is left out, with how much it was where there is room to say so."""
+    """A band where time is left out, labelled with its length if there is room."""
     bands = [_band(cut["drawn_ms"], cut["drawn_ms"] + cut["kept_ms"]) for cut in cuts]
     told: list[float] = []
     notes = []
@@ -66,7 +66,7 @@ def _cut_mark(chart: go.Figure, cuts: list[dict[Any, Any]], room_ms: float) -> N
         if all(abs(middle - other) >= room_ms for other in told):
             told.append(middle)
             notes.append(_note(middle, formatting.duration(cut["length_ms"])))
-    # All at once: Plotly checks the whole figure again for each that is added.
+    # All at once: Plotly validates the whole figure again for each that is added.
     chart.update_layout(shapes=bands, annotations=notes)
 
 
@@ -86,9 +86,9 @@ CROWDED_FROM = 30
 AROUND_PX = 124
 BAR = 0.72  # of a row
 NAMES_SHOWN = 6
-# Entries of one width stand in columns, two of them on a telephone.
+# Entries of one width are in columns, two of them on a phone.
 LEGEND = {"entrywidth": 100, "font": {"size": 11}, "itemclick": False, "itemdoubleclick": False}
-# Bars shorter than this share of the axis get a tick mark, or nobody would see them.
+# Bars shorter than this share of the axis get a tick mark, to be visible.
 SHORT = 0.004
 
 
@@ -118,9 +118,9 @@ def waterfall(
 ) -> go.Figure:
     """When did each request run, and what did it do meanwhile?
 
-    `turns` and `cuts` are those of `timeline.drawn`; at most 40 rows are legible. A bar is
-    coloured by its model, red where it failed; the row of the `opened` request is shaded. A
-    click gives the request's row.
+    `turns` and `cuts` are those of `timeline.drawn`; at most 40 rows are legible. A bar has the
+    colour of its model, red if it failed; the row of the `opened` request is shaded. A click gives
+    the request's row.
     """
     facts = _facts(turns, colours)
     traces = [*_legend(facts), *_bars(facts), *_marks(facts)]
@@ -138,7 +138,7 @@ def waterfall(
 
 
 def _facts(turns: pd.DataFrame, colours: Mapping[str, str]) -> pd.DataFrame:
-    """The rows with their ends on the axis, their colours, and what a hover says of them."""
+    """The rows with their ends on the axis, their colours, and their hover texts."""
     failed = turns["is_failure"].astype("bool")
     by_model = turns["model"].map(lambda model: colours.get(model, palette.OTHERS))
     return turns.assign(
@@ -149,7 +149,7 @@ def _facts(turns: pd.DataFrame, colours: Mapping[str, str]) -> pd.DataFrame:
 
 
 def said(turn: Mapping[Any, Any]) -> str:
-    """What does a hover say of a request? Everything in it is harmless."""
+    """The hover text of a request. All of it is escaped."""
     lines = [
         f"<b>Request {turn['number']}</b> {plain(turn['model'], 60)}",
         f"After {formatting.duration(turn['start_ms'])}: "
@@ -176,7 +176,7 @@ def said(turn: Mapping[Any, Any]) -> str:
 
 
 def _bars(facts: pd.DataFrame) -> list[go.Bar]:
-    """A trace a phase, each behind the phases before it."""
+    """A trace per phase, each behind the phases before it."""
     bases = facts["drawn_ms"]
     traces = []
     for phase in PHASES:
@@ -190,7 +190,7 @@ def _bars(facts: pd.DataFrame) -> list[go.Bar]:
                 width=BAR,
                 orientation="h",
                 marker=_marker(phase, list(shown["colour"])),
-                # Plotly fades what was not clicked; here a click leads elsewhere.
+                # Plotly fades everything that was not clicked; here a click opens something else.
                 unselected={"marker": {"opacity": phase.opacity}},
                 showlegend=False,
                 **_answering(shown),
@@ -207,7 +207,7 @@ def _marker(phase: Phase, colour: Any) -> dict[str, Any]:
 
 
 def _answering(shown: pd.DataFrame) -> dict[str, Any]:
-    """What a trace says on hover, and which request a click on it means."""
+    """The hover of a trace, and which request a click on it means."""
     return {
         "hovertext": list(shown["said"]),
         "hovertemplate": "%{hovertext}<extra></extra>",
@@ -216,7 +216,7 @@ def _answering(shown: pd.DataFrame) -> dict[str, Any]:
 
 
 def _marks(facts: pd.DataFrame) -> list[go.Scatter]:
-    """Failures, answers from LiteLLM's cache, and a tick where a bar is too short to see."""
+    """Failures, cache hits, and a tick where a bar is too short to see."""
     failed, hit = facts["is_failure"].astype("bool"), facts["is_cache_hit"].astype("bool")
     lengths = facts["drawn_end_ms"] - facts["drawn_ms"]
     is_short = lengths < SHORT * reach_ms(facts)
@@ -250,7 +250,7 @@ def _mark(shown: pd.DataFrame, name: str, marker: dict[str, Any]) -> go.Scatter:
 
 
 def _legend(facts: pd.DataFrame) -> list[Any]:
-    """What colours and shades mean: traces that draw nothing but their entries."""
+    """The meaning of colours and shades: traces that draw nothing except their entries."""
     models = facts.loc[~facts["is_failure"].astype("bool"), ["model", "colour"]].drop_duplicates()
     entries = [
         (plain(model, 18), {"color": colour, "line": {"width": 0}})
@@ -259,7 +259,7 @@ def _legend(facts: pd.DataFrame) -> list[Any]:
     if len(models) > NAMES_SHOWN:
         entries.append((f"{len(models) - NAMES_SHOWN} more models", {"color": palette.OTHERS}))
     entries += [
-        # A legend knows no opacity, only colours that have some.
+        # A legend ignores opacity, but not that of a colour.
         (phase.name, _marker(phase, tint(palette.OTHERS, phase.opacity)) | {"opacity": 1})
         for phase in PHASES
         if (facts[phase.column] > 0).any()
@@ -276,7 +276,7 @@ def _number_rows(chart: go.Figure, facts: pd.DataFrame) -> None:
     shown = [one for one in numbers if step == 1 or one % step == 0 or one == numbers[0]]
     last = max(numbers[-1], numbers[0] + 2)
     chart.update_yaxes(
-        # Above the first row is room for what the cuts say.
+        # Above the first row is room for the labels of the cuts.
         range=[last + 0.6, numbers[0] - 1.6],
         tickvals=shown,
         ticktext=[str(one) for one in shown],

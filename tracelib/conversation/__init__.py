@@ -1,13 +1,13 @@
-"""What was said in a session: LiteLLM's stored rows read as a conversation.
+"""Conversations: LiteLLM's stored rows read as messages and turns.
 
 requests    one request as it came from the database, and the rows that are one turn
-bodies      the messages that a row holds, whatever API it was
-threading   which request continues which, and what each adds
+bodies      the messages of a row, whatever API it was sent to
+threading   which request continues which, and which messages each adds
 transcript  a session's turns, each message once, in order
-reading     the same page by page, from the database
+reading     the same, page by page, from the database
 shown_text  the text of a request as it is shown, for searches and snippets
 tool_use    each tool call with the result that a later request brought
-turn_diff   what one request said that another did not
+turn_diff   the differences between two requests
 operations  retries and fallbacks, each as one operation
 links       sessions that continue one another
 """

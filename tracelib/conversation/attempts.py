@@ -1,4 +1,4 @@
-"""Rows of requests with the attempts that LiteLLM paid for, and neighbours of the same prompt."""
+"""Requests with the attempts that providers billed, and neighbours with the same prompt."""
 
 import re
 from collections import defaultdict
@@ -35,17 +35,17 @@ from tracelib.spendlogs.documents import decoded
 from tracelib.spendlogs.facts import with_facts
 from tracelib.spendlogs.relation import all_requests
 
-# LiteLLM numbers the rows of earlier attempts that a provider billed, after the request's id.
+# LiteLLM numbers the rows of earlier billed attempts, after the ID of the request.
 _BILLED = re.compile(r"(.+)-attempt-\d+", re.DOTALL)
-# All attempts of a call are noted with about its start.
+# All attempts of a call are logged with about the same start.
 LONGEST_CALL = timedelta(minutes=30)
 
-Call = tuple[str, str]  # a key, and a call id
+Call = tuple[str, str]  # a key, and a call ID
 
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """A light row of a request, None where nothing is known."""
+    """A light row of a request; unknown values are None."""
 
     request_id: str
     call_id: str | None
@@ -64,7 +64,7 @@ class Light:
 
     @property
     def id(self) -> RowId:
-        """Which row of the log it is."""
+        """Which row of the log this is."""
         return RowId(self.request_id, self.started_at)
 
 
@@ -81,22 +81,25 @@ class Attempted:
 
     @property
     def failed_before(self) -> int:
-        """How many attempts failed before the one of the row, at least?
+        """How many attempts failed before the one in the row, at least?
 
-        LiteLLM counts retries anew after a fallback, so that there may have been more.
+        LiteLLM counts retries from 0 again after a fallback, so there may have been more.
         """
         told = (self.row.attempted_retries or 0) + (self.row.attempted_fallbacks or 0)
         return max(told, len(self.billed))
 
     @property
     def reasons(self) -> tuple[str | None, ...]:
-        """Why each attempt failed. A billed one's row repeats the error of the last: unknown."""
+        """Why each attempt failed.
+
+        The row of a billed attempt repeats the last error, so it is None.
+        """
         own = (self.row.error_class,) if self.row.is_failure else ()
         return (*(None for _ in range(self.failed_before)), *own)
 
     @property
     def lost_usd(self) -> float:
-        """What the failed attempts that have a row cost, US dollars."""
+        """The cost of the failed attempts that have a row, in US dollars."""
         own = self.row.cost_usd if self.row.is_failure else 0.0
         return own + sum(row.cost_usd for row in self.billed)
 
@@ -106,8 +109,8 @@ def attempted_requests(
 ) -> tuple[Attempted, ...]:
     """Which of these requests may be more than one attempt? Each once, with its billed attempts.
 
-    By start, ties by request id. A billed attempt whose request is not there stands alone. A
-    request that neither failed nor shares a call or a prompt with one that did is left out.
+    By start, ties by request ID. A billed attempt whose request is missing is an entry of its own.
+    A request that neither failed nor shares a call or a prompt with a failed one is left out.
     """
     known = [requests] if same_prompt is None else [requests, same_prompt]
     rows = {row.id: row for frame in _in_question(known) for row in _rows(frame)}
@@ -124,7 +127,7 @@ def attempted_requests(
 
 
 def _in_question(known: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
-    """Of each frame the rows that failed, were tried again, or share a call or prompt with one."""
+    """Rows of each frame that failed, were retried, or share a call or prompt with such a row."""
     failed = [frame[frame["is_failure"].astype("bool")] for frame in known]
     calls = {call for frame in failed for call in _calls(frame)}
     calls |= {found[1] for call in calls if (found := _BILLED.fullmatch(call))}
@@ -143,19 +146,19 @@ def _is_in_question(frame: pd.DataFrame, calls: set[str], prompts: set[str]) -> 
 
 
 def _calls(frame: pd.DataFrame) -> "pd.Series[str]":
-    """The call of each request, which is known by its own id where it has none."""
+    """The call of each request; its own ID if it has no call ID."""
     named = frame["call_id"]
     return named.where(named.notna() & (named != ""), frame["request_id"])
 
 
 def _nearest(attempt: Light, requests: Iterable[Light]) -> Light | None:
-    """The request under whose call id an attempt was made; a client may use one id again."""
+    """The request under whose call ID an attempt was made; a client may use one ID repeatedly."""
     near = (one for one in requests if abs(one.started_at - attempt.started_at) <= LONGEST_CALL)
     return min(near, key=lambda one: abs(one.started_at - attempt.started_at), default=None)
 
 
 def _billed_for(row: Light) -> str:
-    """The call that this row is an earlier attempt of; empty for a request's own row."""
+    """The call whose earlier attempt this row is; empty for a request's own row."""
     found = _BILLED.fullmatch(row.call_id or row.request_id)
     return found[1] if found and row.is_failure else ""
 
@@ -176,9 +179,9 @@ def _stored(moment: datetime) -> ColumnElement[Any]:
 
 
 def body_fields(body: ColumnElement[Any], kind: TypeEngine[Any], *names: str) -> TableValuedAlias:
-    """Which values do these fields of a body have? One row of a column each, to join laterally.
+    """Which values do these fields of a body have? One row with a column each, for a lateral join.
 
-    `kind` is JSONB or Text. NULL where a field is missing; a body that is no object has none.
+    `kind` is JSONB or Text. NULL for a missing field; all NULL for a body that is not an object.
     """
     return (
         func.jsonb_to_record(decoded(body, "object"))
@@ -190,7 +193,7 @@ def body_fields(body: ColumnElement[Any], kind: TypeEngine[Any], *names: str) ->
 MOST_FAILURES = 200
 MOST_NEIGHBOURS = 1_000
 NEAR = timedelta(seconds=10)
-# A failure may last until a timeout; no longer than this is looked for what came after it.
+# A failure may last until a timeout; retries are searched for up to this long after its start.
 LONGEST_FAILURE = timedelta(minutes=1)
 PROMPT = ("messages", "input", "prompt", "contents")
 BESIDE_PROMPT = ("system", "instructions", "systemInstruction", "previous_response_id")
@@ -209,12 +212,12 @@ Period = tuple[datetime, datetime]
 
 
 def same_prompt_neighbours(source: Source, selection: Selection) -> pd.DataFrame:
-    """Which requests of the key may have tried failed ones of this selection again, anywhere?
+    """Which requests of the key may be retries of failed ones of this selection, in any session?
 
-    For the first 200 failures: requests that started from 10 s before one until 10 s after its
-    end (70 s after its start at most), at most 1,000, and of them those with the same stored
-    prompt or the same call id as another that failed, itself among them. A row a request, by
-    start, ties by request id:
+    For the first 200 failures: requests that started from 10 s before one until 10 s after its end
+    (at most 70 s after its start), at most 1,000, and of those the ones with the same stored prompt
+    or the same call ID as another request that failed, including the failures themselves. A row per
+    request, by start, ties by request ID:
 
         request_id, call_id, session_id, api_key, model, deployment, provider   text
         started_at, ended_at                      aware UTC
@@ -225,7 +228,7 @@ def same_prompt_neighbours(source: Source, selection: Selection) -> pd.DataFrame
         attempted_retries, attempted_fallbacks    int
         prompt_md5                                text, equal for equal prompts
 
-    Prompts that are empty, not stored or redacted are equal to none. No failure gives no rows.
+    A prompt that is empty, not stored or redacted equals no other. No failures give no rows.
     """
     failures = source.rows(_failures(source, selection))
     periods = _periods(failures)
@@ -251,7 +254,7 @@ def _failures(source: Source, selection: Selection) -> Select[Any]:
 
 
 def _periods(failures: Iterable[Row[Any]]) -> Sequence[Period]:
-    """When would a neighbour have started? Periods that overlap are one."""
+    """When would a neighbour have started? Overlapping periods are merged."""
     periods: list[Period] = []
     for row in failures:
         end = min(max(row.started_at, row.ended_at), row.started_at + LONGEST_FAILURE) + NEAR

@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from json.encoder import encode_basestring
 from typing import Any
 
-_MOST_DIGITS = 4_000  # Python refuses to convert integers not much longer
+_MOST_DIGITS = 4_000  # Python refuses to convert integers that are not much longer
 _INDENT = "  "
 
 
 class Number(float):
-    """A number that remembers the digits it was written with: 1e400, 0.10000000000000000555."""
+    """A number that keeps the digits it was written with: 1e400, 0.10000000000000000555."""
 
     __slots__ = ("written",)
     written: str
 
 
 class RepeatedKeys(dict[str, object]):
-    """An object in which a key stands more than once. As a dict it holds the last value."""
+    """An object that repeats a key. As a dict it holds the last value."""
 
     def __init__(self, pairs: list[tuple[str, object]]) -> None:
         super().__init__(pairs)
@@ -26,7 +26,7 @@ class RepeatedKeys(dict[str, object]):
 
 
 def read_json(text: str) -> Any:
-    """The value that this JSON holds. Raises ValueError or RecursionError.
+    """The value of this JSON text. Raises ValueError or RecursionError.
 
     >>> pretty(read_json('{"a": 1e400, "a": 12.50}'))
     '{\\n  "a": 1e400,\\n  "a": 12.50\\n}'
@@ -35,7 +35,7 @@ def read_json(text: str) -> Any:
 
 
 def number(written: str) -> Number:
-    """The number that this text stands for, with the text."""
+    """The number in this text, with the text."""
     made = Number(written)
     made.written = written
     return made
@@ -56,10 +56,10 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def pretty(value: object, shown: Callable[[str], str] = str) -> str:
-    """JSON as a person reads it: indented, numbers as they were written, accents as they are.
+    """JSON for people: indented, with numbers as they were written and accents unescaped.
 
-    `shown` gives what is written for each text in it, keys too. Raises RecursionError where it
-    is nested a thousand deep.
+    `shown` replaces each text in it, keys too. Raises RecursionError for a value nested a thousand
+    deep.
     """
     return "".join(_written(value, "\n", shown))
 
@@ -112,8 +112,8 @@ TOO_DEEP = "Nested too deeply to be shown"
 def stored_json(column: object) -> object:
     """What does a JSON column hold?
 
-    Text that holds an object, an array, a text or null is read as such, also when it was
-    encoded twice; any other text, malformed JSON too, stays the text it is.
+    Text that holds an object, an array, a text or null is parsed, also if it was encoded twice; any
+    other text, including malformed JSON, stays text.
 
     >>> stored_json('"{}"'), stored_json("hello"), stored_json('{"cut'), stored_json("7")
     ({}, 'hello', '{"cut', '7')
@@ -141,7 +141,7 @@ def looks_like_json(value: object) -> bool:
 
 
 def parsed_text(text: str) -> object:
-    """The object or array this text holds, or None where it holds anything else."""
+    """The object or array in this text; None if it holds anything else."""
     if not looks_like_json(text):
         return None
     value = _parsed(text)
@@ -149,27 +149,27 @@ def parsed_text(text: str) -> object:
 
 
 def mapping(value: object) -> Mapping[str, object]:
-    """The value where it is an object, else an empty one."""
+    """The value if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def array(value: object) -> Sequence[object]:
-    """The value where it is an array, else an empty one."""
+    """The value if it is an array, else an empty one."""
     return value if isinstance(value, list | tuple) else ()
 
 
 def objects(value: object) -> list[Mapping[str, object]]:
-    """The objects of an array; whatever else it holds is left out."""
+    """The objects of an array; its other entries are left out."""
     return [entry for entry in array(value) if isinstance(entry, dict)]
 
 
 def string(value: object) -> str:
-    """The value where it is text, else the empty text."""
+    """The value if it is text, else the empty text."""
     return value if isinstance(value, str) else ""
 
 
 def counted(value: object) -> object:
-    """The value with long arrays of numbers, vectors, replaced by their count.
+    """The value with long arrays of numbers (vectors) replaced by their count.
 
     >>> counted({"values": [0.5] * 1536, "few": [1, 2]})
     {'values': '1,536 numbers', 'few': [1, 2]}
@@ -184,11 +184,11 @@ def counted(value: object) -> object:
 
 
 def canonical(value: object) -> str:
-    """One spelling for equal JSON: no spacing, keys sorted, 1.0 written as 1, letters composed.
+    """One spelling for equal JSON: no spacing, sorted keys, 1.0 written as 1, composed letters.
 
-    PostgreSQL reorders the keys of an object, clients written in JavaScript drop the fraction
-    of a whole number, and some write é as two characters: arguments come back in another
-    spelling than they left.
+    PostgreSQL reorders the keys of an object, JavaScript clients drop the fraction of a whole
+    number, and some clients write é as two characters, so a client may send arguments in a
+    different spelling than it received them.
 
     >>> canonical({"b": 1.0, "a": ["e\u0301"]}) == canonical({"a": ["\u00e9"], "b": 1})
     True
@@ -199,7 +199,7 @@ def canonical(value: object) -> str:
 def canonical_text(text: str) -> str:
     """One spelling for equal arguments: their canonical JSON, or the text without spaces.
 
-    No arguments are an empty object, an empty text or null.
+    Missing arguments are an empty object, an empty text or null.
 
     >>> canonical_text(""), canonical_text('{ "a": 1.0 }'), canonical_text("ls -l")
     ('{}', '{"a":1}', 'ls-l')
@@ -212,7 +212,7 @@ def canonical_text(text: str) -> str:
 
 
 def composed(text: str) -> str:
-    """The text with each letter and its marks as one character, where there is one."""
+    """The text with each letter and its marks as one character, if Unicode has one."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 

@@ -1,8 +1,8 @@
-"""Sessions that go on from one another: a chain of responses has one session for each turn.
+"""Sessions that continue one another: a chain of responses has one session per turn.
 
-A turn names the response it goes on from in `previous_response_id`, newer versions of LiteLLM
-its own name for it beside that. A request that only fetches a background response names that one.
-Earlier turns are found by their ids; later ones by reading on.
+A turn names the response it continues in `previous_response_id`; newer versions of LiteLLM add
+their own name for it. A request that only fetches a background response names that one. Earlier
+turns are looked up by ID, later ones found by reading the requests that follow.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -25,7 +25,7 @@ MOST_WALKED = 20_000
 MOST_RESPONSES = 2_000
 READ_ON = timedelta(hours=24)
 LINKS = ("_litellm_addressed_response_id", "previous_response_id")
-# What names another response: of a request that fetches one, `background_id` does.
+# The fields that name another response; a request that fetches one has `background_id`.
 NAMES = (*LINKS, "background_id")
 KEPT = ("session_id", "api_key", "request_id", "started_at", "model")
 
@@ -34,7 +34,7 @@ Period = tuple[datetime, datetime]
 
 @dataclass(frozen=True, slots=True)
 class LinkedSession:
-    """A session of a chain, by its first request there."""
+    """A session of a chain, identified by its first request in the chain."""
 
     session_id: str
     api_key: str
@@ -44,7 +44,7 @@ class LinkedSession:
 
     @property
     def row(self) -> RowId:
-        """Which row of the log its first request there is."""
+        """Which row of the log its first request in the chain is."""
         return RowId(self.request_id, self.started_at)
 
 
@@ -52,9 +52,9 @@ class LinkedSession:
 class Links:
     """The other sessions of a chain, by start, each once.
 
-    `is_earlier_complete` is False where a response that was gone on from is not in the log, or
-    lies further back than 50 turns. `later_until` says up to which start later requests were read;
-    None where the selection has no responses to go on from.
+    `is_earlier_complete` is False if a continued response is not in the log, or is more than 50
+    turns back. `later_until` is the start up to which later requests were read; None if the
+    selection has no responses to continue.
     """
 
     earlier: tuple[LinkedSession, ...]
@@ -65,9 +65,9 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """A request to the Responses API, with the ids it may be named by and those it names.
+    """A request to the Responses API, with the IDs it may be named by and those it names.
 
-    One that fetches a background response names it, and goes on from nothing else.
+    A request that fetches a background response names it, and continues no other.
     """
 
     session: LinkedSession
@@ -77,7 +77,7 @@ class _Turn:
 
 @dataclass(frozen=True, slots=True)
 class _Chain:
-    """The turns of a selection, those they go on from, and those that go on from any of them."""
+    """The turns of a selection, those they continue, and those that continue any of these."""
 
     own: Sequence[_Turn]
     above: Sequence[_Turn]
@@ -86,12 +86,12 @@ class _Chain:
 
 
 def linked_sessions(source: Source, selection: Selection) -> Links:
-    """Which sessions of the key do these requests go on from, and which go on from them?
+    """Which sessions of the key do these requests continue, and which continue them?
 
-    `earlier` are those gone on from, of the last 50 turns. `later` are all others of the chain,
-    branches too, that start until 24 hours after the last of these requests: at most 20,000
-    requests are read on for them (of this key where there is an index on it, else of all) and
-    at most 2,000 responses. Sessions of the selection itself are in neither.
+    `earlier` are the continued ones, of the last 50 turns. `later` are all others of the chain,
+    including branches, that start until 24 hours after the last of these requests. At most 20,000
+    requests are read for them (of this key if it has an index, else of all keys) and at most 2,000
+    responses. Sessions of the selection itself are in neither.
     """
     chain = _chain(source, selection)
     if chain is None:
@@ -106,8 +106,8 @@ def linked_sessions(source: Source, selection: Selection) -> Links:
 def chained(source: Source, selection: Selection) -> Selection:
     """Which sessions are read as one conversation with these, in the order they started?
 
-    The selection itself where nothing is linked to it, or where its requests are named one by
-    one: then they alone choose. Found within the bounds of `linked_sessions`.
+    The selection itself if nothing is linked to it, or if it names its requests one by one.
+    Searched within the bounds of `linked_sessions`.
     """
     chain = None if selection.rows else _chain(source, selection)
     if chain is None:
@@ -129,7 +129,7 @@ def _chain(source: Source, selection: Selection) -> _Chain | None:
 
 
 def _turns(source: Source, statement: Select[Any]) -> list[_Turn]:
-    """The rows of a statement that `_with_links` has begun, as turns, in the order of start."""
+    """The rows of a statement that starts with `_with_links`, as turns, by start."""
     turns = [
         _Turn(
             LinkedSession(*(row._mapping[name] for name in KEPT)),
@@ -142,7 +142,7 @@ def _turns(source: Source, statement: Select[Any]) -> list[_Turn]:
 
 
 def _ids(row: Row[Any]) -> frozenset[str]:
-    """By which ids may others name this response? What only fetches one is no response itself."""
+    """By which IDs may others name this response? A request that only fetches one has none."""
     return frozenset() if row.background_id else spellings(row.request_id)
 
 
@@ -162,7 +162,7 @@ def _first_responses(requests: Subquery) -> Select[Any]:
 
 
 def _is_response(requests: Subquery) -> ColumnElement[bool]:
-    # Versions before 1.85 do not say of a failure what was called.
+    # Versions before 1.85 do not log the call type of a failure.
     return or_(requests.c.call_type.is_(None), requests.c.call_type.contains("responses"))
 
 
@@ -175,7 +175,7 @@ def _with_links(requests: Subquery) -> Select[Any]:
 
 
 def _above(source: Source, api_key: str, own: Sequence[_Turn]) -> list[_Turn]:
-    """The turns that these go on from, by their ids, and those that these go on from in turn."""
+    """The turns that these continue, by their IDs, and the turns that those continue in turn."""
     found: list[_Turn] = []
     newest, known = own, {name for turn in own for name in turn.ids}
     while len(found) < MOST_STEPS:
@@ -190,9 +190,9 @@ def _above(source: Source, api_key: str, own: Sequence[_Turn]) -> list[_Turn]:
 
 
 def _gone_on_from(turns: Sequence[_Turn], met: Sequence[_Turn]) -> list[_Turn]:
-    """Which of the turns that were met do these go on from, step by step?
+    """Which of the turns that were read do these continue, directly or indirectly?
 
-    Of several of one id, as a partitioned log may hold them, the newest before the turn.
+    If several have one ID, as in a partitioned log, the newest before the turn counts.
     """
     found: dict[RowId, _Turn] = {}
     waiting = list(turns)
@@ -210,9 +210,9 @@ def _gone_on_from(turns: Sequence[_Turn], met: Sequence[_Turn]) -> list[_Turn]:
 
 
 def _upwards(source: Source, api_key: str, ids: Collection[str], limit: int) -> Select[Any]:
-    """The turns of these ids, and upwards as far as the log has the very ids that they name.
+    """The turns with these IDs, and those they continue as far as the log has the exact IDs.
 
-    A UNION keeps each turn once, so that a circle of names ends; the nearest come first.
+    A UNION keeps each turn once, so that a cycle ends; the nearest come first.
     """
     every = all_requests(source.schema)
     ours = select(*every.c).where(of_key(every, api_key), _is_response(every)).subquery("ours")
@@ -224,7 +224,7 @@ def _upwards(source: Source, api_key: str, ids: Collection[str], limit: int) -> 
 
 
 def _is_resolved(turns: Sequence[_Turn]) -> bool:
-    """Is every response there that one of these goes on from? One of its names is enough."""
+    """Is every response known that one of these continues? One of its names is enough."""
     known = {name for turn in turns for name in turn.ids}
     return all(turn.names & known for turn in turns if turn.names)
 
@@ -232,7 +232,7 @@ def _is_resolved(turns: Sequence[_Turn]) -> bool:
 def _below(
     source: Source, api_key: str, chain: Sequence[_Turn], period: Period
 ) -> tuple[list[_Turn], datetime]:
-    """The turns that go on from a chain, and up to which start they were looked for."""
+    """The turns that continue a chain, and the start up to which they were searched for."""
     until = _reach(source, api_key, period)
     every = _started(source, (period[0], until))
     ours = select(*every.c).where(of_key(every, api_key)).subquery("ours")
@@ -241,14 +241,14 @@ def _below(
     members = {turn.session.row for turn in chain}
     others = [turn for turn in read if turn.session.row not in members]
     found = _named_from(others, known)
-    # Where clocks differ, a turn may start before the one that it goes on from: once more.
+    # If clocks differ, a turn may start before the one that it continues, so repeat.
     while new := _named_from([turn for turn in others if turn not in found], known):
         found += new
     return found, read[-1].session.started_at if len(read) == MOST_RESPONSES else until
 
 
 def _named_from(turns: Iterable[_Turn], known: set[str]) -> list[_Turn]:
-    """Which of these turns go on from a known response, or from one of these? Adds their ids."""
+    """Which of these turns continue a known response, or one of these? Adds their IDs."""
     found = []
     for turn in turns:
         if turn.names & known:
@@ -258,9 +258,9 @@ def _named_from(turns: Iterable[_Turn], known: set[str]) -> list[_Turn]:
 
 
 def _reach(source: Source, api_key: str, period: Period) -> datetime:
-    """How far do the most requests reach that may be read?"""
+    """Up to which start does the allowed number of requests reach?"""
     every = _started(source, period)
-    # Without an index on the key, requests of other keys are read on the way.
+    # Without an index on the key, requests of other keys are read too.
     keys = [of_key(every, api_key)] if source.schema.is_indexed("api_key") else []
     walked = (
         select(every.c.started_at)
@@ -283,7 +283,7 @@ def _started(source: Source, period: Period) -> Subquery:
 
 
 def _sessions(turns: Iterable[_Turn], apart: Collection[str] = ()) -> tuple[LinkedSession, ...]:
-    """The sessions of these turns by start, each once, but for some."""
+    """The distinct sessions of these turns by start, without `apart`."""
     found: dict[str, LinkedSession] = {}
     for one in sorted((turn.session for turn in turns), key=_order):
         if one.session_id not in apart:

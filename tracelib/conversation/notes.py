@@ -1,4 +1,4 @@
-"""What a reader must know about a turn: what is missing from it, and how to change that."""
+"""Notes on a turn: which data is missing, and which setting would store it."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -84,7 +84,7 @@ def notes_on(
     *,
     goes_on_elsewhere: bool,
 ) -> tuple[str, ...]:
-    """What must be known to read this turn rightly? Sentences, none where all is there."""
+    """Which notes does this turn need? Sentences; none if its data is complete."""
     parts = [part for message in (*shown, *answered) for part in message.parts]
     found = [
         _missing(request, asked, answered),
@@ -100,7 +100,7 @@ def notes_on(
 
 
 def is_hang_up(request: StoredRequest) -> bool:
-    """Is this a success whose client was gone before the answer was complete?"""
+    """Is this a success whose client disconnected before the response was complete?"""
     return request.error_class == CLIENT_GONE and not request.is_failure
 
 
@@ -128,7 +128,10 @@ def _missing(request: StoredRequest, asked: Asked, answered: Sequence[Message]) 
 
 
 def shared_notes(turns: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """Which notes hold for every turn of a session of several? They are said once, above it."""
+    """Which notes hold for every turn of a session with several turns?
+
+    They are shown once, on top.
+    """
     if len(turns) < 2:
         return ()
     counts = Counter(note for notes in turns for note in dict.fromkeys(notes))

@@ -1,4 +1,4 @@
-"""Retries and fallbacks as one operation: what was asked for, what served it, what it cost."""
+"""Retries and fallbacks as one operation: requested model, serving model, cost of the failures."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -16,26 +16,26 @@ How = Literal["call id", "metadata", "call id alone", "same prompt"]
 
 INFERRED: tuple[How, ...] = ("call id alone", "same prompt")
 NEAR = timedelta(seconds=10)
-# Neither is what a row may hold: None stands for a prompt that is not known.
+# Neither is a value of a row: None means that a prompt is unknown.
 ANY_PROMPT, ANY_CALL = object(), object()
 
-# When it ended, the chain it is the last of, and how long that was then.
+# When it ended, the chain whose last request it is, and the length of the chain then.
 Failure = tuple[datetime, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One thing that was asked for, however many attempts it took.
+    """An operation: requests that are attempts at the same thing.
 
-    `rows` are its rows in order; LiteLLM stores none for most of its own retries and
-    fallbacks, so `attempts` may be more, and is the least there were. `reasons` are the error
-    classes of the failed ones, None for each that is not stored. `served_model` and
-    `served_by` (the deployment) are None where every attempt failed, `asked_model` where a
-    fallback answered and the model asked for is not stored.
+    `rows` are its rows in order; LiteLLM stores none for most of its own retries and fallbacks, so
+    `attempts` may be higher, and is a minimum. `reasons` are the error classes of the failed ones,
+    None for each that is not stored. `served_model` and `served_by` (the deployment) are None if
+    every attempt failed, `asked_model` if a fallback responded and the requested model is not
+    stored.
 
-    `lost_ms` is the time until the attempt that served began, or all of it where none did;
-    `lost_usd` what the failed attempts cost. Both are None where attempts are not stored
-    that they would have to count.
+    `lost_ms` is the time until the serving attempt began, or the whole time if none succeeded;
+    `lost_usd` is the cost of the failed attempts. Both are None if attempts that they would have to
+    include are not stored.
     """
 
     rows: tuple[RowId, ...]
@@ -51,13 +51,13 @@ class Operation:
 
     @property
     def is_inferred(self) -> bool:
-        """Is it LiteLLM that says these belong together, or do they only look like it?"""
+        """Is the connection between the attempts inferred, rather than recorded by LiteLLM?"""
         return self.how in INFERRED
 
 
 @dataclass(frozen=True, slots=True)
 class _Chain:
-    """Requests that each tried again what the one before had failed to do."""
+    """Requests that each retried the failed one before."""
 
     requests: tuple[Attempted, ...]
     how: How
@@ -68,12 +68,11 @@ def operations(
 ) -> tuple[Operation, ...]:
     """Which of these requests took more than one attempt?
 
-    `requests` are light rows, `same_prompt` those of `same_prompt_neighbours`, which may stand
-    in other sessions. A request tries another of its key again that failed within 10 s before it
-    started, and had the same prompt: told by both call id and prompt, or inferred by the prompt
-    alone, or by the call id where one of the prompts is not known. Attempts inside LiteLLM are
-    those its metadata names. In the order they started, ties by request id; none of neighbours
-    alone.
+    `requests` are light rows, `same_prompt` those of `same_prompt_neighbours`, which may belong to
+    other sessions. A request is a retry of one of its key that failed within 10 s before it started
+    and had the same prompt: recorded if call ID and prompt match; inferred by the prompt alone, or
+    by the call ID if one of the prompts is unknown. Attempts inside LiteLLM are those its metadata
+    names. By start, ties by request ID. Operations of neighbours only are left out.
     """
     chains = _chains(attempted_requests(requests, same_prompt))
     found = [_operation(chain) for chain in chains if _attempts(chain.requests) > 1]
@@ -101,14 +100,14 @@ def _chains(requests: Iterable[Attempted]) -> list[_Chain]:
 def _tries_again(
     request: Attempted, chains: Sequence[_Chain], waiting: Mapping[Hashable, list[Failure]]
 ) -> tuple[How, int | None]:
-    """Which chain does this request go on with, and how is that known?
+    """Which chain does this request continue, and how is that known?
 
-    Requests come as they started, so a failure passed over here is of no use to a later one.
+    Requests come by start, so a failure that is skipped here is of no use to a later one.
     """
     started_at = request.row.started_at
     for how, key in _goes_on_under(request.row):
         failures = waiting.get(key, [])
-        # Parallel requests of one prompt overlap: neither tries the other again.
+        # Parallel requests of one prompt overlap: neither is a retry of the other.
         while failures and failures[0][0] <= started_at:
             ended_at, index, length = heappop(failures)
             if started_at - ended_at <= NEAR and len(chains[index].requests) == length:
@@ -117,9 +116,9 @@ def _tries_again(
 
 
 def _goes_on_under(row: Light) -> Iterator[tuple[How, Hashable]]:
-    """What may show that this request tries a failed one again, the best proof first.
+    """The keys under which this request may retry a failed one, the best proof first.
 
-    A client chooses call ids, so one proves nothing without the same prompt.
+    A client chooses call IDs, so an ID proves nothing without the same prompt.
     """
     if row.call_id and row.prompt_md5:
         yield "call id", (row.api_key, row.call_id, row.prompt_md5)
@@ -131,7 +130,7 @@ def _goes_on_under(row: Light) -> Iterator[tuple[How, Hashable]]:
 
 
 def _waits_under(row: Light) -> Iterator[Hashable]:
-    """By what may a later request show that it tries this failed one again?"""
+    """Under which keys may a later request show that it retries this failed one?"""
     if row.call_id:
         yield (row.api_key, row.call_id, row.prompt_md5)
         yield (row.api_key, row.call_id, ANY_PROMPT)
@@ -140,7 +139,7 @@ def _waits_under(row: Light) -> Iterator[Hashable]:
 
 
 def _longer(chain: _Chain, request: Attempted, how: How) -> _Chain:
-    """What is inferred once stays inferred."""
+    """The chain with one more request. An inferred chain stays inferred."""
     known = chain.how if chain.how in INFERRED else how
     return replace(chain, requests=(*chain.requests, request), how=known)
 
@@ -168,7 +167,7 @@ def _operation(chain: _Chain) -> Operation:
 
 def _lost_ms(requests: Sequence[Attempted]) -> float | None:
     first, last = requests[0].row, requests[-1]
-    # Versions before 1.85 note of a failure only when it ended.
+    # Versions before 1.85 log only the end of a failure.
     if first.is_failure and first.ended_at <= first.started_at:
         return None
     if last.row.is_failure:

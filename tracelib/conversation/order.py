@@ -1,8 +1,8 @@
-"""In which order the turns of a conversation come: as they started, as far as clocks tell.
+"""The order of a conversation's turns: by start, as far as clocks can be trusted.
 
-Two replicas' clocks differ by seconds, so that a request may seem to start before the one whose
-answer it quotes. Only where tokens and times allow that are two requests read, to see whether the
-one continues the other.
+The clocks of two replicas may differ by seconds, so a request may seem to start before the one
+whose response it quotes. Two requests are read to check whether one continues the other only if
+tokens and times allow it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ from tracelib.selection import Selection, row_ids
 from tracelib.source import Source
 
 MOST_TURNS = 20_000
-# Where more requests of a session would have to be read, all stay as they started.
+# If more requests of a session would have to be read, all are ordered by start.
 MOST_IN_DOUBT = 40
 LIGHT = (
     *("request_id", "started_at", "ended_at", "is_failure", "call_type", "call_id"),
@@ -45,7 +45,7 @@ Read = Callable[[Sequence[TurnRows]], Iterable[StoredRequest]]
 
 
 class TurnStart(NamedTuple):
-    """Of one turn, what its place in the order needs."""
+    """The facts of one turn that its order depends on."""
 
     request_id: str
     started_at: datetime
@@ -55,7 +55,7 @@ class TurnStart(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class KnownOrder:
-    """An order of turns that was asked before. Equal ones have one `repr`, a short one."""
+    """An order of turns that was queried before. Equal ones have the same short `repr`."""
 
     turns: tuple[TurnRows, ...]
 
@@ -64,16 +64,16 @@ class KnownOrder:
 
 
 def turn_order(source: Source, selection: Selection) -> pd.DataFrame:
-    """Which turns does this conversation have, in their order?
+    """Which turns does this conversation have, in order?
 
         request_id  text         of the client's own request
         started_at  aware UTC
         is_failure  bool         whether any of its rows failed
         rows        the rows of the turn, that of the client's own request first
 
-    By start, ties by request id, out of at most `MOST_TURNS` rows; but a request that quotes an
-    answer comes behind it, whatever two clocks say. The first row is turn 1. A selection of
-    nothing gives no rows.
+    By start, ties by request ID, from at most `MOST_TURNS` rows; but a request that quotes a
+    response comes after it, whatever the two clocks say. The first row is turn 1. An empty
+    selection gives no rows.
     """
     turns = [_start(rows) for rows in _in_order(source, selection)]
     frame = pd.DataFrame(turns, columns=list(TurnStart._fields))
@@ -81,7 +81,7 @@ def turn_order(source: Source, selection: Selection) -> pd.DataFrame:
 
 
 def turns_in_order(source: Source, selection: Selection) -> list[TurnRows]:
-    """Which rows is each turn of this conversation made of, in the order of its turns?"""
+    """Which rows make up each turn of this conversation, in the order of its turns?"""
     return [_row_ids(rows) for rows in _in_order(source, selection)]
 
 
@@ -111,9 +111,9 @@ def _light(source: Source, selection: Selection) -> Select[Any]:
 
 
 def behind_answers(turns: Sequence[Sequence[Light]], read: Read) -> list[int]:
-    """The places of these turns, which come as they started, each behind an answer it quotes.
+    """The positions of these turns, which come by start, each after the responses that it quotes.
 
-    `read` brings the turns of these rows, in any order; those that are gone are left out.
+    `read` returns the turns of these rows, in any order; deleted ones are left out.
     """
     doubted = {place: found for place in range(len(turns)) if (found := _in_doubt(turns, place))}
     as_started = list(range(len(turns)))
@@ -136,9 +136,9 @@ def behind_answers(turns: Sequence[Sequence[Light]], read: Read) -> list[int]:
 
 
 def _in_doubt(turns: Sequence[Sequence[Light]], place: int) -> list[int]:
-    """Which turns may this one continue though they seem to start later?
+    """Which turns may this one continue although they seem to start later?
 
-    Those that were over by then, as far as clocks agree, and whose prompt is no longer.
+    Those that were over by then, as far as clocks agree, and whose prompt is not longer.
     """
     own, found = turns[place][0], list[int]()
     latest = own.started_at + CLOCKS_APART
@@ -152,7 +152,7 @@ def _in_doubt(turns: Sequence[Sequence[Light]], place: int) -> list[int]:
 
 
 def _as_long(turns: Sequence[Sequence[Light]], place: int, later: Sequence[int]) -> list[int]:
-    """Which earlier turns have a prompt as long as one of these? They may have said the same."""
+    """Which earlier turns have a prompt as long as one of these? It may be the same prompt."""
     lengths = {turns[other][0].prompt_tokens for other in later}
     return [other for other in range(place) if turns[other][0].prompt_tokens in lengths]
 
@@ -160,7 +160,7 @@ def _as_long(turns: Sequence[Sequence[Light]], place: int, later: Sequence[int])
 def _quoted(
     place: int, later: Sequence[int], earlier: Sequence[int], known: Mapping[int, Opened]
 ) -> list[int]:
-    """Which of the later turns does this one quote, and none of the earlier ones in its stead?"""
+    """Which of the later turns does this one quote, unless it quotes an earlier one?"""
     if place not in known:
         return []
     request, found = known[place], list[int]()
@@ -174,7 +174,7 @@ def _quoted(
 
 
 def _quotes(request: Opened, earlier: Opened) -> bool:
-    """Does this request begin with all of the other's messages and its answer, or name it?"""
+    """Does this request begin with all messages of the other and its response, or name it?"""
     if request.question.kind != CHAT or not any(one.parts for one in earlier.answered):
         return False
     length = len(earlier.question.messages)
@@ -188,7 +188,7 @@ def _quotes(request: Opened, earlier: Opened) -> bool:
 
 
 def _put(place: int, behind: Mapping[int, Sequence[int]], order: dict[int, None]) -> None:
-    """Put a turn next, behind those whose answers it quotes and those that these quote."""
+    """Put a turn next, after those whose responses it quotes and those that these quote."""
     waiting = [place]
     while waiting:
         missing = [one for one in behind.get(waiting[-1], ()) if one not in (*order, *waiting)]
@@ -199,11 +199,12 @@ def _put(place: int, behind: Mapping[int, Sequence[int]], order: dict[int, None]
 
 
 def turn_frame(requests: pd.DataFrame, order: pd.DataFrame) -> pd.DataFrame:
-    """Which turns are these light rows? A row a turn, the columns of `sessions.requests_of`.
+    """Which turns are these light rows? A row per turn, with the columns of `sessions.requests_of`.
 
-    In the order of `turn_order`. Each is that of the client's own request, with the cost of all
-    rows of the turn, and with the tokens of the first of them that has any: an answer that is
-    fetched again counts its tokens again. A row that `order` does not know is a turn at the end.
+    In the order of `turn_order`. Each is the row of the client's own request, with the cost of all
+    rows of the turn, and with the tokens of the first of them that has any: a response that is
+    fetched repeatedly counts its tokens each time. A row that `order` does not have is a turn at
+    the end.
     """
     places = {row: place for place, row in enumerate(row_ids(requests))}
     known = [[places.pop(row) for row in rows if row in places] for rows in order["rows"]]

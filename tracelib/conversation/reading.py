@@ -1,4 +1,4 @@
-"""A long conversation read page by page: what is not on the page is read once and forgotten."""
+"""A long conversation, read page by page; the bodies of other pages are read once and dropped."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,9 +14,9 @@ from tracelib.selection import Selection
 from tracelib.source import Source
 
 TURNS_A_PAGE = 40
-# Of earlier bodies, in one call: what PostgreSQL sends and Python reads in about a second.
+# Characters of earlier bodies per call: about a second for PostgreSQL and Python.
 CHARACTERS_AT_ONCE = 32_000_000
-# A kilobyte each. Conversations resend what they said; one that never does is not held whole.
+# A kilobyte each. Conversations resend their messages; one that never does is not held completely.
 MOST_MESSAGES_KNOWN = 60_000
 
 
@@ -24,9 +24,9 @@ MOST_MESSAGES_KNOWN = 60_000
 class TurnPage:
     """Some turns of a conversation.
 
-    `total` counts all its turns, `first` is the number of the first one here, from 1. `notes`
-    hold for every turn of the page. Where `is_compared` is False the page was read alone: what
-    its requests share with those before the page is not known, and its threads are its own.
+    `total` counts all its turns; `first` is the number of the first one here, from 1. `notes` hold
+    for every turn of the page. If `is_compared` is False, the page was read alone: what its
+    requests share with earlier ones is unknown, and its threads are its own.
     """
 
     turns: tuple[Turn, ...]
@@ -37,28 +37,28 @@ class TurnPage:
 
 
 class Reading:
-    """How far a conversation was read, and what must be known of it to read on: no words.
+    """The state of reading a conversation: how far it was read, and fingerprints, not texts.
 
-    Threads may share it. It starts anew where a request appears before the end of what was
-    read, as one does that took long and so was written late, or where one is gone.
+    Threads may share it. It is reset if a request appears before the end of what was read, for
+    example a slow one that was written late, or if one was deleted.
     """
 
     def __init__(self, selection: Selection) -> None:
         self.selection = selection
         self.lock = Lock()
         self._history = History()
-        self._read: dict[TurnRows, int] = {}  # in their order, with their index in the history
+        self._read: dict[TurnRows, int] = {}  # in order, with their index in the history
 
     def __repr__(self) -> str:
         return f"Reading({self.selection!r})"
 
     def keep_to(self, order: Sequence[TurnRows]) -> None:
-        """Forget what was read unless these requests begin with it."""
+        """Reset unless these requests begin with those that were read."""
         if list(self._read) != list(order[: len(self._read)]):
             self._history, self._read = History(), {}
 
     def read_up_to(self, source: Source, order: Sequence[TurnRows], most_characters: int) -> bool:
-        """Are all these requests read, after reading on as far as is allowed?"""
+        """Read on as far as is allowed. Are all these requests read?"""
         left = order[len(self._read) :]
         if left and self._history.messages_known() < MOST_MESSAGES_KNOWN:
             for request in stored_in_batches(source, self.selection, left, most_characters):
@@ -66,7 +66,7 @@ class Reading:
         return len(self._read) >= len(order)
 
     def turns(self, source: Source, page: Sequence[TurnRows]) -> Iterator[Turn]:
-        """These turns, which are read or follow what was read."""
+        """These turns, which are read already or follow what was read."""
         for request in stored_in_batches(source, self.selection, page):
             one = opened(request)
             index = self._read.get(request.row_ids)
@@ -86,13 +86,13 @@ def turns(
     most_characters: int = CHARACTERS_AT_ONCE,
     known: KnownOrder | None = None,
 ) -> TurnPage:
-    """What was said in the turns from number `first` on, each message once, in order?
+    """Which messages do the turns from number `first` on have, each message once, in order?
 
-    Reads the bodies of the page, and those of earlier requests that `reading` does not know
-    yet: up to about `most_characters` of them, else the page is read alone, and the next call
-    goes on from there. `known` is the order of the turns where it was asked already. The
-    requests of the turns come without their bodies. A page beyond the end, and one of a
-    selection of nothing, has no turns.
+    Reads the bodies of the page, and those of earlier requests that `reading` does not know yet: up
+    to about `most_characters` of them, else the page is read alone, and the next call continues
+    from there. `known` is the order of the turns if it was queried already. The requests of the
+    turns come without their bodies. A page beyond the end has no turns, nor has one of an empty
+    selection.
     """
     with reading.lock:
         order = known.turns if known else turns_in_order(source, reading.selection)
@@ -109,7 +109,7 @@ def turns(
 def _alone(
     source: Source, reading: Reading, page: Sequence[TurnRows], first: int
 ) -> Iterator[Turn]:
-    """A page compared with itself only: of what starts there, just the newest is shown."""
+    """A page compared with itself only: for turns that start there, only the newest is shown."""
     history = History()
     for request in stored_in_batches(source, reading.selection, page):
         one = opened(request)
@@ -125,14 +125,14 @@ def _alone(
 
 
 def _answered_before(one: Opened) -> int:
-    """How many messages stand up to the last answer that this request quotes?"""
+    """How many messages does this request have up to the last response that it quotes?"""
     messages = one.question.messages
     ends = range(len(messages), 0, -1)
     return next((end for end in ends if spoken(messages[end - 1]).role == "assistant"), 0)
 
 
 def _without_bodies(turn: Turn) -> Turn:
-    """Megabytes that a page has no use for: what they say is in the turn."""
+    """The turn without its bodies: megabytes that a page does not need."""
     return replace(turn, request=_bare(turn.request))
 
 

@@ -1,8 +1,8 @@
 """Requests as LiteLLM stored them, and which rows of the log are one turn of a conversation.
 
-Mostly each row is one. But LiteLLM writes several rows of some calls: one more each time a client
-asks whether a background response is there yet, one for what that response cost, and two where
-one API is answered through another.
+Usually each row is one turn. But LiteLLM writes several rows for some calls: one more each time a
+client checks for a background response, one for the cost of that response, and two if one API is
+served through another.
 """
 
 import base64
@@ -36,10 +36,10 @@ class Stored(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoredRequest:
-    """One SpendLogs row of a session: its facts, and its three bodies just as they came.
+    """One row of the log: its facts, and its three bodies as they were stored.
 
-    Times are aware UTC, `spend_usd` is US dollars, absent is None. A body is whatever the
-    JSON column held: object, array, text (holding JSON or not), number or None.
+    Times are aware UTC, `spend_usd` is US dollars, absent is None. A body is the value of the JSON
+    column: object, array, text (JSON or not), number or None.
     """
 
     request_id: str
@@ -52,7 +52,7 @@ class StoredRequest:
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
-    cached_prompt_tokens: int | None  # read from the provider's prompt cache
+    cached_prompt_tokens: int | None  # read from the provider cache
     spend_usd: float
     latency_ms: float | None
     ttft_ms: float | None
@@ -61,7 +61,7 @@ class StoredRequest:
     error_class: str | None
     error_code: str | None
     error_message: str | None
-    asked_model: str | None  # the model group asked for, where a fallback answered
+    asked_model: str | None  # the requested model, if a fallback responded
     attempted_retries: int | None
     attempted_fallbacks: int | None
     cold_storage_key: str | None
@@ -71,35 +71,35 @@ class StoredRequest:
     is_withheld: bool = False  # whether there are bodies that may not be read
     call_id: str | None = None
     background_id: str | None = None  # the background response that it only fetches or bills
-    rest: tuple["StoredRequest", ...] = ()  # the other rows of its turn, as they started
+    rest: tuple["StoredRequest", ...] = ()  # the other rows of its turn, by start
 
     @property
     def row(self) -> RowId:
-        """Which row of the log it is."""
+        """Which row of the log this is."""
         return RowId(self.request_id, self.started_at)
 
     @property
     def rows(self) -> tuple["StoredRequest", ...]:
-        """All rows of its turn, it itself first."""
+        """All rows of its turn, this one first."""
         return (self, *self.rest)
 
     @property
     def row_ids(self) -> tuple[RowId, ...]:
-        """Which rows of the log its turn is made of, it itself first."""
+        """Which rows of the log its turn consists of, this one first."""
         return tuple(one.row for one in self.rows)
 
 
 _PREFIX = "resp_"
 _ROUTED = re.compile(rb"litellm:.*;response_id:(.+)", re.DOTALL)
-_CACHE_HIT = "_cache_hit"  # then the time, in the row of a response replayed from the cache
+_CACHE_HIT = "_cache_hit"  # followed by the time, in the row of a response from the cache
 
 
 def spellings(response_id: str) -> frozenset[str]:
-    """Under which ids may a response be stored or named that is called this?
+    """Under which IDs may this response be stored or named?
 
-    Its own, without the suffix of a cache hit, and the provider's where LiteLLM has wrapped it
-    with its route. Nothing for an id that PostgreSQL could not hold. LiteLLM's encrypted ids
-    hide the provider's, but are the same wherever they are written.
+    Its own, without the suffix of a cache hit, and the provider's if LiteLLM has wrapped it with
+    its route. Empty for an ID that PostgreSQL cannot hold. LiteLLM's encrypted IDs hide the
+    provider's, but are the same wherever they are written.
 
     >>> sorted(spellings("resp_1_cache_hit1764058952.25"))
     ['resp_1', 'resp_1_cache_hit1764058952.25']
@@ -122,21 +122,21 @@ def _provider_s(response_id: str) -> str:
     return found[1].decode(errors="replace") if found else ""
 
 
-# Two replicas' clocks differ by seconds.
+# The clocks of two replicas may differ by seconds.
 CLOCKS_APART = timedelta(seconds=5)
 # Both rows of a bridged call are written by one process.
 ONE_PROCESS = timedelta(seconds=1)
-# What a client may call; each may be answered through one further down.
+# The APIs that a client may call; each may be served through one further down.
 APIS = ("responses", "anthropic_messages", "generate_content", "text_completion", "completion")
 
 UNDER_WAY = ("queued", "in_progress")
 
 TurnRows = tuple[RowId, ...]
-"""The rows of one turn: first the client's own request, then the others as they started."""
+"""The rows of one turn: first the client's own request, then the others by start."""
 
 
 class Light(Protocol):
-    """What of a row tells which turn it is of."""
+    """The facts of a row that decide which turn it belongs to."""
 
     @property
     def request_id(self) -> str: ...
@@ -165,13 +165,13 @@ def row_id(row: Light) -> RowId:
 
 
 def by_turn(rows: Iterable[Row]) -> list[tuple[Row, ...]]:
-    """Which of these rows are one turn? A tuple a turn, the client's own request first.
+    """Which of these rows are one turn? A tuple per turn, the client's own request first.
 
-    Turns by the start of that request, ties by its id. A row that only fetches or bills a
-    background response belongs to the request that began it, else to the first row that fetched
-    it. Of two rows under one call id that overlap, and of which one calls an API through which
-    the other's is answered, the first such pair is one turn: where their tokens differ, only if
-    they also begin and end together. No rows give no turns.
+    Turns by the start of that request, ties by its ID. A row that only fetches or bills a
+    background response belongs to the request that began it, else to the first row that fetched it.
+    If two rows of one call ID overlap, and one calls an API through which the other's is served,
+    the first such pair is one turn; if their tokens differ, only if they also begin and end
+    together. No rows give no turns.
     """
     ordered = sorted(rows, key=attrgetter("started_at", "request_id"))
     leads = _bridged(ordered)
@@ -183,7 +183,7 @@ def by_turn(rows: Iterable[Row]) -> list[tuple[Row, ...]]:
 
 
 def _background(rows: Sequence[Light], bridged: dict[int, int]) -> dict[int, int]:
-    """The place of each row that fetches or bills a response -> that of the row it belongs to."""
+    """Positions of rows that fetch or bill a response -> those of the rows they belong to."""
     if all(row.background_id is None for row in rows):
         return {}
     begun: defaultdict[str, list[int]] = defaultdict(list)
@@ -207,13 +207,13 @@ def _background(rows: Sequence[Light], bridged: dict[int, int]) -> dict[int, int
 
 
 def _begun_before(rows: Sequence[Light], places: Iterable[int], row: Light) -> int | None:
-    """The newest of these that was there when this row began, as far as clocks agree."""
+    """The newest of these that existed when this row began, as far as clocks agree."""
     there = [one for one in places if rows[one].started_at <= row.started_at + CLOCKS_APART]
     return max(there, default=None)
 
 
 def _bridged(rows: Sequence[Light]) -> dict[int, int]:
-    """The place of each inner row of a bridged call -> that of the row the client asked for."""
+    """The position of each inner row of a bridged call -> that of the row the client requested."""
     of_call: defaultdict[str, list[int]] = defaultdict(list)
     for place, row in enumerate(rows):
         if row.call_id and row.background_id is None:
@@ -240,16 +240,16 @@ def _outer_and_inner(rows: Sequence[Light], places: Sequence[int]) -> Iterator[t
 
 
 def _depth(row: Light) -> int:
-    """How far down is the API of this row? Beyond all of them for any other kind of call."""
+    """How far down is the API of this row? Below all of them for any other kind of call."""
     call_type = row.call_type or ""
     return next((depth for depth, name in enumerate(APIS) if name in call_type), len(APIS))
 
 
 def _is_one_call(one: Light, other: Light) -> bool:
-    """The same answer has the same tokens, or one of the rows has none.
+    """Are these rows one call? The same response has the same tokens, or one row has none.
 
-    Some APIs count a prompt without what was read from a cache: then both rows must begin and
-    end together, because a client may use one call id for requests beside each other.
+    Some APIs do not count the tokens read from a cache as prompt: then both rows must begin and end
+    together, because a client may use one call ID for parallel requests.
     """
     if one.total_tokens == other.total_tokens or not (one.total_tokens and other.total_tokens):
         return True
@@ -258,10 +258,10 @@ def _is_one_call(one: Light, other: Light) -> bool:
 
 
 def finished_first(request: StoredRequest) -> list[StoredRequest]:
-    """The rows of a turn in the order in which their answers are taken for that of the turn.
+    """The rows of a turn, in the order in which their responses are preferred as that of the turn.
 
-    A background response that is still being made stands behind one that is there, and of those
-    still being made the newest holds most.
+    A finished background response comes before unfinished ones, and of those the newest, which
+    holds the most, comes first.
     """
     if not request.rest:
         return [request]
@@ -273,12 +273,15 @@ def finished_first(request: StoredRequest) -> list[StoredRequest]:
 
 
 def is_under_way(request: StoredRequest) -> bool:
-    """Was the answer still being made in the background when this was logged?"""
+    """Was the response still being made in the background when this was logged?"""
     return mapping(stored_json(request.response_body)).get("status") in UNDER_WAY
 
 
 def others_in_words(request: StoredRequest) -> list[str]:
-    """What the other rows of a turn are, and what they cost. Nothing for a turn of one row."""
+    """What the other rows of a turn are, and what they cost, as text.
+
+    Empty for a turn of one row.
+    """
     fetched = [one for one in request.rest if one.background_id is not None]
     again = [one for one in request.rest if one.background_id is None]
     words = [f"response fetched {_times(len(fetched))}, {_cost(fetched)}"] if fetched else []

@@ -1,4 +1,4 @@
-"""The requests of a conversation with what was asked and answered in them."""
+"""The requests of a conversation with the bodies of their prompts and responses."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -46,7 +46,7 @@ COLUMNS = (
     "is_failure",
 )
 
-# Bodies grow from request to request: the size of a batch follows from the one before.
+# Bodies grow from request to request: the size of a batch follows from the batch before.
 FIRST_BATCH = 10
 LARGEST_BATCH = 200
 BATCH_CHARACTERS = 4_000_000
@@ -58,11 +58,11 @@ def stored_requests(
     limit: int = 200,
     after: tuple[datetime, str] | None = None,
 ) -> tuple[StoredRequest, ...]:
-    """What was asked and answered in these requests, row by row?
+    """Which bodies do these requests have, row by row?
 
-    In the order they started, ties by request id, at most `limit`; `after` is the start and
-    id of the last one of the page before. A body is None where its column is missing or not
-    granted. A selection of nothing has no requests.
+    By start, ties by request ID, at most `limit`; `after` is the start and ID of the last request
+    of the previous page. A body is None if its column is missing or not granted. An empty selection
+    has no requests.
     """
     return tuple(_requests(source, source.rows(_page(source, selection, limit, after))))
 
@@ -73,11 +73,11 @@ def stored_in_batches(
     turns: Sequence[TurnRows],
     most_characters: int | None = None,
 ) -> Iterator[StoredRequest]:
-    """What was asked and answered in these turns of the selection, in their order?
+    """Which bodies do these turns of the selection have, in their order?
 
-    A turn is one request with the others of its rows in `rest`. They are read a few megabytes at
-    a time, so that those already used need not be held. Ends early once so many characters of
-    bodies were read. Rows that are not there are passed over.
+    A turn is one request with its other rows in `rest`. They are read a few megabytes at a time, so
+    that those already used can be freed. Ends early once this many characters of bodies were read.
+    Rows that do not exist are skipped.
     """
     read, batch = 0, FIRST_BATCH
     while turns and (most_characters is None or read < most_characters):
@@ -126,7 +126,7 @@ def _beyond(requests: Subquery, after: tuple[datetime, str] | None) -> Sequence[
 
 
 def _with_bodies(page: Subquery) -> Select[Any]:
-    """Bodies travel as text: what a client sent may be deeper than a JSON parser likes."""
+    """Bodies are fetched as text: a client's JSON may be nested deeper than a parser allows."""
     bodies = [cast(page.c[name], Text()).label(name) for name in BODIES]
     known = with_facts(page, *COLUMNS).add_columns(*bodies)
     return known.order_by(page.c.started_at, page.c.request_id)

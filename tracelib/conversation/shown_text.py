@@ -1,8 +1,8 @@
-"""What is shown of a request, for a search: a search finds what is shown, and nothing else.
+"""The shown text of a request, for searches: a search finds what is shown, and nothing else.
 
-A database can only look for words in stored JSON, which holds more than is shown and spells some
-of it otherwise. So it narrows requests down to those that may show what is sought, by `anchors`;
-then the reader itself tells, with `says` and `called`.
+A database can only search the stored JSON, which holds more than is shown and spells some of it
+differently. So it narrows requests down, by `anchors`, to those that may show the text; then the
+reader itself decides, with `says` and `called`.
 """
 
 import json
@@ -26,11 +26,11 @@ from tracelib.source import Source
 
 MOST_ANCHORS = 2
 _WORD = re.compile(r"\w+")
-_DIGITS = re.compile(r"\d{1,4}")  # as sizes and counts have them
+_DIGITS = re.compile(r"\d{1,4}")  # as in sizes and counts
 
 
 def _own_words() -> frozenset[str]:
-    """Words of the sentences that readers make themselves: they are shown, and stored nowhere."""
+    """Words of the sentences that readers generate: they are shown, but not stored."""
     said = [str(value) for name, value in vars(wording).items() if name.isupper()]
     said += [*chat.WORDS, *KINDS_OF_BYTES, REDACTED_WORDS, TOO_DEEP]
     said.append(without_cuts("... (truncated 1 chars)")[0])
@@ -41,7 +41,7 @@ _OWN_WORDS = _own_words()
 
 
 class Bodies(NamedTuple):
-    """What one request was sent with and answered; the bodies as the text of their JSON."""
+    """The prompt and the response of one request; the bodies as the text of their JSON."""
 
     call_type: str | None
     request_body: str | None
@@ -50,7 +50,7 @@ class Bodies(NamedTuple):
 
 
 def messages_of(bodies: Bodies) -> tuple[Message, ...]:
-    """All messages of this request, asked and answered. Nested too deeply it has none."""
+    """All messages of this request, prompt and response. Empty if nested too deeply."""
     try:
         return (*map(spoken, asked(bodies).messages), *answers(bodies))
     except RecursionError:
@@ -58,7 +58,7 @@ def messages_of(bodies: Bodies) -> tuple[Message, ...]:
 
 
 def shown_texts(bodies: Bodies) -> Iterator[str]:
-    """The texts that a page shows of this request: words, names of tools and files, endings."""
+    """The texts that a page shows of this request: text, names of tools and files, endings."""
     for message in messages_of(bodies):
         yield from filter(None, (message.name, message.ending))
         for part in message.parts:
@@ -68,9 +68,9 @@ def shown_texts(bodies: Bodies) -> Iterator[str]:
 
 
 def pattern_of(sought: str) -> re.Pattern[str]:
-    """What is looked for in shown texts: this, whatever its case, also as JSON spells it.
+    """A pattern for this text in shown texts, whatever its case, also as JSON spells it.
 
-    JSON within JSON is spelled so twice.
+    JSON within JSON is escaped twice.
     """
     spelled = [sought]
     for _ in range(2):
@@ -87,13 +87,13 @@ def _in_json(text: str, is_ascii: bool) -> str:
 
 
 def says(bodies: Bodies, sought: str) -> bool:
-    """Is this shown of this request, whatever its case?"""
+    """Does this request show this text, whatever its case?"""
     pattern = pattern_of(sought)
     return any(pattern.search(text) for text in shown_texts(bodies))
 
 
 def called(bodies: Bodies) -> frozenset[str]:
-    """Which tools did the answer to this request call, by name? '' is one without a name."""
+    """Which tools did the response to this request call, by name? '' if a call has no name."""
     try:
         found = answers(bodies)
     except RecursionError:
@@ -103,10 +103,10 @@ def called(bodies: Bodies) -> frozenset[str]:
 
 
 def anchors(sought: str) -> tuple[str, ...]:
-    """Words of this that stand in the stored JSON of any request that shows it, the longest first.
+    """Words of the text that the stored JSON of any request that shows it contains, longest first.
 
-    None where all may be shown without: words of the reader's own sentences, and the short
-    numbers beside them.
+    Empty if all of them may be shown without being stored: words of generated sentences, and the
+    short numbers next to them.
 
     >>> anchors('where is "invoice-4711.pdf"?'), anchors("image/png, 12.4 kB"), anchors("12.4")
     (('invoice', 'where'), (), ('12', '4'))
@@ -124,12 +124,12 @@ def _is_stored_so(word: str) -> bool:
 
 
 LONGEST = 500
-# A longer body is mostly a document; it is not worth its way here for a line of words.
+# A longer body is mostly a document; it is not worth transferring for one line of text.
 LONGEST_BODY = 500_000
 
 
 class Prompt(NamedTuple):
-    """What one request was sent with; the bodies as the text of their JSON."""
+    """The prompt of one request; the bodies as the text of their JSON."""
 
     call_type: str | None
     request_body: str | None
@@ -138,12 +138,12 @@ class Prompt(NamedTuple):
 
 
 def openings(source: Source, filters: Filters, keys: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """What did a user say first in each of these sessions?
+    """What is the first user message in each of these sessions?
 
-    `keys` are pairs of session key and session id. By session key, on one line, at most 500
-    characters; a session is left out whose first request has no words of a user, or is longer
-    than 500,000 characters. It is the first of all, whenever it was; where no index on the
-    session id leads to it the first that the filters choose.
+    `keys` are pairs of session key and session ID. By session key, on one line, at most 500
+    characters; a session is left out if its first request has no user message, or is longer than
+    500,000 characters. It is the first request of all time; if no index on the session ID leads to
+    it, the first within the filters.
     """
     rows = source.rows(_first(_requests(source, filters, keys)))
     said = {
@@ -154,7 +154,7 @@ def openings(source: Source, filters: Filters, keys: Sequence[tuple[str, str]]) 
 
 
 def first_words(prompt: Prompt) -> str:
-    """What did the user say first in this request, on one line? Empty where nothing was."""
+    """The first user message of this request, on one line; empty if there is none."""
     for raw in asked(prompt).messages:
         message = spoken(raw)
         if message.role == "user":
@@ -174,7 +174,7 @@ def _requests(source: Source, filters: Filters, keys: Sequence[tuple[str, str]])
 
 
 def _first(requests: Subquery) -> Select[Any]:
-    """Only the first request of each session has its bodies taken out."""
+    """Only the first request of each session has its bodies extracted."""
     order = (requests.c.started_at, requests.c.request_id)
     place = func.row_number().over(partition_by=requests.c.session_key, order_by=order)
     one = select(*requests.c, place.label("place")).subquery("one")
@@ -191,21 +191,21 @@ def _first(requests: Subquery) -> Select[Any]:
 
 
 def short_text(body: ColumnElement[Any]) -> ColumnElement[Any]:
-    """This body as the text of its JSON; NULL where it is too long to be worth its way."""
+    """This body as the text of its JSON; NULL if it is too long to be worth transferring."""
     text = cast(body, Text())
     return case((func.length(text) <= LONGEST_BODY, text))
 
 
-# So much on either side: what is masked in it must not be cut in two near the words sought.
+# Context on either side: a value to mask next to the searched text must not be cut in two.
 AROUND = 300
 
 
 def passages(source: Source, rows: Sequence[RowId], sought: str) -> dict[RowId, str]:
-    """Where do these requests say this, whatever its case?
+    """Where do these requests contain this text, whatever its case?
 
-    By row, the text with 300 characters on either side, on one line: of the first part
-    of a message or an answer that has it. A request is left out where none does, or whose
-    bodies are longer than 500,000 characters.
+    By row, the text with 300 characters on either side, on one line: of the first part of a message
+    or response that contains it. A request is left out if no part contains it, or if its bodies are
+    longer than 500,000 characters.
     """
     requests = source.by_rows(rows)
     texts = (short_text(requests.c[name]).label(name) for name in Bodies._fields[1:])
@@ -219,7 +219,7 @@ def passages(source: Source, rows: Sequence[RowId], sought: str) -> dict[RowId, 
 
 
 def passage(bodies: Bodies, sought: str) -> str:
-    """Where does this request say this? Empty where it does not."""
+    """The part of this request around this text. Empty if it does not contain the text."""
     pattern = pattern_of(sought)
     for text in shown_texts(bodies):
         if place := pattern.search(text):

@@ -1,4 +1,4 @@
-"""Tools side by side: each call with the result that a later request brought."""
+"""Tool calls, each with the result that a later request brought."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -13,10 +13,10 @@ _SERVERS = frozenset({"mcp"})
 
 @dataclass(frozen=True, slots=True)
 class ToolUse:
-    """One call of a tool. `result` and `answered_in` are None where no turn brought a result.
+    """A tool call. `result` and `answered_in` are None if no turn brought a result.
 
-    `called_in` is the request whose answer made the call, or the first that quoted it where
-    that answer is not among the turns.
+    `called_in` is the request whose response made the call, or the first that quoted it if that
+    response is not among the turns.
     """
 
     name: str | None
@@ -32,12 +32,12 @@ class ToolUse:
 
 
 def tool_uses(turns: Sequence[Turn]) -> tuple[ToolUse, ...]:
-    """Which tools were called, and what did each give back?
+    """Which tools were called, and what did each return?
 
-    In the order called. A result belongs to the newest open call of its id, of its own
-    thread before others; without an id, to the last calls of its thread by their name, in
-    order. A result that fits several calls, or none, is left out; of several results of one
-    call, as branches have them, the first counts. No calls give an empty tuple.
+    In the order of the calls. A result belongs to the newest open call of its ID, of its own thread
+    before others; without an ID, to the last calls of its thread by their name, in order. A result
+    that fits several calls, or none, is left out; of several results of one call, as in branches,
+    the first counts. No calls give an empty tuple.
     """
     ledger = _Ledger(turns)
     for turn in turns:
@@ -46,21 +46,26 @@ def tool_uses(turns: Sequence[Turn]) -> tuple[ToolUse, ...]:
 
 
 def offered_never_called(turns: Sequence[Turn]) -> tuple[str, ...]:
-    """Which tools were offered to the model and not called once? By name, as first offered."""
+    """Which tools were offered to the model and never called?
+
+    By name, in the order first offered.
+    """
     called = {use.name for use in tool_uses(turns)}
     offered = dict.fromkeys(name for turn in turns for name in _offered(turn))
     return tuple(name for name in offered if not called & _spellings(name))
 
 
 def _offered(turn: Turn) -> Iterator[str]:
-    # No API lets a comma into a tool's name.
+    # No API allows a comma in the name of a tool.
     names = dict(turn.settings).get("tools offered", "").split(", ")
     return (name for name in names if name and name not in _SERVERS)
 
 
 def _spellings(name: str) -> set[str]:
-    """Responses offers `computer_use_preview` and calls it `computer_call`; Anthropic offers
-    `code_execution` and calls it by what runs in it."""
+    """Responses offers `computer_use_preview` and calls it `computer_call`;
+
+    Anthropic offers `code_execution` and calls it by what runs in it.
+    """
     stem = name.removesuffix("_preview").removesuffix("_use")
     return {name, f"{name}_call", f"{stem}_call", f"bash_{name}", f"text_editor_{name}"}
 
@@ -70,14 +75,14 @@ def _parts(messages: Iterable[Message]) -> Iterator[tuple[Message, Part]]:
 
 
 class _Ledger:
-    """The calls met so far, and those of them that still wait for a result."""
+    """The calls so far, and which of them still wait for a result."""
 
     def __init__(self, turns: Sequence[Turn]) -> None:
         self.uses: list[ToolUse] = []
         self._thread_of = {turn.number: turn.thread for turn in turns}
-        self._called_in: list[int] = []  # the number of each call's turn: ids may come again
+        self._called_in: list[int] = []  # the number of each call's turn: IDs may be repeated
         self._met: set[Hashable] = set()
-        self._open: dict[str | None, list[int]] = defaultdict(list)  # by call id
+        self._open: dict[str | None, list[int]] = defaultdict(list)  # by call ID
 
     def read(self, turn: Turn) -> None:
         for message, part in _parts(turn.asked):
@@ -125,5 +130,5 @@ class _Ledger:
 
 
 def _mark(part: Part) -> Hashable:
-    """What a call is recognised by when a later request quotes it."""
+    """The value by which a call is recognised when a later request quotes it."""
     return part.call_id or (part.name, part.fingerprint or part.text)

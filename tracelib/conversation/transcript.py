@@ -1,4 +1,4 @@
-"""What was said in a session, each message once, in order."""
+"""The messages of a session, each message once, in order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,16 +29,15 @@ class ShownChange:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One request, with what it added to the conversation and what it was answered.
+    """One request, with the messages that it added to the conversation and its response.
 
-    `number` counts the turns of the session from 1, in the order they started. `parent` and
-    `parent_number` are the request whose conversation this one extends, None where it
-    starts one. `branches` is True where it goes on from anything but the newest state of its
-    thread (an edited question, another choice, a parallel call) and where it starts a thread
-    of its own beside an earlier one (a sub-agent, a compacted history). `thread` numbers the
-    chains of extensions from 0, in order of appearance. Single calls (embedding, image, tool)
-    never branch; a request whose prompt cannot be read stays in the thread before it.
-    Messages that a client changed are not among `asked`: `changes` tell of them.
+    `number` counts the turns of the session from 1, by start. `parent` and `parent_number` are the
+    request whose conversation this one continues, None if it starts one. `branches` is True if it
+    continues anything but the newest state of its thread (an edited question, another choice, a
+    parallel call) and if it starts another thread after the first (a sub-agent, a compacted
+    history). `thread` numbers the threads from 0, in order of appearance. Single calls (embedding,
+    image, tool) never branch; a request whose prompt cannot be read stays in the thread before it.
+    Messages that a client changed are in `changes`, not in `asked`.
     """
 
     request: StoredRequest
@@ -47,7 +46,7 @@ class Turn:
     parent_number: int | None
     branches: bool
     thread: int
-    asked: tuple[Message, ...]  # only what is new against the parent
+    asked: tuple[Message, ...]  # only the new messages, compared with the parent
     repeated: int  # messages of this request that were shown before
     repeated_share: float  # of its characters, from 0 to 1
     changes: tuple[ShownChange, ...]  # how its history differs from the conversation before
@@ -57,25 +56,25 @@ class Turn:
 
     @property
     def parent_id(self) -> str | None:
-        """The request id of its parent."""
+        """The request ID of its parent."""
         return self.parent.request_id if self.parent else None
 
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """A session's turns in the order they started; `notes` hold for every one of them."""
+    """A session's turns by start; `notes` hold for every one of them."""
 
     turns: tuple[Turn, ...]
     notes: tuple[str, ...]
 
 
 def transcript(requests: Sequence[StoredRequest]) -> Transcript:
-    """What was said in this session, each message once, in order?
+    """Which messages does this session have, each once, in order?
 
-    `requests` are the rows of one session, in any order; turns come by start, ties by request
-    id, but behind an answer that they quote. A system prompt shows once per thread, and again
-    where it changed. No requests give no turns. Never raises: what cannot be read is shown as
-    data, or a note says why it is not.
+    `requests` are the rows of one session, in any order; turns come by start, ties by request ID,
+    but after a response that they quote. A system prompt is shown once per thread, and again when
+    it changed. No requests give no turns. Never raises: what cannot be read is shown as data, or a
+    note gives the reason.
     """
     history = History()
     whole = [replace(rows[0], rest=rows[1:]) for rows in by_turn(requests)]
@@ -85,7 +84,7 @@ def transcript(requests: Sequence[StoredRequest]) -> Transcript:
 
 
 def told_once(turns: Sequence[Turn]) -> Transcript:
-    """These turns, with the notes that hold for all of them said once, above them."""
+    """These turns, with the notes that all of them share moved out, to be shown once."""
     shared = shared_notes([turn.notes for turn in turns])
     if not shared:
         return Transcript(tuple(turns), ())
@@ -97,9 +96,9 @@ def _without(turn: Turn, shared: Sequence[str]) -> Turn:
 
 
 def turn_of(history: History, index: int, one: Opened, hidden: int = 0) -> Turn:
-    """What did the request of this index, added to the history before, add to the conversation?
+    """Which messages did the request at this index of the history add to the conversation?
 
-    `hidden` messages at its beginning are not shown, known before or not.
+    The first `hidden` messages are not shown, known before or not.
     """
     standing = history.standing(index)
     place, messages = standing.place, one.question.messages
@@ -141,7 +140,7 @@ def _shown_change(change: Change, messages: Sequence[Raw | Message]) -> ShownCha
 
 def _named(history: History, index: int, messages: Sequence[Message]) -> tuple[Message, ...]:
     """The messages, with the names of the called tools on their results."""
-    called: dict[str, str] = {}  # in the messages above: their ids may have been used before
+    called: dict[str, str] = {}  # in the messages above: their IDs may have been used before
     named = []
     for message in messages:
         called |= {p.call_id: p.name for p in message.parts if p.call_id and p.name and _calls(p)}
@@ -161,7 +160,7 @@ def _with_name(part: Part, called: Mapping[str, str], history: History, index: i
     return replace(part, name=name)
 
 
-# A stream that broke off has cost what had arrived by then.
+# The client of an interrupted stream pays for what arrived until then.
 PAID = "but cost"
 ROLES = {
     "system": "System",
@@ -173,7 +172,7 @@ ROLES = {
 
 
 def figures_in_words(request: StoredRequest) -> list[str]:
-    """Model, tokens, cost and times of a request, its cache and retries, its other rows."""
+    """Model, tokens, cost, times, cache, retries and other rows of a request, as text."""
     model = request.model
     if request.asked_model and request.asked_model != model:
         model = f"{request.asked_model} requested, {model} served"
@@ -194,16 +193,16 @@ def figures_in_words(request: StoredRequest) -> list[str]:
 
 
 def failure_in_words(request: StoredRequest) -> str:
-    """Why a request failed, and what it cost all the same."""
+    """Why a request failed, and what it cost nevertheless, as text."""
     reason = ", ".join(word for word in (request.error_class, request.error_code) if word)
     paid = f", {PAID} {formatting.money(request.spend_usd)}" if request.spend_usd > 0 else ""
     return (reason or "without a reason") + paid
 
 
 def origin_in_words(turn: Turn, above: Turn | None) -> str | None:
-    """Which request a turn continues; None where that is the one just above, or unknown."""
+    """Which request a turn continues, as text; None if it is the one just above, or unknown."""
     if turn.parent_number is None:
-        # One whose prompt is not stored starts nothing that is known.
+        # A turn without a stored prompt is not known to start a thread.
         origin = "Starts a new thread" if turn.branches else None
     elif turn.branches:
         origin = f"Branches off request {turn.parent_number}"

@@ -1,4 +1,4 @@
-"""What one request said that another did not: messages, system prompt, settings, word by word."""
+"""Differences between two requests: messages, system prompt, settings, line by line."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,10 +27,10 @@ CONTEXT = 3
 
 @dataclass(frozen=True, slots=True)
 class TextDiff:
-    """The lines that differ, each with its kind and three unchanged ones around it.
+    """The lines that differ, each with its kind and up to three unchanged ones around it.
 
-    A `gap` says how many unchanged lines are left out. `is_cut` where the texts differ over
-    more lines than are compared: what lies beyond is not shown.
+    A `gap` counts the unchanged lines that are left out. `is_cut` if the texts differ over more
+    lines than are compared: the rest is not shown.
     """
 
     lines: tuple[Line, ...]
@@ -41,8 +41,8 @@ def text_diff(before: str, after: str) -> TextDiff:
     """Which lines were removed, which added?
 
     A line of more than 500 characters counts as several. At most 1,000 lines of each text are
-    compared, from shortly before the first that differs; at the end of a cut comparison a line
-    may count as removed that only moved beyond it. Equal texts give no lines.
+    compared, from shortly before the first that differs; at the end of a cut comparison a line may
+    count as removed that only moved beyond it. Equal texts give no lines.
 
     >>> text_diff("one\\ntwo", "one\\nthree").lines
     (('same', 'one'), ('removed', 'two'), ('added', 'three'))
@@ -97,10 +97,10 @@ Fate = Literal["kept", "added", "removed", "changed"]
 
 @dataclass(frozen=True, slots=True)
 class MessageDiff:
-    """What became of one message, with its position in either request, None where it is not.
+    """The difference in one message, with its position in either request, None if it is not there.
 
-    `message` is the newer one where there are two. `lines` tell the texts of a changed message
-    apart as `text_diff` does; `is_cut` where they differ over more than it compares.
+    `message` is the newer one if there are two. `lines` compare the texts of a changed message as
+    `text_diff` does; `is_cut` if they differ over more lines than it compares.
     """
 
     fate: Fate
@@ -113,7 +113,7 @@ class MessageDiff:
 
 @dataclass(frozen=True, slots=True)
 class SettingDiff:
-    """A setting that two requests sent differently; None where one did not send it."""
+    """A setting that two requests sent differently; None if one did not send it."""
 
     name: str
     before: str | None
@@ -136,7 +136,7 @@ class TurnDiff:
 
     @property
     def is_redacted(self) -> bool:
-        """Did LiteLLM redact any of it, so that messages look alike that were not?"""
+        """Did LiteLLM redact any of it, so that different messages may look the same?"""
         return any(part.is_redacted for one in self.messages for part in one.message.parts)
 
 
@@ -147,9 +147,9 @@ def diff_between(
     after: RowId,
     redaction: Redaction = NONE,
 ) -> TurnDiff | None:
-    """What did one request of this key say that another did not?
+    """Which messages and settings of two requests of this key differ?
 
-    As `turn_diff`, of two rows; None where either is not there.
+    As `turn_diff`, of two rows; None if either does not exist.
     """
     both = Selection(selection.api_key, rows=(before, after))
     found = {request.row: request for request in stored_requests(source, both)}
@@ -161,13 +161,13 @@ def diff_between(
 def turn_diff(before: StoredRequest, after: StoredRequest, redaction: Redaction = NONE) -> TurnDiff:
     """What was added, removed or changed between these two requests?
 
-    Messages are the same that the transcript takes for the same. Where different ones stand in
-    the same place one by one, of one role and with words in common, they count as changed; a
-    system prompt always does. Answers are not compared, and of a chain of responses only what
-    each request itself sent. A prompt that is not stored has no messages. Never raises.
+    Messages are compared as in the transcript. If different ones are at the same position one by
+    one, of one role and with words in common, they count as changed; a system prompt always does.
+    Responses are not compared, and of a chain of responses only what each request itself sent. A
+    prompt that is not stored has no messages. Never raises.
 
-    `redaction` is of the lines of changed messages, which cannot be masked one by one: a key
-    goes over several. What differs in nothing else is changed without a line.
+    `redaction` applies to all lines of changed messages together, because a key can span several
+    lines. A message that differs only in masked text is changed without lines.
     """
     asked = [opened(request).question for request in (before, after)]
     old, new = ([spoken(raw) for raw in one.messages] for one in asked)
@@ -183,7 +183,7 @@ def turn_diff(before: StoredRequest, after: StoredRequest, redaction: Redaction 
 def _aligned(
     old: Sequence[Message], new: Sequence[Message], redaction: Redaction
 ) -> Iterator[MessageDiff]:
-    """Every message of both in order; those of the older request before what took their place."""
+    """Every message of both in order; those of the older request before their replacements."""
     pairs = _pairs(old, new)
     shown = 0
     for j, message in enumerate(new):
@@ -200,7 +200,7 @@ def _aligned(
 
 
 def _pairs(old: Sequence[Message], new: Sequence[Message]) -> dict[int, int]:
-    """Of the newer messages those that are older ones, changed or not, by their positions."""
+    """The positions of newer messages -> those of the older ones they equal or replace."""
     known, sent = _items(old), _items(new)
     pairs: dict[int, int] = {}
     for match in align([item for _, item in known], [item for _, item in sent]):

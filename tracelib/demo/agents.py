@@ -1,4 +1,4 @@
-"""Agents: they call tools, read the results and go on, over chat completions or /v1/messages."""
+"""Agents: they call tools, read the results and continue, over chat completions or /v1/messages."""
 
 import tomllib
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from tracelib.demo.exchange import Ask, Outcome, Usage
 from tracelib.demo.gateway import Scene, new_id, send
 from tracelib.demo.messages import Said, Thread, ToolCall, Voice, handbook
 
-# Providers cache prompts from this many tokens on.
+# Providers cache prompts of at least this many tokens.
 _SHORTEST_CACHED = 1024
 
 
@@ -33,7 +33,7 @@ class Asker:
         self._end_user = self.end_user()
 
     def end_user(self) -> str:
-        """The customer on whose behalf the key asks, or ''."""
+        """The customer for whom the key sends requests, or ''."""
         return f"customer-{self._rng.randint(1, 160):04d}" if self.key.end_users else ""
 
     def chat(
@@ -67,7 +67,7 @@ class Asker:
     def messages(
         self, at: float, session: str, body: dict[str, Any], answer: dict[str, Any], usage: Usage
     ) -> Ask:
-        """A streamed /v1/messages request of a coding client, which hides its session in an id."""
+        """A streamed /v1/messages request of a coding client, which puts its session into an ID."""
         user_id = f"user_{self.key.token[:16]}_account__session_{session}"
         body = {**body, "metadata": {"user_id": user_id}}
         ask = self._ask("anthropic_messages", at, body, answer, usage, stream=True)
@@ -100,7 +100,7 @@ class Asker:
 
 
 def insist(rng: Random, ask: Ask, scene: Scene) -> list[Outcome]:
-    """The request and, after a failure, perhaps the same one again. The last one is what counts."""
+    """The request and, after a failure, perhaps the same one again. The last one counts."""
     outcomes = [send(rng, ask, scene.outage)]
     while outcomes[-1].failure is not None and len(outcomes) < 4 and rng.random() < 0.6:
         ask = ask.again(outcomes[-1].ended + rng.lognormvariate(2.4, 0.6))
@@ -111,15 +111,15 @@ def insist(rng: Random, ask: Ask, scene: Scene) -> list[Outcome]:
 
 
 Step = tuple[Said, Said]
-"""The model calls a tool; the tool answers."""
+"""The model calls a tool; the tool returns a result."""
 
-_CLI_HIDDEN_TOKENS = 11_000  # the tools and the long briefing of a coding client
+_CLI_HIDDEN_TOKENS = 11_000  # the tools and the long system prompt of a coding client
 _LOOP_BEFORE_SUMMARY = 45
 RUNAWAY_REQUESTS = 430
 
 
 def agent(rng: Random, key: Key, at: float, scene: Scene, theme: str) -> Iterator[Outcome]:
-    """An agent works on one task until it has an answer."""
+    """An agent works on one task until it has a result."""
     asker, task, voice = Asker(rng, key, scene, at), _tasks()[theme], Voice(rng)
     thread = Thread()
     thread.add(Said("system", task["system"] + "\n\n" + handbook()))
@@ -159,11 +159,11 @@ def cli(rng: Random, key: Key, at: float, scene: Scene, theme: str) -> Iterator[
             at = tries[-1].ended + rng.lognormvariate(1.4, 0.9)
         at += rng.lognormvariate(4.6, 0.6)
         if at - tries[-1].ended > 300:
-            before = 0  # the provider has forgotten the prompt by then
+            before = 0  # the provider's cache has expired by then
 
 
 def runaway(rng: Random, key: Key, scene: Scene) -> Iterator[Outcome]:
-    """An agent that goes round in circles for a night and pays for its whole history each time."""
+    """An agent that runs in a loop for a night and pays for its whole history each time."""
     asker, task, voice = Asker(rng, key, scene, scene.runaway_at), _tasks()["ci"], Voice(rng)
     story, at = _tasks()["runaway"], scene.runaway_at
     goal = Said("user", voice.fill(story["goal"]))
@@ -207,7 +207,7 @@ def _last(task: dict[str, Any], voice: Voice) -> Said:
 
 
 def _long_file(voice: Voice, turn: int) -> str:
-    """A file that is longer than what LiteLLM keeps of a text."""
+    """A file that is longer than what LiteLLM stores of a text."""
     line = voice.fill(
         "def _legacy_{{function}}_%d(rows):\n    return [row for row in rows if row]\n"
     )

@@ -1,4 +1,4 @@
-"""Who makes the sample traffic: an invented company with its teams, people and keys."""
+"""The clients of the sample traffic: an invented company with its teams, people and keys."""
 
 import hashlib
 import tomllib
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """A team. Where it stores no prompts, its rows hold `{}` for all that was said."""
+    """A team. If it stores no prompts, its rows have `{}` as bodies."""
 
     id: str
     alias: str
@@ -27,7 +27,7 @@ class User:
 
     @property
     def email(self) -> str:
-        """The address at example.com, which belongs to nobody."""
+        """The address at example.com, which belongs to no one."""
         return self.alias.lower().replace(" ", ".") + "@example.com"
 
 
@@ -65,7 +65,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """Everybody, in the order of cast.toml."""
+    """All teams, users and keys, in the order of cast.toml."""
 
     organization_id: str
     organization_alias: str
@@ -83,7 +83,7 @@ class Cast:
 
 @cache
 def cast() -> Cast:
-    """Who is in the story?"""
+    """The teams, users and keys of the story."""
     data = tomllib.loads(Path(__file__).with_name("cast.toml").read_text(encoding="utf-8"))
     teams = tuple(Team(**team) for team in data["teams"])
     users = tuple(User(id, alias) for id, alias in data["users"].items())
@@ -104,7 +104,7 @@ def _key(entry: dict[str, Any], teams: tuple[Team, ...], users: tuple[User, ...]
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars per million tokens; `written` is what a provider asks to fill its prompt cache."""
+    """US dollars per million tokens; `written` is the price of writing to the provider cache."""
 
     input: float
     output: float
@@ -114,7 +114,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One place behind a public model: LiteLLM's `model`, `model_id` and `api_base`."""
+    """A deployment of a public model: LiteLLM's `model`, `model_id` and `api_base`."""
 
     model: str
     base: str
@@ -160,14 +160,14 @@ class Model:
 
 @cache
 def models() -> dict[str, Model]:
-    """Which models are there, by public name?"""
+    """The models, by public name."""
     data = tomllib.loads(Path(__file__).with_name("models.toml").read_text(encoding="utf-8"))
     return {name: _model(name, entry) for name, entry in data.items()}
 
 
 @cache
 def newcomer() -> Model:
-    """Which model is offered only from the middle of the story on?"""
+    """The model that is offered only from the middle of the story on."""
     return next(model for model in models().values() if model.is_newcomer)
 
 

@@ -1,4 +1,4 @@
-"""One request with its outcome and its bodies, before it takes the shape of a LiteLLM row."""
+"""One request with its outcome and its bodies, before it becomes a LiteLLM row."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,7 +22,7 @@ class Usage:
         return self.prompt + self.completion
 
     def cost(self, price: Price) -> dict[str, float]:
-        """What they cost in US dollars, under the names of LiteLLM's cost_breakdown."""
+        """Their cost in US dollars, under the names of LiteLLM's cost_breakdown."""
         plain = self.prompt - self.cached - self.written
         read = price.input if price.cached is None else price.cached
         cached = self.cached * read / 1e6
@@ -37,11 +37,11 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a client sent. `body` is the JSON body, `answer` what a model would say to it.
+    """A request of a client. `body` is the JSON body, `answer` the response of a model to it.
 
     at       seconds since 1970
-    session  the session id that LiteLLM stores; `names_session` tells whether the client sent it
-    answer   the stored `response` without the parts that every response of its kind has
+    session  the session ID that LiteLLM stores; `names_session` is True if the client sent it
+    answer   the stored `response` without the fields that all responses of its kind share
     """
 
     key: Key
@@ -56,7 +56,7 @@ class Ask:
     stream: bool = False
     end_user: str = ""
     tags: tuple[str, ...] = ()
-    # A pause that the model itself makes, beyond what its speed explains.
+    # A pause of the model itself, in addition to its speed.
     extra_s: float = 0.0
 
     def again(self, at: float) -> "Ask":
@@ -66,11 +66,11 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a request was refused or broke.
+    """Why a request was refused or failed.
 
-    reached  whether a provider was asked at all
+    reached  whether a provider was called at all
     extra    more of error_information
-    tokens   of the prompt, where the error tells them
+    tokens   of the prompt, if the error contains them
     """
 
     error_class: str
@@ -84,7 +84,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a request went. Times are seconds since 1970, `spend` is US dollars."""
+    """The outcome of a request. Times are seconds since 1970, `spend` is US dollars."""
 
     ask: Ask
     model: Model
@@ -109,7 +109,7 @@ MASKED = "REDACTED_BY_LITELM"  # LiteLLM's own spelling
 
 
 def response(outcome: Outcome) -> dict[str, Any]:
-    """What is stored as the answer? `{}` for failures and for teams that keep no prompts."""
+    """The stored response: `{}` for failures and for teams that store no prompts."""
     key = outcome.ask.key
     if outcome.failure is not None or not key.team.stores_prompts:
         return {}
@@ -118,7 +118,7 @@ def response(outcome: Outcome) -> dict[str, Any]:
 
 
 def usage_object(usage: Usage, call_type: str) -> dict[str, Any]:
-    """The usage block as LiteLLM keeps it, in the answer and in the metadata."""
+    """The usage block as LiteLLM stores it, in the response and in the metadata."""
     counts: dict[str, Any] = {
         "completion_tokens": usage.completion,
         "prompt_tokens": usage.prompt,
@@ -130,7 +130,7 @@ def usage_object(usage: Usage, call_type: str) -> dict[str, Any]:
 
 
 def usage_details(usage: Usage) -> dict[str, Any]:
-    """The parts of the usage, with the provider's prompt cache where it was used."""
+    """The details of the usage, with the provider cache if it was used."""
     details: dict[str, Any] = {
         "completion_tokens_details": {"audio_tokens": 0, "reasoning_tokens": usage.reasoning},
         "prompt_tokens_details": {"audio_tokens": 0, "cached_tokens": usage.cached},
@@ -226,7 +226,7 @@ ROUTES = {
 
 
 def request_body(outcome: Outcome) -> dict[str, Any]:
-    """What is stored as the request? `{}` for teams that keep no prompts and for refused keys."""
+    """The stored request: `{}` for teams that store no prompts and for refused keys."""
     ask = outcome.ask
     if not ask.key.team.stores_prompts:
         return {}
@@ -252,7 +252,7 @@ def _redacted(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _added(outcome: Outcome) -> dict[str, Any]:
-    """The proxy's own additions: masked, but for `user_api_key_auth`, which it keeps as it is."""
+    """The proxy's own additions: masked, except for `user_api_key_auth`."""
     ask, key = outcome.ask, outcome.ask.key
     return {
         "tags": list(ask.tags),

@@ -1,4 +1,4 @@
-"""What goes wrong: the errors that LiteLLM stores, with their codes and their words."""
+"""Failures: the errors that LiteLLM stores, with their codes and messages."""
 
 from random import Random
 from typing import Any
@@ -85,7 +85,7 @@ _VENDORS = {
 
 
 def provider_fault(rng: Random, ask: Ask, provider: str) -> Failure:
-    """Which error did the provider give? Drawn as often as each is met in practice."""
+    """An error of the provider, drawn with realistic frequencies."""
     faults = _PROVIDER_FAULTS if ask.usage.prompt > _LONG_PROMPT else _PROVIDER_FAULTS[:-1]
     chosen = rng.choices(faults, [fault[3] for fault in faults])[0]
     error_class, code, normalized, _, message = chosen
@@ -106,7 +106,7 @@ def provider_fault(rng: Random, ask: Ask, provider: str) -> Failure:
 
 
 def outage(rng: Random, ask: Ask, provider: str) -> Failure:
-    """What does a client read while the provider is down?"""
+    """The error that a client gets while the provider is down."""
     words = _words(ask, provider)
     if rng.random() < 0.2:
         error_class, code, normalized = "Timeout", "408", "408_UPSTREAM_TIMEOUT"
@@ -127,7 +127,7 @@ def outage(rng: Random, ask: Ask, provider: str) -> Failure:
 
 
 def broken_stream(provider: str) -> Failure:
-    """What is stored when a stream ends before its last word?"""
+    """The error of a stream that ends before its last token."""
     vendor = _VENDORS.get(provider, provider)
     text = (
         f"litellm.MidStreamFallbackError: litellm.APIConnectionError: {vendor}Exception - peer "
@@ -137,13 +137,13 @@ def broken_stream(provider: str) -> Failure:
 
 
 def disconnected() -> Failure:
-    """What is stored when the client has gone before the answer?"""
+    """The error of a client that disconnected before the response."""
     text = "Client disconnected the request"
     return Failure("ClientDisconnected", "499", text, "499_CLIENT_DISCONNECTED")
 
 
 def over_budget(ask: Ask) -> Failure:
-    """What does a key read that has spent its budget?"""
+    """The error for a key that has spent its budget."""
     text = f"Budget has been exceeded! Key={ask.key.alias} Current cost: 25.04, Max budget: 25.0"
     extra = {
         "error_budget_entity_type": "key",
@@ -155,7 +155,7 @@ def over_budget(ask: Ask) -> Failure:
 
 
 def unknown_model(name: str) -> Failure:
-    """What does a client read that asks for a model which is not there?"""
+    """The error for a model that does not exist."""
     text = (
         f"400: {{'error': '/chat/completions: Invalid model name passed in model={name}. "
         "Call `/v1/models` to view available models for your key.'}"
@@ -164,7 +164,7 @@ def unknown_model(name: str) -> Failure:
 
 
 def unknown_key() -> Failure:
-    """What does a client read whose key LiteLLM does not know?"""
+    """The error for a key that LiteLLM does not know."""
     text = (
         "Authentication Error, Invalid proxy server token passed. Received API Key = sk-...9f2c. "
         "Unable to find token in cache or `LiteLLM_VerificationTokenTable`"
@@ -173,7 +173,7 @@ def unknown_key() -> Failure:
 
 
 def guarded() -> Failure:
-    """What does a client read whose prompt a guardrail has stopped?"""
+    """The error for a prompt that a guardrail blocked."""
     text = "Guardrail raised an exception, Guardrail: no-card-numbers, Message: Violated policy"
     return Failure("GuardrailRaisedException", "400", text, "400_GUARDRAIL_BLOCKED", False)
 

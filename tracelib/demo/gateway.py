@@ -1,4 +1,4 @@
-"""What the proxy does with a request: where it goes, how long it takes, how it ends, what fails."""
+"""The proxy's handling of a request: its deployment, duration, outcome and failures."""
 
 import uuid
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from tracelib.demo import failures
 from tracelib.demo.cast import Deployment, Key, Model, models, newcomer
 from tracelib.demo.exchange import Ask, Failure, Outcome, Usage
 
-# Of all requests; a little under what is common, since outage and runaway add theirs.
+# Of all requests; a little below what is common, because the outage and the loop add theirs.
 _FAULT_RATE = 0.018
 _RETRY_RATE = 0.015
 _FALLBACK_RATE = 0.006
@@ -18,7 +18,7 @@ _REFUSALS = {"BudgetExceededError": 0.0012, "GuardrailRaisedException": 0.0016}
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A provider does not answer in the half-open time [start, end), seconds since 1970."""
+    """A provider does not respond in the half-open time [start, end), seconds since 1970."""
 
     provider: str
     start: float
@@ -35,7 +35,7 @@ def new_id(rng: Random) -> str:
 
 
 def send(rng: Random, ask: Ask, outage: Outage) -> Outcome:
-    """How does this request end? Always one outcome, as LiteLLM always writes one row."""
+    """The outcome of this request. Always one, as LiteLLM always writes one row."""
     refusal = _refusal(rng, ask)
     if refusal is not None:
         return _failed(rng, ask, ask.model.deployments[0], refusal, 0.02)
@@ -52,7 +52,7 @@ def send(rng: Random, ask: Ask, outage: Outage) -> Outcome:
 
 
 def replay(rng: Random, original: Outcome, ask: Ask) -> Outcome:
-    """The same answer from LiteLLM's response cache: at once, for nothing, with its old tokens."""
+    """The same response from LiteLLM's cache: at once, without cost, with its old tokens."""
     ended = ask.at + rng.uniform(0.0004, 0.004)
     return replace(
         original,
@@ -85,7 +85,7 @@ def _refusal(rng: Random, ask: Ask) -> Failure | None:
 
 
 def _may_fall_back(ask: Ask) -> bool:
-    """Fallbacks are set up for chat completions only; coding clients want their own model."""
+    """Fallbacks are configured for chat completions only; coding clients want their own model."""
     return ask.model.fallback is not None and ask.call_type == "acompletion"
 
 
@@ -172,7 +172,7 @@ def _failed(
 
 
 def _broken(rng: Random, ask: Ask, deployment: Deployment) -> Outcome:
-    """A stream that ends midway: failed, and yet it costs what had come."""
+    """A stream that is interrupted: failed, but with the cost of what had arrived."""
     whole = _answered(rng, ask, ask.model, deployment, 0.0)
     share = rng.uniform(0.1, 0.8)
     usage = replace(ask.usage, completion=int(ask.usage.completion * share))
@@ -209,7 +209,7 @@ def _request_id(rng: Random, ask: Ask, call_id: str) -> str:
 
 
 DAYS = 30
-"""How long the story is."""
+"""The length of the story."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,7 @@ class Scene:
     runaway_at: float
 
     def model_for(self, rng: Random, key: Key, at: float) -> Model:
-        """Which model does that key ask for at that time?"""
+        """Which model does that key request at that time?"""
         share = key.newcomer_share * self._adoption(at)
         if share and rng.random() < share:
             return newcomer()
@@ -234,12 +234,12 @@ class Scene:
         return models()[name]
 
     def _adoption(self, at: float) -> float:
-        """The new model is taken up over eight days."""
+        """The new model is adopted over eight days."""
         return min(max((at - self.newcomer_from) / (8 * 86_400), 0.0), 1.0)
 
 
 def scene(anchor: datetime) -> Scene:
-    """The events of a story told up to `anchor`, an aware time."""
+    """The events of a story up to `anchor`, an aware time."""
     midnight = anchor.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     outage = _working_day(midnight - timedelta(days=4)) + timedelta(hours=9, minutes=12)
     night = _working_day(midnight - timedelta(days=9)) + timedelta(minutes=47)
@@ -251,5 +251,5 @@ def scene(anchor: datetime) -> Scene:
 
 
 def _working_day(day: datetime) -> datetime:
-    """That day, or the Friday before where it lies in a week-end."""
+    """That day, or the Friday before if it is on a week-end."""
     return day - timedelta(days=max(day.weekday() - 4, 0))

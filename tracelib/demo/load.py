@@ -24,35 +24,35 @@ COLUMNS = (
     '"litellm_call_id", "billing_agent_id"'
 )
 _ORDER = tuple(name.strip(' "') for name in COLUMNS.split(","))
-# Frozen rows need no vacuum before an index alone can answer.
+# Frozen rows need no vacuum before an index-only scan.
 _COPY = f'COPY "LiteLLM_SpendLogs" ({COLUMNS}) FROM STDIN (FREEZE)'
 _COPY_ARRIVING = f"COPY arriving ({COLUMNS}) FROM STDIN"
 _TAKE_ARRIVING = 'INSERT INTO "LiteLLM_SpendLogs" SELECT * FROM arriving ON CONFLICT DO NOTHING'
 
 
 def create(cursor: Any) -> None:
-    """Make the tables, still without the indexes of the request log."""
+    """Create the tables, without the indexes of the request log."""
     for name in ("spend_logs.sql", "names.sql"):
         cursor.execute(_script(name))
 
 
 def add_indexes(cursor: Any) -> None:
-    """Make the request log's indexes; quicker after the rows than before them."""
+    """Create the request log's indexes; after the rows this is faster."""
     cursor.execute(_script("indexes.sql"))
 
 
 def drop(cursor: Any) -> None:
-    """Remove everything that the sample has made."""
+    """Remove everything that the sample has created."""
     cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
 
 
 def copy(cursor: Any, rows: Iterable[Row]) -> None:
-    """Write rows into the empty log, in the transaction that has made it."""
+    """Write rows into the empty log, in the transaction that has created it."""
     cursor.copy_expert(_COPY, Lines(rows), size=1 << 20)
 
 
 def add(cursor: Any, rows: Iterable[Row]) -> int:
-    """Write rows into the log, leaving out those it has already. How many were new?"""
+    """Write rows into the log, without those it has already. Returns how many were new."""
     cursor.execute('CREATE TEMP TABLE arriving (LIKE "LiteLLM_SpendLogs") ON COMMIT DROP')
     cursor.copy_expert(_COPY_ARRIVING, Lines(rows), size=1 << 20)
     cursor.execute(_TAKE_ARRIVING)
@@ -61,7 +61,7 @@ def add(cursor: Any, rows: Iterable[Row]) -> int:
 
 
 def add_names(cursor: Any, deleted_at: datetime) -> None:
-    """Write teams, users and keys. One key has been deleted since, as happens."""
+    """Write teams, users and keys. One key has been deleted since."""
     people = cast()
     organization = (people.organization_id, people.organization_alias)
     cursor.execute('INSERT INTO "LiteLLM_OrganizationTable" VALUES (%s, %s)', organization)
@@ -122,7 +122,7 @@ def _cell(value: object) -> str:
     if value is None:
         return r"\N"
     text = str(value)
-    # JSON text has no raw control characters, so only its backslashes need care.
+    # JSON text has no raw control characters, so only its backslashes need escaping.
     return text.replace("\\", r"\\") if "\\" in text else text
 
 
@@ -131,7 +131,7 @@ def _script(name: str) -> str:
 
 
 VERSION = 1
-"""Of the story; a database that tells another one is written anew."""
+"""Of the story; a database with another version is filled again."""
 
 _LONGEST_GAP = timedelta(days=10)
 
@@ -144,7 +144,7 @@ CREATE TABLE sample.story (version INTEGER, seed BIGINT, anchor TIMESTAMP);
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """How far the story in a database has been told. Times are aware."""
+    """How much of the story a database has. Times are aware."""
 
     seed: int
     anchor: datetime
@@ -152,7 +152,7 @@ class Told:
 
 
 def bring_up_to(connection: Any, now: datetime) -> None:
-    """Make the database hold the story up to `now` (aware), whatever it held before."""
+    """Make the database contain the story up to `now` (aware), whatever it contained before."""
     told = told_so_far(connection)
     if told is None or now - told.until > _LONGEST_GAP or now < told.until - _LONGEST_GAP:
         _tell_anew(connection, now)
@@ -161,7 +161,7 @@ def bring_up_to(connection: Any, now: datetime) -> None:
 
 
 def told_so_far(connection: Any) -> Told | None:
-    """How far does it tell the story? None where it holds none, or one of another version."""
+    """How much of the story does it have? None if it has none, or one of another version."""
     with _transaction(connection) as cursor:
         cursor.execute("SELECT to_regclass('sample.story') IS NOT NULL")
         if not cursor.fetchone()[0]:

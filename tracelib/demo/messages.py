@@ -1,4 +1,4 @@
-"""Messages as clients send them and as LiteLLM keeps them: cut in the middle when long."""
+"""Messages as clients send them and as LiteLLM stores them: cut in the middle if long."""
 
 import re
 import tomllib
@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 LONGEST = 2048
-"""Characters of one string that LiteLLM keeps."""
+"""The characters of one string that LiteLLM stores."""
 
 _MARKER = (
     "... (litellm_truncated skipped {skipped} chars. Truncation is a DB storage safeguard. Full, "
@@ -21,7 +21,7 @@ _MARKER = (
 
 
 def stored(text: str) -> str:
-    """What LiteLLM keeps of a text: 35 % of its head and 65 % of its tail when it is long.
+    """The stored part of a text: 35 % of its head and 65 % of its tail if it is long.
 
     >>> stored("short")
     'short'
@@ -36,13 +36,13 @@ def stored(text: str) -> str:
 
 
 def token_count(text: str) -> int:
-    """About how many tokens is that? Four characters make one."""
+    """The approximate number of tokens: four characters each."""
     return len(text) // 4 + 1
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A model asks for a tool; `arguments` is JSON text, as providers send it."""
+    """A tool call; `arguments` is JSON text, as providers send it."""
 
     id: str
     name: str
@@ -65,7 +65,7 @@ class Said:
 
     @property
     def tokens(self) -> int:
-        """How long is it for a model?"""
+        """The number of its tokens."""
         called = sum(token_count(call.name + call.arguments) for call in self.calls)
         return token_count(self.text) + called + 4
 
@@ -79,7 +79,7 @@ class Said:
         return message
 
     def as_anthropic(self) -> dict[str, Any]:
-        """The message in a /v1/messages request; a tool's result comes from the user there."""
+        """The message in a /v1/messages request, in which a tool result is the user's."""
         if self.answers_call:
             block = {"type": "tool_result", "tool_use_id": self.answers_call}
             return {"role": "user", "content": [{**block, "content": stored(self.text)}]}
@@ -93,7 +93,7 @@ class Said:
         return {"role": self.role, "content": blocks}
 
     def as_answer(self) -> dict[str, Any]:
-        """The `message` of a stored chat completion, which Anthropic's answers share."""
+        """The `message` of a stored chat completion, also of Anthropic's responses."""
         calls = [call.as_openai() for call in self.calls] or None
         message: dict[str, Any] = {"content": stored(self.text) or None, "role": self.role}
         return message | {"tool_calls": calls, "function_call": None, "refusal": None}
@@ -108,7 +108,7 @@ class Thread:
     tokens: int = 0
 
     def add(self, *messages: Said) -> None:
-        """Append what was said."""
+        """Append messages."""
         for said in messages:
             shape = said.as_anthropic() if self.anthropic else said.as_openai()
             self.encoded.append(orjson.Fragment(orjson.dumps(shape)))
@@ -118,11 +118,11 @@ class Thread:
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 
 Turn = tuple[str, str]
-"""What the user says, and what the model answers."""
+"""The user's message, and the model's response."""
 
 
 class Voice:
-    """Fills the slots of one talk, each with one value all through it."""
+    """Fills the slots of one conversation, each with one value throughout."""
 
     def __init__(self, rng: Random) -> None:
         self._rng = rng
@@ -144,13 +144,13 @@ class Voice:
 
 
 def system(theme: str) -> str:
-    """What is the model told before the talk begins? Raises KeyError for an unknown theme."""
+    """The system prompt of this theme. Raises KeyError for an unknown theme."""
     text: str = _talk()["systems"][theme]
     return text
 
 
 def conversation(rng: Random, theme: str) -> list[Turn]:
-    """How does a talk on that theme go? Two to eight turns."""
+    """A conversation on that theme, of two to eight turns."""
     voice = Voice(rng)
     turns = list(rng.choice(_chats(theme)))
     if rng.random() < 0.35:
@@ -162,7 +162,7 @@ def conversation(rng: Random, theme: str) -> list[Turn]:
 
 
 def single(rng: Random, theme: str) -> Turn:
-    """One question with its answer."""
+    """One question with its response."""
     voice = Voice(rng)
     asked, said = rng.choice(_talk()["singles"][theme])
     return voice.fill(asked), voice.fill(said)
@@ -176,7 +176,7 @@ def chain(rng: Random) -> tuple[str, list[Turn]]:
 
 
 def document(rng: Random, paragraphs: int) -> tuple[str, str]:
-    """A document of so many paragraphs, and its summary."""
+    """A document of this many paragraphs, and its summary."""
     voice = Voice(rng)
     source = _talk()["documents"]["paragraphs"]
     chosen = [voice.fill(rng.choice(source)) for _ in range(paragraphs)]
@@ -185,7 +185,7 @@ def document(rng: Random, paragraphs: int) -> tuple[str, str]:
 
 
 def query(rng: Random) -> str:
-    """What somebody types into the search of the shop."""
+    """A search of a customer in the shop."""
     return Voice(rng).fill(rng.choice(_talk()["documents"]["queries"]))
 
 
@@ -201,7 +201,7 @@ def _chats(theme: str) -> list[list[Turn]]:
 
 @cache
 def handbook() -> str:
-    """The house rules that follow long briefings; longer than what LiteLLM keeps of a text."""
+    """The house rules after long system prompts; longer than what LiteLLM stores of a text."""
     paragraphs = _talk()["documents"]["paragraphs"]
     voice = Voice(Random(7))
     return "\n\n".join(voice.fill(f"{n}. {text}") for n, text in enumerate(paragraphs * 20, 1))

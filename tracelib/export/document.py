@@ -24,9 +24,9 @@ TOO_DEEP = "nested too deeply"
 
 
 def rows_sha256(requests: Iterable[StoredRequest]) -> str:
-    """Which SHA-256 do these rows have, in this order? Hexadecimal; that of nothing for none.
+    """The SHA-256 of these rows, in this order. Hexadecimal; that of nothing without rows.
 
-    It is taken over the `row_line` of each. docs/exports.md computes it from the table.
+    It is computed over the `row_line` of each. docs/exports.md computes it from the table.
     """
     digest = hashlib.sha256()
     for request in requests:
@@ -35,11 +35,11 @@ def rows_sha256(requests: Iterable[StoredRequest]) -> str:
 
 
 def row_line(request: StoredRequest) -> bytes:
-    r"""What of this row is added up? One line of JSON, before anything is masked.
+    r"""The line of this row that is hashed: one line of JSON, before anything is masked.
 
-    Sorted keys, no spaces, all but ASCII as \u escapes, a line feed at the end: id, start and
-    end in UTC to the microsecond, LiteLLM's model column, spend to 15 digits, tokens, whether
-    it failed, and the three bodies.
+    Sorted keys, no spaces, all but ASCII as \u escapes, a line feed at the end: ID, start and end
+    in UTC to the microsecond, LiteLLM's model column, spend to 15 digits, tokens, whether it
+    failed, and the three bodies.
     """
     facts = {
         "request_id": request.request_id,
@@ -66,24 +66,24 @@ def _line(facts: dict[str, object]) -> bytes:
 
 
 T = TypeVar("T")
-# What rows are found by, and calls paired by. None of it is a person's word.
+# Fields by which rows are found and calls paired. None of them holds a person's text.
 IDS = frozenset(
     {
         *("request_id", "call_id", "background_id", "called_in", "answered_in"),
         *("api_key", "reference"),
     }
 )
-# Stored bodies, and what keeps arguments or images apart by holding them as they came.
+# Stored bodies, and fields that hold arguments or images unmasked to compare them.
 LEFT_OUT: dict[str, Any] = {**dict.fromkeys(BODIES), "fingerprint": ""}
 SHORT = 200
 
 
 def redacted(value: T, redaction: Redaction) -> tuple[T, Counter[str]]:
-    """What is this without what is private in it, and how much was masked, by kind?
+    """What is this with its private data masked, and how much was masked, by kind?
 
-    `value` is a turn, a page of them, a message, a summary or a tuple of such: every text in
-    it is masked but ids. Bodies as they were stored are left out, whatever the redaction.
-    A text that stands twice counts twice.
+    `value` is a turn, a page of them, a message, a summary or a tuple of such: every text in it is
+    masked, except IDs. Stored bodies are left out, whatever the redaction. A text that occurs twice
+    counts twice.
     """
     counts: Counter[str] = Counter()
     return _without(value, redaction, counts), counts
@@ -118,24 +118,24 @@ def _masked(text: str, redaction: Redaction, counts: Counter[str]) -> str:
 
 @lru_cache(maxsize=4_096)
 def masked_name(text: str, redaction: Redaction) -> tuple[str, Counter[str]]:
-    """`masked`, remembered: roles, names and notes stand in row after row."""
+    """`masked`, cached: roles, names and notes are repeated in many rows."""
     return masked(text, redaction)
 
 
 MOST_REQUESTS = 5_000
-# Of bodies as they are stored; histories that are sent again and again are most of it.
+# Of stored bodies; histories that are sent again and again are most of it.
 MOST_CHARACTERS = 200_000_000
-# Of what is shown, once each: more than a browser opens gladly.
+# Of shown text, each once: more than a browser opens easily.
 MOST_WORDS = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class SessionDocument:
-    """A session without what was chosen to be masked; whole unless `is_complete` is False.
+    """A session with the chosen data masked; whole unless `is_complete` is False.
 
     `rows` are those it was made from, in the order of their turns, and `sha256` is over them as
     they were stored, before masking. `masked` counts what was masked, by kind. The figures are of
-    all requests of the session, also where not all of them are told.
+    all requests of the session, even if some are left out.
     """
 
     figures: SessionSummary
@@ -148,7 +148,7 @@ class SessionDocument:
 
     @property
     def request_ids(self) -> tuple[str, ...]:
-        """The ids of `rows`."""
+        """The IDs of `rows`."""
         return tuple(row.request_id for row in self.rows)
 
     @property
@@ -164,11 +164,11 @@ def session_document(
     most_requests: int = MOST_REQUESTS,
     most_characters: int = MOST_CHARACTERS,
 ) -> SessionDocument:
-    """What is handed on of these requests?
+    """Which document is exported for these requests?
 
-    The first `most_requests` turns of them at most, and fewer where their bodies hold more than
-    about `most_characters`, or the transcript more than 50,000,000. Raises NoSuchSession
-    where no row is left.
+    Their first `most_requests` turns at most, and fewer if their bodies hold more than about
+    `most_characters`, or the transcript more than 50,000,000. Raises NoSuchSession if none of the
+    rows is left.
     """
     summary = sessions.summary(source, selection)
     order = turns_in_order(source, selection)[:most_requests]

@@ -24,14 +24,14 @@ from tracelib.conversation.transcript import (
 from tracelib.export.document import SessionDocument
 from tracelib.sessions import SessionSummary
 
-BYTE_ORDER_MARK = "\ufeff".encode()  # without it Excel takes UTF-8 for something else
-# A spreadsheet takes what begins like this for a formula; some skip the space before it.
+BYTE_ORDER_MARK = "\ufeff".encode()  # without it Excel does not read the file as UTF-8
+# A spreadsheet takes text that begins like this for a formula; some skip the space before it.
 FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 SPLITTING = ("\t", "\r", "\n")
 
 
 class Kind(Enum):
-    """What the values of a column are: how they are written on a page and in a file."""
+    """The kind of a column's values: how they are written on a page and in a file."""
 
     TEXT = "text"
     COUNT = "whole numbers"
@@ -47,7 +47,7 @@ class Kind(Enum):
 class Column:
     """A column of a table: its heading on a page, and its name in a file with the unit in it.
 
-    `written` says how a page writes its values, where not as all of its kind.
+    `written` formats its values on a page, if not as all of its kind.
     """
 
     heading: str
@@ -62,8 +62,8 @@ class Column:
 def table_csv(frame: pd.DataFrame, columns: Mapping[str, Column]) -> bytes:
     """The rows of a frame as a CSV file with these of its columns.
 
-    A line of names, a line a row, UTF-8 with a byte order mark. Shares are in per cent, times
-    ISO 8601 in UTC; unknown is empty. Without rows there is the line of names.
+    A line of names, a line per row, UTF-8 with a byte order mark. Shares are in percent, times ISO
+    8601 in UTC; unknown is empty. Without rows there is only the line of names.
     """
     known = frame[list(columns)].astype(object)
     known = known.where(known.notna(), None)
@@ -77,7 +77,7 @@ def table_csv(frame: pd.DataFrame, columns: Mapping[str, Column]) -> bytes:
 
 
 def csv_lines(rows: Iterable[Iterable[Any]]) -> bytes:
-    """These rows as lines of CSV; a cell that a spreadsheet would run is defused."""
+    """These rows as lines of CSV; a cell that a spreadsheet would run is escaped."""
     written = io.StringIO()
     csv.writer(written).writerows([_cell(value) for value in row] for row in rows)
     return written.getvalue().encode()
@@ -119,7 +119,7 @@ def _cell(value: Any) -> Any:
     return f"'{value}" if is_formula else value
 
 
-FORMAT = 1  # goes up where a key is renamed, is left out, or means something else
+FORMAT = 1  # increases when a key is renamed, left out, or changes its meaning
 FIGURES = (
     *("session_id", "user", "user_name", "team", "team_name", "key_name", "agent", "end_user"),
     *("tags", "models", "providers", "started_at", "ended_at", "duration_ms", "model_ms"),
@@ -139,7 +139,7 @@ PART = (
 
 
 def as_json(document: SessionDocument) -> str:
-    """What does the file say? One JSON object, indented."""
+    """The document as one JSON object, indented."""
     return json.dumps(_whole(document), ensure_ascii=False, indent=1, default=_time)
 
 
@@ -208,7 +208,7 @@ PIECES_AT_ONCE = 500
 
 
 def as_html(document: SessionDocument, zone: str = "UTC") -> Iterator[str]:
-    """What does the file say, piece by piece? Clock times are of `zone`.
+    """The document as an HTML file, piece by piece. Clock times are of `zone`.
 
     All text is escaped, and a policy in the file keeps it from loading anything.
     """
@@ -254,7 +254,7 @@ def _figures(figures: SessionSummary) -> list[tuple[str, str]]:
 
 
 def _facts(figures: SessionSummary, zone: str) -> list[tuple[str, str]]:
-    """Who asked, with what, and when: only what is known."""
+    """Users, models and times of the session: only what is known."""
     known = (
         ("User", figures.user_name),
         ("Team", figures.team_name),
@@ -271,7 +271,7 @@ def _facts(figures: SessionSummary, zone: str) -> list[tuple[str, str]]:
 
 
 def _role(message: Message) -> str:
-    """The role as a class of the file's own style: never what a caller wrote."""
+    """The role as a class of the file's own style: never text of a caller."""
     return message.role if message.role in ROLES else "other"
 
 

@@ -35,7 +35,7 @@ COLUMNS = {
     "goes_on": "Continues outside the range",
     "session_id": "Session",
 }
-PAGE_LENGTH = 5_000  # each page sums the window up again
+PAGE_LENGTH = 5_000  # each page aggregates the window again
 MOST_SESSIONS = 100_000
 CUT = "The list is longer: this file contains the first {:,} sessions."
 Record = dict[str, Any]
@@ -44,7 +44,7 @@ Record = dict[str, Any]
 def listed_sessions(
     source: Source, filters: Filters, search: SessionSearch
 ) -> Iterator[pd.DataFrame]:
-    """Which sessions are found, page after page, in the order of the list?
+    """Which sessions match, page after page, in the order of the list?
 
     A search in documents gives one page, once all of the window is read, of at most the 200
     sessions that such a search finds. Raises a TraceError.
@@ -65,11 +65,11 @@ def listed_sessions(
 def sessions_csv(
     pages: Iterable[pd.DataFrame], redaction: Redaction, most: int = MOST_SESSIONS
 ) -> Iterator[bytes]:
-    """How is this list written as CSV, page by page?
+    """This list as CSV, page by page.
 
-    A heading, a line a session, UTF-8 with a byte order mark, times ISO 8601 in UTC; unknown
-    is empty. Text that a spreadsheet would take for a formula has an apostrophe before it.
-    After `most` sessions a line says that there are more.
+    A heading, a line per session, UTF-8 with a byte order mark, times ISO 8601 in UTC; unknown is
+    empty. Text that a spreadsheet would take for a formula has an apostrophe before it. After
+    `most` sessions a line says that there are more.
     """
     yield BYTE_ORDER_MARK + csv_lines([COLUMNS.values()])
     for records in _pages(pages, redaction, most):
@@ -82,10 +82,10 @@ def sessions_csv(
 def sessions_jsonl(
     pages: Iterable[pd.DataFrame], redaction: Redaction, most: int = MOST_SESSIONS
 ) -> Iterator[bytes]:
-    """How is this list written as JSON, a line a session, page by page?
+    """This list as JSON lines, one per session, page by page.
 
-    Times ISO 8601 in UTC; unknown is null. After `most` sessions a line of one key, "note",
-    says that there are more.
+    Times ISO 8601 in UTC; unknown is null. After `most` sessions a line with one key, "note", says
+    that there are more.
     """
     for records in _pages(pages, redaction, most):
         lines = [{"note": CUT.format(most)}] if records is None else records
@@ -96,7 +96,7 @@ def sessions_jsonl(
 def _pages(
     pages: Iterable[pd.DataFrame], redaction: Redaction, most: int
 ) -> Iterator[list[Record] | None]:
-    """The records of each page; None where the rest is left out."""
+    """The records of each page; None if the rest is left out."""
     left = most
     for page in pages:
         yield _records(page.head(left), redaction)

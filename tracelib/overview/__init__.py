@@ -1,4 +1,4 @@
-"""Overview's questions: what did the traffic do, what did it cost, and who asked?"""
+"""Overview's queries: what did the traffic do, what did it cost, and who sent it?"""
 
 from tracelib.overview.costs import (
     CacheSavings,

@@ -1,4 +1,4 @@
-"""Who spent the money, and what did caches save?"""
+"""What did users, teams, keys and tags cost, and what did caches save?"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,14 +22,14 @@ OWNERS = ("user", "team", "key")
 def cost_by_owner(source: Source, filters: Filters, limit: int = 10) -> pd.DataFrame:
     """Which users, teams and keys cost most?
 
-    At most `limit` rows for each of user, team and key, in that order, dearest first:
+    At most `limit` rows for each of user, team and key, in that order, highest cost first:
 
         dimension     'user', 'team' or 'key'
         id            text; None is everything without one
-        name          text, what people call it; None where the id is
+        name          text, the name of the ID; None if the ID is
         requests, failures, total_tokens     int
         cost_usd      US dollars
-        share         of the cost of the whole window, 0 to 1; NaN where that is 0
+        share         of the cost of the whole window, 0 to 1; NaN if that is 0
         rank          int, from 1 within the dimension
 
     No request gives the same columns without rows.
@@ -40,29 +40,29 @@ def cost_by_owner(source: Source, filters: Filters, limit: int = 10) -> pd.DataF
 def cost_by_tag(source: Source, filters: Filters, limit: int = 10) -> pd.DataFrame:
     """Which tags cost most?
 
-    A row a tag that clients sent, dearest first, at most `limit`:
+    A row per tag that clients sent, highest cost first, at most `limit`:
 
         tag                       text
         requests, total_tokens    int
         cost_usd                  US dollars
 
-    A request counts once for each of its tags, so the rows do not add up to the window's
-    cost. LiteLLM's automatic `User-Agent:` tags are left out; request_tags that are no list
-    say nothing. No tag gives the same columns without rows.
+    A request counts once for each of its tags, so the rows do not add up to the window's cost.
+    LiteLLM's automatic `User-Agent:` tags are left out; request_tags that are not a list count as
+    none. No tag gives the same columns without rows.
     """
     return source.frame(_dearest_tags(source.requests(filters), limit))
 
 
 def _dearest_owners(schema: Schema, requests: Subquery, limit: int) -> Select[Any]:
-    """The rows are read once, into a line for each trio of user, team and key."""
+    """The rows are read once, and summed per combination of user, team and key."""
     trios = _trios(requests)
     found = union_all(*(_dearest(schema, trios, one, limit) for one in OWNERS)).subquery("found")
-    # Falling, the three are in the order of OWNERS.
+    # Descending, the three are in the order of OWNERS.
     return select(*found.c).order_by(found.c.dimension.desc(), found.c.rank)
 
 
 def _trios(requests: Subquery) -> CTE:
-    """The identity of a key is worked out for each line rather than for each row."""
+    """The identity of a key is computed per combination rather than per row."""
     owners = [requests.c[one] for one in ("user", "team", "key_group")]
     grouped = (
         select(
@@ -110,7 +110,7 @@ def _ranked(trios: CTE, dimension: str) -> Select[Any]:
 
 
 def _dearest_tags(requests: Subquery, limit: int) -> Select[Any]:
-    """Equal lists of tags are added up before they are taken apart: there are few of them."""
+    """Equal lists of tags are added up before they are split: there are few of them."""
     lists = _tag_lists(requests).cte("lists")
     tag = client_tags(lists.c.request_tags)
     cost = func.sum(lists.c.cost_usd, type_=Numeric())
@@ -148,11 +148,11 @@ class CacheSavings:
 
 @dataclass(frozen=True, slots=True)
 class PromptCaching:
-    """What the provider's prompt cache did for the `requests_read` newest of `requests`.
+    """What the provider cache did for the `requests_read` newest of `requests`.
 
-    `cached_prompt_tokens` were read from it and are part of `prompt_tokens`;
-    `cache_write_tokens` were written to it. Requests that LiteLLM's own cache answered went
-    to no provider, so their tokens are not among them.
+    `cached_prompt_tokens` were read from it and are part of `prompt_tokens`; `cache_write_tokens`
+    were written to it. Cache hits of LiteLLM's own cache went to no provider, so their tokens are
+    not included.
     """
 
     requests_read: int
@@ -163,16 +163,16 @@ class PromptCaching:
 
     @property
     def share(self) -> float | None:
-        """Which share of the prompt tokens was read from the provider's cache?"""
+        """Which share of the prompt tokens was read from the provider cache?"""
         return self.cached_prompt_tokens / self.prompt_tokens if self.prompt_tokens else None
 
 
 def cache_savings(source: Source, filters: Filters) -> CacheSavings:
     """How many tokens did LiteLLM's cache serve, and what did that save?
 
-    The estimate is, over each model, the replayed tokens times what a billed token of that
-    model cost in the window on average. A model of which no token was billed has no such price
-    and adds nothing; where no model with hits has one, the estimate is None. No hits saved 0.
+    The estimate is, summed over models, the replayed tokens times the average cost of a billed
+    token of that model in the window. A model without billed tokens has no such price and adds
+    nothing; if no model with hits has one, the estimate is None. No hits saved 0.
     """
     found = source.row(_cache_savings(source.requests(filters)))
     saved = found.saved_usd_estimate if found.hits else 0.0
@@ -182,8 +182,8 @@ def cache_savings(source: Source, filters: Filters) -> CacheSavings:
 def prompt_caching(source: Source, filters: Filters, newest: int = 20_000) -> PromptCaching:
     """How much of the prompts did the provider read from its own cache?
 
-    Over at most the `newest` requests of the window, because the figures are in a JSON
-    document of each row; exact where `requests_read` equals `requests`.
+    Over at most the `newest` requests of the window, because the figures are in a JSON document of
+    each row; exact if `requests_read` equals `requests`.
     """
     found = source.row(_prompt_caching(source.requests(filters), newest))
     return PromptCaching(**found._mapping)

@@ -1,4 +1,4 @@
-"""How the traffic went over the window, and over the hours of the week."""
+"""The traffic over the window, and over the hours of the week."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tracelib.spendlogs import measures
 from tracelib.spendlogs.measures import WEEK_H, in_buckets, in_hours_of_week
 from tracelib.window import Bucket, bucket_starts
 
-# What adds up: none is 0 where a bucket has no request; averages and rates stay unknown there.
+# Sums: 0 in a bucket without requests; averages and rates are unknown there.
 SUMS = (
     "requests",
     "failures",
@@ -29,9 +29,9 @@ MONDAY_TO_THURSDAY_H = 72
 
 
 def over_time(source: Source, filters: Filters, bucket: Bucket) -> pd.DataFrame:
-    """How did requests, cost, tokens, times and sessions go over the window?
+    """How did requests, cost, tokens, times and sessions develop over the window?
 
-    A row a bucket of `window.bucket_starts`, in order, none missing:
+    A row per bucket of `window.bucket_starts`, in order, none missing:
 
         bucket             its start, aware UTC
         requests, failures, cache_hits                        int
@@ -40,10 +40,10 @@ def over_time(source: Source, filters: Filters, bucket: Bucket) -> pd.DataFrame:
         replayed_tokens    int, served from LiteLLM's cache
         response_ms_avg, response_ms_p50, response_ms_p95     over successes, not cache hits
         error_rate, cache_hit_rate                            0 to 1, of all requests
-        new_sessions       int, sessions whose first request in the window lies in the bucket
+        new_sessions       int, sessions whose first request in the window is in the bucket
 
-    Where a bucket has no request its sums are 0 and the rest NaN. Every sum over the buckets
-    is that of `totals`; new sessions add up to `sessions`.
+    In a bucket without requests its sums are 0 and the rest NaN. Every sum over the buckets is that
+    of `totals`; new sessions add up to `sessions`.
     """
     starts = bucket_starts(filters.window, bucket, filters.zone)
     found = source.frame(_over_time(in_buckets(source.requests(filters), filters, bucket)))
@@ -54,13 +54,13 @@ def over_time(source: Source, filters: Filters, bucket: Bucket) -> pd.DataFrame:
 
 
 def busy_hours(source: Source, filters: Filters) -> pd.DataFrame:
-    """In which hours of the week do people ask?
+    """In which hours of the week are requests sent?
 
-    All 168 hours of the viewer's week in order, 0 where none:
+    All 168 hours of the viewer's week in order, 0 for none:
 
         weekday     int, 0 is Monday
         hour        int, 0 to 23, on the clock of `filters.zone`
-        requests    int, failures too
+        requests    int, including failures
         cost_usd    US dollars
     """
     found = source.frame(_by_hour_of_week(in_hours_of_week(source.requests(filters), filters)))

@@ -14,12 +14,12 @@ from tracelib.window import LONGEST, TimeWindow
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What the requests of a window come to.
+    """The totals of the requests of a window.
 
-    Counts are 0 and times None where there are none. `total_tokens` and its two parts went to
-    a provider; `replayed_tokens` were served from LiteLLM's cache. Response times, in
-    milliseconds, are over the `answered`: successes that were not cache hits and whose times
-    are known; those to the first token over the `ttft_known` of them.
+    Counts are 0 and times None without requests. `total_tokens` and its two parts went to a
+    provider; `replayed_tokens` were served from LiteLLM's cache. Response times, in milliseconds,
+    are over the `answered`: successes that were not cache hits and whose times are known; those to
+    the first token over the `ttft_known` of them.
     """
 
     requests: int
@@ -43,7 +43,7 @@ class Totals:
 
     @property
     def cache_hit_rate(self) -> float | None:
-        """Which share of all requests did LiteLLM's cache answer, as LiteLLM counts it?"""
+        """Which share of all requests were cache hits, as LiteLLM counts them?"""
         return _share(self.cache_hits, self.requests)
 
     @property
@@ -53,20 +53,20 @@ class Totals:
 
     @property
     def ttft_coverage(self) -> float | None:
-        """Of which share of the answered is the first token known?"""
+        """For which share of the answered is the first token known?"""
         return _share(self.ttft_known, self.answered)
 
 
 @dataclass(frozen=True, slots=True)
 class SessionCounts:
-    """Different sessions with a request in the window, and those with more than one there."""
+    """Different sessions with a request in the window, and those with more than one."""
 
     unique: int
     with_many_requests: int
 
 
 def totals(source: Source, filters: Filters) -> Totals:
-    """What do all requests of the window come to?
+    """What are the totals of all requests of the window?
 
     No request gives zeros, and None for every time and rate.
     """
@@ -77,8 +77,8 @@ def totals(source: Source, filters: Filters) -> Totals:
 def sessions(source: Source, filters: Filters) -> SessionCounts:
     """How many sessions had a request in the window?
 
-    A session is LiteLLM's: a session id and a key. A request without an id that the client
-    sent is a session of its own.
+    A session is LiteLLM's: a session ID and a key. A request without an ID from the client is a
+    session of its own.
     """
     return SessionCounts(**source.row(_sessions(source.requests(filters)))._mapping)
 
@@ -121,16 +121,15 @@ def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-# The window that one of the longest is compared with begins after that.
+# The longest window and the one it is compared with begin after that.
 REACH = 2 * LONGEST
 
 
 def log_start(source: Source, filters: Filters) -> datetime | None:
     """When did the oldest request of the log start, up to the end of this window?
 
-    Aware UTC; None where there is none. Requests count whatever else the filters choose. It is
-    looked for by the index on the start, and not among those that are older than any window
-    that this one is compared with.
+    Aware UTC; None if there is none. Requests outside the other filters count. It is searched for
+    by the index on the start, but not further back than the longest window and its comparison.
     """
     window = TimeWindow(filters.window.start - REACH, filters.window.end)
     first: datetime | None = source.row(extent.first_start(source.schema, window)).first

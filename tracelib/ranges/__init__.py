@@ -1,4 +1,4 @@
-"""Ranges of time as a person chooses them: values, what they are called, how a URL holds them."""
+"""Time ranges as a person chooses them: values, their titles, their URL parameters."""
 
 from tracelib.ranges.link import (
     DEFAULT,

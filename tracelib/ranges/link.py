@@ -1,4 +1,4 @@
-"""Which range the parameters of a URL mean, and what is wrong with them."""
+"""The range in the parameters of a URL, and what is wrong with them."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
@@ -18,8 +18,8 @@ def read_range(
 ) -> tuple[NamedRange, str | None]:
     """Which range do these parameters of a URL mean: range, from and to?
 
-    The second value is a sentence that says what is wrong, if anything; then it is the default.
-    A custom range without ends is today.
+    The second value is a sentence that describes what is wrong, if anything; then the range is the
+    default. A custom range without ends is today.
 
     >>> read_range("36h", None, None), read_range(None, "2026-11-01T14:00", "2026-11-01")[1]
     ((Last(hours=36), None), None)
@@ -39,7 +39,7 @@ def read_range(
 
 
 def hours_complaint(hours: int) -> str | None:
-    """What is wrong with so many hours as a range? None where nothing is.
+    """What is wrong with this number of hours as a range? None if it is valid.
 
     >>> hours_complaint(0), hours_complaint(9_601), hours_complaint(9_600)
     ('The range is empty.', 'The range is longer than 400 days.', None)
@@ -50,14 +50,14 @@ def hours_complaint(hours: int) -> str | None:
 
 
 def complaint(start: datetime, end: datetime) -> str | None:
-    """What is wrong with these two times as a range? None where nothing is."""
+    """What is wrong with these two times as a range? None if they are valid."""
     if end <= start:
         return "The range ends before it starts."
     return days_complaint(start.date(), (end - timedelta(microseconds=1)).date())
 
 
 def days_complaint(first: date, last: date) -> str | None:
-    """What is wrong with these two days as a range? None where nothing is.
+    """What is wrong with these two days as a range? None if they are valid.
 
     >>> days_complaint(date(2026, 1, 2), date(2026, 1, 1))
     'The range ends before it starts.'
@@ -81,7 +81,7 @@ def _read_between(start: str, end: str) -> tuple[NamedRange, str | None]:
 
 
 def _read_time(written: str, whole_day: timedelta) -> datetime:
-    """A local time, or a moment in UTC where an offset is given; of a day alone, its edge."""
+    """A local time, or a moment in UTC if an offset is given; for a day alone, its edge."""
     try:
         return datetime.combine(date.fromisoformat(written), time()) + whole_day
     except ValueError:

@@ -1,4 +1,4 @@
-"""A range of time as a person names it: a value that a clock and a zone turn into a window.
+"""Time ranges by name: values that a clock and a zone turn into windows.
 
 "Last 7 days" is the same value tomorrow, and so is a link to it; its window is not.
 """
@@ -19,16 +19,16 @@ DAY = timedelta(days=1)
 
 
 class Range(ABC):
-    """A range of time as a value: hashable, and equal where what is meant is."""
+    """A time range as a value: hashable, and equal if it means the same."""
 
     __slots__ = ()
 
     @abstractmethod
     def window(self, now: datetime, zone: str) -> TimeWindow:
-        """Which moments are meant, when it is `now` and the clock is that of `zone`?"""
+        """Which window does it mean at `now` on the clock of `zone`?"""
 
     def previous(self) -> "Before":
-        """Which range is it compared with? The time of equal length just before."""
+        """Which range is it compared with? The range of equal length just before."""
         return Before(self)
 
 
@@ -64,21 +64,21 @@ class NamedRange(Range):
 
     @abstractmethod
     def query(self) -> Mapping[str, str]:
-        """How does a URL say it, in the parameters range, from and to?"""
+        """The range as URL parameters: range, from and to."""
 
     @property
     @abstractmethod
     def is_of_days(self) -> bool:
-        """Does whoever changes it a little mean other days, rather than other times of day?"""
+        """Is this range edited by days, rather than by times of day?"""
 
     def local_ends(self, now: datetime, zone: str) -> tuple[datetime, datetime]:
-        """From when to when is it on the clock of `zone`? Times without a zone."""
+        """Its start and end on the clock of `zone`: times without a zone."""
         window = self.window(now, zone)
         start, end = (moment.astimezone(ZoneInfo(zone)) for moment in (window.start, window.end))
         return start.replace(tzinfo=None), end.replace(tzinfo=None)
 
     def sentence(self, window: TimeWindow, zone: str) -> str:
-        """Which window is it in `zone`, in words, and what is it compared with?"""
+        """The window in `zone` as text, and what it is compared with."""
         before = f"compared with the {self._length(window)} before"
         return f"{self._in_words(window, zone)}, {zone}, {before}"
 
@@ -91,7 +91,7 @@ class NamedRange(Range):
 
 @dataclass(frozen=True, slots=True)
 class Last(NamedRange):
-    """So many hours up to now."""
+    """A number of hours up to now."""
 
     hours: int
 
@@ -120,7 +120,7 @@ class Last(NamedRange):
         return self.hours >= 24
 
     def count_and_unit(self) -> tuple[int, str]:
-        """How many of which unit? Days where there are several whole ones.
+        """The count and its unit: days for several whole days, else hours.
 
         >>> Last(36).count_and_unit(), Last(48).count_and_unit()
         ((36, 'hours'), (2, 'days'))
@@ -150,7 +150,7 @@ def _month(today: date) -> tuple[date, date]:
     return first, (first + 31 * DAY).replace(day=1)
 
 
-# What each is called, and its first day and the day after its last.
+# A name -> the title, and the first day and the day after the last.
 CALENDAR: Mapping[str, tuple[str, Callable[[date], tuple[date, date]]]] = {
     "today": ("Today", lambda today: (today, today + DAY)),
     "yesterday": ("Yesterday", lambda today: (today - DAY, today)),
@@ -164,7 +164,7 @@ CALENDAR: Mapping[str, tuple[str, Callable[[date], tuple[date, date]]]] = {
 class Calendar(NamedRange):
     """A day, week or month of the viewer's calendar, by its name in CALENDAR.
 
-    Weeks begin on Monday. One that is not over ends now.
+    Weeks begin on Monday. A range that is not over ends now.
     """
 
     name: str
@@ -190,7 +190,7 @@ class Calendar(NamedRange):
 class Between(NamedRange):
     """The time from `start` up to, but not including, `end`; one that is not over ends now.
 
-    Both are local times of whoever looks, without a zone, or both are moments in UTC.
+    Both are local times of the viewer, without a zone, or both are moments in UTC.
     """
 
     start: datetime
@@ -237,10 +237,10 @@ class Between(NamedRange):
         return is_local and self.start.time() == self.end.time() == time()
 
     def local_ends(self, now: datetime, zone: str) -> tuple[datetime, datetime]:
-        """As they were chosen, also where it is not over."""
+        """As they were chosen, even if the range is not over."""
         if self.start.tzinfo is None:
             return self.start, self.end
-        # Not by super(): a dataclass with slots is another class than the one that is written.
+        # Not by super(): a dataclass with slots replaces the class that is defined here.
         return NamedRange.local_ends(self, now, zone)
 
     def _days(self) -> tuple[date, date]:
@@ -254,5 +254,5 @@ class Between(NamedRange):
 
 
 def _up_to(window: TimeWindow, now: datetime) -> TimeWindow:
-    """What is over of a window: a day that is not is compared with as much of the time before."""
+    """The part of a window that is over, to be compared with a part of the same length."""
     return replace(window, end=now) if window.start < now < window.end else window

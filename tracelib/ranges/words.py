@@ -1,4 +1,4 @@
-"""How times and windows are written: in a sentence, on a person's clock; in a URL."""
+"""Times and windows as text: in a sentence, on a person's clock; in a URL."""
 
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -11,13 +11,13 @@ DAY = timedelta(days=1)
 
 
 def between(window: TimeWindow, zone: str, with_year: bool = False) -> str:
-    """From when to when is that on the clock of `zone`? Whole days by their dates."""
+    """The start and end on the clock of `zone`, as text; whole days by their dates."""
     start, end = (moment.astimezone(ZoneInfo(zone)) for moment in (window.start, window.end))
     return from_to(start, end, with_year)
 
 
 def from_to(start: datetime, end: datetime, with_year: bool) -> str:
-    """From when to when is that? Whole days by their dates.
+    """The start and end as text; whole days by their dates.
 
     >>> from_to(datetime(2026, 11, 1), datetime(2026, 11, 3), with_year=True)
     '1 November 2026 to 2 November 2026'
@@ -36,13 +36,13 @@ def _day(at: datetime, with_year: bool) -> str:
 
 
 def _clock(at: datetime) -> str:
-    """The time of day, with its offset where the clock shows it twice that day."""
+    """The time of day, with its offset if the clock shows it twice that day."""
     is_twice = at.tzinfo is not None and is_repeated(at, str(at.tzinfo))
     return f"{at:%H:%M}{f' ({formatting.offset(at)})' if is_twice else ''}"
 
 
 def length_of(window: TimeWindow) -> str:
-    """How long is it? By days where they are whole.
+    """The length as text: in days if they are whole.
 
     >>> from datetime import UTC
     >>> noon = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -56,7 +56,7 @@ def length_of(window: TimeWindow) -> str:
 
 
 def in_url(at: datetime) -> str:
-    """How does a URL say this local time, or this moment in UTC?
+    """This local time, or this moment in UTC, as in a URL.
 
     >>> from datetime import UTC
     >>> in_url(datetime(2026, 11, 1, 14)), in_url(datetime(2026, 11, 1, 14, 0, 9, tzinfo=UTC))

@@ -1,6 +1,6 @@
 """Private data in text, masked before it is shown or exported.
 
-    masking    a text with what was found in it replaced
+    masking    a text with its finds replaced
     documents  JSON in the text, so that it stays JSON
     patterns   what to mask, and regular expressions in linear time
 

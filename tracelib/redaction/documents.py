@@ -1,9 +1,9 @@
-r"""JSON in a text, read as a program reads it.
+r"""JSON in a text, parsed as a program would parse it.
 
-A secret in JSON may be a number, may be written with escapes, and may lie in JSON that is the
-text of a JSON string. So finders are given the text with the strings of its JSON unescaped,
-however deep they lie, and what they find is put back where it was: in the string, with the
-escapes that JSON needs, or as a string in place of the number. What was JSON is JSON again.
+A secret in JSON may be a number, may be escaped, and may be in JSON within a JSON string. So
+finders get the text with the strings of its JSON unescaped, at any depth, and each find is replaced
+at its place: in the string, with the escapes that JSON needs, or as a string in place of the
+number. JSON stays JSON.
 """
 
 import json
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from tracelib.redaction.patterns import compiled
 
-# With possessive repeats nothing is kept for steps back, and none is taken.
+# With possessive repeats no backtracking positions are stored or used.
 _SPACE = r"[ \t\n\r]*+"
 _STRING = r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
 _NUMBER = r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+"
@@ -48,7 +48,7 @@ _TOKEN = _pattern(rf"(?P<string>{_STRING})|{_NUMBER}")
 
 
 class Cover:
-    """What is masked of a readable text: ranges in order that do not overlap, and their names.
+    """What is masked in a readable text: ordered ranges that do not overlap, and their names.
 
     `found` gets the name of each replacement when the text is written.
     """
@@ -61,7 +61,7 @@ class Cover:
         self.found: list[str] = []
 
     def within(self, start: int, end: int) -> Iterator[tuple[int, int, str]]:
-        """The ranges between start and end, as far as they are."""
+        """The ranges between start and end, cut at both."""
         for index in range(bisect_right(self._ends, start), len(self._ends)):
             first, last, name = self._ranges[index]
             if first >= end or start >= end:
@@ -75,7 +75,7 @@ class Cover:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Text as it is, outside of JSON or in a string of it."""
+    """Plain text, outside JSON or in a string of it."""
 
     readable: bytes
 
@@ -89,7 +89,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Json:
-    """JSON without the strings of it that have escapes: these are parts of their own."""
+    """JSON without those of its strings that have escapes: these are parts of their own."""
 
     readable: bytes
 
@@ -135,10 +135,9 @@ Parts = list["Text | Json | String"]
 
 
 def read(text: bytes) -> Parts:
-    """The parts of a text in order: JSON wherever it is whole, and what is between.
+    """The parts of a text in order: complete JSON documents, and the text between them.
 
-    A document that breaks off is plain text up to where it breaks. Takes time in proportion to
-    the text.
+    An incomplete document is plain text up to where it breaks. Takes linear time.
     """
     whole = _WHOLE_STRING.fullmatch(text)
     if whole:
@@ -155,12 +154,12 @@ def read(text: bytes) -> Parts:
 
 
 def readable(parts: Parts) -> bytes:
-    """The text as finders are to read it."""
+    """The text in the form that finders search."""
     return b"".join([part.readable for part in parts])
 
 
 def written(parts: Parts, cover: Cover, at: int = 0) -> bytes:
-    """The text as it was, with what is covered replaced; `at` is where its first part lies."""
+    """The original text, with the covered ranges replaced; `at` is the start of its first part."""
     pieces = []
     for part in parts:
         pieces.append(part.written(at, cover))
@@ -169,7 +168,7 @@ def written(parts: Parts, cover: Cover, at: int = 0) -> bytes:
 
 
 def _end_of_document(text: bytes, start: int) -> tuple[bool, int]:
-    """Whether the JSON that begins here is whole, and where it ends or breaks."""
+    """Whether the JSON that begins here is complete, and where it ends or breaks."""
     opened = [text[start : start + 1]]
     at = start + 1
     while opened:

@@ -1,8 +1,8 @@
 """E-mail addresses in text, in any script.
 
-What is written like an address is one if its domain ends in a public suffix (or one of private
-networks and examples), unless what is around it says that it is the user of a host, or the
-name says that it is a file, a version or code.
+Text in the form of an address is one if its domain ends in a public suffix (or one of private
+networks and examples), unless the text around it shows that it is the user of a host, or the name
+is that of a file, a version or code.
 """
 
 import re
@@ -13,8 +13,8 @@ from publicsuffixlist import PublicSuffixList
 
 from tracelib.redaction.patterns import ESCAPE, WORDS, Searched, Span, compiled
 
-# A word is of one script: text of another against an address is no part of it. Ranges, as the
-# properties that Unicode gives scripts make the pattern fifty times as large.
+# A word is of one script: adjacent text of another is not part of an address. Ranges, because
+# Unicode's script properties make the pattern fifty times as large.
 _SCRIPTS = (
     r"A-Za-zÀ-ɏḀ-ỿ\x{300}-\x{36F}",  # Latin
     r"Ѐ-ԯ",  # Cyrillic
@@ -36,7 +36,7 @@ _PRIVATE, _OTHER, _FILES, _METHODS = (
 )
 _LONGEST_DOMAIN = 253
 _VERSION = re.compile(r"v?[0-9][0-9x]*")
-# Before: an address of a host, or a command that goes to one. Behind: a path on that host.
+# Before: an address of a host, or a command that connects to one. After: a path on that host.
 _TO_HOST = re.compile(
     rb"""://[^\s/?#,;"'<>|]*$|(?:^|[\s\x60"'(])(?:ssh|sftp|scp|mosh|sshfs|ssh-copy-id)\s[^\n|;&]*$"""
 )
@@ -62,7 +62,7 @@ _PARTS = re.compile(rf"(.*?){_AT}(.*)")
 
 
 def emails(searched: Searched) -> Iterator[Span]:
-    """Where are the e-mail addresses of this text?
+    """Where are the e-mail addresses in this text?
 
     >>> text = "(ada@example.org), x@1.2, git@example.org:a/b.git, почта@пример.рф".encode()
     >>> [text[slice(*span)].decode() for span in emails(Searched(text))]
@@ -85,7 +85,7 @@ def _is_remote(text: bytes, start: int, address: bytes) -> bool:
 
 
 def _domain_end(address: str, behind: bytes) -> int | None:
-    """How many bytes behind the address are no part of it? None if it is not an address."""
+    """How many trailing bytes of the address are not part of it? None if it is not an address."""
     user, domain = _PARTS.fullmatch(address).groups()  # type: ignore[union-attr]
     kept = _known(domain) if len(domain) <= _LONGEST_DOMAIN else None
     if kept is None:
@@ -107,9 +107,9 @@ def _domain_end(address: str, behind: bytes) -> int | None:
 
 @lru_cache(maxsize=10_000)  # a conversation sends its addresses again with every turn
 def _known(domain: str) -> str | None:
-    """The domain as far as a suffix is known, None if none is.
+    """The domain up to a known suffix, None if there is none.
 
-    What follows without a space is left out: a sentence or a name that begins with a capital,
+    Text that follows without a space is left out: a sentence or a name that begins with a capital,
     or the rest of a sentence in a script that has no spaces.
     """
     *names, last = re.split("[.。]", domain)

@@ -1,6 +1,6 @@
-"""Keys, tokens and passwords that are known by their own shape or by their place.
+"""Keys, tokens and passwords that are recognised by their shape or position.
 
-What they are named is no matter here: see `named`.
+Their names do not matter here: see `named`.
 """
 
 import re
@@ -21,8 +21,8 @@ _QUOTED = re.compile(
 _BRACED = re.compile(rb"\{(?P<a>[^{}\"'\n]+)\}")
 _BARE = re.compile(rb"""[^\s"'\x60<>]+""")
 _OPENING_QUOTE = re.compile(rb"""\\*["'\x60]""")
-# Where a value without quotes ends before white space does: an escaped line end or quote, the
-# next name, or text in a script that has no spaces.
+# Where an unquoted value ends before white space: an escaped line end or quote, the next name, or
+# text in a script that has no spaces.
 _BARE_END = re.compile(
     r"""\\+["'nrt]|[;,&|](?=[\s\w$%@.\-]*[=:]|$)"""
     r"|(?<=[!-~])[\u3000-\u9fff\uac00-\ud7af\uff00-\uffef]"
@@ -36,7 +36,7 @@ _WORDS_AND_NUMBERS = re.compile(
 )
 _WORD = re.compile(r"[^\W\d_a-z]?[a-z]+|[^\W\d_a-z]+")
 _LONGEST_WORD, _LEAST_MEAN = 20, 3  # letters; in names like getUserById the mean counts
-_SHORT = 6  # so few characters may mix letters and digits, as x86 and utf8 do
+_SHORT = 6  # this few characters may mix letters and digits, as x86 and utf8 do
 _LEAST_DIFFERENT = 4
 
 # A variable, a template, a placeholder, a version, the next name or a mask instead of a value.
@@ -54,7 +54,7 @@ _PLACE = re.compile(r"(?:~?/|\.{1,2}/|[A-Za-z]:[\\/])[\w./\\ -]*$|[a-z][a-z0-9+.
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What a name is set to, without its quotes, and the bytes where it is."""
+    """The value of a name, without its quotes, and its position in bytes."""
 
     start: int
     end: int
@@ -91,7 +91,7 @@ def _decoded(raw: bytes) -> str:
 
 
 def is_random(value: str) -> bool:
-    """Whether this is no word, number or name made of them, but made by chance.
+    """Whether this is random, rather than a word, a number or a name made of them.
 
     >>> [is_random(value) for value in ("wJalrXUtnFEMI7", "3f2a9c1b7d", "sha256sum", "1732620000")]
     [True, True, False, False]
@@ -117,7 +117,7 @@ def _reads_as_words(segment: str) -> bool:
 
 
 def is_reference(value: str) -> bool:
-    """Whether this stands for a value that is elsewhere: a variable, a placeholder, a path.
+    """Whether this refers to a value elsewhere: a variable, a placeholder, a path.
 
     >>> [is_reference(value) for value in ("${DB_PASS}", "<token>", "/run/secrets/db", "***")]
     [True, True, True, True]
@@ -153,7 +153,7 @@ def is_plain_word(value: str) -> bool:
 _PREFIX_FILE = Path(__file__).parent / "key_prefixes.tsv"
 _LEAST_TAIL, _MOST_LEAST_TAIL = 12, 32
 
-# Whole, or as far as lines of base64 go where the end was cut off.
+# Complete, or up to the last line of base64 if the end was cut off.
 _PRIVATE_KEY = compiled(
     r"(-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
     r"(?:(?:[^-]|-[^-])*-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
@@ -163,17 +163,17 @@ _PRIVATE_KEY = compiled(
 # Base64 of {" and what follows it.
 _WEB_TOKEN = compiled(rf"{WORD_BEGINS}(eyJ[\w-]{{8,}}(?:\.[\w-]*){{1,4}})", "eyj")
 _TELEGRAM = compiled(r"(?:^|[^0-9])([0-9]{8,10}:AA[\w-]{30,40})", ":aa")
-# Twilio's and Mailgun's are hexadecimal behind too short a prefix; Entra's have theirs inside.
+# Twilio's and Mailgun's are hexadecimal after too short a prefix; Entra's have theirs inside.
 _SHAPED = compiled(
     rf"{WORD_BEGINS}((?:SK|key-)[0-9a-f]{{32}}\b|[\w~.]{{3}}[0-9]Q~[\w~.\-]{{31,34}})"
 )
-# OpenAI's shape is used by many, with words before the secret; LiteLLM's own may be as short as
-# sk-1234. A number of four digits tells it from sk-learn-like names.
+# Many use OpenAI's shape, with words before the secret; LiteLLM's own may be as short as sk-1234. A
+# number of four digits distinguishes it from names like sk-learn.
 _SK = compiled(rf"{WORD_BEGINS}(sk-[\w-]{{4,}})", "sk-")
 _SHORT_PART = 8
 _SEVERAL = 3  # digits; names in a path have one or two
 _FOUR_DIGITS = re.compile(r"[0-9]{4}")
-# AWS gives 40 characters of base64, others a public and a secret part with a dot between.
+# AWS has 40 characters of base64, others a public and a secret part with a dot between.
 _FORTY = compiled(r"(?:^|[^\w/+=.?\-])([A-Za-z0-9/+]{40})(?:[^\w/+=?\-]|$)")
 _DOTTED = compiled(
     rf"{WORD_BEGINS}([A-Za-z0-9_\-]{{14,64}}(?:\.[A-Za-z0-9_\-]{{6,8}})?\.[A-Za-z0-9_\-]{{14,128}})"
@@ -226,7 +226,7 @@ _IF: tuple[tuple[Pattern, Callable[[str], bool]], ...] = (
 
 
 def keys(searched: Searched) -> Iterator[Span]:
-    """Where are the keys, tokens and passwords of this text that are known by shape or place?
+    """Where are the keys, tokens and passwords in this text, recognised by shape or position?
 
     >>> text = b"AKIAIOSFODNN7EXAMPLE, sk-learn-compatible, sk-1234, ftp://ada:pw@host/"
     >>> [text[slice(*span)].decode() for span in keys(Searched(text))]
@@ -249,7 +249,7 @@ def _text_of(text: bytes, span: Span) -> str:
 
 
 def _prefixed(searched: Searched) -> Iterator[Span]:
-    """Keys that begin as a vendor's do and go on at random, at least half as long as its keys."""
+    """Keys with a vendor's prefix and a random rest, at least half as long as its keys."""
     pattern, least = _vendors()
     for found in pattern.finds(searched):
         tail = found["tail"].decode()

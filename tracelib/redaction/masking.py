@@ -1,4 +1,4 @@
-"""Masks a text: each find is replaced by the name of its kind."""
+"""Masking of a text: each find is replaced by the name of its kind."""
 
 import re
 from collections import Counter
@@ -49,7 +49,7 @@ _FLAG = compiled(
     r"(?:^|\s)(?P<flag>-[aAwpPU]|-[fgikLNsSv]{0,8}u|--user|--proxy-user|--auth|--creds)"
     r"(?P<gap>[ =]{1,3}|)(?P<next>[^\s\-=])"
 )
-_BEFORE = 300  # bytes before a flag in which its program is looked for
+_BEFORE = 300  # bytes before a flag in which its program is searched for
 _SEVERAL_FLAGS = re.compile("^-(?!-).+(?=u$)")
 _COMMAND_ENDS = re.compile(rb"[|;&]|(?<!\\)\n")
 
@@ -114,7 +114,7 @@ def _flags(searched: Searched) -> Iterator[Span]:
 
 
 def _programs(table: str) -> Mapping[str, re.Pattern[bytes]]:
-    """Of each flag a pattern of the programs that take a secret behind it."""
+    """For each flag, a pattern of the programs that take a secret after it."""
     spaced = {
         flag: "|".join(re.escape(name).replace(r"\ ", r"\s+") for name in names)
         for flag, names in WORDS[table].items()
@@ -138,22 +138,21 @@ _FINDERS: dict[str, Finder] = {
     "iban": patterns.ibans,
     "ssn": patterns.ssns,
 }
-# UTF-8 has no lone surrogates. The mark for an unknown character takes as many bytes.
+# UTF-8 has no lone surrogates. The replacement character takes as many bytes.
 _SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 _UNKNOWN = "\ufffd".encode()
 _RUN = re.compile(rb"([^\0])\1*", re.DOTALL)
-# A replacement can expose another match beside it, so the text is searched again.
+# A replacement can expose another match next to it, so the text is searched again.
 _MOST_PASSES = 4
 
 
 def masked(text: str, redaction: Redaction) -> tuple[str, Counter[str]]:
-    """What does this text say without what is private in it, and how much was that, by kind?
+    """The text with its private data masked, and the number of replacements by kind.
 
     Each find becomes its kind in brackets: `[e-mail]`, `[key]`, `[card]`, `[phone]`, `[iban]`,
-    `[ssn]`, or the name of an own pattern. In JSON it stays a string, or becomes one where it
-    was a number, so that JSON stays JSON. Where finds overlap the longest is named and all of
-    them go. Masking what is masked changes nothing; a text without a find comes back as it is,
-    with an empty count.
+    `[ssn]`, or the name of an own pattern. In JSON it stays a string, or becomes one if it was a
+    number, so that JSON stays JSON. If finds overlap, all are replaced by the kind of the longest.
+    Masking is idempotent; a text without a find is returned as it is, with an empty count.
 
     >>> from tracelib.redaction import ALL
     >>> text, counts = masked("ada@example.org wrote to +49 30 1234567", ALL)
@@ -180,7 +179,7 @@ class _Masker:
     placeholder: re.Pattern[bytes]
 
     def masked(self, text: bytes) -> tuple[bytes, list[str]]:
-        """The text with what is found replaced, and the names of what was."""
+        """The text with all finds replaced, and their names."""
         parts = documents.read(text)
         readable = documents.readable(parts)
         found = self._found(Searched(_without_surrogates(readable)))
@@ -198,7 +197,7 @@ class _Masker:
         ]
 
     def _ranges(self, text: bytes, found: list[tuple[int, int, int]]) -> list[Range]:
-        """What goes: all that was found but placeholders, under the name of its longest find."""
+        """The ranges to replace: all finds except placeholders, under the name of their longest."""
         cover = bytearray(len(text))
         for start, end, number in sorted(found, key=lambda span: span[1] - span[0]):
             cover[start:end] = bytes([number]) * (end - start)

@@ -1,8 +1,7 @@
-"""Secrets that are known by their name, in assignments of any language, in markup and sentences.
+"""Secrets that are recognised by their name, in assignments of any language, markup and sentences.
 
-The name says how much its value must look like a secret. Behind "password" nearly anything is
-one; behind "token" and "key" what looks random; behind the name of a page's or a form's token
-nothing.
+The name decides how much its value must look like a secret. After "password" nearly anything is
+one; after "token" and "key" a random value; after the name of a page's or a form's token nothing.
 """
 
 import re
@@ -22,7 +21,7 @@ from tracelib.redaction.patterns import WORDS, Found, Searched, Span, any_of, co
 
 _SECRETS = WORDS["secrets"]
 NAME = any_of([*_SECRETS["password"], *_SECRETS["short_password"], *_SECRETS["key"]])
-"""A pattern of what a secret is named."""
+"""A pattern of the names of secrets."""
 
 _ENDING = r"(?:[_-]?(?:hash|id|text|string|base|value))?[0-9]?"
 _PASSWORDS = any_of(_SECRETS["password"])
@@ -31,7 +30,7 @@ _SHORT_PASSWORD = re.compile(rf"(?i:{any_of(_SECRETS['short_password'])})$")
 _HARMLESS = frozenset(_SECRETS["harmless_token"])
 _HARMLESS_PASS = tuple(_SECRETS["harmless_pass"])
 _NAME_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-# The name of a variable of the environment that holds a key, whatever that looks like.
+# The name of an environment variable that holds a key, whatever the key looks like.
 _SETTING_NAME = re.compile(r"[A-Z0-9_]*(?:TOKEN|SECRET|KEY)")
 _SECRET = re.compile(r"(?i:secret)$")
 _MIXED = re.compile(r"(?=.*[a-z])(?=.*[0-9])(?=.*[!@#$%^&*?]).+")
@@ -49,7 +48,7 @@ _NAMED = compiled(
     r"[\s:：]\s{0,3}|[是为為は]))"
 )
 _IN_MARKUP = re.compile(rb"([^<>\s]{1,300})</")
-# A password in a statement of SQL, and one of a machine that is listed for programs to log in at.
+# A password in an SQL statement, and one in a list of machines with logins for programs.
 _IN_STATEMENT = compiled(
     r"(?:PASSWORD|IDENTIFIED\s{1,3}BY|(?i:with|encrypted)\s{1,3}(?i:password)"
     r"|(?i:create|alter)\s{1,3}(?i:user|role|login)\s{1,3}\S{1,64}\s{1,3}"
@@ -74,7 +73,7 @@ _SPOKEN = compiled(
 )
 _LOOKED_UP = frozenset(word.encode() for word in _SECRETS["harmless_key"])
 _SETTING = re.compile(rb"\s*(?:- )?[\w.-]+:(?: [^\n]*[^\s,;{])?\s*")
-_NEAR = 300  # bytes around a line in which its neighbours are looked for
+_NEAR = 300  # bytes around a line in which its neighbours are searched for
 _BEFORE_NAME = re.compile(rb"\s*(?:- )?[\"']?$")
 
 
@@ -140,7 +139,7 @@ def _is_any_key(name: str, value: Value, is_spoken: bool) -> bool:
 
 
 def is_harmless(name: str) -> bool:
-    """Whether the name is that of no secret: a page's or a form's token, or a word like bypass."""
+    """Whether this is not a secret's name: a page's or a form's token, or a word like bypass."""
     words = {word.lower().removesuffix("token") for word in _NAME_WORD.findall(name)}
     is_token = name.lower().endswith("token")
     return (is_token and not words.isdisjoint(_HARMLESS)) or name.lower().endswith(_HARMLESS_PASS)
@@ -169,8 +168,8 @@ def _is_any_password(value: Value, is_set: bool, is_spoken: bool) -> bool:
 def _is_set_outside_code(text: bytes, found: Found, value: Value) -> bool:
     """Whether a plain word is a value here, as in settings, and not a name, as in code.
 
-    So it is directly behind `=` where a line, a setting or a query ends with it, and in a
-    document of lines like `name: value`.
+    It is one directly after `=` if a line, a setting or a query ends with it, and in a document of
+    lines like `name: value`.
     """
     if value.is_quoted or not found["sign"] or is_code(value.text):
         return False

@@ -1,7 +1,7 @@
-"""Regular expressions that need time in proportion to the text, whatever is written in them.
+"""Regular expressions that take linear time, for any pattern and text.
 
-They are RE2's: it never goes back in the text, so neither a pattern of ours or of an
-installation nor a text made for it can keep the server busy. It has no look-around.
+They are RE2's, which never backtracks, so neither a pattern of ours or of an installation nor a
+text made for it can keep the server busy. It has no look-around.
 """
 
 import json
@@ -21,10 +21,10 @@ Span = tuple[int, int]
 WORDS: dict[str, dict[str, list[str]]] = tomllib.loads(
     (Path(__file__).parent / "words.toml").read_text(encoding="utf-8")
 )
-"""What the finders look for, by topic and list."""
+"""The words that the finders search for, by topic and list."""
 
-# Text quoted in a tool's result often holds \\n as two characters. The n is no part of the word
-# behind it, and must not hide that a word begins there.
+# Text quoted in a tool's result often has \\n as two characters. The n is not part of the word
+# after it, and must not hide that a word begins there.
 ESCAPE = r"\\[nrtbf]|\\u[0-9a-fA-F]{4}"
 WORD_BEGINS = rf"(?:{ESCAPE}|\b)"
 
@@ -37,8 +37,8 @@ _NUMBER = re2.compile(r"[0-9](?:[ ().\-/]{0,3}[0-9]){6}")
 class Searched:
     """A text that is searched, as UTF-8.
 
-    `lowered` is the same in small ASCII letters, to look for words in; `has_number` whether
-    there are seven digits in a row that only spaces and punctuation of numbers divide.
+    `lowered` is the same in small ASCII letters, to search for words in; `has_number` whether it
+    has seven digits in a row, separated only by spaces and punctuation of numbers.
     """
 
     __slots__ = ("has_number", "lowered", "text")
@@ -51,13 +51,13 @@ class Searched:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Where a pattern was found, with its named groups."""
+    """A match of a pattern, with its named groups."""
 
     match: Any
     groups: Mapping[str, int]
 
     def __getitem__(self, name: str) -> bytes:
-        """What a group holds, nothing where it took no part."""
+        """The bytes of a group, empty if it did not take part."""
         return self.match[self.groups[name]] or b""
 
     def span(self, name: str) -> Span:
@@ -70,20 +70,20 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A regular expression, and words of which one is in any text that it can be found in."""
+    """A regular expression, and words of which any matching text contains one."""
 
     regexp: Any
     groups: Mapping[str, int]
     needs: tuple[bytes, ...]
 
     def spans(self, searched: Searched, group: int = 1) -> Iterator[Span]:
-        """Where does this text hold what this group matches?"""
+        """Where in this text does this group match?"""
         if self._can_be_in(searched):
             for found in self.regexp.finditer(searched.text):
                 yield found.span(group)
 
     def finds(self, searched: Searched) -> Iterator[Found]:
-        """Where is the pattern in this text?"""
+        """Where in this text does the pattern match?"""
         if self._can_be_in(searched):
             for match in self.regexp.finditer(searched.text):
                 yield Found(match, self.groups)
@@ -96,10 +96,10 @@ class Pattern:
 
 
 def compiled(pattern: str, *needs: str) -> Pattern:
-    """The pattern, ready to use. Raises PatternError.
+    """The compiled pattern. Raises PatternError.
 
-    `needs` are in small letters, as is what they are looked for in. To look for a word takes a
-    twentieth of the time that the pattern takes.
+    `needs` are in small letters, as is the text they are searched for in. Searching for a word
+    takes a twentieth of the time of the pattern.
     """
     options = re2.Options()
     options.log_errors = False
@@ -108,7 +108,7 @@ def compiled(pattern: str, *needs: str) -> Pattern:
 
 
 def any_of(words: Iterable[str]) -> str:
-    """A pattern of these words; a space in one is any separator or none.
+    """A pattern of these words; a space in one matches any separator or none.
 
     >>> any_of(["api key", "a+b"])
     '(?:api[ _-]?key|a\\\\+b)'
@@ -125,7 +125,7 @@ NAME = re.compile(r"[\w -]{1,30}")
 
 @dataclass(frozen=True, slots=True)
 class OwnPattern:
-    """A regular expression of this installation, and the name that replaces what it finds."""
+    """A regular expression of this installation, and the name that replaces its matches."""
 
     name: str
     pattern: str
@@ -149,11 +149,10 @@ ALL = Redaction(frozenset(KINDS))
 
 
 def read_own_patterns(written: str) -> tuple[OwnPattern, ...]:
-    """Which patterns does this setting name?
+    """The patterns in this setting.
 
-    JSON: a list of regular expressions, called "own 1" and so on, or an object of names and
-    regular expressions. Raises ValueError with a sentence, to follow the name of the setting
-    and a colon.
+    JSON: a list of regular expressions, called "own 1" and so on, or an object of names and regular
+    expressions. Raises ValueError with a sentence, to follow the name of the setting and a colon.
 
     >>> read_own_patterns('{"employee": "EMP-[0-9]{5}"}')
     (OwnPattern(name='employee', pattern='EMP-[0-9]{5}'),)
@@ -191,7 +190,7 @@ def _own_pattern(name: str, pattern: object) -> OwnPattern:
     return OwnPattern(name, pattern)
 
 
-# Whole, or grouped as cards are printed.
+# Without spaces, or grouped as cards are printed.
 _CARD = compiled(
     rf"{WORD_BEGINS}([0-9]{{14,19}}"
     r"|[0-9]{4}(?: [0-9]{4}){3}(?: [0-9]{3})?|[0-9]{4}(?:-[0-9]{4}){3}(?:-[0-9]{3})?"
@@ -216,7 +215,7 @@ _NAMED_SSN = compiled(
 
 
 def cards(searched: Searched) -> Iterator[Span]:
-    """Where are the card numbers of this text: as an issuer has them, with the right check digit?
+    """Where are the card numbers in this text: with an issuer's prefix and a valid check digit?
 
     >>> text = b"4111 1111 1111 1111 12/29, 0.4111111111111111, 4111111111111112"
     >>> [text[slice(*span)] for span in cards(Searched(text))]
@@ -233,7 +232,7 @@ def cards(searched: Searched) -> Iterator[Span]:
 
 
 def ibans(searched: Searched) -> Iterator[Span]:
-    """Where are the bank account numbers of this text: of a country's length and checked?
+    """Where are the bank account numbers in this text: of a country's length and checked?
 
     >>> text = b"DE89 3704 0044 0532 0130 00 BIC, DE00370400440532013000"
     >>> [text[slice(*span)] for span in ibans(Searched(text))]
@@ -250,7 +249,7 @@ def ibans(searched: Searched) -> Iterator[Span]:
 
 
 def ssns(searched: Searched) -> Iterator[Span]:
-    """Where are the US social security numbers of this text: of that shape, or named so?
+    """Where are the US social security numbers in this text: by their shape, or their name?
 
     >>> text = b"123-45-6789, 000-45-6789, SSN 987654321"
     >>> [text[slice(*span)] for span in ssns(Searched(text))]

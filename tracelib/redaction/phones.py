@@ -1,10 +1,10 @@
 """Telephone numbers in text.
 
-What people say to models is full of digits, so a number alone is no telephone number. It is one
+Conversations are full of digits, so a number alone is not a telephone number. It is one
 
-- with a `+` or `00` before it, where the plan of that country allows it;
-- grouped as a country writes its own, the area code apart, where its plan allows it;
-- behind a word such as "phone".
+- with a `+` or `00` before it, if the plan of that country allows it;
+- grouped as a country writes its own, with a separate area code, if its plan allows it;
+- after a word such as "phone".
 """
 
 import re
@@ -27,7 +27,7 @@ from tracelib.redaction.patterns import (
 
 _LEAST, _MOST = 7, 15  # digits; no country has longer numbers
 _LEAST_NATIONAL = 9
-# Behind "phone" without a sign between, and behind "mobile".
+# After "phone" without punctuation between, and after "mobile".
 _LEAST_OF_PHONE, _LEAST_OF_DEVICE = 9, 10
 
 _ABROAD = compiled(
@@ -57,7 +57,7 @@ _DATE = re.compile(
     rb"|[0-9]{1,2}[-/.][0-9]{1,2}[-/.](?:19|20)[0-9]{2})(?![0-9])"
 )
 _HOST = re.compile(rb"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
-# A line that a change adds; there the plus is no part of the number.
+# An added line of a diff; there the plus is not part of the number.
 _ADDED = re.compile(rb"^(?:@@ |\+\+\+ |diff --git)|^-[0-9]", re.MULTILINE)
 # Countries that write a 0 before the area code, or put it in brackets.
 _COUNTRIES = (
@@ -68,7 +68,7 @@ _COUNTRIES = (
 
 
 def phones(searched: Searched) -> Iterator[Span]:
-    """Where are the telephone numbers of this text?
+    """Where are the telephone numbers in this text?
 
     >>> text = b"+49 30 1234567 or 89, 1732620000, 020 7946 0958, tel. 030/1234567, 3.14159265"
     >>> sorted({text[slice(*span)].decode() for span in phones(Searched(text))})
@@ -114,7 +114,7 @@ def _joins_codes(number: bytes) -> bool:
 
 
 def _end_of_number(text: bytes, start: int, end: int) -> int | None:
-    """Where does the longest number that begins here end? None where none is allowed."""
+    """Where does the longest valid number that begins here end? None if there is none."""
     ends = [group.end() for group in _GROUP.finditer(text, start, end)]
     for last in reversed(ends):
         number = text[start:last].decode()
@@ -134,7 +134,7 @@ def _digits(number: str) -> int:
 
 
 def _named_end(text: bytes, found: Found) -> int | None:
-    """Where does the number behind a word end? None where it is a date, a host or a count."""
+    """Where does the number after a word end? None if it is a date, a host or a count."""
     start, end = found.span("digits")
     number = text[start:end]
     if _HOST.match(number):
@@ -152,7 +152,7 @@ def _named_end(text: bytes, found: Found) -> int | None:
 
 
 def _is_part_of_a_table(text: bytes, start: int, end: int) -> bool:
-    """Whether more numbers follow or come before, or this is a date or a host."""
+    """Whether more numbers come before or after, or this is a date or a host."""
     before, behind = text[max(start - 6, 0) : start], text[end : end + 6]
     return bool(
         re.search(rb"[0-9][0-9A-Fa-f]{0,3}[ ,;/\-]$", before)

@@ -1,6 +1,6 @@
-"""Which sessions were there, and what did each cost, take and hold?
+"""Sessions: the list of sessions, searches, and the figures of each.
 
-A session is what LiteLLM groups: requests of one key that carry the same session id.
+A session is what LiteLLM groups: requests of one key with the same session ID.
 """
 
 from tracelib.sessions.figures import SessionSummary, summary

@@ -1,4 +1,4 @@
-"""Where a page of the list ended: the last row's sort value and key, as the URL holds them."""
+"""The end of a page of the list: the last row's sort value and key, as in the URL."""
 
 import base64
 import binascii
@@ -16,7 +16,7 @@ from tracelib.spendlogs.conditions import can_be_stored
 COMPLAINT = "The page in the link is not valid; showing the first page."
 MOVED = "The page in the link belongs to another sort order; showing the first page."
 LONGEST = 16_000
-# What a double and the exact sum of doubles can be, as PostgreSQL writes and reads them.
+# The range of a double and of the exact sum of doubles, as PostgreSQL writes and reads them.
 AMOUNT = re.compile(r"-?\d{1,400}(\.\d{1,400})?(E[+-]?\d{1,3})?|NaN|-?Infinity", re.ASCII)
 KINDS: dict[str, TypeEngine[Any]] = {
     "recent": DateTime(timezone=True),
@@ -38,24 +38,24 @@ class Cursor:
     session_key: str
 
     def written(self) -> str:
-        """How does the URL say this?"""
+        """The cursor as it is written in the URL."""
         plain = json.dumps([self.sort, self.value, self.session_key], ensure_ascii=False)
         return base64.urlsafe_b64encode(plain.encode()).decode()
 
     def bound(self) -> ColumnElement[Any]:
-        """The sort value for a comparison; text is cast by PostgreSQL, so no digit is lost."""
+        """The sort value for a comparison; PostgreSQL casts the text, so no digit is lost."""
         return cast(literal(self.value, Text()), KINDS[self.sort])
 
     def is_before(
         self, value: ColumnElement[Any], session_key: ColumnElement[str]
     ) -> ColumnElement[bool]:
-        """Which sessions come later in the list: smaller, or as great with a later key?"""
+        """Which sessions come later in the list: a smaller value, or the same and a later key?"""
         last = self.bound()
         return or_(value < last, and_(value == last, session_key > self.session_key))
 
 
 def read_cursor(after: str | None, sort: str) -> tuple[Cursor | None, str | None]:
-    """Where does the URL say the page before ended, and what is wrong with that?
+    """Where did the page before end according to the URL, and what is wrong with that value?
 
     >>> read_cursor(Cursor("length", "3", "session:key").written(), "length")
     (Cursor(sort='length', value='3', session_key='session:key'), None)
@@ -87,7 +87,7 @@ def _parsed(after: str) -> Cursor | None:
 
 
 def _value(sort: str, written: str) -> str | None:
-    """The sort value as PostgreSQL reads it; None where it makes no sense."""
+    """The sort value as PostgreSQL reads it; None if it is not valid."""
     if sort == "recent":
         return _moment(written)
     pattern = AMOUNT if sort == "cost" else COUNT
@@ -95,7 +95,7 @@ def _value(sort: str, written: str) -> str | None:
 
 
 def _moment(written: str) -> str | None:
-    """Python reads more ways to write a time than PostgreSQL does, so it is written anew."""
+    """The time as PostgreSQL reads it: Python parses more formats than PostgreSQL does."""
     try:
         moment = datetime.fromisoformat(written)
         return moment.astimezone(UTC).isoformat() if moment.tzinfo else None

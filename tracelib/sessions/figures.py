@@ -36,9 +36,9 @@ MODELS_SHOWN = 5
 def figures(
     source: Source, filters: Filters | None, keys: Sequence[tuple[str, str]]
 ) -> pd.DataFrame:
-    """What do these sessions hold, of what the filters choose? In the order of `keys`.
+    """What are the figures of these sessions, within the filters? In the order of `keys`.
 
-    A key is a pair of session key and session id. Without filters the whole sessions.
+    A key is a pair of session key and session ID. Without filters, of the whole sessions.
     """
     session_keys = [session_key for session_key, _ in keys]
     chosen, goes_on = _chosen(source, filters, keys)
@@ -51,10 +51,10 @@ def figures(
 def models_of(
     source: Source, filters: Filters, keys: Sequence[tuple[str, str]]
 ) -> Mapping[str, tuple[str, ...]]:
-    """Which models did each of these sessions use, of what the filters choose?
+    """Which models did each of these sessions use, within the filters?
 
-    A key is a pair of session key and session id; the answer is by session key, in order of
-    name. A session without such a request is not in it.
+    A key is a pair of session key and session ID. By session key, models by name. A session without
+    such a request is left out.
     """
     chosen, _ = _chosen(source, filters, keys)
     used = (
@@ -111,7 +111,7 @@ def _figures(chosen: Subquery, session_keys: Sequence[str]) -> Subquery:
 
 
 def _named(schema: Schema, one: Subquery, outside: Select[Any] | None) -> Select[Any]:
-    """Names are looked up here, once for each session, and not for each request."""
+    """Look up names here, once per session instead of once per request."""
     return select(
         one.c.session_key,
         one.c.session_id,
@@ -157,10 +157,10 @@ MOST_TAGS = 20
 class SessionSummary:
     """A session's figures. Times aware UTC, costs US dollars, durations ms, absent is None.
 
-    `session_id` is that of the session, or of the first that was joined to it; requests that
-    were joined one by one have none in common, so theirs is the id of the first request.
-    Tokens are those billed; what LiteLLM's cache repeated is in `replayed_tokens`.
-    `duration_ms` is from the first start to the last end, `model_ms` the time of all requests.
+    `session_id` is that of the session, or of the first of several joined sessions; requests that
+    were joined one by one have no common ID, so it is the ID of the first. Tokens are those billed;
+    what LiteLLM's cache repeated is in `replayed_tokens`. `duration_ms` is from the first start to
+    the last end, `model_ms` the time of all requests.
     """
 
     session_id: str
@@ -193,9 +193,9 @@ class SessionSummary:
 
 
 def summary(source: Source, selection: Selection) -> SessionSummary:
-    """What did this session do, cost and take, from its first request to its last?
+    """What are the figures of this session, from its first request to its last?
 
-    Raises NoSuchSession where no row is left of it.
+    Raises NoSuchSession if none of its rows is left.
     """
     requests = source.selected(selection)
     row = source.row(_with_names(source.schema, _summed(requests), _tags(requests)))._asdict()
@@ -257,7 +257,7 @@ def _with_names(schema: Schema, one: Subquery, tags: ColumnElement[Any]) -> Sele
 
 
 def _tags(requests: Subquery) -> ColumnElement[Any]:
-    """The client's own tags, those on most requests first, as one value: a statement fewer."""
+    """The client's own tags, the most frequent first, as one value: this saves a statement."""
     tag = client_tags(requests.c.request_tags)
     most_used = (
         select(tag.c.tag)

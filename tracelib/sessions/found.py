@@ -25,7 +25,7 @@ MOST_COUNTED = 10_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SessionPage:
-    """Some sessions, where the next ones begin, and what was wrong with the place asked for."""
+    """Some sessions, the cursor of the next page, and what was wrong with the requested cursor."""
 
     rows: pd.DataFrame
     next: str | None
@@ -39,25 +39,25 @@ def found_sessions(
     after: str | None = None,
     limit: int = 50,
 ) -> SessionPage:
-    """Which sessions are found, from where the page before ended?
+    """Which sessions match, from the end of the page before?
 
-    `after` is the `next` of the page before; one that is forged or belongs to another order
-    gives the first page and a complaint. A row a session, the greatest of `search.sort`
-    first, ties by session_key, at most `limit`:
+    `after` is the `next` of the page before; one that is forged or belongs to another order gives
+    the first page and a complaint. A row per session, the greatest of `search.sort` first, ties by
+    session_key, at most `limit`:
 
-        session_key, session_id, api_key           what a session is
+        session_key, session_id, api_key           identifies a session
         key_name, user, user_name, team, team_name, agent, end_user
         models                   text, the first five names in order and how many more
         started_at, last_started_at, ended_at   aware UTC, first and last start, last end
         requests, failures, cache_hits, total_tokens, cost_usd      int, US dollars
         duration_ms              ended_at - started_at; None if negative
         goes_on                  whether it has requests before or after the window; None
-                                 where no index on session_id could tell
+                                 if no index on session_id can decide
 
-    The figures are those of its requests in the window that pass the filters, so that they
-    add up to Overview's; of a session found by its id they are those of the whole session.
-    Conditions on documents are left out: a search that `needs_scan` is one for `scan`. No
-    session gives the same columns without rows.
+    The figures are those of its requests in the window that pass the filters, so that they add up
+    to Overview's; those of a session found by its ID are of the whole session. Conditions on
+    documents are left out: a search that `needs_scan` is one for `scan`. No session gives the same
+    columns without rows.
     """
     cursor, complaint = read_cursor(after, search.sort)
     found = _found_rows(source, filters, search, cursor, limit + 1)
@@ -67,7 +67,7 @@ def found_sessions(
 
 
 def session_counts(source: Source, filters: Filters, search: SessionSearch) -> int | None:
-    """How many sessions are found? None where they are more than 10,000."""
+    """How many sessions match? None for more than 10,000."""
     requests = searched_requests(source, filters, search)
     found = _found(requests, search).limit(MOST_COUNTED + 1).subquery()
     count = int(source.row(select(func.count()).select_from(found))[0])
@@ -77,7 +77,7 @@ def session_counts(source: Source, filters: Filters, search: SessionSearch) -> i
 def _found_rows(
     source: Source, filters: Filters, search: SessionSearch, cursor: Cursor | None, limit: int
 ) -> Sequence[Row[Any]]:
-    """Session key, session id and sort value of a page's sessions, by the cheapest way."""
+    """Session key, session ID and sort value of a page's sessions, by the cheapest plan."""
     if search == SessionSearch():
         newest = newest_sessions(source, filters, cursor, limit)
         if newest is not None:
@@ -99,7 +99,7 @@ def _found_keys(
 
 
 def _found(requests: Subquery, search: SessionSearch) -> Select[Any]:
-    """Only what narrows and sorts: the figures are read for one page's sessions alone."""
+    """Only what narrows and sorts: the figures are read for the sessions of one page only."""
     return (
         select(
             requests.c.session_id,
@@ -124,16 +124,16 @@ def _cursor(last: Row[Any], sort: str) -> str:
 def sessions_over_time(
     source: Source, filters: Filters, search: SessionSearch, bucket: Bucket
 ) -> pd.DataFrame:
-    """How many sessions are found, and when were they last active?
+    """How many sessions match, and when were they last active?
 
-    A row a bucket of `window.bucket_starts`, in order, none missing, 0 where none:
+    A row per bucket of `window.bucket_starts`, in order, none missing, 0 for none:
 
         bucket           its start, aware UTC
-        sessions         int, those whose newest request in the window lies in the bucket
+        sessions         int, those whose newest request in the window is in the bucket
         with_failures    int, those of them with a failed request in the window
 
-    The sum over the buckets is `session_counts` without its limit, but for a search by id:
-    that finds sessions outside the window, too, which have no bucket.
+    The sum over the buckets is `session_counts` without its limit, except for a search by ID: that
+    finds sessions outside the window, too, which have no bucket.
     """
     starts = bucket_starts(filters.window, bucket, filters.zone)
     found = _by_session(searched_requests(source, filters, search), search)
@@ -145,7 +145,7 @@ def sessions_over_time(
 
 
 def _by_session(requests: Subquery, search: SessionSearch) -> Subquery:
-    """A row a session; the bucket is worked out for its newest request alone."""
+    """A row per session; the bucket is computed for its newest request only."""
     return (
         select(
             func.max(requests.c.start_order, type_=DateTime()).label("start_order"),

@@ -31,7 +31,7 @@ from tracelib.sessions.search import SessionSearch
 from tracelib.source import Source
 from tracelib.spendlogs import documents
 
-# Bodies are of any size: how many come at once follows from those before.
+# Bodies are of any size: the size of a batch follows from the batches before.
 FIRST_BATCH = 10
 LARGEST_BATCH = 200
 BATCH_CHARACTERS = 4_000_000
@@ -41,7 +41,7 @@ Place = tuple[datetime, str]
 
 
 class Walk(NamedTuple):
-    """How far some requests were walked through, and which sessions have met everything there."""
+    """How far some requests were processed, and which sessions have met every condition by then."""
 
     complete: Sequence[Row[Any]]
     met: Mapping[str, int]
@@ -54,7 +54,7 @@ def walked(
 ) -> Walk:
     """Which sessions have met every condition now, and what has each met so far?
 
-    Where the documents of many have to be read, not all of them are walked through at once.
+    If the documents of many have to be read, not all of them are processed at once.
     """
     began, judge = monotonic(), Judge(source, search)
     every = (1 << len(search.in_documents)) - 1
@@ -75,7 +75,7 @@ def walked(
 
 
 class Judge:
-    """Reads the documents of requests, some at a time, and tells which conditions they meet."""
+    """Reads the documents of requests, some at a time, and decides which conditions they meet."""
 
     def __init__(self, source: Source, search: SessionSearch) -> None:
         self._source = source
@@ -84,9 +84,9 @@ class Judge:
         self._told: dict[Place, int] = {}
 
     def met(self, row: Row[Any], following: Iterable[Row[Any]]) -> int:
-        """Which conditions does this request meet, a bit for each?
+        """Which conditions does this request meet, one bit each?
 
-        Where it is not read yet, some of those that follow are read with it.
+        If it is not read yet, some of the following ones are read with it.
         """
         place = place_of(row)
         if place not in self._told:
@@ -123,18 +123,18 @@ class Judge:
 
 
 def place_of(row: Row[Any]) -> Place:
-    """Where does this request stand along the log? Its start as it is stored, and its id."""
+    """The position of this request in the log: its start as it is stored, and its ID."""
     return row.start_order, row.request_id
 
 
 def still_open(row: Row[Any], met: Mapping[str, int]) -> int:
-    """Which conditions may this request meet that its session has not met, a bit for each?"""
+    """Which conditions may this request meet that its session has not met, one bit each?"""
     return int(row.may_meet & ~(met.get(row.session_key, 0) | row.met))
 
 
-# So many are worked through in one statement; of a text that is more common some are soon met.
+# The most matches for one statement; of a more frequent text some are found soon by scanning.
 MOST_BY_INDEX = 2_000
-# An index of trigrams leads to nothing shorter.
+# A trigram index cannot find anything shorter.
 INDEXED_WORD = re.compile(r"[^\W_]{3}")
 
 
@@ -147,8 +147,9 @@ def next_requests(
 ) -> Select[Any]:
     """Which of the next requests meet a condition on documents, or may? The newest first.
 
-    `after` is the place of the last one read: its start as it is stored, and its id. At most
-    `limit` are read. A row for each that meets any or may, and one for the last, to know the place:
+    `after` is the position of the last one read: its start as it is stored, and its ID. At most
+    `limit` are read. A row for each that meets any or may, and one for the last, whose position is
+    needed:
 
         session_key, session_id, request_id, start_order, started_at
         met         int, a bit for each condition of `search.in_documents` that it meets
@@ -179,10 +180,10 @@ def next_requests(
 def requests_by_index(
     source: Source, filters: Filters, search: SessionSearch
 ) -> Sequence[Row[Any]] | None:
-    """Which requests may say the text that is sought, where an index of the database leads to them?
+    """Which requests may contain the text, if an index of the database leads to them?
 
-    Rows as those of `next_requests`, the newest first. None where no index does, where other
-    conditions need a scan all the same, and where the text is common or too short.
+    Rows as those of `next_requests`, the newest first. None if there is no such index, if other
+    conditions need a scan anyway, or if the text is frequent or too short.
     """
     words = anchors(search.said)
     if search.in_documents != ("said",) or not any(map(INDEXED_WORD.search, words)):
@@ -208,7 +209,7 @@ def requests_by_index(
 
 
 def _along_the_log(requests: Subquery, after: tuple[datetime, str] | None, limit: int) -> Subquery:
-    """Along the index on the start; the documents are searched of these alone."""
+    """The next requests by the index on the start; only their documents are searched."""
     order = (requests.c.start_order.desc(), requests.c.request_id.desc())
     newest = select(*requests.c).order_by(*order).limit(limit)
     if after:
@@ -227,7 +228,7 @@ def _bits(conditions: Sequence[ColumnElement[bool] | None]) -> ColumnElement[int
 
 
 def _conditions(requests: Subquery, search: SessionSearch) -> list[ColumnElement[bool] | None]:
-    """What the database can tell of each condition that is asked, in their order."""
+    """What the database can decide of each condition of the search, in their order."""
     conditions = {
         "tool": documents.called_by_mcp(requests, search.tool),
         "error_class": documents.failed_with(requests, search.error_class),
@@ -239,7 +240,7 @@ def _conditions(requests: Subquery, search: SessionSearch) -> list[ColumnElement
 
 
 def _open_conditions(requests: Subquery, search: SessionSearch) -> list[ColumnElement[bool] | None]:
-    """Which conditions may be met, as only who reads the documents can tell, in their order."""
+    """Which conditions can only be decided by reading the documents, in their order?"""
     conditions = {
         "said": documents.may_say(requests, anchors(search.said), OWN_FIELDS),
         "tool": documents.may_call(requests, anchors(search.tool)),

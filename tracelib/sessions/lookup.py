@@ -65,12 +65,12 @@ class FoundRequest:
 
 
 def keys_of(source: Source, session_id: str) -> pd.DataFrame:
-    """Which keys have a session of this id? Clients choose ids, so two keys may choose one.
+    """Which keys have a session with this ID? Clients choose IDs, so two keys may choose the same.
 
-    A row a key, the one that began first on top, at most 1,000:
+    A row per key, the one that began first on top, at most 1,000:
 
-        api_key      text    the identity of the key, empty for nobody
-        key_name     text    its name, None for nobody
+        api_key      text    the identity of the key, empty for no key
+        key_name     text    its name, None for no key
         requests     int     how many it has in the session
         started_at   aware UTC, its first
     """
@@ -99,10 +99,10 @@ def keys_of(source: Source, session_id: str) -> pd.DataFrame:
 
 
 def requests_called(source: Source, some_id: str) -> tuple[FoundRequest, ...]:
-    """Which requests have this id? Several may, in a partitioned log and where clients choose.
+    """Which requests have this ID? Several may, in a partitioned log or if clients choose IDs.
 
-    Those of the request id first, then of the call id that LiteLLM gives to clients, where the
-    database has an index on it; of each the newest first, ties by session and key; at most 20.
+    First those with the request ID, then those with the call ID that LiteLLM returns to clients, if
+    the database has an index on it; of each the newest first, ties by session and key; at most 20.
     """
     searched = [(1, source.by_id("request_id", [some_id]))]
     if source.schema.is_indexed("litellm_call_id"):
@@ -125,28 +125,28 @@ def requests_called(source: Source, some_id: str) -> tuple[FoundRequest, ...]:
 
 
 def session_of_request(source: Source, request_id: str) -> tuple[str, str] | None:
-    """Which session does this request belong to? Its session id and key; None for no request.
+    """Which session does this request belong to? Its session ID and key; None for no request.
 
-    Of several requests of this id, as `requests_called` has them, the first counts.
+    Of several requests with this ID, the first of `requests_called` counts.
     """
     found = requests_called(source, request_id)
     return (found[0].session_id, found[0].api_key) if found else None
 
 
 def requests_of(source: Source, selection: Selection, limit: int = MOST_REQUESTS) -> pd.DataFrame:
-    """Which requests were made here, when, and how did each run? Light rows, without a body.
+    """Which requests does this selection have, when, and how did each run? Light rows, no bodies.
 
-    A row a request, the first on top, ties by request_id, at most `limit`:
+    A row per request, the first on top, ties by request_id, at most `limit`:
 
         request_id, session_id, api_key, call_id     text
         background_id              text, the background response that it only fetches or bills
         model, deployment, provider, call_type       text
         started_at, ended_at                         aware UTC
         latency_ms, ttft_ms, overhead_ms             double, None where unknown
-        response_ms                                  latency_ms of answers that models gave
+        response_ms                                  latency_ms of responses by models
         is_failure, is_cache_hit                     bool
         error_class, error_message                   text, of a failure
-        asked_model                text, the group asked for where another answered
+        asked_model                text, the requested group if another responded
         attempted_retries, attempted_fallbacks       int, None before LiteLLM 1.85
         prompt_tokens, completion_tokens, total_tokens, cached_prompt_tokens   int
         reasoning_tokens                             int, of the completion
@@ -178,17 +178,17 @@ REQUESTS_A_SESSION = 20
 def newest_sessions(
     source: Source, filters: Filters, cursor: Cursor | None, limit: int
 ) -> Sequence[Row[Any]] | None:
-    """Which sessions had a request last, from the cursor on? None where a few do not tell.
+    """Which sessions had the latest requests, from the cursor on? None if a few do not decide it.
 
-    Rows of session_key, session_id and sort_value, the newest first, ties by key. It takes
-    the whole window after all where long sessions fill the newest requests.
+    Rows of session_key, session_id and sort_value, the newest first, ties by key. Reads the whole
+    window if long sessions fill the newest requests.
     """
     if cursor and source.schema.has("session_id") and not source.schema.is_indexed("session_id"):
         return None
     most = limit * REQUESTS_A_SESSION
     read = source.rows(_among_newest(source, filters, cursor, most))
     is_all = sum(row.requests for row in read) < most
-    # The oldest moment may have been cut in two; what lies after it is complete.
+    # The oldest moment may be incomplete; everything after it is complete.
     reach = min((row.oldest for row in read), default=None)
     told = [row for row in read if is_all or row.sort_value > reach]
     seen = _seen_before(source, filters, cursor, told) if cursor else set()
@@ -219,7 +219,7 @@ def _among_newest(
 def _seen_before(
     source: Source, filters: Filters, cursor: Cursor, told: Sequence[Row[Any]]
 ) -> set[str]:
-    """Which of these stood on an earlier page, for a newer request or an earlier key?"""
+    """Which of these were on an earlier page, for a newer request or an earlier key?"""
     requests = source.by_id("session_id", sorted({row.session_id for row in told}))
     last_start = func.max(requests.c.started_at)
     listed = (

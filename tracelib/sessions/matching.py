@@ -29,21 +29,21 @@ from tracelib.spendlogs.measures import is_tagged
 from tracelib.spendlogs.names import NAMED_BY, ids_called
 from tracelib.spendlogs.relation import utc
 
-# What a page shows of a request besides its key; one text, so that it is searched in one go.
+# What a page shows of a request next to its key; one text, so that one match searches it.
 SEARCHED = ("model", "deployment", "end_user", "agent", "user", "team")
-# A character that no name holds, so that no match reaches from one name into the next.
+# A character that no name contains, so that no match spans two names.
 BETWEEN = "\x1f"
-# The identity costs more to work out: only of the keys that begin so themselves.
+# The identity is more expensive: it is computed only for keys that begin with the text themselves.
 KEY_AND_IDENTITY = ("stored_key", "key")
-# Of a hash the first eight digits are shown; fewer than six of them would match by chance.
+# The first eight digits of a hash are shown; fewer than six would match by chance.
 LEAST_OF_HASH = 6
 MOST_BY_ID = 1_000
 
 
 def searched_requests(source: Source, filters: Filters, search: SessionSearch) -> Subquery:
-    """Which requests decide whether a session is found? `is_match` marks those with the text.
+    """Which requests decide whether a session matches? `is_match` marks those with the text.
 
-    Without an id those that the filters choose; with one, all of the sessions it leads to.
+    Without an ID, those within the filters; with one, all of the sessions it leads to.
     """
     if not search.id:
         requests = source.requests(filters)
@@ -57,9 +57,9 @@ def searched_requests(source: Source, filters: Filters, search: SessionSearch) -
 def requests_in(
     source: Source, filters: Filters, search: SessionSearch, session_ids: Sequence[str]
 ) -> Subquery:
-    """Which requests do the filters choose, of sessions of these ids? `is_match` as above.
+    """Which requests within the filters belong to sessions with these IDs? `is_match` as above.
 
-    Without an index on the session id all that the filters choose: no worse than a scan.
+    Without an index on the session ID, all within the filters: no slower than a scan.
     """
     requests = source.requests(filters)
     if source.schema.is_indexed("session_id") or not source.schema.has("session_id"):
@@ -75,7 +75,7 @@ def _marked(
 
 
 def _sessions_by_any_id(source: Source, filters: Filters, identity: str) -> Select[Any]:
-    """Which sessions are called so, or have a request that is? Rows of session key and id."""
+    """Which sessions have this ID, or have a request with it? Rows of session key and ID."""
     found = [source.by_id("session_id", [identity]), source.by_id("request_id", [identity])]
     calls = _by_call_id(source, filters, identity)
     ids = union_all(
@@ -90,7 +90,7 @@ def _sessions_by_any_id(source: Source, filters: Filters, identity: str) -> Sele
 
 
 def _by_call_id(source: Source, filters: Filters, identity: str) -> Select[Any]:
-    """LiteLLM builds the call id's index late or never; without it only the window is read."""
+    """Requests by call ID; within the window if LiteLLM has not created its index."""
     if source.schema.is_indexed("litellm_call_id") or not source.schema.has("litellm_call_id"):
         requests = source.by_id("call_id", [identity])
         return select(requests.c.session_key, requests.c.session_id)
@@ -112,7 +112,7 @@ def _carries(schema: Schema, requests: Subquery, text: str) -> ColumnElement[boo
 
 
 def _by_key(requests: Subquery, text: str) -> list[ColumnElement[bool]]:
-    """Only by its identity: else a key that is stored itself could be guessed sign by sign."""
+    """Only by its identity: otherwise a stored key could be guessed character by character."""
     special = [one for one, name in NAMES.items() if text.lower() in name.lower()]
     named: list[ColumnElement[bool]] = [requests.c.stored_key.in_(special)]
     digits = text.lower().rstrip("…")
@@ -125,7 +125,7 @@ def _by_key(requests: Subquery, text: str) -> list[ColumnElement[bool]]:
 
 
 Figure = Callable[[Subquery], ColumnElement[Any]]
-# The list is sorted by whole trillionths of a dollar, as long as so many of them fit.
+# The list is sorted by whole trillionths of a dollar, as long as the number of them fits.
 TRILLIONTHS: ColumnElement[float] = literal(1e12, Double())
 TRILLIONTH = literal(Decimal("1e-12"), Numeric())
 MOST_IN_TRILLIONTHS: ColumnElement[float] = literal(1e6, Double())
@@ -140,7 +140,7 @@ def _last_start(requests: Subquery) -> ColumnElement[Any]:
 
 
 def _ends(requests: Subquery) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    """First start and last end, made times for a session rather than for each request."""
+    """First start and last end, converted to times per session rather than per request."""
     return utc(func.min(requests.c.start_order)), utc(func.max(requests.c.end_order))
 
 
@@ -149,9 +149,9 @@ def _duration_ms(requests: Subquery) -> ColumnElement[float]:
 
 
 def _duration_order(requests: Subquery) -> ColumnElement[int]:
-    """Every session has a place in the list, those whose clocks disagree too."""
+    """The duration for sorting; sessions whose clocks disagree have one, too."""
     first, last = _ends(requests)
-    # A double, where `extract` gives a numeric: a fifth of the whole question.
+    # A double, where `extract` returns a numeric: a fifth of the time of the query.
     seconds: ColumnElement[float] = func.date_part("epoch", last - first, type_=Double())
     return case((last >= first, cast(seconds * 1000, BigInteger)), else_=0)
 
@@ -161,7 +161,7 @@ def _tokens(requests: Subquery) -> ColumnElement[int]:
 
 
 def _cost_order(requests: Subquery) -> ColumnElement[Any]:
-    """The cost for sorting: whole numbers add up as exactly as decimals, in half the time."""
+    """The cost for sorting: integers add up as exactly as decimals, in half the time."""
     spend = requests.c.spend_order
     fits = spend.between(-MOST_IN_TRILLIONTHS, MOST_IN_TRILLIONTHS)
     whole = func.sum(cast(spend * TRILLIONTHS, BigInteger), type_=Numeric()).filter(fits)
@@ -189,9 +189,9 @@ NARROWED_BY: dict[str, Figure] = {
 
 
 def of_sessions(requests: Subquery, search: SessionSearch) -> list[ColumnElement[bool]]:
-    """Which conditions must a group of requests meet to be a session that is sought?
+    """Which conditions must a group of requests meet to be a matching session?
 
-    None where every session is. `requests` are grouped by session and carry `is_match`.
+    Empty if every session matches. `requests` are grouped by session and have `is_match`.
     """
     if search.id:
         return []
@@ -205,7 +205,7 @@ def of_sessions(requests: Subquery, search: SessionSearch) -> list[ColumnElement
 
 
 def _carried(requests: Subquery, search: SessionSearch) -> list[ColumnElement[bool]]:
-    """One request that carries it is enough."""
+    """Conditions that one request with the value is enough to meet."""
     carried: list[tuple[object, ColumnElement[bool]]] = [
         (search.text, requests.c.is_match),
         (search.tag, is_tagged(requests.c.request_tags, search.tag)),
@@ -228,5 +228,5 @@ def _in_ranges(requests: Subquery, search: SessionSearch) -> list[ColumnElement[
 
 
 def _number(amount: float, is_exact: bool) -> ColumnElement[Any]:
-    """An amount as it was written: 0.1 means a tenth, not the double nearest to it."""
+    """An amount as it was written: 0.1 is a tenth, not the nearest double."""
     return literal(Decimal(repr(amount)), Numeric()) if is_exact else literal(amount, Double())

@@ -1,8 +1,8 @@
-"""Search in JSON documents: the newest requests first, a little at a time, until told to stop.
+"""Search in JSON documents: the newest requests first, a little at a time, until stopped.
 
-To search a document takes some 50 µs, so a window of a million requests takes a minute. Nobody
-waits for that in front of one statement: `scan` reads on in short ones for about as long as it
-may, and says how far it has come. No row is read twice.
+Searching a document takes some 50 µs, so a window of a million requests takes a minute. No one
+waits that long for one statement: `scan` runs short ones for about as long as it may, and reports
+how far it has come. No row is read twice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ from tracelib.source import Source
 
 MOST_FOUND = 200
 MOST_COUNTED = 1_000_000
-# Short statements: they can be given up between two of them, and load nobody for long.
+# Short statements: a search can stop between two of them, and the load is short.
 SECONDS_A_CHUNK = 0.3
 FIRST_CHUNK = 200
 LARGEST_CHUNK = 5_000
@@ -39,7 +39,7 @@ SHOWN_AS = {
 
 
 class Found(NamedTuple):
-    """A session that is found, the request that made it one, and when that started."""
+    """A session that matches, the request that completed the match, and when it started."""
 
     session_key: str
     session_id: str
@@ -54,15 +54,15 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scan:
-    """How far the search has come, and all that it takes to go on.
+    """The progress of a search, and all that is needed to continue it.
 
-    `requests_in_window` is None where they are more than 1,000,000; `is_read` says that all of
-    them are read, `uses_index` that an index of the database led to the few that had to be.
+    `requests_in_window` is None for more than 1,000,000; `is_read` says that all of them are read,
+    `uses_index` that an index of the database led to the few that were needed.
 
-    To go on: `found` are the sessions found, from newer requests to older ones; those beyond
-    the `most` that are shown wait until more are asked for. `last` is the place of the oldest
-    request read, `read_back_to` its start, `chunk` how many come next, `met` which of the
-    conditions each session has met, a bit for each.
+    To continue: `found` are the sessions found, from newer requests to older ones; those beyond the
+    `most` that are shown wait until more are requested. `last` is the position of the oldest
+    request read, `read_back_to` its start, `chunk` how many are read next, `met` which of the
+    conditions each session has met, one bit each.
     """
 
     found: tuple[Found, ...] = ()
@@ -79,7 +79,7 @@ class Scan:
 
     @property
     def keys(self) -> tuple[tuple[str, str], ...]:
-        """The sessions to show: pairs of session key and session id, as they were found."""
+        """The sessions to show: pairs of session key and session ID, in the order found."""
         return tuple((one.session_key, one.session_id) for one in self.found[: self.most])
 
     @property
@@ -89,16 +89,16 @@ class Scan:
 
     @property
     def is_finished(self) -> bool:
-        """Is all read, and all that was found shown?"""
+        """Is everything read, and everything found shown?"""
         return self.is_read and not self.is_capped
 
     @property
     def reached(self) -> datetime | None:
-        """After which moment is all that can be found among `keys`? None where nothing is read."""
+        """After which moment are all matches among `keys`? None if nothing was read."""
         return self.found[self.most - 1].at if self.is_capped else self.read_back_to
 
     def with_more(self) -> "Scan":
-        """The same search, which may show 200 sessions more."""
+        """The same search, which may show 200 more sessions."""
         return replace(self, most=self.most + MOST_FOUND)
 
 
@@ -109,13 +109,13 @@ def scan(
     so_far: Scan | None = None,
     for_seconds: float = 1.0,
 ) -> Scan:
-    """Which sessions are found, after reading for about so many seconds more?
+    """Which sessions match, after reading for about this many more seconds?
 
-    For a search that `needs_scan`. A session is found once each condition on documents is met
-    by a request of it that the filters choose, and the rest of the search by the session.
-    `so_far` is an earlier answer to the same question, whose window may have ended earlier;
-    one that is finished or capped comes back as it is, unless it is let find more. Else at
-    least one statement is asked. Raises a TraceError.
+    For a search that `needs_scan`. A session matches once each condition on documents is met by a
+    request of it within the filters, and the rest of the search by the session. `so_far` is an
+    earlier result of the same search, whose window may have ended earlier; one that is finished or
+    capped is returned as it is, unless it may find more. Otherwise at least one statement is run.
+    Raises a TraceError.
     """
     began = monotonic()
     reached = so_far or _begun(source, filters, search)
@@ -130,10 +130,10 @@ def scan(
 def scanned_sessions(
     source: Source, filters: Filters, search: SessionSearch, scan: Scan
 ) -> pd.DataFrame:
-    """What do the sessions hold that were found so far?
+    """What are the figures of the sessions that were found so far?
 
-    The columns of `SessionPage.rows`, in the order of `search.sort` among those found; the
-    most recent first are those found first.
+    The columns of `SessionPage.rows`, in the order of `search.sort` among those found; the most
+    recent first are those found first.
     """
     frame = figures(source, filters, scan.keys)
     if search.sort not in SHOWN_AS:
@@ -143,7 +143,7 @@ def scanned_sessions(
 
 
 def _begun(source: Source, filters: Filters, search: SessionSearch) -> Scan:
-    """Where an index leads to the requests, the scan is over before it begins."""
+    """A new scan. If an index leads to the requests, it is finished at once."""
     begun = Scan(requests_in_window=_requests_in_window(source, filters))
     read = requests_by_index(source, filters, search)
     if read is None:
@@ -199,7 +199,7 @@ def _read_on(source: Source, filters: Filters, search: SessionSearch, so_far: Sc
 def _sought(
     source: Source, filters: Filters, search: SessionSearch, complete: Sequence[Found]
 ) -> Sequence[Found]:
-    """Which of these sessions does the rest of the search want, too?"""
+    """Which of these sessions meet the rest of the search, too?"""
     requests = requests_in(source, filters, search, sorted({one.session_id for one in complete}))
     asked = of_sessions(requests, search)
     if not complete or not asked:

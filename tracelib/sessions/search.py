@@ -1,4 +1,4 @@
-"""What a person searches sessions for: one frozen value, as the URL holds it."""
+"""The search for sessions: one frozen value, as in the URL."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -9,7 +9,7 @@ from tracelib.choice import LONGEST_VALUE
 from tracelib.spendlogs.conditions import UNSTORABLE, can_be_stored
 
 YES = "yes"
-# A Responses id is base64 of a route and the vendor's id: several hundred characters.
+# A Responses ID is base64 of a route and the provider's ID: several hundred characters.
 LONGEST_ID = 2_000
 STATUSES = ("any", "with failures", "without failures")
 SORTS = ("recent", "cost", "length", "errors", "duration", "tokens")
@@ -28,7 +28,7 @@ TEXTS = {
 FLAGS = {"many_requests_only": "many", "has_tool_calls": "calls", "used_fallback": "fallback"}
 CHOICES = {"status": STATUSES, "sort": SORTS}
 METADATA = "meta"
-# These stand in JSON documents, which are read one by one rather than grouped.
+# Conditions on JSON documents, which are read one by one rather than grouped.
 IN_DOCUMENTS = (
     *("said", "tool", "error_class", "metadata_key"),
     *("has_tool_calls", "used_fallback"),
@@ -36,14 +36,14 @@ IN_DOCUMENTS = (
 
 
 class Range(NamedTuple):
-    """From a least to a greatest figure, both inclusive: two fields and two words of the URL."""
+    """A minimum and a maximum of a figure, both inclusive: two fields and two URL parameters."""
 
     figure: str
     fields: tuple[str, str]
     parameters: tuple[str, str]
     number: Callable[[str], float]
     smallest: float
-    # Beyond it nothing is meant, and PostgreSQL need not be asked.
+    # Larger values are not meant, and need no query.
     greatest: float
 
 
@@ -72,24 +72,24 @@ PARAMETERS = (
 
 @dataclass(frozen=True, slots=True)
 class SessionSearch:
-    """Which sessions are sought, and in which order? A session must meet every condition.
+    """Which sessions are searched for, and in which order? A session must meet every condition.
 
-    One request of it is enough for each of these:
+    For each of these, one request that meets it is enough:
 
-        text        part of a name or id: key, team, user, model, deployment, end user, agent
-        said        part of a prompt or an answer, whatever its case
+        text        part of a name or ID: key, team, user, model, deployment, end user, agent
+        said        part of a prompt or a response, whatever its case
         tool        a tool that was called, by its whole name
-        error_class            what a failure is called, whole, whatever its case
-        metadata_key, metadata_value      what LiteLLM or the client noted; no value: anything
+        error_class            the class of a failure, whole, whatever its case
+        metadata_key, metadata_value      metadata of LiteLLM or the client; no value: any
         tag, end_user, agent   whole
         call_type   which API was called, as LiteLLM names it: aresponses; whole
         has_tool_calls, used_fallback
 
-    The ranges are of the whole session, inclusive: US dollars, counts, billed tokens, seconds
-    from the first start to the last end, failures as a share of 0 to 1.
+    The ranges are of the whole session, inclusive: US dollars, counts, billed tokens, seconds from
+    the first start to the last end, failures as a share of 0 to 1.
 
-    `id` is a session id, a request id or a call id, whole; where it is given, nothing else
-    narrows the search, neither the time range nor a filter.
+    `id` is a session ID, a request ID or a call ID, whole; if it is given, nothing else narrows the
+    search, neither the time range nor a filter.
     """
 
     text: str = ""
@@ -124,14 +124,14 @@ class SessionSearch:
     def __post_init__(self) -> None:
         for name in (*TEXTS, "metadata_key", "metadata_value"):
             object.__setattr__(self, name, UNSTORABLE.sub("", getattr(self, name)).strip())
-        # As the URL would read it again, where the first sign of equality ends the key.
+        # As the URL would be parsed again: the first equals sign ends the key.
         key, value = _key_and_value(f"{self.metadata_key}={self.metadata_value}")
         object.__setattr__(self, "metadata_key", key)
         object.__setattr__(self, "metadata_value", value if key else "")
 
     @property
     def is_of_failures(self) -> bool:
-        """Is it failures that are sought?"""
+        """Does the search require failures?"""
         return self.status == "with failures" or bool(self.error_class)
 
     @property
@@ -142,16 +142,16 @@ class SessionSearch:
 
     @property
     def needs_scan(self) -> bool:
-        """Does `scan` answer it, and not the list?"""
+        """Is `scan` needed for this search, instead of the list?"""
         return bool(self.in_documents)
 
     @property
     def is_plain(self) -> bool:
-        """Does every session pass, whatever the order?"""
+        """Does every session match, whatever the order?"""
         return replace(self, sort=SORTS[0]) == SessionSearch()
 
     def to_query(self) -> dict[str, list[str]]:
-        """How does the URL say this? Defaults are left out."""
+        """The search as URL parameters. Defaults are left out."""
         said: dict[str, str] = {url: getattr(self, name) for name, url in TEXTS.items()}
         said |= {url: YES if getattr(self, name) else "" for name, url in FLAGS.items()}
         for name, allowed in CHOICES.items():
@@ -165,7 +165,7 @@ class SessionSearch:
 
 
 def read_search(query: Mapping[str, Iterable[str]]) -> tuple[SessionSearch, tuple[str, ...]]:
-    """What does this URL search for, and which of its parts make no sense?
+    """Which search does this URL hold, and which of its parts are not valid?
 
     The second value holds a sentence for each part that was ignored.
 
@@ -236,7 +236,7 @@ def _text(said: Mapping[str, str], name: str, complaints: list[str]) -> str:
 def _one_of(
     said: Mapping[str, str], name: str, allowed: tuple[str, ...], complaints: list[str]
 ) -> str:
-    """The first of the allowed values is the default."""
+    """The value of a parameter; the first of the allowed values is the default."""
     written = said.get(name, "") or allowed[0]
     if written in allowed:
         return written

@@ -1,4 +1,4 @@
-"""A search in words, and the names that its fields suggest."""
+"""A search as text, and suggestions for its fields."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -75,7 +75,7 @@ def _seconds(seconds: float) -> str:
     return f"{_plain(seconds)} s"
 
 
-# A figure -> how its limits are told, and how each of them is written: as it was typed.
+# A figure -> the name and the format of its limits.
 LIMITED: dict[str, tuple[str, Callable[[float], str]]] = {
     "cost_usd": ("cost {}", _dollars),
     "requests": ("{} requests", _plain),
@@ -87,7 +87,7 @@ LIMITED: dict[str, tuple[str, Callable[[float], str]]] = {
 
 
 def in_words(search: SessionSearch) -> tuple[str, ...]:
-    """Which conditions must a session meet? A phrase each; none where every session passes.
+    """Which conditions must a session meet? A phrase each; empty if every session matches.
 
     They hold what a person typed, shortened: to be shown as text, never as Markdown.
 
@@ -133,7 +133,7 @@ def _between(
 
 
 NEWEST = 20_000
-# Their documents are taken out, each of some 50 µs.
+# Their documents are extracted, at some 50 µs each.
 NEWEST_FAILURES = 500
 NEWEST_ANSWERS = 200
 MOST = 200
@@ -144,11 +144,11 @@ Suggestions = dict[str, tuple[str, ...]]
 
 
 def suggestions(source: Source, filters: Filters) -> Suggestions:
-    """Which tools, error classes, tags, end users, agents and call types were there of late?
+    """Which tools, error classes, tags, end users, agents and call types are recent?
 
-    By the field of `SessionSearch`, for each of `FIELDS` at most 200, the most frequent first,
-    ties by name. Out of the newest 20,000 requests that the filters choose; error classes out
-    of the newest 500 failures among these, tools that models called out of the newest 200.
+    By the field of `SessionSearch`, for each of `FIELDS` at most 200, the most frequent first, ties
+    by name. From the newest 20,000 requests within the filters; error classes from the newest 500
+    failures among these, tools that models called from the newest 200.
     """
     requests = source.requests(filters)
     arms = [*_of_columns(requests), *_of_documents(requests)]
@@ -171,7 +171,7 @@ def suggestions(source: Source, filters: Filters) -> Suggestions:
 
 
 def _of_columns(requests: Subquery) -> list[Select[Any]]:
-    """The newest requests are read once for all that stands in columns of their own."""
+    """The newest requests are read once for everything that has its own column."""
     newest = _newest(requests, NEWEST, *IN_COLUMNS, "request_tags").cte("newest")
     tags = client_tags(newest.c.request_tags)
     return [

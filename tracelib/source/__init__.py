@@ -1,4 +1,4 @@
-"""Asks a statement of PostgreSQL: read only, in UTC, within a time limit, on a bounded pool."""
+"""Runs statements on PostgreSQL: read only, in UTC, with a time limit, on a bounded pool."""
 
 from tracelib.source.postgres import Source, connect, met, pool
 

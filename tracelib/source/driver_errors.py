@@ -1,4 +1,4 @@
-"""What the driver says, as an error that a person can act on."""
+"""Errors of the driver as errors that a person can act on."""
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -22,12 +22,13 @@ BY_SQLSTATE: dict[str, type[errors.TraceError]] = {
     "57P02": errors.DatabaseUnreachable,
     "57P03": errors.DatabaseUnreachable,
 }
-# Else the first two digits decide: a connection lost, a server short of something.
+# Else the first two digits decide: a connection lost, a server short of resources.
 BY_CLASS: dict[str, type[errors.TraceError]] = {
     "08": errors.DatabaseUnreachable,
     "53": errors.QuestionInterrupted,
 }
-# A connection that fails has no SQLSTATE in psycopg2; libpq's and PgBouncer's words must do.
+# A connection that fails has no SQLSTATE in psycopg2, so libpq's and PgBouncer's messages are
+# matched.
 BY_WORDS: tuple[tuple[str, type[errors.TraceError]], ...] = (
     ("password authentication failed", errors.SignInRefused),
     ("permission denied for database", errors.PermissionMissing),
@@ -52,7 +53,7 @@ BY_WORDS: tuple[tuple[str, type[errors.TraceError]], ...] = (
 
 
 def explained(error: SQLAlchemyError) -> errors.TraceError:
-    """Which of our own errors is this? What the server said goes along as its detail."""
+    """Which of our own errors is this? The server's message becomes its detail."""
     if isinstance(error, PoolTimeout):
         return errors.ConnectionsExhausted("Every connection of the dashboard’s pool is busy.")
     if not isinstance(error, DBAPIError):

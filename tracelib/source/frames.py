@@ -1,4 +1,4 @@
-"""Rows as a frame whose dtypes come from the statement, so that none and some look alike."""
+"""Rows as a frame whose dtypes come from the statement, so that they do not depend on the rows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ DTYPES: tuple[tuple[type[TypeEngine[Any]], str], ...] = (
 
 
 def frame_of(statement: Select[Any], rows: Sequence[Row[Any]]) -> pd.DataFrame:
-    """How do these rows look as a frame? A column a selected column, in the statement's order."""
+    """These rows as a frame, with the columns of the statement in its order."""
     columns = {
         column.name: _series([row[position] for row in rows], column.type)
         for position, column in enumerate(statement.selected_columns)

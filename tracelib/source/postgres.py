@@ -1,8 +1,8 @@
-"""A LiteLLM database that answers statements, and harms nothing while it does.
+"""A LiteLLM database that runs statements without risk to it.
 
-Every protection is set per transaction (BEGIN READ ONLY and set_config(…, is_local)),
-because that is the only form that holds on a direct connection and behind PgBouncer in
-transaction mode, where a start-up option is refused and a plain SET leaks to others.
+Every protection is set per transaction (BEGIN READ ONLY and set_config(…, is_local)), because only
+that works on a direct connection and behind PgBouncer in transaction mode, where a start-up option
+is refused and a plain SET leaks to others.
 """
 
 from collections.abc import Iterator, Sequence
@@ -46,26 +46,26 @@ WORK_MEM = "64MB"
 
 @dataclass(frozen=True)
 class Source:
-    """A LiteLLM database that answers questions. `schema` is what it had when first met."""
+    """A LiteLLM database that runs queries. `schema` is what it had at the first connection."""
 
     engine: Engine
     schema: Schema
     statement_timeout_s: float
 
     def seen_by(self, access: Access) -> "Source":
-        """The same database for somebody who may not see all of it."""
+        """The same database for a person who may not see all of it."""
         return replace(self, schema=self.schema.seen_by(access))
 
     def requests(self, filters: Filters) -> Subquery:
-        """Which requests do the filters choose? The relation every question is asked of."""
+        """Which requests match the filters? The relation for all queries."""
         return relation.requests(self.schema, filters)
 
     def by_id(self, column: str, ids: Sequence[str]) -> Subquery:
-        """Which requests carry one of these ids: request_id, session_id or call_id?"""
+        """Which requests have one of these IDs: request_id, session_id or call_id?"""
         return relation.by_id(self.schema, column, ids)
 
     def by_rows(self, rows: Sequence[RowId]) -> Subquery:
-        """Which requests are these rows, whose ever they are?"""
+        """Which requests are these rows, of any owner?"""
         return relation.by_rows(self.schema, rows)
 
     def selected(self, selection: Selection) -> Subquery:
@@ -73,22 +73,22 @@ class Source:
         return relation.selected(self.schema, selection)
 
     def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
-        """What does the database answer, row by row? Raises a TraceError."""
+        """The rows that the database returns. Raises a TraceError."""
         with _reading(self.engine, self.statement_timeout_s) as connection:
             return connection.execute(statement).all()
 
     def row(self, statement: Select[Any]) -> Row[Any]:
-        """What does the database answer, where there is exactly one row? Raises a TraceError."""
+        """The only row that the database returns. Raises a TraceError."""
         with _reading(self.engine, self.statement_timeout_s) as connection:
             return connection.execute(statement).one()
 
     def frame(self, statement: Select[Any]) -> pd.DataFrame:
-        """What does the database answer, as a frame? Its columns keep their types without rows."""
+        """The rows as a frame, whose columns keep their types without rows. Raises a TraceError."""
         return frame_of(statement, self.rows(statement))
 
 
 def connect(settings: Settings, address: DatabaseAddress) -> Source:
-    """Which database is at this address, and what does it have? Raises a TraceError."""
+    """Connect to the database at this address and read its schema. Raises a TraceError."""
     engine = pool(address, settings.pool_size)
     try:
         return met(engine, settings, address)
@@ -98,14 +98,14 @@ def connect(settings: Settings, address: DatabaseAddress) -> Source:
 
 
 def met(engine: Engine, settings: Settings, address: DatabaseAddress) -> Source:
-    """What does the database have, looked at over this pool? Raises a TraceError."""
+    """Read the database's schema over this pool. Raises a TraceError."""
     with _reading(engine, settings.statement_timeout_s) as connection:
         schema = _schema(connection, settings.table, address.schema)
     return Source(engine, schema, settings.statement_timeout_s)
 
 
 def pool(address: DatabaseAddress, size: int) -> Engine:
-    """Over which connections is this database asked? Over so many at most; none is open yet."""
+    """A pool of at most `size` connections to this database; none is open yet."""
     defaults = {"connect_timeout": str(CONNECT_TIMEOUT_S), "application_name": "tracelib"}
     return create_engine(
         URL.create("postgresql+psycopg2"),
@@ -143,7 +143,7 @@ def _reading(engine: Engine, timeout_s: float) -> Iterator[Connection]:
 
 
 def _guards(timeout_s: float) -> Select[Any]:
-    """Settings of this transaction alone; `True` is PostgreSQL's is_local."""
+    """Settings of this transaction only; `True` is PostgreSQL's is_local."""
     settings = {
         "statement_timeout": str(round(timeout_s * 1_000)),
         "lock_timeout": str(LOCK_TIMEOUT_MS),

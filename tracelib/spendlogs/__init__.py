@@ -1,5 +1,5 @@
 """LiteLLM's log table as one clean relation.
 
-Nobody else knows how LiteLLM writes its rows: text for booleans, empty strings for null,
-times without a zone, columns that come and go. Everybody else asks `requests`.
+Only this package knows how LiteLLM writes its rows: text for booleans, empty strings for null,
+times without a zone, columns that come and go. All others query `requests`.
 """

@@ -1,4 +1,4 @@
-"""What this database really has: columns, indexes and grants, whatever its migrations say."""
+"""What this database actually has: columns, indexes and grants, from its catalog."""
 
 import re
 from collections import defaultdict
@@ -25,9 +25,9 @@ REQUIRED = frozenset(
     )
 )
 PARTITIONED = "p"
-# An index over whole rows, none left out: its columns stand last in its definition.
+# An index over all rows, not a partial one: its columns are at the end of its definition.
 INDEXED = re.compile(r".* USING (?:gin|gist) \((.*)\)")
-# A JSON column as one text, by trigrams of pg_trgm.
+# A JSON column as one text, indexed by trigrams of pg_trgm.
 TRIGRAMS = re.compile(r"\(+(\w+)\)?::text\) (?:\w+\.)?(?:gin|gist)_trgm_ops")
 
 ATTRIBUTES = table(
@@ -61,9 +61,9 @@ class Attribute(NamedTuple):
 
 
 class IndexedColumn(NamedTuple):
-    """A column of an index; None where the index is over an expression.
+    """A column of an index; None if the index is over an expression.
 
-    `definition` is the statement that makes the whole index.
+    `definition` is the statement that creates the whole index.
     """
 
     index_id: int
@@ -75,7 +75,7 @@ class IndexedColumn(NamedTuple):
 def attributes(table_name: str, schema_name: str | None) -> Select[Any]:
     """Which columns do SpendLogs and the name tables have, and which may the role read?
 
-    Rows of Attribute; none for a table that is not there.
+    Rows of Attribute; none for a missing table.
     """
     relations = (table_name, *NAME_TABLES)
     wanted = values(column("relation", Text()), column("path", Text()), name="wanted").data(
@@ -128,9 +128,9 @@ def schema_of(
     found: Sequence[Attribute],
     indexed: Sequence[IndexedColumn],
 ) -> Schema:
-    """What may the app count on here?
+    """What does this database have: its columns, grants and indexes?
 
-    Raises TableMissing, PermissionMissing or SchemaUnknown where no page could work.
+    Raises TableMissing, PermissionMissing or SchemaUnknown if no page could work.
     """
     logs = [attribute for attribute in found if attribute.relation == table_name]
     if not logs:
@@ -149,7 +149,7 @@ def schema_of(
 
 
 def path(table_name: str, schema_name: str | None) -> str:
-    """How does `to_regclass` want the table named? Quoted, as LiteLLM's capitals need it."""
+    """The name of the table for `to_regclass`: quoted, as LiteLLM's capitals need it."""
     parts = (schema_name, table_name) if schema_name else (table_name,)
     return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
 
@@ -180,7 +180,7 @@ def _column_lists(indexed: Sequence[IndexedColumn]) -> tuple[tuple[str, ...], ..
 
 
 def _as_text(definition: str) -> Iterator[str]:
-    """Of which columns does this index find any part of their text?
+    """The columns whose text this index can search for any part.
 
     >>> made = "CREATE INDEX i ON t USING gin (((response)::text) gin_trgm_ops)"
     >>> list(_as_text(made)), list(_as_text(f"{made} WHERE (status = 'failure'::text)"))

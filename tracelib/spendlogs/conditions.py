@@ -41,14 +41,14 @@ from tracelib.schema import Schema
 from tracelib.window import TimeWindow
 
 HASH_LENGTH = 64
-# A name so short is shown whatever it is; a longer one has no white space, but for an MCP tool's.
+# Any shorter name is shown; a longer one has no white space, unless it is an MCP tool's.
 SHORT_NAME, LONGEST_NAME = 64, 200
 ONE_WORD = "^(MCP: )?[^[:space:][:cntrl:]]+$"
 LONG_NAME = "long-name-"
 
 
 def shown_key(key: ColumnElement[str]) -> ColumnElement[str]:
-    """By what is a stored key known? As `keys.key_identity` says; empty for nobody."""
+    """The identity of a stored key, as `keys.key_identity` defines it; empty for no key."""
     is_named = or_(
         key.in_(list(NAMES)),
         key.regexp_match(f"^{HASHED_JWT}$"),
@@ -65,15 +65,15 @@ def shown_key(key: ColumnElement[str]) -> ColumnElement[str]:
 
 
 def key_or_none(key: ColumnElement[str]) -> ColumnElement[str]:
-    """The same, NULL for nobody."""
+    """The same, NULL for no key."""
     return func.nullif(shown_key(key), "", type_=Text())
 
 
 def is_key_of(key: ColumnElement[str], identities: Iterable[str]) -> ColumnElement[bool]:
-    """Which rows have a stored key that is known by one of these?
+    """Which rows have a stored key with one of these identities?
 
-    A key itself does for its identity, as in an old link. Hashes are compared with the column
-    as it is, so that an index on it serves.
+    The key itself is accepted as its identity, as in an old link. Hashes are compared with the
+    column as it is, so that its index is used.
     """
     known = [key_identity(one) for one in identities]
     stored = [one for one in known if is_stored_so(one)]
@@ -85,9 +85,9 @@ def is_key_of(key: ColumnElement[str], identities: Iterable[str]) -> ColumnEleme
 
 
 def shown_name(name: ColumnElement[str]) -> ColumnElement[str]:
-    """What is shown of a model's name? Itself, but for one so long that it is no name.
+    """The model name as it is shown: itself, unless it is too long to be a name.
 
-    Clients have sent their prompts as the model; such a text goes by a short hash of itself.
+    Clients have sent their prompts as the model; such a text is replaced by a short hash.
     """
     length: ColumnElement[int] = func.octet_length(name, type_=Integer())
     is_name = and_(length <= LONGEST_NAME, name.regexp_match(ONE_WORD))
@@ -144,12 +144,12 @@ STORED: dict[str, type[TypeEngine[Any]]] = {
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
-# What a question is built of is the same each time, and takes milliseconds to build.
+# The parts of a query are the same each time, and take milliseconds to build.
 @lru_cache(maxsize=64)
 def spend_logs(schema: Schema) -> FromClause:
-    """Which rows hold the requests? Only columns and rows that whoever asks may read.
+    """The table of requests, with only the columns and rows that may be read.
 
-    Everything that is asked of the log is asked of this, so that nothing reaches past a scope.
+    All queries of the log select from this, so that none can read outside a scope.
     """
     readable = [column(name, kind()) for name, kind in STORED.items() if schema.has(name)]
     logs = table(schema.table, *readable, schema=schema.name)
@@ -172,14 +172,14 @@ def _storable(ids: Iterable[str]) -> list[str]:
 
 
 def stored(logs: FromClause, name: str) -> ColumnElement[Any]:
-    """What does the row hold under LiteLLM's name? A typed NULL where the column is missing."""
+    """The column with LiteLLM's name. A typed NULL if it is missing."""
     if name in logs.c:
         return logs.c[name]
     return null().cast(STORED[name]())
 
 
 def can_be_stored(text: str) -> bool:
-    """May PostgreSQL hold this as somebody's id? NUL and half characters it refuses.
+    """Can PostgreSQL store this text as an ID? It refuses NUL and lone surrogates.
 
     >>> can_be_stored("chatcmpl-1"), can_be_stored(""), can_be_stored("\\0")
     (True, False, False)
@@ -188,7 +188,7 @@ def can_be_stored(text: str) -> bool:
 
 
 def in_window(logs: FromClause, window: TimeWindow) -> tuple[ColumnElement[bool], ...]:
-    """Which rows start in the window? On the bare column, so that its index serves."""
+    """Which rows start in the window? On the bare column, so that its index is used."""
     return (
         logs.c.startTime >= _stored_utc("window_start", window.start),
         logs.c.startTime < _stored_utc("window_end", window.end),
@@ -198,7 +198,7 @@ def in_window(logs: FromClause, window: TimeWindow) -> tuple[ColumnElement[bool]
 def chosen_ids(
     clean: Mapping[str, ColumnElement[Any]], filters: Filters
 ) -> list[ColumnElement[bool]]:
-    """Which rows pass each narrowed dimension? `NONE` chooses the rows without a value."""
+    """Which rows match each filtered dimension? `NONE` selects the rows without a value."""
     return [
         _is_key(clean["stored_key"], ids)
         if dimension == "key"
@@ -208,7 +208,7 @@ def chosen_ids(
 
 
 def passes(requests: Subquery, filters: Filters) -> tuple[ColumnElement[bool], ...]:
-    """Which rows that were found by an id do the filters choose, too?"""
+    """Which rows that were found by an ID also match the filters?"""
     clean = {name: requests.c[name] for name in (*DIMENSIONS, "stored_key")}
     return (
         requests.c.started_at >= filters.window.start,
@@ -218,7 +218,7 @@ def passes(requests: Subquery, filters: Filters) -> tuple[ColumnElement[bool], .
 
 
 def of_key(requests: Subquery, api_key: str) -> ColumnElement[bool]:
-    """Which rows are of the key of this identity?"""
+    """Which rows have the key with this identity?"""
     return is_key_of(requests.c.stored_key, [api_key])
 
 
@@ -232,6 +232,6 @@ def _is_one_of(value: ColumnElement[Any], ids: tuple[str, ...]) -> ColumnElement
 
 
 def _stored_utc(name: str, moment: object) -> ColumnElement[Any]:
-    """The session's time zone must not shift what the column holds without a zone."""
+    """The moment in UTC: the session's time zone must not shift a column without a zone."""
     bound = bindparam(name, moment, DateTime(timezone=True), unique=True)
     return func.timezone("UTC", bound, type_=DateTime())

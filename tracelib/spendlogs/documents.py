@@ -1,8 +1,8 @@
-"""What the JSON columns of a request hold, also where they hold JSON as a text.
+"""The contents of a request's JSON columns, also if they hold JSON as a text.
 
-Conditions on rows that are read one by one, never for an aggregate: each takes a whole document
-out. What is said is only narrowed down here: which documents may say it. Shapes are many, and
-much in a document is never shown, so that its reader has the last word.
+Conditions on rows that are read one by one, never for an aggregate: each extracts a whole document.
+For message text they only narrow down which documents may contain it: documents have many shapes,
+and much in them is never shown, so their reader decides.
 """
 
 from collections.abc import Collection, Sequence
@@ -28,11 +28,11 @@ from sqlalchemy.types import Boolean, Text
 
 from tracelib.schema import Schema
 
-# The parser calls itself for each open bracket, and fails where the server's stack ends.
+# The parser is recursive in open brackets, and fails at the server's stack limit.
 MOST_BRACKETS = 6_000
-# The first version of PostgreSQL that can tell whether a text may be cast.
+# The first version of PostgreSQL that can check whether a text may be cast.
 CHECKS_TEXT = (16,)
-# Before it, texts of more levels count as malformed: each level is another pass over the text.
+# Before it, deeper texts count as malformed: each level is another pass over the text.
 DEEPEST = 24
 
 _STRING = r'"(?:[^"\\\u0001-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"'
@@ -40,23 +40,23 @@ _SCALAR = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,2})?|true|false|
 _A_STRING, _A_SCALAR = '"', "0"
 # An object or array in which each string is one quote, and every other value one 0.
 _FLAT = r'\{(?:":[0"](?:,":[0"])*)?\}|\[(?:[0"](?:,[0"])*)?\]'
-# JSON that jsonb refuses. Pairs of surrogates, which it takes, are refused here too.
+# JSON that jsonb refuses. Surrogate pairs, which it accepts, are refused here too.
 _REFUSED = r"\\u(?:0000|[dD][89a-fA-F])"
 
 
 class _JsonOfText(FunctionElement[Any]):
-    """The JSON that a text holds; NULL where it holds none."""
+    """The JSON that a text holds; NULL if it holds none."""
 
     type = JSONB()
     inherit_cache = True
 
 
 def decoded(document: ColumnElement[Any], *kinds: str) -> ColumnElement[Any]:
-    """Which value does a JSON column hold, itself or as a text? Of these kinds only.
+    """The value of a JSON column, itself or parsed from a text, if it is of these kinds.
 
-    `kinds` are JSON's own names, as object and array. NULL for any other value and for a
-    malformed text, never an error. A column that holds such a value itself is decompressed
-    once, so that ordinary rows pay nothing for the others.
+    `kinds` are JSON's own names, such as object and array. NULL for any other value and for
+    malformed text, never an error. A column that holds such a value itself is decompressed only
+    once, so ordinary rows do not pay for the others.
     """
     is_wanted = " || ".join(f'@.type() == "{kind}"' for kind in kinds)
     path = cast(f"strict $ ? ({is_wanted})", JSONPATH)
@@ -67,7 +67,7 @@ def decoded(document: ColumnElement[Any], *kinds: str) -> ColumnElement[Any]:
 
 
 def decoded_body(body: ColumnElement[Any]) -> ColumnElement[Any]:
-    """What does a body hold? The object or array in its text, else just what is stored."""
+    """What does a body hold? The object or array in its text, else the stored value."""
     return func.coalesce(decoded(body, "object", "array"), body, type_=JSONB())
 
 
@@ -92,7 +92,7 @@ def _is_valid(text: str) -> str:
 
 
 def _is_well_formed(text: str) -> str:
-    """Values are replaced from the inside out, until one is left of a text that is JSON."""
+    """Is this text well-formed JSON? Values are replaced from the inside out, until one is left."""
     left = _replaced(_replaced(text, _STRING, _A_STRING), _SCALAR, _A_SCALAR)
     left = f"translate({left}, E' \\t\\n\\r', '')"
     for _ in range(DEEPEST):
@@ -108,7 +108,7 @@ CALLED_ITEMS = '@.type like_regex "_call$"'
 NAMED_ITEM = f"({CALLED_ITEMS} && exists(@.name))"
 UNNAMED_ITEM = f"({CALLED_ITEMS} && !exists(@.name))"
 OUTPUTS = ("@.output[*]", "@.outputs[*]", "@.steps[*]", "@.results[*].response.output[*]")
-# Where an answer names a tool that it calls: chat, Responses, Messages, realtime, Gemini, Bedrock.
+# Where a response names a tool that it calls: chat, Responses, Messages, realtime, Gemini, Bedrock.
 CALLED = (
     "@.choices[*].message.tool_calls[*].*.name",
     "@.choices[*].message.function_call.name",
@@ -118,17 +118,17 @@ CALLED = (
     "@.candidates[*].content.parts[*].functionCall.name",
     "@.output.message.content[*].toolUse.name",
 )
-# What stands in the JSON of any answer that calls a tool, also where that is JSON in a text.
+# Text in the JSON of any response that calls a tool, also if that is JSON in a text.
 MAY_CALL = (
     r'tool_calls\\*": ?(?:\[[^\]]|\{)|(?:[cC]all|toolUse|xecutable_?[cC]ode)\\*": ?\{'
     r'|: ?\\*"(?:[a-z_]*_call|[a-z_]*tool_use|program)\\*"'
 )
-# What stands in the JSON of a stream that was stored as it came: its words are in pieces.
+# Text in the JSON of a stream that was stored as it arrived: its words are split.
 IN_PIECES = (
     r'data: ?\{|delta\\*":|contentBlockDelta|\\"candidates\\"|, \{"candidates": |\\"artifact'
     r'|"done\\*":|"text_completion"'
 )
-# A letter by its number in JSON that is a text: two backslashes, doubled for LIKE.
+# An escaped letter in JSON within a text: two backslashes, doubled for LIKE.
 NUMBERED_LETTERS = r"%\\\\u%"
 FELL_BACK = (
     "$ ? (@.attempted_fallbacks > 0 || "
@@ -140,16 +140,16 @@ CLIENT_NOTES = "spend_logs_metadata"
 def may_say(
     requests: Subquery, words: Sequence[str], private: Collection[str]
 ) -> ColumnElement[bool]:
-    """Which requests may say something that has these words in it, whatever their case?
+    """Which requests may show a text that contains these words, whatever their case?
 
-    A document that says it has each of them somewhere: much of it is never shown, and who
-    reads the document tells whether it says it. Of a request's body the `private` fields are
-    left out. Without words, and where a stream was stored in pieces, every request may.
+    A document that shows it contains each of them somewhere, but much of it is never shown, so the
+    reader of the document decides. Of a request's body the `private` fields are left out. Without
+    words every request may show it, and so may a stream that was stored in pieces.
     """
     if not words:
         return _is_stored(requests)
     body, response = requests.c.request_body, cast(requests.c.response_body, Text())
-    return or_(  # plain, so that an index of trigrams can serve each of these
+    return or_(  # plain, so that each of these can use a trigram index
         and_(_has_all(cast(body, Text()), words), _has_all(_without(body, private), words)),
         _has_all(response, words),
         response.regexp_match(IN_PIECES),
@@ -167,10 +167,10 @@ def _has_all(text: ColumnElement[str], words: Sequence[str]) -> ColumnElement[bo
 
 
 def _has_word(text: ColumnElement[str], word: str) -> ColumnElement[bool]:
-    """Does this text have this word, whatever its case?
+    """Does this text contain this word, whatever its case?
 
-    JSON in a text may spell other than English letters by their numbers, and a database may
-    know no upper case of them.
+    JSON in a text may escape letters other than English ones, and a database may not know their
+    upper case.
     """
     found = text.icontains(word, autoescape=True)
     if word.isascii():
@@ -180,21 +180,22 @@ def _has_word(text: ColumnElement[str], word: str) -> ColumnElement[bool]:
 
 
 def _without(body: ColumnElement[Any], private: Collection[str]) -> ColumnElement[str]:
-    """The text of this document without some fields, where it is an object."""
+    """The text of this document without some fields, if it is an object."""
     left = body.op("-", return_type=JSONB())(cast(sorted(private), ARRAY(Text())))
     is_object = func.jsonb_typeof(body) == "object"
     return cast(case((is_object, left), else_=body), Text())
 
 
 def are_indexed(schema: Schema) -> bool:
-    """Does an index of trigrams lead to what these documents say, each as one text?"""
+    """Can a trigram index find any text in these documents?"""
     columns = ("proxy_server_request", "response", "messages")
     return all(name in schema.searchable or not schema.has(name) for name in columns)
 
 
 def called_by_mcp(requests: Subquery, tool: str) -> ColumnElement[bool]:
-    """Which requests called the tool of this name by MCP? By its own name or with its server's;
-    without a name, any tool.
+    """Which requests called this tool over MCP?
+
+    By its own name or with its server's; without a name, any tool.
     """
     if not tool:
         called = or_(requests.c.tool.is_not(None), requests.c.call_type == "call_mcp_tool")
@@ -208,8 +209,9 @@ def called_by_mcp(requests: Subquery, tool: str) -> ColumnElement[bool]:
 
 
 def may_call(requests: Subquery, words: Sequence[str]) -> ColumnElement[bool]:
-    """Which requests may have been answered with a call of a tool that has these words in its
-    name? Who reads the answer tells whether it was; without words, of any tool.
+    """Which requests may have a response that calls a tool with these words in its name?
+
+    The reader of the response decides; without words, any tool.
     """
     response = cast(requests.c.response_body, Text())
     called = and_(response.regexp_match(MAY_CALL), _has_all(response, words))
@@ -217,7 +219,10 @@ def may_call(requests: Subquery, words: Sequence[str]) -> ColumnElement[bool]:
 
 
 def called_tools(response: ColumnElement[Any]) -> FromClause:
-    """Which tools did the model call in this answer? A row a call, its name in a column `tool`."""
+    """Which tools did the model call in this response?
+
+    A row per call, its name in a column `tool`.
+    """
     answer = decoded_body(response)
     no_values = func.jsonb_build_object(type_=JSONB())
     named: ColumnElement[Any] = func.jsonb_build_array(type_=JSONB())
@@ -238,15 +243,15 @@ def failed_with(requests: Subquery, error_class: str) -> ColumnElement[bool]:
     error = _facts(requests).op("->", return_type=JSONB())("error_information")
     named = func.lower(error.op("->>", return_type=Text())("error_class"))
     is_named = named == func.lower(literal(error_class, Text()))
-    # Only the metadata of failures is taken out.
+    # Only the metadata of failures is extracted.
     return case((requests.c.is_failure, func.coalesce(is_named, False)), else_=False)
 
 
 def notes(requests: Subquery, key: str, value: str) -> ColumnElement[bool]:
-    """Which requests carry this in their metadata? Without a value: anything under the key.
+    """Which requests have this in their metadata? Without a value: anything under the key.
 
-    The key is one of LiteLLM's own or of the client's, and the value whole; a number or a
-    truth value goes by how JSON writes it.
+    The key is one of LiteLLM's or of the client's, and the value is whole; a number or a truth
+    value is written as in JSON.
     """
     facts = _facts(requests)
     own = facts.op("->>", return_type=Text())(key)
@@ -257,7 +262,7 @@ def notes(requests: Subquery, key: str, value: str) -> ColumnElement[bool]:
 
 
 def fell_back(requests: Subquery) -> ColumnElement[bool]:
-    """Which requests tried another model group than the one asked for?"""
+    """Which requests tried another model group than the requested one?"""
     return _has(_facts(requests), FELL_BACK, model=requests.c.model)
 
 
@@ -268,7 +273,7 @@ def _facts(requests: Subquery) -> ColumnElement[Any]:
 def _has(
     document: ColumnElement[object], path: str, **values: ColumnElement[str]
 ) -> ColumnElement[bool]:
-    """Does the document have something at this JSON path? False where it has another shape."""
+    """Does the document have a value at this JSON path? False if it has another shape."""
     named = func.jsonb_build_object(
         *(part for name, value in values.items() for part in (literal(name, Text()), value)),
         type_=JSONB(),

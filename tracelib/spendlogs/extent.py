@@ -1,4 +1,4 @@
-"""The log as a whole: its ends, its newest rows, and how large it is, without a scan."""
+"""The log as a whole: its ends, its newest rows, and its size, without a scan."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ CLASSES = table(
 
 
 def first_and_last(schema: Schema) -> Select[Any]:
-    """When did the oldest and the newest request start, and what time is it there?
+    """When did the oldest and the newest request start, and what is the server's time?
 
     One row: oldest, newest (aware UTC, None in an empty log), server_time.
     """
@@ -47,7 +47,7 @@ def first_and_last(schema: Schema) -> Select[Any]:
 
 
 def first_start(schema: Schema, window: TimeWindow) -> Select[Any]:
-    """When did the first request of this window start? One row: first, None where there is none.
+    """When did the first request of this window start? One row: first, None if there is none.
 
     One step on the index on the start.
     """
@@ -58,21 +58,21 @@ def first_start(schema: Schema, window: TimeWindow) -> Select[Any]:
 
 
 def newest_requests(schema: Schema, limit: int) -> Subquery:
-    """Which requests started last, whatever the time range? The columns of `requests`."""
+    """Which requests started last, in any time range? The columns of `requests`."""
     every = all_requests(schema)
     return select(*every.c).order_by(every.c.start_order.desc()).limit(limit).subquery("newest")
 
 
 def storage(schema: Schema) -> Select[Any]:
-    """What does the catalog know of the log's files?
+    """What does the catalog know about the log's files?
 
-    A row a table, so one for each partition:
+    A row per table, so one for each partition:
 
-        relkind        text    r for a table that holds rows, p for the partitioned whole
-        known_pages, known_rows    as they were when it was last analysed; -1 rows for never
-        heap_bytes     int     the rows themselves now, without what is kept out of line
+        relkind        text    r for a table with rows, p for the partitioned parent
+        known_pages, known_rows    when it was last analysed; -1 rows if it never was
+        heap_bytes     int     the rows themselves now, without out-of-line values
         page_bytes     int
-        total_bytes    int     with indexes and everything kept out of line
+        total_bytes    int     with indexes and out-of-line values
     """
     log = func.to_regclass(path(schema.table, schema.name))
     tree = func.pg_partition_tree(log).table_valued(column("relid", Integer()), name="tree")
@@ -88,6 +88,6 @@ def storage(schema: Schema) -> Select[Any]:
 
 
 def count_up_to(schema: Schema, most: int) -> Select[Any]:
-    """How many rows are there, if not more than `most`? It stops reading there."""
+    """How many rows are there, up to `most`? It stops reading there."""
     some = select(literal(1)).select_from(spend_logs(schema)).limit(most + 1).subquery("some")
     return select(func.count()).select_from(some)

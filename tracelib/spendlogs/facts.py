@@ -1,4 +1,4 @@
-"""Facts that LiteLLM keeps in a row's metadata, taken out in one pass.
+"""Facts from a row's metadata, extracted in one pass.
 
 Each `->>` on metadata decompresses its 11 kB again; one `jsonb_to_record` does it once.
 """
@@ -30,9 +30,9 @@ TEXTS = (
     "original_model_group",
     "cold_storage_object_key",
 )
-# Where LiteLLM writes what the provider counted, in the order in which the places are asked.
+# Where LiteLLM writes what the provider counted, in the order of preference.
 USAGE = ("additional_usage_values", "usage_object")
-# Chat completions and the Responses API name the parts of a prompt and of an answer otherwise.
+# Chat completions and the Responses API use different names for the details of usage.
 SENT = ("prompt_tokens_details", "input_tokens_details")
 THOUGHT = ("completion_tokens_details", "output_tokens_details")
 # Anthropic's names first: newer versions write them for every provider.
@@ -48,13 +48,13 @@ DOCUMENTS = (
     "attempted_retries",
     "attempted_fallbacks",
 )
-# The price list alone is most of the metadata: only who reads it has it taken out.
+# The price list is most of the metadata, so it is extracted only for those who read it.
 OF_A_RUN = (
     "litellm_overhead_time_ms",
     "cost_breakdown",
     "model_map_information",
 )
-# Under this class LiteLLM notes that the client was gone before the answer was complete.
+# The class under which LiteLLM logs a client that disconnected before the response was complete.
 HUNG_UP = "ClientDisconnected"
 GREATEST = 2**31 - 1
 GREATEST_AMOUNT = 10**15
@@ -63,18 +63,18 @@ NO_VALUES = cast({}, JSONB)
 
 
 def with_facts(requests: Subquery, *columns: str) -> Select[Any]:
-    """What does the metadata of these requests say, beside the named columns?
+    """What does the metadata of these requests hold, next to the named columns?
 
     Adds to each row:
 
-        error_class, error_code, error_message     text, of a failure or a hang-up
-        cached_prompt_tokens                       int, read from the provider's prompt cache
+        error_class, error_code, error_message     text, of a failure or disconnected client
+        cached_prompt_tokens                       int, read from the provider cache
         cache_write_tokens                         int, written to it
-        asked_model                                text, the group asked for before a fallback
+        asked_model                                text, the requested group before a fallback
         attempted_retries, attempted_fallbacks     int
         key_alias, team_alias, cold_storage_key    text
 
-    None where the metadata says nothing. Metadata that is no object says nothing.
+    None if the metadata does not have it, or is not an object.
     """
     record = _record(requests.c.metadata)
     kept = [requests.c[name] for name in columns]
@@ -83,16 +83,16 @@ def with_facts(requests: Subquery, *columns: str) -> Select[Any]:
 
 
 def with_run_facts(requests: Subquery, *columns: str) -> Select[Any]:
-    """How did these requests run, beside the named columns? The facts of `with_facts`, and:
+    """How did these requests run, next to the named columns? The facts of `with_facts`, and:
 
         overhead_ms             double   LiteLLM's own time, before and after the model
         max_input_tokens        int      the model's limit, of LiteLLM's price list then
         input_cost_usd          double   of the prompt, cached tokens included
-        cached_input_cost_usd   double   of its tokens read from the provider's cache
+        cached_input_cost_usd   double   of its tokens read from the provider cache
         input_cost_per_token    double   US dollars, of the price list
-        reasoning_tokens        int      of the completion: thought, not said
+        reasoning_tokens        int      of the completion
 
-    None where the metadata says nothing, as in all versions before 1.85 but for the price list
+    None if the metadata does not have it, as in all versions before 1.85 except for the price list
     and the tokens.
     """
     record = _record(requests.c.metadata, OF_A_RUN)
@@ -103,10 +103,10 @@ def with_run_facts(requests: Subquery, *columns: str) -> Select[Any]:
 
 
 def with_prompt_caching(requests: Subquery, *columns: str) -> Select[Any]:
-    """What do these requests say of the provider's prompt cache, beside the named columns?
+    """How did these requests use the provider cache, next to the named columns?
 
-    The two facts `cached_prompt_tokens` and `cache_write_tokens` of `with_facts`, and nothing
-    else of the metadata.
+    The two facts `cached_prompt_tokens` and `cache_write_tokens` of `with_facts`, and nothing else
+    of the metadata.
     """
     record = _record_of(requests.c.metadata, (), USAGE)
     kept = [requests.c[name] for name in columns]
@@ -115,7 +115,7 @@ def with_prompt_caching(requests: Subquery, *columns: str) -> Select[Any]:
 
 
 def with_hang_ups(requests: Subquery, *columns: str) -> Select[Any]:
-    """Which of these requests were successes whose client hung up, beside the named columns?
+    """Which of these requests were successes whose client disconnected, next to the named columns?
 
     Adds `is_hang_up`, a bool that is never None, and reads nothing else of the metadata.
     """
@@ -174,13 +174,13 @@ def _run_facts(record: TableValuedAlias) -> dict[str, ColumnElement[Any]]:
 
 
 def _reasoning(record: TableValuedAlias) -> ColumnElement[int]:
-    """Of a response only the whole usage has it; an installation may keep but the rest of it."""
+    """The reasoning tokens: in the whole usage of a response only, which may be cut down."""
     places = [(record.c[name], details) for name in reversed(USAGE) for details in THOUGHT]
     return func.coalesce(*(_whole(usage, one, "reasoning_tokens") for usage, one in places))
 
 
 def _prompt_caching(record: TableValuedAlias) -> dict[str, ColumnElement[Any]]:
-    """Tokens of the provider's prompt cache, from every place where some version writes them."""
+    """Tokens of the provider cache, from every field where some version writes them."""
     return {
         "cached_prompt_tokens": _first_counted(record, READ),
         "cache_write_tokens": _first_counted(record, WRITTEN),
@@ -190,9 +190,9 @@ def _prompt_caching(record: TableValuedAlias) -> dict[str, ColumnElement[Any]]:
 def _first_counted(
     record: TableValuedAlias, paths: Sequence[tuple[str, ...]]
 ) -> ColumnElement[int]:
-    """The first count that is not 0, which LiteLLM also writes where it was told none.
+    """The first count that is not 0, because LiteLLM writes 0 for an unknown count too.
 
-    0 where nothing else is known, NULL where nothing is.
+    0 if nothing else is known, NULL if nothing is.
     """
     places = [(record.c[name], path) for name in USAGE for path in paths]
     counted = (_whole(usage, *path, least=1) for usage, path in places)
@@ -209,9 +209,9 @@ def _text(document: ColumnElement[Any], key: str) -> ColumnElement[str]:
 
 
 def _whole(document: ColumnElement[Any], *keys: str, least: int = -GREATEST) -> ColumnElement[int]:
-    """The number under these keys as an integer; anything else is unknown rather than an error.
+    """The number under these keys as an integer; NULL for anything else, rather than an error.
 
-    One path, which looks and compares in one go: of a dozen places most hold nothing.
+    One path, which extracts and compares at once: most of a dozen fields are missing.
     """
     place = "".join(f'."{key}"' for key in keys)
     path = cast(f"strict ${place} ? (@ >= {least} && @ <= {GREATEST})", JSONPATH)
@@ -220,7 +220,7 @@ def _whole(document: ColumnElement[Any], *keys: str, least: int = -GREATEST) -> 
 
 
 def _amount(value: ColumnElement[Any]) -> ColumnElement[float]:
-    """A JSON number as a double; anything else, and what no amount can be, is unknown."""
+    """A JSON number as a double; NULL for anything else, and for impossible amounts."""
     number = cast(value, Numeric)
     # Digits that a double cannot hold would be an error rather than a zero.
     amount = cast(func.round(number, DECIMALS), Double)

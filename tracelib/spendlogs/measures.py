@@ -31,28 +31,28 @@ Relation = Subquery | CTE
 
 
 def named(**figures: ColumnElement[Any]) -> list[ColumnElement[Any]]:
-    """Which columns of a statement are these figures? Each under its name, in their order."""
+    """These figures as columns of a statement, each under its name, in their order."""
     return [figure.label(name) for name, figure in figures.items()]
 
 
 def worked_out_once(requests: Relation) -> Subquery:
-    """The same requests, whose columns PostgreSQL works out once for a row.
+    """The same requests, whose columns PostgreSQL computes once per row.
 
-    It would repeat them in each aggregate that reads them, and many figures read the same: the
-    figures of 100,000 requests took 141 ms rather than 192. OFFSET keeps it from folding the
-    subquery into the question; conditions on it are no longer looked up in an index, nor is an
-    order, so it is for questions that read all they are given.
+    Otherwise it computes them in each aggregate that reads them, and many figures read the same
+    columns: the figures of 100,000 requests took 141 ms instead of 192. OFFSET keeps PostgreSQL
+    from inlining the subquery; conditions on it no longer use an index, nor does an order, so it is
+    for queries that read all their rows.
     """
     return select(requests).offset(0).subquery("once")
 
 
 def requests_count() -> ColumnElement[int]:
-    """How many requests, failures too?"""
+    """How many requests, including failures?"""
     return func.count()
 
 
 def cost_usd(requests: Relation) -> ColumnElement[Any]:
-    """What did they cost, in US dollars? 0 over no rows."""
+    """What did they cost, in US dollars? 0 for no rows."""
     return func.coalesce(func.sum(requests.c.spend_usd, type_=Numeric()), 0, type_=Numeric())
 
 
@@ -62,12 +62,12 @@ def failures(requests: Relation) -> ColumnElement[int]:
 
 
 def hits(requests: Relation) -> ColumnElement[int]:
-    """How many were answered from LiteLLM's own cache?"""
+    """How many were served from LiteLLM's own cache?"""
     return func.count().filter(requests.c.is_cache_hit)
 
 
 def billed(requests: Relation, tokens: str) -> ColumnElement[int]:
-    """How many tokens of a kind went to a provider? A cache hit repeats them without one."""
+    """How many tokens of a kind were billed by a provider? Those of cache hits are not."""
     asked = func.sum(requests.c[tokens], type_=BigInteger()).filter(~requests.c.is_cache_hit)
     return func.coalesce(asked, 0, type_=BigInteger())
 
@@ -79,31 +79,31 @@ def replayed(requests: Relation, tokens: str) -> ColumnElement[int]:
 
 
 def average(value: ColumnElement[Any]) -> ColumnElement[float]:
-    """What is the mean of the known values? None over none."""
+    """What is the mean of the known values? None if there are none."""
     return func.avg(value, type_=Double())
 
 
 def percentile(value: ColumnElement[Any], fraction: float) -> ColumnElement[float]:
-    """Which value do `fraction` of the known ones stay under? Interpolated; None over none.
+    """Which value are `fraction` of the known ones below? Interpolated; None if there are none.
 
-    The one place that knows how a percentile is made: a source that cannot sort all rows
-    (Citus pulls them to one node) puts a histogram here.
+    The only definition of a percentile: a source that cannot sort all rows (Citus pulls them to one
+    node) puts a histogram here.
     """
     return type_coerce(func.percentile_cont(fraction).within_group(value), Double())
 
 
 def elapsed_ms(start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[float]:
-    """How many milliseconds from start to end? None where the end comes first."""
+    """How many milliseconds from start to end? None if the end comes first."""
     return case((end >= start, cast(extract("epoch", end - start) * 1000, Double)))
 
 
 def ratio(part: ColumnElement[Any], whole: ColumnElement[Any]) -> ColumnElement[float]:
-    """What is a part of a whole? None where the whole is 0 or unknown."""
+    """What share of a whole is a part? None if the whole is 0 or unknown."""
     return type_coerce(cast(part, Double) / func.nullif(cast(whole, Double), 0), Double())
 
 
 def added_up(counts: ColumnElement[int]) -> ColumnElement[int]:
-    """What do counts of parts come to? PostgreSQL would make a numeric of them."""
+    """What is the sum of these partial counts? As an integer: PostgreSQL would return a numeric."""
     return cast(func.sum(counts), BigInteger)
 
 
@@ -114,7 +114,7 @@ AUTOMATIC_TAG = "User-Agent:"
 def client_tags(request_tags: ColumnElement[Any]) -> FromClause:
     """Which tags did the client send with this row? Each once, in a column `tag`.
 
-    Anything but a list says nothing; neither do empty tags and LiteLLM's automatic ones.
+    A value that is not a list counts as none; empty tags and LiteLLM's automatic ones are left out.
     """
     one = (
         func.jsonb_array_elements_text(decoded(request_tags, "array"))
@@ -126,7 +126,7 @@ def client_tags(request_tags: ColumnElement[Any]) -> FromClause:
 
 
 def is_tagged(request_tags: ColumnElement[Any], tag: str) -> ColumnElement[bool]:
-    """Which rows carry this tag, whole? NULL where the tags are no list."""
+    """Which rows have this whole tag? NULL if the tags are not a list."""
     return decoded(request_tags, "array").contains([tag])
 
 
@@ -135,9 +135,9 @@ WEEK_H = 168
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Neighbouring buckets of one length: the first has this number and starts at `start_s`.
+    """Neighboring buckets of one length: the first has this number and starts at `start_s`.
 
-    Seconds; moments since 1970, UTC.
+    In seconds; moments since 1970, UTC.
     """
 
     start_s: int
@@ -159,8 +159,8 @@ def in_buckets(requests: Subquery, filters: Filters, bucket: Bucket) -> Subquery
 def in_hours_of_week(requests: Subquery, filters: Filters) -> Subquery:
     """In which hour of the viewer's week does each request start?
 
-    The same rows and columns with `hour_of_week`: 0 is Thursday from 0 to 1 o'clock, for
-    the count of seconds began on a Thursday.
+    The same rows and columns with `hour_of_week`: 0 is Thursday from 0 to 1 o'clock, because 1
+    January 1970 was a Thursday.
     """
     hours = cast(func.floor(local_s(requests, filters.window, filters.zone) / HOUR_S), Integer)
     return select(*requests.c, (hours % WEEK_H).label("hour_of_week")).subquery("bucketed")
@@ -174,9 +174,9 @@ def local_s(requests: Subquery, window: TimeWindow, zone: str) -> ColumnElement[
 
 
 def runs_of(edges: Sequence[datetime]) -> Iterator[Run]:
-    """Which neighbours among the buckets between these edges are equally long?
+    """Which neighbouring buckets between these edges are equally long?
 
-    In order; all buckets are of one run unless the zone's clock changes among them.
+    In order; all buckets are one run unless the zone's clock changes among them.
 
     >>> hours = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in (0, 1, 2, 4)]
     >>> [(run.first_number, run.length_s) for run in runs_of(hours)]
@@ -197,7 +197,7 @@ def _number(requests: Subquery, run: Run) -> ColumnElement[int]:
 def _by_time(
     requests: Subquery, values: Sequence[tuple[int, ColumnElement[int]]]
 ) -> ColumnElement[int]:
-    """The last of these values whose second, since 1970, a request does not start before."""
+    """The last of these values whose second, since 1970, is not after the request's start."""
     (_, first), *later = values
     if not later:
         return first
@@ -207,7 +207,7 @@ def _by_time(
 
 
 def _utc_s(requests: Subquery) -> ColumnElement[float]:
-    """`date_part` gives a double; `extract` a numeric since PostgreSQL 14, several times slower."""
+    """Seconds as a double; `extract` returns a numeric since PostgreSQL 14, which is slower."""
     return func.date_part("epoch", requests.c.start_order, type_=Double())
 
 

@@ -1,4 +1,4 @@
-"""Names for ids: aliases and e-mails where LiteLLM has them, shortened hashes where not."""
+"""Names for IDs: LiteLLM's aliases and e-mails, or shortened hashes."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from tracelib.schema import Schema
 from tracelib.spendlogs.conditions import shown_key, spend_logs, stored
 from tracelib.spendlogs.documents import decoded
 
-# Dimension -> (table, id column, name columns in order of preference)
+# Dimension -> (table, ID column, name columns in order of preference)
 NAMED_BY = {
     "key": (
         ("LiteLLM_VerificationToken", "token", ("key_alias", "key_name")),
@@ -39,10 +39,10 @@ def name_of(
     identity: ColumnElement[str],
     sample_request_id: ColumnElement[str],
 ) -> ColumnElement[str]:
-    """What is this id called? For few rows: it looks up each id by primary key.
+    """What is the name of this ID? For few rows: it looks up each ID by primary key.
 
-    The name table's alias, else the alias that the row `sample_request_id` carries (ids
-    outlive the tables), else the id itself, a key's hash shortened. None stays None.
+    The name table's alias, else the alias in the row `sample_request_id` (IDs outlive the tables),
+    else the ID itself, a key's hash shortened. None stays None.
     """
     if dimension not in NAMED_BY:
         return identity
@@ -50,7 +50,7 @@ def name_of(
     known = [name for names in looked_up for name in names]
     carried = _carried(schema, dimension, identity, sample_request_id)
     named = func.coalesce(*known, *carried, _shortened(dimension, identity), type_=Text())
-    # Old failures carry the alias of a key without the key: no id, no name.
+    # Old failures have the alias of a key without the key: no ID, no name.
     known_id = case((identity.is_not(None), named))
     if dimension != "key":
         return type_coerce(known_id, Text())
@@ -58,9 +58,9 @@ def name_of(
 
 
 def ids_called(schema: Schema, dimension: str, text: str) -> list[Select[Any]]:
-    """Which ids of a dimension have this text in a name? A statement for each name table.
+    """Which IDs of a dimension have this text in a name? A statement per name table.
 
-    Upper and lower case are the same; `%` and `_` stand for themselves.
+    Case is ignored; `%` and `_` are literal.
     """
     return [
         select(ids).where(or_(*(name.icontains(text, autoescape=True) for name in names)))
@@ -72,7 +72,7 @@ def ids_called(schema: Schema, dimension: str, text: str) -> list[Select[Any]]:
 def _looked_up(
     schema: Schema, place: tuple[str, str, tuple[str, ...]], identity: ColumnElement[str]
 ) -> list[ColumnElement[str]]:
-    # A deleted key may stand there twice, so a maximum rather than a single row.
+    # A deleted key may be there twice, so a maximum rather than a single row.
     return [
         select(func.max(func.coalesce(*names, type_=Text()), type_=Text()))
         .where(ids == identity)
@@ -84,7 +84,7 @@ def _looked_up(
 def _readable(
     schema: Schema, place: tuple[str, str, tuple[str, ...]]
 ) -> list[tuple[ColumnElement[str], list[ColumnElement[str]]]]:
-    """The id column of a name table and its readable names; nothing where there is none."""
+    """The ID column of a name table and its readable names; empty if there are none."""
     name, id_column, name_columns = place
     readable = [one for one in name_columns if schema.names_from(name, id_column, one)]
     if not readable:
@@ -112,14 +112,14 @@ def _carried(
     facts = decoded(logs.c.metadata, "object")
     alias = facts.op("->>", return_type=Text())(IN_METADATA[dimension])
     said = func.max(func.nullif(alias, "", type_=Text()), type_=Text())
-    # In a partitioned log a request id may stand in rows of other keys and teams, too.
+    # In a partitioned log, rows of other keys and teams may have the same request ID.
     own = shown_key(logs.c.api_key) if dimension == "key" else stored(logs, "team_id")
     same = (logs.c.request_id == sample_request_id, own == identity)
     return [select(said).where(*same).scalar_subquery()]
 
 
 def _shortened(dimension: str, identity: ColumnElement[str]) -> ColumnElement[str]:
-    """Nobody reads a hash of 64 digits; its first eight still tell two keys apart."""
+    """The ID; a hash of 64 digits is shortened to eight, which still distinguish two keys."""
     if dimension != "key":
         return identity
     return func.regexp_replace(identity, LONG_HASH, r"\1…", type_=Text())

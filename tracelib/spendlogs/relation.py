@@ -1,4 +1,4 @@
-"""The one relation every question is asked of: a row a request, with honest names and types."""
+"""The one relation for all queries: a row per request, with plain names and types."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -40,34 +40,34 @@ from tracelib.spendlogs.conditions import (
 )
 from tracelib.spendlogs.documents import decoded
 
-# LiteLLM's names for asking whether a background response is there yet, and for its cost.
+# LiteLLM's call types for fetching a background response, and for its cost.
 FETCHES = ("aget_responses", "get_responses")
 BACKGROUND_COST = "_background_cost"
-# A row from before LiteLLM, or from far ahead, is some clock's mistake: it counts, at the edge.
+# A row from before LiteLLM, or from far ahead, has a wrong clock: it counts, at the edge.
 BELIEVABLE = (datetime(2000, 1, 1), datetime(2200, 1, 1))  # noqa: DTZ001 - stored without zone
 
 
 def requests(schema: Schema, filters: Filters) -> Subquery:
-    """Which requests do the filters choose?
+    """Which requests match the filters?
 
-    A row a request, failures too:
+    A row per request, including failures:
 
         request_id, call_id, call_type          text
         background_id text         of a request that only fetches or bills a background response,
-                                   the id of that response
-        session_id    text         the client's, else the request's own id
-        session_key   text         session and key in one value: what a session is
-        api_key       text         the identity of the key, empty for nobody
+                                   the ID of that response
+        session_id    text         the client's, else the request's own ID
+        session_key   text         session and key in one value: identifies a session
+        api_key       text         the identity of the key, empty for no key
         stored_key    text         the key as it is stored, to compare by its index
         key_group, session_group   text, the same as api_key and session_key to group by: cheaper
-                                   to work out, and like stored_key never to be shown
-        key, user, team, end_user      text; None where empty
+                                   to compute, and like stored_key never to be shown
+        key, user, team, end_user      text; None if empty
         started_at, ended_at, created_at        aware UTC
         start_order   timestamp    the start as it is stored, to sort by: it has an index
         end_order     timestamp    the end as it is stored
         latency_ms    double       request_duration_ms, else end - start; None if negative
         response_ms   double       latency_ms of successes that were not cache hits
-        ttft_ms       double       start to first token, where that is really known
+        ttft_ms       double       start to first token, if it is really known
         model, deployment, provider, api_base   model is the public name, never None
         spend_usd     numeric      exact in sums, US dollars
         spend_order   double       the spend as it is stored, to sort by: cheaper to add up
@@ -75,7 +75,7 @@ def requests(schema: Schema, filters: Filters) -> Subquery:
         is_cache_hit, is_failure                bool, never None
         request_tags, metadata, request_body, response_body, messages_body   jsonb
 
-    PostgreSQL folds the subquery into the question, so unread columns cost nothing.
+    PostgreSQL inlines the subquery, so columns that are not read cost nothing.
     """
     logs = spend_logs(schema)
     chosen = [*in_window(logs, filters.window), *chosen_ids(_clean(logs), filters)]
@@ -83,22 +83,22 @@ def requests(schema: Schema, filters: Filters) -> Subquery:
 
 
 def by_id(schema: Schema, column: str, ids: Sequence[str]) -> Subquery:
-    """Which requests carry one of these ids, whenever they were?
+    """Which requests have one of these IDs, in any time range?
 
-    `column` is request_id, session_id or call_id: the three that LiteLLM indexes, so that
-    no scan follows. Same columns as `requests`; no row where an old version lacks the column.
-    A request without a session id is a session by its own request id.
+    `column` is request_id, session_id or call_id: the three that LiteLLM indexes, so no scan is
+    needed. Same columns as `requests`; no rows if an old version lacks the column. A request
+    without a session ID is a session by its own request ID.
     """
     logs = spend_logs(schema)
     name = {"call_id": "litellm_call_id"}.get(column, column)
     sought = [one for one in ids if can_be_stored(one)]
-    # A row may have neither a session id nor a request id of its own.
+    # A row may have neither a session ID nor a request ID of its own.
     own_session = logs.c.request_id.in_([*sought, *([""] if "" in ids else [])])
     if column != "session_id":
         return _relation(logs).where(stored(logs, name).in_(sought)).subquery("requests")
     if column not in logs.c:
         return _relation(logs).where(own_session).subquery("requests")
-    # Two branches rather than an OR, so that each surely walks an index of its own.
+    # Two branches rather than an OR, so that each is sure to use its own index.
     return union_all(
         _relation(logs).where(logs.c.session_id.in_(sought)),
         _relation(logs).where(own_session, filled(logs, "session_id").is_(None)),
@@ -108,8 +108,8 @@ def by_id(schema: Schema, column: str, ids: Sequence[str]) -> Subquery:
 def by_rows(schema: Schema, rows: Sequence[RowId]) -> Subquery:
     """Which requests are these rows? Same columns as `requests`.
 
-    Found by their ids, and within their time, so that of a partitioned log only the partitions
-    of those days are looked into.
+    Found by their IDs, and within their time, so that in a partitioned log only the partitions of
+    those days are read.
     """
     logs = spend_logs(schema)
     sought = [row for row in rows if not UNSTORABLE.search(row.request_id)]
@@ -121,7 +121,7 @@ def by_rows(schema: Schema, rows: Sequence[RowId]) -> Subquery:
 
 
 def _within(logs: FromClause, rows: Sequence[RowId]) -> list[ColumnElement[bool]]:
-    """From the first start of these rows to the last; open where a start is not believed."""
+    """From the first start of these rows to the last; open if a start is not believable."""
     starts = [row.started_at.astimezone(UTC).replace(tzinfo=None) for row in rows]
     bounds = []
     if starts and min(starts) > BELIEVABLE[0]:
@@ -132,7 +132,7 @@ def _within(logs: FromClause, rows: Sequence[RowId]) -> list[ColumnElement[bool]
 
 
 def selected(schema: Schema, selection: Selection) -> Subquery:
-    """Which requests are selected, whenever they were? Same columns as `requests`."""
+    """Which requests are selected, in any time range? Same columns as `requests`."""
     if selection.rows:
         found = by_rows(schema, selection.rows)
     else:
@@ -141,7 +141,7 @@ def selected(schema: Schema, selection: Selection) -> Subquery:
 
 
 def all_requests(schema: Schema) -> Subquery:
-    """Which requests are there at all? Only to be read along an index, with a limit."""
+    """Which requests does the log have? Only to be read along an index, with a limit."""
     return _relation(spend_logs(schema)).subquery("requests")
 
 
@@ -175,7 +175,7 @@ def _identity(logs: FromClause) -> dict[str, ColumnElement[Any]]:
 
 
 def _background_id(logs: FromClause) -> ColumnElement[str]:
-    """Clients fetch a response again and again until it is there; LiteLLM logs each time."""
+    """The background response that a row fetches: clients poll, and LiteLLM logs each time."""
     request_id = logs.c.request_id
     is_bill = request_id.endswith(BACKGROUND_COST, autoescape=True)
     body, answer = (
@@ -204,7 +204,7 @@ def _times(logs: FromClause) -> dict[str, ColumnElement[Any]]:
     latency = _latency_ms(logs)
     answered = and_(~is_failure(logs), ~is_cache_hit(logs))
     first_token = stored(logs, "completionStartTime")
-    # Old versions note the first token of some streams at the end, or a moment after it.
+    # Old versions log the first token of some streams at the end, or a moment after it.
     known = and_(first_token < logs.c.endTime, first_token >= logs.c.startTime, answered)
     return {
         "started_at": utc(logs.c.startTime),
@@ -258,18 +258,18 @@ def _bodies(logs: FromClause) -> dict[str, ColumnElement[Any]]:
 
 
 def filled(logs: FromClause, name: str) -> ColumnElement[str]:
-    """LiteLLM writes an empty string where it means nothing."""
+    """The column as text; NULL for the empty string, which LiteLLM writes for no value."""
     return func.nullif(stored(logs, name), "", type_=Text())
 
 
 def is_cache_hit(logs: FromClause) -> ColumnElement[bool]:
-    """The column is text: True, False, None, empty or NULL. Other languages' letters cost time."""
+    """Was it a cache hit? The column is text: True, False, None, empty or NULL."""
     said = stored(logs, "cache_hit").collate("C")
     return func.coalesce(func.lower(said), "") == "true"
 
 
 def is_failure(logs: FromClause) -> ColumnElement[bool]:
-    """No status means success; before 2025-05-08 it stood in the metadata only."""
+    """Was it a failure? No status means success; before 2025-05-08 it was in the metadata only."""
     status = logs.c.status if "status" in logs.c else _status_in_metadata(logs)
     return func.coalesce(status, "success") == "failure"
 
@@ -290,11 +290,11 @@ def _elapsed_ms(start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnEle
 
 
 def utc(stored_time: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Prisma stores UTC without saying so."""
+    """The time as aware UTC, which Prisma stores without a zone."""
     return func.timezone("UTC", _believable(stored_time), type_=DateTime(timezone=True))
 
 
 def _believable(stored_time: ColumnElement[Any]) -> ColumnElement[Any]:
-    """PostgreSQL knows years, and infinities, that Python and intervals do not."""
+    """The time within bounds: PostgreSQL has years and infinities that Python does not."""
     early, late = (literal(moment, DateTime()) for moment in BELIEVABLE)
     return case((stored_time < early, early), (stored_time > late, late), else_=stored_time)

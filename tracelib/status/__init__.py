@@ -1,4 +1,4 @@
-"""Is the database well, how fresh and large is the log, what is missing, and what fails?"""
+"""The health of the database: how fresh and large is the log, what is missing, what fails?"""
 
 from tracelib.status.database import Freshness, ServerFacts, Size, freshness, missing, server, size
 from tracelib.status.failures import (

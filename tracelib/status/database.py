@@ -36,12 +36,12 @@ ENCRYPTION = table(
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """The server and our place in it.
+    """The server and the app's connection to it.
 
-    `round_trip_ms` is one trivial question with all that surrounds it. `is_read_only_role`
-    says whether PostgreSQL itself would refuse a write. `encryption` is None where the server
-    does not say; behind a pooler it is the pooler's connection. `statement_timeout` and
-    `is_read_only_transaction` are the guards, read back from within a question.
+    `round_trip_ms` is the time of one trivial query with all its overhead. `is_read_only_role` says
+    whether PostgreSQL itself would refuse a write. `encryption` is None if the server does not
+    report it; behind a pooler it is the pooler's connection. `statement_timeout` and
+    `is_read_only_transaction` are the guards, read back from within a query.
     """
 
     version: str
@@ -58,7 +58,10 @@ class ServerFacts:
 
 
 def server(source: Source) -> ServerFacts:
-    """Which server is it, may we write there, and how far away is it? Raises a TraceError."""
+    """Which server is it, may the app write there, and how long is a round trip?
+
+    Raises a TraceError.
+    """
     facts = source.row(_facts(source.schema))._asdict()
     started = time.perf_counter()
     source.row(select(1))
@@ -85,7 +88,7 @@ def _facts(schema: Schema) -> Select[Any]:
 
 
 def _may_not_write(schema: Schema) -> ColumnElement[bool]:
-    """A replica refuses everybody; else it is the role's default, or what it was not granted."""
+    """Is writing refused: on a replica to everyone, else by the role's default or grants?"""
     table_id = func.to_regclass(path(schema.table, schema.name))
     return or_(
         func.pg_is_in_recovery(type_=Boolean()),
@@ -95,7 +98,7 @@ def _may_not_write(schema: Schema) -> ColumnElement[bool]:
 
 
 def _behind_s() -> ColumnElement[float]:
-    """A replica that has replayed all it received is not behind, however quiet the primary."""
+    """The replication lag; a replica that has replayed all it received has none."""
     has_all = func.pg_last_wal_receive_lsn() == func.pg_last_wal_replay_lsn()
     replayed_at = func.pg_last_xact_replay_timestamp(type_=DateTime(timezone=True))
     behind = extract("epoch", func.clock_timestamp(type_=DateTime(timezone=True)) - replayed_at)
@@ -106,17 +109,17 @@ def _setting(name: str) -> ColumnElement[str]:
     return func.current_setting(name, type_=Text())
 
 
-# So few rows in so small a file are counted in milliseconds, and need no estimate.
+# This many rows in a small file are counted in milliseconds, and need no estimate.
 FEW_ROWS = 10_000
 SMALL_BYTES = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """The log's size: rows, bytes with indexes and out-of-line parts, and partitions.
+    """The log's size: rows, bytes with indexes and out-of-line values, and partitions.
 
-    `estimated_rows` is the planner's estimate, None where nobody ever analysed the table;
-    `exact` says that it was counted instead. `partitions` is 0 where there are none.
+    `estimated_rows` is the planner's estimate, None if the table was never analysed; `exact` says
+    that it was counted instead. `partitions` is 0 if there are none.
     """
 
     estimated_rows: int | None
@@ -126,7 +129,7 @@ class Size:
 
 
 def size(source: Source) -> Size:
-    """How large is the log? Answered by the catalog, so a log of any size takes as long."""
+    """How large is the log? Read from the catalog, in the same time for any size."""
     files = source.rows(extent.storage(source.schema))
     leaves = [file for file in files if file.relkind != extent.PARTITIONED]
     counted = _counted(source, leaves)
@@ -148,7 +151,7 @@ def _counted(source: Source, leaves: Sequence[Row[Any]]) -> int | None:
 
 
 def _estimated(leaves: Sequence[Row[Any]]) -> int | None:
-    """As the planner does: the rows a page had when last analysed, times the pages of now."""
+    """The planner's estimate: rows per page when last analysed, times the pages of now."""
     total = 0.0
     for leaf in leaves:
         if leaf.heap_bytes == 0 and leaf.relkind == extent.PLAIN:
@@ -166,11 +169,11 @@ TOLERANCE = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """The ends of the log, aware UTC; None where it is empty.
+    """The ends of the log, aware UTC; None if it is empty.
 
-    `ingest_lag_s` is how long the newest requests took from their end to their row, the
-    median of a hundred; None where LiteLLM does not note it. `ahead_of_clock` says that the
-    newest request starts later than it is now.
+    `ingest_lag_s` is how long the newest requests took from their end to their row, the median of a
+    hundred; None if LiteLLM does not log it. `ahead_of_clock` says that the newest request starts
+    later than now.
     """
 
     newest_started_at: datetime | None
@@ -181,10 +184,10 @@ class Freshness:
 
 
 def freshness(source: Source, now: datetime) -> Freshness:
-    """When was the newest request, when the oldest, and how late do rows come?
+    """When was the newest request, when the oldest, and how late do rows arrive?
 
-    Read by the index on the start, whatever the time range. `now` is the page's, which may
-    be a tick old; the server's clock counts where it is ahead of that.
+    Read by the index on the start, in any time range. `now` is the page's, which may be a tick old;
+    the server's clock counts if it is ahead of that.
     """
     ends = source.row(extent.first_and_last(source.schema))
     newest = source.row(_newest(source))
@@ -203,7 +206,7 @@ def _newest(source: Source) -> Select[Any]:
 
 
 COLUMNS = ("kind", "name", "since", "without_it")
-# Columns that were always there, so that only a grant can be missing.
+# Columns that all versions have, so that only a grant can be missing.
 WITHHELD = {
     "metadata": "Error classes, retries, cached tokens and old names are unknown.",
     "request_tags": "Tags are unknown.",
@@ -230,16 +233,16 @@ Gap = tuple[str, str, str, str]
 
 
 def missing(source: Source) -> pd.DataFrame:
-    """What is not there or may not be read, and what does that cost?
+    """Which columns, grants, indexes and tables are missing, and what is the consequence?
 
-    A row a thing, columns first, then grants, indexes and name tables, each by its age:
+    A row each, columns first, then grants, indexes and name tables, each by age:
 
         kind         text    column, grant, index or name table
         name         text    an index by its columns
         since        text    the day LiteLLM added it, as 2026-08-18
         without_it   text    a sentence
 
-    No rows where all is there. Asks nothing: it is known from the first connection.
+    No rows if nothing is missing. Runs no query: it is known from the first connection.
     """
     schema = source.schema
     gaps = [*_columns(schema), *_grants(schema), *_indexes(schema), *_name_tables(schema)]

@@ -1,4 +1,4 @@
-"""Which requests failed, when and why, and what did those cost that were billed?"""
+"""Which requests failed, when and why, and what did the billed ones cost?"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +30,7 @@ from tracelib.spendlogs.measures import in_buckets
 from tracelib.spendlogs.names import name_of
 from tracelib.window import Bucket, bucket_starts
 
-# What a failure is grouped by, and the column that says it.
+# A grouping of failures, and its column.
 GROUPED_BY = {
     "class": "error_class",
     "code": "error_code",
@@ -43,13 +43,13 @@ OTHERS = "others"
 
 
 def failure_groups(source: Source, filters: Filters) -> pd.DataFrame:
-    """What fails most: which class of error, which code, which provider, which model?
+    """Which error classes, codes, providers and models have the most failures?
 
-    A row a value of each grouping, in the order class, code, provider, model, most failures
+    A row per value of each grouping, in the order class, code, provider, model, most failures
     first, ties by value, at most 50 of each:
 
         by          text         class, code, provider or model
-        value       text         "(none)" where the failure does not say
+        value       text         "(none)" if the failure does not have one
         failures    int
         share       0 to 1       of all failures
         newest_at   aware UTC    start of the newest
@@ -68,12 +68,12 @@ def failure_groups(source: Source, filters: Filters) -> pd.DataFrame:
 def failures_over_time(source: Source, filters: Filters, bucket: Bucket) -> pd.DataFrame:
     """Which classes of failure came when?
 
-    A row a bucket and class, in order of time, the most frequent class first; every bucket
-    of the window is there for every class:
+    A row per bucket and class, in order of time, the most frequent class first; every bucket of the
+    window is there for every class:
 
         bucket        aware UTC    its beginning
         error_class   text         the seven most frequent, then "others"
-        failures      int          0 where none
+        failures      int          0 for none
 
     No failure gives the same columns without rows.
     """
@@ -87,14 +87,14 @@ def failures_over_time(source: Source, filters: Filters, bucket: Bucket) -> pd.D
 
 
 def _most_frequent(counted: pd.DataFrame) -> list[str]:
-    """The classes, most failures first; what is left over comes last."""
+    """The classes, most failures first; "others" comes last."""
     sums = counted.groupby("error_class")["failures"].sum()
     totals = {str(name): int(total) for name, total in sums.items()}
     return sorted(totals, key=lambda name: (name == OTHERS, -totals[name], name))
 
 
 def _failures(requests: Subquery, *columns: str) -> CTE:
-    """Failures with what their metadata says; only they have it read, not every request."""
+    """Failures with the facts from their metadata; that of other requests is not read."""
     told = (
         with_facts(requests, "provider", "model", *columns)
         .where(requests.c.is_failure)
@@ -157,17 +157,17 @@ def newest_failures(
     limit: int = 100,
     after: tuple[datetime, str] | None = None,
 ) -> pd.DataFrame:
-    """Which requests failed last, whose were they, and what did they say?
+    """Which requests failed last, whose were they, and with which errors?
 
-    A row a failure, the newest first, ties by request_id, at most `limit`; `after` is the
-    start and id of the last one of the page before:
+    A row per failure, the newest first, ties by request_id, at most `limit`; `after` is the start
+    and ID of the last one of the page before:
 
         request_id, session_id, api_key, key_name, user_name, team_name    text
         started_at                          aware UTC
         model, deployment, provider         text
-        error_class, error_code, error_message    text, None where it is not said
+        error_class, error_code, error_message    text, None if unknown
         latency_ms                          double
-        cost_usd                            US dollars: a stream that broke off may cost some
+        cost_usd                            US dollars: an interrupted stream may have a cost
 
     No failure gives the same columns without rows.
     """
@@ -175,7 +175,7 @@ def newest_failures(
     newest = (
         select(*requests.c)
         .where(requests.c.is_failure, *_before(requests, after))
-        # By the stored start: it has an index, so that the window is not sorted.
+        # By the stored start: it has an index, so the window is not sorted.
         .order_by(requests.c.start_order.desc(), requests.c.request_id.desc())
         .limit(limit)
         .subquery("newest")
@@ -214,11 +214,11 @@ def _before(requests: Subquery, after: tuple[datetime, str] | None) -> list[Colu
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """Requests that cost money without a whole answer, and what they cost, in US dollars.
+    """Requests that cost money without a complete response, and their cost, in US dollars.
 
-    `paid_failures` are the failures of the window with a cost: mostly streams that broke off.
-    `hang_ups` are requests whose client was gone before the answer was complete. LiteLLM counts
-    them as successes, and so do all other figures; they were looked for among the
+    `paid_failures` are the failures of the window with a cost: mostly interrupted streams.
+    `hang_ups` are requests whose client disconnected before the response was complete. LiteLLM
+    counts them as successes, and so do all other figures; they were searched for among the
     `requests_read` newest of `requests`.
     """
 
@@ -231,11 +231,11 @@ class Losses:
 
 
 def losses(source: Source, filters: Filters, newest: int = 20_000) -> Losses:
-    """What was paid for and not answered in full?
+    """What was billed without a complete response?
 
-    Over all failures of the window, and of its successes over at most the `newest`, because
-    whether a client hung up is in a JSON document of each row; exact where `requests_read`
-    equals `requests`. No such request gives zeros.
+    Over all failures of the window, and of its successes over at most the `newest`, because whether
+    a client disconnected is in a JSON document of each row; exact if `requests_read` equals
+    `requests`. No such request gives zeros.
     """
     requests = source.requests(filters)
     failed, gone = _paid_failures(requests), _hang_ups(requests, newest)

@@ -1,6 +1,6 @@
-"""Is the LiteLLM proxy itself alive and ready? The one question that is not asked of the database.
+"""Is the LiteLLM proxy itself alive and ready? The only query that does not use the database.
 
-Both probes are open to everybody, so no key is needed or sent.
+Both probes are open to everyone, so no key is needed or sent.
 """
 
 import json
@@ -20,9 +20,9 @@ _ERROR_NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 
 @dataclass(frozen=True, slots=True)
 class ProxyHealth:
-    """What the proxy says of itself; `database` and `version` are None where it does not say.
+    """The proxy's own report; `database` and `version` are None if it does not include them.
 
-    `sentence` says in words what is wrong, and is empty where nothing is.
+    `sentence` describes what is wrong, and is empty if nothing is.
     """
 
     alive: bool
@@ -33,12 +33,12 @@ class ProxyHealth:
 
     @property
     def database_is_connected(self) -> bool | None:
-        """Does the proxy reach its database? None where it does not say."""
+        """Does the proxy reach its database? None if it does not report it."""
         return None if self.database is None else self.database.lower() == "connected"
 
 
 def proxy_health(url: str, timeout_s: float = 3) -> ProxyHealth:
-    """Is the proxy at this address alive, and ready to take requests? Never raises.
+    """Is the proxy at this address alive, and ready for requests? Never raises.
 
     Takes at most about twice `timeout_s`.
     """
@@ -79,7 +79,7 @@ def _reason(error: Exception) -> str:
 
 
 def _client(url: str, timeout_s: float) -> httpx.Client:
-    """A client of one proxy, which may redirect to its own pages and nowhere else."""
+    """A client for one proxy, which may redirect to its own pages and nowhere else."""
     base = httpx.URL(url)
     if base.scheme not in ("http", "https") or not base.host:
         raise ValueError("its URL does not start with http:// or https:// and a host")
@@ -98,9 +98,9 @@ def _client(url: str, timeout_s: float) -> httpx.Client:
 
 
 def _answer(client: httpx.Client, path: str, timeout_s: float) -> tuple[int, dict[str, Any]]:
-    """Status and JSON of a probe; an answer that is no object says nothing.
+    """Status and JSON of a probe; a response that is not an object is empty.
 
-    The client's limit holds for each piece; a server that drips must not hold us up.
+    The client's timeout is per piece; this also limits the total, for a server that sends slowly.
     """
     deadline = time.monotonic() + timeout_s
     body = b""

@@ -1,4 +1,4 @@
-"""Requests that clients sent without a session ID, joined by their messages: always inferred.
+"""Requests without a session ID, joined into conversations by their messages: always inferred.
 
 heard      a request reduced to keys of its messages
 following  which request continues which

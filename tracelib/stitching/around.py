@@ -1,4 +1,4 @@
-"""The conversation around one request, among the requests of its key that stand alone."""
+"""The conversation around one request, among the single requests of its key."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,17 +18,17 @@ from tracelib.window import TimeWindow
 
 REACH = timedelta(hours=12)
 MOST_EACH_WAY = 500
-# Of bodies, the nearest requests first: what PostgreSQL sends and Python reads in seconds.
+# Of bodies, the nearest requests first: a few seconds for PostgreSQL and Python.
 MOST_CHARACTERS = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Stitched:
-    """A conversation that is inferred, with what was searched for it.
+    """An inferred conversation, and what was searched for it.
 
-    `selection` chooses its requests; where none joins the opened one, it is the opened one.
-    `searched` counts the single requests that were read, the opened one among them; where it
-    `is_bounded` there were more within twelve hours. `links` show what joins the requests.
+    `selection` has its requests; if none joins the opened one, only that. `searched` counts the
+    single requests that were read, including the opened one; if it `is_bounded`, there were more
+    within twelve hours. `links` show what joins the requests.
     """
 
     selection: Selection
@@ -38,7 +38,7 @@ class Stitched:
 
     @property
     def found(self) -> int:
-        """How many requests does it have? 0 where nothing joins the opened one."""
+        """How many requests does it have? 0 if nothing joins the opened one."""
         return len(self.selection.rows) if self.links else 0
 
 
@@ -55,12 +55,12 @@ class Neighbour:
 
 
 def conversation_around(source: Source, selection: Selection) -> Stitched:
-    """Which conversation does this single request seem to belong to, told by what was said?
+    """Which conversation does this single request seem to belong to, by its messages?
 
-    Searched are the requests of its key that are sessions of their own, at most 500 before it
-    and 500 after it within twelve hours: what LiteLLM stored as a session of several requests
-    is never changed nor joined. A selection of several requests, or of none, comes back as it
-    is, with nothing searched. Raises a TraceError.
+    Searches the requests of its key that are sessions of their own, at most 500 before it and 500
+    after it within twelve hours: sessions of several requests are never changed nor joined. A
+    selection of several requests, or of none, is returned as it is, with nothing searched. Raises a
+    TraceError.
     """
     opened = _requests(source, selection)
     if len(opened) != 1:
@@ -71,7 +71,7 @@ def conversation_around(source: Source, selection: Selection) -> Stitched:
     told = joined(read)
     searched = sum(map(len, told.conversations))
     conversations = (one for one in told.conversations if opened[0].row in one)
-    conversation = next(conversations, ())  # LiteLLM may prune it between two questions
+    conversation = next(conversations, ())  # LiteLLM may delete it between two queries
     return Stitched(
         Selection(selection.api_key, rows=conversation) if conversation[1:] else selection,
         searched,
@@ -81,14 +81,14 @@ def conversation_around(source: Source, selection: Selection) -> Stitched:
 
 
 def _requests(source: Source, selection: Selection) -> list[Neighbour]:
-    """The first two requests selected: more need not be known."""
+    """The first two selected requests: more are not needed."""
     requests = source.selected(selection)
     chosen = select(requests.c.request_id, requests.c.session_id, requests.c.started_at)
     return _neighbours(source, chosen.limit(2))
 
 
 def _around(source: Source, api_key: str, opened: Neighbour) -> tuple[list[Neighbour], bool]:
-    """The key's requests within reach, the opened one too; and whether there are more."""
+    """The key's requests within reach, including the opened one; and whether there are more."""
     moment = opened.started_at
     before = _side(source, api_key, opened, TimeWindow(moment - REACH, moment), is_before=True)
     after = _side(source, api_key, opened, TimeWindow(moment, moment + REACH), is_before=False)
@@ -99,7 +99,7 @@ def _around(source: Source, api_key: str, opened: Neighbour) -> tuple[list[Neigh
 def _side(
     source: Source, api_key: str, opened: Neighbour, window: TimeWindow, *, is_before: bool
 ) -> list[Neighbour]:
-    """The nearest on one side, one more than are read: it tells whether there are more."""
+    """The nearest on one side, one more than is read, to know whether there are more."""
     requests = source.requests(Filters(window))
     order, is_another = requests.c.start_order, requests.c.request_id != opened.row.request_id
     return _neighbours(
@@ -121,7 +121,7 @@ def _neighbours(source: Source, statement: Select[Any]) -> list[Neighbour]:
 
 
 def _single(source: Source, api_key: str, near: Sequence[Neighbour]) -> list[Neighbour]:
-    """Those of them that are sessions of one request, whenever its others were."""
+    """Those of them that are sessions of one request, over all time."""
     several = _several(source, api_key, near)
     return [one for one in near if one.session_id not in several]
 
@@ -131,7 +131,7 @@ def _several(source: Source, api_key: str, near: Sequence[Neighbour]) -> set[str
     counted = Counter(one.session_id for one in near)
     several = {session_id for session_id, count in counted.items() if count > 1}
     if not source.schema.is_indexed("session_id"):
-        return several  # looking for the others would read the whole log
+        return several  # searching for the others would read the whole log
     requests = source.by_id("session_id", sorted(counted.keys() - several))
     others = (
         select(requests.c.session_id)

@@ -13,18 +13,18 @@ from tracelib.stitching.heard import Heard
 
 
 class Groups:
-    """Numbers from 0, each a group of its own until joined to another."""
+    """Union-find: numbers from 0, each a group of its own until joined to another."""
 
     def __init__(self) -> None:
         self._towards: list[int] = []
 
     def add(self) -> int:
-        """The next number, alone."""
+        """The next number, as a group of its own."""
         self._towards.append(len(self._towards))
         return len(self._towards) - 1
 
     def join(self, one: int, other: int) -> None:
-        """From now on these two, and all that hang on them, are one group."""
+        """Merge the groups of these two."""
         self._towards[self.of(one)] = self.of(other)
 
     def of(self, one: int) -> int:
@@ -42,7 +42,7 @@ class Groups:
         yield from members.values()
 
 
-# A part of a conversation must hold so many of its answers to show which one it is.
+# A part of a conversation must have this many of its responses to identify it.
 ANSWERS_IN_A_PART = 2
 
 
@@ -50,7 +50,7 @@ ANSWERS_IN_A_PART = 2
 class Reading:
     """One history as far as it is known in the tree, and whether that proves where it belongs.
 
-    `answers` are the nodes of the answers that it holds, the last first.
+    `answers` are the nodes of its responses, the last first.
     """
 
     found: Located
@@ -59,28 +59,30 @@ class Reading:
 
 
 class Histories:
-    """Messages under the messages they followed, with the requests they belong to by number."""
+    """Messages as children of the messages they followed, with the numbers of their requests."""
 
     def __init__(self) -> None:
         self._tree = ItemTree()
         self._starts: dict[Hashable, int] = {}
-        self._answered: dict[int, list[int]] = {}  # node of an answer -> who was given it
-        self._asked: dict[int, list[int]] = {}  # node of a last message -> who ended with it
-        self._opened: dict[Hashable, list[int]] = {}  # opening -> who began so
+        # node of a response -> the requests that received it
+        self._answered: dict[int, list[int]] = {}
+        # node of a last message -> the requests that ended with it
+        self._asked: dict[int, list[int]] = {}
+        self._opened: dict[Hashable, list[int]] = {}  # opening -> the requests that began with it
 
     def read(self, request: Heard) -> Reading:
-        """How far is this history known, from its beginning or from any place in others?"""
+        """How much of this history is known, from its beginning or from any point in others?"""
         pieces = SentHistory().extended(request.asked).pieces
         found = located(self._tree, self._start(request), pieces)
         answers = tuple(self._answers_above(found)) if found.is_known else ()
         return Reading(found, answers, _is_proven(found))
 
     def answered_at(self, node: int) -> Sequence[int]:
-        """Which requests were given this answer, the first on top?"""
+        """Which requests received this response, the first on top?"""
         return self._answered.get(node, ())
 
     def asked_at(self, reading: Reading) -> Sequence[int]:
-        """Which requests sent just these messages, the first on top?"""
+        """Which requests sent exactly these messages, the first on top?"""
         is_whole = reading.found.is_followed and not reading.found.fresh
         return self._asked.get(reading.found.node, ()) if is_whole else ()
 
@@ -89,7 +91,7 @@ class Histories:
         return self._opened.get(_opening(request), ()) if request.opening else ()
 
     def add(self, number: int, request: Heard, reading: Reading) -> None:
-        """Remember what this request asked, read so, and what it was answered."""
+        """Add the messages of this request, as read, and its responses."""
         found = reading.found
         end = found.node if reading.is_proven else self._start(request)
         for before, item, node in found.steps if reading.is_proven else ():
@@ -129,22 +131,22 @@ def _opening(request: Heard) -> Hashable:
 
 
 Reason = Literal[
-    "names it", "extends it", "sends it again", "begins anew", "sums it up", "was handed on"
+    "names it", "extends it", "sends it again", "restarts it", "summarises it", "works for it"
 ]
 
-# Two proxies' clocks differ a little; nobody goes on from an answer before it came.
+# Two proxies' clocks differ a little; no one continues a response before it arrived.
 CLOCKS_APART = timedelta(seconds=1)
 SOON = timedelta(minutes=2)
-# Where two conversations of the same words could be meant, the nearer must be nearer by far.
+# If two conversations with the same text are possible, the nearer must be nearer by this factor.
 NEARER_BY = 4
 SHORTEST_GAP = timedelta(minutes=1)
 
 
 class Following:
-    """What is known after the requests so far, by number, which come in the order they started.
+    """The state after the requests so far, by number; they come by start.
 
-    `groups` are the conversations, `links` the pairs that made them; `followers` extend a
-    request; `beginnings` are those of which nothing before told where they belong.
+    `groups` are the conversations, `links` the pairs that made them; `followers` continue a
+    request; `beginnings` are those that no earlier request explains.
     """
 
     def __init__(self) -> None:
@@ -167,16 +169,16 @@ class Following:
         elif request.asked:
             self._place(number)
         self._number_of[request.request_id] = number
-        # A response replayed from LiteLLM's cache keeps its id, its row gets a suffix.
+        # A response from LiteLLM's cache keeps its ID, its row gets a suffix.
         self._number_of.setdefault(request.request_id.split("_cache_hit")[0], number)
 
     def link(self, number: int, other: int, reason: Reason) -> None:
-        """These two are one conversation, for this reason."""
+        """Join these two into one conversation, for this reason."""
         self.groups.join(number, other)
         self.links.append((number, other, reason))
 
     def may_follow(self, number: int, other: int) -> bool:
-        """Was the other one over when this one began, and asked by the same end user?"""
+        """Was the other one over when this one began, and sent by the same end user?"""
         one, earlier = self.requests[number], self.requests[other]
         return one.user == earlier.user and earlier.ended_at <= one.started_at + CLOCKS_APART
 
@@ -197,7 +199,7 @@ class Following:
         self.histories.add(number, self.requests[number], reading)
 
     def _before(self, number: int, reading: Reading) -> int | None:
-        """The request whose messages and answer this history holds; the longest such."""
+        """The request whose messages and response this history contains; the longest such."""
         if not reading.is_proven:
             return None
         for node in reading.answers:
@@ -218,7 +220,7 @@ class Following:
         return None if any(self._gap(number, rival) < near for rival in rivals) else nearest
 
     def _failed_before(self, number: int, reading: Reading) -> int | None:
-        """The failed request that sent just the same shortly before."""
+        """The failed request that sent exactly the same shortly before."""
         same = self.histories.asked_at(reading)
         failed = (other for other in reversed(same) if self.requests[other].is_failure)
         return next((other for other in failed if self.is_soon_after(number, other)), None)

@@ -1,4 +1,4 @@
-"""A request reduced to keys of its messages, its stored session ID left aside."""
+"""A request reduced to keys of its messages, without its stored session ID."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,19 +12,19 @@ from tracelib.conversation.requests import StoredRequest
 from tracelib.conversation.threading.canonical import Canonical, Item, canonical
 from tracelib.conversation.threading.history import Reader, opened, spoken
 
-# LiteLLM keeps about so much of a text.
+# LiteLLM stores about this much of a text.
 LONGEST = 4_000
-# "yes", "42": such a task is set in many conversations.
+# "yes", "42": such a task occurs in many conversations.
 SHORTEST_TASK = 8
 
 
 def words(message: Message) -> str:
-    """What does this message say in words? '' where it says nothing."""
+    """The text of this message; '' if it has none."""
     return _short("".join(part.text for part in message.parts if part.kind == "text"))
 
 
 def tasks(answers: Iterable[Message]) -> tuple[tuple[str, str], ...]:
-    """What do these answers ask tools to do? The id of each call with each text it carries."""
+    """Which tasks do these responses give to tools? The ID of each call with each of its texts."""
     return tuple(
         (part.call_id, text)
         for part in _parts(answers, "tool_call")
@@ -35,7 +35,7 @@ def tasks(answers: Iterable[Message]) -> tuple[tuple[str, str], ...]:
 
 
 def outcomes(messages: Iterable[Message]) -> tuple[tuple[str, str], ...]:
-    """What came back from tools? The id of each call with its result."""
+    """Which results did tools return? The ID of each call with its result."""
     results = _parts(messages, "tool_result")
     return tuple((part.call_id, _short(part.text)) for part in results if part.call_id)
 
@@ -56,16 +56,16 @@ def _short(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One request as joining sees it: keys of what was said, and few words. Times aware UTC.
+    """One request as joining needs it: keys of its messages, and little text. Times aware UTC.
 
-    `asked` is the whole history it sent, `answered` one message per choice; all is empty
-    where the words are not stored, redacted, or no conversation (an embedding, an image).
-    `user` is the end user that the client named, '' for none. `previous_ids` name the response
-    it goes on from; such a request sends no history, so it is found by that name alone.
+    `asked` is the whole history it sent, `answered` one message per choice; all is empty if the
+    messages are not stored, redacted, or not a conversation (an embedding, an image). `user` is the
+    end user that the client named, '' for none. `previous_ids` name the response it continues; such
+    a request sends no history, so it is found by that name alone.
 
-    `task` is its first message after the system prompt, `outcome` its answer, in words; `tasks`
-    are what its answer hands to tools, `outcomes` what tools brought back since the answer
-    before, each with the id of the call.
+    `task` is its first message after the system prompt, `outcome` its response, as text; `tasks`
+    are what its response gives to tools, `outcomes` what tools returned since the response before,
+    each with the ID of the call.
     """
 
     request_id: str
@@ -94,12 +94,12 @@ class Heard:
 
     @property
     def answers_held(self) -> int:
-        """How many earlier answers does its history hold?"""
+        """How many earlier responses does its history contain?"""
         return sum(message.role == "assistant" for message in self.asked)
 
     @property
     def is_left_open(self) -> bool:
-        """Did it end without an answer, or with one that waits for a tool?"""
+        """Did it end without a response, or with one that waits for a tool?"""
         return self.is_failure or any(answer.calls for answer in self.answered)
 
 
@@ -108,7 +108,7 @@ def _is_system(message: Canonical) -> bool:
 
 
 def heard(request: StoredRequest, reader: Reader) -> Heard:
-    """What was said in this request? `reader` knows what others have said."""
+    """The messages of this request as keys. `reader` knows the messages of other requests."""
     one = opened(request)
     question, replies = one.question, one.answered
     named = Heard(

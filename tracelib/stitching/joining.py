@@ -11,7 +11,7 @@ from tracelib.selection import RowId
 from tracelib.stitching.following import CLOCKS_APART, SOON, Following, Reason
 from tracelib.stitching.heard import heard
 
-# A summary is a text of some length, of a conversation of some length.
+# Minimum lengths of a summary, and of the conversation it summarises.
 LEAST_QUOTED = 40
 ANSWERS_SUMMED_UP = 2
 LONGEST_ANSWER = timedelta(minutes=15)
@@ -19,7 +19,7 @@ LONGEST_ANSWER = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """A task that an answer handed to a tool, and what came of it in a later request."""
+    """A task that a response gave to a tool, and its result in a later request."""
 
     sender: int
     receiver: int
@@ -27,25 +27,25 @@ class Errand:
 
 
 def link_beginnings(following: Following) -> None:
-    """Link each beginning to the conversation that it shortens or works for, if one is told."""
+    """Link each beginning to the conversation that it shortens or works for, if there is one."""
     errands = _errands(following)
     for number in following.beginnings:
         if (left := _left_before(following, number)) is not None:
-            following.link(number, left, "begins anew")
+            following.link(number, left, "restarts it")
         elif (summary := _summary(following, number)) is not None:
-            following.link(number, summary, "sums it up")
+            following.link(number, summary, "summarises it")
         elif (sender := _sender(following, number, errands)) is not None:
-            following.link(number, sender, "was handed on")
+            following.link(number, sender, "works for it")
 
 
 def _left_before(following: Following, number: int) -> int | None:
     """The conversation of this opening that was left open shortly before, if it is the only one.
 
-    An opening that several conversations share is a template: it names none of them.
+    An opening that several conversations share is a template: it identifies none of them.
     """
     request = following.requests[number]
     if len(request.asked) == len(request.opening):
-        return None  # a job that starts again, not a history made shorter
+        return None  # a job that starts again, not a shortened history
     alike = [other for other in following.histories.opened_like(request) if other < number]
     left = [
         other
@@ -57,15 +57,15 @@ def _left_before(following: Following, number: int) -> int | None:
 
 
 def _is_left(following: Following, number: int) -> bool:
-    """Did it go on from another, and nobody from it, though it waited for a tool or failed?"""
+    """Did it continue another and was never continued, though it waited for a tool or failed?"""
     goes_on = following.requests[number].answers_held > 0
     return goes_on and following.requests[number].is_left_open and number not in following.followers
 
 
 def _summary(following: Following, number: int) -> int | None:
-    """The request whose answer on a whole conversation this first message holds word by word.
+    """The request whose response on a whole conversation this first message contains word for word.
 
-    It must go on under the system prompt of that conversation: judges quote answers, too.
+    It must continue under the system prompt of that conversation: judges quote responses, too.
     """
     quoted = [
         other
@@ -106,7 +106,7 @@ def _errands(following: Following) -> dict[str, list[Errand]]:
 
 
 def _sender(following: Following, number: int, errands: dict[str, list[Errand]]) -> int | None:
-    """Who handed this on: the task began it, its outcome went back, and in between it was done."""
+    """The request that gave this task to a tool: the result went back, and this ran in between."""
     requests = following.requests
     last = max(_thread(following, number), key=lambda one: (requests[one].started_at, one))
     senders = {
@@ -131,17 +131,17 @@ def _thread(following: Following, number: int) -> Iterator[int]:
 class Link:
     """Two requests of one conversation, and how that is known.
 
-    names it        it names the response it goes on from: exact
-    extends it      its messages begin with those of the other and its answer, or with a tail
-                    of them that holds two answers
-    sends it again  the other failed, and the same messages came again within two minutes
-    begins anew     the other was under way and failed or was left waiting for a tool; within
-                    two minutes its opening, which no other conversation has, came again with
-                    another history
-    sums it up      under a system prompt of the other's conversation its first message holds,
-                    word by word, what the other answered to all of it within two minutes before
-    was handed on   a tool call that answered the other carries its first message, and the
-                    answer at its end came back as the result of that call
+    names it        it names the response it continues: exact
+    extends it      its messages begin with those of the other and its response, or with a tail
+                    of them that holds two responses
+    sends it again  the other failed, and the same messages were sent again within two minutes
+    restarts it     the other failed or was left waiting for a tool; within two minutes its
+                    opening, which no other conversation has, was sent with another history
+    summarises it   under a system prompt of the other's conversation its first message holds,
+                    word for word, the response of the other to all of it, of up to two minutes
+                    before
+    works for it    a tool call in the response of the other has its first message, and the
+                    response at its end came back as the result of that call
     """
 
     row: RowId
@@ -158,13 +158,13 @@ class Joined:
 
 
 def joined(requests: Iterable[StoredRequest]) -> Joined:
-    """Which of these requests of one key are one conversation, told by what they say alone?
+    """Which of these requests of one key are one conversation, by their messages alone?
 
-    Every request once; one that belongs to no other is a conversation alone. Words that
-    are not stored, redacted words and single calls (an embedding, an image) never join, nor
-    does the same opening alone: different people and nightly jobs send it too. Where two
-    conversations of the same words could be meant, none is. Bodies are read as they come and
-    not kept. No requests give none.
+    Every request once; one that belongs to no other is a conversation alone. Messages that are not
+    stored, redacted messages and single calls (an embedding, an image) never join, nor does the
+    same opening alone: different people and nightly jobs send it too. If two conversations with the
+    same messages are possible, neither is joined. Bodies are read one by one and not kept. No
+    requests give none.
     """
     reader = Reader()
     listened = [heard(request, reader) for request in requests]

@@ -2,7 +2,7 @@
 
 Pure: frames in, frames out. The rows are those of `sessions.requests_of`.
 
-    phases    where the time of each request went, idle periods, context, cost
+    phases    the time of each request in phases, idle periods, context, cost
     whole     all of it as one value, and the same time prepared for charts
 """
 

@@ -20,10 +20,10 @@ def with_phases(requests: pd.DataFrame) -> pd.DataFrame:
         row             text, names the request's row in links
         start_ms        since the first start
         end_ms          since the first start; a request that ends before it starts took no time
-        litellm_ms      LiteLLM's own time; drawn first, though a part of it follows the answer
+        litellm_ms      LiteLLM's own time; drawn first, though a part of it follows the response
         waiting_ms      from there to the first token
         generating_ms   from the first token to the end
-        undivided_ms    time of which no more is known: not streamed, failed, or from a cache
+        undivided_ms    time that cannot be divided: not streamed, failed, or from a cache
 
     Milliseconds, never unknown; the last four add up to end_ms - start_ms.
     """
@@ -52,13 +52,13 @@ def _ms(spans: "pd.Series[Any]") -> "pd.Series[float]":
 
 
 def running(turns: pd.DataFrame) -> pd.DataFrame:
-    """How many requests ran at once, from when to when? A row a stretch, in order.
+    """How many requests ran at once, from when to when? A row per stretch, in order.
 
-        start_ms, end_ms   since the first start; stretches follow one another without a break
-        at_once            int, 0 where nothing ran
+        start_ms, end_ms   since the first start; stretches follow one another without a gap
+        at_once            int, 0 if nothing ran
 
-    Wants start_ms and end_ms of each request. Stretches without length are left out, so
-    requests that took no time have none.
+    Needs start_ms and end_ms of each request. Stretches without length are left out, so requests
+    that took no time have none.
     """
     starts, ends = turns["start_ms"].to_numpy("float64"), turns["end_ms"].to_numpy("float64")
     moments = np.concatenate([starts, ends])
@@ -76,13 +76,13 @@ def running(turns: pd.DataFrame) -> pd.DataFrame:
 
 
 def gaps(stretches: pd.DataFrame) -> pd.DataFrame:
-    """When did nothing run? A row a gap, in order: start_ms, end_ms and length_ms."""
+    """When did nothing run? A row per gap, in order: start_ms, end_ms and length_ms."""
     idle = stretches.loc[stretches["at_once"] == 0, ["start_ms", "end_ms"]]
     return idle.assign(length_ms=idle["end_ms"] - idle["start_ms"]).reset_index(drop=True)
 
 
 def length_ms(stretches: pd.DataFrame, at_least: int) -> float:
-    """For how long did so many requests run at once, or more?"""
+    """For how long did at least this many requests run at once?"""
     chosen = stretches[stretches["at_once"] >= at_least]
     return float((chosen["end_ms"] - chosen["start_ms"]).sum())
 
@@ -95,10 +95,10 @@ def with_money(turns: pd.DataFrame) -> pd.DataFrame:
     """What had the session cost by then, US dollars? The rows with more columns:
 
         cost_so_far_usd   of this request and all before it; the last is the session's cost
-        resending_usd     of the request's cost what repeated_tokens took, None where unknown
+        resending_usd     the part of its cost for repeated_tokens, None if unknown
 
-    The cost of resending is an estimate: cached tokens at what they cost, the others at the
-    average of the prompt's uncached ones. Wants the columns of `with_context`.
+    The cost of resending is an estimate: cached tokens at their price, the others at the average of
+    the prompt's uncached ones. Needs the columns of `with_context`.
     """
     with localcontext(EXACT):
         costs = (Decimal(repr(cost)) for cost in turns["cost_usd"].tolist())
@@ -115,7 +115,7 @@ def _resending_usd(turns: pd.DataFrame) -> "pd.Series[float]":
     free = (turns["cost_usd"] == 0) | (repeated == 0)
     total = turns["input_cost_usd"].where(~free, 0.0)
     uncached = prompt - cached
-    # Before LiteLLM told what cached tokens cost, the price list did for the others.
+    # Before LiteLLM logged the cost of cached tokens, the price list gives that of the others.
     priced = (total - uncached * turns["input_cost_per_token"]).clip(lower=0)
     of_cache = turns["cached_input_cost_usd"].fillna(priced).where(cached > 0, 0.0)
     of_cache = of_cache.where(~free, 0.0)
@@ -136,26 +136,26 @@ Shares = Mapping[str, float]
 def with_context(
     turns: pd.DataFrame, parents: Parents | None, shares: Shares | None = None
 ) -> pd.DataFrame:
-    """What did each request send anew? The rows with more columns:
+    """Which part of each prompt was new? The rows with more columns:
 
-        repeated_tokens   int, of the prompt: already sent or answered in its thread
-        cached_tokens     int, of the prompt: read from the provider's cache
+        repeated_tokens   int, of the prompt: already sent or received in its thread
+        cached_tokens     int, of the prompt: read from the provider cache
         resent_tokens     int, of the prompt: repeated and not cached
         new_tokens        int, of the prompt: the rest
-        context_share     of the model's limit that the prompt took, None where unknown
+        context_share     of the model's limit that the prompt took, None if unknown
 
-    The middle three add up to prompt_tokens. Nothing was sent where LiteLLM's own cache
-    answered, so all four are 0 there. `parents` are the requests that others go on from, by
-    their `row`, None for the first of a thread; without it the nearest earlier answer of the
-    same model counts as the one before. `shares` tell by row of requests with a changed history
-    which share of it had been sent before, from 0 to 1.
+    The middle three add up to prompt_tokens. A cache hit of LiteLLM's own cache sent nothing, so
+    all four are 0 there. `parents` are the requests that others continue, by their `row`, None for
+    the first of a thread; without it the nearest earlier response of the same model counts as the
+    parent. `shares` give, by row of requests with a changed history, which share of it had been
+    sent before, from 0 to 1.
     """
     before = np.array(_before(turns, parents), dtype="int64")
     prompt = turns["prompt_tokens"].fillna(0).clip(lower=0).to_numpy("int64")
     completion = turns["completion_tokens"].fillna(0).clip(lower=0).to_numpy("int64")
     thought = turns["reasoning_tokens"].fillna(0).clip(lower=0).to_numpy("int64")
     answer = np.maximum(completion - thought, 0)
-    said = np.append(prompt + answer, 0)[before]  # the last place stands for nobody
+    said = np.append(prompt + answer, 0)[before]  # the last position is that of no request
     sent = np.where(turns["is_cache_hit"].to_numpy("bool"), 0, prompt)
     cached = turns["cached_prompt_tokens"].fillna(0).clip(lower=0).to_numpy("int64")
     share = turns["row"].map(shares or {}).to_numpy("float64")
@@ -173,7 +173,7 @@ def with_context(
 
 
 def _before(turns: pd.DataFrame, parents: Parents | None) -> Sequence[int]:
-    """The place of the request that each goes on from, `NOBODY` where there is none."""
+    """The position of the request that each continues, `NOBODY` if there is none."""
     guessed = _nearest_earlier(turns)
     if parents is None:
         return guessed
@@ -186,7 +186,7 @@ def _before(turns: pd.DataFrame, parents: Parents | None) -> Sequence[int]:
         parent = places.get(parents[row] or "", NOBODY) if known else guessed[place]
         if parent >= place:
             parent = NOBODY
-        # Old versions count no token of a failure: what it had sent is what was sent before it.
+        # Old versions count no tokens of a failure: it sent what was sent before it.
         elif parent != NOBODY and not has_prompt[parent]:
             parent = before[parent]
         before.append(parent)
@@ -194,7 +194,7 @@ def _before(turns: pd.DataFrame, parents: Parents | None) -> Sequence[int]:
 
 
 def _nearest_earlier(turns: pd.DataFrame) -> list[int]:
-    """The last answer of the same model that was there before each request began."""
+    """The last response of the same model that existed when each request began."""
     asked = turns[["model", "start_ms"]].reset_index(drop=True)
     answered = turns[["model", "end_ms"]].assign(place=range(len(turns)))
     could_be_resent = (turns["completion_tokens"].fillna(0) > 0).to_numpy("bool")

@@ -15,11 +15,11 @@ NEAR_LIMIT = 0.8
 class Timeline:
     """When a session's requests ran and what they sent. Milliseconds, US dollars, int tokens.
 
-    `turns` has a row a request, as `with_phases`, `with_context` and `with_money` say; `gaps`
-    a row for each stretch in which nothing ran. `model_ms` is the time in which anything ran:
-    with `idle_ms` it is `wall_ms`, from the first start to the last end. `overlap_ms` is that
-    in which several ran. `resending_usd` is None where it is unknown of any request,
-    `fullest_share` where no model's limit is known.
+    `turns` has a row per request, with the columns of `with_phases`, `with_context` and
+    `with_money`; `gaps` a row for each stretch in which nothing ran. `model_ms` is the time in
+    which anything ran: with `idle_ms` it is `wall_ms`, from the first start to the last end.
+    `overlap_ms` is the time in which several ran. `resending_usd` is None if it is unknown for any
+    request, `fullest_share` if no model's limit is known.
     """
 
     turns: pd.DataFrame
@@ -41,11 +41,11 @@ class Timeline:
 def timeline(
     requests: pd.DataFrame, parents: Parents | None = None, shares: Shares | None = None
 ) -> Timeline:
-    """When did these requests run, and what of each prompt had been sent before?
+    """When did these requests run, and which part of each prompt had been sent before?
 
-    The rows are those of `sessions.requests_of`; `parents`, as the transcript knows them, say
-    which request each continues, and `shares` how much of a changed history was sent before.
-    Without rows all figures are 0, and what is unknown None.
+    The rows are those of `sessions.requests_of`; `parents`, from the transcript, are the requests
+    that each continues, and `shares` how much of a changed history was sent before. Without rows
+    all figures are 0, and unknown ones None.
     """
     turns = with_money(with_context(with_phases(requests), parents, shares))
     stretches = phases.running(turns)
@@ -71,15 +71,15 @@ def timeline(
     )
 
 
-# What is left of a gap: enough to be seen, and of all gaps together not too much.
+# What is left of a gap: enough to be visible, and not too much of all gaps together.
 KEPT_OF_A_GAP = 0.03
 KEPT_OF_ALL = 0.35
 
 
 def drawn(turns: pd.DataFrame, *, skips_idle: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Where does each request stand on a time axis, and where was the axis cut?
+    """Where on a time axis is each request, and where was the axis cut?
 
-    The requests with a column `drawn_ms`, where they start; and a row a cut, in order:
+    The requests with a column `drawn_ms`, where they start; and a row per cut, in order:
 
         drawn_ms    where the cut begins on the axis
         kept_ms     how much of the gap the axis still has
@@ -105,19 +105,19 @@ def drawn(turns: pd.DataFrame, *, skips_idle: bool) -> tuple[pd.DataFrame, pd.Da
 
 
 def _kept_ms(model_ms: float, gaps: int) -> float:
-    """Requests that took no time are kept apart, too."""
+    """The length that each gap keeps, so that requests that took no time are kept apart, too."""
     return (model_ms or 1.0) * min(KEPT_OF_A_GAP, KEPT_OF_ALL / max(gaps, 1))
 
 
 def activity(turns: pd.DataFrame, bins: int = 240) -> pd.DataFrame:
-    """How busy was a session all along? Its time in equal bins, in order:
+    """How busy was a session over its time? Its time in equal bins, in order:
 
         start_ms, end_ms   since the first start
         busy_share         of the bin in which anything ran
         failures           int, requests that started in it and failed
         number             int, of the first request that starts in it or later, else the last
 
-    No bin without a request, and one where none took any time.
+    No bins without a request, and one if none took any time.
     """
     if turns.empty:
         return pd.DataFrame(columns=["start_ms", "end_ms", "busy_share", "failures", "number"])
@@ -127,7 +127,7 @@ def activity(turns: pd.DataFrame, bins: int = 240) -> pd.DataFrame:
     lengths = (stretches["end_ms"] - stretches["start_ms"]).where(stretches["at_once"] > 0, 0.0)
     moments = np.append(0.0, stretches["end_ms"].to_numpy())
     busy = np.interp(edges, moments, np.append(0.0, lengths.cumsum().to_numpy()))
-    turns = turns.sort_values("start_ms", kind="stable")  # where clocks differ they are not
+    turns = turns.sort_values("start_ms", kind="stable")  # with differing clocks they are not
     starts = turns["start_ms"].to_numpy()
     failed = turns.loc[turns["is_failure"].astype("bool"), "start_ms"]
     first = np.searchsorted(starts, edges[:-1], side="left").clip(max=len(turns) - 1)

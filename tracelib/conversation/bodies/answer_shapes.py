@@ -1,4 +1,4 @@
-"""The shapes that answers have, each by the field that names it."""
+"""The shapes of response bodies, each recognised by the field that identifies it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -25,9 +25,9 @@ _WRAPPED = ("task", "message", "statusUpdate", "artifactUpdate")
 
 
 def answer(fields: Fields) -> tuple[Message, ...]:
-    """What an agent answered: a message, or a task with its state and what it made.
+    """The response of an agent: a message, or a task with its state and its artifacts.
 
-    None where `result` is of no such kind. What was said before in the task comes first.
+    None if `result` is of another kind. Earlier messages of the task come first.
     """
     result = unwrapped(mapping(fields.peek("result")))
     if "parts" in result:
@@ -48,13 +48,13 @@ def answer(fields: Fields) -> tuple[Message, ...]:
 
 
 def unwrapped(result: Mapping[str, object]) -> Mapping[str, object]:
-    """The task, message or update itself, which newer versions of A2A put into a field."""
+    """The task, message or update itself, which newer versions of A2A wrap in a field."""
     inner = (result.get(name) for name in _WRAPPED if len(result) == 1)
     return next((one for one in inner if isinstance(one, dict)), result)
 
 
 def _artifact(fields: Fields) -> tuple[Part, ...]:
-    """What a task made, by its name."""
+    """A task's artifact, with its name."""
     name = shown_name(fields.text("name"))
     about = fields.text("description")
     told = (text_part(about),) if about else ()
@@ -64,15 +64,15 @@ def _artifact(fields: Fields) -> tuple[Part, ...]:
 
 
 def kind_of(event: Mapping[str, object]) -> str:
-    """Which kind of event is this, of the stream of an agent's answer? '' for none."""
+    """Which kind of event is this, in the stream of an agent's response? '' for none."""
     result = mapping(event.get("result"))
     return string(result.get("kind")) or next((name for name in _WRAPPED if name in result), "")
 
 
-# Reads an answer of a call type. Takes what it reads; nothing where it is of another shape.
+# Reads the response of a call type. Takes the fields it reads; returns nothing for other shapes.
 Reader = Callable[[Fields, str], tuple[Message, ...]]
 
-# A response repeats what the request said.
+# Fields that a response repeats from the request.
 _OF_THE_REQUEST = (
     *("instructions", "metadata", "tools", "tool_choice", "text", "reasoning", "truncation"),
     *("prompt", "conversation", "user", "include", "prompt_cache_key", "safety_identifier"),
@@ -97,7 +97,7 @@ def _output(fields: Fields, call_type: str) -> tuple[Message, ...]:
 
 
 def response(fields: Fields, _: str) -> tuple[Message, ...]:
-    """The items of the Responses API, in one message; nothing where there are none as yet."""
+    """The items of the Responses API in one message; nothing if there are no items yet."""
     ended = response_ending(fields)
     fields.drop(*_OF_THE_REQUEST)
     output = fields.array("output")
@@ -127,7 +127,7 @@ def _interaction(fields: Fields, _: str) -> tuple[Message, ...]:
 
 
 def _candidates(fields: Fields, _: str) -> tuple[Message, ...]:
-    """Gemini's answers; where a prompt was blocked, there is none but the reason."""
+    """Gemini's candidates; for a blocked prompt, only the reason."""
     found = [_candidate(entry) for entry in fields.objects("candidates")]
     blocked = fields.inner("promptFeedback", "prompt_feedback")
     reason = ending(blocked.text("blockReason"), blocked.text("blockReasonMessage"))
@@ -140,7 +140,7 @@ def _candidates(fields: Fields, _: str) -> tuple[Message, ...]:
 
 
 def nothing_said(fields: Fields, _: str) -> tuple[Message, ...]:
-    """An answer of chat completions or of Anthropic's without words, and how it ended."""
+    """A response of chat completions or of Anthropic without text, and how it ended."""
     fields.drop("choices", "content")
     return (Message("assistant", (), ending=stopped(fields)),)
 
@@ -159,7 +159,7 @@ def _candidate(fields: Fields) -> Message:
 
 
 def _content(fields: Fields, _: str) -> tuple[Message, ...]:
-    """A message of Anthropic's, or what a tool of MCP gave back."""
+    """A message of Anthropic's API, or the result of an MCP tool."""
     whole = {key: value for key, value in fields.left().items() if key != "error"}
     is_message = whole.get("type") == "message" or "role" in whole
     fields.drop(*whole)
@@ -167,7 +167,7 @@ def _content(fields: Fields, _: str) -> tuple[Message, ...]:
 
 
 def _message(fields: Fields, _: str) -> tuple[Message, ...]:
-    """The message of Ollama's and Cohere's answers."""
+    """The message of a response from Ollama or Cohere."""
     if not isinstance(fields.peek("message"), dict):
         return ()
     said = answer_message(fields.inner("message").left())
@@ -207,13 +207,13 @@ def _results(fields: Fields, _: str) -> tuple[Message, ...]:
 
 
 def _generated(fields: Fields) -> tuple[Message, ...]:
-    """One of the texts that a model of Amazon's wrote."""
+    """One of the texts that an Amazon model generated."""
     said = _text(fields, "")
     return tuple(replace(one, parts=(*one.parts, *rest_parts(fields))) for one in said)
 
 
 def _pages(fields: Fields, _: str) -> tuple[Message, ...]:
-    """The pages that were read out of a document: their text, then their images."""
+    """The pages that were read from a document: their text, then their images."""
     numbered = enumerate(fields.objects("pages"), start=1)
     parts = [part for number, page in numbered for part in _page(page, number)]
     if not parts:
@@ -249,7 +249,7 @@ def _tools(fields: Fields, _: str) -> tuple[Message, ...]:
 
 
 def _error(fields: Fields, _: str) -> tuple[Message, ...]:
-    """An answer that is nothing but an error."""
+    """A response that consists of an error only."""
     ended = failed(fields)
     return (Message("assistant", (), ending=ended),) if ended else ()
 
@@ -259,14 +259,14 @@ def _agent(fields: Fields, _: str) -> tuple[Message, ...]:
 
 
 def _contents(fields: Fields, _: str) -> tuple[Message, ...]:
-    """Resources that were read by MCP."""
+    """Resources that were read over MCP."""
     read = fields.objects("contents")
     found = [{"type": "resource", "resource": one.left()} for one in read]
     return (Message("tool", parts_of(found)),) if found else ()
 
 
 def _messages(fields: Fields, _: str) -> tuple[Message, ...]:
-    """A prompt that was fetched by MCP, or the messages of a thread."""
+    """A prompt that was fetched over MCP, or the messages of a thread."""
     return tuple(message(one.left()) for one in fields.objects("messages"))
 
 

@@ -1,4 +1,4 @@
-"""What was answered, whatever API it came from."""
+"""The messages of a response, whatever API it came from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ from tracelib.conversation.bodies.untyped import citations, grounding
 from tracelib.conversation.json_values import EMPTY, mapping, objects, stored_json
 from tracelib.conversation.requests import Stored
 
-# An answer repeats its own words in these, or says whose it is.
+# Fields in which a response repeats its own text, or names its author.
 _COPIES = (
     *("segments", "words", "tool_calls", "modelVersion", "provider", "response_ms", "task"),
     "prompt",
@@ -26,11 +26,11 @@ _GROUNDING = ("vertex_ai_grounding_metadata", "groundingMetadata")
 
 
 def answers(request: Stored) -> tuple[Message, ...]:
-    """What was answered to this request?
+    """Which messages does the response to this request hold?
 
-    One message per choice; of a connection all that followed the first answer, in order, the
-    user's words too. None where nothing came back or nothing was stored. An answer of no known
-    shape is shown as the JSON it is.
+    One message per choice. For a connection, everything after the first response, in order,
+    including the user's messages. Empty if nothing came back or nothing was stored. A response of
+    an unknown shape is shown as JSON.
     """
     stored = stored_json(request.response_body)
     if is_realtime(request.call_type or "") and (stored in EMPTY or events_of(stored)):
@@ -40,7 +40,7 @@ def answers(request: Stored) -> tuple[Message, ...]:
 
 
 def _named(found: tuple[Message, ...], request: Stored) -> tuple[Message, ...]:
-    """A result under neither a name nor an id is that of the one call that was asked for."""
+    """A tool result with neither a name nor an ID gets the name of the only call in the request."""
     if not any(_is_nameless(part) for one in found for part in one.parts):
         return found
     sent = (one for one in asked(request).messages if isinstance(one, Message))
@@ -63,7 +63,7 @@ def _is_nameless(part: Part) -> bool:
 
 
 def _without_question(found: tuple[Message, ...], request: Stored) -> tuple[Message, ...]:
-    """Some answers hold the history of what they answer: the question is not said again."""
+    """The messages without the question: some responses repeat the history that they continue."""
     if all(one.role != "user" for one in found):
         return found
     sent = asked(request).messages
@@ -83,17 +83,17 @@ def _answers(stored: object, call_type: str) -> tuple[Message, ...]:
         return _text_answer(stored, call_type)
     if not isinstance(stored, dict):
         return (Message("assistant", (data_part(stored),)),)
-    if set(stored) == {"response"}:  # a pass-through wraps what the vendor sent
+    if set(stored) == {"response"}:  # a pass-through wraps the provider's response
         return _answers(stored_json(stored["response"]), call_type)
     if "jsonrpc" in stored and isinstance(mapping(stored.get("result")).get("content"), list):
-        return _answers(stored["result"], call_type)  # of a tool of MCP
+        return _answers(stored["result"], call_type)  # the result of an MCP tool
     if stored.get("object") in ("response", "response.compaction"):
         return _completed(response, Fields(stored), call_type)
     return _shaped(stored, call_type) or (Message("assistant", (data_part(stored),)),)
 
 
 def _shaped(stored: Mapping[str, object], call_type: str) -> tuple[Message, ...]:
-    """An answer of a known shape, with what words in it are left; none where it is of no such."""
+    """The messages of a response of a known shape, with any text that is left; otherwise empty."""
     for field, read in SHAPES.items():
         found = _completed(read, Fields(stored), call_type) if stored.get(field) else ()
         if found:
@@ -104,7 +104,7 @@ def _shaped(stored: Mapping[str, object], call_type: str) -> tuple[Message, ...]
 
 
 def _completed(read: Reader, fields: Fields, call_type: str) -> tuple[Message, ...]:
-    """What this reader finds, the last message with what it refers to, and how all of it ended."""
+    """What this reader finds; the last message gets the citations and how the response ended."""
     found = read(fields, call_type)
     if not found:
         return ()
@@ -127,7 +127,7 @@ def _connection(events: Sequence[Mapping[str, object]]) -> tuple[Message, ...]:
 
 
 def _text_answer(stored: str, call_type: str) -> tuple[Message, ...]:
-    """A stream as it came, or a text."""
+    """A stream as it arrived, or a text."""
     found = read_stream(stored)
     if found is None:
         return (Message("assistant", (data_part(stored),)),)

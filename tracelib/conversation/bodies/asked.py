@@ -1,4 +1,4 @@
-"""What a stored request asked, whatever API it was sent to."""
+"""The messages of a stored request, whatever API it was sent to."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ _OF_A_CLIENT = ("system", "developer", "user")
 
 
 def is_realtime(call_type: str) -> bool:
-    """Is this a row of realtime talk, whose body is but a handshake?"""
+    """Is this a row of a realtime connection, whose request body is only a handshake?"""
     return "realtime" in call_type
 
 
 def events_of(stored: object) -> list[Mapping[str, object]]:
-    """The events of a connection that this answer holds; none where it is another answer."""
+    """The events of a connection that this response holds; empty for any other response."""
     found = mapping(stored).get("results") if isinstance(stored, dict) else stored
     events = objects(found)
     is_whole = len(events) == len(array(found)) and all(_is_event(event) for event in events)
@@ -50,16 +50,16 @@ def _tells(event: Mapping[str, object]) -> bool:
 
 
 def _holds_anything(event: Mapping[str, object]) -> bool:
-    """Is there what an event is about, or more of a text?"""
+    """Does this event contain its subject, or more of a text?"""
     objects_of = (mapping(event.get(name)) for name in ("response", "item", "session", "error"))
     return any(objects_of) or any(string(event.get(name)) for name in ("delta", "transcript"))
 
 
 def talk(request: Stored) -> tuple[Message, ...]:
-    """What was said on this realtime connection, by both sides, in order?
+    """Which messages did both sides send on this realtime connection, in order?
 
-    What the user said aloud stands among the events; what was typed LiteLLM keeps apart, and
-    where there are as many of these as there are answers, each is put before its answer.
+    The user's spoken messages are among the events. LiteLLM stores typed ones separately: if there
+    are as many of them as responses, each is put before its response.
     """
     connection = Connection()
     for event in events_of(stored_json(request.response_body)):
@@ -74,7 +74,7 @@ def talk(request: Stored) -> tuple[Message, ...]:
 
 
 def asked_first(whole: Sequence[Message]) -> tuple[Message, ...]:
-    """What a client said before it was first answered."""
+    """The messages that a client sent before the first response."""
     return tuple(takewhile(lambda one: one.role in _OF_A_CLIENT, whole))
 
 
@@ -109,29 +109,29 @@ Messages = tuple[Raw | Message, ...]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The messages of a request, not yet read (or read already, where no other row has them).
+    """The messages of a request, not yet read (or already read, if no other row has them).
 
-    `kind` is CHAT for all conversations; single calls (embedding, image, tool) have their
-    own, so that they never pass for the beginning of a conversation. POLL asks nothing, it
-    fetches the answer to an earlier request: `polled_id` names that response.
-    `conversation_id` is that of a conversation which the provider keeps.
+    `kind` is CHAT for all conversations; single calls (embedding, image, tool) have their own, so
+    that they are never taken for the start of a conversation. POLL sends no messages: it fetches
+    the response to an earlier request, `polled_id`. `conversation_id` names a conversation that the
+    provider stores.
     """
 
     messages: Messages
     kind: str
     body: Body
-    previous_ids: tuple[str, ...] = ()  # of the response this request goes on from
-    is_unreadable: bool = False  # something is stored, but nothing that may be shown
+    previous_ids: tuple[str, ...] = ()  # the responses that this request continues
+    is_unreadable: bool = False  # something is stored, but none of it may be shown
     polled_id: str | None = None
     conversation_id: str | None = None
 
 
 def asked(request: Stored) -> Asked:
-    """What did this request ask?
+    """Which messages does this request hold?
 
-    Prompts that are not stored give no messages. Of `proxy_server_request` only the fields
-    that hold a prompt are read: the rest of it holds keys, addresses and headers. Where none
-    is known, what may be shown of the others is.
+    Prompts that are not stored give no messages. Of `proxy_server_request` only the fields that
+    hold a prompt are read: the others hold keys, addresses and headers. If no prompt field is
+    known, the other fields are shown as far as they may be.
     """
     stored = stored_json(request.request_body)
     body = _first_message(mapping(stored))
@@ -148,7 +148,7 @@ def asked(request: Stored) -> Asked:
 
 
 def _first_message(body: Body) -> Body:
-    """Over a WebSocket the first message is the request; it is stored as the text that it is."""
+    """The request over a WebSocket: the first message, which is stored as text."""
     first = stored_json(body.get("first_message"))
     if not isinstance(first, dict):
         return body
@@ -176,7 +176,7 @@ def _messages_and_kind(request: Stored, body: Body, call_type: str) -> tuple[Mes
 
 
 def _system(body: Body) -> list[Raw]:
-    """The system prompt that Anthropic, Responses and Gemini keep beside the messages."""
+    """The system prompt, which Anthropic, Responses and Gemini store outside the messages."""
     names = ("system", "instructions", "systemInstruction", "system_instruction", "preamble")
     contents = [body[field] for field in names if body.get(field)]
     return [
@@ -188,7 +188,7 @@ def _system(body: Body) -> list[Raw]:
 
 
 def _stored_prompt(body: Body) -> list[Raw]:
-    """A prompt that OpenAI or LiteLLM keeps, named by its id, with what is filled into it."""
+    """A prompt that OpenAI or LiteLLM stores, by its ID, with the values of its variables."""
     own = mapping(body.get("prompt"))
     block: dict[str, object] = {}
     if own.get("id"):
@@ -234,13 +234,13 @@ def _raw(entry: object) -> Raw:
 
 
 def _agent(body: Body) -> list[Raw]:
-    """What an agent is sent by A2A, a JSON-RPC protocol."""
+    """The message to an agent over A2A, a JSON-RPC protocol."""
     sent = mapping(body.get("params")).get("message")
     return [_raw(sent)] if sent and ("method" in body or "jsonrpc" in body) else []
 
 
 def _is_responses(body: Body, call_type: str) -> bool:
-    """Embeddings and moderations have an `input` too, of texts and numbers alone."""
+    """Is this a request to the Responses API? Embeddings have an `input` of texts and numbers."""
     if "responses" in call_type or "interaction" in call_type:
         return True
     if any(body.get(key) for key in ("instructions", *_LINKS)) and body.get("input"):
@@ -257,14 +257,14 @@ def _input(items: object) -> list[Raw]:
 
 
 def _beside(body: Body) -> list[Raw]:
-    """What was sent beside the messages to be read with them: documents, a predicted answer."""
+    """Input that was sent next to the messages: documents, a predicted output."""
     found = [body[name] for name in ("documents", "prediction") if body.get(name)]
     blocks = [entry for one in found for entry in (one if isinstance(one, list) else [one])]
     return [{"role": "user", "content": blocks}] if blocks else []
 
 
 def _unknown(request: Stored, stored: object, call_type: str) -> Unknown:
-    """From the `messages` column, or of a body in no known shape what may be shown."""
+    """What may be shown of the `messages` column, or of a body of an unknown shape."""
     loose = stored_json(request.messages_body)
     if loose not in EMPTY:
         return Unknown(_loose_messages(loose), False)

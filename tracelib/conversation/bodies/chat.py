@@ -1,4 +1,4 @@
-"""One message of a chat, whatever API spells it, and how a response ended."""
+"""One message of a chat, in the spelling of any API, and how a response ended."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from tracelib.conversation.bodies.tool_calls import chat_calls, result_parts
 from tracelib.conversation.bodies.untyped import citations, grounding
 from tracelib.conversation.json_values import array, mapping, objects, string
 
-# Ends that need no word. All are compared in lower case.
+# Normal ends, which are not shown. All are compared in lower case.
 _NORMAL = frozenset(
     {
         *("stop", "end_turn", "stop_sequence", "tool_calls", "tool_use", "tool_call", "eos"),
@@ -57,7 +57,7 @@ _SAID = {reason: words for words, reasons in WORDS.items() for reason in reasons
 
 
 def ending(reason: object, detail: str = "") -> str | None:
-    """What is said of an answer that ended for this reason? None where it ended normally.
+    """What is shown for a response that ended for this reason? None if it ended normally.
 
     >>> ending("length"), ending("stop"), ending("failed", "out of memory")
     ('Cut off at the token limit (length)', None, 'Failed (failed): out of memory')
@@ -73,7 +73,7 @@ def ending(reason: object, detail: str = "") -> str | None:
 
 
 def error_ending(error: object) -> str | None:
-    """What is said of an answer that is an error? None where there is none.
+    """What is shown for a response that is an error? None if there is no error.
 
     >>> error_ending({"code": "server_error", "message": "overheated"})
     'Failed (server_error): overheated'
@@ -91,7 +91,7 @@ def error_ending(error: object) -> str | None:
 
 
 def failed(fields: Fields) -> str | None:
-    """How does this answer say that it failed? Takes from its error what says it."""
+    """How does this response describe its failure? Takes these fields out of the error."""
     plain, error = fields.text("error"), fields.inner("error")
     ended = error_ending(plain or error.left())
     if ended:
@@ -101,7 +101,7 @@ def failed(fields: Fields) -> str | None:
 
 
 def response_ending(response: Fields) -> str | None:
-    """How did this response of the Responses or realtime API end? Takes the fields that say it."""
+    """How did this response of the Responses or realtime API end? Takes the fields that say so."""
     status = response.text("status")
     details = response.inner("incomplete_details", "status_details")
     reason = details.text("reason")
@@ -115,7 +115,7 @@ def response_ending(response: Fields) -> str | None:
 
 
 def stopped(fields: Fields) -> str | None:
-    """How did this choice, candidate or message end? Takes the fields that say it."""
+    """How did this choice, candidate or message end? Takes the fields that say so."""
     details = fields.inner("stop_details")
     detail = details.text("explanation") or fields.text("finishMessage", "finish_message")
     fields.put("stop_details", Fields(details.rest()))
@@ -126,7 +126,7 @@ def stopped(fields: Fields) -> str | None:
 
 _ROLES = {"model": "assistant", "agent": "assistant", "bot": "assistant", "function": "tool"}
 _RESULTS = ("web_search_results", "tool_results")
-# LiteLLM keeps these beside a message a second time, in another form.
+# Fields in which LiteLLM stores parts of a message a second time, in another form.
 _COPIES = (
     *("web_search_calls", "server_tool_calls", "code_interpreter_results", "refusal"),
     *("context_management", "input_transformations", "thought_signatures", "stop_sequence"),
@@ -136,11 +136,10 @@ _COPIES = (
 
 
 def message(raw: Mapping[str, object]) -> Message:
-    """What does this message say?
+    """The message in this JSON object.
 
-    Parts come in the order a person reads them: reasoning, what was said, the tools called,
-    each with what it gave back, and what the answer refers to.
-    Never raises but a RecursionError on content nested a thousand deep.
+    Parts come in reading order: reasoning, text, tool calls, each with its result, and citations.
+    Raises nothing except RecursionError for content nested a thousand deep.
     """
     fields = Fields(raw)
     stored_role = shown_name(fields.text("role")) or "user"
@@ -150,7 +149,7 @@ def message(raw: Mapping[str, object]) -> Message:
         return Message(role, (*parts, *rest_parts(fields)), name)
     said = parts_of(fields.value("content", "parts", "message"))
     if role == "user" and said and all(map(_is_result, said)):
-        role = "tool"  # Anthropic returns results in the user's name
+        role = "tool"  # Anthropic returns tool results as user messages
     beside = fields.inner("provider_specific_fields")
     thought = _not_said(_reasoning(fields, beside), said)
     ended = _refusal(fields, raw) or stopped(fields)
@@ -162,7 +161,7 @@ def message(raw: Mapping[str, object]) -> Message:
 
 
 def choice_messages(choices: object) -> tuple[Message, ...]:
-    """The answers in `choices`, one message each; the answer of a text completion too."""
+    """The messages in `choices`, one per choice; the response of a text completion too."""
     answers = [_choice(entry) for entry in array(choices)]
     if len(answers) < 2:
         return tuple(answers)
@@ -170,7 +169,7 @@ def choice_messages(choices: object) -> tuple[Message, ...]:
 
 
 def answer_message(raw: Mapping[str, object]) -> Message:
-    """The message of an answer, the assistant's where it does not say whose it is."""
+    """The message of a response; its role is the assistant's if none is stored."""
     return message({**raw, "role": raw.get("role") or "assistant"})
 
 
@@ -207,7 +206,7 @@ def _tool_message(fields: Fields, name: str | None) -> tuple[Part, ...]:
 
 
 def _reasoning(fields: Fields, beside: Fields) -> tuple[Part, ...]:
-    """What was thought. It is stored up to three times over; once is shown."""
+    """The reasoning. It is stored up to three times and shown once."""
     blocks = [
         part
         for found in (fields.array("thinking_blocks"), beside.array("thinking_blocks"))
@@ -226,7 +225,7 @@ def _reasoning(fields: Fields, beside: Fields) -> tuple[Part, ...]:
 
 
 def _not_said(parts: Sequence[Part], said: Sequence[Part]) -> tuple[Part, ...]:
-    """Those of these thoughts that do not stand among what was said, and each once."""
+    """The reasoning parts that the text does not contain, each once."""
     known = "".join(part.text for part in said if part.kind == "reasoning")
     told = "".join(known.split())
     new = []
@@ -249,12 +248,12 @@ def _beside_content(fields: Fields) -> tuple[Part, ...]:
 
 
 def _image(image: object) -> tuple[Part, ...]:
-    """An image; Ollama sends it as bare base64."""
+    """An image; Ollama sends it as base64 without a header."""
     return parts_of({"type": "image", "data": image} if isinstance(image, str) else image)
 
 
 def _hosted_results(beside: Fields) -> tuple[Part, ...]:
-    """What hosted tools gave back, where LiteLLM keeps it: beside the message."""
+    """The results of hosted tools, if LiteLLM stores them next to the message."""
     return tuple(part for name in _RESULTS for part in parts_of(beside.value(name)))
 
 
@@ -270,7 +269,7 @@ def _with_results(parts: Sequence[Part], results: Sequence[Part]) -> tuple[Part,
 
 
 def _named(parts: Sequence[Part]) -> tuple[Part, ...]:
-    """The parts, each result by the name of the tool that was called in the same message."""
+    """The parts, each result with the name of the tool that the same message called."""
     names = {part.call_id: part.name for part in parts if part.kind == "tool_call"}
     return tuple(
         replace(part, name=names.get(part.call_id))
@@ -281,7 +280,7 @@ def _named(parts: Sequence[Part]) -> tuple[Part, ...]:
 
 
 def _references(fields: Fields, beside: Fields) -> tuple[Part, ...]:
-    """What the answer refers to, each once."""
+    """The citations of the response, each once."""
     found = [*fields.entries("annotations"), *fields.entries("citations")]
     found += [*beside.entries("citations"), *beside.entries("annotations")]
     for entry in beside.objects("citationsContent"):

@@ -1,4 +1,4 @@
-"""Events of a connection (realtime, Responses over WebSocket) as the conversation they were."""
+"""The events of a connection (realtime, Responses over WebSocket) as a conversation."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ from tracelib.conversation.json_values import array, mapping, string
 Event = Mapping[str, object]
 
 _HEARD = "conversation.item.input_audio_transcription."
-# The end of what deltas are of, in the names of events -> the field of a block that they fill.
+# The end of an event's name, for events with deltas -> the field of the block that they fill.
 _PIECES = {
     "output_text": ("output_text", "text"),
     "text": ("output_text", "text"),
@@ -26,7 +26,7 @@ _PIECES = {
     "mcp_call_arguments": ("mcp_call", "arguments"),
     "custom_tool_call_input": ("custom_tool_call", "input"),
 }
-# These tell nothing that the items do not: of sounds, states, limits.
+# Events that add nothing to the items: about audio, states, limits.
 _SILENT = (
     *("input_audio_buffer.", "output_audio_buffer.", "rate_limits.", "response.created", "ping"),
     *("response.in_progress", "response.queued", "response.content_part.", "response.audio."),
@@ -37,7 +37,7 @@ _SILENT = (
     *("transcription_session.", "response.output_text.annotation", "keepalive", "response.cancel"),
 )
 
-# What the fields of an event say is read, or said again by an item.
+# Events whose fields are read, or repeated by an item.
 _READ = frozenset(
     {
         *("item", "response", "session", "delta", "transcript", "error", "message", "text"),
@@ -49,20 +49,21 @@ _UNHEARD, _OUTPUT = "speech that was not understood", "function_call_output"
 
 
 class Connection:
-    """What was said on a connection, gathered event by event.
+    """The messages of a connection, collected event by event.
 
-    Items come in the order in which they first appeared, each as the last event has it. What
-    came only in pieces, as where a connection broke off, is put together from these.
+    Items come in the order in which they first appeared, each as in its last event. Items that came
+    only in deltas, for example because the connection was interrupted, are assembled from these.
     """
 
     def __init__(self) -> None:
         self._items: dict[str, Event] = {}
         self._pieces: dict[str, dict[str, object]] = {}
-        self._ended: dict[str, str | None] = {}  # the last item of each response: how it ended
+        # The last item of each response -> how the response ended.
+        self._ended: dict[str, str | None] = {}
         self._heard: dict[str, str] = {}
 
     def messages(self) -> tuple[Message, ...]:
-        """The conversation, in order; results have the names of their tools."""
+        """The conversation, in order; tool results have the names of their tools."""
         found = tuple(self._messages())
         names = {
             part.call_id: part.name
@@ -73,7 +74,7 @@ class Connection:
         return tuple(_with_names(one, names) for one in found)
 
     def read(self, event: Event) -> None:
-        """Take in one event more."""
+        """Read one more event."""
         kind, item, response = string(event.get("type")), event.get("item"), event.get("response")
         if kind.startswith(_HEARD):
             self._hear(event, kind)
@@ -95,7 +96,7 @@ class Connection:
             self._keep({key: value for key, value in event.items() if key not in _READ})
 
     def _keep(self, left: Event) -> None:
-        """Words that no one has read."""
+        """Keep text that no reader has taken."""
         rest = Fields(left).rest()
         if rest:
             self._put({"type": _EVENT, "event": rest})
@@ -108,12 +109,12 @@ class Connection:
         return key
 
     def _respond(self, response: Event) -> None:
-        """A response as a whole: its items, and how it ended."""
+        """Read a whole response: its items, and how it ended."""
         fields = Fields(response)
         keys = [self._put(_item(entry)) for entry in fields.array("output")]
         ended = response_ending(fields)
         is_over = string(response.get("status")) not in ("in_progress", "queued")
-        if is_over and keys:  # it holds what came in pieces until now
+        if is_over and keys:  # it holds the items that came in deltas before
             self._pieces.clear()
         if is_over and (keys or ended):
             self._ended[keys[-1] if keys else self._put({})] = ended
@@ -125,14 +126,14 @@ class Connection:
             self._put({"role": "system", "content": instructions})
 
     def _ask(self, request: Event) -> None:
-        """A response that the client asks for: with instructions and items of its own."""
+        """Read a response that the client requests, with its instructions and items."""
         self._instruct(request)
         asked = request.get("input")
         for entry in asked if isinstance(asked, list) else [asked] if asked else []:
             self._put(_item(entry, "user"))
 
     def _hear(self, event: Event, kind: str) -> None:
-        """What the user said aloud, as it was understood; whole, or as far as it came."""
+        """Read the transcript of the user's speech; complete, or as far as it came."""
         key = string(event.get("item_id")) or f"item {len(self._items)}"
         if kind.endswith("failed"):
             self._items[key] = {"type": _UNHEARD, "error": event.get("error")}
@@ -144,7 +145,7 @@ class Connection:
             self._items.setdefault(key, {"role": "user", "type": "message"})
 
     def _grow(self, event: Event, kind: str) -> None:
-        """A bit more of an item that may never come whole."""
+        """Add a delta to an item that may never be sent complete."""
         name = kind.removeprefix("response.").removesuffix(".delta").removesuffix(".done")
         if name not in _PIECES:
             return
@@ -190,7 +191,7 @@ def _item(entry: object, role: str = "assistant") -> Event:
 
 
 def _read(items: Sequence[Raw], ended: str | None) -> Iterator[Message]:
-    """The messages of these items; the last of them is what ended so."""
+    """The messages of these items; `ended` belongs to the last one."""
     shown = [item for item in items if _is_whole(item) or item.get("type") == "function_call"]
     found = [message(raw) for raw in item_messages(shown, is_answer=True)]
     if ended:
@@ -200,7 +201,7 @@ def _read(items: Sequence[Raw], ended: str | None) -> Iterator[Message]:
 
 
 def _apart(item: Raw) -> Message:
-    """What stands for itself says: a tool's result, an error, an event of an unknown kind."""
+    """The message of an item of its own: a tool result, an error, an event of an unknown kind."""
     if item.get("type") == _OUTPUT:
         return message({"role": "tool", "content": [item]})
     if item.get("type") == _EVENT:
@@ -225,7 +226,7 @@ def _with_names(one: Message, names: Mapping[str, str | None]) -> Message:
 
 
 def _is_whole(item: Event) -> bool:
-    """Does this item say something, rather than announce what is still to come?"""
+    """Does this item have content, rather than announce what follows?"""
     if item.get("type") == "message" or "role" in item or "content" in item:
         return bool(item.get("content")) and (bool(_words(item)) or _has_other_blocks(item))
     if item.get("type") == "function_call":
@@ -242,7 +243,7 @@ def _words(item: Event) -> list[str]:
 
 
 def _has_other_blocks(item: Event) -> bool:
-    """Are there blocks of other than words, or content of another kind?"""
+    """Are there blocks other than text, or content of another kind?"""
     content = item.get("content")
     if not isinstance(content, list):
         return True

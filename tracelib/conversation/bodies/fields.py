@@ -1,10 +1,10 @@
-"""The fields of an object, from which a reader takes those it knows, so that none is lost."""
+"""The fields of an object: a reader takes those it knows, so that the rest is not lost."""
 
 from collections.abc import Mapping
 
 from tracelib.conversation.json_values import mapping
 
-# Fields beside the words of a message: kinds, ids, positions, signatures. Never words themselves.
+# Fields next to the text of a message: kinds, IDs, positions, signatures. Never text.
 LABELS = frozenset(
     {
         *("id", "index", "object", "type", "kind", "role", "status", "name", "model", "phase"),
@@ -20,7 +20,7 @@ LABELS = frozenset(
         *("is_error", "language_code", "mediaResolution", "media_resolution", "result_type"),
     }
 )
-# Objects of figures and settings; what words there are in them nobody said.
+# Objects of figures and settings; text in them is not part of a message.
 FIGURES = frozenset(
     {
         *("usage", "usageMetadata", "usage_info", "cache_control", "cachePoint", "logprobs"),
@@ -31,14 +31,14 @@ FIGURES = frozenset(
         *("category_applied_input_types", "embedding"),
     }
 )
-# What a filter found of each kind of harm: mostly nothing.
+# The verdicts of content filters: mostly negative.
 _VERDICTS = frozenset({"content_filter_results", "content_filter_result", "prompt_filter_results"})
 _ID_ENDINGS = ("_id", "Id", "_ids", "Ids", "_index", "Index")
 _EMPTY: tuple[object, ...] = (None, "", [], {})
 
 
 class Fields:
-    """An object, less and less of it: a reader takes what it knows, `rest` is what was left."""
+    """An object from which readers take the fields they know; `rest` is what is left."""
 
     def __init__(self, value: Mapping[str, object]) -> None:
         self._left = {key: found for key, found in value.items() if found not in _EMPTY}
@@ -47,12 +47,12 @@ class Fields:
         return bool(self._left)
 
     def text(self, *names: str) -> str:
-        """The first of these fields that holds text, taken out; '' where none does."""
+        """The first of these fields that holds text, taken out; '' if none does."""
         name = next((one for one in names if isinstance(self._left.get(one), str)), None)
         return str(self._left.pop(name)) if name else ""
 
     def value(self, *names: str) -> object:
-        """The first of these fields that holds anything, taken out; None where none does."""
+        """The first of these fields that holds a value, taken out; None if none does."""
         name = next((one for one in names if one in self._left), None)
         return self._left.pop(name) if name else None
 
@@ -93,29 +93,29 @@ class Fields:
         return []
 
     def put(self, name: str, left: "Fields") -> None:
-        """Give back under this name what a reader left of an object that was taken out."""
+        """Put back under this name what a reader left of an object."""
         if left:
             self._left[name] = left.left()
 
     def peek(self, name: str) -> object:
-        """What this field holds, left where it is."""
+        """The value of this field, which stays in the object."""
         return self._left.get(name)
 
     def drop(self, *names: str) -> None:
-        """Leave these fields out: they say what is said elsewhere."""
+        """Remove these fields, which repeat other fields."""
         for name in names:
             self._left.pop(name, None)
 
     def left(self) -> dict[str, object]:
-        """All that was not taken."""
+        """All fields that were not taken."""
         return dict(self._left)
 
     def says_more_than_figures(self) -> bool:
-        """Is anything left but figures and settings?"""
+        """Is anything left except figures and settings?"""
         return any(key not in FIGURES for key in self._left)
 
     def rest(self) -> dict[str, object]:
-        """What was not taken and has words: without labels, ids, figures and what is empty."""
+        """The fields with text that were not taken: no labels, IDs, figures or empty values."""
         return {key: found for key, found in self._left.items() if _has_words(key, found)}
 
 
@@ -140,7 +140,7 @@ def _is_raised(value: object) -> bool:
 
 
 def is_label(key: str) -> bool:
-    """Does this field hold an id, a kind or a mark rather than words?
+    """Does this field hold an ID, a kind or a mark rather than text?
 
     >>> is_label("tool_use_id"), is_label("cited_text")
     (True, False)

@@ -1,4 +1,4 @@
-"""Images, sounds, files and documents in a message: what they were, never their bytes."""
+"""Images, audio, files and documents in a message: what they are, never their bytes."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -42,10 +42,10 @@ _KINDS: dict[str, Kind] = {"image": "image", "audio": "audio"}
 def media_part(
     kind: Kind, content: object, *, media_type: str = "", name: str | None = None
 ) -> Part:
-    """The part that stands for an image, a sound or a file.
+    """The part for an image, audio or a file.
 
-    `content` is an address (shown as it is), a `data:` URL or bare base64 (shown as media type
-    and size), or nothing at all.
+    `content` is an address (shown as it is), a `data:` URL or base64 (shown as media type and
+    size), or nothing.
     """
     stored = string(content)
     if not stored:
@@ -63,7 +63,7 @@ def media_part(
 def address_part(
     kind: Kind, address: str, *, media_type: str = "", name: str | None = None
 ) -> Part:
-    """The part that stands for what is at this address, which some clients make of the bytes."""
+    """The part for this address, which some clients build from the bytes."""
     if address.startswith("data:") or not address or is_encoded(address):
         return media_part(kind, address, media_type=media_type, name=name)
     return _fingerprinted(text_part(address, kind, name=name), address)
@@ -87,10 +87,10 @@ def _fingerprinted(part: Part, stored: str) -> Part:
 
 
 def medium(kind: Kind, fields: Fields, name: str | None = None) -> tuple[Part, ...]:
-    """The image, sound or file that these fields describe, in the words of any API.
+    """The image, audio or file that these fields describe, in the spelling of any API.
 
-    They hold bytes, an address, the id of a file, or an object with any of these. Takes what
-    tells what it was; a sound's transcript follows it.
+    They hold bytes, an address, the ID of a file, or an object with one of these. Takes the fields
+    that describe it; the transcript of audio follows it.
     """
     held_in, inner = _inner(fields)
     media_type = fields.text(*_TYPES) or inner.text(*_TYPES)
@@ -111,7 +111,7 @@ def medium(kind: Kind, fields: Fields, name: str | None = None) -> tuple[Part, .
 
 
 def _inner(fields: Fields) -> tuple[str, Fields]:
-    """The object in which the bytes or the address of a medium stand, with its name."""
+    """The object that holds the bytes or the address of a medium, with its name."""
     for name in _HELD_IN:
         inner = fields.inner(name)
         if inner:
@@ -121,7 +121,7 @@ def _inner(fields: Fields) -> tuple[str, Fields]:
 
 
 def _whole_type(media_type: str, kind: Kind) -> str:
-    """Some APIs say png where others say image/png.
+    """The complete media type: some APIs send png instead of image/png.
 
     >>> _whole_type("wav", "audio"), _whole_type("application/pdf", "file"), _whole_type("", "file")
     ('audio/wav', 'application/pdf', '')
@@ -132,7 +132,7 @@ def _whole_type(media_type: str, kind: Kind) -> str:
 
 
 def kind_of_type(media_type: str) -> Kind:
-    """Is what has this media type an image, a sound or another file?"""
+    """Is this the media type of an image, of audio or of another file?"""
     return _KINDS.get(media_type.split("/")[0], "file")
 
 
@@ -141,9 +141,9 @@ _DOCUMENT_NAMES = ("title", "name", "filename", "id")
 
 
 def document(fields: Fields, read: Reader) -> tuple[Part, ...]:
-    """A document: a line that names it, then its own words; or a placeholder for its bytes.
+    """A document: a line that names it, then its text, or a placeholder for its bytes.
 
-    `read` reads content within it.
+    `read` reads its content.
     """
     source = fields.inner("source", "document")
     words = _words(fields, source, read)
@@ -160,12 +160,12 @@ def document(fields: Fields, read: Reader) -> tuple[Part, ...]:
 
 
 def _words(fields: Fields, source: Fields, read: Reader) -> tuple[Part, ...]:
-    """The document's own words, as text or blocks; none where it is of bytes or elsewhere."""
+    """The text of a document, as text or blocks; none if it consists of bytes or is elsewhere."""
     if source.peek("type") == "text" or string(source.peek("media_type")).startswith("text/plain"):
         data = source.text("data")
         if data:
             return (text_part(data),)
-    if isinstance(fields.peek("data"), dict):  # Cohere: an object of any fields
+    if isinstance(fields.peek("data"), dict):  # Cohere: an object with any fields
         return (json_part(fields.value("data")),)
     if isinstance(source.peek("data"), dict):
         return (json_part(source.value("data")),)
@@ -174,7 +174,7 @@ def _words(fields: Fields, source: Fields, read: Reader) -> tuple[Part, ...]:
 
 
 def search_result(fields: Fields, read: Reader) -> tuple[Part, ...]:
-    """A search result that was given to the model: its title and address, then its words."""
+    """A search result that the model received: its title and address, then its text."""
     title = shown_name(fields.text("title"))
     address = shown(fields.text("source")).text
     line = ", ".join(filter(None, (wording.SEARCH_RESULT, address)))
@@ -182,7 +182,7 @@ def search_result(fields: Fields, read: Reader) -> tuple[Part, ...]:
 
 
 def resource(fields: Fields) -> tuple[Part, ...]:
-    """A resource of an MCP server: embedded words or bytes, or a link to it."""
+    """A resource of an MCP server: embedded text or bytes, or a link."""
     nested = fields.inner("resource")
     found = nested if nested else fields
     media_type, address = found.text("mimeType", "mime_type"), found.text("uri")

@@ -13,35 +13,33 @@ Kind = Literal[
 class Part:
     """One piece of a message, ready to be shown as plain text.
 
-    `text` is never markup: it holds what a caller sent, so a page must escape it.
-    Binary content is not carried; its text says what it was ("image/png, 12.4 kB, stored cut").
-    A citation has the title of what is cited for its name; its text is the address, then the
-    words that are cited.
+    `text` is never markup: it holds what a caller sent, so a page must escape it. Binary content is
+    not included; its text describes it ("image/png, 12.4 kB, stored cut"). A citation has the title
+    of the source as its name; its text is the address, then the quoted text.
     """
 
     kind: Kind
     text: str
-    name: str | None = None  # of the tool, the file or the cited work
-    call_id: str | None = None  # pairs a tool's result with its call
+    name: str | None = None  # of the tool, the file or the cited source
+    call_id: str | None = None  # pairs a tool result with its call
     is_json: bool = False
     size_bytes: int | None = None
-    truncated_chars: int = 0  # characters LiteLLM cut out of it
+    truncated_chars: int = 0  # number of characters that LiteLLM cut out
     is_redacted: bool = False
     is_error: bool = False  # whether a tool reported that it failed
-    reference: str | None = None  # the provider's id, by which later requests name it
-    # The provider's id of the item that it is of, which later requests may send in its place.
+    reference: str | None = None  # the provider's ID, which later requests refer to
+    # The provider's ID of the item it belongs to, which later requests may send instead of it.
     item_id: str | None = field(default=None, repr=False, compare=False)
-    # Tells apart what reads the same: the bytes of an image, arguments whatever their spacing.
+    # Distinguishes parts with equal text: the bytes of an image, arguments whatever their spacing.
     fingerprint: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message: who said it, and its parts in order (none where it was empty).
+    """One message: its role, and its parts in order (none if it was empty).
 
-    `ending` says how an answer ended where it did not end normally: "Cut off at the token limit
-    (length)". `choice` numbers the alternatives of one answer from 1, None where it is the only
-    one.
+    `ending` describes how a response ended if not normally: "Cut off at the token limit (length)".
+    `choice` numbers the choices of one response from 1; None if there is only one.
     """
 
     role: str  # system, developer, user, assistant, tool, or as stored
@@ -55,8 +53,8 @@ REDACTED_WORDS = "Redacted by LiteLLM before it was stored"
 
 _REDACTED = frozenset({"redacted-by-litellm", "REDACTED_BY_LITELM"})
 
-# Three spellings: 1.109 (with advice), 1.80 (without), 1.70 (at the end). Every repetition
-# is bounded, so that a text full of half markers costs no more than its length.
+# Three spellings: 1.109 (with advice), 1.80 (without), 1.70 (at the end). Every repetition is
+# bounded, so that a text full of incomplete markers takes linear time.
 CUT = (
     r"(?:\.{3} \(litellm_truncated skipped \d{1,15} chars"
     r"(?:\. Truncation is[^)]{0,200}\(OTEL[^)]{0,100}\)[^)]{0,300})?\) \.{3}"
@@ -67,7 +65,7 @@ _COUNT = re.compile(r"\d+")
 
 
 def is_redacted(text: str) -> bool:
-    """Did LiteLLM replace this text, all of it, by its redaction mark?
+    """Did LiteLLM replace all of this text by its redaction mark?
 
     >>> is_redacted("redacted-by-litellm"), is_redacted("why redacted-by-litellm?")
     (True, False)
@@ -76,9 +74,9 @@ def is_redacted(text: str) -> bool:
 
 
 def without_cuts(text: str) -> tuple[str, int]:
-    """What does this text say, with LiteLLM's own markers put shortly?
+    """The text with LiteLLM's own markers shortened.
 
-    Gives the text and how many characters LiteLLM cut out of it, 0 for none.
+    Returns the text and how many characters LiteLLM cut out of it, 0 for none.
 
     >>> without_cuts("ab... (litellm_truncated skipped 1200 chars) ...yz")
     ('ab … [1,200 characters cut by LiteLLM] … yz', 1200)
@@ -113,10 +111,10 @@ def _short_mark(found: re.Match[str]) -> str:
 
 
 def cut_as_old_versions_did(text: str) -> str | None:
-    """How would LiteLLM 1.70 have stored this text when it came back in a prompt?
+    """How would LiteLLM 1.70 have stored this text when it was sent again in a prompt?
 
-    Those versions cut prompts to 1,000 characters and answers not at all, so a long answer
-    differs from itself resent. None where it was short enough to stay whole.
+    Those versions cut prompts to 1,000 characters and responses not at all, so a long response
+    differs from its copy in a later prompt. None if the text was short enough to stay complete.
 
     >>> cut_as_old_versions_did("x" * 1030)[999:]
     'x … [30 characters cut by LiteLLM] …'

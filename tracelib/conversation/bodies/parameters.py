@@ -1,4 +1,4 @@
-"""How a request was asked: its settings, from a list of fields that may be shown."""
+"""The settings of a request, from a list of fields that may be shown."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,7 +10,7 @@ Body = Mapping[str, object]
 
 _LONGEST = 200
 
-# All other fields of proxy_server_request stay unread: among them are keys and headers.
+# No other field of proxy_server_request is read: they include keys and headers.
 SETTINGS = (
     "model",
     "temperature",
@@ -44,15 +44,15 @@ SETTINGS = (
     "output_format",
     "max_tool_calls",
 )
-# Objects of settings, of Bedrock and Gemini.
+# Objects that hold settings, of Bedrock and Gemini.
 _OF_SETTINGS = ("inferenceConfig", "generationConfig", "generation_config")
 
 
 def settings(body: Body, answered: Iterable[Message]) -> tuple[tuple[str, str], ...]:
-    """How was this request asked? Pairs of name and value, in a fixed order.
+    """Which settings did this request have? Pairs of name and value, in a fixed order.
 
-    Sampling parameters first, then the names of the tools offered and of those called.
-    A parameter that was not sent is not there.
+    Sampling parameters first, then the names of the tools offered and of those called. Parameters
+    that were not sent are left out.
     """
     plain = [(name, _scalar(body.get(name))) for name in SETTINGS]
     offered = ", ".join(_tool_names(body))

@@ -1,7 +1,7 @@
-"""The blocks of a message's content, of every API, as parts.
+"""The content blocks of a message, of every API, as parts.
 
-A table leads from the type of a block to what reads it. Each reader takes the fields it knows;
-what words are left in a block are shown as data, and so is a block of an unknown type.
+A table maps the type of a block to its reader. Each reader takes the fields it knows. Text that is
+left in a block is shown as data, and so is a block of an unknown type.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,9 +26,9 @@ Read = Callable[[object], tuple[Part, ...]]
 
 
 def compaction(fields: Fields, read: Read) -> tuple[Part, ...]:
-    """The sum of an earlier conversation, which a provider or LiteLLM made; often encrypted."""
+    """The summary of an earlier conversation, by a provider or LiteLLM; often encrypted."""
     summary = fields.value("content", "summary")
-    if summary is None:  # LiteLLM puts its own summaries into the field of encrypted ones
+    if summary is None:  # LiteLLM stores its own summaries in the field for encrypted ones
         encrypted = string(fields.peek("encrypted_content"))
         begin = encrypted.find("{")
         inner = mapping(parsed_text(encrypted[begin:])) if begin >= 0 else {}
@@ -40,12 +40,12 @@ def compaction(fields: Fields, read: Read) -> tuple[Part, ...]:
 
 
 def compaction_trigger(_: Fields) -> tuple[Part, ...]:
-    """The client asks that the conversation be summed up."""
+    """A client's request to compact the conversation."""
     return (Part("data", wording.COMPACTION_ASKED, wording.COMPACTED),)
 
 
 def approval_request(fields: Fields) -> tuple[Part, ...]:
-    """A provider asks whether it may call a tool for the model."""
+    """A provider's request for permission to call a tool."""
     name = shown_name(fields.text("name")) or wording.A_TOOL
     given = fields.value("arguments")
     value = parsed_text(given) if isinstance(given, str) else given
@@ -54,21 +54,21 @@ def approval_request(fields: Fields) -> tuple[Part, ...]:
 
 
 def approval_response(fields: Fields) -> tuple[Part, ...]:
-    """Whether the client lets it call the tool."""
+    """Whether the client permits the tool call."""
     said = wording.APPROVED if fields.peek("approve") is True else wording.NOT_APPROVED
     reason = fields.text("reason")
     return (text_part(f"{said}: {reason}" if reason else said, "data", name=wording.APPROVAL),)
 
 
 def item_reference(fields: Fields) -> tuple[Part, ...]:
-    """An item that is named by its id instead of being sent again."""
+    """An item that is referred to by its ID instead of being sent again."""
     named = string(fields.peek("id"))
     told = text_part(wording.REFERS_TO.format(id=named or wording.AN_ITEM), "data")
     return (replace(told, item_id=named or None),)
 
 
 def stored_prompt(fields: Fields, read: Read) -> tuple[Part, ...]:
-    """A prompt that is kept elsewhere and named by its id, with what was filled into it."""
+    """A prompt that is stored elsewhere, by its ID, with the values of its variables."""
     version = fields.text("version") or fields.peek("version")
     name = string(fields.peek("id")) or wording.WITHOUT_ID
     is_known = isinstance(version, str | int | float)
@@ -89,11 +89,11 @@ Reader = Callable[[Fields], tuple[Part, ...]]
 
 
 def parts_of(content: object) -> tuple[Part, ...]:
-    """What does this content hold, piece by piece?
+    """Which parts does this content hold?
 
-    Content is text, a block, an array of both, or None. Empty text gives no part, a block
-    of an unknown type gives a `data` part; nothing raises but a RecursionError on content
-    nested a thousand deep.
+    Content is text, a block, an array of both, or None. Empty text gives no part, a block of an
+    unknown type gives a `data` part. Raises nothing except RecursionError for content nested a
+    thousand deep.
     """
     if content is None or content == "":
         return ()
@@ -121,7 +121,7 @@ def _read(fields: Fields, whole: object) -> tuple[Part, ...]:
     if not found and not (kind and read):
         return (json_part(whole),) if fields.says_more_than_figures() else ()
     rest = rest_parts(fields)
-    if found and found[0].kind == "tool_result":  # what else is said of it is of the same call
+    if found and found[0].kind == "tool_result":  # the other fields describe the same call
         rest = tuple(replace(part, call_id=found[0].call_id) for part in rest)
     return (*found, *rest)
 
@@ -148,7 +148,7 @@ def _refusal(fields: Fields) -> tuple[Part, ...]:
 
 
 def _thinking(fields: Fields) -> tuple[Part, ...]:
-    """What a model thought, in words or blocks; where there are none, why there are none."""
+    """The reasoning of a model, as text or blocks; if there is none, why not."""
     names = ("thinking", "summary", "text", "content")
     found = [part for name in names for part in parts_of(fields.value(name))]
     hidden = fields.value("encrypted_content", "redactedContent")
@@ -196,7 +196,7 @@ def _tool_reference(fields: Fields) -> tuple[Part, ...]:
 
 
 def _edited(fields: Fields) -> tuple[Part, ...]:
-    """What an editor of files says of an edit."""
+    """The report of a file editor on an edit."""
     lines = fields.texts("lines")
     made = wording.FILE_UPDATED if fields.peek("is_file_update") else wording.FILE_CREATED
     return (text_part("\n".join(lines) or made),)
@@ -223,14 +223,14 @@ def _result(fields: Fields) -> tuple[Part, ...]:
 
 
 def _run(fields: Fields) -> tuple[Part, ...]:
-    """Of a run of code: what it printed, or the step of a hosted tool that ran it."""
+    """The output of code, or the step of a hosted tool that ran it."""
     if any(fields.peek(name) is not None for name in ("stdout", "stderr", "return_code")):
         return tool_calls.terminal(fields, parts_of)
     return tool_calls.result(fields, parts_of)
 
 
 def _found_file(fields: Fields) -> tuple[Part, ...]:
-    """A piece of a file that a search has found."""
+    """A part of a file that a search found."""
     lines = [fields.text("filename", "file_name"), fields.text("text")]
     return (*parts_of("\n".join(filter(None, lines))), *parts_of(fields.value("content")))
 
@@ -278,7 +278,7 @@ _BLOCKS: dict[str, Reader] = {
     "resource": media.resource,
     "resource_link": media.resource,
 }
-# Types that have such an ending, in this order: web_search_tool_result, shell_call_output.
+# Endings of types, in this order: web_search_tool_result, shell_call_output.
 _ENDINGS: dict[str, Reader] = {
     "_error": tool_calls.failed_result,
     "tool_result": _result,

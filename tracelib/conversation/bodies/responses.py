@@ -1,4 +1,4 @@
-"""Items of the Responses and Interactions APIs, gathered into messages."""
+"""Items of the Responses and Interactions APIs, grouped into messages."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from tracelib.conversation.json_values import array, string
 
 Raw = dict[str, object]
 
-# What a model does in a turn beside speaking; each `_call` too.
+# What a model does in a turn other than writing text; each also with `_call`.
 _DEEDS = frozenset(
     {
         *("reasoning", "thought", "compaction", "mcp_list_tools", "mcp_approval_request"),
@@ -17,15 +17,16 @@ _DEEDS = frozenset(
 _RESULTS = ("_output", "_result")
 _TURNS = {"model_output": "assistant", "user_input": "user"}
 _ANSWERED = ("assistant", "model", "agent")
-ITEM_ID = "_item_id"  # put into the blocks of an answer, to be known by when it is named later
+# Put into the blocks of a response, to recognise them when a later request names them.
+ITEM_ID = "_item_id"
 
 
 def item_messages(items: object, *, is_answer: bool = False) -> list[Raw]:
     """The items of `input` or `output` as messages.
 
-    What an assistant does in one turn (reasoning, text, calls) comes as several items in a
-    row, and goes into one message, as in the other APIs; each tool's result is its own. In an
-    answer the results of the tools that the provider ran belong to the assistant's turn.
+    What an assistant does in one turn (reasoning, text, calls) comes as several consecutive items
+    and becomes one message, as in the other APIs; each tool result is its own message. In a
+    response, the results of tools that the provider ran belong to the assistant's turn.
     """
     gathered: list[Raw] = []
     open_blocks: list[object] | None = None
@@ -77,11 +78,11 @@ def _other_message(item: object) -> Raw:
         return dict(item)
     if "role" in item:
         return {"role": item["role"], "content": [{k: v for k, v in item.items() if k != "role"}]}
-    # A bare block (text, image) is the user's; an item of an unknown type is shown as data.
+    # A block without a message (text, image) is the user's; an item of an unknown type is data.
     return {"role": "user", "content": item}
 
 
-# These are said again in each piece rather than in pieces.
+# Fields that every piece repeats instead of extending.
 _SAID_AGAIN = frozenset(
     {
         *("id", "type", "role", "name", "object", "model", "index", "call_id", "finish_reason"),
@@ -96,17 +97,17 @@ _OF_A_TEXT = _WORDS | {"thought", "type", "kind"}
 
 
 class Pieces:
-    """An object as it grows by pieces."""
+    """An object that is assembled from pieces."""
 
     def __init__(self) -> None:
         self._whole: dict[str, object] = {}
 
     def add(self, piece: Mapping[str, object], without: tuple[str, ...] = ()) -> None:
-        """One more piece of it, all but some of its fields."""
+        """Add one more piece, except for some of its fields."""
         self._whole = _joined(self._whole, {k: v for k, v in piece.items() if k not in without})
 
     def whole(self) -> dict[str, object]:
-        """What it is until now."""
+        """The object so far."""
         return self._whole
 
 
@@ -132,7 +133,7 @@ def _joined(one: Mapping[str, object], other: Mapping[str, object]) -> dict[str,
 
 
 def _filled(one: list[object], other: list[object]) -> list[object]:
-    """Entries with an index go on from those of the same index; text goes on from text."""
+    """The entries joined: by index if they have one; text continues text."""
     whole = list(one)
     for entry in other:
         place = next((at for at, known in enumerate(whole) if _is_next(known, entry)), None)
@@ -152,7 +153,7 @@ def _is_next(known: object, entry: object) -> bool:
 
 
 def _goes_on(last: object, entry: object) -> bool:
-    """Are these two pieces of one text: objects of nothing but words?"""
+    """Are these two pieces of one text: objects that hold text only?"""
     if not (isinstance(last, dict) and isinstance(entry, dict)):
         return False
     kinds = [set(one) - {"thoughtSignature", "signature"} for one in (last, entry)]

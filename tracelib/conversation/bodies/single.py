@@ -1,4 +1,4 @@
-"""Calls that are no conversation: one thing asked, one thing answered."""
+"""Calls that are not conversations: one input, one output."""
 
 from collections.abc import Mapping, Sequence
 
@@ -32,16 +32,16 @@ _FILES = ("image", "mask", "input_reference", "document", "file")
 
 
 def single_request(body: Body, call_type: str) -> tuple[Message, ...]:
-    """What did a call of another kind than a conversation ask? One message, or none.
+    """What did a call that is not a conversation send? One message, or none.
 
-    Only fields known to hold what was asked are read.
+    Only fields that are known to hold input are read.
     """
     parts = _tool_call(body, call_type) or _asked_parts(body)
     return (Message("user", parts),) if parts else ()
 
 
 def _tool_call(body: Body, call_type: str) -> tuple[Part, ...]:
-    """The call of a tool by MCP, as LiteLLM stores it or as the protocol sends it."""
+    """The call of an MCP tool, as LiteLLM stores it or as the protocol sends it."""
     params = mapping(body.get("params"))
     called = params if "name" in params and "arguments" in params else body
     if "mcp" not in call_type and not ("name" in called and "arguments" in called):
@@ -60,8 +60,8 @@ def _asked_parts(body: Body) -> tuple[Part, ...]:
 
 
 def _inputs(value: object) -> tuple[Part, ...]:
-    """Texts as they are; texts already made into token numbers as a count."""
-    if isinstance(value, dict) and value.get("id"):  # a prompt by its id, which is read elsewhere
+    """Texts as they are; texts that were sent as token numbers as a count."""
+    if isinstance(value, dict) and value.get("id"):  # a prompt by its ID, which is read elsewhere
         return ()
     entries = array(value)
     if entries and all(isinstance(entry, int) for entry in entries):
@@ -79,7 +79,7 @@ def _documents(documents: object) -> tuple[Part, ...]:
 
 
 def _document(entry: object, number: object) -> tuple[Part, ...]:
-    """A document to be ordered, by its number: its text, and what else is in it."""
+    """A document to be ranked, with its number: its text, and its other fields."""
     name = wording.DOCUMENT.format(number=number)
     if isinstance(entry, str):
         return (text_part(entry, name=name),)
@@ -93,7 +93,7 @@ def _document(entry: object, number: object) -> tuple[Part, ...]:
 
 
 def _file(field: str, value: object) -> tuple[Part, ...]:
-    """A file that was sent: what is known of it, or that it is not stored."""
+    """A file that was sent: what is known about it, or that it is not stored."""
     if isinstance(value, list):
         return tuple(part for entry in value for part in _file(field, entry))
     if isinstance(value, dict) and value.get("type"):
@@ -110,7 +110,7 @@ def _file(field: str, value: object) -> tuple[Part, ...]:
 
 
 def vectors(entries: Sequence[Fields]) -> tuple[Part, ...]:
-    """Embedding vectors, counted: thousands of numbers tell a person nothing."""
+    """Embedding vectors as a count: thousands of numbers are of no use to a reader."""
     lengths = {len(array(entry.value("embedding"))) for entry in entries} - {0}
     of_numbers = f" of {lengths.pop():,} numbers" if len(lengths) == 1 else ""
     vectors = Part("data", counted(len(entries), "vector") + of_numbers)
@@ -131,7 +131,7 @@ def _verdict(result: Fields) -> str:
 
 
 def ranking(entries: Sequence[Fields]) -> tuple[Part, ...]:
-    """How a rerank ordered the documents, best first as the provider gave them."""
+    """How a rerank ordered the documents, in the provider's order, best first."""
     lines = text_part("\n".join(map(_rank, entries)), "data")
     documents = [(entry, entry.value("document")) for entry in entries]
     texts = [part for entry, one in documents if one for part in _document(one, _number(entry))]
@@ -150,7 +150,7 @@ def _rank(entry: Fields) -> str:
 
 
 def tool_list(tools: object) -> tuple[Part, ...]:
-    """The tools a server offers, one part each: what it does, and what it takes."""
+    """The tools that a server offers, one part each: description and parameters."""
     return tuple(part for entry in array(tools) for part in _tool(entry))
 
 
@@ -165,7 +165,7 @@ def _tool(entry: object) -> tuple[Part, ...]:
 
 
 def tool_answer(response: Body) -> Message:
-    """What a called tool gave back."""
+    """The result of a called tool."""
     fields = Fields(response)
     is_error = any(fields.peek(name) is True for name in ("is_error", "isError"))
     content = fields.value("content")

@@ -1,4 +1,4 @@
-"""Streams that were stored as they came, put together into the answer they are of."""
+"""Streams that were stored as they arrived, assembled into the response."""
 
 import ast
 import re
@@ -10,14 +10,14 @@ from tracelib.conversation.json_values import array, mapping, objects, read_json
 
 Event = Mapping[str, object]
 
-# LiteLLM stores a stream it cannot read as the text of a Python list of its lines.
+# LiteLLM stores a stream that it cannot read as the text of a Python list of its lines.
 _UNREAD = re.compile(r"\Acannot parse chunks[^=]{0,200}Chunks=(?=\[)")
 
 
 def read_stream(text: str) -> tuple[list[Event], str] | None:
-    """The events of this stored stream, and what in it could not be read.
+    """The events of this stored stream, and what could not be read.
 
-    Reads server-sent events, and JSON objects one a line. None where it is no stream.
+    Reads server-sent events, and JSON objects one per line. None if it is not a stream.
 
     >>> read_stream('data: {"a": 1}\\n\\ndata: [DONE]\\n\\n')
     ([{'a': 1}], '')
@@ -57,9 +57,9 @@ def _lines(text: str) -> list[str] | None:
 
 
 def put_together(events: Sequence[Event]) -> object:
-    """The answer that these pieces of a stream are of, in the shape it has when not streamed.
+    """The response that these events make up, in its shape without streaming.
 
-    None where they are of no known stream.
+    None for events of an unknown stream.
     """
     for is_of, gather in _STREAMS:
         if any(is_of(event) for event in events):
@@ -99,7 +99,7 @@ def _is_messages(event: Event) -> bool:
 
 
 def _messages(events: Iterable[Event]) -> object:
-    """Anthropic's events: blocks that are opened, grow, and are closed."""
+    """Anthropic's events: blocks that start, grow and stop."""
     whole: dict[str, object] = {"type": "message", "role": "assistant"}
     blocks: dict[object, Pieces] = {}
     for event in events:
@@ -143,7 +143,7 @@ def _is_converse(event: Event) -> bool:
 
 
 def _converse(events: Iterable[Event]) -> object:
-    """Bedrock's events, each named by its one field."""
+    """Bedrock's events, each named by its only field."""
     blocks: dict[object, Pieces] = {}
     end: dict[str, object] = {}
     for event in events:
@@ -162,7 +162,7 @@ def _is_lines(event: Event) -> bool:
 
 
 def _by_line(events: Iterable[Event]) -> object:
-    """Ollama's lines, each with a few more words."""
+    """Ollama's lines, each with more of the text."""
     whole = Pieces()
     for event in events:
         whole.add(event, without=("created_at", "model"))
@@ -198,7 +198,7 @@ def _is_agent(event: Event) -> bool:
 
 
 def _agent(events: Iterable[Event]) -> object:
-    """A2A's events: the state of a task, and what it makes, bit by bit."""
+    """A2A's events: the state of a task, and its artifacts piece by piece."""
     task: dict[str, object] = {}
     artifacts: dict[object, Pieces] = {}
     for event in events:
@@ -220,7 +220,7 @@ def _is_interaction(event: Event) -> bool:
 
 
 def _interaction(events: Iterable[Event]) -> object:
-    """Gemini's interactions: the whole at the end, or what came of it until then."""
+    """Gemini's interactions: the complete one from the end, or what arrived before."""
     blocks: dict[object, Pieces] = {}
     whole: dict[str, object] = {"object": "interaction"}
     for event in events:

@@ -1,4 +1,4 @@
-"""Stored text as parts. All that becomes visible passes through `shown`."""
+"""Stored text as parts. Everything that becomes visible passes through `shown`."""
 
 import re
 from base64 import b64decode
@@ -26,12 +26,13 @@ from tracelib.conversation.json_values import (
     pretty,
 )
 
-# Shorter runs of these characters are words, ids and keys, unless they begin like a known file.
+# Shorter runs of these characters are text, IDs and keys, unless they begin like a known file.
 _LONG = 200
 _SHORT = 64
-_LINE = 60  # base64 in mails and certificates is broken into lines this long or longer
-_HEAD = 96  # characters of base64 that tell the kind of a file
-# What is told from how bytes begin. Other kinds, as of programs, begin like many a word.
+_LINE = 60  # base64 in e-mails and certificates is broken into lines of at least this length
+_HEAD = 96  # characters of base64 that are enough to recognise a file type
+# Types that are recognised by their first bytes. Others, such as programs, begin like ordinary
+# words.
 KINDS_OF_BYTES = frozenset(
     str(kind.mime)
     for kind in filetype.TYPES
@@ -58,7 +59,7 @@ _BYTES = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """What some bytes were: words for them, their size, and how many characters were cut out."""
+    """What some bytes are: a description, their size, and how many characters were cut out."""
 
     words: str
     size_bytes: int
@@ -66,7 +67,7 @@ class Encoded:
 
 
 def named(encoded: str, media_type: str = "", otherwise: str = "base64") -> Encoded:
-    """What are these bytes? Without a media type the kind is told from how they begin.
+    """What are these bytes? Without a media type, the type is recognised by the first bytes.
 
     >>> named("iVBORw0KGgoAAAANSUhEUgAA").words, named("AAAA", "audio/wav").words
     ('image/png, 18 B', 'audio/wav, 3 B')
@@ -79,9 +80,9 @@ def named(encoded: str, media_type: str = "", otherwise: str = "base64") -> Enco
 
 
 def without_bytes(text: str) -> tuple[str, int]:
-    """What does this text say, with the bytes in it named in brackets?
+    """The text with the bytes in it replaced by a description in brackets.
 
-    Gives the text and how many characters LiteLLM cut out of the bytes, 0 for none.
+    Returns the text and how many characters LiteLLM cut out of the bytes, 0 for none.
 
     >>> without_bytes("a dot: data:image/gif;base64,R0lGODlhAQABAAAAACw= and more")
     ('a dot: [image/gif, 14 B] and more', 0)
@@ -103,7 +104,7 @@ def without_bytes(text: str) -> tuple[str, int]:
 
 
 def is_encoded(run: str) -> bool:
-    """Is this run of letters, digits and signs base64, rather than a long word, a path or an id?
+    """Is this run of letters, digits and signs base64, rather than a long word, a path or an ID?
 
     >>> is_encoded("longword" * 40), is_encoded("ACGT" * 100), is_encoded("Zm9vYmFy" * 40)
     (False, False, True)
@@ -138,13 +139,13 @@ def _kind_of(head: str) -> str:
 
 
 def kind_of(encoded: str) -> str:
-    """The media type that these bytes begin like; '' where they begin like no known file."""
+    """The media type that these bytes begin like; '' for an unknown type."""
     head = "".join(encoded[:_HEAD].split()).replace("-", "+").replace("_", "/").rstrip("=")
     return _kind_of(head[: len(head) // 4 * 4])
 
 
 def size_words(size_bytes: int) -> str:
-    """A size as words.
+    """A size as text.
 
     >>> size_words(812), size_words(12_400), size_words(3_200_000)
     ('812 B', '12.4 kB', '3.2 MB')
@@ -157,7 +158,7 @@ def size_words(size_bytes: int) -> str:
 
 
 LONGEST_NAME = 200
-_THOUGHT = "__thought__"  # LiteLLM appends the signature of a thought to the id of a call
+_THOUGHT = "__thought__"  # LiteLLM appends the signature of a reasoning block to the ID of a call
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +173,8 @@ class Shown:
 def shown(text: str) -> Shown:
     """What may be shown of this stored text?
 
-    Unprintable characters are replaced, bytes named by kind and size, and LiteLLM's marks put
-    shortly.
+    Unprintable characters are replaced, bytes described by type and size, and LiteLLM's marks
+    shortened.
     """
     if is_redacted(text):
         return Shown(REDACTED_WORDS, is_redacted=True)
@@ -183,14 +184,14 @@ def shown(text: str) -> Shown:
 
 
 def shown_name(value: object) -> str | None:
-    """A name on one line, at most 200 characters; None where there is none."""
+    """A name on one line, at most 200 characters; None if there is none."""
     if not isinstance(value, str) or not value.strip():
         return None
     return shown(value[: 10 * LONGEST_NAME]).text[:LONGEST_NAME]
 
 
 def shown_id(value: object) -> str | None:
-    """The id of a call, the same wherever it is sent; None where there is none.
+    """The ID of a call, the same in every request that sends it; None if there is none.
 
     >>> shown_id("call_1__thought__EroHCkYIBxgC"), shown_id("")
     ('call_1', None)
@@ -242,7 +243,7 @@ def json_part(
 
 
 def call_part(name: object, arguments: object, call_id: object) -> Part:
-    """The part that shows a call of a tool, its arguments as text holding JSON or as JSON."""
+    """The part that shows a tool call, its arguments as text that holds JSON or as JSON."""
     tool, identity = shown_name(name), shown_id(call_id)
     if isinstance(arguments, str):
         parsed = parsed_text(arguments)
@@ -254,26 +255,26 @@ def call_part(name: object, arguments: object, call_id: object) -> Part:
 
 
 def data_part(value: object, name: str | None = None) -> Part:
-    """The part that shows a value of no known shape: text as it is, all else as JSON."""
+    """The part that shows a value of an unknown shape: text as it is, anything else as JSON."""
     if isinstance(value, str):
         return text_part(value, "data", name=name)
     return json_part(counted(value), name=name)
 
 
 def rest_parts(*left: Fields) -> tuple[Part, ...]:
-    """The part that shows what words no reader took from these objects; none where none is left."""
+    """The part that shows the text in these objects that no reader took; none if none is left."""
     rests = [rest for fields in left if (rest := fields.rest())]
     if not rests:
         return ()
     whole = {key: value for rest in rests for key, value in rest.items()}
-    is_apart = len(whole) < sum(map(len, rests))  # several have words under one name
+    is_apart = len(whole) < sum(map(len, rests))  # several have text under the same name
     return (json_part(rests if is_apart else whole),)
 
 
 def printable(text: str) -> str:
-    """The text with nothing in it that a browser, a file or a socket refuses to carry.
+    """The text without anything that a browser, a file or a socket cannot carry.
 
-    Halves of a character (unpaired surrogates) and NUL become a visible replacement.
+    Unpaired surrogates and NUL become a visible replacement character.
 
     >>> printable("a\\ud800b\\x00")
     'a\\ufffdb␀'

@@ -1,4 +1,4 @@
-"""Calls of tools: of the client's, and of those that a provider hosts and runs itself."""
+"""Tool calls: the client's, and those of tools that a provider hosts and runs itself."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,7 +27,7 @@ _SPOKEN = ("text", "data")
 
 
 def error_of(fields: Fields) -> str | None:
-    """What a block says of an error; None where there was none."""
+    """The error that a block describes; None if there was none."""
     plain = fields.text("error")
     error = fields.inner("error")
     if plain or not error:
@@ -40,7 +40,7 @@ def error_of(fields: Fields) -> str | None:
 
 
 def _content_words(content: object) -> str:
-    """The words of this content, one text under another; of other content its JSON."""
+    """The text of this content, one text below another; other content as JSON."""
     if isinstance(content, str):
         return content
     blocks = objects(content)
@@ -51,7 +51,7 @@ def _content_words(content: object) -> str:
 
 
 def with_failure(parts: tuple[Part, ...], failure: str | None) -> tuple[Part, ...]:
-    """The result, with what is said of its failure."""
+    """The result, with the text of its failure."""
     shown = parts[0]
     if failure is None or (shown.text and failure == wording.TOOL_FAILED):
         return parts
@@ -62,7 +62,7 @@ def with_failure(parts: tuple[Part, ...], failure: str | None) -> tuple[Part, ..
 
 
 def result(fields: Fields, read: Reader) -> tuple[Part, ...]:
-    """The result of a tool, of the block of any API that holds one."""
+    """The tool result in this block, of any API."""
     kind = string(fields.peek("type"))
     own_id = fields.peek("id")
     call_id = fields.text(*CALL_IDS) or own_id
@@ -86,7 +86,7 @@ def _is_error(fields: Fields) -> bool:
 def result_parts(
     content: object, call_id: object, name: object = None, *, read: Reader, is_error: bool = False
 ) -> tuple[Part, ...]:
-    """A tool's result: its words as one part, images and files it returned after it."""
+    """A tool result: its text as one part, then the images and files it returned."""
     identity, tool = shown_id(call_id), shown_name(name)
     inner = _read_result(content, read)
     spoken = [part for part in inner if part.kind in _SPOKEN or _is_within(part)]
@@ -105,7 +105,7 @@ def result_parts(
 
 
 def _is_within(part: Part) -> bool:
-    """Is this a block that holds a part of another result, as some hosted tools' results do?"""
+    """Is this a block with a part of another result, as in the results of some hosted tools?"""
     return part.kind == "tool_result" and not part.call_id
 
 
@@ -116,7 +116,7 @@ def _read_result(content: object, read: Reader) -> tuple[Part, ...]:
 
 
 def _structured(content: dict[str, object], read: Reader) -> tuple[Part, ...]:
-    """What a tool gave back as an object of its own: what a terminal printed, or any fields."""
+    """A tool result that is an object: terminal output, or any fields."""
     if is_terminal(Fields(content)):
         return read(content)
     part = json_part(content)
@@ -125,13 +125,13 @@ def _structured(content: dict[str, object], read: Reader) -> tuple[Part, ...]:
 
 
 def is_terminal(fields: Fields) -> bool:
-    """Is this what a command printed, or how it exited?"""
+    """Is this the output of a command, or its exit status?"""
     printed = any(isinstance(fields.peek(name), str) for name in ("stdout", "stderr"))
     return printed or isinstance(fields.peek("outcome"), dict)
 
 
 def terminal(fields: Fields, read: Reader) -> tuple[Part, ...]:
-    """What a command printed, how it exited, and the files it left."""
+    """The output of a command, its exit status, and the files it created."""
     printed, complained = fields.text("stdout"), fields.text("stderr", "error_output")
     outcome = fields.inner("outcome")
     is_late = outcome.peek("type") == "timeout"
@@ -148,14 +148,14 @@ def terminal(fields: Fields, read: Reader) -> tuple[Part, ...]:
 
 
 def failed_result(fields: Fields) -> tuple[Part, ...]:
-    """What a hosted tool says in place of a result: why it failed."""
+    """The failure that a hosted tool reports in place of a result."""
     said = [fields.text("error_code", "errorCode"), fields.text("error_message", "message")]
     part = text_part(": ".join(filter(None, said)) or string(fields.peek("type")))
     return (replace(part, is_error=True),)
 
 
 def tool_list(tools: object) -> object:
-    """The tools a server offers, each as a block of its name and what it says of itself."""
+    """The tools that a server offers, each as a block with its name and description."""
     if not isinstance(tools, list):
         return tools
     return [
@@ -164,7 +164,7 @@ def tool_list(tools: object) -> object:
 
 
 def offered_tool(fields: Fields) -> tuple[Part, ...]:
-    """A tool that is offered: its name, what it does, and what it takes."""
+    """A tool that is offered: its name, description and parameters."""
     name, description = fields.text("name"), fields.text("description")
     takes = fields.value("input_schema", "inputSchema", "parameters")
     said = text_part(": ".join(filter(None, (name, description))))
@@ -172,11 +172,11 @@ def offered_tool(fields: Fields) -> tuple[Part, ...]:
 
 
 _GIVEN = ("input", "arguments", "args", "parameters")
-# What a hosted tool was given stands in its block beside these.
+# Fields of a hosted tool's block that are next to its input.
 _BESIDE_GIVEN = frozenset(
     {*("type", "id", "call_id", "status", "cache_control", "container_id", "fingerprint"), "caller"}
 )
-# The client runs these, so that they say nothing of how it went.
+# The client runs these tools, so their blocks do not report how the run ended.
 _CLIENT_RUN = frozenset(
     {
         *("tool_use", "function_call", "custom_tool_call", "computer_call", "local_shell_call"),
@@ -189,9 +189,9 @@ _PLAIN_CALLS = frozenset(
 
 
 def call(fields: Fields, read: Reader) -> tuple[Part, ...]:
-    """A call of a tool; where its block holds the result too, that follows under the same id.
+    """A tool call; if its block holds the result too, it follows with the same ID.
 
-    `read` reads content within it.
+    `read` reads its content.
     """
     kind, own_id = string(fields.peek("type")), fields.peek("id")
     call_id = fields.text(*CALL_IDS) or own_id
@@ -210,7 +210,7 @@ def call(fields: Fields, read: Reader) -> tuple[Part, ...]:
 
 
 def _outputs(fields: Fields, kind: str) -> object:
-    """What a hosted tool gave back; None where its call holds no result."""
+    """The result of a hosted tool; None if its call holds no result."""
     if kind == "image_generation_call":
         image = fields.text("result")
         form = string(fields.peek("output_format"))
@@ -230,7 +230,7 @@ def _outputs(fields: Fields, kind: str) -> object:
 
 
 def _hosted_given(fields: Fields) -> object:
-    """What a tool that the provider runs was given: all of its block but its labels."""
+    """The input of a hosted tool: all of its block except the labels."""
     given = {key: value for key, value in fields.left().items() if key not in _BESIDE_GIVEN}
     fields.drop(*given)
     code = given.get("code")
@@ -238,7 +238,7 @@ def _hosted_given(fields: Fields) -> object:
 
 
 def _failure(status: str) -> str | None:
-    """What this status says of a hosted tool's failure; None where it did not fail."""
+    """How this status describes a hosted tool's failure; None if it did not fail."""
     if status in FAILED:
         return wording.TOOL_FAILED
     return wording.TOOL_UNFINISHED if status == "incomplete" else None

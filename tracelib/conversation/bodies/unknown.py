@@ -1,8 +1,8 @@
-"""Request bodies in no known shape: what of them may be shown, and what may not.
+"""Request bodies of an unknown shape: what may be shown of them, and what may not.
 
-A body holds what the client sent and what LiteLLM added: keys, addresses, headers. What it adds
-is known by name and is never shown. Of what is left a field is hidden whose name is that of a
-secret or of a person's address, or whose value looks like one.
+A body holds what the client sent and what LiteLLM added: keys, addresses, headers. LiteLLM's fields
+are known by name and never shown. Of the others, a field is hidden if its name is that of a secret
+or of a personal address, or if its value looks like one.
 """
 
 import re
@@ -16,7 +16,7 @@ from tracelib.conversation.bodies.responses import Raw
 from tracelib.conversation.bodies.texts import data_part
 from tracelib.redaction import Redaction, masked
 
-# What LiteLLM adds to a body or reads from it, and what says who asks rather than what is asked.
+# Fields that LiteLLM adds to a body or reads from it, and fields that identify the caller.
 OWN_FIELDS = frozenset(
     {
         *("metadata", "litellm_metadata", "proxy_server_request", "secret_fields", "headers"),
@@ -60,14 +60,14 @@ _IN_WORDS = Redaction(frozenset({"e-mail", "key"}))
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """What may be shown of a body; `is_hidden` where there is something, and none of it may."""
+    """What may be shown of a body; `is_hidden` if there is something, all of it private."""
 
     messages: tuple[Raw | Message, ...]
     is_hidden: bool
 
 
 def unknown_request(stored: object) -> Unknown:
-    """What may be shown of this body of no known shape? Its fields as data, one message or none."""
+    """What may be shown of this body? Its fields as data: one message or none."""
     if isinstance(stored, dict):
         stored = {key: value for key, value in stored.items() if not _is_own(key)}
     safe = _safe(stored)
@@ -82,7 +82,7 @@ def _is_own(key: str) -> bool:
 
 
 def _safe(value: object) -> object:
-    """This value with what may be private hidden, in names and in values."""
+    """This value with possibly private names and values hidden."""
     if isinstance(value, dict):
         return {
             _safe_key(key): wording.HIDDEN if is_private(key) else _safe(found)
@@ -100,7 +100,7 @@ def _safe_key(key: str) -> str:
 
 
 def is_private(key: str) -> bool:
-    """Is this the name of a secret, of an address or of another thing that is a person's own?
+    """Is this the name of a secret, of an address or of other personal data?
 
     >>> is_private("apiKey"), is_private("user_email"), is_private("max_tokens")
     (True, True, False)
@@ -109,7 +109,7 @@ def is_private(key: str) -> bool:
 
 
 def _has_words(value: object, key: str = "") -> bool:
-    """Is there more here than labels, and than what is hidden?"""
+    """Does this contain more than labels and hidden values?"""
     if isinstance(value, dict):
         return any(_has_words(found, str(name)) for name, found in value.items())
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Blocks that name their kind by the field that is there, and citations in all spellings."""
+"""Blocks without a type, recognised by the field that they have, and citations in all spellings."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -15,7 +15,7 @@ from tracelib.conversation.bodies.texts import (
 )
 from tracelib.conversation.json_values import array, mapping, string
 
-# Beside each of these an annotation may hold its own fields in an object of the same name.
+# An annotation may hold its fields in an object of the same name next to these.
 _NESTED = (
     *("url_citation", "file_citation", "container_file_citation", "file_path", "file"),
     *("web", "retrievedContext", "retrieved_context", "maps", "document", "place_citation"),
@@ -30,7 +30,7 @@ _WORDS = ("cited_text", "citedText", "quote", "snippet", "text", "content")
 
 
 def citations(value: object) -> tuple[Part, ...]:
-    """The citations in this array, or arrays of them; each once, in order."""
+    """The citations in this array, or in arrays within it; each once, in order."""
     return tuple(dict.fromkeys(_all(value)))
 
 
@@ -45,8 +45,8 @@ def _all(value: object) -> Iterator[Part]:
 
 
 def citation(fields: Fields) -> tuple[Part, ...]:
-    """The citation that these fields describe, with each of its sources; all else as data."""
-    fields.drop("supported_text")  # the answer's own words
+    """The citation that these fields describe, with each of its sources; other fields as data."""
+    fields.drop("supported_text")  # the text of the response itself
     sources = [part for source in fields.objects("sources") for part in _source(source)]
     for name in _NESTED:
         sources += [part for inner in fields.objects(name) for part in _source(inner)]
@@ -75,12 +75,12 @@ def _citation(fields: Fields, *, is_empty_wanted: bool) -> tuple[Part, ...]:
 
 
 def _quoted(fields: Fields) -> list[str]:
-    """The words cited, as Bedrock has them: in pieces."""
+    """The quoted text, which Bedrock stores in pieces."""
     return [piece.text("text") for piece in fields.objects("sourceContent")]
 
 
 def grounding(fields: Fields) -> tuple[Part, ...]:
-    """What Gemini looked up for its answer: its searches as data, then the sources it found."""
+    """What Gemini looked up for its response: its searches as data, then the sources it found."""
     queries = [*fields.texts("webSearchQueries"), *fields.texts("retrievalQueries")]
     fields.drop("groundingSupports", "searchEntryPoint", "retrievalMetadata")
     found = citations(fields.entries("groundingChunks", "grounding_chunks"))
@@ -94,9 +94,9 @@ Reader = Callable[[Fields, Read], tuple[Part, ...]]
 
 
 def block(fields: Fields, read: Read) -> tuple[Part, ...]:
-    """What does this block say? Nothing where it has no field that is known.
+    """What does this block hold? Nothing if it has no known field.
 
-    `read` reads content within it. The fields that are read are taken.
+    `read` reads its content. The fields that are read are taken.
     """
     if tool_calls.is_terminal(fields):
         return tool_calls.terminal(fields, read)
@@ -117,7 +117,7 @@ def block(fields: Fields, read: Read) -> tuple[Part, ...]:
 
 
 def _bytes_beside(fields: Fields) -> tuple[Part, ...]:
-    """A2A's newer parts hold the bytes or the address of a file themselves."""
+    """The bytes or the address of a file, which A2A's newer parts hold themselves."""
     if not (fields.peek("mediaType") and (fields.peek("raw") or fields.peek("url"))):
         return ()
     return media.medium(media.kind_of_type(string(fields.peek("mediaType"))), fields)

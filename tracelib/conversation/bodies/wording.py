@@ -1,4 +1,4 @@
-"""The words that readers add to what is stored. They stand here so that a search knows them."""
+"""The text that readers add to what is stored. It is defined here so that a search knows it."""
 
 ENCRYPTED = "Encrypted; only the provider can read it"
 EMPTY_THOUGHT = "Empty: the model reasoned, but no text was sent"
@@ -50,5 +50,5 @@ ENDED_WITH = "Ended with: {detail}"
 ENDED_OTHERWISE = "Ended for another reason"
 FAILED = "Failed"
 
-# What something is called where nothing tells its type.
+# What something is called if its type is unknown.
 KINDS = "base64 text image audio video file document resource application"

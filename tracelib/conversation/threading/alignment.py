@@ -1,4 +1,4 @@
-"""Two histories of one conversation side by side: what was kept, changed, moved, added, removed."""
+"""Two histories of one conversation compared: items kept, changed, moved, added, removed."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ NEARLY_ALL = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The item at `sent` is the known one at `known`: as it was, changed, or in another place."""
+    """The item at `sent` is the known one at `known`: kept, changed or moved."""
 
     sent: int
     known: int
@@ -28,10 +28,10 @@ def align(
 ) -> tuple[Match, ...]:
     """Which items of `known` does `sent` hold? In the order of `sent`; the others are new.
 
-    Items are kept where they are the same in the same order, and changed where they have the same
-    call or most words in common. Between such ones, items of one kind that are in the same place
-    are changed too. A kept item that is in another place is moved. `is_closed` where what follows
-    both is the same; else what comes after the last kept item is left to `continued`.
+    Items are kept if they are the same in the same order, and changed if they have the same call or
+    most words in common. Between these, items of one kind at the same position also count as
+    changed. A kept item at another position is moved. `is_closed` if both are followed by the same;
+    else what comes after the last kept item is left to `continued`.
     """
     if not known or not sent:
         return ()
@@ -50,10 +50,10 @@ def align(
 
 
 def continued(known: Sequence[Item], sent: Sequence[Item]) -> tuple[Match, ...]:
-    """Which of the items that follow a common history are those known to follow it, but changed?
+    """Which of the items after a common history are changed versions of those known to follow it?
 
-    An answer that is sent back counts as the known one changed, if the question before it is the
-    same or was changed. What follows the last answer is new.
+    A response that is sent back counts as the known one changed, if the question before it is the
+    same or was changed. Items after the last response are new.
     """
     answers = [at for at, item in enumerate(sent[:-1]) if item.kind in ("words", "call")]
     last = max(answers, default=-1)
@@ -71,7 +71,7 @@ def continued(known: Sequence[Item], sent: Sequence[Item]) -> tuple[Match, ...]:
 
 
 def is_same(one: Item, other: Item) -> bool:
-    """Is this the same item, in whatever spelling?"""
+    """Is this the same item, in any spelling?"""
     return not (
         {*one.keys}.isdisjoint((*other.keys, *other.extra_keys))
         and {*one.extra_keys}.isdisjoint(other.keys)
@@ -79,17 +79,20 @@ def is_same(one: Item, other: Item) -> bool:
 
 
 def is_unchanged(one: Item, other: Item) -> bool:
-    """Is this the same item, saying the same? A system prompt is the same one as it changes."""
+    """Is this the same item with the same text?
+
+    A system prompt stays the same item as it changes.
+    """
     return one.keys[0] == other.keys[0] if one.kind == "system" else is_same(one, other)
 
 
 def is_alike(one: Item, other: Item) -> bool:
-    """Have these two texts most words in common?"""
+    """Do these two texts have most words in common?"""
     return one.kind == other.kind and common_share(one.vocabulary, other.vocabulary) >= ALIKE
 
 
 def holds(longer: Item, shorter: Item) -> bool:
-    """Does one text hold all words of the other?"""
+    """Does one text contain all words of the other?"""
     return common_share(longer.vocabulary, shorter.vocabulary) >= NEARLY_ALL
 
 
@@ -99,7 +102,7 @@ def is_like(one: Item, other: Item) -> bool:
 
 
 def _trailing(is_answered: Sequence[bool]) -> int:
-    """How many items stand after the last answer?"""
+    """How many items come after the last response?"""
     return next((at for at, one in enumerate(reversed(is_answered)) if one), len(is_answered))
 
 
@@ -136,7 +139,7 @@ def _fate(old: Item, new: Item) -> Fate:
 def _in_place(
     known: Sequence[Item], sent: Sequence[Item], old: range, new: range
 ) -> Sequence[tuple[int, int]]:
-    """Pairs of one item before and after a change: between others, of the same kinds in turn."""
+    """Pairs of one item before and after a change, between others, of the same kinds in turn."""
     pairs = list(zip(old, new, strict=False))
     may_be = len(old) == len(new) and all(_may_change(known[i], sent[j]) for i, j in pairs)
     return pairs if may_be else ()
@@ -148,11 +151,11 @@ def _may_change(old: Item, new: Item) -> bool:
 
 
 def moved(known: Sequence[Item], sent: Sequence[Item], taken: Collection[int]) -> tuple[Match, ...]:
-    """Which of these items are known ones in another place? `taken` are known ones found already.
+    """Which of these items are known ones at another position? `taken` are those already matched.
 
-    Calls and results may come in any order, and some clients put messages behind the newest
-    answer each time. A user who says the same again says something new, unless the first one left
-    its place between two others, alone or with all that stands there.
+    Calls and results may come in any order, and some clients move messages behind the newest
+    response each time. If a user repeats a text, it is a new message, unless the first one was
+    removed from between two others, alone or with everything there.
     """
     left = [at for at in range(len(known)) if at not in taken]
     found = []

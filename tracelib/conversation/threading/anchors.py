@@ -1,4 +1,4 @@
-"""Known items in a history that its client rewrote: they tell which conversation it continues."""
+"""Known items in a history that its client rewrote: they show which conversation it continues."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,15 +11,15 @@ from tracelib.conversation.threading.pairs import ALIKE
 from tracelib.conversation.threading.sent import Piece
 from tracelib.conversation.threading.spellings import common_share
 
-# So many items before the last answer are compared where several conversations could be meant.
+# How many items before the last response are compared if several conversations are possible.
 MOST_COMPARED = 12
-# That nothing follows an answer yet counts as much as so many items before it.
+# A response that nothing follows yet counts as much as this many equal items before it.
 NEWEST_COUNTS = 3
-# An answer that its client rewrote is looked for among the last ones of a history.
+# A response that its client rewrote is searched for among this many last ones of a history.
 MOST_EDITED = 3
-# An answer that was moved behind others is looked for so far before it.
+# A response that was moved behind others is searched for this far before it.
 MOST_MOVED = 64
-# So much of its words must be kept where its question is not.
+# The share of its words that must be kept if its question is not.
 MOSTLY_ALIKE = 0.8
 
 
@@ -35,10 +35,10 @@ class Followed:
 def last_answer(
     tree: ItemTree, pieces: Sequence[Piece], followed: Followed
 ) -> tuple[int, int] | None:
-    """The place of the last answer that is known, or like a known one, and the node of that.
+    """The position and node of the last response that is known, or like a known one.
 
-    An answer that stood before one that it now follows was moved, as clients move what they say
-    in the model's name; then that other one is the last.
+    A response that used to come before the one that it now follows was moved, as clients move
+    messages they write in the model's name; then that other one is the last.
     """
     found = _last_known(tree, pieces, followed)
     if found is None:
@@ -75,7 +75,7 @@ def _last_known(
 def run_before(
     tree: ItemTree, pieces: Sequence[Piece], at: int, node: int, followed: Followed
 ) -> Iterator[tuple[int, int]]:
-    """Places and nodes that are the same one by one, from these backwards."""
+    """Positions and nodes that are the same one by one, from these backwards."""
     while at >= followed.count and node != followed.node and not tree.is_start(node):
         if not tree.is_same(node, pieces[at].item):
             return
@@ -88,7 +88,7 @@ def _not_followed(tree: ItemTree, nodes: Iterable[int], followed: Followed) -> l
 
 
 def _is_edited(tree: ItemTree, pieces: Sequence[Piece], at: int, node: int) -> bool:
-    """May this be the answer at the node as a client changed it, by its words and its question?"""
+    """May this be the response at the node, changed by a client, by its words and its question?"""
     share = common_share(pieces[at].item.vocabulary, tree.item(node).vocabulary)
     if share >= MOSTLY_ALIKE:
         return True
@@ -117,17 +117,17 @@ def _question_before(pieces: Sequence[Piece], at: int) -> Item | None:
     return next(before, None)
 
 
-# A system message with other words than before, what it was, and its node if it has one.
+# A system message with changed words, the previous one, and its node if it has one.
 Restated = tuple[Piece, Item, int | None]
 
 
 def restated(
     tree: ItemTree, start: int, sent: Iterable[tuple[Piece, int | None]]
 ) -> Iterator[Restated]:
-    """Which of these system messages, each with its node if it has one, have other words?
+    """Which of these system messages, each with its node if it has one, have changed words?
 
     They are recognised by a part of their words: a client puts the time or retrieved text into
-    them. Without a node the newest one below this start is meant.
+    them. Without a node, the newest one below this start is compared.
     """
     for piece, node in sent:
         before = tree.reminder(start, piece.item) if node is None else tree.item(node)
@@ -137,17 +137,16 @@ def restated(
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """How far a request's history is known.
+    """How much of a request's history is known.
 
-    `node` is the last known item. It `is_followed` where all known ones were sent as they were
-    said, from the first on. Else `answers` counts the known answers among them, and it `is_whole`
-    where nothing was dropped and what changed has most words in common.
+    `node` is the last known item. It `is_followed` if all known items were sent unchanged, from the
+    first on. Else `answers` counts the known responses among them, and it `is_whole` if nothing was
+    dropped and changed items have most words in common.
 
-    `fresh` are the pieces that are new, in order; the last `tail` of them follow the known ones.
-    `changed` are pieces with the nodes that they replace. `restated` are system messages that are
-    sent with other words than before. `steps` lead from one known item to the next as this client
-    sends them. `dropped` counts the messages that are not sent any more: before the first known
-    one, and between known ones.
+    `fresh` are the new pieces, in order; the last `tail` of them follow the known ones. `changed`
+    are pieces with the nodes that they replace. `restated` are system messages with changed words.
+    `steps` lead from one known item to the next as this client sends them. `dropped` counts the
+    messages that are no longer sent: before the first known one, and between known ones.
     """
 
     node: int
@@ -163,22 +162,22 @@ class Located:
     dropped: tuple[int, int]
 
     def without(self, keys: Collection[Key]) -> "Located":
-        """This without new pieces of these keys, which the client puts behind every question."""
+        """This without new pieces of these keys, which the client puts after every question."""
         rest = tuple(one for one in self.fresh if one.item.keys[0] not in keys)
         return replace(self, fresh=rest, tail=self.tail - len(self.fresh) + len(rest))
 
 
-# The words of the message at a position; None where it holds more than words.
+# The text of the message at a position; None if it holds more than text.
 WordsAt = Callable[[int], str | None]
 
-# A message that comes back in several ones is looked for in so many.
+# A message that was split is searched for in at most this many pieces.
 MOST_PIECES = 8
 
 
 def rejoined(tree: ItemTree, pieces: Sequence[Piece], first: int, words_at: WordsAt) -> list[Piece]:
-    """The pieces with each message that came back in several ones as the one that it is.
+    """The pieces, with each message that was split joined again.
 
-    Those before `first` are left as they are.
+    Those before `first` stay as they are.
     """
     found = list(pieces)
     for at in range(first, len(found)):
@@ -188,7 +187,7 @@ def rejoined(tree: ItemTree, pieces: Sequence[Piece], first: int, words_at: Word
 
 
 def learn_together(tree: ItemTree, node: int, pieces: Sequence[Piece], words_at: WordsAt) -> None:
-    """Let the questions that end at this node be known as one, too: they may come back so."""
+    """Also learn the questions that end at this node as one, because they may be sent joined."""
     newest = takewhile(lambda one: one.item.kind == "user", reversed(pieces))
     questions = [*islice(newest, MOST_PIECES)]
     above, words = node, ""
@@ -225,7 +224,7 @@ def _join(tree: ItemTree, pieces: list[Piece], at: int, words_at: WordsAt) -> No
 
 
 def _more_words(pieces: Sequence[Piece], at: int) -> Iterator[int]:
-    """The pieces that may go on from this one: further words of an answer, or of a question."""
+    """The pieces that may continue this one: more text of a response, or of a question."""
     kind = pieces[at].item.kind
     if kind not in ("words", "user"):
         return

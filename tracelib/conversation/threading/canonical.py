@@ -1,10 +1,10 @@
-"""Messages reduced to what they are recognised by when a later request sends them again.
+"""Messages reduced to keys by which they are recognised when a later request sends them again.
 
-An answer is stored once as LiteLLM received it and again in each later request as the client
-sent it back. Transport and clients change the spelling: no content for empty content, arguments
-as text or as an object, reasoning removed, one message split into several, calls in another
-order. A message is therefore reduced to items (its words, each call, each tool result), and an
-item to keys that do not depend on the spelling.
+A response is stored once as LiteLLM received it and again in each later request as the client sent
+it back. Transport and clients change the spelling: no content for empty content, arguments as text
+or as an object, reasoning removed, one message split into several, calls in another order. A
+message is therefore reduced to items (its text, each call, each tool result), and an item to keys
+that do not depend on the spelling.
 """
 
 import marshal
@@ -31,7 +31,7 @@ Kind = Literal["system", "user", "words", "call", "result", "other"]
 SYSTEM_ROLES = frozenset({"system", "developer"})
 ANSWER_KINDS = frozenset({"words", "call", "other"})
 
-REFERENCE = "reference"  # the name of an item that only names another one
+REFERENCE = "reference"  # the name of an item that only refers to another one
 
 _KEY_BYTES = 16
 # The last of marshal's formats whose bytes depend on the value alone.
@@ -41,17 +41,18 @@ _SYSTEM_HEAD = 200
 _SHORTEST_LINE = 20
 _LONGEST_NOTICE = 200
 _BRACKETS = {("[", "]"), ("<", ">"), ("(", ")")}
-_BILLING = "x-anthropic-billing-header:"  # the first system block of a coding agent, always new
+# the first system block of a coding agent, different each time
+_BILLING = "x-anthropic-billing-header:"
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """A piece of a message that a later request sends again as a whole.
 
-    `keys` are its spellings, the strictest first: two items are the same when a key of one is a
-    key of the other. `extra_keys` are looked up but not learned. `parts` are its places in the
-    message, `size` its characters. `vocabulary` tells how alike two texts are, `media` whether
-    the same pictures, sounds and files are beside a question's text.
+    `keys` are its spellings, the strictest first: two items are the same if they share a key.
+    `extra_keys` are looked up but not learned. `parts` are its positions in the message, `size` its
+    characters. `vocabulary` measures how similar two texts are, `media` compares the images, audio
+    and files next to a question's text.
     """
 
     kind: Kind
@@ -66,13 +67,13 @@ class Item:
 
     @property
     def is_empty(self) -> bool:
-        """Is this an answer that says nothing?"""
+        """Is this an empty response?"""
         return self.kind == "words" and not self.size
 
 
 @dataclass(frozen=True, slots=True)
 class Canonical:
-    """A message as its items. No items where it says nothing."""
+    """A message as its items. An empty message has none."""
 
     role: str
     items: tuple[Item, ...]
@@ -85,13 +86,13 @@ class Canonical:
 
     @property
     def calls(self) -> tuple[tuple[str, str], ...]:
-        """Ids and names of the tools it calls."""
+        """IDs and names of the tools it calls."""
         calls = (item for item in self.items if item.kind == "call")
         return tuple((item.call_id, item.name) for item in calls if item.call_id and item.name)
 
 
 def canonical(message: Message, *, is_answer: bool = False) -> Canonical:
-    """The items of this message; an answer's have more keys, for what clients make of them."""
+    """The items of this message; those of a response have more keys, for what clients change."""
     items = tuple(_items(message, is_answer))
     if is_answer:
         items = tuple(_as_answered(item) for item in items)
@@ -100,17 +101,17 @@ def canonical(message: Message, *, is_answer: bool = False) -> Canonical:
 
 
 def digest(value: Any) -> Key:
-    """Sixteen bytes that stand for this value. Raises ValueError where it is nested too deeply."""
+    """A digest of sixteen bytes of this value. Raises ValueError if it is nested too deeply."""
     return blake2b(marshal.dumps(value, _BY_VALUE), digest_size=_KEY_BYTES).digest()
 
 
 def answer_words(message: Message) -> str:
-    """The words of an answer without spaces, reasoning and citation marks."""
+    """The text of a response without spaces, reasoning and citation marks."""
     return bare_answer("".join(part.text for part in message.parts if part.kind == "text"))
 
 
 def words_alone(message: Message) -> str | None:
-    """The words by which this is recognised in a longer message; None where it holds more."""
+    """The text by which this is recognised in a longer message; None if it holds more than text."""
     if message.role == "assistant":
         return answer_words(message)
     if any(part.kind != "text" for part in message.parts):
@@ -119,17 +120,17 @@ def words_alone(message: Message) -> str | None:
 
 
 def together(item: Item, words: str) -> Item:
-    """The item of several messages like this one that are sent as one with these words."""
+    """The item for several messages like this one that are sent as one with this text."""
     return replace(item, keys=(words_key(words) if item.kind == "words" else _user_key(words, ()),))
 
 
 def words_key(words: str) -> Key:
-    """The key of an answer with these words, as `answer_words` gives them."""
+    """The key of a response with this text, as `answer_words` returns it."""
     return digest(("words", words))
 
 
 def joined(item: Item, before: str, words: str) -> Item:
-    """The item of an answer that continues the words before it, as clients send both in one."""
+    """The item of a response that continues the text before it, as clients send both in one."""
     return replace(item, keys=(*item.keys, words_key(before + words)))
 
 
@@ -143,7 +144,7 @@ def _items(message: Message, is_answer: bool) -> Iterator[Item]:
 
 
 def _as_answered(item: Item) -> Item:
-    """The result of a hosted tool comes back under its call's id, in many spellings."""
+    """The item with a key for the call ID: a hosted tool's result is sent in many spellings."""
     if item.kind != "result" or not item.call_id:
         return item
     return replace(item, keys=(*item.keys, *item.extra_keys))
@@ -152,7 +153,7 @@ def _as_answered(item: Item) -> Item:
 def _system(message: Message) -> Iterator[Item]:
     texts = [part.text for part in message.parts if part.kind == "text"]
     text = "\n".join(text for text in texts if not text.startswith(_BILLING)).strip()
-    # Many prompts carry the time of day or retrieved text; the conversation is the same one.
+    # Many prompts contain the time of day or retrieved text; the conversation is the same one.
     lines = [line.strip() for line in text.splitlines()]
     whole_lines = [line for line in lines if len(line) >= _SHORTEST_LINE]
     ends = dict.fromkeys((*whole_lines[:1], *whole_lines[-1:]))
@@ -165,7 +166,7 @@ def _system(message: Message) -> Iterator[Item]:
 
 
 def _received(message: Message) -> Iterator[Item]:
-    """What a user or a tool sent: results by the call they belong to, the rest as one item."""
+    """The items of a user or tool message: results by their call, the rest as one item."""
     rest = [at for at, part in enumerate(message.parts) if not _is_result(part)]
     results = [at for at, part in enumerate(message.parts) if _is_result(part)]
     yield from _results(message, results)
@@ -200,7 +201,7 @@ def _results(message: Message, places: Sequence[int]) -> Iterator[Item]:
 
 
 def _assistant(message: Message, is_answer: bool) -> Iterator[Item]:
-    """Its words first, then its calls by their ids: clients send calls in any order."""
+    """Its text first, then its calls by their IDs: clients send calls in any order."""
     parts = message.parts
     texts = [at for at, part in enumerate(parts) if part.kind == "text"]
     calls = [at for at, part in enumerate(parts) if part.kind == "tool_call"]
@@ -233,7 +234,7 @@ def _assistant(message: Message, is_answer: bool) -> Iterator[Item]:
 
 
 def _item_keys(parts: Iterable[Part]) -> tuple[Key, ...]:
-    """An item of an answer may be named by its id instead of being sent again."""
+    """The keys of the IDs by which an item of a response may be referred to."""
     ids = dict.fromkeys(part.item_id for part in parts if part.item_id)
     return tuple(digest(("item", one)) for one in ids)
 
@@ -250,7 +251,7 @@ def _words_keys(message: Message, texts: Sequence[int], is_answer: bool) -> Iter
 
 
 def _sound_keys(parts: Iterable[Part]) -> Iterator[Key]:
-    """A spoken answer is sent back by its id."""
+    """The keys of audio: a spoken response is sent back by its ID."""
     return (digest(("audio", part.reference)) for part in parts if part.reference)
 
 
@@ -259,13 +260,13 @@ def _call(part: Part, at: int) -> Item:
     keys = [digest(("call", part.name, arguments))]
     by_id = digest(("call by ID", part.name, part.call_id))
     is_long = part.truncated_chars > 0 or len(part.text) > _LONG_ARGUMENTS
-    if part.call_id and is_long:  # cut as one text in an answer, field by field in a prompt
+    if part.call_id and is_long:  # cut as one text in a response, field by field in a prompt
         keys.append(by_id)
     return Item("call", tuple(keys), (at,), len(part.text), b"", part.call_id, part.name)
 
 
 def _is_notice(parts: Sequence[Part]) -> bool:
-    """Is this only a short text in brackets, as clients put in the place of an old result?"""
+    """Is this only a short text in brackets, with which clients replace an old result?"""
     text = "".join(part.text for part in parts).strip()
     return len(text) <= _LONGEST_NOTICE and (text[:1], text[-1:]) in _BRACKETS
 

@@ -31,12 +31,12 @@ _NAMES = {
 class Change:
     """One difference, or several alike.
 
-    `messages` are the places of the new texts in the request: of what changed, and of nothing
-    else. Inserted messages are among those that the request asks.
+    `messages` are the positions of the new texts in the request, for changed messages only.
+    Inserted messages are among the new ones of the request.
     """
 
     kind: ChangeKind
-    subject: str  # what changed, in words: "System prompt"
+    subject: str  # what changed, as text: "System prompt"
     count: int = 1
     messages: tuple[int, ...] = ()
     words_removed: int = 0
@@ -44,7 +44,7 @@ class Change:
 
     @property
     def sentence(self) -> str:
-        """The change in words.
+        """The change as a sentence.
 
         >>> Change("emptied", "Tool result", 3).sentence
         '3 tool results emptied'
@@ -82,12 +82,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a request continues, and what it adds.
+    """Which request a request continues, and which messages it adds.
 
-    `parent` is the index of the request it continues. `fresh` are the positions of the messages
-    that are new, each with the parts that are; None stands for all of them. `changes` tell how
-    the rest of its history differs from the conversation so far. `repeated_share` of its
-    characters were in the conversation before.
+    `parent` is the index of the request it continues. `fresh` are the positions of the new
+    messages, each with its new parts; None stands for all of them. `changes` describe how the rest
+    of its history differs from the conversation so far. `repeated_share` of its characters were in
+    the conversation before.
     """
 
     parent: int | None
@@ -99,7 +99,7 @@ class Place:
 
 
 def change_of(before: Item, after: Item, message: int) -> Change:
-    """The change of one item to another; `message` is where the new one is."""
+    """The change of one item to another; `message` is the position of the new one."""
     subject = _NAMES[after.kind]
     if after.kind == "result" and after.size < before.size * _EMPTIED:
         return Change("emptied", subject, messages=(message,))
@@ -131,7 +131,7 @@ def _together(changes: Sequence[Change]) -> Change:
     return Change(first.kind, first.subject, sum(one.count for one in changes), tuple(places))
 
 
-# So many kinds of system prompts are compared with a new one.
+# How many kinds of system prompts are compared with a new one.
 MOST_LINEAGES = 50
 
 
@@ -143,7 +143,7 @@ class _Lineage:
 
 
 class Lineages:
-    """Where the conversations under each kind of system prompt start in the tree."""
+    """The start in the tree of the conversations under each kind of system prompt."""
 
     def __init__(self, tree: ItemTree) -> None:
         self._tree = tree
@@ -151,7 +151,7 @@ class Lineages:
         self._met = 0
 
     def start(self, name: object, prompts: tuple[Item, ...]) -> int:
-        """The start of conversations of this name under these prompts, or the same ones before."""
+        """The start of conversations under this name and these prompts, in any version."""
         for lineage in reversed(self._known):
             if lineage.name == name and _are_same(lineage.prompts, prompts):
                 return lineage.start
@@ -162,7 +162,7 @@ class Lineages:
 
 
 def are_one_prompt(before: Sequence[Item], prompts: Sequence[Piece]) -> bool:
-    """Are these the same prompts as they change? Where there are none, nothing differs."""
+    """Are these versions of the same prompts? Two empty lists are."""
     if not before or not prompts:
         return True
     return any(_is_one_prompt(old, new.item) for old in before for new in prompts)
@@ -185,14 +185,14 @@ def _is_one_prompt(one: Item, other: Item) -> bool:
     return is_same(one, other) or is_alike(one, other)
 
 
-# A summary has so many different words.
+# A summary has at least this many different words.
 SHORTEST_SUMMARY = 8
 
 
 def summaries(tree: ItemTree, pieces: Sequence[Piece]) -> Iterator[tuple[int, Piece]]:
-    """Which of the newest answers do these questions and prompts hold? The newest first.
+    """Which of the newest responses do these questions and prompts contain? The newest first.
 
-    Nodes, each with the first piece that holds it.
+    Nodes, each with the first piece that contains it.
     """
     texts = [piece for piece in pieces if piece.item.kind in ("user", "system")]
     for node in tree.newest_answers():
@@ -203,14 +203,14 @@ def summaries(tree: ItemTree, pieces: Sequence[Piece]) -> Iterator[tuple[int, Pi
 
 
 def holds_any(items: Sequence[Item], node: int, tree: ItemTree) -> bool:
-    """Does one of these items hold the answer of this node?"""
+    """Does one of these items contain the response of this node?"""
     return any(_holds_summary(item, tree.item(node)) for item in items)
 
 
 def new_beside_summary(
     tree: ItemTree, node: int, pieces: Sequence[Piece], summary_at: int
 ) -> Sequence[Piece]:
-    """These pieces but for those before the summary that the conversation up to this node has.
+    """These pieces except those before the summary that the conversation up to this node has.
 
     `summary_at` is the position of the message that holds the summary.
     """

@@ -1,4 +1,4 @@
-"""The requests of a session read one after another: where each stands, and no words."""
+"""The history of a session's requests, read one after another; it keeps no texts."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -28,14 +28,14 @@ from tracelib.selection import RowId
 
 
 class Reader:
-    """Recognises the messages of one session; what a later request repeats is not read again."""
+    """Recognises the messages of one session; repeated ones are not read again."""
 
     def __init__(self) -> None:
         self._read: dict[Key, Canonical] = {}
         self._last: tuple[Key | None, SentHistory] = (None, SentHistory())
 
     def read_all(self, messages: Sequence[Raw | Message]) -> SentHistory:
-        """Read these messages. Those of the last request, sent again, cost nothing."""
+        """Read these messages. Those repeated from the last request cost nothing."""
         spelling, last = self._last
         count = len(last.messages)
         if spelling is None or _spelling(messages[:count]) != spelling:
@@ -56,7 +56,7 @@ class Reader:
 
 
 def spoken(raw: Raw | Message) -> Message:
-    """What does this message say? Nested too deeply it says just that."""
+    """This message; a placeholder if it is nested too deeply."""
     if isinstance(raw, Message):
         return raw
     try:
@@ -66,38 +66,38 @@ def spoken(raw: Raw | Message) -> Message:
 
 
 def _spelling(raw: object) -> Key | None:
-    """A digest of this JSON. None where it is nested too deeply, or was read already."""
+    """A digest of this JSON. None if it is nested too deeply, or was read already."""
     try:
         return digest(raw)
     except ValueError:
         return None
 
 
-Moment = tuple[int, bool]  # the index of a request, and whether its answer is meant
+Moment = tuple[int, bool]  # the index of a request, and whether its response is meant
 
 
 class CallNames:
-    """The names of called tools by the ids of their calls, and since when each is so called.
+    """The names of called tools by call ID, and from which moment each name applies.
 
-    Some servers count their ids anew for every answer, so one id may stand for several tools.
+    Some servers restart their IDs for every response, so one ID may stand for several tools.
     """
 
     def __init__(self) -> None:
         self._since: dict[str, list[tuple[Moment, str]]] = {}
 
     def learn(self, calls: Iterable[tuple[str, str]], moment: Moment) -> None:
-        """These calls, ids and names, were made in this request or in its answer."""
+        """Add these calls, IDs and names, of this request or its response."""
         for call_id, name in calls:
             known = self._since.setdefault(call_id, [])
             if not known or known[-1][1] != name:
                 known.append((moment, name))
 
     def learn_unknown(self, calls: Iterable[tuple[str, str]], moment: Moment) -> None:
-        """As `learn`, but only of ids that were never met."""
+        """As `learn`, but only for IDs that are still unknown."""
         self.learn([call for call in calls if call[0] not in self._since], moment)
 
     def name(self, call_id: str, index: int) -> str | None:
-        """Which tool was called under this id, as the request of this index knows it?"""
+        """Which tool was called under this ID, as of the request with this index?"""
         known = self._since.get(call_id, [])
         last = bisect_right(known, (index, False), key=lambda since: since[0])
         return known[last - 1][1] if last else None
@@ -105,7 +105,7 @@ class CallNames:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A request with its bodies opened: what it asked, and what it was answered."""
+    """A request with its bodies read: the messages of its prompt and of its response."""
 
     request: StoredRequest
     question: Asked
@@ -114,16 +114,16 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a request stands, and whether it goes on from a response that is not there."""
+    """The place of a request, and whether it continues a response that is not in the session."""
 
     place: Place
     goes_on_elsewhere: bool
 
 
 def opened(request: StoredRequest) -> Opened:
-    """What do the bodies of this turn hold? Nested too deeply they say just that.
+    """Which messages do the bodies of this turn hold? Placeholders if nested too deeply.
 
-    Where its own request does not say it, another row of the turn may.
+    If its own request lacks them, those of another row of the turn.
     """
     own = _asked(request)
     others = map(_asked, request.rest)
@@ -147,9 +147,9 @@ def _answers(request: StoredRequest) -> tuple[Message, ...]:
 
 
 class History:
-    """Requests one after another, in the order they started; of each only what later ones need.
+    """Requests one after another, by start; of each only what later ones need.
 
-    That is about a kilobyte for each message, however long it is and however often it was sent.
+    That is about a kilobyte per message, however long it is and however often it was sent.
     """
 
     def __init__(self) -> None:
@@ -158,7 +158,7 @@ class History:
         self._rows: list[RowId] = []
         self._standings: list[Standing] = []
         self._index_of: dict[str, int] = {}
-        self._newest_in: dict[str, int] = {}  # of the conversations that a provider keeps
+        self._newest_in: dict[str, int] = {}  # of the conversations that a provider stores
         self._names = CallNames()
 
     def __len__(self) -> int:
@@ -169,7 +169,7 @@ class History:
         return self._threads.messages_known()
 
     def add(self, one: Opened) -> int:
-        """Place this request after those before it; gives its index."""
+        """Place this request after those before it. Returns its index."""
         index = len(self)
         asked = one.question.messages
         sent = self._reader.read_all(asked)
@@ -185,18 +185,18 @@ class History:
             self._newest_in[one.question.conversation_id] = index
         for row in one.request.rows:
             self._index_of[row.request_id] = index
-            # A response replayed from LiteLLM's cache keeps its id, its row gets a suffix.
+            # A response from LiteLLM's cache keeps its ID, its row gets a suffix.
             self._index_of.setdefault(row.request_id.split("_cache_hit")[0], index)
         for position, _ in place.fresh:
             self._names.learn(messages[position].calls, (index, False))
-        # Some clients give known calls ids of their own.
+        # Some clients give known calls their own IDs.
         self._names.learn_unknown(sent.calls_not_repeated(), (index, False))
         for reply in replies:
             self._names.learn(reply.message.calls, (index, True))
         return index
 
     def standing(self, index: int) -> Standing:
-        """Where does the request of this index stand?"""
+        """Which place does the request with this index have?"""
         return self._standings[index]
 
     def row(self, index: int) -> RowId:
@@ -204,11 +204,11 @@ class History:
         return self._rows[index]
 
     def tool_name(self, call_id: str, index: int) -> str | None:
-        """Which tool was called under this id, as the request of this index knows it?"""
+        """Which tool was called under this ID, as of the request with this index?"""
         return self._names.name(call_id, index)
 
     def _after(self, question: Asked) -> int | str | None:
-        """The earlier request this one says it continues, or the id of an absent one."""
+        """The earlier request that this one says it continues, or the ID of a missing one."""
         links = question.previous_ids
         known = [self._index_of.get(link) for link in links]
         if question.conversation_id and not links:
@@ -217,7 +217,7 @@ class History:
 
 
 def _replies(one: Opened, messages: Sequence[Canonical]) -> list[Reply]:
-    """The answers; each completes the answer that the request ends with, if it ends with one."""
+    """The responses; each completes the response at the end of the request, if there is one."""
     begun = takewhile(lambda at: messages[at].role == "assistant", range(len(messages) - 1, -1, -1))
     before = "".join(answer_words(spoken(one.question.messages[at])) for at in [*begun][::-1])
     return [

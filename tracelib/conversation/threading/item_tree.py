@@ -1,17 +1,17 @@
-"""All conversations of a session as one tree of items, each known once."""
+"""All conversations of a session as one tree of items, each stored once."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 from tracelib.conversation.threading.canonical import ANSWER_KINDS, Item, Key, digest
 
-# Short answers ("ok") are given many times; the newest of them are tried.
+# Short responses ("ok") are frequent; only this many, the newest, are tried.
 MOST_ALIKE = 20
 ROOT = -1
 
 
 class ItemTree:
-    """Items under the items they followed. A step along it takes one look-up.
+    """Items as children of the items they followed. A step to a child takes one look-up.
 
     A node has a `depth`, counted in items from its start, and an `ordinal`, counted in messages.
     """
@@ -20,8 +20,8 @@ class ItemTree:
         self._classes: dict[Key, int] = {}
         self._children: dict[tuple[int, int], int] = {}
         self._newest_child: dict[int, int] = {}
-        self._answers: dict[int, list[int]] = {}  # class -> nodes of answers
-        self._reminders: dict[tuple[int, int], Item] = {}  # by starts and classes, the newest
+        self._answers: dict[int, list[int]] = {}  # class -> nodes of responses
+        self._reminders: dict[tuple[int, int], Item] = {}  # (start, class) -> the newest
         self._newest_answers: deque[int] = deque(maxlen=MOST_ALIKE)
         self._parent: list[int] = []
         self._item: list[Item | None] = []
@@ -47,7 +47,7 @@ class ItemTree:
         return self._new(ROOT, None, request, begins_message=False)
 
     def add(self, parent: int, item: Item, request: int, *, begins_message: bool) -> int:
-        """The node of this item below `parent`, made where there is none."""
+        """The node of this item below `parent`, created if it does not exist."""
         node = self.step(parent, item)
         if node is None:
             node = self._new(parent, item, request, begins_message=begins_message)
@@ -69,7 +69,7 @@ class ItemTree:
             self._children.setdefault((parent, self._classes[key]), node)
 
     def step(self, node: int, item: Item) -> int | None:
-        """The node below this one that has the item; None where it has not."""
+        """The node below this one that has the item; None if there is none."""
         for key in (*item.keys, *item.extra_keys):
             known = self._classes.get(key)
             child = None if known is None else self._children.get((node, known))
@@ -78,17 +78,17 @@ class ItemTree:
         return None
 
     def answers_like(self, item: Item) -> Sequence[int]:
-        """The nodes of answers with this item, oldest first, at most 20."""
+        """The nodes of responses with this item, oldest first, at most 20."""
         known = (self._classes.get(key) for key in item.keys)
         found = (self._answers.get(one) for one in known if one is not None)
         return next((nodes[-MOST_ALIKE:] for nodes in found if nodes), ())
 
     def newest_answers(self) -> Iterator[int]:
-        """The nodes of the last answers, newest first, at most 20."""
+        """The nodes of the last responses, newest first, at most 20."""
         return reversed(self._newest_answers)
 
     def question_of(self, node: int) -> Item | None:
-        """The last question before this node; None where there is none."""
+        """The last question before this node; None if there is none."""
         while not self.is_start(node):
             item = self.item(node)
             if item.kind == "user":
@@ -97,7 +97,7 @@ class ItemTree:
         return None
 
     def is_same(self, node: int, item: Item) -> bool:
-        """Has this node the item, in whatever spelling?"""
+        """Does this node have the item, in any spelling?"""
         own = self._item[node]
         if own is None:
             return False
@@ -106,7 +106,7 @@ class ItemTree:
         return any(one in known for one in found)
 
     def add_spelling(self, parent: int, key: Key, node: int) -> None:
-        """Let an answer of this key lead from `parent` to `node`, over what lies between."""
+        """Let a response with this key lead from `parent` to `node`, skipping the nodes between."""
         known = self._class_of((key,))
         self._children.setdefault((parent, known), node)
         self._answers.setdefault(known, []).append(node)
@@ -127,39 +127,39 @@ class ItemTree:
         return self._item[node] is None
 
     def request(self, node: int) -> int:
-        """The request that brought this item first."""
+        """The request that first brought this item."""
         return self._request[node]
 
     def depth(self, node: int) -> int:
-        """How many items lie between this node's start and it, itself included?"""
+        """How many items are between this node's start and it, including itself?"""
         return self._depth[node]
 
     def ordinal(self, node: int) -> int:
-        """How many messages lie between this node's start and it, its own included?"""
+        """How many messages are between this node's start and it, including its own?"""
         return self._ordinal[node]
 
     def is_known(self, item: Item) -> bool:
-        """Was this item met before, anywhere?"""
+        """Did this item occur before, anywhere?"""
         return any(key in self._classes for key in (*item.keys, *item.extra_keys))
 
     def remind(self, start: int, item: Item) -> None:
-        """Remember that this system message was sent below this start, in whatever place."""
+        """Remember that this system message was sent below this start, at any position."""
         self._reminders[start, self._class_of(item.keys)] = item
 
     def restate(self, start: int, item: Item, node: int | None) -> None:
-        """Remember the newest words of a system message, at its node if it has one."""
+        """Remember the newest text of a system message, at its node if it has one."""
         self.remind(start, item)
         if node is not None:
             self._item[node] = item
 
     def reminder(self, start: int, item: Item) -> Item | None:
-        """This system message as it was sent below this start last; None where it was not."""
+        """The last version of this system message below this start; None if it was not sent."""
         known = (self._classes.get(key) for key in item.keys if item.kind == "system")
         found = (self._reminders.get((start, one)) for one in known if one is not None)
         return next((one for one in found if one is not None), None)
 
     def is_above(self, one: int, node: int) -> bool:
-        """Does the way from the start to `node` lead over this one?"""
+        """Is this one on the path from the start to `node`?"""
         while self._depth[node] > self._depth[one]:
             node = self._parent[node]
         return node == one
@@ -173,7 +173,7 @@ class ItemTree:
         return found[::-1]
 
     def below(self, node: int, limit: int) -> list[int]:
-        """The nodes that followed this one last, at most `limit`."""
+        """The nodes that last followed this one, at most `limit`."""
         found: list[int] = []
         while (child := self._newest_child.get(node)) is not None and len(found) < limit:
             found.append(child)
@@ -199,7 +199,7 @@ class ItemTree:
             node = self._parent[node]
 
     def unanswered(self, node: int) -> int | None:
-        """The question that followed this node last, if nothing followed it."""
+        """The question that last followed this node, if nothing followed it."""
         child = self._newest_child.get(node)
         if child is None or child in self._newest_child or self.item(child).kind != "user":
             return None
@@ -213,11 +213,11 @@ class ItemTree:
         return child is None
 
     def start_of(self, node: int) -> int:
-        """The start that this node lies below."""
+        """The start above this node."""
         return self._start[node]
 
     def _class_of(self, keys: Iterable[Key]) -> int:
-        """The number of these keys, which are of one item."""
+        """The number of these keys, which belong to one item."""
         keys = tuple(keys)
         known = next((self._classes[key] for key in keys if key in self._classes), None)
         found = len(self._classes) if known is None else known

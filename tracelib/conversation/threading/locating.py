@@ -1,4 +1,4 @@
-"""Where in the known conversations a request's history lies, also where its client rewrote it."""
+"""Where in the known conversations a request's history is, even if its client rewrote it."""
 
 from collections.abc import Container, Iterator, Sequence
 from itertools import pairwise
@@ -26,7 +26,7 @@ from tracelib.conversation.threading.item_tree import ItemTree
 from tracelib.conversation.threading.pairs import SHORT
 from tracelib.conversation.threading.sent import Piece
 
-# Items after the last known one are looked at so far, dropped ones before it so far back.
+# How many items are compared after the last known one, and dropped ones before it.
 MOST_FOLLOWING = 64
 MOST_DROPPED = 200
 
@@ -38,11 +38,11 @@ def located(
     words_at: WordsAt = lambda _: None,
     begun: tuple[int, int] | None = None,
 ) -> Located:
-    """How far is this history known, below this start?
+    """How much of this history is known, below this start?
 
-    `begun` is the node that its first pieces lead to, and how many they are, where that is known.
-    First it is followed as it was sent. Where an answer comes after the first difference, the
-    last known answer tells which conversation it is, and what lies between is aligned with that.
+    `begun` is the node that its first pieces lead to, and their number, if that is known. First the
+    history is followed as it was sent. If a response comes after the first difference, the last
+    known response shows which conversation it is, and the items between are aligned with it.
     """
     search = _Search(tree, start, pieces, begun or (start, 0))
     search.walk()
@@ -56,7 +56,10 @@ def located(
 
 
 class _Search:
-    """One history on its way down the tree: `at` pieces are placed, the last of them at `node`."""
+    """The search for one history in the tree:
+
+    `at` pieces are placed, the last of them at `node`.
+    """
 
     def __init__(
         self, tree: ItemTree, start: int, pieces: Sequence[Piece], begun: tuple[int, int]
@@ -65,12 +68,12 @@ class _Search:
         self.pieces = list(pieces)
         self.node, self.at = begun
         self.begun = self.at
-        self.known: set[int] = set()  # pieces, but for those that were simply followed
+        self.known: set[int] = set()  # pieces, except those that were simply followed
         self.changed: list[tuple[Piece, int]] = []
-        self.followed, self.base = 0, start  # so many pieces led from the start to there
-        self.nodes: list[int] = []  # met after them
+        self.followed, self.base = 0, start  # this many pieces led from the start to there
+        self.nodes: list[int] = []  # found after them
         self.matched: list[tuple[int, int]] = []  # pieces with their nodes
-        self.moved: set[int] = set()  # messages among them that the client moves behind the end
+        self.moved: set[int] = set()  # messages among them that the client moves to the end
 
     def walk(self) -> None:
         """Follow the pieces as far as they lead."""
@@ -92,9 +95,9 @@ class _Search:
         return node, at
 
     def _through_step(self, node: int, at: int) -> tuple[int | None, int]:
-        """Follow calls and results of one step in whatever order, if all of them are there.
+        """Follow calls and results of one step in any order, if all of them exist.
 
-        A word that a client put into an answer that only called tools is passed over.
+        A text that a client added to a response with only tool calls is skipped.
         """
         if self._is_filler(at):
             return self.tree.step(node, self.pieces[at + 1].item), at + 2
@@ -109,7 +112,7 @@ class _Search:
         return (None, at) if left or not step else (step[-1], at)
 
     def _is_named(self, node: int, at: int) -> bool:
-        """Does this piece name a part of the message that this node ends?"""
+        """Does this piece refer to a part of the message that this node ends?"""
         if self.pieces[at].item.name != REFERENCE:
             return False
         return any(self._is_same(at, one) for one in self.tree.message_of(node))
@@ -119,7 +122,7 @@ class _Search:
         return kinds == ["words", "call"]
 
     def anchor(self) -> None:
-        """Place the last known answer, and align what comes before it."""
+        """Place the last known response, and align what comes before it."""
         here = Followed(self.start, self.node, self.at)
         found = last_answer(self.tree, self.pieces, here)
         if found is None:
@@ -185,7 +188,7 @@ class _Search:
                 self.known.add(at)
 
     def _take_moved(self, path: Sequence[int]) -> None:
-        """Take what is in another place: parts of an answer, reminders that move with the end."""
+        """Match moved items: parts of a response, reminders that move to the end."""
         taken = {at for at, node in enumerate(path) if node in self.nodes}
         if self.base != self.start:
             taken.add(-1)
@@ -198,7 +201,7 @@ class _Search:
             self._take_match(sent[match.sent], path[match.known], match.fate)
 
     def follow(self) -> None:
-        """Take what comes back changed after the last known item."""
+        """Match items that come back changed after the last known item."""
         if self.node == self.start:
             return
         below = self.tree.below(self.node, MOST_FOLLOWING)
@@ -210,7 +213,7 @@ class _Search:
             self.node, self.at = below[match.known], begun + match.sent + 1
 
     def ask_again(self) -> None:
-        """Take the newest question as the last one, which had no answer, if it holds all of it."""
+        """Match the newest question with the last, unanswered one if it contains all of it."""
         child = self.tree.unanswered(self.node)
         if child is None or self.at != len(self.pieces) - 1:
             return
@@ -221,9 +224,9 @@ class _Search:
             self.node, self.at = child, self.at + 1
 
     def result(self) -> Located:
-        """What was found.
+        """The result of the search.
 
-        A system message that is sent anew in every request is not new, nor what only names a
+        A system message that is sent again in every request is not new, nor is a reference to a
         known item.
         """
         start = self.tree.start_of(self.node)
@@ -249,7 +252,7 @@ class _Search:
         return is_reference or self.tree.reminder(start, item) is not None
 
     def _systems(self) -> Iterator[tuple[Piece, int | None]]:
-        """The system messages that were looked at, each with its node if it has one."""
+        """The system messages that were compared, each with its node if it has one."""
         reach = range(self.begun, len(self.pieces))
         places = [at for at in reach if self.pieces[at].item.kind == "system"]
         walked = [at for at in places if at < self.followed]
@@ -259,7 +262,7 @@ class _Search:
         return ((self.pieces[at], nodes.get(at)) for at in places)
 
     def _steps(self) -> Iterator[tuple[int, Item, int]]:
-        """What its client leaves out, or changes, it will leave out of later requests too."""
+        """The steps of this client, which leaves out and changes the same items later, too."""
         in_place = (pair for pair in self.matched if pair[0] not in self.moved)
         matched = sorted(in_place, key=lambda pair: self.tree.depth(pair[1]))
         for at, node in matched:

@@ -1,4 +1,4 @@
-"""Pairs of items of two histories in the order of both: the same ones, and those that changed."""
+"""Pairs of items of two histories in the order of both: equal ones, and changed ones."""
 
 from collections.abc import Sequence
 from difflib import SequenceMatcher
@@ -7,14 +7,14 @@ from itertools import pairwise
 from tracelib.conversation.threading.canonical import Item, Key
 from tracelib.conversation.threading.spellings import Numbers, numbers_of, share_of
 
-# Of the words of the shorter text: an edited question, or one without the text retrieved for it.
+# Of the words of the shorter text: an edited question, or one without its retrieved text.
 ALIKE = 0.5
-SHORT = 20  # characters of what is said many times: "Go on."
+SHORT = 20  # characters; shorter texts are often repeated: "Go on."
 MOST_COMPARISONS = 100_000
 
 
 def in_order(known: Sequence[Item], sent: Sequence[Item]) -> list[tuple[int, int]]:
-    """Pairs of items that are the same or alike, in the order of both, as many as there are."""
+    """Pairs of items that are equal or similar, in the order of both, as many as possible."""
     old, new = _numbered(known, sent)
     start = _same_at_start(old, new)
     end = _same_at_start(old[start:][::-1], new[start:][::-1])
@@ -32,7 +32,7 @@ def in_order(known: Sequence[Item], sent: Sequence[Item]) -> list[tuple[int, int
 def _weights(
     known: Sequence[Item], sent: Sequence[Item], old: Sequence[int], new: Sequence[int]
 ) -> list[list[float]]:
-    """How much speaks for two items being one? 0 where nothing does."""
+    """How strongly does each pair match? 0 for no match."""
     words = [numbers_of(item.vocabulary) for item in sent]
     return [
         [
@@ -55,7 +55,7 @@ def _weight(old: Item, new: Item, is_equal: bool, own: Numbers, theirs: Numbers)
 
 
 def _heaviest(weights: Sequence[Sequence[float]], width: int) -> list[tuple[int, int]]:
-    """Pairs that weigh most together; of several choices the last, as old messages are dropped."""
+    """The pairs with the highest total weight; the last of equals, as old messages are dropped."""
     best = [[0.0] * (width + 1)]
     for row in reversed(weights):
         below, here = best[-1], [0.0] * (width + 1)
@@ -77,7 +77,7 @@ def _heaviest(weights: Sequence[Sequence[float]], width: int) -> list[tuple[int,
 
 
 def _in_runs(known: Sequence[Item], sent: Sequence[Item]) -> list[tuple[int, int]]:
-    """As `in_order` for histories too long to be weighed: what lies between equal runs is."""
+    """As `in_order` for histories too long to weigh: only items between equal runs are."""
     old, new = _numbered(known, sent)
     calls: dict[tuple[str, str], int] = {}
     runs = _longest(_by_call(known, old, calls), _by_call(sent, new, calls))
@@ -96,7 +96,10 @@ def _in_runs(known: Sequence[Item], sent: Sequence[Item]) -> list[tuple[int, int
 def _by_call(
     items: Sequence[Item], numbers: Sequence[int], calls: dict[tuple[str, str], int]
 ) -> list[int]:
-    """The numbers of these items, equal for items of one call; `calls` are those met before."""
+    """The numbers of these items, equal for items of one call;
+
+    `calls` are those of before the items.
+    """
     return [
         calls.setdefault((item.kind, item.call_id), number) if item.call_id else number
         for item, number in zip(items, numbers, strict=True)

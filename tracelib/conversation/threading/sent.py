@@ -1,4 +1,4 @@
-"""The history that a request sends, as pieces that are looked for one by one."""
+"""The history that a request sends, as pieces that are searched for one by one."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from tracelib.conversation.threading.canonical import ANSWER_KINDS, Canonical, I
 class Piece:
     """An item of a request, with the position of its message.
 
-    Where it is one item that came in several messages, `made_of` are those.
+    If several messages make up one item, `made_of` are their pieces.
     """
 
     item: Item
@@ -21,7 +21,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer to a request. `joined` is its key together with the answer that it completes."""
+    """One response to a request. `joined` is its key together with the response it completes."""
 
     message: Canonical
     joined: Key | None = None
@@ -29,10 +29,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class SentHistory:
-    """The messages of a request: the system prompts that it begins with, and all that follows.
+    """The messages of a request: the system prompts at its beginning, and all that follows.
 
-    The first `repeated` of `pieces` are all that the request read before it sent, 0 where they
-    are not. `size` is in characters.
+    The first `repeated` of `pieces` are all pieces of the previous request; 0 if it was not
+    repeated. `size` is in characters.
     """
 
     messages: Sequence[Canonical] = ()
@@ -43,7 +43,7 @@ class SentHistory:
     repeated: int = 0
 
     def extended(self, messages: Sequence[Canonical]) -> "SentHistory":
-        """This history with these messages behind it."""
+        """This history followed by these messages."""
         first = len(self.messages)
         found = [
             Piece(item, at)
@@ -72,13 +72,13 @@ class SentHistory:
         return tuple(piece.item for piece in self.prompts)
 
     def calls_not_repeated(self) -> Iterator[tuple[str, str]]:
-        """Ids and names of the tools called in what the request before did not send."""
+        """IDs and names of the tools called in messages that the previous request did not send."""
         items = (piece.item for piece in islice(self.pieces, self.repeated, None))
         calls = (item for item in items if item.kind == "call")
         return ((item.call_id, item.name) for item in calls if item.call_id and item.name)
 
     def said_behind(self) -> frozenset[Key]:
-        """The user's messages behind the first one after the last answer, by their keys."""
+        """The keys of the user's messages after the first one that follows the last response."""
         later = takewhile(lambda one: one.item.kind not in ANSWER_KINDS, reversed(self.pieces))
         return frozenset(one.item.keys[0] for one in [*later][:-1] if one.item.kind == "user")
 
@@ -86,7 +86,7 @@ class SentHistory:
 def by_message(
     messages: Sequence[Canonical], pieces: Sequence[Piece]
 ) -> tuple[tuple[int, tuple[int, ...] | None], ...]:
-    """The positions of the pieces' messages with their parts; None where that is all of them."""
+    """The positions of the pieces' messages with their parts; None if these are all of them."""
     found = []
     for position, group in groupby(pieces, key=lambda piece: piece.position):
         items = [piece.item for piece in group]
@@ -97,7 +97,7 @@ def by_message(
 
 
 def repeated_share(size: int, fresh: Sequence[Piece]) -> float:
-    """The share of so many characters that these new pieces leave."""
+    """The share of this many characters that these new pieces leave."""
     new = sum(piece.item.size for piece in fresh)
     return max(0.0, 1 - new / size) if size else 0.0
 
@@ -108,5 +108,5 @@ def _without_hollow(pieces: Sequence[Piece]) -> Iterable[Piece]:
 
 
 def _is_hollow(piece: Piece, after: Piece | None) -> bool:
-    """Is this an empty message before the calls of the same answer, in a message of their own?"""
+    """Is this an empty message before the calls of the same response, in a message of their own?"""
     return piece.item.is_empty and after is not None and after.item.kind == "call"

@@ -1,4 +1,4 @@
-"""Texts without what transport and clients change, and how alike two texts are."""
+"""Texts without what transport and clients change, and how similar two texts are."""
 
 import re
 from array import array
@@ -8,7 +8,7 @@ from zlib import crc32
 from tracelib.conversation.json_values import composed
 
 _TAGS = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad"
-# Reasoning that models without a field for it write into their answer.
+# Reasoning that models without a field for it write into their response.
 _REASONING = re.compile(
     rf"<((?:\w+:)?(?:{_TAGS}))>.*?</\1>|\[(THINK|think)\].*?\[/\2\]|◁think▷.*?◁/think▷"
     r"|<\|START_THINKING\|>.*?<\|END_THINKING\|>|<details type=\"reasoning\".*?</details>"
@@ -16,9 +16,9 @@ _REASONING = re.compile(
     r"|<\|channel\|>analysis<\|message\|>.*?(?:<\|end\|>|<\|start\|>assistant|\Z)",
     re.DOTALL,
 )
-# Some chat templates open the reasoning in the prompt, so that only its end is in the answer.
+# Some chat templates open the reasoning in the prompt, so the response has only its end.
 _REASONING_END = re.compile(rf"\A.*?(?:</(?:\w+:)?(?:{_TAGS})>|\[/THINK\])", re.DOTALL)
-# Marks that stand for citations in the private use area, or between 【 and 】.
+# Citation marks in the private use area, or between 【 and 】.
 _CITATION_MARKS = re.compile("\ue200[^\ue201]{0,400}\ue201|【[^【】]{0,80}†[^【】]{0,80}】")
 _CHANNEL_MARKS = re.compile(
     r"<\|(?:start|end|message|channel|return)\|>(?:assistant|final)?"
@@ -32,7 +32,7 @@ def bare_answer(text: str) -> str:
 
 
 def spoken(text: str) -> str:
-    """An answer without the reasoning and the citation marks that are written into it."""
+    """A response without the reasoning and the citation marks in its text."""
     if "<" in text or "◁" in text or "[/" in text:
         text = _REASONING_END.sub("", _REASONING.sub("", text))
         text = _CHANNEL_MARKS.sub("", text)
@@ -50,7 +50,7 @@ Vocabulary = bytes
 Numbers = frozenset[int]
 
 MOST_WORDS = 200
-# Scripts that put no spaces between words count each character.
+# In scripts without spaces between words each character counts as a word.
 _WORDS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+")
 _MARKS_TO_SPACES = str.maketrans(dict.fromkeys(punctuation.replace("_", ""), " "))
 
@@ -66,7 +66,7 @@ def vocabulary(text: str) -> Vocabulary:
 
 
 def common_share(one: Vocabulary, other: Vocabulary) -> float:
-    """The share of the smaller vocabulary that the larger one has too; 0 where one is empty."""
+    """The share of the smaller vocabulary that the larger one has too; 0 if one is empty."""
     return share_of(numbers_of(one), numbers_of(other))
 
 
@@ -79,14 +79,14 @@ def share_of(left: Numbers, right: Numbers) -> float:
     """As `common_share`."""
     if not left or not right:
         return 0.0
-    if MOST_WORDS in (len(left), len(right)):  # compare where both are whole
+    if MOST_WORDS in (len(left), len(right)):  # compare where both are complete
         reach = min(max(left), max(right))
         left, right = (frozenset(n for n in numbers if n <= reach) for numbers in (left, right))
     return len(left & right) / (min(len(left), len(right)) or 1)
 
 
 def differing_words(before: Vocabulary, after: Vocabulary) -> tuple[int, int]:
-    """How many words were removed and added? At least so many, where a text has over 200."""
+    """How many words were removed and added? A minimum if a text has over 200."""
     old, new = numbers_of(before), numbers_of(after)
     return len(old - new), len(new - old)
 

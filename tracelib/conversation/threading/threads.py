@@ -37,9 +37,9 @@ NOWHERE = -1
 class _Request:
     """What later requests need of this one.
 
-    `state` is the node of its answer, or of its last message where none came. `before` is the
+    `state` is the node of its response, or of its last message if there was none. `before` is the
     request that it continues. `dropped` counts the messages of the conversation that it does not
-    send. `behind` are messages that may be sent behind every question.
+    send. `behind` are messages that may be sent after every question.
     """
 
     state: int
@@ -54,9 +54,9 @@ class _Request:
 class _Origin:
     """What a request continues: the `parent`, and the last request of the same conversation.
 
-    They differ where the parent only summed the conversation up, under a prompt of its own;
-    `summary_at` is the position of the message that holds a summary. `is_apart` where the request
-    has another system prompt than that one, or continues none.
+    They differ if the parent only summarised the conversation, under a prompt of its own;
+    `summary_at` is the position of the message that holds a summary. `is_apart` if the request has
+    another system prompt than that one, or continues none.
     """
 
     parent: int | None
@@ -66,23 +66,23 @@ class _Origin:
 
     @property
     def before(self) -> int | None:
-        """The parent, unless it only summed the conversation up."""
+        """The parent, unless it only summarised the conversation."""
         return self.parent if self.summary_at is None else self.request
 
 
 class Threads:
-    """Places the requests of a session one after another, in the order they started.
+    """The threads of a session, built by placing its requests one after another, by start.
 
-    A request continues the earlier one that gave the last known answer in its history, or else
-    the one whose messages it begins with. A shared system prompt alone joins nothing: sub-agents
-    share it too.
+    A request continues the earlier one that returned the last known response in its history, or
+    else the one whose messages it begins with. A shared system prompt alone connects nothing:
+    sub-agents share it too.
     """
 
     def __init__(self) -> None:
         self._tree = ItemTree()
         self._lineages = Lineages(self._tree)
         self._requests: list[_Request] = []
-        self._answered_at: dict[int, int] = {}  # node -> last request with this answer
+        self._answered_at: dict[int, int] = {}  # node -> last request with this response
         self._asked_at: dict[int, int] = {}  # node -> last request whose messages end there
         self._newest: dict[int, int] = {}  # thread -> its last request
         self._has_chat = False
@@ -96,10 +96,10 @@ class Threads:
         after: int | str | None = None,
         words_at: WordsAt = lambda _: None,
     ) -> Place:
-        """Where does this request belong?
+        """Which place does this request have?
 
-        `after` is what it says it continues: the index of an earlier request, or the id of a
-        response that is not there. `words_at` gives the words of the message at a position.
+        `after` is what it says it continues: the index of an earlier request, or the ID of a
+        missing response. `words_at` returns the text of the message at a position.
         """
         if not sent.messages or sent.is_redacted:
             return self._place_unknown(len(sent.messages), after)
@@ -139,11 +139,11 @@ class Threads:
         return self._settle(index, self._last_end, replies)
 
     def messages_known(self) -> int:
-        """How many items are remembered, each once for every conversation it is part of?"""
+        """How many items are remembered, each once per conversation that contains it?"""
         return len(self._tree)
 
     def _place_unknown(self, count: int, after: int | str | None) -> Place:
-        """Nothing tells where a request without a readable prompt belongs: with the one before."""
+        """The place of a request without a readable prompt: with the one before."""
         index = len(self._requests)
         parent = after if isinstance(after, int) else None
         last = self._requests[-1].thread if self._requests else len(self._newest)
@@ -155,7 +155,7 @@ class Threads:
         return Place(parent, thread, False, tuple((at, None) for at in range(count)))
 
     def _start(self, kind: str, after: int | str | None, prompts: tuple[Item, ...]) -> int:
-        """The node below which this request's history is looked for first."""
+        """The node below which this request's history is searched for first."""
         if isinstance(after, int):
             return self._requests[after].state
         return self._lineages.start((kind, after), prompts)
@@ -173,14 +173,14 @@ class Threads:
             return _Origin(None, None, is_apart=True)
         if isinstance(after, int) or are_one_prompt(self._prompts(parent), sent.prompts):
             return _Origin(parent, parent, is_apart=False)
-        before = self._last_under(sent.prompts, parent)  # clients go back to a prompt, too
+        before = self._last_under(sent.prompts, parent)  # clients return to an earlier prompt, too
         return _Origin(parent, parent if before is None else before, is_apart=before is None)
 
     def _summed_up(self, sent: SentHistory, found: Located) -> _Origin | None:
-        """Which conversation does a request continue that holds a summary of it, and no answer?
+        """Which conversation does a request continue that holds a summary of it, and no response?
 
-        The summary is the answer of an earlier request, word by word, in a question or in the
-        system prompt, which is otherwise that of the conversation: judges quote answers too.
+        The summary is the response of an earlier request, word for word, in a question or in the
+        system prompt, which is otherwise that of the conversation: judges quote responses too.
         """
         goes_on = found.is_known and self._tree.item(found.node).kind not in ("user", "system")
         if not sent.prompts or goes_on:
@@ -195,7 +195,7 @@ class Threads:
         return None
 
     def _new_pieces(self, found: Located, origin: _Origin) -> Sequence[Piece]:
-        """What is new: some clients keep the questions before a summary."""
+        """The new pieces, without the questions that some clients keep before a summary."""
         if origin.summary_at is None or origin.request is None:
             return found.fresh
         state = self._requests[origin.request].state
@@ -250,7 +250,8 @@ class Threads:
         for piece, before_it, _ in found.restated:
             yield change_of(before_it, piece.item, piece.position)
         for piece, node in found.changed:
-            if self._tree.step(self._tree.parent(node), piece.item) != node:  # else told before
+            # else it was learned before
+            if self._tree.step(self._tree.parent(node), piece.item) != node:
                 yield change_of(self._tree.item(node), piece.item, piece.position)
         if origin.parent is None or found.dropped != self._requests[origin.parent].dropped:
             yield from dropped(*found.dropped)
@@ -260,7 +261,7 @@ class Threads:
             yield Change("inserted", "message", len(positions))
 
     def _grow(self, found: Located, index: int) -> int:
-        """The node of the request's last message; what is new is added to the tree."""
+        """Add the new pieces to the tree. Returns the node of the request's last message."""
         for before, item, node in found.steps:
             self._tree.learn(before, item, node)
         for piece, _, known in found.restated:
@@ -273,7 +274,7 @@ class Threads:
         return node
 
     def _settle(self, index: int, end: int, replies: Sequence[Reply]) -> int:
-        """The node where the next request of this conversation is met: below any of the answers."""
+        """The node that the next request of this conversation follows, below any response."""
         self._asked_at[end] = index
         readable = (reply for reply in replies if not reply.message.is_redacted)
         states = [self._answer(index, end, reply) for reply in readable]
@@ -289,7 +290,7 @@ class Threads:
         return node
 
     def _before_answer(self, node: int) -> int:
-        """The node before the answer that this node ends."""
+        """The node before the response that this node ends."""
         while not self._tree.is_start(node) and self._tree.item(node).kind in ANSWER_KINDS:
             node = self._tree.parent(node)
         return node

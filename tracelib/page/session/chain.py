@@ -26,9 +26,9 @@ SIGNS: dict[Reason, str] = {
     "names it": "names the response it continues",
     "extends it": "repeats the messages and response of another",
     "sends it again": "repeats a request that failed just before",
-    "begins anew": "resumes a conversation left unfinished just before",
-    "sums it up": "begins with the summary of another",
-    "was handed on": "does the work of a tool call of another, which received its result",
+    "restarts it": "resumes a conversation left unfinished just before",
+    "summarises it": "begins with the summary of another",
+    "works for it": "does the work of a tool call of another, which received its result",
 }
 
 
