@@ -155,7 +155,7 @@ def test_tabs_that_are_closed_leave_no_questions_behind(browser, line, served):
                 expect(visit.page.get_by_text("Waiting for the database")).to_be_visible(
                     timeout=SLOW
                 )
-                visit.context.close()
+                visit.page.context.close()
         line.lag_s = 0.0
         visit = Visit(browser, app)
         visit.open("Overview?refresh=off&range=24h&model=gpt-4o")
