@@ -15,7 +15,7 @@ from tests.slow_line import SlowLine, slow_line
 pytestmark = MARKS
 expect = playwright.expect
 
-REFRESH_S = 2
+REFRESH_S = 1
 A_CONNECTION = 4  # questions are asked at once, as many as there are connections
 # How well the first tile can be seen, looked at all the time.
 LOOKED_AT = """() => {
