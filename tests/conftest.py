@@ -34,7 +34,8 @@ class CompiledStatements(LRUCache):
     """The compiled statements of all engines: equal for equal dialects of equal servers.
 
     SQLAlchemy keeps them for each engine, and each test has an engine of its own: compiling its
-    statements again would take longer than the database takes to answer them.
+    statements again would take longer than the database takes to answer them. An engine whose
+    options name a `compiled_cache`, or None, keeps to that.
     """
 
     def get(self, key: tuple[Hashable, ...], default: object = None) -> object:
@@ -55,7 +56,8 @@ COMPILED = CompiledStatements(500)
 
 @sa.event.listens_for(sa.Engine, "engine_connect")
 def _share_compiled_statements(connection: sa.Connection) -> None:
-    connection.execution_options(compiled_cache=COMPILED)
+    if "compiled_cache" not in connection.get_execution_options():
+        connection.execution_options(compiled_cache=COMPILED)
 
 
 @pytest.fixture(scope="session")
