@@ -10,11 +10,11 @@ from starlette.testclient import TestClient
 
 from tests.database import Database
 from tracelib import api
-from tracelib.access import EVERYONE, Access, Role, Scope
 from tracelib.database_url import read_address
+from tracelib.permissions.access import EVERYONE, Access, Role, Scope
+from tracelib.permissions.tokens import Token
 from tracelib.querying.installation import Installation
 from tracelib.settings import Settings
-from tracelib.tokens import Token
 
 
 def token(name: str, scope: Scope = EVERYONE, role: Role = "auditor") -> Token:

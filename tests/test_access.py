@@ -9,16 +9,16 @@ from tests.database import Database
 from tests.rows import NOON, failure, spend_log
 from tests.sources import FILTERS, source_of
 from tracelib import conversation, errors, overview, status, stitching
-from tracelib.access import EVERYONE, FULL, Access, Scope
 from tracelib.conversation.reading import Reading
 from tracelib.conversation.turn_diff import diff_between
-from tracelib.people import Listed
+from tracelib.permissions.access import EVERYONE, FULL, Access, Scope
+from tracelib.permissions.people import Listed
+from tracelib.permissions.tokens import Token
 from tracelib.querying import permissions
 from tracelib.querying.installation import Installation, installation, source
 from tracelib.querying.runner import Question, answers
 from tracelib.schema import BODIES
 from tracelib.selection import RowId, session
-from tracelib.tokens import Token
 
 ADMIN, AUDITOR, VIEWER = (Access(EVERYONE, role) for role in ("admin", "auditor", "viewer"))
 ROWS = [

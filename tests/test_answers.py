@@ -14,10 +14,10 @@ from sqlalchemy import func, select
 from tests.database import Database
 from tests.rows import spend_log
 from tracelib import errors, overview
-from tracelib.access import Access, Scope
 from tracelib.choice import Choice
 from tracelib.database_url import read_address
 from tracelib.filters import Filters
+from tracelib.permissions.access import Access, Scope
 from tracelib.querying import store
 from tracelib.querying.installation import Installation, look_again
 from tracelib.querying.runner import Question, answers, forget_answers

@@ -8,9 +8,9 @@ import pytest
 from tests.calling import Calls, calls_of, token
 from tests.database import Database
 from tests.rows import failure, key_of, metadata, name_key, name_team, name_user, spend_log
-from tracelib.access import Scope
 from tracelib.api.openapi import BASE, ENDPOINTS
 from tracelib.filters import DIMENSIONS
+from tracelib.permissions.access import Scope
 
 HOUR = {"start": "2026-11-23T12:00:00Z", "end": "2026-11-23T13:00:00Z"}
 COLOURS = ("green", "blue")

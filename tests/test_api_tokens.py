@@ -6,9 +6,9 @@ import json
 import pytest
 
 from tracelib import errors
-from tracelib.access import EVERYONE, Access, Scope
+from tracelib.permissions.access import EVERYONE, Access, Scope
+from tracelib.permissions.tokens import Token
 from tracelib.settings import Settings, read_settings
-from tracelib.tokens import Token
 
 SECRET = "a-long-secret"
 DIGEST = hashlib.sha256(SECRET.encode()).hexdigest()

@@ -10,9 +10,9 @@ from tests.page_words import plain, words
 from tests.rows import spend_log
 from tests.visiting import people, signed_in, turned_to, visit
 from tracelib import errors
-from tracelib.access import EVERYONE, Access, Scope
 from tracelib.page.base import identity
-from tracelib.people import Listed, Person, access_of, read_people
+from tracelib.permissions.access import EVERYONE, Access, Scope
+from tracelib.permissions.people import Listed, Person, access_of, read_people
 from tracelib.querying.installation import installation, note_once
 from tracelib.settings import read_settings
 

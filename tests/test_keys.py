@@ -19,9 +19,9 @@ from tests.questions import of_a_session, of_a_window, written
 from tests.rows import KEY, NOON, _moment, failure, spend_log
 from tests.sources import FILTERS, records, source_of
 from tracelib import export, facets, models, overview, sessions, status
-from tracelib.access import Access, Scope
 from tracelib.filters import NONE, Filters
 from tracelib.keys import key_identity
+from tracelib.permissions.access import Access, Scope
 from tracelib.redaction import NONE as REDACTED_NOTHING
 from tracelib.selection import Selection, session
 from tracelib.sessions import SessionSearch

@@ -32,10 +32,10 @@ from tests.two_teams import (
 )
 from tests.visiting import people, signed_in, turned_to, visit
 from tracelib import errors, facets, models
-from tracelib.access import EVERYONE, FULL, Access, Scope
 from tracelib.conversation.reading import Reading
 from tracelib.filters import Filters
 from tracelib.overview.totals import REACH
+from tracelib.permissions.access import EVERYONE, FULL, Access, Scope
 from tracelib.redaction import NONE
 from tracelib.selection import RowId, Selection
 from tracelib.sessions import Scan, SessionSearch, scan

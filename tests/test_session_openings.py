@@ -7,9 +7,9 @@ import pytest
 from tests import litellm, rows, stored_rows
 from tests.rows import KEY, NOON, row_id, spend_log
 from tests.sources import FILTERS, HOUR, source_of
-from tracelib.access import EVERYONE, Access
 from tracelib.conversation import openings, passages, transcript
 from tracelib.conversation.shown_text import LONGEST, LONGEST_BODY, Prompt, first_words
+from tracelib.permissions.access import EVERYONE, Access
 from tracelib.selection import RowId
 
 SECOND = timedelta(seconds=1)

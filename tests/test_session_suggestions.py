@@ -5,7 +5,7 @@ from datetime import timedelta
 from tests import litellm
 from tests.rows import NOON, failure, metadata, spend_log
 from tests.sources import FILTERS, HOUR, source_of
-from tracelib.access import EVERYONE, Access
+from tracelib.permissions.access import EVERYONE, Access
 from tracelib.sessions import suggestions
 from tracelib.sessions.suggested import FIELDS
 

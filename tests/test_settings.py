@@ -4,10 +4,10 @@ import pytest
 
 from tracelib import errors
 from tracelib.database_url import DatabaseAddress, read_address
-from tracelib.people import read_people
+from tracelib.permissions.people import read_people
+from tracelib.permissions.tokens import read_tokens
 from tracelib.redaction import OwnPattern
 from tracelib.settings import Settings, read_settings
-from tracelib.tokens import read_tokens
 
 
 def parameters(url: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Literal
 
 from tracelib import errors
-from tracelib.access import Role
+from tracelib.permissions.access import Role
 from tracelib.settings import Settings
 
 What = Literal["opened", "compared", "searched", "listed", "exported"]

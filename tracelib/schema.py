@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from tracelib.access import EVERYONE, Access, Scope
+from tracelib.permissions.access import EVERYONE, Access, Scope
 
 
 @dataclass(frozen=True, slots=True)

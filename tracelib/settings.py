@@ -8,9 +8,9 @@ from pathlib import Path
 
 from tracelib import errors
 from tracelib.database_url import DatabaseAddress, read_address
-from tracelib.people import Listed, read_people
+from tracelib.permissions.people import Listed, read_people
+from tracelib.permissions.tokens import Token, read_tokens
 from tracelib.redaction import OwnPattern, read_own_patterns
-from tracelib.tokens import Token, read_tokens
 
 # A header's name as HTTP allows it, and a secret that cannot be guessed.
 HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")

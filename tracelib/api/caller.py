@@ -15,10 +15,10 @@ from starlette.requests import ClientDisconnect, Request
 from tracelib import audit
 from tracelib.api.params import Asked
 from tracelib.api.problems import Complaint, Problem, refused, unreadable
+from tracelib.permissions.tokens import Token
 from tracelib.querying.installation import Installation
 from tracelib.querying.runner import PATIENCE_S, Question, answers
 from tracelib.settings import TICKS
-from tracelib.tokens import Token
 from tracelib.window import ticked
 
 

@@ -19,8 +19,8 @@ from starlette.types import Receive, Scope, Send
 from tracelib import errors
 from tracelib.api.caller import body_of
 from tracelib.api.problems import Problem, of_error
+from tracelib.permissions.tokens import Token
 from tracelib.querying.installation import Installation
-from tracelib.tokens import Token
 
 A_MINUTE = 120
 LONGEST_TOKEN = 1_000

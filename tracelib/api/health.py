@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from tracelib import status
-from tracelib.access import FULL
 from tracelib.api import responses
+from tracelib.permissions.access import FULL
+from tracelib.permissions.tokens import Token
 from tracelib.querying.installation import Installation
 from tracelib.querying.runner import Question, answers
 from tracelib.querying.store import Answer
 from tracelib.status import Freshness, ServerFacts
-from tracelib.tokens import Token
 from tracelib.window import ticked
 
 # Monitoring needs to know sooner than pages do; for any number of callers there is one query.

@@ -19,8 +19,8 @@ from tracelib.api.health import health, sees_whole
 from tracelib.api.openapi import BASE, ENDPOINTS, Endpoint, document
 from tracelib.api.params import Nothing, Search
 from tracelib.api.problems import forbidden
+from tracelib.permissions.tokens import Token
 from tracelib.querying.installation import Installation
-from tracelib.tokens import Token
 
 AT_THE_DOOR = 8
 # A search for message text reads for seconds.

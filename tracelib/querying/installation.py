@@ -11,8 +11,8 @@ import streamlit as st
 from streamlit.errors import StreamlitSecretNotFoundError
 
 from tracelib import demo, errors
-from tracelib.access import FULL, Access
 from tracelib.database_url import DatabaseAddress, read_address
+from tracelib.permissions.access import FULL, Access
 from tracelib.settings import Settings, read_settings
 from tracelib.source import Source, met, pool
 

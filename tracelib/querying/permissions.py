@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tracelib import conversation, errors, export, status, stitching
-from tracelib.access import Access
 from tracelib.conversation.turn_diff import diff_between
+from tracelib.permissions.access import Access
 
 OF_WHAT_WAS_SAID: frozenset[Callable[..., Any]] = frozenset(
     {

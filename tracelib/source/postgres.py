@@ -24,9 +24,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from tracelib.access import Access
 from tracelib.database_url import DatabaseAddress
 from tracelib.filters import Filters
+from tracelib.permissions.access import Access
 from tracelib.schema import Schema
 from tracelib.selection import RowId, Selection
 from tracelib.settings import Settings

@@ -24,7 +24,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import BYTEA, JSONB
 from sqlalchemy.types import DateTime, Float, Integer, Text, TypeEngine
 
-from tracelib.access import Scope
 from tracelib.filters import DIMENSIONS, NONE, Filters
 from tracelib.keys import (
     CLI_SESSION,
@@ -37,6 +36,7 @@ from tracelib.keys import (
     is_stored_so,
     key_identity,
 )
+from tracelib.permissions.access import Scope
 from tracelib.schema import Schema
 from tracelib.window import TimeWindow
 

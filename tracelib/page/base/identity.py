@@ -16,7 +16,7 @@ import streamlit as st
 
 from tracelib import errors
 from tracelib.page.text.safe import label
-from tracelib.people import ANYONE, Person, access_of
+from tracelib.permissions.people import ANYONE, Person, access_of
 from tracelib.querying.installation import Installation, installation, says_who_may_look
 from tracelib.settings import Settings
 

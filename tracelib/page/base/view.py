@@ -23,7 +23,7 @@ from tracelib.facets import Facets
 from tracelib.filters import Filters
 from tracelib.page.base import address, cards, controls, frame, head, identity
 from tracelib.page.base.frame import Frame, Pending, Waiting
-from tracelib.people import ANYONE, Person
+from tracelib.permissions.people import ANYONE, Person
 from tracelib.querying.installation import Installation, installation, look_again, note_once
 from tracelib.querying.runner import Question, answers, ask_alone, forget_answers
 from tracelib.querying.store import Answer

@@ -11,11 +11,11 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from tracelib import sessions
-from tracelib.access import Access
 from tracelib.choice import LONGEST_VALUE
 from tracelib.page.base import address
 from tracelib.page.base.view import View
 from tracelib.page.text.safe import label
+from tracelib.permissions.access import Access
 from tracelib.sessions import SessionSearch, read_search
 from tracelib.sessions.search import LONGEST_ID, PARAMETERS, RANGES, STATUSES
 from tracelib.sessions.suggested import Suggestions

@@ -14,8 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
-from tracelib.access import Access, Role, Scope
-from tracelib.scopes import read_ids, read_scope
+from tracelib.permissions.access import Access, Role, Scope, read_ids, read_scope
 
 ROLES = get_args(Role)
 ANY = "*"

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from tracelib.access import Access, Role, Scope
-from tracelib.scopes import read_scope
+from tracelib.permissions.access import Access, Role, Scope, read_scope
 
 MOST_TOKENS = 200
 NAME = re.compile(r"[\w][\w .-]{0,59}")
