@@ -4,7 +4,7 @@ import pytest
 
 from tests.browsing import CHROMIUM, FLAGS, REQUIRED
 from tests.sources import source_of
-from tests.test_handover import EXPORTED, HOSTILE, hostile_database, html_of
+from tests.test_export import EXPORTED, HOSTILE, hostile_database, html_of
 from tracelib import export
 from tracelib.redaction import ALL
 from tracelib.selection import session

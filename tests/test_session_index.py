@@ -23,7 +23,7 @@ from tests.rows import NOON, spend_log
 from tests.server import SYSTEM_USER
 from tests.sources import FILTERS
 from tracelib import sessions
-from tracelib.conversation.bodies.unknown import OWN_FIELDS
+from tracelib.conversation.bodies.unknown_shapes import OWN_FIELDS
 from tracelib.database_url import read_address
 from tracelib.sessions import Scan, SessionSearch, judging
 from tracelib.settings import Settings

@@ -23,8 +23,8 @@ from sqlalchemy import (
 from sqlalchemy.types import DateTime, Text
 
 from tracelib import errors
-from tracelib.conversation.bodies.unknown import OWN_FIELDS
-from tracelib.conversation.shown_text import Bodies, anchors, called, says
+from tracelib.conversation.bodies.unknown_shapes import OWN_FIELDS
+from tracelib.conversation.shown_text import Bodies, anchors, called_tools, shows
 from tracelib.filters import Filters
 from tracelib.selection import RowId
 from tracelib.sessions.search import SessionSearch
@@ -114,9 +114,9 @@ class Judge:
 
     def _bits(self, bodies: Bodies) -> int:
         tells = {
-            "said": lambda: says(bodies, self._search.said),
-            "tool": lambda: self._search.tool in called(bodies),
-            "has_tool_calls": lambda: bool(called(bodies)),
+            "said": lambda: shows(bodies, self._search.said),
+            "tool": lambda: self._search.tool in called_tools(bodies),
+            "has_tool_calls": lambda: bool(called_tools(bodies)),
         }
         asked = enumerate(self._search.in_documents)
         return sum(1 << bit for bit, name in asked if name in tells and tells[name]())

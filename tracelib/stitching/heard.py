@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import takewhile
 
-from tracelib.conversation.bodies.asked import CHAT, Asked
 from tracelib.conversation.bodies.messages import Message, Part
+from tracelib.conversation.bodies.request_messages import CHAT, RequestMessages
 from tracelib.conversation.json_values import parsed_text, string
 from tracelib.conversation.requests import StoredRequest
 from tracelib.conversation.threading.canonical import Canonical, Item, canonical
-from tracelib.conversation.threading.history import Reader, opened, spoken
+from tracelib.conversation.threading.history import Reader, as_message, read_turn
 
 # LiteLLM stores about this much of a text.
 LONGEST = 4_000
@@ -109,7 +109,7 @@ def _is_system(message: Canonical) -> bool:
 
 def heard(request: StoredRequest, reader: Reader) -> Heard:
     """The messages of this request as keys. `reader` knows the messages of other requests."""
-    one = opened(request)
+    one = read_turn(request)
     question, replies = one.question, one.answered
     named = Heard(
         request.request_id,
@@ -133,12 +133,12 @@ def heard(request: StoredRequest, reader: Reader) -> Heard:
     )
 
 
-def _asking(named: Heard, question: Asked, history: tuple[Canonical, ...]) -> Heard:
+def _asking(named: Heard, question: RequestMessages, history: tuple[Canonical, ...]) -> Heard:
     opening = len(replace(named, asked=history).opening)
     return replace(
         named,
         asked=history,
-        task=words(spoken(question.messages[opening - 1])) if opening else "",
+        task=words(as_message(question.messages[opening - 1])) if opening else "",
         outcomes=outcomes(_since_last_answer(question, history)),
     )
 
@@ -147,7 +147,7 @@ def _redacted(messages: Sequence[Canonical]) -> bool:
     return any(message.is_redacted for message in messages)
 
 
-def _since_last_answer(question: Asked, history: Sequence[Canonical]) -> list[Message]:
+def _since_last_answer(question: RequestMessages, history: Sequence[Canonical]) -> list[Message]:
     newest = takewhile(lambda one: one.role != "assistant", reversed(history))
     count = sum(1 for _ in newest)
-    return [spoken(raw) for raw in question.messages[len(history) - count :]]
+    return [as_message(raw) for raw in question.messages[len(history) - count :]]
