@@ -12,7 +12,7 @@ from tests.rows import spend_log
 from tests.sources import FILTERS, source_of
 from tracelib import sessions
 from tracelib.conversation.shown_text import Bodies, anchors, called_tools, shown_texts, shows
-from tracelib.sessions import SessionSearch, judging
+from tracelib.sessions import SessionSearch, document_search
 from tracelib.source import Source
 
 LONGEST_SOUGHT = 60
@@ -174,7 +174,7 @@ def test_conditions_may_be_met_by_several_requests_of_a_session(database):
 
 def test_many_doubtful_requests_are_read_in_several_walks(database, monkeypatch):
     """A word that stands in every request, and is shown of a few."""
-    monkeypatch.setattr(judging, "SECONDS_A_WALK", 0.0)
+    monkeypatch.setattr(document_search, "SECONDS_A_WALK", 0.0)
     made = [
         spend_log(
             session_id=f"s{number % 10}",

@@ -87,7 +87,7 @@ def _metrics(visit: Visit) -> Response:
     from_query(Nothing, visit.request.scope["query_string"])
     if not sees_whole(_known(visit)):
         raise forbidden("Metrics cover all requests; this token’s scope does not.")
-    return Response(metrics.written(), media_type=metrics.CONTENT_TYPE)
+    return Response(metrics.as_text(), media_type=metrics.CONTENT_TYPE)
 
 
 def _health(visit: Visit) -> Response:

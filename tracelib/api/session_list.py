@@ -19,7 +19,7 @@ from tracelib.filters import Filters
 from tracelib.sessions import Scan
 from tracelib.sessions.cursor import LONGEST, read_cursor
 from tracelib.sessions.figures import models_of
-from tracelib.sessions.scanning import Found
+from tracelib.sessions.scanning import Match
 from tracelib.spendlogs.conditions import UNSTORABLE
 
 SCAN_S = 5.0
@@ -104,7 +104,7 @@ def read_place(cursor: str | None) -> Place | None:
 
 
 def _after(
-    scan: Scan, new: Sequence[Found], shown: Sequence[Found], before: Place | None
+    scan: Scan, new: Sequence[Match], shown: Sequence[Match], before: Place | None
 ) -> Place | None:
     """Where does the next page begin? None if everything is read and shown."""
     told = (*(before.told if before else ()), *map(_mark, shown))[-MOST_TOLD:]
@@ -115,7 +115,7 @@ def _after(
     return Place(*scan.last, told)
 
 
-def _mark(one: Found) -> bytes:
+def _mark(one: Match) -> bytes:
     return blake2b(one.session_key.encode(), digest_size=MARK_BYTES).digest()
 
 

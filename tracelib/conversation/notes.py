@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from tracelib.conversation.bodies.messages import Message
 from tracelib.conversation.bodies.request_messages import POLL, RequestMessages
 from tracelib.conversation.requests import StoredRequest, is_under_way
-from tracelib.spendlogs.facts import HUNG_UP as CLIENT_GONE
+from tracelib.spendlogs.facts import DISCONNECTED as CLIENT_GONE
 
 NOT_STORED = (
     "Neither prompt nor response is stored. To store them from now on, set "

@@ -128,7 +128,7 @@ def _share(part: "pd.Series[int]", whole: "pd.Series[int]") -> "pd.Series[float]
     return (part / whole.where(whole > 0)).fillna(0.0)
 
 
-NOBODY = -1
+NO_PARENT = -1
 Parents = Mapping[str, str | None]
 Shares = Mapping[str, float]
 
@@ -173,7 +173,7 @@ def with_context(
 
 
 def _before(turns: pd.DataFrame, parents: Parents | None) -> Sequence[int]:
-    """The position of the request that each continues, `NOBODY` if there is none."""
+    """The position of the request that each continues, `NO_PARENT` if there is none."""
     guessed = _nearest_earlier(turns)
     if parents is None:
         return guessed
@@ -183,11 +183,11 @@ def _before(turns: pd.DataFrame, parents: Parents | None) -> Sequence[int]:
     before: list[int] = []
     for place, row in enumerate(rows):
         known = row in parents
-        parent = places.get(parents[row] or "", NOBODY) if known else guessed[place]
+        parent = places.get(parents[row] or "", NO_PARENT) if known else guessed[place]
         if parent >= place:
-            parent = NOBODY
+            parent = NO_PARENT
         # Old versions count no tokens of a failure: it sent what was sent before it.
-        elif parent != NOBODY and not has_prompt[parent]:
+        elif parent != NO_PARENT and not has_prompt[parent]:
             parent = before[parent]
         before.append(parent)
     return before
@@ -209,4 +209,4 @@ def _nearest_earlier(turns: pd.DataFrame) -> list[int]:
         allow_exact_matches=False,  # else a request that took no time would follow itself
     )
     places = pd.Series(found["place"].to_numpy(), index=order.to_numpy()).sort_index()
-    return [int(place) for place in places.fillna(NOBODY)]
+    return [int(place) for place in places.fillna(NO_PARENT)]

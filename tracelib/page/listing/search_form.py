@@ -19,7 +19,7 @@ from tracelib.page.text.safe import label
 from tracelib.querying.runner import Question, answers
 from tracelib.sessions import SessionSearch, read_search
 from tracelib.sessions.search import LONGEST_ID, PARAMETERS, RANGES, STATUSES
-from tracelib.sessions.suggested import Suggestions
+from tracelib.sessions.suggestions import Suggestions
 from tracelib.window import ticked
 
 METADATA = ("metadata_key", "metadata_value")
