@@ -8,6 +8,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -98,34 +99,70 @@ def _wait_for(url: str, seconds: float = 60) -> None:
     raise TimeoutError(url)
 
 
+VIEWER = {"timezone_id": "Europe/Paris", "locale": "en-GB"}
+
+
+@dataclass
+class Browser:
+    """A browser with the tabs that visits have left, for the next ones to use.
+
+    A tab keeps what it has compiled, and a new one would compile all of Streamlit again: half
+    of what it takes to open a page.
+    """
+
+    started: "playwright.Browser"
+    idle: list["playwright.Page"] = field(default_factory=list)
+
+    def tab(self) -> "playwright.Page":
+        """A tab that nobody uses, with nothing stored."""
+        return self.idle.pop() if self.idle else self.fresh_tab()
+
+    def fresh_tab(self) -> "playwright.Page":
+        """A tab of somebody who has never been here: it shares nothing with any other."""
+        return self.started.new_context(**VIEWER).new_page()
+
+
 @contextmanager
-def chromium() -> Iterator:
+def chromium() -> Iterator[Browser]:
     """A browser of the test's own."""
     assert CHROMIUM, "Browser tests are required, and there is no Chromium."
     with playwright.sync_playwright() as driver:
         started = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
+        yield Browser(started)
         started.close()
 
 
 class Visit:
-    """A tab, with everything it asked for and complained about."""
+    """A tab, with everything it asked for and complained about.
 
-    def __init__(self, browser, app: str, scheme: str = "light", width: int = 1440):
-        self.context = browser.new_context(
-            viewport={"width": width, "height": 900},
-            color_scheme=scheme,
-            timezone_id="Europe/Paris",
-            locale="en-GB",
-        )
+    A newcomer's tab has never been used before.
+    """
+
+    def __init__(
+        self,
+        browser: Browser,
+        app: str,
+        scheme: str = "light",
+        width: int = 1440,
+        *,
+        newcomer: bool = False,
+    ):
+        self.browser = browser
         self.app = app
-        self.page = self.context.new_page()
+        self.is_newcomer = newcomer
+        self.page = browser.fresh_tab() if newcomer else browser.tab()
+        self.page.set_viewport_size({"width": width, "height": 900})
+        self.page.emulate_media(color_scheme=scheme)
         self.page.set_default_timeout(SLOW)
         self.hosts: set[str] = set()
         self.complaints: list[str] = []
-        self.page.on("request", lambda asked: self.hosts.add(urlsplit(asked.url).netloc))
-        self.page.on("console", self._note)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.heard = {
+            "request": lambda asked: self.hosts.add(urlsplit(asked.url).netloc),
+            "console": self._note,
+            "pageerror": lambda error: self.complaints.append(str(error)),
+        }
+        for event, hear in self.heard.items():
+            self.page.on(event, hear)
 
     def _note(self, message) -> None:
         # Streamlit looks for its own files relative to a deep link first, and is told 404.
@@ -162,8 +199,25 @@ class Visit:
         self.page.set_viewport_size({"width": width, "height": 900})
 
     def check(self) -> None:
-        """Nothing complained, nothing was asked of another host; then close the tab."""
+        """Nothing complained, nothing was asked of another host; then leave the tab."""
         assert self.complaints == []
         assert self.hosts <= {urlsplit(self.app).netloc, ""}
         assert self.page.locator(FAILURE).count() == 0
-        self.context.close()
+        self._leave()
+
+    def _leave(self) -> None:
+        """Leave the tab to the next visit: off the app, with nothing stored and nobody listening.
+
+        A test that fails does not get here, and its tab is not used again.
+        """
+        if self.is_newcomer:
+            self.page.context.close()
+            return
+        for event, hear in self.heard.items():
+            self.page.remove_listener(event, hear)
+        self.page.unroute_all()
+        self.page.mouse.move(0, 0)
+        self.page.goto(f"{self.app}/_stcore/health")  # of the same site, so of the same process
+        self.page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+        self.page.context.clear_cookies()
+        self.browser.idle.append(self.page)

@@ -1,13 +1,15 @@
 """The ground the tests stand on: a real PostgreSQL with LiteLLM's real schema."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
+import sqlalchemy as sa
 import streamlit as st
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from sqlalchemy.util import LRUCache
 from streamlit.testing.v1 import AppTest
 
 from tests import litellm, rows
@@ -26,6 +28,36 @@ hypothesis_settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("untimed")
+
+
+class CompiledStatements(LRUCache):
+    """The compiled statements of all engines: equal for equal dialects of equal servers.
+
+    SQLAlchemy keeps them for each engine, and each test has an engine of its own: compiling its
+    statements again would take longer than the database takes to answer them. An engine whose
+    options name a `compiled_cache`, or None, keeps to that.
+    """
+
+    def get(self, key: tuple[Hashable, ...], default: object = None) -> object:
+        return super().get(_by_kind(key), default)
+
+    def __setitem__(self, key: tuple[Hashable, ...], compiled: object) -> None:
+        super().__setitem__(_by_kind(key), compiled)
+
+
+def _by_kind(key: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
+    """The key of a statement with the kind of its dialect in place of the dialect."""
+    dialect, *statement = key
+    return type(dialect), dialect.server_version_info, *statement
+
+
+COMPILED = CompiledStatements(500)
+
+
+@sa.event.listens_for(sa.Engine, "engine_connect")
+def _share_compiled_statements(connection: sa.Connection) -> None:
+    if "compiled_cache" not in connection.get_execution_options():
+        connection.execution_options(compiled_cache=COMPILED)
 
 
 @pytest.fixture(scope="session")

@@ -170,7 +170,7 @@ def test_a_line_says_which_keys_there_are_and_a_strict_policy_lets_them_be(brows
         "j next message k previous n next failure p previous failure g first G last"
     )
     assert press(visit, "n") == ("failed-10", TOP)
-    visit.context.close()
+    visit.page.context.close()
 
 
 def _with_policy(asked, policy: str) -> None:

@@ -177,7 +177,7 @@ def test_what_got_past_the_app_would_be_stopped_by_the_browser(browser, hostile_
         visit = Visit(browser, hostile_app)
         visit.open("")
         stopped = visit.page.evaluate(SMUGGLED, address)
-        visit.context.close()
+        visit.page.context.close()
     assert sorted(set(stopped)) == STOPPED
     assert heard == []
 

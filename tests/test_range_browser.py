@@ -7,24 +7,26 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests import test_browser
-from tests.browsing import SCREENSHOTS, SLOW, Visit, playwright, serving
+from tests.browsing import SCREENSHOTS, SLOW, Visit, playwright, quicker, serving
 from tests.database import Database
 from tests.rows import spend_log
 
 browser, pytestmark = test_browser.browser, test_browser.pytestmark
 expect = playwright.expect
 DAY = timedelta(days=1)
+REFRESH_S = 3
 
 
 @pytest.fixture(scope="module")
-def app(server):
+def app(server, tmp_path_factory):
     """The address of the app over a request an hour of the last weeks and of last autumn."""
     made = Database(server)
     now = datetime.now(UTC)
     made.insert(spend_log(startTime=now - timedelta(hours=n, minutes=1)) for n in range(24 * 40))
     autumn = datetime(2025, 11, 1, tzinfo=UTC)
     made.insert(spend_log(startTime=autumn + timedelta(minutes=30 * n)) for n in range(48 * 3))
-    with serving(DATABASE_URL=made.url) as address:
+    variables = quicker(tmp_path_factory.mktemp("quicker"), REFRESH_S)
+    with serving(DATABASE_URL=made.url, **variables) as address:
         yield address
     made.drop()
 

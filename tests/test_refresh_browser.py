@@ -15,7 +15,7 @@ from tests.slow_line import SlowLine, slow_line
 pytestmark = MARKS
 expect = playwright.expect
 
-REFRESH_S = 2
+REFRESH_S = 1
 A_CONNECTION = 4  # questions are asked at once, as many as there are connections
 # How well the first tile can be seen, looked at all the time.
 LOOKED_AT = """() => {
@@ -155,7 +155,7 @@ def test_tabs_that_are_closed_leave_no_questions_behind(browser, line, served):
                 expect(visit.page.get_by_text("Waiting for the database")).to_be_visible(
                     timeout=SLOW
                 )
-                visit.context.close()
+                visit.page.context.close()
         line.lag_s = 0.0
         visit = Visit(browser, app)
         visit.open("Overview?refresh=off&range=24h&model=gpt-4o")

@@ -176,9 +176,9 @@ def test_a_search_is_stopped_and_goes_on_where_it_was(open_page, database, monke
     def stopped(*asked):
         """A step of the search, in which Stop is clicked."""
         streamlit.session_state[scan.READING].is_stopped = True
-        return scan(*asked[:-1], for_seconds=0)
+        return step(*asked[:-1], for_seconds=0)
 
-    scan = sessions.scan
+    step = sessions.scan
     said = {10: "refund", 390: "refund"}
     rows = [asking(said.get(n, "tea"), n + 1, session_id=f"s{n}") for n in range(400)]
     log = database(rows=rows)

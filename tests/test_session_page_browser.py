@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.browsing import MARKS, Visit, chromium, playwright, serving
+from tests.browsing import MARKS, Visit, chromium, playwright, quicker, serving
 from tests.database import Database
 from tests.rows import spend_log
 from tracelib.selection import read_row_id
@@ -15,6 +15,7 @@ pytestmark = MARKS
 expect = playwright.expect
 PAGE = "Sessions?refresh=off&session="
 SLOW = 60_000  # ms, on a machine with much else to do
+REFRESH_S = 3
 
 
 def conversation(name: str, turns: int) -> Iterator[dict]:
@@ -53,11 +54,12 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def app(server) -> Iterator[str]:
+def app(server, tmp_path_factory) -> Iterator[str]:
     """The address of the app over two conversations, one of them of several pages."""
     log = Database(server)
     log.insert([*conversation("short", 10), *conversation("long", 42), *with_clock(4)])
-    with serving(DATABASE_URL=log.url) as address:
+    variables = quicker(tmp_path_factory.mktemp("quicker"), REFRESH_S)
+    with serving(DATABASE_URL=log.url, **variables) as address:
         yield address
     log.drop()
 

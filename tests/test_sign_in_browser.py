@@ -39,7 +39,7 @@ def browser():
 def signed_in(browser, known: Directory, **claims: object) -> Visit:
     """A tab of somebody who has just come back from the directory."""
     known.claims = claims
-    visit = Visit(browser, known.app)
+    visit = Visit(browser, known.app, newcomer=True)
     visit.open("")
     visit.page.get_by_role("button", name="Sign in").click()
     return visit
@@ -52,7 +52,7 @@ def test_somebody_signs_in_and_out(browser, known):
     visit.page.get_by_role("button", name="Sign out").click()
     expect(visit.page.get_by_role("button", name="Sign in")).to_be_visible(timeout=SLOW)
     assert "Ada Lovelace" not in visit.page.content()
-    visit.context.close()
+    visit.page.context.close()
 
 
 @pytest.mark.parametrize(
@@ -67,4 +67,4 @@ def test_who_is_not_listed_sees_nothing(browser, known, claims):
     visit = signed_in(browser, known, **claims)
     expect(visit.page.get_by_text("have not been given access")).to_be_visible(timeout=SLOW)
     assert visit.page.get_by_test_id("stMetric").count() == 0
-    visit.context.close()
+    visit.page.context.close()

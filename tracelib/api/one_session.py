@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from http import HTTPStatus
 from itertools import groupby
 
@@ -11,14 +10,13 @@ from tracelib.api import params, session_responses
 from tracelib.api.caller import Caller
 from tracelib.api.problems import Problem, SessionOfKey
 from tracelib.api.values import records, seconds
-from tracelib.conversation import Message, Part, Reading, ShownChange, Turn, TurnPage
+from tracelib.conversation import Message, Part, ShownChange, Turn, TurnPage
 from tracelib.export import redacted
 from tracelib.keys import key_identity
-from tracelib.querying.installation import Installation
+from tracelib.querying.runner import reading_of
 from tracelib.redaction import KINDS, NONE, Redaction
 from tracelib.selection import Selection, session
 
-READINGS_KEPT = 4  # of at most 60 MB
 SAME = (
     *("session_id", "user_name", "team_name", "agent", "end_user", "requests", "failures"),
     *("cache_hits", "cost_usd", "prompt_tokens", "completion_tokens", "total_tokens"),
@@ -58,7 +56,7 @@ def messages(
         session_ids=selection.session_ids,
         redaction=redaction.names(),
     )
-    reading = _reading(caller.installed, selection)
+    reading = reading_of(caller.installed, selection)
     read: TurnPage = caller.ask(conversation.turns, reading, said.first, said.count)
     page, _ = redacted(read, redaction)
     after = said.first + len(page.turns)
@@ -72,12 +70,6 @@ def messages(
         notes=list(_notes(page)),
         messages=[message for turn in page.turns for message in _messages(turn, _notes(page))],
     )
-
-
-@lru_cache(READINGS_KEPT)
-def _reading(_installed: Installation, selection: Selection) -> Reading:
-    """The reading state of this conversation, so that a program that turns its pages reads on."""
-    return Reading(selection)
 
 
 def _redaction(caller: Caller, said: params.Messages) -> Redaction:

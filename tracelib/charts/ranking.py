@@ -53,13 +53,19 @@ def ranked(
         customdata=[one if isinstance(one, str) else NONE for one in ids or names],
         hovertemplate="%{hovertext}: %{text}<extra></extra>",
     )
-    chart = figure([bar], 44 + BAR_PX * max(len(names), 3), showlegend=False, bargap=0.3)
+    return _laid_out(bar, [within(name, 26) for name in names], top)
+
+
+def _laid_out(bar: go.Bar, names: Sequence[str], top: float) -> go.Figure:
+    """The bars with their names on the left, and room for a figure behind the longest."""
+    rows = max(len(names), 3)
+    chart = figure([bar], 44 + BAR_PX * rows, showlegend=False, bargap=0.3)
     chart.update_layout(margin={"l": 8, "r": 8, "t": 8, "b": 8}, clickmode="event+select")
     chart.update_xaxes(visible=False, range=[0, top * 1.28])
     chart.update_yaxes(
-        range=[max(len(names), 3) - 0.5, -0.5],
-        tickvals=places,
-        ticktext=[within(name, 26) for name in names],
+        range=[rows - 0.5, -0.5],
+        tickvals=list(bar.y),
+        ticktext=names,
         automargin=True,
         showgrid=False,
         nticks=None,

@@ -17,18 +17,22 @@ from hashlib import blake2b
 from typing import Any
 
 from tracelib import conversation, errors, metrics
+from tracelib.conversation.reading import Reading
 from tracelib.conversation.turn_diff import diff_between
 from tracelib.database_url import DatabaseAddress
 from tracelib.filters import Filters
 from tracelib.querying import permissions
 from tracelib.querying.installation import Installation, shared, source
 from tracelib.querying.store import Answer, Flight, Store
+from tracelib.selection import Selection
 
 log = logging.getLogger(__name__)
 STORE = Store()
 HEAVY: frozenset[Callable[..., Any]] = frozenset({conversation.turns, diff_between})
 # How long an answer is waited for, at most; the question itself goes on.
 PATIENCE_S = 60.0
+# Conversations that are being read, of at most 60 MB, most of them of kilobytes.
+READINGS_KEPT = 12
 # So often somebody who waits is told what for.
 STEP_S = 0.25
 
@@ -115,6 +119,27 @@ def answers(
                 STORE.leave(one.found)
 
 
+def ask_alone(installed: Installation, question: Question) -> Any:
+    """Ask what only one viewer needs, and keep no answer: a step of a search, a file.
+
+    Permissions and metrics hold as for any other question. The pause after a failed connection
+    does not: somebody has just clicked. Raises a TraceError.
+    """
+    if refused := permissions.refusal(question.ask, installed.access):
+        raise refused
+    metrics.count_query(question.name, True)
+    answer = _worked_out(question, installed)
+    if answer.error:
+        raise answer.error
+    return answer.value
+
+
+@lru_cache(READINGS_KEPT)
+def reading_of(installed: Installation, selection: Selection) -> Reading:  # noqa: ARG001
+    """How far is this conversation read? All who look at an installation so read on together."""
+    return Reading(selection)
+
+
 def forget_answers() -> None:
     """Let every question be asked again; the last good answers stay."""
     STORE.expire()
@@ -124,7 +149,7 @@ def _asked(
     installed: Installation, question: Question, view: str, now: datetime, since: datetime
 ) -> Asked:
     if refused := permissions.refusal(question.ask, installed.access):
-        return Asked(question, view, Answer(None, refused, datetime.now(UTC), 0.0))
+        return Asked(question, view, _failed(refused, installed))
     found, is_new = STORE.find(view, now, since)
     metrics.count_query(question.name, is_new)
     if is_new and isinstance(found, Flight):
@@ -160,26 +185,30 @@ def _carry_out(flight: Flight, question: Question, installed: Installation) -> N
     if not STORE.begin(flight):
         return
     try:
-        answer, size = _worked_out(question, installed)
+        away = STORE.away(installed.address)
+        answer = _failed(away, installed) if away else _worked_out(question, installed)
+        size = len(pickle.dumps(answer.value))
     except Exception:
         log.exception("Query failed: %s", question.name)
-        answer, size = Answer(None, errors.OwnFault(), datetime.now(UTC), 0.0), 0
+        answer, size = _failed(errors.OwnFault(), installed), 0
     STORE.land(flight, answer, size, is_heavy=question.ask in HEAVY)
 
 
-def _worked_out(question: Question, installed: Installation) -> tuple[Answer[Any], int]:
-    """The answer, and what it weighs."""
+def _failed(error: errors.TraceError, installed: Installation) -> Answer[Any]:
+    shown = permissions.told(error, installed.access)
+    return Answer(None, shown, datetime.now(UTC), 0.0)
+
+
+def _worked_out(question: Question, installed: Installation) -> Answer[Any]:
     started = time.perf_counter()
     value, error = _tried(question, installed)
     seconds = time.perf_counter() - started
     metrics.observe_query(question.name, seconds, error)
     shown = error and permissions.told(error, installed.access)
-    return Answer(value, shown, datetime.now(UTC), seconds), len(pickle.dumps(value))
+    return Answer(value, shown, datetime.now(UTC), seconds)
 
 
 def _tried(question: Question, installed: Installation) -> tuple[Any, errors.TraceError | None]:
-    if error := STORE.away(installed.address):
-        return None, error
     try:
         return question.ask(source(installed), *question.arguments), None
     except errors.DatabaseUnreachable as unreachable:

@@ -120,16 +120,23 @@ class Threads:
             merged(self._changes(found, sent.prompts, origin)),
             repeated_share(sent.size, fresh),
         )
-        index = len(self._requests)
-        self._last_start, self._last_end = start, self._grow(found, index)
-        learn_together(self._tree, self._last_end, sent.pieces, words_at)
-        state = self._settle(index, self._last_end, replies)
+        self._last_start = start
+        state = self._remember(found, sent, replies, words_at)
         self._requests.append(
             _Request(state, sent.prompt_items, thread, origin.before, found.dropped, behind)
         )
-        self._newest[thread] = index
+        self._newest[thread] = len(self._requests) - 1
         self._has_chat = self._has_chat or kind == CHAT
         return place
+
+    def _remember(
+        self, found: Located, sent: SentHistory, replies: Sequence[Reply], words_at: WordsAt
+    ) -> int:
+        """Add what is new to the tree; gives the node where the next request is met."""
+        index = len(self._requests)
+        self._last_end = self._grow(found, index)
+        learn_together(self._tree, self._last_end, sent.pieces, words_at)
+        return self._settle(index, self._last_end, replies)
 
     def messages_known(self) -> int:
         """How many items are remembered, each once per conversation that contains it?"""

@@ -17,7 +17,6 @@ from tracelib.export import SessionDocument
 from tracelib.filters import Filters
 from tracelib.page.base import address, audited, identity
 from tracelib.page.base.view import View
-from tracelib.querying.installation import source
 from tracelib.redaction import KINDS, NONE, Redaction, masked
 from tracelib.selection import Selection
 from tracelib.sessions import SessionSearch
@@ -62,8 +61,8 @@ def session_buttons(view: View, selection: Selection) -> None:
         def document(kind: str) -> SessionDocument:
             looking = _looking(view)
             audited.handed_on(looking, selection, redaction, kind)
-            log, now = source(looking.installed), datetime.now(UTC)
-            return export.session_document(log, selection, redaction, now)
+            now = datetime.now(UTC)
+            return looking.ask_alone(export.session_document, selection, redaction, now)
 
         def html() -> Iterable[bytes]:
             return (piece.encode() for piece in export.as_html(document("html"), zone))
@@ -90,7 +89,7 @@ def list_buttons(
         def pages() -> Iterable[pd.DataFrame]:
             looking = _looking(view)
             if found is None:
-                return export.listed_sessions(source(looking.installed), filters, search)
+                return looking.ask_alone(export.listed_sessions, filters, search)
             # They were found with what could be seen then, and are not asked for again.
             if looking.installed.access != view.installed.access:
                 raise errors.NotForThisRole()

@@ -25,7 +25,7 @@ from tracelib.page.base import address, cards, controls, frame, head, identity
 from tracelib.page.base.frame import Frame, Pending, Waiting
 from tracelib.people import ANYONE, Person
 from tracelib.querying.installation import Installation, installation, look_again, note_once
-from tracelib.querying.runner import Question, answers, forget_answers
+from tracelib.querying.runner import Question, answers, ask_alone, forget_answers
 from tracelib.querying.store import Answer
 from tracelib.settings import TICKS
 from tracelib.source import Source
@@ -89,6 +89,28 @@ class View:
         pending: Pending[T] = Pending(Question(question, arguments), self._answer)
         self.frame.pending.append(pending)
         return pending
+
+    def ask_alone(
+        self,
+        question: Callable[Concatenate[Source, P], T],
+        *arguments: P.args,
+        **named: P.kwargs,
+    ) -> T:
+        """Ask at once, for this viewer alone; nothing is kept. Raises a TraceError."""
+        if named:
+            raise TypeError("arguments of a question go by their place")
+        value: T = ask_alone(self.installed, Question(question, arguments))
+        return value
+
+    def ask_aside(
+        self, question: Callable[[Source, Filters], T], every_s: int, patience_s: float
+    ) -> T | None:
+        """Ask about the filters of a tick of so many seconds; None where it takes too long."""
+        tick = windows.ticked(self.now, every_s)
+        filters = self.choice.filters(tick, self.filters.zone)
+        (given,) = answers(self.installed, tick, [Question(question, (filters,))], patience_s)
+        value: T | None = given.value
+        return value
 
     def _answer(self) -> None:
         """Wait for all that is asked, and show what is awaited; the first time for facets, too."""

@@ -21,7 +21,6 @@ from tracelib.page.base.view import View
 from tracelib.page.listing import sessions_table, toolbar
 from tracelib.page.listing.snippets import Sought
 from tracelib.querying import permissions
-from tracelib.querying.installation import Installation, source
 from tracelib.selection import RowId
 from tracelib.sessions import Scan, SessionSearch
 from tracelib.sessions.scanning import MOST_FOUND
@@ -81,8 +80,7 @@ def _step(view: View, search: SessionSearch, reading: Reading) -> None:
     # Streamlit's own button would stop a step of the search, and leave it standing.
     st.html(WITHOUT_STREAMLITS_STOP)
     with _noted(reading):
-        log = source(view.installed)
-        reading.scan = sessions.scan(log, reading.filters, search, reading.scan, STEP_S)
+        reading.scan = view.ask_alone(sessions.scan, reading.filters, search, reading.scan, STEP_S)
 
 
 def _reading(view: View, search: SessionSearch, part: TimeWindow | None) -> Reading:
@@ -99,7 +97,7 @@ def _reading(view: View, search: SessionSearch, part: TimeWindow | None) -> Read
 
 def _draw(view: View, search: SessionSearch, part: TimeWindow | None, reading: Reading) -> None:
     with _noted(reading):
-        _look_up(view.installed, search, reading)
+        _look_up(view, search, reading)
     _progress(reading)
     if reading.error:
         failed(permissions.told(reading.error, view.installed.access))
@@ -124,12 +122,13 @@ def _offer_files(view: View, search: SessionSearch, reading: Reading) -> None:
         downloads.list_buttons(view, reading.filters, search, reading.rows)
 
 
-def _look_up(installed: Installation, search: SessionSearch, reading: Reading) -> None:
+def _look_up(view: View, search: SessionSearch, reading: Reading) -> None:
     """What do the sessions hold? Asked again only where others are found or another order is."""
     wanted = (reading.so_far.keys, search.sort)
     if reading.so_far.keys and reading.rows_of != wanted:
-        log = source(installed)
-        reading.rows = sessions.scanned_sessions(log, reading.filters, search, reading.so_far)
+        reading.rows = view.ask_alone(
+            sessions.scanned_sessions, reading.filters, search, reading.so_far
+        )
         reading.rows_of = wanted
 
 

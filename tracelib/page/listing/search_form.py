@@ -16,11 +16,9 @@ from tracelib.choice import LONGEST_VALUE
 from tracelib.page.base import address
 from tracelib.page.base.view import View
 from tracelib.page.text.safe import label
-from tracelib.querying.runner import Question, answers
 from tracelib.sessions import SessionSearch, read_search
 from tracelib.sessions.search import LONGEST_ID, PARAMETERS, RANGES, STATUSES
 from tracelib.sessions.suggestions import Suggestions
-from tracelib.window import ticked
 
 METADATA = ("metadata_key", "metadata_value")
 SORTS = {
@@ -203,11 +201,7 @@ def _suggestions(view: View) -> Suggestions:
 
     Where that cannot be told nothing is suggested, and all can be typed.
     """
-    tick = ticked(view.now, SUGGESTED_EVERY_S)
-    filters = view.choice.filters(tick, view.filters.zone)
-    questions = [Question(sessions.suggestions, (filters,))]
-    (known,) = answers(view.installed, tick, questions, PATIENCE_S)
-    return known.value or {}
+    return view.ask_aside(sessions.suggestions, SUGGESTED_EVERY_S, PATIENCE_S) or {}
 
 
 def _suggested(search: SessionSearch, known: Suggestions, title: str, field: str) -> None:

@@ -13,7 +13,6 @@ from tracelib.conversation.order import KnownOrder
 from tracelib.conversation.reading import (
     CHARACTERS_AT_ONCE,
     TURNS_A_PAGE,
-    Reading,
     TurnPage,
 )
 from tracelib.export import redacted
@@ -23,7 +22,7 @@ from tracelib.page.base.view import View
 from tracelib.page.session import session_timeline, transcript
 from tracelib.page.text.message import Look
 from tracelib.page.text.safe import label
-from tracelib.querying.installation import Installation
+from tracelib.querying.runner import reading_of
 from tracelib.querying.store import Answer
 from tracelib.redaction import Redaction, masked
 from tracelib.selection import RowId, Selection, read_row_id
@@ -87,7 +86,6 @@ def _line(title: str, places: Sequence[Jump], kind: str) -> None:
 
 
 WITHHELD = "Messages are shown to auditors and admins; your role shows figures only."
-READINGS_KEPT = 12  # of at most 60 MB, most of them of kilobytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +155,7 @@ def read(
     noted = audited.of(view, what, selection, look.redaction)
     first = (at.page - 1) * TURNS_A_PAGE + 1
     noted = replace(noted, page=at.page)
-    reading = _reading(view.installed, selection)
+    reading = reading_of(view.installed, selection)
     known = KnownOrder(tuple(order["rows"]))
     return audited.ask(
         view, noted, conversation.turns, reading, first, TURNS_A_PAGE, CHARACTERS_AT_ONCE, known
@@ -214,14 +212,6 @@ def pager(at: Place, where: str) -> None:
         key=key,
         on_change=lambda: address.open_page(st.session_state[key]),
     )
-
-
-@st.cache_resource(
-    max_entries=READINGS_KEPT, show_spinner=False, hash_funcs={Installation: hash, Selection: repr}
-)
-def _reading(installed: Installation, selection: Selection) -> Reading:  # noqa: ARG001
-    """How far is this conversation read? All viewers of an installation read on together."""
-    return Reading(selection)
 
 
 def _said_page(pages: int) -> int:
