@@ -13,7 +13,7 @@ from tracelib.sessions.listing import (
 from tracelib.sessions.lookup import keys_of, requests_called, requests_of, session_of_request
 from tracelib.sessions.scanning import Scan, scan, scanned_sessions
 from tracelib.sessions.search import SessionSearch, read_search
-from tracelib.sessions.suggestions import in_words, suggestions
+from tracelib.sessions.search_fields import in_words, suggestions
 
 __all__ = [
     "Scan",

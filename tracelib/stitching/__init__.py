@@ -7,7 +7,7 @@ around     the conversation around one request of a database
 """
 
 from tracelib.stitching.around import REACH, Stitched, conversation_around
-from tracelib.stitching.following import Reason
 from tracelib.stitching.joining import Joined, Link, joined
+from tracelib.stitching.linker import Reason
 
 __all__ = ["REACH", "Joined", "Link", "Reason", "Stitched", "conversation_around", "joined"]

@@ -8,17 +8,17 @@ from itertools import takewhile
 from tracelib.conversation.requests import StoredRequest
 from tracelib.conversation.threading.history import Reader
 from tracelib.selection import RowId
-from tracelib.stitching.following import CLOCKS_APART, SOON, Following, Reason
-from tracelib.stitching.heard import heard
+from tracelib.stitching.fingerprint import fingerprint
+from tracelib.stitching.linker import CLOCKS_APART, SOON, Linker, Reason
 
 # Minimum lengths of a summary, and of the conversation it summarises.
 LEAST_QUOTED = 40
-ANSWERS_SUMMED_UP = 2
-LONGEST_ANSWER = timedelta(minutes=15)
+RESPONSES_SUMMARISED = 2
+LONGEST_RESPONSE = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class Handoff:
     """A task that a response gave to a tool, and its result in a later request."""
 
     sender: int
@@ -26,9 +26,9 @@ class Errand:
     outcome: str
 
 
-def link_beginnings(following: Following) -> None:
+def link_beginnings(following: Linker) -> None:
     """Link each beginning to the conversation that it shortens or works for, if there is one."""
-    errands = _errands(following)
+    errands = _handoffs(following)
     for number in following.beginnings:
         if (left := _left_before(following, number)) is not None:
             following.link(number, left, "restarts it")
@@ -38,7 +38,7 @@ def link_beginnings(following: Following) -> None:
             following.link(number, sender, "works for it")
 
 
-def _left_before(following: Following, number: int) -> int | None:
+def _left_before(following: Linker, number: int) -> int | None:
     """The conversation of this opening that was left open shortly before, if it is the only one.
 
     An opening that several conversations share is a template: it identifies none of them.
@@ -46,7 +46,7 @@ def _left_before(following: Following, number: int) -> int | None:
     request = following.requests[number]
     if len(request.asked) == len(request.opening):
         return None  # a job that starts again, not a shortened history
-    alike = [other for other in following.histories.opened_like(request) if other < number]
+    alike = [other for other in following.histories.same_opening(request) if other < number]
     left = [
         other
         for other in alike
@@ -56,13 +56,13 @@ def _left_before(following: Following, number: int) -> int | None:
     return left[-1] if left and is_its_own else None
 
 
-def _is_left(following: Following, number: int) -> bool:
+def _is_left(following: Linker, number: int) -> bool:
     """Did it continue another and was never continued, though it waited for a tool or failed?"""
-    goes_on = following.requests[number].answers_held > 0
+    goes_on = following.requests[number].responses_held > 0
     return goes_on and following.requests[number].is_left_open and number not in following.followers
 
 
-def _summary(following: Following, number: int) -> int | None:
+def _summary(following: Linker, number: int) -> int | None:
     """The request whose response on a whole conversation this first message contains word for word.
 
     It must continue under the system prompt of that conversation: judges quote responses, too.
@@ -70,7 +70,7 @@ def _summary(following: Following, number: int) -> int | None:
     quoted = [
         other
         for other in _recent(following, number)
-        if following.requests[other].answers_held >= ANSWERS_SUMMED_UP
+        if following.requests[other].responses_held >= RESPONSES_SUMMARISED
         and len(following.requests[other].outcome) >= LEAST_QUOTED
         and following.requests[other].outcome in following.requests[number].task
         and following.is_soon_after(number, other)
@@ -79,7 +79,7 @@ def _summary(following: Following, number: int) -> int | None:
     return quoted[0] if len({following.groups.of(other) for other in quoted}) == 1 else None
 
 
-def _has_system_of(following: Following, number: int, other: int) -> bool:
+def _has_system_of(following: Linker, number: int, other: int) -> bool:
     """Does this request have the system prompt of one that is joined with the other?"""
     group = following.groups.of(other)
     members = (one for one in range(number) if following.groups.of(one) == group)
@@ -87,25 +87,25 @@ def _has_system_of(following: Following, number: int, other: int) -> bool:
     return any(following.requests[one].opening[:-1] == system for one in members)
 
 
-def _recent(following: Following, number: int) -> Iterator[int]:
+def _recent(following: Linker, number: int) -> Iterator[int]:
     """The requests that started within some minutes before, the newest first."""
-    earliest = following.requests[number].started_at - LONGEST_ANSWER - SOON
+    earliest = following.requests[number].started_at - LONGEST_RESPONSE - SOON
     before = range(number - 1, -1, -1)
     return takewhile(lambda one: following.requests[one].started_at >= earliest, before)
 
 
-def _errands(following: Following) -> dict[str, list[Errand]]:
-    found: dict[str, list[Errand]] = {}
+def _handoffs(following: Linker) -> dict[str, list[Handoff]]:
+    found: dict[str, list[Handoff]] = {}
     for sender, receivers in following.followers.items():
         for call_id, task in following.requests[sender].tasks:
             for receiver in receivers:
                 outcome = dict(following.requests[receiver].outcomes).get(call_id)
                 if outcome:
-                    found.setdefault(task, []).append(Errand(sender, receiver, outcome))
+                    found.setdefault(task, []).append(Handoff(sender, receiver, outcome))
     return found
 
 
-def _sender(following: Following, number: int, errands: dict[str, list[Errand]]) -> int | None:
+def _sender(following: Linker, number: int, errands: dict[str, list[Handoff]]) -> int | None:
     """The request that gave this task to a tool: the result went back, and this ran in between."""
     requests = following.requests
     last = max(_thread(following, number), key=lambda one: (requests[one].started_at, one))
@@ -119,7 +119,7 @@ def _sender(following: Following, number: int, errands: dict[str, list[Errand]])
     return senders.pop() if len(senders) == 1 else None
 
 
-def _thread(following: Following, number: int) -> Iterator[int]:
+def _thread(following: Linker, number: int) -> Iterator[int]:
     waiting = [number]
     while waiting:
         one = waiting.pop()
@@ -167,8 +167,8 @@ def joined(requests: Iterable[StoredRequest]) -> Joined:
     requests give none.
     """
     reader = Reader()
-    listened = [heard(request, reader) for request in requests]
-    following = Following()
+    listened = [fingerprint(request, reader) for request in requests]
+    following = Linker()
     for request in sorted(listened, key=lambda one: (one.started_at, one.request_id)):
         following.add(request)
     link_beginnings(following)

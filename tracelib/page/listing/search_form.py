@@ -18,7 +18,7 @@ from tracelib.page.base.view import View
 from tracelib.page.text.safe import label
 from tracelib.sessions import SessionSearch, read_search
 from tracelib.sessions.search import LONGEST_ID, PARAMETERS, RANGES, STATUSES
-from tracelib.sessions.suggestions import Suggestions
+from tracelib.sessions.search_fields import Suggestions
 
 METADATA = ("metadata_key", "metadata_value")
 SORTS = {

@@ -23,11 +23,11 @@ def words(message: Message) -> str:
     return _short("".join(part.text for part in message.parts if part.kind == "text"))
 
 
-def tasks(answers: Iterable[Message]) -> tuple[tuple[str, str], ...]:
+def tasks(responses: Iterable[Message]) -> tuple[tuple[str, str], ...]:
     """Which tasks do these responses give to tools? The ID of each call with each of its texts."""
     return tuple(
         (part.call_id, text)
-        for part in _parts(answers, "tool_call")
+        for part in _parts(responses, "tool_call")
         if part.call_id
         for text in _texts(part)
         if len(text) >= SHORTEST_TASK
@@ -55,7 +55,7 @@ def _short(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Fingerprint:
     """One request as joining needs it: keys of its messages, and little text. Times aware UTC.
 
     `asked` is the whole history it sent, `answered` one message per choice; all is empty if the
@@ -93,7 +93,7 @@ class Heard:
         return self.asked[: systems + 1] if systems < len(self.asked) else ()
 
     @property
-    def answers_held(self) -> int:
+    def responses_held(self) -> int:
         """How many earlier responses does its history contain?"""
         return sum(message.role == "assistant" for message in self.asked)
 
@@ -107,11 +107,11 @@ def _is_system(message: Canonical) -> bool:
     return message.is_system
 
 
-def heard(request: StoredRequest, reader: Reader) -> Heard:
+def fingerprint(request: StoredRequest, reader: Reader) -> Fingerprint:
     """The messages of this request as keys. `reader` knows the messages of other requests."""
     one = read_turn(request)
     question, replies = one.question, one.answered
-    named = Heard(
+    named = Fingerprint(
         request.request_id,
         request.started_at,
         request.ended_at,
@@ -120,26 +120,28 @@ def heard(request: StoredRequest, reader: Reader) -> Heard:
         question.previous_ids,
     )
     history = tuple(reader.read(raw) for raw in question.messages)
-    answered = tuple(canonical(reply, is_answer=True) for reply in replies)
+    responses = tuple(canonical(reply, is_answer=True) for reply in replies)
     if question.kind != CHAT or question.previous_ids or not history or _redacted(history):
         return named
-    if _redacted(answered):
-        return _asking(named, question, history)
+    if _redacted(responses):
+        return _with_prompt(named, question, history)
     return replace(
-        _asking(named, question, history),
-        answered=answered,
+        _with_prompt(named, question, history),
+        answered=responses,
         outcome=words(replies[0]) if replies else "",
         tasks=tasks(replies),
     )
 
 
-def _asking(named: Heard, question: RequestMessages, history: tuple[Canonical, ...]) -> Heard:
+def _with_prompt(
+    named: Fingerprint, question: RequestMessages, history: tuple[Canonical, ...]
+) -> Fingerprint:
     opening = len(replace(named, asked=history).opening)
     return replace(
         named,
         asked=history,
         task=words(as_message(question.messages[opening - 1])) if opening else "",
-        outcomes=outcomes(_since_last_answer(question, history)),
+        outcomes=outcomes(_since_last_response(question, history)),
     )
 
 
@@ -147,7 +149,7 @@ def _redacted(messages: Sequence[Canonical]) -> bool:
     return any(message.is_redacted for message in messages)
 
 
-def _since_last_answer(question: RequestMessages, history: Sequence[Canonical]) -> list[Message]:
+def _since_last_response(question: RequestMessages, history: Sequence[Canonical]) -> list[Message]:
     newest = takewhile(lambda one: one.role != "assistant", reversed(history))
     count = sum(1 for _ in newest)
     return [as_message(raw) for raw in question.messages[len(history) - count :]]
