@@ -6,7 +6,7 @@ from tests import litellm
 from tests.rows import NOON, failure, metadata, spend_log
 from tests.sources import FILTERS, HOUR, source_of
 from tracelib.access import EVERYONE, Access
-from tracelib.sessions import search_fields
+from tracelib.sessions import suggestions
 from tracelib.sessions.search_fields import FIELDS
 
 NOTHING = dict.fromkeys(FIELDS, ())
@@ -34,7 +34,7 @@ def test_whatever_requests_carry_is_suggested_the_most_frequent_first(database):
         spend_log(metadata=metadata(error_information={"error_class": "of a success"})),
         spend_log(end_user="after the window", startTime=NOON + HOUR),
     ]
-    assert search_fields(source_of(database(rows=made)), FILTERS) == {
+    assert suggestions(source_of(database(rows=made)), FILTERS) == {
         "tool": ("fetch", "search", "weather/get_forecast"),
         "error_class": ("Timeout", "RateLimitError"),
         "tag": ("b", "a"),
@@ -45,7 +45,7 @@ def test_whatever_requests_carry_is_suggested_the_most_frequent_first(database):
 
 
 def test_no_request_suggests_nothing(empty_database):
-    assert search_fields(source_of(empty_database), FILTERS) == NOTHING
+    assert suggestions(source_of(empty_database), FILTERS) == NOTHING
 
 
 def test_only_the_newest_are_looked_at_and_the_most_frequent_are_suggested(database, monkeypatch):
@@ -62,7 +62,7 @@ def test_only_the_newest_are_looked_at_and_the_most_frequent_are_suggested(datab
     ]
     for number, row in enumerate(made):
         row["startTime"] = NOON + number * SECOND
-    assert search_fields(source_of(database(rows=made)), FILTERS) == NOTHING | {
+    assert suggestions(source_of(database(rows=made)), FILTERS) == NOTHING | {
         "tool": ("newer", "newest"),
         "error_class": ("RateLimitError",),
         "end_user": ("a", "b"),
@@ -74,18 +74,18 @@ def test_answers_of_any_shape_and_metadata_that_says_nothing_are_passed_over(dat
     odd = [None, [], {}, '"text"', "7", {"choices": 1}, {"choices": [{"message": None}]}]
     made = [spend_log(response=answer, request_tags=answer, metadata=answer) for answer in odd]
     made.append(failure(metadata=["x"]))
-    found = search_fields(source_of(database(rows=made)), FILTERS)
+    found = suggestions(source_of(database(rows=made)), FILTERS)
     assert found == NOTHING | {"call_type": ("acompletion",)}
 
 
 def test_who_reads_no_messages_is_told_no_tool_that_stands_in_one(database):
     made = [spend_log(response=calling("search"), end_user="bo")]
     source = source_of(database(rows=made)).seen_by(Access(EVERYONE, "viewer"))
-    found = search_fields(source, FILTERS)
+    found = suggestions(source, FILTERS)
     assert (found["tool"], found["end_user"]) == ((), ("bo",))
 
 
 def test_every_version_of_litellm_has_something_to_suggest(database):
     for version in litellm.VERSIONS:
-        found = search_fields(source_of(database(version, rows=[spend_log()])), FILTERS)
+        found = suggestions(source_of(database(version, rows=[spend_log()])), FILTERS)
         assert found["call_type"] == ("acompletion",)

@@ -58,7 +58,7 @@ def _short(text: str) -> str:
 class Fingerprint:
     """One request as joining needs it: keys of its messages, and little text. Times aware UTC.
 
-    `asked` is the whole history it sent, `answered` one message per choice; all is empty if the
+    `history` is the whole history it sent, `responses` one message per choice; all is empty if the
     messages are not stored, redacted, or not a conversation (an embedding, an image). `user` is the
     end user that the client named, '' for none. `previous_ids` name the response it continues; such
     a request sends no history, so it is found by that name alone.
@@ -74,8 +74,8 @@ class Fingerprint:
     is_failure: bool
     user: str
     previous_ids: tuple[str, ...]
-    asked: tuple[Canonical, ...] = ()
-    answered: tuple[Canonical, ...] = ()
+    history: tuple[Canonical, ...] = ()
+    responses: tuple[Canonical, ...] = ()
     task: str = ""
     outcome: str = ""
     tasks: tuple[tuple[str, str], ...] = ()
@@ -84,23 +84,23 @@ class Fingerprint:
     @property
     def prompts(self) -> tuple[Item, ...]:
         """The system prompts at its beginning."""
-        return tuple(item for one in takewhile(_is_system, self.asked) for item in one.items)
+        return tuple(item for one in takewhile(_is_system, self.history) for item in one.items)
 
     @property
     def opening(self) -> tuple[Canonical, ...]:
         """The system prompt and the first message after it; () for a system prompt alone."""
-        systems = sum(1 for _ in takewhile(_is_system, self.asked))
-        return self.asked[: systems + 1] if systems < len(self.asked) else ()
+        systems = sum(1 for _ in takewhile(_is_system, self.history))
+        return self.history[: systems + 1] if systems < len(self.history) else ()
 
     @property
     def responses_held(self) -> int:
         """How many earlier responses does its history contain?"""
-        return sum(message.role == "assistant" for message in self.asked)
+        return sum(message.role == "assistant" for message in self.history)
 
     @property
     def is_left_open(self) -> bool:
         """Did it end without a response, or with one that waits for a tool?"""
-        return self.is_failure or any(answer.calls for answer in self.answered)
+        return self.is_failure or any(answer.calls for answer in self.responses)
 
 
 def _is_system(message: Canonical) -> bool:
@@ -127,7 +127,7 @@ def fingerprint(request: StoredRequest, reader: Reader) -> Fingerprint:
         return _with_prompt(named, question, history)
     return replace(
         _with_prompt(named, question, history),
-        answered=responses,
+        responses=responses,
         outcome=words(replies[0]) if replies else "",
         tasks=tasks(replies),
     )
@@ -136,10 +136,10 @@ def fingerprint(request: StoredRequest, reader: Reader) -> Fingerprint:
 def _with_prompt(
     named: Fingerprint, question: RequestMessages, history: tuple[Canonical, ...]
 ) -> Fingerprint:
-    opening = len(replace(named, asked=history).opening)
+    opening = len(replace(named, history=history).opening)
     return replace(
         named,
-        asked=history,
+        history=history,
         task=words(as_message(question.messages[opening - 1])) if opening else "",
         outcomes=outcomes(_since_last_response(question, history)),
     )

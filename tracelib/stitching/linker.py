@@ -72,7 +72,7 @@ class Histories:
 
     def read(self, request: Fingerprint) -> KnownHistory:
         """How much of this history is known, from its beginning or from any point in others?"""
-        pieces = SentHistory().extended(request.asked).pieces
+        pieces = SentHistory().extended(request.history).pieces
         found = located(self._tree, self._start(request), pieces)
         responses = tuple(self._responses_above(found)) if found.is_known else ()
         return KnownHistory(found, responses, _is_proven(found))
@@ -96,11 +96,11 @@ class Histories:
         end = found.node if reading.is_proven else self._start(request)
         for before, item, node in found.steps if reading.is_proven else ():
             self._tree.learn(before, item, node)
-        pieces = SentHistory().extended(request.asked).pieces
+        pieces = SentHistory().extended(request.history).pieces
         for piece in found.fresh if reading.is_proven else pieces:
             end = self._tree.add(end, piece.item, number, begins_message=True)
         self._asked.setdefault(end, []).append(number)
-        for response in request.answered:
+        for response in request.responses:
             node = end
             for item in response.items:
                 node = self._tree.add(node, item, number, begins_message=node == end)
@@ -166,7 +166,7 @@ class Linker:
         named = next((one for one in known if one is not None), None)
         if named is not None:
             self.link(number, named, "names it")
-        elif request.asked:
+        elif request.history:
             self._place(number)
         self._number_of[request.request_id] = number
         # A response from LiteLLM's cache keeps its ID, its row gets a suffix.
