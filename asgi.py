@@ -48,6 +48,6 @@ app = st.App(
     routes=api.routes(partial(installation, for_programs=True)),
     middleware=[
         Middleware(serving.with_security_headers, policy=policy),
-        Middleware(serving.only_what_is_used, asked=asked),
+        Middleware(serving.only_what_is_used, type_of=asked),
     ],
 )

@@ -45,7 +45,7 @@ from tracelib.selection import RowId, Selection
 from tracelib.settings import Settings
 from tracelib.source import Source, connect
 from tracelib.stitching import conversation_around, joined
-from tracelib.stitching.heard import heard
+from tracelib.stitching.fingerprint import fingerprint
 
 PRECISION_BAR, RECALL_BAR = 0.99, 0.95
 LARGE_SESSION = 100
@@ -184,7 +184,7 @@ def _rows_by_key(truth: Truth) -> dict[str, list[RowId]]:
 def _noted(requests: Iterable[StoredRequest], readable: set[RowId]) -> Iterator[StoredRequest]:
     """The requests, while noting those of which it is known what was said or named."""
     for request in requests:
-        one = heard(request, Reader())
+        one = fingerprint(request, Reader())
         if one.asked or one.previous_ids:
             readable.add(request.row)
         yield request

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from tracelib import facets, models, overview, sessions, status
-from tracelib.conversation import Reading, openings, turn_order, turns
+from tracelib.conversation import Reading, first_lines, turn_order, turns
 from tracelib.conversation.attempts import same_prompt_neighbours
 from tracelib.conversation.links import chained, linked_sessions
 from tracelib.conversation.operations import operations
@@ -65,7 +65,7 @@ def of_a_session(selection: Selection, filters: Filters) -> dict[str, Ask]:
         "attempts": lambda source: operations(
             sessions.requests_of(source, selection), same_prompt_neighbours(source, selection)
         ),
-        "opening": lambda source: openings(source, filters, keys),
+        "opening": lambda source: first_lines(source, filters, keys),
     }
 
 

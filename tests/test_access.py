@@ -93,8 +93,8 @@ def installed(log, fresh_caches, monkeypatch) -> Installation:
 
 SAID = session(ROWS[0]["session_id"], "k-1")
 REFUSED = [
-    (conversation.openings, (FILTERS, ()), {AUDITOR, ADMIN}),
-    (conversation.passages, ((), "said"), {AUDITOR, ADMIN}),
+    (conversation.first_lines, (FILTERS, ()), {AUDITOR, ADMIN}),
+    (conversation.snippets, ((), "said"), {AUDITOR, ADMIN}),
     (conversation.turns, (Reading(SAID),), {AUDITOR, ADMIN}),
     (diff_between, (SAID, RowId("a", NOON), RowId("b", NOON)), {AUDITOR, ADMIN}),
     (stitching.conversation_around, (SAID,), {AUDITOR, ADMIN}),

@@ -6,7 +6,7 @@ import pytest
 
 from tests.stored_rows import choice, made, told
 from tracelib.conversation import Message, Part, transcript
-from tracelib.conversation.threading.history import opened, spoken
+from tracelib.conversation.threading.history import as_message, read_turn
 
 PNG = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5Erk"
@@ -33,7 +33,7 @@ def items(*output: object, **beside: object) -> dict[str, object]:
 
 def parts_of_answer(answered: object, call_type: str = "acompletion") -> tuple[Part, ...]:
     """All parts of an answer, in order."""
-    found = opened(made({}, answered, call_type=call_type)).answered
+    found = read_turn(made({}, answered, call_type=call_type)).answered
     return tuple(part for message in found for part in message.parts)
 
 
@@ -462,8 +462,8 @@ def test_a_tool_s_result_in_the_user_s_name_is_the_tool_s_with_the_images_it_bro
         },
         {"type": "tool_result", "tool_use_id": "t2", "is_error": True, "content": ""},
     )
-    (message,) = opened(made(asked)).question.messages
-    assert spoken(message) == Message(
+    (message,) = read_turn(made(asked)).question.messages
+    assert as_message(message) == Message(
         "tool",
         (
             Part("tool_result", "two\nlines", call_id="t1"),

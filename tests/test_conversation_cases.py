@@ -7,9 +7,9 @@ import pytest
 
 from tests.stored_rows import shape, shape_names, told
 from tracelib.conversation import Message, Part, transcript
-from tracelib.conversation.bodies.asked import CHAT, POLL
+from tracelib.conversation.bodies.request_messages import CHAT, POLL
 from tracelib.conversation.notes import NOT_STORED, shared_notes
-from tracelib.conversation.threading.history import opened, spoken
+from tracelib.conversation.threading.history import as_message, read_turn
 
 ENCRYPTED = "(Encrypted; only the provider can read it)"
 
@@ -237,8 +237,8 @@ def test_numbers_of_arguments_are_shown_with_the_digits_they_were_sent_with():
   "who": "a",
   "who": "b"
 }"""
-    (answered,) = opened(first).answered[0].parts
-    asked = spoken(opened(second).question.messages[1]).parts[0]
+    (answered,) = read_turn(first).answered[0].parts
+    asked = as_message(read_turn(second).question.messages[1]).parts[0]
     for part in (answered, asked):
         assert (part.kind, part.name, part.call_id, part.is_json) == (
             "tool_call",
@@ -251,10 +251,10 @@ def test_numbers_of_arguments_are_shown_with_the_digits_they_were_sent_with():
 
 def test_a_spoken_answer_is_shown_with_its_words_and_later_by_its_id():
     first, second, _ = shape("03-audio")
-    sound, words = opened(first).answered[0].parts
+    sound, words = read_turn(first).answered[0].parts
     assert (sound.kind, sound.reference) == ("audio", "audio_abc123")
     assert words == Part("text", "Yes, they are friendly and loyal.")
-    (named,) = spoken(opened(second).question.messages[1]).parts
+    (named,) = as_message(read_turn(second).question.messages[1]).parts
     assert (named.kind, named.text, named.reference) == (
         "audio",
         "audio, not stored",
@@ -273,7 +273,7 @@ def test_flags_and_families_are_said_as_they_were():
 
 def test_a_conversation_that_the_provider_keeps_is_named():
     for row in shape("09-conversation"):
-        one = opened(row)
+        one = read_turn(row)
         assert one.question.conversation_id == "conv_68a1"
         (turn,) = transcript([row]).turns
         assert ("conversation", "conv_68a1") in turn.settings
@@ -290,9 +290,9 @@ def test_requests_of_a_conversation_that_the_provider_keeps_continue_each_other(
 
 def test_a_poll_is_told_apart_and_asks_nothing():
     asked, *polls = shape("poll")
-    assert opened(asked).question.kind == CHAT
+    assert read_turn(asked).question.kind == CHAT
     for poll in polls:
-        question = opened(poll).question
+        question = read_turn(poll).question
         assert (question.kind, question.polled_id, question.messages) == (POLL, "resp_bg0", ())
         (turn,) = transcript([poll]).turns
         (note,) = turn.notes

@@ -11,11 +11,11 @@ from tests.stored_rows import choice, made
 from tests.test_conversation_malformed import FIELDS
 from tracelib.conversation import Message, Part, transcript
 from tracelib.conversation.bodies import chat
-from tracelib.conversation.bodies.answer_shapes import _OF_THE_REQUEST
-from tracelib.conversation.bodies.answers import _COPIES
 from tracelib.conversation.bodies.fields import FIGURES, is_label
+from tracelib.conversation.bodies.response_messages import _COPIES
+from tracelib.conversation.bodies.response_shapes import _OF_THE_REQUEST
 from tracelib.conversation.bodies.texts import is_encoded, without_bytes
-from tracelib.conversation.threading.history import opened, spoken
+from tracelib.conversation.threading.history import as_message, read_turn
 
 CALL_TYPES = [
     *("", "acompletion", "aresponses", "anthropic_messages", "agenerate_content", "aocr"),
@@ -90,8 +90,8 @@ def unseen(stored: object, path: tuple[str, ...] = ()) -> Iterator[str]:
 
 
 def all_messages(asked: object, answered: object, call_type: str, heard: object) -> list[Message]:
-    one = opened(made(asked, answered, call_type=call_type, messages_body=heard))
-    return [*map(spoken, one.question.messages), *one.answered]
+    one = read_turn(made(asked, answered, call_type=call_type, messages_body=heard))
+    return [*map(as_message, one.question.messages), *one.answered]
 
 
 def all_shown(asked: object, answered: object, call_type: str, heard: object = None) -> str:

@@ -9,8 +9,8 @@ from tracelib.conversation import Message, Part, transcript
 from tracelib.conversation.notes import (
     BROKEN_OFF,
     ELSEWHERE,
-    NO_ANSWER,
     NO_PROMPT,
+    NO_RESPONSE,
     NOT_STORED,
     REDACTED,
     REFUSED,
@@ -305,7 +305,7 @@ MADE = {
         {"object": "response", "output": [], "tools": [{"name": "f"}], "text": {"format": {}}},
         f"""
         user: hm?
-        note: {NO_ANSWER[:48].rstrip()} …""",
+        note: {NO_RESPONSE[:48].rstrip()} …""",
     ),
     "blocks of Anthropic": (
         "anthropic_messages",
@@ -577,7 +577,7 @@ def test_an_answer_that_broke_off_is_shown_and_noted():
 def test_a_success_without_an_answer_is_noted_a_failure_is_not():
     asked = {"messages": [{"role": "user", "content": "hi"}]}
     (turn,) = transcript([made(asked, {})]).turns
-    assert (turn.answered, turn.notes) == ((), (NO_ANSWER,))
+    assert (turn.answered, turn.notes) == ((), (NO_RESPONSE,))
     (turn,) = transcript([made(asked, {}, is_failure=True)]).turns
     assert (turn.answered, turn.notes) == ((), ())
 

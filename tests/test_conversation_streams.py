@@ -7,7 +7,7 @@ import pytest
 
 from tests.stored_rows import made
 from tests.test_conversation_blocks import PNG, said
-from tracelib.conversation.threading.history import opened
+from tracelib.conversation.threading.history import read_turn
 
 
 def sse(*events: object, named: bool = False) -> dict[str, str]:
@@ -424,7 +424,7 @@ def test_a_connection_of_the_responses_api_is_read_turn_by_turn_or_as_a_whole():
         for answered in ({"results": events, "id": "resp_1"}, events):
             assert said("_aresponses_websocket", body, answered) == expected
     row = made(body, call_type="_aresponses_websocket")
-    assert opened(row).question.previous_ids == ("resp_0",)
+    assert read_turn(row).question.previous_ids == ("resp_0",)
 
 
 def test_bytes_in_a_stream_are_named_too():

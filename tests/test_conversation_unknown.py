@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.stored_rows import choice, every_row, made
 from tracelib.conversation import Message, Part, transcript
-from tracelib.conversation.bodies.unknown import OWN_FIELDS, is_private
+from tracelib.conversation.bodies.unknown_shapes import OWN_FIELDS, is_private
 from tracelib.conversation.notes import UNREADABLE
 
 # What LiteLLM puts into a body beside what the client sent.

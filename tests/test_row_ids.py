@@ -16,7 +16,7 @@ from tests.questions import of_a_session, of_a_window
 from tests.rows import KEY, NOON, failure, key_of, row_id, spend_log
 from tests.sources import FILTERS, records, source_of
 from tracelib import export, sessions, status
-from tracelib.conversation import Reading, passages, turn_order, turns
+from tracelib.conversation import Reading, snippets, turn_order, turns
 from tracelib.conversation.attempts import same_prompt_neighbours
 from tracelib.conversation.links import chained, linked_sessions
 from tracelib.conversation.operations import operations
@@ -101,9 +101,9 @@ def test_each_session_shows_its_own_words_and_none_of_the_other(reported):
 def test_every_way_to_find_a_request_finds_the_right_one_of_two(reported):
     twins = (OF_S1[0], OF_S2[0])
     rows = [row_id(row) for row in twins]
-    found = passages(reported, rows, "asked")
+    found = snippets(reported, rows, "asked")
     assert found == {row_id(one): f"{one['session_id']} chatcmpl-213 asked" for one in twins}
-    assert passages(reported, rows[:1], "asked") == {rows[0]: found[rows[0]]}
+    assert snippets(reported, rows[:1], "asked") == {rows[0]: found[rows[0]]}
     called = sessions.requests_called(reported, "chatcmpl-213")
     assert [(one.row, one.session_id) for one in called] == [
         (rows[1], "part-s2"),
@@ -203,7 +203,7 @@ def test_of_three_rows_of_one_id_the_first_and_the_last_are_not_the_one_between(
     assert list(map(RowId, found["request_id"], found["started_at"])) == rows
     assert [one["rows"] for one in records(turn_order(source, chosen))] == [(one,) for one in rows]
     assert [asked for asked, *_ in said(source, chosen)] == ["one", "two"]
-    assert list(passages(source, rows, "one")) == rows
+    assert list(snippets(source, rows, "one")) == rows
     document = export.session_document(source, chosen, NONE, NOON)
     assert (document.rows, document.figures.requests) == (tuple(rows), 2)
 
@@ -339,7 +339,7 @@ def test_rows_without_an_id_are_read_like_any_other(database):
     for row in NO_ID:
         alone = Selection(KEY, rows=(row_id(row),))
         assert said(source, alone)[0][0] == row["proxy_server_request"]["messages"][0]["content"]
-    assert list(passages(source, [row_id(NO_ID[1])], "again")) == [row_id(NO_ID[1])]
+    assert list(snippets(source, [row_id(NO_ID[1])], "again")) == [row_id(NO_ID[1])]
 
 
 def test_a_request_without_any_id_is_a_session_that_can_be_opened(database):

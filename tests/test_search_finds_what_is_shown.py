@@ -11,8 +11,8 @@ from tests.database import Database
 from tests.rows import spend_log
 from tests.sources import FILTERS, source_of
 from tracelib import sessions
-from tracelib.conversation.shown_text import Bodies, anchors, called, says, shown_texts
-from tracelib.sessions import SessionSearch, judging
+from tracelib.conversation.shown_text import Bodies, anchors, called_tools, shown_texts, shows
+from tracelib.sessions import SessionSearch, document_search
 from tracelib.source import Source
 
 LONGEST_SOUGHT = 60
@@ -153,7 +153,7 @@ def test_hosted_tools_are_calls_too(filled):
 
 
 def test_whatever_calls_a_tool_is_found_and_nothing_else(filled):
-    calling = {session_id for session_id, bodies in filled.bodies.items() if called(bodies)}
+    calling = {session_id for session_id, bodies in filled.bodies.items() if called_tools(bodies)}
     mcp = {session_id for session_id, one in filled.bodies.items() if one[0] == "call_mcp_tool"}
     assert found(filled.source, has_tool_calls=True) == calling | mcp
     assert 30 < len(calling) < 70
@@ -174,7 +174,7 @@ def test_conditions_may_be_met_by_several_requests_of_a_session(database):
 
 def test_many_doubtful_requests_are_read_in_several_walks(database, monkeypatch):
     """A word that stands in every request, and is shown of a few."""
-    monkeypatch.setattr(judging, "SECONDS_A_WALK", 0.0)
+    monkeypatch.setattr(document_search, "SECONDS_A_WALK", 0.0)
     made = [
         spend_log(
             session_id=f"s{number % 10}",
@@ -203,7 +203,7 @@ def test_a_text_is_said_as_json_spells_it_too():
     call = {"id": "c", "function": {"name": "f", "arguments": '{"say": "a \\"b\\" \\u00fc"}'}}
     answer = {"choices": [{"message": {"tool_calls": [call]}}]}
     bodies = Bodies("acompletion", "{}", "{}", json.dumps(answer))
-    assert [says(bodies, text) for text in ('"b" Ü', "say", "c", "\\u00fc")] == [
+    assert [shows(bodies, text) for text in ('"b" Ü', "say", "c", "\\u00fc")] == [
         *(True, True),
         *(False, False),
     ]

@@ -23,9 +23,9 @@ from tests.rows import NOON, spend_log
 from tests.server import SYSTEM_USER
 from tests.sources import FILTERS
 from tracelib import sessions
-from tracelib.conversation.bodies.unknown import OWN_FIELDS
+from tracelib.conversation.bodies.unknown_shapes import OWN_FIELDS
 from tracelib.database_url import read_address
-from tracelib.sessions import Scan, SessionSearch, judging
+from tracelib.sessions import Scan, SessionSearch, document_search
 from tracelib.settings import Settings
 from tracelib.source import Source, connect
 from tracelib.spendlogs import documents
@@ -142,7 +142,7 @@ def test_the_condition_really_walks_the_indexes(indexed, url):
     # Of the whole log: with so few rows any index, the one on the start too, would do.
     requests = all_requests(indexed(*trigrams(*DOCUMENTS)).schema)
     statement = sa.select(requests.c.request_id).where(
-        documents.may_say(requests, ["refund"], OWN_FIELDS)
+        documents.may_show(requests, ["refund"], OWN_FIELDS)
     )
     written = statement.compile(
         dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}
@@ -158,7 +158,7 @@ def test_the_condition_really_walks_the_indexes(indexed, url):
 def test_a_common_or_short_text_is_scanned(indexed, monkeypatch):
     source = indexed(*trigrams(*DOCUMENTS))
     assert not scanned(source, said="5 %").uses_index
-    monkeypatch.setattr(judging, "MOST_BY_INDEX", 5)
+    monkeypatch.setattr(document_search, "MOST_BY_INDEX", 5)
     common = scanned(source, said="refund")
     assert (len(common.keys), common.uses_index, common.requests_read) == (6, False, 15)
 

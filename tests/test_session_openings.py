@@ -7,8 +7,8 @@ import pytest
 from tests import litellm, rows, stored_rows
 from tests.rows import KEY, NOON, row_id, spend_log
 from tests.sources import FILTERS, HOUR, source_of
-from tracelib.conversation import openings, passages, transcript
-from tracelib.conversation.shown_text import LONGEST, LONGEST_BODY, Prompt, first_words
+from tracelib.conversation import first_lines, snippets, transcript
+from tracelib.conversation.shown_text import LONGEST, LONGEST_BODY, Prompt, first_line
 from tracelib.permissions.access import EVERYONE, Access
 from tracelib.selection import RowId
 
@@ -38,7 +38,7 @@ def test_each_session_is_told_by_the_first_words_of_its_first_request(database):
         chat(("user", "alone"), session_id="", request_id="r"),
     ]
     sought = [key("s"), key("s", OTHER_KEY), *map(key, ("old", "silent", "not stored", "r", "-"))]
-    assert openings(source_of(database(rows=made)), FILTERS, sought) == {
+    assert first_lines(source_of(database(rows=made)), FILTERS, sought) == {
         f"s:{KEY}": "first words",
         f"s:{OTHER_KEY}": "of another key",
         f"old:{KEY}": "before the window",
@@ -54,7 +54,7 @@ def test_without_an_index_on_the_session_id_only_the_window_is_read(database):
         ]
     )
     made.execute('DROP INDEX "LiteLLM_SpendLogs_session_id_idx"')
-    assert openings(source_of(made), FILTERS, [key("s")]) == {f"s:{KEY}": "continues"}
+    assert first_lines(source_of(made), FILTERS, [key("s")]) == {f"s:{KEY}": "continues"}
 
 
 def test_long_words_are_cut_and_a_huge_request_is_left_where_it_is(database):
@@ -62,13 +62,13 @@ def test_long_words_are_cut_and_a_huge_request_is_left_where_it_is(database):
         chat(("user", "x" * 2 * LONGEST), session_id="long"),
         chat(("user", "x" * LONGEST_BODY), session_id="huge"),
     ]
-    found = openings(source_of(database(rows=made)), FILTERS, [key("long"), key("huge")])
+    found = first_lines(source_of(database(rows=made)), FILTERS, [key("long"), key("huge")])
     assert found == {f"long:{KEY}": "x" * LONGEST}
 
 
 def test_no_session_began_with_nothing(empty_database):
-    assert openings(source_of(empty_database), FILTERS, [key("s")]) == {}
-    assert openings(source_of(empty_database), FILTERS, []) == {}
+    assert first_lines(source_of(empty_database), FILTERS, [key("s")]) == {}
+    assert first_lines(source_of(empty_database), FILTERS, []) == {}
 
 
 @pytest.mark.parametrize(
@@ -100,14 +100,14 @@ def test_no_session_began_with_nothing(empty_database):
 )
 def test_a_prompt_of_any_api_has_first_words(database, body, words):
     source = source_of(database(rows=[spend_log(session_id="s", proxy_server_request=body)]))
-    found = openings(source, FILTERS, [key("s")])
+    found = first_lines(source, FILTERS, [key("s")])
     assert found == ({f"s:{KEY}": words} if words else {})
 
 
 def test_every_version_of_litellm_is_read_as_far_as_it_goes(database):
     for version in litellm.VERSIONS:
         made = database(version, rows=[chat(("user", "hello"), request_id="r", session_id="r")])
-        found = openings(source_of(made), FILTERS, [key("r")])
+        found = first_lines(source_of(made), FILTERS, [key("r")])
         # The oldest kept no prompts.
         assert found == ({} if version == "2025-03-26" else {f"r:{KEY}": "hello"})
 
@@ -115,7 +115,7 @@ def test_every_version_of_litellm_is_read_as_far_as_it_goes(database):
 def test_who_may_not_read_messages_finds_none(database):
     source = source_of(database(rows=[chat(("user", "hello"), session_id="s")]))
     viewer = source.seen_by(Access(EVERYONE, "viewer"))
-    assert openings(viewer, FILTERS, [key("s")]) == {}
+    assert first_lines(viewer, FILTERS, [key("s")]) == {}
 
 
 def test_the_first_words_of_true_rows_are_those_of_their_transcripts(real_rows_database):
@@ -131,7 +131,7 @@ def test_the_first_words_of_true_rows_are_those_of_their_transcripts(real_rows_d
         if (words := said_first(told[request_id]))
     }
     keys = [(one, one.rpartition(":")[0]) for one in first]
-    assert openings(source, FILTERS, keys) == expected
+    assert first_lines(source, FILTERS, keys) == expected
     assert len(expected) > 40
 
 
@@ -145,7 +145,7 @@ def said_first(request) -> str:
 
 
 def test_text_that_is_no_json_is_nobodys_words():
-    assert first_words(Prompt(None, '{"cut', None)) == ""
+    assert first_line(Prompt(None, '{"cut', None)) == ""
 
 
 def test_a_passage_is_what_stands_around_the_words_that_are_sought(database):
@@ -158,7 +158,7 @@ def test_a_passage_is_what_stands_around_the_words_that_are_sought(database):
         chat(("user", "needle" + "x" * LONGEST_BODY), request_id="huge"),
     ]
     ids = [row_id(row) for row in made]
-    found = passages(source_of(database(rows=made)), ids, "needle")
+    found = snippets(source_of(database(rows=made)), ids, "needle")
     assert {row.request_id: words for row, words in found.items()} == {
         "first": "a needle",
         "long": "a" * 294 + " The NEEDLE in it " + "b" * 293,
@@ -170,8 +170,8 @@ def test_a_passage_is_what_stands_around_the_words_that_are_sought(database):
 def test_words_are_sought_as_they_stand_and_no_request_says_nothing(database, empty_database):
     source = source_of(database(rows=[chat(("user", "a (b)* [c] $5"), request_id="r")]))
     row = RowId("r", NOON)
-    assert passages(source, [row], "(B)* [") == {row: "a (b)* [c] $5"}
-    assert passages(source, [row], "a.") == {}
-    assert passages(source_of(empty_database), [], "a") == {}
+    assert snippets(source, [row], "(B)* [") == {row: "a (b)* [c] $5"}
+    assert snippets(source, [row], "a.") == {}
+    assert snippets(source_of(empty_database), [], "a") == {}
     viewer = source.seen_by(Access(EVERYONE, "viewer"))
-    assert passages(viewer, [row], "a") == {}
+    assert snippets(viewer, [row], "a") == {}

@@ -508,7 +508,7 @@ def test_the_newest_page_is_read_from_the_newest_requests_alone(database, monkey
     made += [spend_log(session_id="s8"), spend_log(session_id="s5")]
     source = source_of(database(rows=made))
     monkeypatch.setattr("tracelib.sessions.lookup.REQUESTS_A_SESSION", 2)
-    monkeypatch.delattr("tracelib.sessions.found.searched_requests")
+    monkeypatch.delattr("tracelib.sessions.listing.searched_requests")
     first = sessions.found_sessions(source, FILTERS, ALL, limit=2)
     assert list(first.rows["session_id"]) == ["s8", "s7"]
     second = sessions.found_sessions(source, FILTERS, ALL, first.next, limit=2)

@@ -7,7 +7,7 @@ from tests.rows import NOON, failure, metadata, spend_log
 from tests.sources import FILTERS, HOUR, source_of
 from tracelib.permissions.access import EVERYONE, Access
 from tracelib.sessions import suggestions
-from tracelib.sessions.suggested import FIELDS
+from tracelib.sessions.search_fields import FIELDS
 
 NOTHING = dict.fromkeys(FIELDS, ())
 SECOND = timedelta(seconds=1)
@@ -49,10 +49,10 @@ def test_no_request_suggests_nothing(empty_database):
 
 
 def test_only_the_newest_are_looked_at_and_the_most_frequent_are_suggested(database, monkeypatch):
-    monkeypatch.setattr("tracelib.sessions.suggested.NEWEST", 4)
-    monkeypatch.setattr("tracelib.sessions.suggested.NEWEST_FAILURES", 1)
-    monkeypatch.setattr("tracelib.sessions.suggested.NEWEST_ANSWERS", 2)
-    monkeypatch.setattr("tracelib.sessions.suggested.MOST", 2)
+    monkeypatch.setattr("tracelib.sessions.search_fields.NEWEST", 4)
+    monkeypatch.setattr("tracelib.sessions.search_fields.NEWEST_FAILURES", 1)
+    monkeypatch.setattr("tracelib.sessions.search_fields.NEWEST_RESPONSES", 2)
+    monkeypatch.setattr("tracelib.sessions.search_fields.MOST", 2)
     made = [
         spend_log(end_user="oldest", response=calling("too old")),
         failure(end_user="c", error_class="too old"),

@@ -263,9 +263,9 @@ def test_counts_say_how_many_are_found_up_to_a_limit(database, monkeypatch):
     source = source_of(database(rows=[spend_log() for _ in range(3)] + [failure()]))
     assert sessions.session_counts(source, FILTERS, SessionSearch()) == 4
     assert sessions.session_counts(source, FILTERS, SessionSearch(status="with failures")) == 1
-    monkeypatch.setattr("tracelib.sessions.found.MOST_COUNTED", 3)
+    monkeypatch.setattr("tracelib.sessions.listing.MOST_COUNTED", 3)
     assert sessions.session_counts(source, FILTERS, SessionSearch()) is None
-    monkeypatch.setattr("tracelib.sessions.found.MOST_COUNTED", 4)
+    monkeypatch.setattr("tracelib.sessions.listing.MOST_COUNTED", 4)
     assert sessions.session_counts(source, FILTERS, SessionSearch()) == 4
 
 

@@ -13,7 +13,7 @@ from tests.questions import of_a_session, of_a_window
 from tests.rows import KEY, failure, metadata, spend_log
 from tests.sources import FILTERS, records, source_of
 from tracelib import overview, sessions, status
-from tracelib.conversation import Reading, openings, turns
+from tracelib.conversation import Reading, first_lines, turns
 from tracelib.conversation.links import linked_sessions
 from tracelib.filters import Filters
 from tracelib.selection import session
@@ -123,7 +123,7 @@ def test_malformed_text_in_every_column_is_no_error(database):
     assert of_a_session(chosen, window)["attempts"](source) == ()
     [turn] = turns(source, Reading(chosen)).turns
     assert turn.request.error_class is None
-    assert openings(source, window, [(f"s:{KEY}", "s")]) == {}
+    assert first_lines(source, window, [(f"s:{KEY}", "s")]) == {}
 
 
 def test_words_with_quotes_are_found_in_a_text_in_a_text(database):

@@ -45,7 +45,7 @@ async def _heard(websocket: WebSocket) -> None:
 def inside() -> TestClient:
     """An app that takes in everything, behind the doors; a message means its own words."""
     routes = [Route("/{path:path}", _plain), WebSocketRoute("/_stcore/stream", _heard)]
-    doors = Middleware(around.only_what_is_used, asked=bytes.decode)
+    doors = Middleware(around.only_what_is_used, type_of=bytes.decode)
     return TestClient(Starlette(routes=routes, middleware=[doors]))
 
 

@@ -62,7 +62,7 @@ def record(settings: Settings, done: Record) -> None:
 
 
 def _line(done: Record, at: datetime) -> bytes:
-    said = {
+    fields = {
         "at": _written(at),
         "who": done.who,
         "role": done.role,
@@ -78,7 +78,7 @@ def _line(done: Record, at: datetime) -> bytes:
         "redaction": done.redaction,
     }
     # ASCII, so that no character in it can end a line or be refused.
-    return json.dumps(said).encode() + b"\n"
+    return json.dumps(fields).encode() + b"\n"
 
 
 def _written(moment: datetime) -> str:
@@ -103,9 +103,9 @@ def _append(path: str, line: bytes) -> None:
 
 def _write(log: int, line: bytes) -> None:
     """Write the line at once, so that nothing comes between; report what could not be written."""
-    written = os.write(log, line)
-    while written < len(line):
-        written += os.write(log, line[written:])
+    count = os.write(log, line)
+    while count < len(line):
+        count += os.write(log, line[count:])
 
 
 def _is_broken_off(log: int) -> bool:

@@ -81,43 +81,43 @@ provider=(), user=(), team=(), key=(), refresh=None, bucket=None), ())
     >>> read_choice({"range": ["banana"]})[1]
     ('Unknown range “banana” in the link; showing the last 7 days.',)
     """
-    said = {name: list(values) for name, values in query.items()}
-    chosen, complaint = ranges.read_range(*(_first(said, name) for name in ranges.PARAMETERS))
+    params = {name: list(values) for name, values in query.items()}
+    chosen, complaint = ranges.read_range(*(_first(params, name) for name in ranges.PARAMETERS))
     complaints = [complaint] if complaint else []
     choice = Choice(
         range=chosen,
-        zone=_one_of(said, "zone", windows.zones(), complaints),
-        refresh=_one_of(said, "refresh", TICKS, complaints),
-        bucket=_one_of(said, "bucket", windows.BUCKETS, complaints),
-        model=_ids(said, "model", complaints),
-        provider=_ids(said, "provider", complaints),
-        user=_ids(said, "user", complaints),
-        team=_ids(said, "team", complaints),
-        key=_ids(said, "key", complaints),
+        zone=_one_of(params, "zone", windows.zones(), complaints),
+        refresh=_one_of(params, "refresh", TICKS, complaints),
+        bucket=_one_of(params, "bucket", windows.BUCKETS, complaints),
+        model=_ids(params, "model", complaints),
+        provider=_ids(params, "provider", complaints),
+        user=_ids(params, "user", complaints),
+        team=_ids(params, "team", complaints),
+        key=_ids(params, "key", complaints),
     )
     return choice, tuple(complaints)
 
 
 def _one_of(
-    said: Mapping[str, list[str]], name: str, allowed: Iterable[str], complaints: list[str]
+    params: Mapping[str, list[str]], name: str, allowed: Iterable[str], complaints: list[str]
 ) -> str | None:
-    value = _first(said, name)
+    value = _first(params, name)
     if value is None or value in allowed:
         return value
     complaints.append(f"Ignored {name} “{_quoted(value)}” in the link: unknown value.")
     return None
 
 
-def _ids(said: Mapping[str, list[str]], name: str, complaints: list[str]) -> tuple[str, ...]:
-    values = [value for value in said.get(name, ()) if value]
+def _ids(params: Mapping[str, list[str]], name: str, complaints: list[str]) -> tuple[str, ...]:
+    values = [value for value in params.get(name, ()) if value]
     usable = [value for value in values if len(value) <= LONGEST_VALUE and "\0" not in value]
     if len(usable) < len(values) or len(usable) > MOST_VALUES:
         complaints.append(f"Ignored some values of {name} in the link: too long or too many.")
     return tuple(sorted(set(usable)))[:MOST_VALUES]
 
 
-def _first(said: Mapping[str, list[str]], name: str) -> str | None:
-    return next(iter(said.get(name, ())), None)
+def _first(params: Mapping[str, list[str]], name: str) -> str | None:
+    return next(iter(params.get(name, ())), None)
 
 
 def _quoted(value: str) -> str:

@@ -96,27 +96,27 @@ def read_address(url: str) -> DatabaseAddress:
     authority, _, query = _split_query(rest)
     parameters = _user(authority) | _place(authority)
     # libpq does not decode a plus.
-    asked = dict(parse_qsl(query.replace("+", "%2B"), keep_blank_values=False))
-    parameters |= {key: value for key, value in asked.items() if key in LIBPQ_PARAMETERS}
-    options = asked.get("options", "")
+    params = dict(parse_qsl(query.replace("+", "%2B"), keep_blank_values=False))
+    parameters |= {key: value for key, value in params.items() if key in LIBPQ_PARAMETERS}
+    options = params.get("options", "")
     if ROUTING_OPTION.match(options):
         parameters["options"] = options
     path = SEARCH_PATH.search(options)
-    schema = asked.get("schema") or (path[1] if path else None)
-    return DatabaseAddress(tuple((parameters | _encryption(asked)).items()), schema)
+    schema = params.get("schema") or (path[1] if path else None)
+    return DatabaseAddress(tuple((parameters | _encryption(params)).items()), schema)
 
 
-def _encryption(asked: dict[str, str]) -> dict[str, str]:
+def _encryption(params: dict[str, str]) -> dict[str, str]:
     """The encryption parameters of drivers and Prisma in libpq's terms."""
-    said: dict[str, str] = {}
-    if asked.get("ssl") == "true" and "sslmode" not in asked:
-        said["sslmode"] = "require"
-    if (accept := asked.get("sslaccept")) in PRISMA_SSLACCEPT:
-        said["sslmode"] = PRISMA_SSLACCEPT[accept]
-    if "sslcert" in asked and "sslkey" not in asked:
+    encryption: dict[str, str] = {}
+    if params.get("ssl") == "true" and "sslmode" not in params:
+        encryption["sslmode"] = "require"
+    if (accept := params.get("sslaccept")) in PRISMA_SSLACCEPT:
+        encryption["sslmode"] = PRISMA_SSLACCEPT[accept]
+    if "sslcert" in params and "sslkey" not in params:
         # Prisma's is the server's certificate; libpq's is of no use without its key.
-        said |= {"sslrootcert": asked.get("sslrootcert", asked["sslcert"]), "sslcert": ""}
-    return said
+        encryption |= {"sslrootcert": params.get("sslrootcert", params["sslcert"]), "sslcert": ""}
+    return encryption
 
 
 def _split_query(rest: str) -> tuple[str, str, str]:
@@ -171,6 +171,6 @@ def _host_and_port(place: str) -> tuple[str, str]:
     return _decoded(host), port
 
 
-def _decoded(written: str) -> str:
+def _decoded(text: str) -> str:
     """The text decoded; a bare percent sign means that it was pasted without encoding."""
-    return written if re.search(r"%(?![0-9A-Fa-f]{2})", written) else unquote(written)
+    return text if re.search(r"%(?![0-9A-Fa-f]{2})", text) else unquote(text)

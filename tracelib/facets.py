@@ -54,11 +54,11 @@ class Facets:
         return {facet.id: facet.name for facet in self.of(dimension)}
 
 
-def told_apart(found: Sequence[Facet]) -> tuple[Facet, ...]:
+def with_unique_names(found: Sequence[Facet]) -> tuple[Facet, ...]:
     """The facets with unique names: if two IDs share a name, each has its ID appended.
 
     >>> twins = (Facet("a1", "Ada", 2), Facet("b2", "Ada", 1), Facet("c3", "Bo", 1))
-    >>> [facet.name for facet in told_apart(twins)]
+    >>> [facet.name for facet in with_unique_names(twins)]
     ['Ada (a1)', 'Ada (b2)', 'Bo']
     """
     shared = {name for name, count in Counter(facet.name for facet in found).items() if count > 1}
@@ -98,7 +98,7 @@ def facets(source: Source, now: datetime) -> Facets:
 
 
 def _of(dimension: str, rows: Iterable[Row[Any]]) -> tuple[Facet, ...]:
-    return told_apart(
+    return with_unique_names(
         [
             Facet(NONE, NONE, row.requests)
             if row.id is None

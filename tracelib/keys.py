@@ -9,7 +9,7 @@ does the same in SQL.
 import re
 from hashlib import sha256
 
-NOBODY = ("", "None", "null", "undefined")
+NO_KEY = ("", "None", "null", "undefined")
 NAMES = {
     "litellm_proxy_master_key": "master key",
     "litellm-internal-health-check": "health check",
@@ -36,7 +36,7 @@ def key_identity(key: str) -> str:
     >>> key_identity("a secret") == key_identity(key_identity("a secret"))
     True
     """
-    if key in NOBODY:
+    if key in NO_KEY:
         return ""
     if is_stored_so(key) or _IS_HIDDEN.fullmatch(key) or _IS_CLI_USER.fullmatch(key):
         return key

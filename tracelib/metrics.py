@@ -47,14 +47,14 @@ LAST_GOOD_AGE = Gauge(
 )
 
 
-def asked(question: str, is_new: bool) -> None:
+def count_query(question: str, is_new: bool) -> None:
     """Count a query; one that is not new is served from the store."""
     QUESTIONS.labels(question).inc()
     if not is_new:
         CACHE_HITS.labels(question).inc()
 
 
-def worked_out(question: str, seconds: float, error: TraceError | None) -> None:
+def observe_query(question: str, seconds: float, error: TraceError | None) -> None:
     """Record how long the database took for a query, and whether it failed."""
     SECONDS.labels(question).observe(seconds)
     if error:
@@ -64,7 +64,7 @@ def worked_out(question: str, seconds: float, error: TraceError | None) -> None:
     LAST_GOOD_AGE.set_function(lambda: time.monotonic() - answered_at)
 
 
-def written() -> bytes:
+def as_text() -> bytes:
     """The metrics as OpenMetrics text."""
     text: bytes = generate_latest(REGISTRY)  # type: ignore[no-untyped-call]
     return text

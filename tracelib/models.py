@@ -42,7 +42,7 @@ def usage_by_model(source: Source, filters: Filters, limit: int = 200) -> pd.Dat
 
 
 def _usage(requests: Subquery, limit: int) -> Select[Any]:
-    requests = measures.worked_out_once(requests)
+    requests = measures.computed_once(requests)
     each = select(
         requests.c.model,
         *(value.label(name) for name, value in _figures(requests).items()),

@@ -42,11 +42,11 @@ def read_row_id(text: str) -> RowId | None:
     >>> read_row_id("a@b@2026-11-23T09:00:00.000Z").request_id, read_row_id("a@b")
     ('a@b', None)
     """
-    request_id, at, written = text.rpartition("@")
-    if not at or not written.endswith("Z"):
+    request_id, at, digits = text.rpartition("@")
+    if not at or not digits.endswith("Z"):
         return None
     try:
-        moment = datetime.fromisoformat(written)
+        moment = datetime.fromisoformat(digits)
     except ValueError:
         return None
     return RowId(request_id, moment) if moment.tzinfo else None

@@ -114,18 +114,18 @@ LONGEST = 1_000_000  # bytes
 TOO_LONG = 1009  # as the websocket protocol defines it
 
 
-def only_what_is_used(app: ASGIApp, asked: Callable[[bytes], str | None]) -> ASGIApp:
+def only_what_is_used(app: ASGIApp, type_of: Callable[[bytes], str | None]) -> ASGIApp:
     """The same app, which accepts only what its own pages send.
 
     Paths of Streamlit's own that they do not use respond with 404: uploads, whose bytes would stay
     in memory, its metrics, its agents. Of websocket messages, with or without sign-in, only those
-    whose type, as `asked` reports it, is in use are passed on, so that no one can clear the caches
-    of all viewers. One that is too long ends the connection.
+    whose `type_of` is in use are passed on, so that no one can clear the caches of all viewers. One
+    that is too long ends the connection.
     """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await app(scope, _used(receive, send, asked), send)
+            await app(scope, _used(receive, send, type_of), send)
         elif scope["type"] == "http" and not is_open(scope["path"]):
             await PlainTextResponse("Not Found", 404)(scope, receive, send)
         else:
@@ -148,7 +148,7 @@ def is_open(path: str) -> bool:
     return not found or rest in OPEN_PATHS or rest.startswith(OPEN_FOLDER)
 
 
-def _used(receive: Receive, send: Send, asked: Callable[[bytes], str | None]) -> Receive:
+def _used(receive: Receive, send: Send, type_of: Callable[[bytes], str | None]) -> Receive:
     """The messages of a websocket, without those that no page of ours sends."""
 
     async def receive_used() -> Message:
@@ -159,7 +159,7 @@ def _used(receive: Receive, send: Send, asked: Callable[[bytes], str | None]) ->
             if len(message.get("bytes") or message.get("text") or b"") > LONGEST:
                 await send({"type": "websocket.close", "code": TOO_LONG})
                 return {"type": "websocket.disconnect", "code": TOO_LONG}
-            if asked(message.get("bytes") or b"") in USED:
+            if type_of(message.get("bytes") or b"") in USED:
                 return message
 
     return receive_used

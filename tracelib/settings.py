@@ -85,45 +85,45 @@ def _content(environ: Mapping[str, str], name: str, path: str) -> str:
 def _number(
     environ: Mapping[str, str], name: str, default: float, least: float, most: float
 ) -> float:
-    written = environ.get(name, "").strip()
-    if not written:
+    text = environ.get(name, "").strip()
+    if not text:
         return default
     try:
-        value = float(written)
+        value = float(text)
     except ValueError:
-        raise errors.BadSetting(f"{name} is {written!r}, not a number.") from None
+        raise errors.BadSetting(f"{name} is {text!r}, not a number.") from None
     if not least <= value <= most:
         raise errors.BadSetting(f"{name} must be between {least:g} and {most:g}.")
     return value
 
 
 def _refresh(environ: Mapping[str, str]) -> str:
-    written = environ.get("TRACELIB_REFRESH", "").strip() or "30s"
-    if written not in TICKS:
+    text = environ.get("TRACELIB_REFRESH", "").strip() or "30s"
+    if text not in TICKS:
         raise errors.BadSetting(f"TRACELIB_REFRESH must be one of {', '.join(TICKS)}.")
-    return written
+    return text
 
 
 def _proxy_url(environ: Mapping[str, str]) -> str | None:
-    written = environ.get("LITELLM_PROXY_URL", "").strip().rstrip("/")
-    if written and not written.startswith(("http://", "https://")):
+    url = environ.get("LITELLM_PROXY_URL", "").strip().rstrip("/")
+    if url and not url.startswith(("http://", "https://")):
         raise errors.BadSetting("LITELLM_PROXY_URL must start with http:// or https://.")
-    return written or None
+    return url or None
 
 
 def _own_patterns(environ: Mapping[str, str]) -> tuple[OwnPattern, ...]:
-    written = environ.get("TRACELIB_REDACT", "").strip()
+    text = environ.get("TRACELIB_REDACT", "").strip()
     try:
-        return read_own_patterns(written) if written else ()
+        return read_own_patterns(text) if text else ()
     except ValueError as error:
         raise errors.BadSetting(f"TRACELIB_REDACT: {error}") from None
 
 
 def _people(environ: Mapping[str, str]) -> tuple[Listed, ...] | None:
     """Who may see what; None without a list."""
-    written = _document(environ, "TRACELIB_PEOPLE")
+    text = _document(environ, "TRACELIB_PEOPLE")
     try:
-        return None if written is None else _read_people(written)
+        return None if text is None else _read_people(text)
     except ValueError as error:
         raise errors.BadSetting(f"TRACELIB_PEOPLE: {error}") from None
 
@@ -146,20 +146,20 @@ def _identity_header(environ: Mapping[str, str]) -> str | None:
 
 def _api_tokens(environ: Mapping[str, str]) -> tuple[Token, ...]:
     """The tokens of programs: without a token there is no API."""
-    written = _document(environ, "TRACELIB_API_TOKENS")
+    text = _document(environ, "TRACELIB_API_TOKENS")
     try:
-        return () if written is None else _read_tokens(written)
+        return () if text is None else _read_tokens(text)
     except ValueError as error:
         raise errors.BadSetting(f"TRACELIB_API_TOKENS: {error}") from None
 
 
 def _document(environ: Mapping[str, str], name: str) -> str | None:
     """JSON, or the contents of a file at this path, read again each time: changes apply at once."""
-    written = environ.get(name, "").strip()
-    if not written or written.startswith(("[", "{")):
-        return written or None
+    text = environ.get(name, "").strip()
+    if not text or text.startswith(("[", "{")):
+        return text or None
     try:
-        return Path(written).read_text("utf-8")
+        return Path(text).read_text("utf-8")
     except (OSError, ValueError):
         raise errors.BadSetting(
             f"{name} is neither JSON nor the path of a readable file."

@@ -19,9 +19,9 @@ COLUMNS = {
 }
 
 
-def totals(caller: Caller, said: params.Chosen) -> responses.Overview:
+def totals(caller: Caller, given: params.Chosen) -> responses.Overview:
     """How much traffic, what did it cost, how fast, how many errors; and in the window before?"""
-    filters = said.filters(caller.now)
+    filters = given.filters(caller.now)
     earlier = filters.previous()
     now, before, sessions, sessions_before = caller.ask_all(
         (overview.totals, filters),
@@ -33,30 +33,30 @@ def totals(caller: Caller, said: params.Chosen) -> responses.Overview:
     return responses.Overview(**_figures(filters, now, sessions), previous=previous)
 
 
-def usage(caller: Caller, said: params.Chosen) -> responses.Models:
+def usage(caller: Caller, given: params.Chosen) -> responses.Models:
     """Which models are used, what do they cost, and how fast do they respond?"""
-    filters = said.filters(caller.now)
+    filters = given.filters(caller.now)
     found = caller.ask(models.usage_by_model, filters)
     used = [_usage(row) for row in records(found)]
     return responses.Models(window=window(filters.window), models=used)
 
 
-def over_time(caller: Caller, said: params.OverTime) -> responses.Timeseries:
+def over_time(caller: Caller, given: params.OverTime) -> responses.Timeseries:
     """How did a figure change over time?"""
-    filters = said.filters(caller.now)
-    bucket = said.chosen_bucket(filters.window)
+    filters = given.filters(caller.now)
+    bucket = given.chosen_bucket(filters.window)
     found = caller.ask(overview.over_time, filters, bucket)
-    column = COLUMNS.get(said.metric, said.metric)
+    column = COLUMNS.get(given.metric, given.metric)
     rows = records(found[["bucket", column]])
     points = [responses.Point(start=row["bucket"], value=row[column]) for row in rows]
     return responses.Timeseries(
-        window=window(filters.window), metric=said.metric, bucket=bucket.name, points=points
+        window=window(filters.window), metric=given.metric, bucket=bucket.name, points=points
     )
 
 
-def failures(caller: Caller, said: params.Failed) -> responses.Failures:
+def failures(caller: Caller, given: params.Failed) -> responses.Failures:
     """Which failures are most frequent, and which are newest?"""
-    filters = said.filters(caller.now)
+    filters = given.filters(caller.now)
     totals_now, groups, newest = caller.ask_all(
         (overview.totals, filters),
         (status.failure_groups, filters),
@@ -70,7 +70,7 @@ def failures(caller: Caller, said: params.Failed) -> responses.Failures:
         codes=_groups(groups, "code"),
         providers=_groups(groups, "provider"),
         models=_groups(groups, "model"),
-        newest=[_failed(row) for row in records(newest.head(said.limit))],
+        newest=[_failed(row) for row in records(newest.head(given.limit))],
     )
 
 

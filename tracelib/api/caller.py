@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from tracelib import audit
-from tracelib.api.params import Asked
+from tracelib.api.params import Params
 from tracelib.api.problems import Complaint, Problem, refused, unreadable
 from tracelib.permissions.tokens import Token
 from tracelib.querying.installation import Installation
@@ -40,13 +40,13 @@ class Caller:
         Programs do not get the stored results that a page still shows while the database is down:
         they could not tell them from current ones. Raises a TraceError.
         """
-        asked = [Question(ask, tuple(arguments)) for ask, *arguments in questions]
+        queries = [Question(ask, tuple(arguments)) for ask, *arguments in questions]
         patience_s = PATIENCE_S + self.installed.settings.statement_timeout_s
-        given = answers(self.installed, self.now, asked, patience_s)
-        for answer in given:
-            if answer.error:
-                raise answer.error
-        return [answer.value for answer in given]
+        given = answers(self.installed, self.now, queries, patience_s)
+        for result in given:
+            if result.error:
+                raise result.error
+        return [result.value for result in given]
 
     def note(self, what: audit.What, **of: Any) -> None:
         """Record in the audit log what is about to be read.
@@ -87,7 +87,7 @@ async def body_of(request: Request) -> bytes:
     return body
 
 
-def from_body(takes: type[Asked], content_type: str, body: bytes) -> Asked:
+def from_body(takes: type[Params], content_type: str, body: bytes) -> Params:
     """The parameters in this body. Raises a Problem."""
     if content_type.partition(";")[0].strip().lower() != JSON:
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the body as {JSON}.")
@@ -118,7 +118,7 @@ def _given_twice(names: list[str]) -> Problem:
     return refused("The request is not valid; see complaints.", complaints)
 
 
-def from_query(takes: type[Asked], query: bytes) -> Asked:
+def from_query(takes: type[Params], query: bytes) -> Params:
     """The parameters in this query string. Raises a Problem."""
     try:
         given = parse_qs(
@@ -129,13 +129,13 @@ def from_query(takes: type[Asked], query: bytes) -> Asked:
     except ValueError:
         raise refused(f"Too many parameters: at most {MOST_PARAMETERS}.") from None
     several = {
-        name for name, said in takes.model_fields.items() if get_origin(said.annotation) is tuple
+        name for name, field in takes.model_fields.items() if get_origin(field.annotation) is tuple
     }
-    if twice := [name for name, said in given.items() if len(said) > 1 and name not in several]:
+    if twice := [name for name, field in given.items() if len(field) > 1 and name not in several]:
         raise _given_twice(twice)
     try:
         return takes.model_validate(
-            {name: tuple(said) if name in several else said[0] for name, said in given.items()}
+            {name: tuple(field) if name in several else field[0] for name, field in given.items()}
         )
     except ValidationError as error:
         raise unreadable(error) from None

@@ -91,11 +91,11 @@ def token_of(tokens: Sequence[Token], headers: Headers) -> Token | None:
 
     All tokens are compared, each in constant time, so the duration reveals nothing.
     """
-    said = headers.getlist("authorization")
-    if not said:
+    values = headers.getlist("authorization")
+    if not values:
         return None
-    scheme, _, presented = said[0].partition(" ")
-    if len(said) > 1 or scheme.lower() != "bearer" or len(presented) > LONGEST_TOKEN:
+    scheme, _, presented = values[0].partition(" ")
+    if len(values) > 1 or scheme.lower() != "bearer" or len(presented) > LONGEST_TOKEN:
         raise unknown()
     digest = hashlib.sha256(presented.strip().encode()).digest()
     found = [token for token in tokens if hmac.compare_digest(token.sha256, digest)]

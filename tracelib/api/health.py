@@ -28,13 +28,13 @@ def health(installed: Installation, token: Token | None) -> responses.Health:
     Down where the database does not answer; degraded where it does but its log cannot be read,
     rows come later than two minutes, or a clock is wrong.
     """
-    server, fresh = _asked(replace(installed, access=FULL))
-    said = _status(server, fresh)
+    server, fresh = _queried(replace(installed, access=FULL))
+    state = _status(server, fresh)
     if token is None:
-        return responses.Health(status=said)
-    own = _asked(installed)[1].value if token.access.scope != FULL.scope else fresh.value
+        return responses.Health(status=state)
+    own = _queried(installed)[1].value if token.access.scope != FULL.scope else fresh.value
     return responses.Health(
-        status=said,
+        status=state,
         database=_database(server) if sees_whole(token) else None,
         newest_request_at=own.newest_started_at if own else None,
         ingest_lag_s=own.ingest_lag_s if own else None,
@@ -46,7 +46,7 @@ def sees_whole(token: Token) -> bool:
     return token.access.scope.is_all or token.access.sees_installation
 
 
-def _asked(installed: Installation) -> tuple[Answer[ServerFacts], Answer[Freshness]]:
+def _queried(installed: Installation) -> tuple[Answer[ServerFacts], Answer[Freshness]]:
     now = ticked(datetime.now(UTC), TICK_S)
     questions = [Question(status.server, ()), Question(status.freshness, (now,))]
     server, fresh = answers(installed, now, questions, PATIENCE_S)

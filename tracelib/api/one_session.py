@@ -22,12 +22,12 @@ SAME = (
     *("cache_hits", "cost_usd", "prompt_tokens", "completion_tokens", "total_tokens"),
     *("replayed_tokens", "started_at", "ended_at"),
 )
-NOT_SAID = ("tool_call", "reasoning", "citation")
+NOT_CONTENT = ("tool_call", "reasoning", "citation")
 
 
-def summary(caller: Caller, said: params.OfSession, session_id: str) -> session_responses.Summary:
+def summary(caller: Caller, given: params.OfSession, session_id: str) -> session_responses.Summary:
     """Which figures does this session have? Raises a Problem where it is not one."""
-    one = caller.ask(sessions.summary, _selection(caller, session_id, said.key))
+    one = caller.ask(sessions.summary, _selection(caller, session_id, given.key))
     return session_responses.Summary(
         **{name: getattr(one, name) for name in SAME},
         api_key_alias=one.key_name,
@@ -45,11 +45,11 @@ def summary(caller: Caller, said: params.OfSession, session_id: str) -> session_
 
 
 def messages(
-    caller: Caller, said: params.Messages, session_id: str
+    caller: Caller, given: params.Messages, session_id: str
 ) -> session_responses.SessionMessages:
     """Which messages does this session have? Audited first; masked unless `redact` is false."""
-    selection = _selection(caller, session_id, said.key)
-    redaction = _redaction(caller, said)
+    selection = _selection(caller, session_id, given.key)
+    redaction = _redaction(caller, given)
     caller.note(
         "opened",
         api_key=selection.api_key,
@@ -57,13 +57,13 @@ def messages(
         redaction=redaction.names(),
     )
     reading = reading_of(caller.installed, selection)
-    read: TurnPage = caller.ask(conversation.turns, reading, said.first, said.count)
+    read: TurnPage = caller.ask(conversation.turns, reading, given.first, given.count)
     page, _ = redacted(read, redaction)
-    after = said.first + len(page.turns)
+    after = given.first + len(page.turns)
     return session_responses.SessionMessages(
         session_id=session_id,
         requests=page.total,
-        first=said.first,
+        first=given.first,
         next_first=after if page.turns and after <= page.total else None,
         is_compared=page.is_compared,
         redaction=list(redaction.names()),
@@ -72,8 +72,8 @@ def messages(
     )
 
 
-def _redaction(caller: Caller, said: params.Messages) -> Redaction:
-    return Redaction(frozenset(KINDS), caller.installed.settings.redact) if said.redact else NONE
+def _redaction(caller: Caller, given: params.Messages) -> Redaction:
+    return Redaction(frozenset(KINDS), caller.installed.settings.redact) if given.redact else NONE
 
 
 def _selection(caller: Caller, session_id: str, key: str | None) -> Selection:
@@ -103,31 +103,31 @@ def _notes(page: TurnPage) -> tuple[str, ...]:
     return (*page.notes, *own)
 
 
-def _messages(turn: Turn, said_once: Sequence[str]) -> Iterator[session_responses.SessionMessage]:
+def _messages(turn: Turn, shared: Sequence[str]) -> Iterator[session_responses.SessionMessage]:
     """The messages of a turn.
 
     The figures of all its rows are on its first response, so that they add up over messages, and so
     are its notes, except those of the whole part; a request without a response has an empty one.
     """
-    notes = [note for note in turn.notes if note not in said_once]
-    for said in turn.asked:
-        for piece in _pieces(said):
-            yield _message(turn, piece, notes, is_first_answer=False)
+    notes = [note for note in turn.notes if note not in shared]
+    for message in turn.asked:
+        for piece in _pieces(message):
+            yield _message(turn, piece, notes, has_figures=False)
     is_first = True
-    for said in turn.answered or (Message("assistant", ()),):
-        for piece in _pieces(said):
-            yield _message(turn, piece, notes, is_first_answer=is_first)
+    for message in turn.answered or (Message("assistant", ()),):
+        for piece in _pieces(message):
+            yield _message(turn, piece, notes, has_figures=is_first)
             is_first = False
 
 
-def _pieces(said: Message) -> Iterator[Message]:
+def _pieces(message: Message) -> Iterator[Message]:
     """The message, with each tool result in it as a tool message of its own."""
-    runs = groupby(said.parts, key=lambda part: part.call_id if _is_result(part) else None)
+    runs = groupby(message.parts, key=lambda part: part.call_id if _is_result(part) else None)
     pieces = [tuple(parts) for _, parts in runs] or [()]
     for number, parts in enumerate(pieces, start=1):
-        role = "tool" if parts and _is_result(parts[0]) else said.role
-        ending = said.ending if number == len(pieces) else None
-        yield replace(said, role=role, parts=parts, ending=ending)
+        role = "tool" if parts and _is_result(parts[0]) else message.role
+        ending = message.ending if number == len(pieces) else None
+        yield replace(message, role=role, parts=parts, ending=ending)
 
 
 def _is_result(part: Part) -> bool:
@@ -136,48 +136,48 @@ def _is_result(part: Part) -> bool:
 
 
 def _message(
-    turn: Turn, said: Message, notes: list[str], *, is_first_answer: bool
+    turn: Turn, message: Message, notes: list[str], *, has_figures: bool
 ) -> session_responses.SessionMessage:
     request = turn.request
-    rows = request.rows if is_first_answer else ()
-    results = [part for part in said.parts if _is_result(part)]
+    rows = request.rows if has_figures else ()
+    results = [part for part in message.parts if _is_result(part)]
     return session_responses.SessionMessage(
-        role=said.role,
-        name=said.name,
-        content=_text(part for part in said.parts if part.kind not in NOT_SAID),
-        reasoning=_text(part for part in said.parts if part.kind == "reasoning"),
+        role=message.role,
+        name=message.name,
+        content=_text(part for part in message.parts if part.kind not in NOT_CONTENT),
+        reasoning=_text(part for part in message.parts if part.kind == "reasoning"),
         tool_calls=[
             session_responses.ToolCall(id=part.call_id, name=part.name, arguments=part.text)
-            for part in said.parts
+            for part in message.parts
             if part.kind == "tool_call"
         ],
         tool_call_id=next((part.call_id for part in results), None),
         is_error=any(part.is_error for part in results),
         citations=[
             session_responses.Citation(title=part.name, text=part.text)
-            for part in said.parts
+            for part in message.parts
             if part.kind == "citation"
         ],
-        ending=said.ending,
-        choice=said.choice,
+        ending=message.ending,
+        choice=message.choice,
         request_id=request.request_id,
         started_at=request.started_at,
         model=request.model,
         status="failure" if request.is_failure else "success",
-        error=(request.error_message or request.error_class) if is_first_answer else None,
+        error=(request.error_message or request.error_class) if has_figures else None,
         prompt_tokens=sum(one.prompt_tokens for one in rows) if rows else None,
         completion_tokens=sum(one.completion_tokens for one in rows) if rows else None,
         cost_usd=sum(one.spend_usd for one in rows) if rows else None,
-        latency_ms=request.latency_ms if is_first_answer else None,
-        ttft_ms=request.ttft_ms if is_first_answer else None,
+        latency_ms=request.latency_ms if has_figures else None,
+        ttft_ms=request.ttft_ms if has_figures else None,
         cache_hit=request.is_cache_hit,
-        changes=[_change(one) for one in turn.changes] if is_first_answer else [],
-        notes=notes if is_first_answer else [],
+        changes=[_change(one) for one in turn.changes] if has_figures else [],
+        notes=notes if has_figures else [],
     )
 
 
 def _change(change: ShownChange) -> session_responses.Change:
-    texts = (_text(iter(said.parts)) for said in change.messages)
+    texts = (_text(iter(message.parts)) for message in change.messages)
     return session_responses.Change(
         sentence=change.sentence, content=[text or "" for text in texts]
     )

@@ -11,7 +11,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from tracelib.api import analytics, one_session, params, responses, session_list, session_responses
 from tracelib.api.caller import JSON
-from tracelib.api.params import Asked
+from tracelib.api.params import Params
 from tracelib.api.problems import MEDIA_TYPE, ProblemDocument
 from tracelib.metrics import CONTENT_TYPE
 
@@ -28,7 +28,7 @@ class Endpoint:
 
     method: Literal["GET", "POST"]
     path: str
-    takes: type[Asked]
+    takes: type[Params]
     gives: type[BaseModel]
     answer: Callable[..., BaseModel]
     refuses: tuple[HTTPStatus, ...] = ()
@@ -51,7 +51,7 @@ ENDPOINTS = (
         "/sessions/search",
         params.Search,
         session_responses.Sessions,
-        session_list.found,
+        session_list.listed_sessions,
         (HTTPStatus.FORBIDDEN,),
     ),
     Endpoint(
@@ -153,20 +153,20 @@ def _named_in_path(one: Endpoint) -> list[dict[str, Any]]:
     return [{"name": "session_id", "in": "path", "required": True, "schema": schema}]
 
 
-def _parameters(takes: type[Asked]) -> list[dict[str, Any]]:
+def _parameters(takes: type[Params]) -> list[dict[str, Any]]:
     schema = takes.model_json_schema(ref_template=REFERENCE)
     return [
-        {"name": name, "in": "query", "schema": _without_null(said)}
-        for name, said in schema["properties"].items()
+        {"name": name, "in": "query", "schema": _without_null(field)}
+        for name, field in schema["properties"].items()
     ]
 
 
-def _without_null(said: dict[str, Any]) -> dict[str, Any]:
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     """A query parameter without null: a query leaves it out instead."""
-    kinds = [kind for kind in said.get("anyOf", ()) if kind != {"type": "null"}]
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
     if not kinds:
-        return said
-    rest = {name: value for name, value in said.items() if name not in ("anyOf", "default")}
+        return schema
+    rest = {name: value for name, value in schema.items() if name not in ("anyOf", "default")}
     return {**kinds[0], **rest}
 
 

@@ -79,13 +79,13 @@ Metric = Literal[
 ]
 
 
-class Asked(BaseModel):
+class Params(BaseModel):
     """Unknown parameters are rejected: a typo must not return more data."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Range(Asked):
+class Range(Params):
     """A time range: the last `days`, or from `start` to `end`."""
 
     days: int | None = Field(
@@ -227,7 +227,7 @@ class Search(Range):
         )
 
 
-class OfSession(Asked):
+class OfSession(Params):
     """The key of the session."""
 
     key: Annotated[str, StringConstraints(max_length=LONGEST_VALUE, pattern=TEXT)] | None = Field(
@@ -245,5 +245,5 @@ class Messages(OfSession):
     redact: bool = Field(True, description="Whether private data and custom patterns are masked.")
 
 
-class Nothing(Asked):
+class Nothing(Params):
     """No parameters."""

@@ -57,14 +57,14 @@ class Problem(Exception):
     def response(self, headers: Mapping[str, str]) -> Response:
         """The HTTP response, with these headers too."""
         more = {"complaints": self.complaints, "sessions": self.sessions}
-        said = {
+        problem = {
             "type": "about:blank",
             "title": self.status.phrase,
             "status": self.status,
             "detail": self.detail,
         }
         document = ProblemDocument.model_validate(
-            said | {name: list(some) for name, some in more.items() if some is not None}
+            problem | {name: list(some) for name, some in more.items() if some is not None}
         )
         body = document.model_dump_json(exclude_unset=True)
         return Response(body, self.status, {**headers, **self.headers}, MEDIA_TYPE)

@@ -9,18 +9,18 @@ SHARE = "0 to 1; null when there is nothing to divide by."
 BILLED = "Excludes tokens served from LiteLLM’s cache."
 
 
-class Answered(BaseModel):
+class ResponseModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Window(Answered):
+class Window(ResponseModel):
     """From `start` up to, but not including, `end`."""
 
     start: datetime
     end: datetime
 
 
-class Latency(Answered):
+class Latency(ResponseModel):
     """Milliseconds from request to last token, over successes that were not cache hits."""
 
     avg: float | None
@@ -30,7 +30,7 @@ class Latency(Answered):
     max: float | None
 
 
-class FirstToken(Answered):
+class FirstToken(ResponseModel):
     """Milliseconds to the first token, and the share of responses for which it is known."""
 
     p50: float | None
@@ -38,7 +38,7 @@ class FirstToken(Answered):
     coverage: float | None = Field(description=SHARE)
 
 
-class Figures(Answered):
+class Figures(ResponseModel):
     """The figures of the requests in a window."""
 
     window: Window
@@ -61,7 +61,7 @@ class Overview(Figures):
     previous: Figures
 
 
-class ModelUsage(Answered):
+class ModelUsage(ResponseModel):
     """The figures of one model."""
 
     model: str
@@ -78,19 +78,19 @@ class ModelUsage(Answered):
     error_rate: float
 
 
-class Models(Answered):
+class Models(ResponseModel):
     """The models that were used, highest cost first, at most 200."""
 
     window: Window
     models: list[ModelUsage]
 
 
-class Point(Answered):
+class Point(ResponseModel):
     start: datetime
     value: float | None = Field(description="null when no request has this figure.")
 
 
-class Timeseries(Answered):
+class Timeseries(ResponseModel):
     """A figure over time: one point for every bucket that touches the window."""
 
     window: Window
@@ -99,14 +99,14 @@ class Timeseries(Answered):
     points: list[Point]
 
 
-class FailureGroup(Answered):
+class FailureGroup(ResponseModel):
     value: str = Field(description="`(none)` if unknown.")
     failures: int
     share: float = Field(description="Share of all failures, 0 to 1.")
     newest_at: datetime
 
 
-class FailedRequest(Answered):
+class FailedRequest(ResponseModel):
     request_id: str
     session_id: str
     api_key_alias: str | None
@@ -123,7 +123,7 @@ class FailedRequest(Answered):
     cost_usd: float = Field(description="Usually 0; above 0 mostly for interrupted streams.")
 
 
-class Failures(Answered):
+class Failures(ResponseModel):
     """Failures in groups, most frequent first, at most 50 of each; and the newest, newest first."""
 
     window: Window
@@ -136,7 +136,7 @@ class Failures(Answered):
     newest: list[FailedRequest]
 
 
-class Database(Answered):
+class Database(ResponseModel):
     reachable: bool
     round_trip_ms: float | None
     version: str | None
@@ -145,7 +145,7 @@ class Database(Answered):
     )
 
 
-class Health(Answered):
+class Health(ResponseModel):
     """The health of the app; without a token only `status`."""
 
     status: Literal["ok", "degraded", "down"]

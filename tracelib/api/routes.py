@@ -22,7 +22,7 @@ from tracelib.api.problems import forbidden
 from tracelib.permissions.tokens import Token
 from tracelib.querying.installation import Installation
 
-AT_THE_DOOR = 8
+AUTHENTICATING = 8
 # A search for message text reads for seconds.
 SEARCH_COST = 10
 
@@ -42,9 +42,9 @@ def routes(installed: Callable[[], Installation]) -> list[BaseRoute]:
     `installed` is called for each request, in a thread. Without TRACELIB_API_TOKENS every path
     except /health responds with 404.
     """
-    let_in = partial(Guarded, installed, Gate(), CapacityLimiter(AT_THE_DOOR))
+    let_in = partial(Guarded, installed, Gate(), CapacityLimiter(AUTHENTICATING))
     # Monitoring does not queue behind queries, and blocks no one while the database is slow.
-    watched = partial(let_in, CapacityLimiter(AT_THE_DOOR), is_open=True)
+    watched = partial(let_in, CapacityLimiter(AUTHENTICATING), is_open=True)
     guarded = partial(let_in, CapacityLimiter(AT_ONCE))
     return [
         Route("/health", watched("GET", _health, failed=_no_health)),
@@ -53,7 +53,7 @@ def routes(installed: Callable[[], Installation]) -> list[BaseRoute]:
         *(
             Route(
                 BASE + one.path.replace("{session_id}", "{session_id:anything}"),
-                guarded(one.method, partial(_asked, one)),
+                guarded(one.method, partial(_endpoint, one)),
             )
             for one in ENDPOINTS
         ),
@@ -62,20 +62,20 @@ def routes(installed: Callable[[], Installation]) -> list[BaseRoute]:
     ]
 
 
-def _asked(one: Endpoint, visit: Visit) -> Response:
+def _endpoint(one: Endpoint, visit: Visit) -> Response:
     token = _known(visit)
     if one.reads_messages and not token.access.reads_messages:
         raise forbidden("Messages need the auditor role.")
     request, query = visit.request, visit.request.scope["query_string"]
     if one.method == "POST":
         from_query(Nothing, query)
-        said = from_body(one.takes, request.headers.get("content-type", ""), visit.body)
+        given = from_body(one.takes, request.headers.get("content-type", ""), visit.body)
     else:
-        said = from_query(one.takes, query)
-    if isinstance(said, Search) and said.text:
+        given = from_query(one.takes, query)
+    if isinstance(given, Search) and given.text:
         visit.charge(SEARCH_COST - 1)
     caller = Caller(visit.installed, token, tick(visit.installed))
-    return _json(one.answer(caller, said, **request.path_params))
+    return _json(one.answer(caller, given, **request.path_params))
 
 
 def _document(visit: Visit) -> Response:
@@ -87,7 +87,7 @@ def _metrics(visit: Visit) -> Response:
     from_query(Nothing, visit.request.scope["query_string"])
     if not sees_whole(_known(visit)):
         raise forbidden("Metrics cover all requests; this token’s scope does not.")
-    return Response(metrics.written(), media_type=metrics.CONTENT_TYPE)
+    return Response(metrics.as_text(), media_type=metrics.CONTENT_TYPE)
 
 
 def _health(visit: Visit) -> Response:
@@ -99,9 +99,9 @@ def _no_health(_error: errors.TraceError) -> Response:
     return _as_status(responses.Health(status="down"))
 
 
-def _as_status(said: responses.Health) -> Response:
-    is_down = said.status == "down"
-    return _json(said, HTTPStatus.SERVICE_UNAVAILABLE if is_down else HTTPStatus.OK)
+def _as_status(found: responses.Health) -> Response:
+    is_down = found.status == "down"
+    return _json(found, HTTPStatus.SERVICE_UNAVAILABLE if is_down else HTTPStatus.OK)
 
 
 def _nowhere(_visit: Visit) -> Response:
@@ -114,5 +114,5 @@ def _known(visit: Visit) -> Token:
     return visit.token
 
 
-def _json(said: BaseModel, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    return Response(said.model_dump_json(exclude_unset=True), status, media_type=JSON)
+def _json(model: BaseModel, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    return Response(model.model_dump_json(exclude_unset=True), status, media_type=JSON)

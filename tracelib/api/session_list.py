@@ -19,35 +19,35 @@ from tracelib.filters import Filters
 from tracelib.sessions import Scan
 from tracelib.sessions.cursor import LONGEST, read_cursor
 from tracelib.sessions.figures import models_of
-from tracelib.sessions.scanning import Found
+from tracelib.sessions.scanning import Match
 from tracelib.spendlogs.conditions import UNSTORABLE
 
 SCAN_S = 5.0
 MARK_BYTES = 8
 # As many as fit into a cursor; an earlier one may be returned again.
-MOST_TOLD = 1_000
+MOST_MARKS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Position:
     """Where a page ended: the last request that was read or shown, and the sessions returned.
 
-    `at` is its start as it is stored, `told` are marks of the sessions.
+    `at` is its start as it is stored, `marks` are marks of the sessions.
     """
 
     at: datetime
     request_id: str
-    told: tuple[bytes, ...] = ()
+    marks: tuple[bytes, ...] = ()
 
     @property
     def order(self) -> tuple[datetime, str]:
         """The position in the log: earlier requests are still to be read."""
         return self.at, self.request_id
 
-    def written(self) -> str:
+    def as_cursor(self) -> str:
         """The position as a cursor."""
         head = json.dumps([self.at.isoformat(), self.request_id]).encode()
-        return base64.urlsafe_b64encode(head + b"\n" + b"".join(self.told)).decode()
+        return base64.urlsafe_b64encode(head + b"\n" + b"".join(self.marks)).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +55,21 @@ class Page:
     """The sessions found, where to continue if there are more, and how far the search has read."""
 
     rows: pd.DataFrame
-    next: Place | None
+    next: Position | None
     progress: session_responses.Scanned
 
 
-def page(caller: Caller, said: params.Search, filters: Filters) -> Page:
+def search_page(caller: Caller, given: params.Search, filters: Filters) -> Page:
     """Which sessions match, from the end of the page before? Raises a Problem or TraceError."""
     if not caller.token.access.reads_messages:
         raise forbidden("Message search needs the auditor role.")
-    place, search = read_place(said.cursor), said.search()
+    place, search = read_position(given.cursor), given.search()
     caller.note("searched", sought=search.said)
     begun = Scan(last=place.order) if place else None
     scan: Scan = caller.ask(sessions.scan, filters, search, begun, SCAN_S)
-    told = place.told if place else ()
-    new = [one for one in scan.found if _mark(one) not in told]
-    shown = new[: said.limit]
+    seen = place.marks if place else ()
+    new = [one for one in scan.found if _mark(one) not in seen]
+    shown = new[: given.limit]
     rows: pd.DataFrame = caller.ask(
         sessions.scanned_sessions,
         filters,
@@ -84,7 +84,7 @@ def page(caller: Caller, said: params.Search, filters: Filters) -> Page:
     return Page(rows, after, progress)
 
 
-def read_place(cursor: str | None) -> Place | None:
+def read_position(cursor: str | None) -> Position | None:
     """Which position is in this cursor? Raises a Problem if it is not valid."""
     if not cursor:
         return None
@@ -99,23 +99,23 @@ def read_place(cursor: str | None) -> Place | None:
         raise _forged()
     if len(marks) % MARK_BYTES:
         raise _forged()
-    told = (marks[start : start + MARK_BYTES] for start in range(0, len(marks), MARK_BYTES))
-    return Place(moment, request_id, tuple(told))
+    seen = (marks[start : start + MARK_BYTES] for start in range(0, len(marks), MARK_BYTES))
+    return Position(moment, request_id, tuple(seen))
 
 
 def _after(
-    scan: Scan, new: Sequence[Found], shown: Sequence[Found], before: Place | None
-) -> Place | None:
+    scan: Scan, new: Sequence[Match], shown: Sequence[Match], before: Position | None
+) -> Position | None:
     """Where does the next page begin? None if everything is read and shown."""
-    told = (*(before.told if before else ()), *map(_mark, shown))[-MOST_TOLD:]
+    seen = (*(before.marks if before else ()), *map(_mark, shown))[-MOST_MARKS:]
     if len(new) > len(shown):
-        return Place(shown[-1].at.replace(tzinfo=None), shown[-1].request_id, told)
+        return Position(shown[-1].at.replace(tzinfo=None), shown[-1].request_id, seen)
     if scan.is_read or scan.last is None:
         return None
-    return Place(*scan.last, told)
+    return Position(*scan.last, seen)
 
 
-def _mark(one: Found) -> bytes:
+def _mark(one: Match) -> bytes:
     return blake2b(one.session_key.encode(), digest_size=MARK_BYTES).digest()
 
 
@@ -126,15 +126,15 @@ def _forged() -> Exception:
 SAME = ("session_id", "requests", "failures", "cost_usd", "total_tokens", "started_at", "ended_at")
 
 
-def found(caller: Caller, said: params.Search) -> session_responses.Sessions:
+def listed_sessions(caller: Caller, given: params.Search) -> session_responses.Sessions:
     """Which sessions match this search, from the cursor on?"""
-    filters = said.filters(caller.now)
-    if said.text:
-        return _said(caller, said, filters)
-    if read_cursor(said.cursor, said.sort)[1]:
+    filters = given.filters(caller.now)
+    if given.text:
+        return _searched(caller, given, filters)
+    if read_cursor(given.cursor, given.sort)[1]:
         raise refused("Invalid cursor: it must come from a search with the same order.")
     page = caller.ask(
-        sessions.found_sessions, filters, said.search(), said.cursor or None, said.limit
+        sessions.found_sessions, filters, given.search(), given.cursor or None, given.limit
     )
     return session_responses.Sessions(
         window=window(filters.window),
@@ -144,12 +144,12 @@ def found(caller: Caller, said: params.Search) -> session_responses.Sessions:
     )
 
 
-def _said(caller: Caller, said: params.Search, filters: Filters) -> session_responses.Sessions:
-    found = page(caller, said, filters)
+def _searched(caller: Caller, given: params.Search, filters: Filters) -> session_responses.Sessions:
+    found = search_page(caller, given, filters)
     return session_responses.Sessions(
         window=window(filters.window),
         sessions=_listed(caller, filters, found.rows),
-        next_cursor=found.next.written() if found.next else None,
+        next_cursor=found.next.as_cursor() if found.next else None,
         scanned=found.progress,
     )
 

@@ -5,10 +5,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from tracelib.api.responses import BILLED, Answered, Window
+from tracelib.api.responses import BILLED, ResponseModel, Window
 
 
-class FoundSession(Answered):
+class FoundSession(ResponseModel):
     """A session, with the figures of its requests that match the window and filters."""
 
     session_id: str
@@ -24,7 +24,7 @@ class FoundSession(Answered):
     ended_at: datetime
 
 
-class Scanned(Answered):
+class Scanned(ResponseModel):
     """The progress of a search for text."""
 
     requests_read: int
@@ -34,7 +34,7 @@ class Scanned(Answered):
     )
 
 
-class Sessions(Answered):
+class Sessions(ResponseModel):
     """The sessions that match."""
 
     window: Window
@@ -43,16 +43,16 @@ class Sessions(Answered):
     scanned: Scanned | None = Field(description="null if `text` was not given.")
 
 
-class SessionLatency(Answered):
+class SessionLatency(ResponseModel):
     avg: float | None
     p95: float | None
 
 
-class SessionFirstToken(Answered):
+class SessionFirstToken(ResponseModel):
     p50: float | None
 
 
-class Summary(Answered):
+class Summary(ResponseModel):
     """The figures of a session, from its first request to its last."""
 
     session_id: str
@@ -81,27 +81,27 @@ class Summary(Answered):
     ended_at: datetime
 
 
-class ToolCall(Answered):
+class ToolCall(ResponseModel):
     id: str | None
     name: str | None
     arguments: str = Field(description="As sent, usually JSON.")
 
 
-class Citation(Answered):
+class Citation(ResponseModel):
     """A source that a response cites."""
 
     title: str | None
     text: str = Field(description="Its URL, then the cited text, if known.")
 
 
-class Change(Answered):
+class Change(ResponseModel):
     """A difference between the history in a request and the conversation before it."""
 
     sentence: str
     content: list[str] = Field(description="The changed messages as they are now.")
 
 
-class SessionMessage(Answered):
+class SessionMessage(ResponseModel):
     """A message. Each tool result is a separate message. The figures are those of the turn, and are
     given on one message per turn.
     """
@@ -141,7 +141,7 @@ class SessionMessage(Answered):
     )
 
 
-class SessionMessages(Answered):
+class SessionMessages(ResponseModel):
     """A part of a conversation, each message once."""
 
     session_id: str

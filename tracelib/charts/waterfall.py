@@ -59,12 +59,12 @@ def _spread_out(places: Sequence[float], distance: float) -> list[int]:
 def _cut_mark(chart: go.Figure, cuts: list[dict[Any, Any]], room_ms: float) -> None:
     """A band where time is left out, labelled with its length if there is room."""
     bands = [_band(cut["drawn_ms"], cut["drawn_ms"] + cut["kept_ms"]) for cut in cuts]
-    told: list[float] = []
+    labelled: list[float] = []
     notes = []
     for cut in sorted(cuts, key=lambda cut: -cut["length_ms"]):
         middle = cut["drawn_ms"] + cut["kept_ms"] / 2
-        if all(abs(middle - other) >= room_ms for other in told):
-            told.append(middle)
+        if all(abs(middle - other) >= room_ms for other in labelled):
+            labelled.append(middle)
             notes.append(_note(middle, formatting.duration(cut["length_ms"])))
     # All at once: Plotly validates the whole figure again for each that is added.
     chart.update_layout(shapes=bands, annotations=notes)

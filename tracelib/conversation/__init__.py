@@ -16,7 +16,7 @@ from tracelib.conversation.bodies.messages import Message, Part
 from tracelib.conversation.order import turn_order
 from tracelib.conversation.reading import Reading, TurnPage, turns
 from tracelib.conversation.requests import StoredRequest
-from tracelib.conversation.shown_text import openings, passages
+from tracelib.conversation.shown_text import first_lines, snippets
 from tracelib.conversation.transcript import ShownChange, Transcript, Turn, transcript
 
 __all__ = [
@@ -28,8 +28,8 @@ __all__ = [
     "Transcript",
     "Turn",
     "TurnPage",
-    "openings",
-    "passages",
+    "first_lines",
+    "snippets",
     "transcript",
     "turn_order",
     "turns",

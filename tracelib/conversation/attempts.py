@@ -85,8 +85,8 @@ class Attempted:
 
         LiteLLM counts retries from 0 again after a fallback, so there may have been more.
         """
-        told = (self.row.attempted_retries or 0) + (self.row.attempted_fallbacks or 0)
-        return max(told, len(self.billed))
+        counted = (self.row.attempted_retries or 0) + (self.row.attempted_fallbacks or 0)
+        return max(counted, len(self.billed))
 
     @property
     def reasons(self) -> tuple[str | None, ...]:

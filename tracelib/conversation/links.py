@@ -179,17 +179,17 @@ def _above(source: Source, api_key: str, own: Sequence[_Turn]) -> list[_Turn]:
     found: list[_Turn] = []
     newest, known = own, {name for turn in own for name in turn.ids}
     while len(found) < MOST_STEPS:
-        wanted = {name for turn in newest for name in turn.names} - known
-        if not wanted:
+        missing = {name for turn in newest for name in turn.names} - known
+        if not missing:
             break
-        met = _turns(source, _upwards(source, api_key, wanted, MOST_STEPS - len(found)))
-        newest = _gone_on_from(newest, met)
-        known |= wanted | {name for turn in newest for name in turn.ids}
+        turns = _turns(source, _upwards(source, api_key, missing, MOST_STEPS - len(found)))
+        newest = _continued_by(newest, turns)
+        known |= missing | {name for turn in newest for name in turn.ids}
         found += newest
     return found
 
 
-def _gone_on_from(turns: Sequence[_Turn], met: Sequence[_Turn]) -> list[_Turn]:
+def _continued_by(turns: Sequence[_Turn], others: Sequence[_Turn]) -> list[_Turn]:
     """Which of the turns that were read do these continue, directly or indirectly?
 
     If several have one ID, as in a partitioned log, the newest before the turn counts.
@@ -200,7 +200,7 @@ def _gone_on_from(turns: Sequence[_Turn], met: Sequence[_Turn]) -> list[_Turn]:
         turn = waiting.pop()
         latest = turn.session.started_at + CLOCKS_APART
         for name in turn.names:
-            named = [one for one in met if name in one.ids]
+            named = [one for one in others if name in one.ids]
             before = [one for one in named if one.session.started_at <= latest]
             for one in before[-1:] or named[-1:]:
                 if one.session.row not in found:

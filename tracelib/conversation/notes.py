@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from tracelib.conversation.bodies.asked import POLL, Asked
 from tracelib.conversation.bodies.messages import Message
+from tracelib.conversation.bodies.request_messages import POLL, RequestMessages
 from tracelib.conversation.requests import StoredRequest, is_under_way
-from tracelib.spendlogs.facts import HUNG_UP as CLIENT_GONE
+from tracelib.spendlogs.facts import DISCONNECTED as CLIENT_GONE
 
 NOT_STORED = (
     "Neither prompt nor response is stored. To store them from now on, set "
@@ -24,7 +24,7 @@ NO_PROMPT = (
     "The prompt of this request is not stored, only its response. LiteLLM stores no prompt of its "
     "own health checks, for example."
 )
-NO_ANSWER = "The request succeeded, but LiteLLM stored no response."
+NO_RESPONSE = "The request succeeded, but LiteLLM stored no response."
 UNREADABLE = (
     "This request is stored in an unknown format. It is not shown because it may contain keys and "
     "addresses; LiteLLM’s own log page shows it."
@@ -43,7 +43,7 @@ NOT_COMPARED = (
     "allows."
 )
 TOO_MANY = "Only the first 20,000 requests of a conversation are shown; this one may have more."
-_ASK_NOTHING = ("list_", "retrieve")  # in call types without a prompt
+_WITHOUT_PROMPT = ("list_", "retrieve")  # in call types without a prompt
 
 BROKEN_OFF = "The request failed during its response; the part that arrived is shown."
 HUNG_UP = (
@@ -60,41 +60,41 @@ ELSEWHERE = (
 )
 
 
-def _polled(asked: Asked) -> str | None:
-    if asked.kind != POLL:
+def _polled(prompt: RequestMessages) -> str | None:
+    if prompt.kind != POLL:
         return None
-    named = f" {asked.polled_id}" if asked.polled_id else ""
+    named = f" {prompt.polled_id}" if prompt.polled_id else ""
     return f"No prompt: this fetches the response{named} of an earlier request."
 
 
-def _kept_elsewhere(asked: Asked) -> str | None:
-    if not asked.conversation_id:
+def _stored_elsewhere(prompt: RequestMessages) -> str | None:
+    if not prompt.conversation_id:
         return None
     return (
-        f"Part of the conversation {asked.conversation_id}, which the provider stores: a request "
+        f"Part of the conversation {prompt.conversation_id}, which the provider stores: a request "
         "sends only its new messages."
     )
 
 
 def notes_on(
     request: StoredRequest,
-    asked: Asked,
+    prompt: RequestMessages,
     shown: Iterable[Message],
-    answered: Sequence[Message],
+    responses: Sequence[Message],
     *,
-    goes_on_elsewhere: bool,
+    continues_elsewhere: bool,
 ) -> tuple[str, ...]:
     """Which notes does this turn need? Sentences; none if its data is complete."""
-    parts = [part for message in (*shown, *answered) for part in message.parts]
+    parts = [part for message in (*shown, *responses) for part in message.parts]
     found = [
-        _missing(request, asked, answered),
-        _polled(asked),
-        _kept_elsewhere(asked),
-        BROKEN_OFF if request.is_failure and answered else None,
+        _missing(request, prompt, responses),
+        _polled(prompt),
+        _stored_elsewhere(prompt),
+        BROKEN_OFF if request.is_failure and responses else None,
         HUNG_UP if is_hang_up(request) else None,
         REDACTED if any(part.is_redacted for part in parts) else None,
         TRUNCATED if any(part.truncated_chars for part in parts) else None,
-        ELSEWHERE if goes_on_elsewhere else None,
+        ELSEWHERE if continues_elsewhere else None,
     ]
     return tuple(note for note in found if note)
 
@@ -104,25 +104,27 @@ def is_hang_up(request: StoredRequest) -> bool:
     return request.error_class == CLIENT_GONE and not request.is_failure
 
 
-def _missing(request: StoredRequest, asked: Asked, answered: Sequence[Message]) -> str | None:
-    is_poll = asked.kind == POLL
-    if is_poll or any(word in (request.call_type or "") for word in _ASK_NOTHING):
+def _missing(
+    request: StoredRequest, prompt: RequestMessages, responses: Sequence[Message]
+) -> str | None:
+    is_poll = prompt.kind == POLL
+    if is_poll or any(word in (request.call_type or "") for word in _WITHOUT_PROMPT):
         return None
-    if asked.is_unreadable:
+    if prompt.is_unreadable:
         return UNREADABLE
-    if request.is_withheld and not (asked.messages and answered):
+    if request.is_withheld and not (prompt.messages and responses):
         return WITHHELD
-    if all(map(is_under_way, request.rows)) and not any(one.parts for one in answered):
+    if all(map(is_under_way, request.rows)) and not any(one.parts for one in responses):
         return NOT_FETCHED
-    if asked.messages:
-        return None if answered or request.is_failure else NO_ANSWER
-    if request.cold_storage_key and not answered:
+    if prompt.messages:
+        return None if responses or request.is_failure else NO_RESPONSE
+    if request.cold_storage_key and not responses:
         return (
             f"Prompt and response are in object storage, under {request.cold_storage_key}, which "
             "this page does not read. To store them in the database too, remove "
             "cold_storage_custom_logger from LiteLLM’s litellm_settings."
         )
-    if answered:
+    if responses:
         return NO_PROMPT
     return REFUSED if request.is_failure else NOT_STORED
 

@@ -76,8 +76,8 @@ def operations(
     """
     chains = _chains(attempted_requests(requests, same_prompt))
     found = [_operation(chain) for chain in chains if _attempts(chain.requests) > 1]
-    asked_about = set(row_ids(requests)) if found else set()
-    return tuple(one for one in found if asked_about.intersection(one.rows))
+    own = set(row_ids(requests)) if found else set()
+    return tuple(one for one in found if own.intersection(one.rows))
 
 
 def _chains(requests: Iterable[Attempted]) -> list[_Chain]:
@@ -92,7 +92,7 @@ def _chains(requests: Iterable[Attempted]) -> list[_Chain]:
             chains[index] = _longer(chains[index], request, how)
         if request.row.is_failure:
             failure = (request.row.ended_at, index, len(chains[index].requests))
-            for key in _waits_under(request.row):
+            for key in _failure_keys(request.row):
                 heappush(waiting[key], failure)
     return chains
 
@@ -105,7 +105,7 @@ def _tries_again(
     Requests come by start, so a failure that is skipped here is of no use to a later one.
     """
     started_at = request.row.started_at
-    for how, key in _goes_on_under(request.row):
+    for how, key in _retry_keys(request.row):
         failures = waiting.get(key, [])
         # Parallel requests of one prompt overlap: neither is a retry of the other.
         while failures and failures[0][0] <= started_at:
@@ -115,7 +115,7 @@ def _tries_again(
     return ("call id" if request.billed else "metadata"), None
 
 
-def _goes_on_under(row: Light) -> Iterator[tuple[How, Hashable]]:
+def _retry_keys(row: Light) -> Iterator[tuple[How, Hashable]]:
     """The keys under which this request may retry a failed one, the best proof first.
 
     A client chooses call IDs, so an ID proves nothing without the same prompt.
@@ -129,7 +129,7 @@ def _goes_on_under(row: Light) -> Iterator[tuple[How, Hashable]]:
         yield "same prompt", (row.api_key, ANY_CALL, row.prompt_md5)
 
 
-def _waits_under(row: Light) -> Iterator[Hashable]:
+def _failure_keys(row: Light) -> Iterator[Hashable]:
     """Under which keys may a later request show that it retries this failed one?"""
     if row.call_id:
         yield (row.api_key, row.call_id, row.prompt_md5)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 from sqlalchemy import Row, Select, select
 
-from tracelib.conversation.bodies.asked import CHAT
+from tracelib.conversation.bodies.request_messages import CHAT
 from tracelib.conversation.requests import (
     CLOCKS_APART,
     Light,
@@ -24,7 +24,7 @@ from tracelib.conversation.requests import (
     row_id,
 )
 from tracelib.conversation.session_rows import stored_in_batches
-from tracelib.conversation.threading.history import History, Opened, opened
+from tracelib.conversation.threading.history import History, ReadTurn, read_turn
 from tracelib.selection import Selection, row_ids
 from tracelib.source import Source
 
@@ -97,7 +97,7 @@ def _row_ids(rows: Sequence[Row[Any]]) -> TurnRows:
 
 def _in_order(source: Source, selection: Selection) -> list[tuple[Row[Any], ...]]:
     turns = by_turn(source.rows(_light(source, selection)))
-    places = behind_answers(turns, lambda some: stored_in_batches(source, selection, some))
+    places = after_responses(turns, lambda some: stored_in_batches(source, selection, some))
     return [turns[place] for place in places]
 
 
@@ -110,7 +110,7 @@ def _light(source: Source, selection: Selection) -> Select[Any]:
     )
 
 
-def behind_answers(turns: Sequence[Sequence[Light]], read: Read) -> list[int]:
+def after_responses(turns: Sequence[Sequence[Light]], read: Read) -> list[int]:
     """The positions of these turns, which come by start, each after the responses that it quotes.
 
     `read` returns the turns of these rows, in any order; deleted ones are left out.
@@ -124,7 +124,7 @@ def behind_answers(turns: Sequence[Sequence[Light]], read: Read) -> list[int]:
     if len(wanted) > MOST_IN_DOUBT:
         return as_started
     requests = read([tuple(map(row_id, turns[place])) for place in sorted(wanted)])
-    there = {request.row: opened(request) for request in requests}
+    there = {request.row: read_turn(request) for request in requests}
     known = {place: there[row] for place in wanted if (row := row_id(turns[place][0])) in there}
     behind = {
         place: _quoted(place, found, rivals[place], known) for place, found in doubted.items()
@@ -158,7 +158,7 @@ def _as_long(turns: Sequence[Sequence[Light]], place: int, later: Sequence[int])
 
 
 def _quoted(
-    place: int, later: Sequence[int], earlier: Sequence[int], known: Mapping[int, Opened]
+    place: int, later: Sequence[int], earlier: Sequence[int], known: Mapping[int, ReadTurn]
 ) -> list[int]:
     """Which of the later turns does this one quote, unless it quotes an earlier one?"""
     if place not in known:
@@ -173,14 +173,14 @@ def _quoted(
     return found
 
 
-def _quotes(request: Opened, earlier: Opened) -> bool:
+def _quotes(request: ReadTurn, earlier: ReadTurn) -> bool:
     """Does this request begin with all messages of the other and its response, or name it?"""
     if request.question.kind != CHAT or not any(one.parts for one in earlier.answered):
         return False
     length = len(earlier.question.messages)
     history = History()
     history.add(earlier)
-    place = history.standing(history.add(request)).place
+    place = history.placed(history.add(request)).place
     if place.parent != 0 or place.branches:
         return False
     is_whole = not place.changes and all(position > length for position, _ in place.fresh)
@@ -212,9 +212,9 @@ def turn_frame(requests: pd.DataFrame, order: pd.DataFrame) -> pd.DataFrame:
     turns += [[place] for place in places.values()]
     tokens, costs = requests["total_tokens"].fillna(0).tolist(), requests["cost_usd"].tolist()
     counted = [next((place for place in some if tokens[place]), some[0]) for some in turns]
-    told = requests.iloc[counted].reset_index(drop=True)[list(COUNTED)]
+    counted_rows = requests.iloc[counted].reset_index(drop=True)[list(COUNTED)]
     found = requests.iloc[[some[0] for some in turns]].reset_index(drop=True)
     return found.assign(
         cost_usd=[sum(costs[place] for place in some) for some in turns],
-        **{name: told[name] for name in COUNTED},
+        **{name: counted_rows[name] for name in COUNTED},
     )

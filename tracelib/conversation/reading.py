@@ -8,8 +8,8 @@ from tracelib.conversation.notes import NOT_COMPARED, TOO_MANY
 from tracelib.conversation.order import MOST_TURNS, KnownOrder, turns_in_order
 from tracelib.conversation.requests import StoredRequest, TurnRows
 from tracelib.conversation.session_rows import stored_in_batches
-from tracelib.conversation.threading.history import History, Opened, opened, spoken
-from tracelib.conversation.transcript import Turn, told_once, turn_of
+from tracelib.conversation.threading.history import History, ReadTurn, as_message, read_turn
+from tracelib.conversation.transcript import Turn, turn_of, with_shared_notes
 from tracelib.selection import Selection
 from tracelib.source import Source
 
@@ -62,17 +62,17 @@ class Reading:
         left = order[len(self._read) :]
         if left and self._history.messages_known() < MOST_MESSAGES_KNOWN:
             for request in stored_in_batches(source, self.selection, left, most_characters):
-                self._add(opened(request))
+                self._add(read_turn(request))
         return len(self._read) >= len(order)
 
     def turns(self, source: Source, page: Sequence[TurnRows]) -> Iterator[Turn]:
         """These turns, which are read already or follow what was read."""
         for request in stored_in_batches(source, self.selection, page):
-            one = opened(request)
+            one = read_turn(request)
             index = self._read.get(request.row_ids)
             yield turn_of(self._history, self._add(one) if index is None else index, one)
 
-    def _add(self, one: Opened) -> int:
+    def _add(self, one: ReadTurn) -> int:
         index = self._history.add(one)
         self._read[one.request.row_ids] = index
         return index
@@ -100,10 +100,10 @@ def turns(
         reading.keep_to(order)
         is_compared = not page or reading.read_up_to(source, before, most_characters)
         found = reading.turns(source, page) if is_compared else _alone(source, reading, page, first)
-        told = told_once([_without_bodies(turn) for turn in found])
+        shown = with_shared_notes([_without_bodies(turn) for turn in found])
     notes = [] if is_compared else [NOT_COMPARED]
     notes += [TOO_MANY] if sum(map(len, order)) == MOST_TURNS else []
-    return TurnPage(told.turns, (*notes, *told.notes), len(order), first, is_compared)
+    return TurnPage(shown.turns, (*notes, *shown.notes), len(order), first, is_compared)
 
 
 def _alone(
@@ -112,23 +112,23 @@ def _alone(
     """A page compared with itself only: for turns that start there, only the newest is shown."""
     history = History()
     for request in stored_in_batches(source, reading.selection, page):
-        one = opened(request)
+        one = read_turn(request)
         index = history.add(one)
         turn = turn_of(history, index, one)
         parent_number = turn.parent_number
         if parent_number is None:
-            newest = turn_of(history, index, one, hidden=_answered_before(one))
+            newest = turn_of(history, index, one, hidden=_quoted_count(one))
             turn = replace(newest, branches=False)
         else:
             parent_number += first - 1
         yield replace(turn, number=first + index, parent_number=parent_number)
 
 
-def _answered_before(one: Opened) -> int:
+def _quoted_count(one: ReadTurn) -> int:
     """How many messages does this request have up to the last response that it quotes?"""
     messages = one.question.messages
     ends = range(len(messages), 0, -1)
-    return next((end for end in ends if spoken(messages[end - 1]).role == "assistant"), 0)
+    return next((end for end in ends if as_message(messages[end - 1]).role == "assistant"), 0)
 
 
 def _without_bodies(turn: Turn) -> Turn:

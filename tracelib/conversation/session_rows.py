@@ -82,8 +82,8 @@ def stored_in_batches(
     read, batch = 0, FIRST_BATCH
     while turns and (most_characters is None or read < most_characters):
         some, turns = turns[:batch], turns[batch:]
-        wanted = [row for turn in some for row in turn]
-        rows = source.rows(_page(source, replace(selection, rows=tuple(wanted)), len(wanted)))
+        needed = [row for turn in some for row in turn]
+        rows = source.rows(_page(source, replace(selection, rows=tuple(needed)), len(needed)))
         size = sum(len(row._mapping[name] or "") for row in rows for name in BODIES)
         yield from _as_turns(some, _requests(source, rows))
         read += size

@@ -2,7 +2,7 @@
 
 A database can only search the stored JSON, which holds more than is shown and spells some of it
 differently. So it narrows requests down, by `anchors`, to those that may show the text; then the
-reader itself decides, with `says` and `called`.
+reader itself decides, with `shows` and `called_tools`.
 """
 
 import json
@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, Subquery, case, cast, func, select
 from sqlalchemy.types import Text
 
-from tracelib.conversation.bodies import chat, wording
-from tracelib.conversation.bodies.answers import answers
-from tracelib.conversation.bodies.asked import asked
+from tracelib.conversation.bodies import chat, phrases
 from tracelib.conversation.bodies.messages import REDACTED_WORDS, Message, without_cuts
+from tracelib.conversation.bodies.request_messages import request_messages
+from tracelib.conversation.bodies.response_messages import response_messages
 from tracelib.conversation.bodies.texts import KINDS_OF_BYTES, printable
 from tracelib.conversation.json_values import TOO_DEEP
-from tracelib.conversation.threading.history import spoken
+from tracelib.conversation.threading.history import as_message
 from tracelib.filters import Filters
 from tracelib.selection import RowId
 from tracelib.source import Source
@@ -31,10 +31,10 @@ _DIGITS = re.compile(r"\d{1,4}")  # as in sizes and counts
 
 def _own_words() -> frozenset[str]:
     """Words of the sentences that readers generate: they are shown, but not stored."""
-    said = [str(value) for name, value in vars(wording).items() if name.isupper()]
-    said += [*chat.WORDS, *KINDS_OF_BYTES, REDACTED_WORDS, TOO_DEEP]
-    said.append(without_cuts("... (truncated 1 chars)")[0])
-    return frozenset(word.lower() for one in said for word in _WORD.findall(one))
+    sentences = [str(value) for name, value in vars(phrases).items() if name.isupper()]
+    sentences += [*chat.WORDS, *KINDS_OF_BYTES, REDACTED_WORDS, TOO_DEEP]
+    sentences.append(without_cuts("... (truncated 1 chars)")[0])
+    return frozenset(word.lower() for one in sentences for word in _WORD.findall(one))
 
 
 _OWN_WORDS = _own_words()
@@ -52,7 +52,7 @@ class Bodies(NamedTuple):
 def messages_of(bodies: Bodies) -> tuple[Message, ...]:
     """All messages of this request, prompt and response. Empty if nested too deeply."""
     try:
-        return (*map(spoken, asked(bodies).messages), *answers(bodies))
+        return (*map(as_message, request_messages(bodies).messages), *response_messages(bodies))
     except RecursionError:
         return ()
 
@@ -67,12 +67,12 @@ def shown_texts(bodies: Bodies) -> Iterator[str]:
                 yield part.name
 
 
-def pattern_of(sought: str) -> re.Pattern[str]:
+def pattern_of(text: str) -> re.Pattern[str]:
     """A pattern for this text in shown texts, whatever its case, also as JSON spells it.
 
     JSON within JSON is escaped twice.
     """
-    spelled = [sought]
+    spelled = [text]
     for _ in range(2):
         spelled += [_in_json(one, is_ascii) for one in spelled for is_ascii in (False, True)]
     return re.compile("|".join(map(re.escape, dict.fromkeys(spelled))), re.IGNORECASE)
@@ -86,23 +86,23 @@ def _in_json(text: str, is_ascii: bool) -> str:
     return json.dumps(text, ensure_ascii=is_ascii)[1:-1]
 
 
-def says(bodies: Bodies, sought: str) -> bool:
+def shows(bodies: Bodies, searched: str) -> bool:
     """Does this request show this text, whatever its case?"""
-    pattern = pattern_of(sought)
+    pattern = pattern_of(searched)
     return any(pattern.search(text) for text in shown_texts(bodies))
 
 
-def called(bodies: Bodies) -> frozenset[str]:
+def called_tools(bodies: Bodies) -> frozenset[str]:
     """Which tools did the response to this request call, by name? '' if a call has no name."""
     try:
-        found = answers(bodies)
+        found = response_messages(bodies)
     except RecursionError:
         return frozenset()
     parts = (part for message in found if message.role != "user" for part in message.parts)
     return frozenset(part.name or "" for part in parts if part.kind == "tool_call")
 
 
-def anchors(sought: str) -> tuple[str, ...]:
+def anchors(text: str) -> tuple[str, ...]:
     """Words of the text that the stored JSON of any request that shows it contains, longest first.
 
     Empty if all of them may be shown without being stored: words of generated sentences, and the
@@ -111,7 +111,7 @@ def anchors(sought: str) -> tuple[str, ...]:
     >>> anchors('where is "invoice-4711.pdf"?'), anchors("image/png, 12.4 kB"), anchors("12.4")
     (('invoice', 'where'), (), ('12', '4'))
     """
-    words = {found.lower() for found in _WORD.findall(sought)}
+    words = {found.lower() for found in _WORD.findall(text)}
     own = words & _OWN_WORDS
     kept = [word for word in words - own if not (own and _DIGITS.fullmatch(word))]
     carried = (word for word in kept if _is_stored_so(word))
@@ -137,7 +137,9 @@ class Prompt(NamedTuple):
     response_body: str | None = None
 
 
-def openings(source: Source, filters: Filters, keys: Sequence[tuple[str, str]]) -> dict[str, str]:
+def first_lines(
+    source: Source, filters: Filters, keys: Sequence[tuple[str, str]]
+) -> dict[str, str]:
     """What is the first user message in each of these sessions?
 
     `keys` are pairs of session key and session ID. By session key, on one line, at most 500
@@ -146,17 +148,17 @@ def openings(source: Source, filters: Filters, keys: Sequence[tuple[str, str]]) 
     it, the first within the filters.
     """
     rows = source.rows(_first(_requests(source, filters, keys)))
-    said = {
-        row.session_key: first_words(Prompt(row.call_type, row.request_body, row.messages_body))
+    lines = {
+        row.session_key: first_line(Prompt(row.call_type, row.request_body, row.messages_body))
         for row in rows
     }
-    return {session_key: words for session_key, words in said.items() if words}
+    return {session_key: words for session_key, words in lines.items() if words}
 
 
-def first_words(prompt: Prompt) -> str:
+def first_line(prompt: Prompt) -> str:
     """The first user message of this request, on one line; empty if there is none."""
-    for raw in asked(prompt).messages:
-        message = spoken(raw)
+    for raw in request_messages(prompt).messages:
+        message = as_message(raw)
         if message.role == "user":
             texts = (part.text for part in message.parts if part.kind == "text")
             if words := " ".join(" ".join(texts).split()):
@@ -200,7 +202,7 @@ def short_text(body: ColumnElement[Any]) -> ColumnElement[Any]:
 AROUND = 300
 
 
-def passages(source: Source, rows: Sequence[RowId], sought: str) -> dict[RowId, str]:
+def snippets(source: Source, rows: Sequence[RowId], text: str) -> dict[RowId, str]:
     """Where do these requests contain this text, whatever its case?
 
     By row, the text with 300 characters on either side, on one line: of the first part of a message
@@ -213,14 +215,14 @@ def passages(source: Source, rows: Sequence[RowId], sought: str) -> dict[RowId, 
     found = {}
     for row in source.rows(read.order_by(requests.c.started_at, requests.c.request_id)):
         bodies = Bodies(row.call_type, row.request_body, row.messages_body, row.response_body)
-        if words := passage(bodies, sought):
+        if words := snippet(bodies, text):
             found[RowId(row.request_id, row.started_at)] = words
     return found
 
 
-def passage(bodies: Bodies, sought: str) -> str:
+def snippet(bodies: Bodies, searched: str) -> str:
     """The part of this request around this text. Empty if it does not contain the text."""
-    pattern = pattern_of(sought)
+    pattern = pattern_of(searched)
     for text in shown_texts(bodies):
         if place := pattern.search(text):
             around = text[max(0, place.start() - AROUND) : place.end() + AROUND]

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tracelib import formatting
+from tracelib.conversation.bodies.items import Raw
 from tracelib.conversation.bodies.messages import Message, Part
 from tracelib.conversation.bodies.parameters import settings
-from tracelib.conversation.bodies.responses import Raw
 from tracelib.conversation.notes import notes_on, shared_notes
-from tracelib.conversation.order import behind_answers
+from tracelib.conversation.order import after_responses
 from tracelib.conversation.requests import StoredRequest, by_turn, others_in_words
 from tracelib.conversation.threading.changes import Change
-from tracelib.conversation.threading.history import History, Opened, opened, spoken
+from tracelib.conversation.threading.history import History, ReadTurn, as_message, read_turn
 from tracelib.selection import RowId
 
 
@@ -78,12 +78,12 @@ def transcript(requests: Sequence[StoredRequest]) -> Transcript:
     """
     history = History()
     whole = [replace(rows[0], rest=rows[1:]) for rows in by_turn(requests)]
-    places = behind_answers([one.rows for one in whole], lambda _: whole)
-    read = [opened(whole[place]) for place in places]
-    return told_once([turn_of(history, history.add(one), one) for one in read])
+    places = after_responses([one.rows for one in whole], lambda _: whole)
+    read = [read_turn(whole[place]) for place in places]
+    return with_shared_notes([turn_of(history, history.add(one), one) for one in read])
 
 
-def told_once(turns: Sequence[Turn]) -> Transcript:
+def with_shared_notes(turns: Sequence[Turn]) -> Transcript:
     """These turns, with the notes that all of them share moved out, to be shown once."""
     shared = shared_notes([turn.notes for turn in turns])
     if not shared:
@@ -95,14 +95,14 @@ def _without(turn: Turn, shared: Sequence[str]) -> Turn:
     return replace(turn, notes=tuple(note for note in turn.notes if note not in shared))
 
 
-def turn_of(history: History, index: int, one: Opened, hidden: int = 0) -> Turn:
+def turn_of(history: History, index: int, one: ReadTurn, hidden: int = 0) -> Turn:
     """Which messages did the request at this index of the history add to the conversation?
 
     The first `hidden` messages are not shown, known before or not.
     """
-    standing = history.standing(index)
-    place, messages = standing.place, one.question.messages
-    fresh = [_only(spoken(messages[at]), parts) for at, parts in place.fresh if at >= hidden]
+    placed = history.placed(index)
+    place, messages = placed.place, one.question.messages
+    fresh = [_only(as_message(messages[at]), parts) for at, parts in place.fresh if at >= hidden]
     shown = _named(history, index, fresh)
     return Turn(
         request=one.request,
@@ -121,7 +121,7 @@ def turn_of(history: History, index: int, one: Opened, hidden: int = 0) -> Turn:
             one.question,
             shown,
             one.answered,
-            goes_on_elsewhere=standing.goes_on_elsewhere,
+            continues_elsewhere=placed.continues_elsewhere,
         ),
         settings=settings(one.question.body, one.answered),
     )
@@ -135,7 +135,7 @@ def _only(message: Message, parts: Sequence[int] | None) -> Message:
 
 
 def _shown_change(change: Change, messages: Sequence[Raw | Message]) -> ShownChange:
-    return ShownChange(change, tuple(spoken(messages[place]) for place in change.messages))
+    return ShownChange(change, tuple(as_message(messages[place]) for place in change.messages))
 
 
 def _named(history: History, index: int, messages: Sequence[Message]) -> tuple[Message, ...]:

@@ -11,7 +11,7 @@ from tracelib.conversation.requests import StoredRequest
 from tracelib.conversation.session_rows import stored_requests
 from tracelib.conversation.threading.alignment import align, is_unchanged
 from tracelib.conversation.threading.canonical import SYSTEM_ROLES, Item, canonical
-from tracelib.conversation.threading.history import opened, spoken
+from tracelib.conversation.threading.history import as_message, read_turn
 from tracelib.formatting import counted
 from tracelib.redaction import NONE, Redaction, masked
 from tracelib.selection import RowId, Selection
@@ -169,9 +169,9 @@ def turn_diff(before: StoredRequest, after: StoredRequest, redaction: Redaction 
     `redaction` applies to all lines of changed messages together, because a key can span several
     lines. A message that differs only in masked text is changed without lines.
     """
-    asked = [opened(request).question for request in (before, after)]
-    old, new = ([spoken(raw) for raw in one.messages] for one in asked)
-    sent = [dict(settings(one.body, ())) for one in asked]
+    prompts = [read_turn(request).question for request in (before, after)]
+    old, new = ([as_message(raw) for raw in one.messages] for one in prompts)
+    sent = [dict(settings(one.body, ())) for one in prompts]
     return TurnDiff(
         before.row,
         after.row,

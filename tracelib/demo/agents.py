@@ -14,7 +14,7 @@ from tracelib.demo import cast
 from tracelib.demo.cast import Key
 from tracelib.demo.exchange import Ask, Outcome, Usage
 from tracelib.demo.gateway import Scene, new_id, send
-from tracelib.demo.messages import Said, Thread, ToolCall, Voice, handbook
+from tracelib.demo.messages import ChatMessage, Thread, ToolCall, Voice, handbook
 
 # Providers cache prompts of at least this many tokens.
 _SHORTEST_CACHED = 1024
@@ -40,7 +40,7 @@ class Asker:
         self,
         at: float,
         thread: Thread,
-        answer: Said,
+        answer: ChatMessage,
         *,
         cached: int = 0,
         stream: bool = False,
@@ -56,7 +56,7 @@ class Asker:
         reads = cached // 128 * 128 if has_cache and cached >= _SHORTEST_CACHED else 0
         thinking = int(self._rng.lognormvariate(5.4, 0.6)) if self.model.reasons else 0
         usage = Usage(prompt, answer.tokens + thinking, cached=reads, reasoning=thinking)
-        return self._ask("acompletion", at, body, answer.as_answer(), usage, stream=stream)
+        return self._ask("acompletion", at, body, answer.as_response(), usage, stream=stream)
 
     def other(
         self, call_type: str, at: float, body: dict[str, Any], answer: dict[str, Any], usage: Usage
@@ -110,7 +110,7 @@ def insist(rng: Random, ask: Ask, scene: Scene) -> list[Outcome]:
     return outcomes
 
 
-Step = tuple[Said, Said]
+Step = tuple[ChatMessage, ChatMessage]
 """The model calls a tool; the tool returns a result."""
 
 _CLI_HIDDEN_TOKENS = 11_000  # the tools and the long system prompt of a coding client
@@ -122,17 +122,17 @@ def agent(rng: Random, key: Key, at: float, scene: Scene, theme: str) -> Iterato
     """An agent works on one task until it has a result."""
     asker, task, voice = Asker(rng, key, scene, at), _tasks()[theme], Voice(rng)
     thread = Thread()
-    thread.add(Said("system", task["system"] + "\n\n" + handbook()))
-    thread.add(Said("user", voice.fill(rng.choice(task["goals"]))))
+    thread.add(ChatMessage("system", task["system"] + "\n\n" + handbook()))
+    thread.add(ChatMessage("user", voice.fill(rng.choice(task["goals"]))))
     tools, before = _tools(task), 0
-    for said, result in [*_steps(rng, task, voice, "call_"), (_last(task, voice), None)]:
-        ask = asker.chat(at, thread, said, cached=before, tools=tools, hidden_tokens=600)
+    for message, result in [*_steps(rng, task, voice, "call_"), (_last(task, voice), None)]:
+        ask = asker.chat(at, thread, message, cached=before, tools=tools, hidden_tokens=600)
         tries = insist(rng, ask, scene)
         yield from tries
         if tries[-1].failure is not None or result is None:
             return
         before = thread.tokens
-        thread.add(said, result)
+        thread.add(message, result)
         at = tries[-1].ended + rng.lognormvariate(1.2, 0.9)
 
 
@@ -143,19 +143,19 @@ def cli(rng: Random, key: Key, at: float, scene: Scene, theme: str) -> Iterator[
     thread, before = Thread(anthropic=True), 0
     for _ in range(rng.choice((1, 1, 2, 3))):
         voice = Voice(rng)
-        thread.add(Said("user", voice.fill(rng.choice(task["goals"]))))
+        thread.add(ChatMessage("user", voice.fill(rng.choice(task["goals"]))))
         steps = [*_steps(rng, task, voice, "toolu_"), (_last(task, voice), None)]
-        for said, result in steps:
+        for message, result in steps:
             prompt = thread.tokens + _CLI_HIDDEN_TOKENS
-            usage = Usage(prompt, said.tokens + 30, cached=before, written=prompt - before)
+            usage = Usage(prompt, message.tokens + 30, cached=before, written=prompt - before)
             body = _cli_body(task, thread)
-            ask = asker.messages(at, session, body, said.as_answer(), usage)
+            ask = asker.messages(at, session, body, message.as_response(), usage)
             tries = insist(rng, ask, scene)
             yield from tries
             if tries[-1].failure is not None:
                 return
             before = prompt
-            thread.add(said, *([result] if result else []))
+            thread.add(message, *([result] if result else []))
             at = tries[-1].ended + rng.lognormvariate(1.4, 0.9)
         at += rng.lognormvariate(4.6, 0.6)
         if at - tries[-1].ended > 300:
@@ -166,23 +166,23 @@ def runaway(rng: Random, key: Key, scene: Scene) -> Iterator[Outcome]:
     """An agent that runs in a loop for a night and pays for its whole history each time."""
     asker, task, voice = Asker(rng, key, scene, scene.runaway_at), _tasks()["ci"], Voice(rng)
     story, at = _tasks()["runaway"], scene.runaway_at
-    goal = Said("user", voice.fill(story["goal"]))
-    briefing = Said("system", task["system"] + "\n\n" + handbook())
+    goal = ChatMessage("user", voice.fill(story["goal"]))
+    briefing = ChatMessage("system", task["system"] + "\n\n" + handbook())
     thread, tools = Thread(), _tools(task)
     for turn in range(RUNAWAY_REQUESTS):
         if turn % _LOOP_BEFORE_SUMMARY == 0:
             thread = Thread()
             thread.add(briefing, goal)
             if turn:
-                thread.add(Said("user", story["summary"]))
-        said, result = _step(rng, story["steps"][turn % 4], voice, "call_")
+                thread.add(ChatMessage("user", story["summary"]))
+        message, result = _step(rng, story["steps"][turn % 4], voice, "call_")
         if result.text.startswith("#"):
-            result = Said("tool", _long_file(voice, turn), (), result.answers_call)
-        ask = asker.chat(at, thread, said, tools=tools, hidden_tokens=9_000)
+            result = ChatMessage("tool", _long_file(voice, turn), (), result.answers_call)
+        ask = asker.chat(at, thread, message, tools=tools, hidden_tokens=9_000)
         tries = insist(rng, ask, scene)
         yield from tries
         if tries[-1].failure is None:
-            thread.add(said, result)
+            thread.add(message, result)
         at = tries[-1].ended + rng.uniform(14, 34)
 
 
@@ -199,11 +199,11 @@ def _step(rng: Random, step: list[str], voice: Voice, prefix: str) -> Step:
         name=tool,
         arguments=orjson.dumps({parameter: argument}).decode(),
     )
-    return Said("assistant", say, (call,)), Said("tool", result, (), call.id)
+    return ChatMessage("assistant", say, (call,)), ChatMessage("tool", result, (), call.id)
 
 
-def _last(task: dict[str, Any], voice: Voice) -> Said:
-    return Said("assistant", voice.fill(task["answer"]))
+def _last(task: dict[str, Any], voice: Voice) -> ChatMessage:
+    return ChatMessage("assistant", voice.fill(task["answer"]))
 
 
 def _long_file(voice: Voice, turn: int) -> str:

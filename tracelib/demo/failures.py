@@ -110,19 +110,21 @@ def outage(rng: Random, ask: Ask, provider: str) -> Failure:
     words = _words(ask, provider)
     if rng.random() < 0.2:
         error_class, code, normalized = "Timeout", "408", "408_UPSTREAM_TIMEOUT"
-        said = "APITimeoutError - Request timed out. - timeout value=60.0, time taken=60.0 seconds"
+        message = (
+            "APITimeoutError - Request timed out. - timeout value=60.0, time taken=60.0 seconds"
+        )
     elif rng.random() < 0.5:
         error_class, code = "ServiceUnavailableError", "503"
         normalized = "503_PROVIDER_UNAVAILABLE"
-        said = f"ServiceUnavailableError: {words['vendor']}Exception - upstream connect error"
+        message = f"ServiceUnavailableError: {words['vendor']}Exception - upstream connect error"
     else:
         error_class, code = "InternalServerError", "500"
         normalized = "500_PROVIDER_INTERNAL_ERROR"
-        said = (
+        message = (
             f"{words['vendor']}Exception - "
             '{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}'
         )
-    text = f"litellm.{error_class}: {said}" + _NO_FALLBACK.format(model=ask.model.name)
+    text = f"litellm.{error_class}: {message}" + _NO_FALLBACK.format(model=ask.model.name)
     return Failure(error_class, code, text, normalized)
 
 

@@ -48,7 +48,7 @@ def send(rng: Random, ask: Ask, outage: Outage) -> Outcome:
         return _fallen_back(rng, ask, outage, waited_s=rng.uniform(0.8, 9.0))
     retries = 1 if rng.random() < _RETRY_RATE else 0
     waited_s = rng.uniform(0.6, 4.0) if retries else 0.0
-    return _answered(rng, ask, ask.model, deployment, waited_s, retries=retries)
+    return _succeeded(rng, ask, ask.model, deployment, waited_s, retries=retries)
 
 
 def replay(rng: Random, original: Outcome, ask: Ask) -> Outcome:
@@ -113,10 +113,10 @@ def _fallen_back(rng: Random, ask: Ask, outage: Outage, waited_s: float) -> Outc
     chosen = other.pick(rng)
     if outage.hits(chosen.provider, ask.at):
         chosen = other.deployments[-1]
-    return _answered(rng, ask, other, chosen, waited_s, fallbacks=1)
+    return _succeeded(rng, ask, other, chosen, waited_s, fallbacks=1)
 
 
-def _answered(
+def _succeeded(
     rng: Random,
     ask: Ask,
     model: Model,
@@ -173,7 +173,7 @@ def _failed(
 
 def _broken(rng: Random, ask: Ask, deployment: Deployment) -> Outcome:
     """A stream that is interrupted: failed, but with the cost of what had arrived."""
-    whole = _answered(rng, ask, ask.model, deployment, 0.0)
+    whole = _succeeded(rng, ask, ask.model, deployment, 0.0)
     share = rng.uniform(0.1, 0.8)
     usage = replace(ask.usage, completion=int(ask.usage.completion * share))
     costs = usage.cost(ask.model.price)

@@ -143,7 +143,7 @@ CREATE TABLE sample.story (version INTEGER, seed BIGINT, anchor TIMESTAMP);
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Progress:
     """How much of the story a database has. Times are aware."""
 
     seed: int
@@ -153,14 +153,14 @@ class Told:
 
 def bring_up_to(connection: Any, now: datetime) -> None:
     """Make the database contain the story up to `now` (aware), whatever it contained before."""
-    told = told_so_far(connection)
-    if told is None or now - told.until > _LONGEST_GAP or now < told.until - _LONGEST_GAP:
-        _tell_anew(connection, now)
+    known = progress(connection)
+    if known is None or now - known.until > _LONGEST_GAP or now < known.until - _LONGEST_GAP:
+        _fill(connection, now)
     else:
-        _go_on(connection, told, now)
+        _continue(connection, known, now)
 
 
-def told_so_far(connection: Any) -> Told | None:
+def progress(connection: Any) -> Progress | None:
     """How much of the story does it have? None if it has none, or one of another version."""
     with _transaction(connection) as cursor:
         cursor.execute("SELECT to_regclass('sample.story') IS NOT NULL")
@@ -174,10 +174,10 @@ def told_so_far(connection: Any) -> Told | None:
         found = cursor.fetchone()
     if found is None or found[2] is None:
         return None
-    return Told(found[0], found[1].replace(tzinfo=UTC), found[2].replace(tzinfo=UTC))
+    return Progress(found[0], found[1].replace(tzinfo=UTC), found[2].replace(tzinfo=UTC))
 
 
-def _tell_anew(connection: Any, now: datetime) -> None:
+def _fill(connection: Any, now: datetime) -> None:
     with _transaction(connection) as cursor:
         drop(cursor)
         create(cursor)
@@ -191,15 +191,15 @@ def _tell_anew(connection: Any, now: datetime) -> None:
     _tidy(connection, "ANALYZE")
 
 
-def _go_on(connection: Any, told: Told, now: datetime) -> None:
-    since = told.until + timedelta(milliseconds=1)
+def _continue(connection: Any, known: Progress, now: datetime) -> None:
+    since = known.until + timedelta(milliseconds=1)
     with _transaction(connection) as cursor:
         cursor.execute('DELETE FROM "LiteLLM_SpendLogs" WHERE "created_at" > %s', (_stored(now),))
         cursor.execute(
             'DELETE FROM "LiteLLM_SpendLogs" WHERE "startTime" < %s',
             (_stored(now - timedelta(days=DAYS)),),
         )
-        add(cursor, requests(told.seed, since, now, anchor=told.anchor))
+        add(cursor, requests(known.seed, since, now, anchor=known.anchor))
     _tidy(connection, 'VACUUM (ANALYZE) "LiteLLM_SpendLogs"')
 
 

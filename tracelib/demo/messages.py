@@ -55,7 +55,7 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ChatMessage:
     """One message. `tokens` are those of the whole text, before LiteLLM cuts it."""
 
     role: str
@@ -92,7 +92,7 @@ class Said:
             blocks.append(use)
         return {"role": self.role, "content": blocks}
 
-    def as_answer(self) -> dict[str, Any]:
+    def as_response(self) -> dict[str, Any]:
         """The `message` of a stored chat completion, also of Anthropic's responses."""
         calls = [call.as_openai() for call in self.calls] or None
         message: dict[str, Any] = {"content": stored(self.text) or None, "role": self.role}
@@ -107,12 +107,12 @@ class Thread:
     encoded: list[orjson.Fragment] = field(default_factory=list)
     tokens: int = 0
 
-    def add(self, *messages: Said) -> None:
+    def add(self, *messages: ChatMessage) -> None:
         """Append messages."""
-        for said in messages:
-            shape = said.as_anthropic() if self.anthropic else said.as_openai()
+        for message in messages:
+            shape = message.as_anthropic() if self.anthropic else message.as_openai()
             self.encoded.append(orjson.Fragment(orjson.dumps(shape)))
-            self.tokens += said.tokens
+            self.tokens += message.tokens
 
 
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
@@ -158,14 +158,14 @@ def conversation(rng: Random, theme: str) -> list[Turn]:
     else:
         follow_ups = [entry["turn"] for entry in _talk()["follow_ups"]]
         turns += rng.sample(follow_ups, rng.choice((0, 0, 1, 1, 2, 3)))
-    return [(voice.fill(asked), voice.fill(said)) for asked, said in turns]
+    return [(voice.fill(user), voice.fill(model)) for user, model in turns]
 
 
 def single(rng: Random, theme: str) -> Turn:
     """One question with its response."""
     voice = Voice(rng)
-    asked, said = rng.choice(_talk()["singles"][theme])
-    return voice.fill(asked), voice.fill(said)
+    user, model = rng.choice(_talk()["singles"][theme])
+    return voice.fill(user), voice.fill(model)
 
 
 def chain(rng: Random) -> tuple[str, list[Turn]]:

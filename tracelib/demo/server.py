@@ -20,7 +20,7 @@ import psycopg2
 
 from tracelib import errors
 from tracelib.demo import load
-from tracelib.demo.load import connected, told_so_far
+from tracelib.demo.load import connected, progress
 from tracelib.demo.story import requests, utc_now
 
 _DATABASE = "litellm"
@@ -187,10 +187,10 @@ def arrive(sample: SampleDatabase, since: datetime, until: datetime) -> int:
     if the database does not respond.
     """
     with connected(sample.url) as connection:
-        told = told_so_far(connection)
-        if told is None:
+        known = progress(connection)
+        if known is None:
             return 0
-        rows = requests(told.seed + 1, since, until, anchor=told.anchor, steady=_STEADY)
+        rows = requests(known.seed + 1, since, until, anchor=known.anchor, steady=_STEADY)
         with connection, connection.cursor() as cursor:
             return load.add(cursor, rows)
 

@@ -17,7 +17,7 @@ from tracelib.demo import agents, failures, work
 from tracelib.demo.cast import Key, cast, models
 from tracelib.demo.exchange import Ask, Outcome, Usage
 from tracelib.demo.gateway import Outage, Scene, new_id, refuse, scene, send
-from tracelib.demo.messages import Said
+from tracelib.demo.messages import ChatMessage
 from tracelib.demo.rows import Row, row
 
 HOME = ZoneInfo("Europe/Berlin")
@@ -109,7 +109,7 @@ def _plain(rng: Random, key: Key, at: float, text: str) -> Ask:
         call_type="acompletion",
         at=at,
         body={"messages": [{"role": "user", "content": text}]},
-        answer=Said("assistant", "Two.").as_answer(),
+        answer=ChatMessage("assistant", "Two.").as_response(),
         usage=Usage(11, 4),
         session=new_id(rng),
     )

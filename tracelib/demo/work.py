@@ -10,7 +10,7 @@ from tracelib.demo.agents import Asker, insist
 from tracelib.demo.cast import Key
 from tracelib.demo.exchange import Outcome, Usage
 from tracelib.demo.gateway import Scene, new_id, replay
-from tracelib.demo.messages import Said, Thread, stored, token_count
+from tracelib.demo.messages import ChatMessage, Thread, stored, token_count
 
 Work = Callable[[Random, Key, float, Scene, str], Iterator[Outcome]]
 """Random source, key, beginning in seconds since 1970, events, theme -> the outcomes."""
@@ -20,12 +20,12 @@ def chat(rng: Random, key: Key, at: float, scene: Scene, theme: str) -> Iterator
     """A conversation of several turns. Each request sends all of it so far."""
     asker = Asker(rng, key, scene, at)
     thread = Thread()
-    thread.add(Said("system", _briefing(theme)))
+    thread.add(ChatMessage("system", _briefing(theme)))
     streams = rng.random() < 0.6
     before = 0
-    for asked, said in messages.conversation(rng, theme):
-        thread.add(Said("user", asked))
-        answer = Said("assistant", said)
+    for question, response in messages.conversation(rng, theme):
+        thread.add(ChatMessage("user", question))
+        answer = ChatMessage("assistant", response)
         ask = asker.chat(at, thread, answer, cached=before, stream=streams)
         tries = insist(rng, ask, scene)
         yield from tries
@@ -39,19 +39,19 @@ def chat(rng: Random, key: Key, at: float, scene: Scene, theme: str) -> Iterator
 def single(rng: Random, key: Key, at: float, scene: Scene, theme: str) -> Iterator[Outcome]:
     """One question, one response, no session."""
     thread = Thread()
-    asked, said = messages.single(rng, theme)
-    thread.add(Said("system", messages.system(theme)), Said("user", asked))
+    question, response = messages.single(rng, theme)
+    thread.add(ChatMessage("system", messages.system(theme)), ChatMessage("user", question))
     asker = Asker(rng, key, scene, at)
-    yield from insist(rng, asker.chat(at, thread, Said("assistant", said)), scene)
+    yield from insist(rng, asker.chat(at, thread, ChatMessage("assistant", response)), scene)
 
 
 def faq(rng: Random, key: Key, at: float, scene: Scene, _theme: str) -> Iterator[Outcome]:
     """A common question, sent again by others within the hour: LiteLLM responds from its cache."""
     thread = Thread()
-    asked, said = messages.single(rng, "faq")
-    thread.add(Said("user", asked))
+    question, response = messages.single(rng, "faq")
+    thread.add(ChatMessage("user", question))
     asker = Asker(rng, key, scene, at)
-    tries = insist(rng, asker.chat(at, thread, Said("assistant", said)), scene)
+    tries = insist(rng, asker.chat(at, thread, ChatMessage("assistant", response)), scene)
     yield from tries
     original = tries[-1]
     if original.failure is not None or original.fallbacks:
@@ -67,9 +67,9 @@ def document(rng: Random, key: Key, at: float, scene: Scene, _theme: str) -> Ite
     """A long text and its summary; LiteLLM stores only the ends of the text."""
     text, summary = messages.document(rng, rng.randint(20, 240))
     thread = Thread()
-    thread.add(Said("system", messages.system("document")), Said("user", text))
+    thread.add(ChatMessage("system", messages.system("document")), ChatMessage("user", text))
     asker = Asker(rng, key, scene, at)
-    yield from insist(rng, asker.chat(at, thread, Said("assistant", summary)), scene)
+    yield from insist(rng, asker.chat(at, thread, ChatMessage("assistant", summary)), scene)
 
 
 def responses(rng: Random, key: Key, at: float, scene: Scene, _theme: str) -> Iterator[Outcome]:
@@ -78,21 +78,21 @@ def responses(rng: Random, key: Key, at: float, scene: Scene, _theme: str) -> It
     instructions, turns = messages.chain(rng)
     before = ""
     tokens = token_count(instructions)
-    for asked, said in turns:
-        item = {"role": "user", "content": [{"type": "input_text", "text": asked}]}
+    for question, text in turns:
+        item = {"role": "user", "content": [{"type": "input_text", "text": question}]}
         body: dict[str, Any] = {"input": [item], "instructions": instructions}
         if before:
             body["previous_response_id"] = f"resp_{rng.getrandbits(320):080x}"
             body["_litellm_addressed_response_id"] = before
-        tokens += token_count(asked)
-        usage = _reasoned(rng, asker.model.reasons, tokens, token_count(said))
-        answer = {"output": _output(rng, said, usage.reasoning > 0)}
+        tokens += token_count(question)
+        usage = _reasoned(rng, asker.model.reasons, tokens, token_count(text))
+        answer = {"output": _output(rng, text, usage.reasoning > 0)}
         tries = insist(rng, asker.other("aresponses", at, body, answer, usage), scene)
         yield from tries
         if tries[-1].failure is not None:
             return
         before = tries[-1].request_id
-        tokens += token_count(said)
+        tokens += token_count(text)
         at = tries[-1].ended + rng.lognormvariate(4.2, 0.7)
 
 
@@ -178,8 +178,8 @@ def _reasoned(rng: Random, reasons: bool, prompt: int, completion: int) -> Usage
     return Usage(prompt, completion + thinking, reasoning=thinking)
 
 
-def _output(rng: Random, said: str, reasoned: bool) -> list[dict[str, Any]]:
-    content = [{"annotations": [], "text": stored(said), "type": "output_text"}]
+def _output(rng: Random, text: str, reasoned: bool) -> list[dict[str, Any]]:
+    content = [{"annotations": [], "text": stored(text), "type": "output_text"}]
     message = {"id": f"msg_{rng.getrandbits(96):024x}", "content": content, "role": "assistant"}
     items: list[dict[str, Any]] = [{**message, "status": "completed", "type": "message"}]
     if reasoned:

@@ -13,8 +13,8 @@ from tracelib import sessions
 from tracelib.conversation import StoredRequest, Transcript, Turn
 from tracelib.conversation.order import turns_in_order
 from tracelib.conversation.session_rows import BODIES, stored_in_batches
-from tracelib.conversation.threading.history import History, opened
-from tracelib.conversation.transcript import told_once, turn_of
+from tracelib.conversation.threading.history import History, read_turn
+from tracelib.conversation.transcript import turn_of, with_shared_notes
 from tracelib.redaction import NONE, Redaction, masked
 from tracelib.selection import RowId, Selection
 from tracelib.sessions import SessionSummary
@@ -187,7 +187,7 @@ def session_document(
     figures, found = redacted(summary, redaction)
     return SessionDocument(
         figures=figures,
-        transcript=told_once(turns),
+        transcript=with_shared_notes(turns),
         rows=tuple(row for turn in turns for row in turn.request.row_ids),
         sha256=digest.hexdigest(),
         redaction=redaction,
@@ -197,7 +197,7 @@ def session_document(
 
 
 def _turn(history: History, request: StoredRequest) -> Turn:
-    one = opened(request)
+    one = read_turn(request)
     return turn_of(history, history.add(one), one)
 
 

@@ -78,9 +78,9 @@ def table_csv(frame: pd.DataFrame, columns: Mapping[str, Column]) -> bytes:
 
 def csv_lines(rows: Iterable[Iterable[Any]]) -> bytes:
     """These rows as lines of CSV; a cell that a spreadsheet would run is escaped."""
-    written = io.StringIO()
-    csv.writer(written).writerows([_cell(value) for value in row] for row in rows)
-    return written.getvalue().encode()
+    buffer = io.StringIO()
+    csv.writer(buffer).writerows([_cell(value) for value in row] for row in rows)
+    return buffer.getvalue().encode()
 
 
 def iso_utc(moment: datetime) -> str:

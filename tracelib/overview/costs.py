@@ -34,7 +34,7 @@ def cost_by_owner(source: Source, filters: Filters, limit: int = 10) -> pd.DataF
 
     No request gives the same columns without rows.
     """
-    return source.frame(_dearest_owners(source.schema, source.requests(filters), limit))
+    return source.frame(_costliest_owners(source.schema, source.requests(filters), limit))
 
 
 def cost_by_tag(source: Source, filters: Filters, limit: int = 10) -> pd.DataFrame:
@@ -50,13 +50,13 @@ def cost_by_tag(source: Source, filters: Filters, limit: int = 10) -> pd.DataFra
     LiteLLM's automatic `User-Agent:` tags are left out; request_tags that are not a list count as
     none. No tag gives the same columns without rows.
     """
-    return source.frame(_dearest_tags(source.requests(filters), limit))
+    return source.frame(_costliest_tags(source.requests(filters), limit))
 
 
-def _dearest_owners(schema: Schema, requests: Subquery, limit: int) -> Select[Any]:
+def _costliest_owners(schema: Schema, requests: Subquery, limit: int) -> Select[Any]:
     """The rows are read once, and summed per combination of user, team and key."""
     trios = _trios(requests)
-    found = union_all(*(_dearest(schema, trios, one, limit) for one in OWNERS)).subquery("found")
+    found = union_all(*(_costliest(schema, trios, one, limit) for one in OWNERS)).subquery("found")
     # Descending, the three are in the order of OWNERS.
     return select(*found.c).order_by(found.c.dimension.desc(), found.c.rank)
 
@@ -79,7 +79,7 @@ def _trios(requests: Subquery) -> CTE:
     return select(*grouped.c, key_or_none(grouped.c.key_group).label("key")).cte("trios")
 
 
-def _dearest(schema: Schema, trios: CTE, dimension: str, limit: int) -> Select[Any]:
+def _costliest(schema: Schema, trios: CTE, dimension: str, limit: int) -> Select[Any]:
     each = _ranked(trios, dimension).subquery(f"each_{dimension}")
     whole = select(func.sum(trios.c.cost_usd, type_=Numeric())).scalar_subquery()
     return select(
@@ -109,7 +109,7 @@ def _ranked(trios: CTE, dimension: str) -> Select[Any]:
     ).group_by(owner)
 
 
-def _dearest_tags(requests: Subquery, limit: int) -> Select[Any]:
+def _costliest_tags(requests: Subquery, limit: int) -> Select[Any]:
     """Equal lists of tags are added up before they are split: there are few of them."""
     lists = _tag_lists(requests).cte("lists")
     tag = client_tags(lists.c.request_tags)

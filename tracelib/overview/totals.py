@@ -84,7 +84,7 @@ def sessions(source: Source, filters: Filters) -> SessionCounts:
 
 
 def _totals(requests: Subquery) -> Select[Any]:
-    requests = measures.worked_out_once(requests)
+    requests = measures.computed_once(requests)
     response, first_token = requests.c.response_ms, requests.c.ttft_ms
     figures = measures.named(
         requests=measures.requests_count(),

@@ -77,12 +77,12 @@ def _fits(one: Listed, person: Person) -> bool:
     if one.claim:
         name, value = one.claim
         return value in person.claims.get(name, ())
-    who, sought = _folded(person.who or ""), _folded(one.who or "")
-    if "@" in sought and not person.has_address:
+    who, pattern = _folded(person.who or ""), _folded(one.who or "")
+    if "@" in pattern and not person.has_address:
         return False
-    if sought.startswith(ANY):
-        return bool(who) and who.endswith(sought.removeprefix(ANY))
-    return bool(who) and who == sought
+    if pattern.startswith(ANY):
+        return bool(who) and who.endswith(pattern.removeprefix(ANY))
+    return bool(who) and who == pattern
 
 
 def _folded(address: str) -> str:

@@ -24,7 +24,7 @@ class Token:
     access: Access
 
 
-def read_tokens(written: str) -> tuple[Token, ...]:
+def read_tokens(text: str) -> tuple[Token, ...]:
     """The tokens in this setting.
 
     JSON: a list of objects with `name`, `sha256` (hexadecimal, of the token), `scope` (either
@@ -38,7 +38,7 @@ def read_tokens(written: str) -> tuple[Token, ...]:
 role='auditor'))
     """
     try:
-        value = json.loads(written)
+        value = json.loads(text)
     except (ValueError, RecursionError):
         raise ValueError("not valid JSON.") from None
     if not isinstance(value, list) or not 0 < len(value) <= MOST_TOKENS:

@@ -14,7 +14,7 @@ from tracelib import demo, errors
 from tracelib.database_url import DatabaseAddress, read_address
 from tracelib.permissions.access import FULL, Access
 from tracelib.settings import Settings, read_settings
-from tracelib.source import Source, met, pool
+from tracelib.source import Source, pool, source_over
 
 log = logging.getLogger(__name__)
 API_TOKENS = "TRACELIB_API_TOKENS"
@@ -93,7 +93,7 @@ def look_again() -> None:
 def _met(installed: Installation) -> Source:
     # Looked at again every ten minutes, so that an upgrade of LiteLLM shows without a restart.
     settings = installed.settings
-    return met(_pool(installed.address, settings.pool_size), settings, installed.address)
+    return source_over(_pool(installed.address, settings.pool_size), settings, installed.address)
 
 
 # One for as long as the process lives: another beside it would hold as many connections again.

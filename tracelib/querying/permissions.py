@@ -13,8 +13,8 @@ from tracelib.permissions.access import Access
 
 OF_WHAT_WAS_SAID: frozenset[Callable[..., Any]] = frozenset(
     {
-        conversation.openings,
-        conversation.passages,
+        conversation.first_lines,
+        conversation.snippets,
         conversation.turns,
         diff_between,
         export.session_document,

@@ -127,7 +127,7 @@ def ask_alone(installed: Installation, question: Question) -> Any:
     """
     if refused := permissions.refusal(question.ask, installed.access):
         raise refused
-    metrics.asked(question.name, True)
+    metrics.count_query(question.name, True)
     answer = _worked_out(question, installed)
     if answer.error:
         raise answer.error
@@ -151,7 +151,7 @@ def _asked(
     if refused := permissions.refusal(question.ask, installed.access):
         return Asked(question, view, _failed(refused, installed))
     found, is_new = STORE.find(view, now, since)
-    metrics.asked(question.name, is_new)
+    metrics.count_query(question.name, is_new)
     if is_new and isinstance(found, Flight):
         workers = _workers(installed.address, installed.settings.pool_size)
         workers.submit(_carry_out, found, question, installed)
@@ -203,7 +203,7 @@ def _worked_out(question: Question, installed: Installation) -> Answer[Any]:
     started = time.perf_counter()
     value, error = _tried(question, installed)
     seconds = time.perf_counter() - started
-    metrics.worked_out(question.name, seconds, error)
+    metrics.observe_query(question.name, seconds, error)
     shown = error and permissions.told(error, installed.access)
     return Answer(value, shown, datetime.now(UTC), seconds)
 

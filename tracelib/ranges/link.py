@@ -80,10 +80,10 @@ def _read_between(start: str, end: str) -> tuple[NamedRange, str | None]:
     return (DEFAULT, f"{wrong} Showing the last 7 days.") if wrong else (between, None)
 
 
-def _read_time(written: str, whole_day: timedelta) -> datetime:
+def _read_time(text: str, whole_day: timedelta) -> datetime:
     """A local time, or a moment in UTC if an offset is given; for a day alone, its edge."""
     try:
-        return datetime.combine(date.fromisoformat(written), time()) + whole_day
+        return datetime.combine(date.fromisoformat(text), time()) + whole_day
     except ValueError:
-        read = datetime.fromisoformat(written)
+        read = datetime.fromisoformat(text)
     return read.astimezone(UTC) if read.tzinfo else read

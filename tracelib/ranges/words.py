@@ -63,5 +63,5 @@ def in_url(at: datetime) -> str:
     ('2026-11-01T14:00', '2026-11-01T14:00:09Z')
     """
     is_whole = not at.second and not at.microsecond
-    written = at.isoformat(timespec="minutes" if is_whole else "auto")
-    return written.replace("+00:00", "Z")
+    text = at.isoformat(timespec="minutes" if is_whole else "auto")
+    return text.replace("+00:00", "Z")

@@ -113,8 +113,8 @@ def any_of(words: Iterable[str]) -> str:
     >>> any_of(["api key", "a+b"])
     '(?:api[ _-]?key|a\\\\+b)'
     """
-    written = (re2.escape(word).replace(r"\ ", "[ _-]?") for word in words)
-    return f"(?:{'|'.join(written)})"
+    patterns = (re2.escape(word).replace(r"\ ", "[ _-]?") for word in words)
+    return f"(?:{'|'.join(patterns)})"
 
 
 KINDS = ("e-mail", "key", "card", "phone", "iban", "ssn")
@@ -148,7 +148,7 @@ NONE = Redaction()
 ALL = Redaction(frozenset(KINDS))
 
 
-def read_own_patterns(written: str) -> tuple[OwnPattern, ...]:
+def read_own_patterns(text: str) -> tuple[OwnPattern, ...]:
     """The patterns in this setting.
 
     JSON: a list of regular expressions, called "own 1" and so on, or an object of names and regular
@@ -160,7 +160,7 @@ def read_own_patterns(written: str) -> tuple[OwnPattern, ...]:
     ['own 1', 'own 2']
     """
     try:
-        value = json.loads(written)
+        value = json.loads(text)
     except (ValueError, RecursionError):
         raise ValueError("not valid JSON.") from None
     if isinstance(value, list):

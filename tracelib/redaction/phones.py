@@ -140,9 +140,9 @@ def _named_end(text: bytes, found: Found) -> int | None:
     if _HOST.match(number):
         return None
     is_dialled = number.startswith((b"+", b"0", b"("))
-    is_said = bool(found["number"] or (found["word"] and found["sign"]))
+    is_named = bool(found["number"] or (found["word"] and found["sign"]))
     least = (
-        _LEAST if is_dialled or is_said else _LEAST_OF_PHONE if found["word"] else _LEAST_OF_DEVICE
+        _LEAST if is_dialled or is_named else _LEAST_OF_PHONE if found["word"] else _LEAST_OF_DEVICE
     )
     for last in reversed([group.end() for group in _GROUP.finditer(text, start, end)]):
         digits = _digits(text[start:last].decode())

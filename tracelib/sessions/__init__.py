@@ -4,11 +4,16 @@ A session is what LiteLLM groups: requests of one key with the same session ID.
 """
 
 from tracelib.sessions.figures import SessionSummary, summary
-from tracelib.sessions.found import SessionPage, found_sessions, session_counts, sessions_over_time
+from tracelib.sessions.listing import (
+    SessionPage,
+    found_sessions,
+    session_counts,
+    sessions_over_time,
+)
 from tracelib.sessions.lookup import keys_of, requests_called, requests_of, session_of_request
 from tracelib.sessions.scanning import Scan, scan, scanned_sessions
 from tracelib.sessions.search import SessionSearch, read_search
-from tracelib.sessions.suggested import in_words, suggestions
+from tracelib.sessions.search_fields import in_words, suggestions
 
 __all__ = [
     "Scan",

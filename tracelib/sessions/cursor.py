@@ -86,18 +86,18 @@ def _parsed(after: str) -> Cursor | None:
     return None if value is None else Cursor(sort, value, session_key)
 
 
-def _value(sort: str, written: str) -> str | None:
+def _value(sort: str, text: str) -> str | None:
     """The sort value as PostgreSQL reads it; None if it is not valid."""
     if sort == "recent":
-        return _moment(written)
+        return _moment(text)
     pattern = AMOUNT if sort == "cost" else COUNT
-    return written if sort in KINDS and pattern.fullmatch(written) else None
+    return text if sort in KINDS and pattern.fullmatch(text) else None
 
 
-def _moment(written: str) -> str | None:
+def _moment(text: str) -> str | None:
     """The time as PostgreSQL reads it: Python parses more formats than PostgreSQL does."""
     try:
-        moment = datetime.fromisoformat(written)
+        moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC).isoformat() if moment.tzinfo else None
     except (ValueError, OverflowError):
         return None

@@ -133,11 +133,13 @@ def _named(schema: Schema, one: Subquery, outside: Select[Any] | None) -> Select
         one.c.total_tokens,
         one.c.cost_usd,
         measures.elapsed_ms(one.c.started_at, one.c.ended_at).label("duration_ms"),
-        _goes_on(one.c.session_key, outside).label("goes_on"),
+        _continues_outside(one.c.session_key, outside).label("goes_on"),
     )
 
 
-def _goes_on(session_key: ColumnElement[str], outside: Select[Any] | None) -> ColumnElement[Any]:
+def _continues_outside(
+    session_key: ColumnElement[str], outside: Select[Any] | None
+) -> ColumnElement[Any]:
     return null().cast(Boolean()) if outside is None else session_key.in_(outside)
 
 

@@ -190,9 +190,9 @@ def newest_sessions(
     is_all = sum(row.requests for row in read) < most
     # The oldest moment may be incomplete; everything after it is complete.
     reach = min((row.oldest for row in read), default=None)
-    told = [row for row in read if is_all or row.sort_value > reach]
-    seen = _seen_before(source, filters, cursor, told) if cursor else set()
-    found = [row for row in told if row.session_key not in seen]
+    complete = [row for row in read if is_all or row.sort_value > reach]
+    seen = _seen_before(source, filters, cursor, complete) if cursor else set()
+    found = [row for row in complete if row.session_key not in seen]
     return found[:limit] if is_all or len(found) >= limit else None
 
 
@@ -217,10 +217,10 @@ def _among_newest(
 
 
 def _seen_before(
-    source: Source, filters: Filters, cursor: Cursor, told: Sequence[Row[Any]]
+    source: Source, filters: Filters, cursor: Cursor, sessions: Sequence[Row[Any]]
 ) -> set[str]:
     """Which of these were on an earlier page, for a newer request or an earlier key?"""
-    requests = source.by_id("session_id", sorted({row.session_id for row in told}))
+    requests = source.by_id("session_id", sorted({row.session_id for row in sessions}))
     last_start = func.max(requests.c.started_at)
     listed = (
         select(requests.c.session_key)

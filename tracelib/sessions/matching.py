@@ -195,13 +195,13 @@ def of_sessions(requests: Subquery, search: SessionSearch) -> list[ColumnElement
     """
     if search.id:
         return []
-    asked = [*_carried(requests, search), *_in_ranges(requests, search)]
+    conditions = [*_carried(requests, search), *_in_ranges(requests, search)]
     if search.status != "any":
         is_failing = measures.failures(requests) > 0
-        asked.append(is_failing if search.status == "with failures" else ~is_failing)
+        conditions.append(is_failing if search.status == "with failures" else ~is_failing)
     if search.many_requests_only:
-        asked.append(measures.requests_count() > 1)
-    return asked
+        conditions.append(measures.requests_count() > 1)
+    return conditions
 
 
 def _carried(requests: Subquery, search: SessionSearch) -> list[ColumnElement[bool]]:
@@ -213,18 +213,18 @@ def _carried(requests: Subquery, search: SessionSearch) -> list[ColumnElement[bo
         (search.agent, requests.c.agent == search.agent),
         (search.call_type, requests.c.call_type == search.call_type),
     ]
-    return [func.bool_or(is_carried) for asked, is_carried in carried if asked]
+    return [func.bool_or(is_carried) for is_required, is_carried in carried if is_required]
 
 
 def _in_ranges(requests: Subquery, search: SessionSearch) -> list[ColumnElement[bool]]:
-    asked: list[ColumnElement[bool]] = []
+    conditions: list[ColumnElement[bool]] = []
     for one in RANGES:
         least, most = (getattr(search, name) for name in one.fields)
         figure = NARROWED_BY[one.figure](requests)
         exact = one.figure == "cost_usd"
-        asked += [figure >= _number(least, exact)] if least is not None else []
-        asked += [figure <= _number(most, exact)] if most is not None else []
-    return asked
+        conditions += [figure >= _number(least, exact)] if least is not None else []
+        conditions += [figure <= _number(most, exact)] if most is not None else []
+    return conditions
 
 
 def _number(amount: float, is_exact: bool) -> ColumnElement[Any]:

@@ -17,8 +17,8 @@ from sqlalchemy import Row, and_, func, select
 from tracelib import errors
 from tracelib.filters import Filters
 from tracelib.selection import RowId
+from tracelib.sessions.document_search import next_requests, position_of, requests_by_index, walked
 from tracelib.sessions.figures import figures
-from tracelib.sessions.judging import next_requests, place_of, requests_by_index, walked
 from tracelib.sessions.matching import of_sessions, requests_in
 from tracelib.sessions.search import SessionSearch
 from tracelib.source import Source
@@ -38,7 +38,7 @@ SHOWN_AS = {
 }
 
 
-class Found(NamedTuple):
+class Match(NamedTuple):
     """A session that matches, the request that completed the match, and when it started."""
 
     session_key: str
@@ -65,7 +65,7 @@ class Scan:
     conditions each session has met, one bit each.
     """
 
-    found: tuple[Found, ...] = ()
+    found: tuple[Match, ...] = ()
     most: int = MOST_FOUND
     requests_read: int = 0
     requests_in_window: int | None = None
@@ -153,7 +153,9 @@ def _begun(source: Source, filters: Filters, search: SessionSearch) -> Scan:
         return begun
     return replace(
         begun,
-        found=tuple(_sought(source, filters, search, [_found(row) for row in walk.complete])),
+        found=tuple(
+            _matching_sessions(source, filters, search, [_found(row) for row in walk.complete])
+        ),
         requests_read=len(read),
         read_back_to=filters.window.start,
         is_read=True,
@@ -161,8 +163,8 @@ def _begun(source: Source, filters: Filters, search: SessionSearch) -> Scan:
     )
 
 
-def _found(row: Row[Any]) -> Found:
-    return Found(row.session_key, row.session_id, row.request_id, row.started_at)
+def _found(row: Row[Any]) -> Match:
+    return Match(row.session_key, row.session_id, row.request_id, row.started_at)
 
 
 def _requests_in_window(source: Source, filters: Filters) -> int | None:
@@ -176,7 +178,7 @@ def _read_on(source: Source, filters: Filters, search: SessionSearch, so_far: Sc
     try:
         read = source.rows(next_requests(source, filters, search, so_far.last, so_far.chunk))
         walk = walked(source, search, read, so_far.met)
-        new = _sought(source, filters, search, [_found(row) for row in walk.complete])
+        new = _matching_sessions(source, filters, search, [_found(row) for row in walk.complete])
     except errors.QuestionTooSlow:
         if so_far.chunk == 1:
             raise
@@ -190,28 +192,28 @@ def _read_on(source: Source, filters: Filters, search: SessionSearch, so_far: Sc
         met=walk.met,
         requests_read=so_far.requests_read + count,
         read_back_to=filters.window.start if is_read or not last else last.started_at,
-        last=place_of(last) if last else so_far.last,
+        last=position_of(last) if last else so_far.last,
         is_read=is_read,
         chunk=_next_chunk(so_far.chunk, monotonic() - began),
     )
 
 
-def _sought(
-    source: Source, filters: Filters, search: SessionSearch, complete: Sequence[Found]
-) -> Sequence[Found]:
+def _matching_sessions(
+    source: Source, filters: Filters, search: SessionSearch, complete: Sequence[Match]
+) -> Sequence[Match]:
     """Which of these sessions meet the rest of the search, too?"""
     requests = requests_in(source, filters, search, sorted({one.session_id for one in complete}))
-    asked = of_sessions(requests, search)
-    if not complete or not asked:
+    conditions = of_sessions(requests, search)
+    if not complete or not conditions:
         return complete
     statement = (
         select(requests.c.session_key)
         .where(requests.c.session_key.in_([one.session_key for one in complete]))
         .group_by(requests.c.session_key)
-        .having(and_(*asked))
+        .having(and_(*conditions))
     )
-    sought = {row.session_key for row in source.rows(statement)}
-    return [one for one in complete if one.session_key in sought]
+    matching = {row.session_key for row in source.rows(statement)}
+    return [one for one in complete if one.session_key in matching]
 
 
 def _next_chunk(chunk: int, took_s: float) -> int:

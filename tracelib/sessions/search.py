@@ -137,8 +137,8 @@ class SessionSearch:
     @property
     def in_documents(self) -> tuple[str, ...]:
         """Which of its conditions are on JSON documents, which only `scan` reads?"""
-        asked = tuple(name for name in IN_DOCUMENTS if getattr(self, name))
-        return () if self.id else asked
+        names = tuple(name for name in IN_DOCUMENTS if getattr(self, name))
+        return () if self.id else names
 
     @property
     def needs_scan(self) -> bool:
@@ -152,16 +152,16 @@ class SessionSearch:
 
     def to_query(self) -> dict[str, list[str]]:
         """The search as URL parameters. Defaults are left out."""
-        said: dict[str, str] = {url: getattr(self, name) for name, url in TEXTS.items()}
-        said |= {url: YES if getattr(self, name) else "" for name, url in FLAGS.items()}
+        params: dict[str, str] = {url: getattr(self, name) for name, url in TEXTS.items()}
+        params |= {url: YES if getattr(self, name) else "" for name, url in FLAGS.items()}
         for name, allowed in CHOICES.items():
-            said[name] = getattr(self, name) if getattr(self, name) != allowed[0] else ""
+            params[name] = getattr(self, name) if getattr(self, name) != allowed[0] else ""
         for one in RANGES:
             ends = zip(one.parameters, one.fields, strict=True)
-            said |= {url: _written(getattr(self, name)) for url, name in ends}
+            params |= {url: _written(getattr(self, name)) for url, name in ends}
         if self.metadata_key:
-            said[METADATA] = f"{self.metadata_key}={self.metadata_value}"
-        return {name: [value] for name, value in said.items() if value}
+            params[METADATA] = f"{self.metadata_key}={self.metadata_value}"
+        return {name: [value] for name, value in params.items() if value}
 
 
 def read_search(query: Mapping[str, Iterable[str]]) -> tuple[SessionSearch, tuple[str, ...]]:
@@ -175,19 +175,21 @@ def read_search(query: Mapping[str, Iterable[str]]) -> tuple[SessionSearch, tupl
     >>> read_search({"min_cost": ["much"]})[1]
     ('Ignored min_cost “much” in the link: not a valid number.',)
     """
-    said = {name: next(iter(values), "") for name, values in query.items()}
+    params = {name: next(iter(values), "") for name, values in query.items()}
     complaints: list[str] = []
-    read: dict[str, Any] = {name: _text(said, url, complaints) for name, url in TEXTS.items()}
-    read |= {name: _one_of(said, url, ("", YES), complaints) == YES for name, url in FLAGS.items()}
-    read |= {name: _one_of(said, name, allowed, complaints) for name, allowed in CHOICES.items()}
+    read: dict[str, Any] = {name: _text(params, url, complaints) for name, url in TEXTS.items()}
+    read |= {
+        name: _one_of(params, url, ("", YES), complaints) == YES for name, url in FLAGS.items()
+    }
+    read |= {name: _one_of(params, name, allowed, complaints) for name, allowed in CHOICES.items()}
     for one in RANGES:
-        read |= _ends(said, one, complaints)
-    read |= _metadata(said, complaints)
+        read |= _ends(params, one, complaints)
+    read |= _metadata(params, complaints)
     return SessionSearch(**read), tuple(complaints)
 
 
-def _ends(said: Mapping[str, str], one: Range, complaints: list[str]) -> dict[str, float | None]:
-    least, most = (_number(said, name, one, complaints) for name in one.parameters)
+def _ends(params: Mapping[str, str], one: Range, complaints: list[str]) -> dict[str, float | None]:
+    least, most = (_number(params, name, one, complaints) for name in one.parameters)
     if least is not None and most is not None and least > most:
         low, high = one.parameters
         complaints.append(f"Ignored {low} and {high} in the link: {low} is greater than {high}.")
@@ -195,52 +197,54 @@ def _ends(said: Mapping[str, str], one: Range, complaints: list[str]) -> dict[st
     return dict(zip(one.fields, (least, most), strict=True))
 
 
-def _number(said: Mapping[str, str], name: str, one: Range, complaints: list[str]) -> float | None:
-    written = said.get(name, "").strip()
-    if not written:
+def _number(
+    params: Mapping[str, str], name: str, one: Range, complaints: list[str]
+) -> float | None:
+    text = params.get(name, "").strip()
+    if not text:
         return None
     try:
-        value = one.number(written)
+        value = one.number(text)
     except ValueError:
         value = math.nan
     if one.smallest <= value <= one.greatest:
         return value
-    complaints.append(f"Ignored {name} “{written[:40]}” in the link: not a valid number.")
+    complaints.append(f"Ignored {name} “{text[:40]}” in the link: not a valid number.")
     return None
 
 
-def _metadata(said: Mapping[str, str], complaints: list[str]) -> dict[str, str]:
-    written = _text(said, METADATA, complaints)
-    key, value = _key_and_value(written)
+def _metadata(params: Mapping[str, str], complaints: list[str]) -> dict[str, str]:
+    text = _text(params, METADATA, complaints)
+    key, value = _key_and_value(text)
     if key:
         return {"metadata_key": key, "metadata_value": value}
-    if written:
+    if text:
         complaints.append(f"Ignored {METADATA} in the link: the metadata key is missing.")
     return {}
 
 
-def _key_and_value(written: str) -> tuple[str, str]:
-    key, _, value = written.partition("=")
+def _key_and_value(text: str) -> tuple[str, str]:
+    key, _, value = text.partition("=")
     return key.strip(), value.strip()
 
 
-def _text(said: Mapping[str, str], name: str, complaints: list[str]) -> str:
-    written = said.get(name, "").strip()
+def _text(params: Mapping[str, str], name: str, complaints: list[str]) -> str:
+    text = params.get(name, "").strip()
     longest = {"id": LONGEST_ID, METADATA: 2 * LONGEST_VALUE + 1}.get(name, LONGEST_VALUE)
-    if not written or (len(written) <= longest and can_be_stored(written)):
-        return written
+    if not text or (len(text) <= longest and can_be_stored(text)):
+        return text
     complaints.append(f"Ignored {name} in the link: too long or unreadable.")
     return ""
 
 
 def _one_of(
-    said: Mapping[str, str], name: str, allowed: tuple[str, ...], complaints: list[str]
+    params: Mapping[str, str], name: str, allowed: tuple[str, ...], complaints: list[str]
 ) -> str:
     """The value of a parameter; the first of the allowed values is the default."""
-    written = said.get(name, "") or allowed[0]
-    if written in allowed:
-        return written
-    complaints.append(f"Ignored {name} “{written[:40]}” in the link: unknown value.")
+    value = params.get(name, "") or allowed[0]
+    if value in allowed:
+        return value
+    complaints.append(f"Ignored {name} “{value[:40]}” in the link: unknown value.")
     return allowed[0]
 
 

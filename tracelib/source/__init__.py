@@ -1,5 +1,5 @@
 """Runs statements on PostgreSQL: read only, in UTC, with a time limit, on a bounded pool."""
 
-from tracelib.source.postgres import Source, connect, met, pool
+from tracelib.source.postgres import Source, connect, pool, source_over
 
-__all__ = ["Source", "connect", "met", "pool"]
+__all__ = ["Source", "connect", "pool", "source_over"]

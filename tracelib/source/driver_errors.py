@@ -60,27 +60,27 @@ def explained(error: SQLAlchemyError) -> errors.TraceError:
         return errors.QuestionRefused(str(error))
     original = error.orig
     sqlstate = getattr(original, "pgcode", None)
-    said = _said(original)
-    if sqlstate == "42P01" and "does not exist" not in said:
-        return errors.QuestionRefused(said)
+    message = _message(original)
+    if sqlstate == "42P01" and "does not exist" not in message:
+        return errors.QuestionRefused(message)
     if sqlstate:
         by_class = BY_CLASS.get(sqlstate[:2], errors.QuestionRefused)
-        return BY_SQLSTATE.get(sqlstate, by_class)(said)
-    return _of_connection(said)
+        return BY_SQLSTATE.get(sqlstate, by_class)(message)
+    return _of_connection(message)
 
 
-def _said(original: BaseException | None) -> str:
+def _message(original: BaseException | None) -> str:
     diagnosis = getattr(original, "diag", None)
     return (getattr(diagnosis, "message_primary", None) or str(original)).strip()
 
 
-def _of_connection(said: str) -> errors.TraceError:
-    words = said.lower()
+def _of_connection(message: str) -> errors.TraceError:
+    words = message.lower()
     if "role" in words and "does not exist" in words:
-        return errors.SignInRefused(said)
+        return errors.SignInRefused(message)
     if "database" in words and "does not exist" in words:
-        return errors.NoSuchDatabase(said)
+        return errors.NoSuchDatabase(message)
     for phrase, kind in BY_WORDS:
         if phrase in words:
-            return kind(said)
-    return errors.DatabaseUnreachable(said)
+            return kind(message)
+    return errors.DatabaseUnreachable(message)

@@ -91,13 +91,13 @@ def connect(settings: Settings, address: DatabaseAddress) -> Source:
     """Connect to the database at this address and read its schema. Raises a TraceError."""
     engine = pool(address, settings.pool_size)
     try:
-        return met(engine, settings, address)
+        return source_over(engine, settings, address)
     except BaseException:
         engine.dispose()
         raise
 
 
-def met(engine: Engine, settings: Settings, address: DatabaseAddress) -> Source:
+def source_over(engine: Engine, settings: Settings, address: DatabaseAddress) -> Source:
     """Read the database's schema over this pool. Raises a TraceError."""
     with _reading(engine, settings.statement_timeout_s) as connection:
         schema = _schema(connection, settings.table, address.schema)

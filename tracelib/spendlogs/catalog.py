@@ -78,7 +78,7 @@ def attributes(table_name: str, schema_name: str | None) -> Select[Any]:
     Rows of Attribute; none for a missing table.
     """
     relations = (table_name, *NAME_TABLES)
-    wanted = values(column("relation", Text()), column("path", Text()), name="wanted").data(
+    known = values(column("relation", Text()), column("path", Text()), name="wanted").data(
         [(name, path(name, schema_name)) for name in relations]
     )
     readable = func.has_column_privilege(
@@ -86,13 +86,13 @@ def attributes(table_name: str, schema_name: str | None) -> Select[Any]:
     )
     return (
         select(
-            wanted.c.relation,
+            known.c.relation,
             CLASSES.c.relkind.cast(Text()),
             ATTRIBUTES.c.attname.cast(Text()),
             readable,
         )
-        .select_from(wanted)
-        .join(CLASSES, CLASSES.c.oid == func.to_regclass(wanted.c.path))
+        .select_from(known)
+        .join(CLASSES, CLASSES.c.oid == func.to_regclass(known.c.path))
         .join(ATTRIBUTES, ATTRIBUTES.c.attrelid == CLASSES.c.oid)
         .where(ATTRIBUTES.c.attnum > 0, ~ATTRIBUTES.c.attisdropped)
     )

@@ -32,7 +32,7 @@ from tracelib.keys import (
     HASHED_JWT,
     HIDDEN,
     NAMES,
-    NOBODY,
+    NO_KEY,
     is_stored_so,
     key_identity,
 )
@@ -58,7 +58,7 @@ def shown_key(key: ColumnElement[str]) -> ColumnElement[str]:
     )
     return case(
         (_is_hash(key), key),
-        (key.in_(NOBODY), ""),
+        (key.in_(NO_KEY), ""),
         (is_named, key),
         else_=_hashed(HIDDEN, key),
     )
@@ -77,7 +77,7 @@ def is_key_of(key: ColumnElement[str], identities: Iterable[str]) -> ColumnEleme
     """
     known = [key_identity(one) for one in identities]
     stored = [one for one in known if is_stored_so(one)]
-    stored += NOBODY if "" in known else ()
+    stored += NO_KEY if "" in known else ()
     others = [one for one in known if one and not is_stored_so(one) and "\0" not in one]
     found = [key.in_(stored)] if stored else []
     found += [shown_key(key).in_(others)] if others else []

@@ -137,7 +137,7 @@ FELL_BACK = (
 CLIENT_NOTES = "spend_logs_metadata"
 
 
-def may_say(
+def may_show(
     requests: Subquery, words: Sequence[str], private: Collection[str]
 ) -> ColumnElement[bool]:
     """Which requests may show a text that contains these words, whatever their case?
@@ -223,12 +223,12 @@ def called_tools(response: ColumnElement[Any]) -> FromClause:
 
     A row per call, its name in a column `tool`.
     """
-    answer = decoded_body(response)
+    body = decoded_body(response)
     no_values = func.jsonb_build_object(type_=JSONB())
     named: ColumnElement[Any] = func.jsonb_build_array(type_=JSONB())
     for place in CALLED:
         path = cast(place.replace("@", "$", 1), JSONPATH)
-        found = func.jsonb_path_query_array(answer, path, no_values, True, type_=JSONB())
+        found = func.jsonb_path_query_array(body, path, no_values, True, type_=JSONB())
         named = named.concat(found)
     return (
         func.jsonb_array_elements_text(named)
@@ -247,7 +247,7 @@ def failed_with(requests: Subquery, error_class: str) -> ColumnElement[bool]:
     return case((requests.c.is_failure, func.coalesce(is_named, False)), else_=False)
 
 
-def notes(requests: Subquery, key: str, value: str) -> ColumnElement[bool]:
+def has_metadata(requests: Subquery, key: str, value: str) -> ColumnElement[bool]:
     """Which requests have this in their metadata? Without a value: anything under the key.
 
     The key is one of LiteLLM's or of the client's, and the value is whole; a number or a truth

@@ -55,7 +55,7 @@ OF_A_RUN = (
     "model_map_information",
 )
 # The class under which LiteLLM logs a client that disconnected before the response was complete.
-HUNG_UP = "ClientDisconnected"
+DISCONNECTED = "ClientDisconnected"
 GREATEST = 2**31 - 1
 GREATEST_AMOUNT = 10**15
 DECIMALS = 20
@@ -120,7 +120,7 @@ def with_hang_ups(requests: Subquery, *columns: str) -> Select[Any]:
     Adds `is_hang_up`, a bool that is never None, and reads nothing else of the metadata.
     """
     record = _record_of(requests.c.metadata, (), ("error_information",))
-    is_gone = _text(record.c.error_information, "error_class") == HUNG_UP
+    is_gone = _text(record.c.error_information, "error_class") == DISCONNECTED
     is_hang_up = func.coalesce(and_(~requests.c.is_failure, is_gone), False, type_=Boolean())
     kept = [requests.c[name] for name in columns]
     return select(*kept, is_hang_up.label("is_hang_up")).select_from(

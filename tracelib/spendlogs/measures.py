@@ -35,7 +35,7 @@ def named(**figures: ColumnElement[Any]) -> list[ColumnElement[Any]]:
     return [figure.label(name) for name, figure in figures.items()]
 
 
-def worked_out_once(requests: Relation) -> Subquery:
+def computed_once(requests: Relation) -> Subquery:
     """The same requests, whose columns PostgreSQL computes once per row.
 
     Otherwise it computes them in each aggregate that reads them, and many figures read the same
@@ -68,8 +68,8 @@ def hits(requests: Relation) -> ColumnElement[int]:
 
 def billed(requests: Relation, tokens: str) -> ColumnElement[int]:
     """How many tokens of a kind were billed by a provider? Those of cache hits are not."""
-    asked = func.sum(requests.c[tokens], type_=BigInteger()).filter(~requests.c.is_cache_hit)
-    return func.coalesce(asked, 0, type_=BigInteger())
+    total = func.sum(requests.c[tokens], type_=BigInteger()).filter(~requests.c.is_cache_hit)
+    return func.coalesce(total, 0, type_=BigInteger())
 
 
 def replayed(requests: Relation, tokens: str) -> ColumnElement[int]:

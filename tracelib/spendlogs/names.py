@@ -111,11 +111,11 @@ def _carried(
     logs = spend_logs(schema).alias("sample")
     facts = decoded(logs.c.metadata, "object")
     alias = facts.op("->>", return_type=Text())(IN_METADATA[dimension])
-    said = func.max(func.nullif(alias, "", type_=Text()), type_=Text())
+    alias_text = func.max(func.nullif(alias, "", type_=Text()), type_=Text())
     # In a partitioned log, rows of other keys and teams may have the same request ID.
     own = shown_key(logs.c.api_key) if dimension == "key" else stored(logs, "team_id")
     same = (logs.c.request_id == sample_request_id, own == identity)
-    return [select(said).where(*same).scalar_subquery()]
+    return [select(alias_text).where(*same).scalar_subquery()]
 
 
 def _shortened(dimension: str, identity: ColumnElement[str]) -> ColumnElement[str]:

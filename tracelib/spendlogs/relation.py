@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.types import DateTime, Double, Numeric, Text
 
 from tracelib.filters import Filters
-from tracelib.keys import NOBODY
+from tracelib.keys import NO_KEY
 from tracelib.schema import Schema
 from tracelib.selection import RowId, Selection
 from tracelib.spendlogs.conditions import (
@@ -91,16 +91,16 @@ def by_id(schema: Schema, column: str, ids: Sequence[str]) -> Subquery:
     """
     logs = spend_logs(schema)
     name = {"call_id": "litellm_call_id"}.get(column, column)
-    sought = [one for one in ids if can_be_stored(one)]
+    storable = [one for one in ids if can_be_stored(one)]
     # A row may have neither a session ID nor a request ID of its own.
-    own_session = logs.c.request_id.in_([*sought, *([""] if "" in ids else [])])
+    own_session = logs.c.request_id.in_([*storable, *([""] if "" in ids else [])])
     if column != "session_id":
-        return _relation(logs).where(stored(logs, name).in_(sought)).subquery("requests")
+        return _relation(logs).where(stored(logs, name).in_(storable)).subquery("requests")
     if column not in logs.c:
         return _relation(logs).where(own_session).subquery("requests")
     # Two branches rather than an OR, so that each is sure to use its own index.
     return union_all(
-        _relation(logs).where(logs.c.session_id.in_(sought)),
+        _relation(logs).where(logs.c.session_id.in_(storable)),
         _relation(logs).where(own_session, filled(logs, "session_id").is_(None)),
     ).subquery("requests")
 
@@ -112,11 +112,11 @@ def by_rows(schema: Schema, rows: Sequence[RowId]) -> Subquery:
     those days are read.
     """
     logs = spend_logs(schema)
-    sought = [row for row in rows if not UNSTORABLE.search(row.request_id)]
-    ids = sorted({row.request_id for row in sought})
-    found = _relation(logs).where(logs.c.request_id.in_(ids), *_within(logs, sought))
+    storable = [row for row in rows if not UNSTORABLE.search(row.request_id)]
+    ids = sorted({row.request_id for row in storable})
+    found = _relation(logs).where(logs.c.request_id.in_(ids), *_within(logs, storable))
     known = found.subquery("found")
-    is_one = tuple_(known.c.request_id, known.c.started_at).in_(sought)
+    is_one = tuple_(known.c.request_id, known.c.started_at).in_(storable)
     return select(*known.c).where(is_one).subquery("rows")
 
 
@@ -159,7 +159,7 @@ def _clean(logs: FromClause) -> Mapping[str, ColumnElement[Any]]:
 
 def _identity(logs: FromClause) -> dict[str, ColumnElement[Any]]:
     session_id = func.coalesce(filled(logs, "session_id"), logs.c.request_id)
-    key_group = case((logs.c.api_key.in_(NOBODY), ""), else_=logs.c.api_key)
+    key_group = case((logs.c.api_key.in_(NO_KEY), ""), else_=logs.c.api_key)
     return {
         "request_id": logs.c.request_id,
         "call_id": filled(logs, "litellm_call_id"),
@@ -178,11 +178,11 @@ def _background_id(logs: FromClause) -> ColumnElement[str]:
     """The background response that a row fetches: clients poll, and LiteLLM logs each time."""
     request_id = logs.c.request_id
     is_bill = request_id.endswith(BACKGROUND_COST, autoescape=True)
-    body, answer = (
+    body, response = (
         decoded(stored(logs, name), "object").op("->>", return_type=Text())
         for name in ("proxy_server_request", "response")
     )
-    named = func.coalesce(body("response_id"), answer("id"), request_id, type_=Text())
+    named = func.coalesce(body("response_id"), response("id"), request_id, type_=Text())
     return case(
         (is_bill, func.left(request_id, -len(BACKGROUND_COST), type_=Text())),
         (stored(logs, "call_type").in_(FETCHES), named),
@@ -202,10 +202,10 @@ def _who(logs: FromClause) -> dict[str, ColumnElement[Any]]:
 
 def _times(logs: FromClause) -> dict[str, ColumnElement[Any]]:
     latency = _latency_ms(logs)
-    answered = and_(~is_failure(logs), ~is_cache_hit(logs))
+    is_response = and_(~is_failure(logs), ~is_cache_hit(logs))
     first_token = stored(logs, "completionStartTime")
     # Old versions log the first token of some streams at the end, or a moment after it.
-    known = and_(first_token < logs.c.endTime, first_token >= logs.c.startTime, answered)
+    known = and_(first_token < logs.c.endTime, first_token >= logs.c.startTime, is_response)
     return {
         "started_at": utc(logs.c.startTime),
         "start_order": logs.c.startTime,
@@ -213,7 +213,7 @@ def _times(logs: FromClause) -> dict[str, ColumnElement[Any]]:
         "ended_at": utc(logs.c.endTime),
         "created_at": utc(stored(logs, "created_at")),
         "latency_ms": latency,
-        "response_ms": case((answered, latency)),
+        "response_ms": case((is_response, latency)),
         "ttft_ms": case((known, _elapsed_ms(logs.c.startTime, first_token))),
     }
 
@@ -264,8 +264,8 @@ def filled(logs: FromClause, name: str) -> ColumnElement[str]:
 
 def is_cache_hit(logs: FromClause) -> ColumnElement[bool]:
     """Was it a cache hit? The column is text: True, False, None, empty or NULL."""
-    said = stored(logs, "cache_hit").collate("C")
-    return func.coalesce(func.lower(said), "") == "true"
+    text = stored(logs, "cache_hit").collate("C")
+    return func.coalesce(func.lower(text), "") == "true"
 
 
 def is_failure(logs: FromClause) -> ColumnElement[bool]:

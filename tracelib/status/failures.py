@@ -95,15 +95,15 @@ def _most_frequent(counted: pd.DataFrame) -> list[str]:
 
 def _failures(requests: Subquery, *columns: str) -> CTE:
     """Failures with the facts from their metadata; that of other requests is not read."""
-    told = (
+    facts = (
         with_facts(requests, "provider", "model", *columns)
         .where(requests.c.is_failure)
         .subquery("told")
     )
-    said = [
-        func.coalesce(told.c[name], NONE, type_=Text()).label(name) for name in GROUPED_BY.values()
+    names = [
+        func.coalesce(facts.c[name], NONE, type_=Text()).label(name) for name in GROUPED_BY.values()
     ]
-    return select(*(told.c[name] for name in columns), *said).cte("failures")
+    return select(*(facts.c[name] for name in columns), *names).cte("failures")
 
 
 def _group(failures: CTE, by: str) -> Select[Any]:
@@ -184,23 +184,23 @@ def newest_failures(
         name_of(source.schema, one, newest.c[one], newest.c.request_id).label(f"{one}_name")
         for one in ("key", "user", "team")
     ]
-    told = with_facts(
+    facts = with_facts(
         newest,
         *("request_id", "session_id", "api_key", "started_at"),
         *("model", "deployment", "provider", "latency_ms", "spend_usd"),
     ).add_columns(*names)
-    return source.frame(_in_reading_order(told.subquery("told")))
+    return source.frame(_in_reading_order(facts.subquery("told")))
 
 
-def _in_reading_order(told: Subquery) -> Select[Any]:
+def _in_reading_order(facts: Subquery) -> Select[Any]:
     columns = (
         *("request_id", "session_id", "api_key", "key_name", "user_name", "team_name"),
         *("started_at", "model", "deployment", "provider"),
         *("error_class", "error_code", "error_message", "latency_ms"),
     )
-    cost = told.c.spend_usd.label("cost_usd")
-    return select(*(told.c[name] for name in columns), cost).order_by(
-        told.c.started_at.desc(), told.c.request_id.desc()
+    cost = facts.c.spend_usd.label("cost_usd")
+    return select(*(facts.c[name] for name in columns), cost).order_by(
+        facts.c.started_at.desc(), facts.c.request_id.desc()
     )
 
 

@@ -47,14 +47,14 @@ def proxy_health(url: str, timeout_s: float = 3) -> ProxyHealth:
             status, _ = _answer(client, ALIVE, timeout_s)
             if status != 200:
                 return _absent(f"The proxy is not healthy: it returned status {status}.")
-            status, said = _answer(client, READY, timeout_s)
+            status, report = _answer(client, READY, timeout_s)
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         return _absent(f"The proxy is not responding: {_reason(error)}.")
-    return _ready(status, said)
+    return _ready(status, report)
 
 
-def _ready(status: int, said: dict[str, Any]) -> ProxyHealth:
-    database, version = _words(said, "db"), _words(said, "litellm_version")
+def _ready(status: int, report: dict[str, Any]) -> ProxyHealth:
+    database, version = _words(report, "db"), _words(report, "litellm_version")
     if status != 200:
         sentence = f"The proxy is alive but not ready: it returned status {status}."
     elif database and database.lower() != "connected":
@@ -68,8 +68,8 @@ def _absent(sentence: str) -> ProxyHealth:
     return ProxyHealth(False, False, None, None, sentence)
 
 
-def _words(said: dict[str, Any], name: str) -> str | None:
-    value = said.get(name)
+def _words(report: dict[str, Any], name: str) -> str | None:
+    value = report.get(name)
     return value[:LONGEST_WORDS] if isinstance(value, str) and value else None
 
 

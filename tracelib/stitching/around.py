@@ -68,15 +68,15 @@ def conversation_around(source: Source, selection: Selection) -> Stitched:
     around, is_bounded = _around(source, selection.api_key, opened[0])
     near = _nearest_first(_single(source, selection.api_key, around), opened[0])
     read = stored_in_batches(source, selection, [(row,) for row in near], MOST_CHARACTERS)
-    told = joined(read)
-    searched = sum(map(len, told.conversations))
-    conversations = (one for one in told.conversations if opened[0].row in one)
+    found = joined(read)
+    searched = sum(map(len, found.conversations))
+    conversations = (one for one in found.conversations if opened[0].row in one)
     conversation = next(conversations, ())  # LiteLLM may delete it between two queries
     return Stitched(
         Selection(selection.api_key, rows=conversation) if conversation[1:] else selection,
         searched,
         is_bounded or searched < len(near),
-        tuple(link for link in told.links if link.row in conversation),
+        tuple(link for link in found.links if link.row in conversation),
     )
 
 

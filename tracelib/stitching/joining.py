@@ -8,17 +8,17 @@ from itertools import takewhile
 from tracelib.conversation.requests import StoredRequest
 from tracelib.conversation.threading.history import Reader
 from tracelib.selection import RowId
-from tracelib.stitching.following import CLOCKS_APART, SOON, Following, Reason
-from tracelib.stitching.heard import heard
+from tracelib.stitching.fingerprint import fingerprint
+from tracelib.stitching.linker import CLOCKS_APART, SOON, Linker, Reason
 
 # Minimum lengths of a summary, and of the conversation it summarises.
 LEAST_QUOTED = 40
-ANSWERS_SUMMED_UP = 2
-LONGEST_ANSWER = timedelta(minutes=15)
+RESPONSES_SUMMARISED = 2
+LONGEST_RESPONSE = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class Handoff:
     """A task that a response gave to a tool, and its result in a later request."""
 
     sender: int
@@ -26,105 +26,103 @@ class Errand:
     outcome: str
 
 
-def link_beginnings(following: Following) -> None:
+def link_beginnings(linker: Linker) -> None:
     """Link each beginning to the conversation that it shortens or works for, if there is one."""
-    errands = _errands(following)
-    for number in following.beginnings:
-        if (left := _left_before(following, number)) is not None:
-            following.link(number, left, "restarts it")
-        elif (summary := _summary(following, number)) is not None:
-            following.link(number, summary, "summarises it")
-        elif (sender := _sender(following, number, errands)) is not None:
-            following.link(number, sender, "works for it")
+    errands = _handoffs(linker)
+    for number in linker.beginnings:
+        if (left := _left_before(linker, number)) is not None:
+            linker.link(number, left, "restarts it")
+        elif (summary := _summary(linker, number)) is not None:
+            linker.link(number, summary, "summarises it")
+        elif (sender := _sender(linker, number, errands)) is not None:
+            linker.link(number, sender, "works for it")
 
 
-def _left_before(following: Following, number: int) -> int | None:
+def _left_before(linker: Linker, number: int) -> int | None:
     """The conversation of this opening that was left open shortly before, if it is the only one.
 
     An opening that several conversations share is a template: it identifies none of them.
     """
-    request = following.requests[number]
-    if len(request.asked) == len(request.opening):
+    request = linker.requests[number]
+    if len(request.history) == len(request.opening):
         return None  # a job that starts again, not a shortened history
-    alike = [other for other in following.histories.opened_like(request) if other < number]
+    alike = [other for other in linker.histories.same_opening(request) if other < number]
     left = [
-        other
-        for other in alike
-        if _is_left(following, other) and following.is_soon_after(number, other)
+        other for other in alike if _is_left(linker, other) and linker.is_soon_after(number, other)
     ]
-    is_its_own = len({following.groups.of(other) for other in alike}) == 1
+    is_its_own = len({linker.groups.of(other) for other in alike}) == 1
     return left[-1] if left and is_its_own else None
 
 
-def _is_left(following: Following, number: int) -> bool:
+def _is_left(linker: Linker, number: int) -> bool:
     """Did it continue another and was never continued, though it waited for a tool or failed?"""
-    goes_on = following.requests[number].answers_held > 0
-    return goes_on and following.requests[number].is_left_open and number not in following.followers
+    continues = linker.requests[number].responses_held > 0
+    return continues and linker.requests[number].is_left_open and number not in linker.followers
 
 
-def _summary(following: Following, number: int) -> int | None:
+def _summary(linker: Linker, number: int) -> int | None:
     """The request whose response on a whole conversation this first message contains word for word.
 
     It must continue under the system prompt of that conversation: judges quote responses, too.
     """
     quoted = [
         other
-        for other in _recent(following, number)
-        if following.requests[other].answers_held >= ANSWERS_SUMMED_UP
-        and len(following.requests[other].outcome) >= LEAST_QUOTED
-        and following.requests[other].outcome in following.requests[number].task
-        and following.is_soon_after(number, other)
-        and _has_system_of(following, number, other)
+        for other in _recent(linker, number)
+        if linker.requests[other].responses_held >= RESPONSES_SUMMARISED
+        and len(linker.requests[other].outcome) >= LEAST_QUOTED
+        and linker.requests[other].outcome in linker.requests[number].task
+        and linker.is_soon_after(number, other)
+        and _has_system_of(linker, number, other)
     ]
-    return quoted[0] if len({following.groups.of(other) for other in quoted}) == 1 else None
+    return quoted[0] if len({linker.groups.of(other) for other in quoted}) == 1 else None
 
 
-def _has_system_of(following: Following, number: int, other: int) -> bool:
+def _has_system_of(linker: Linker, number: int, other: int) -> bool:
     """Does this request have the system prompt of one that is joined with the other?"""
-    group = following.groups.of(other)
-    members = (one for one in range(number) if following.groups.of(one) == group)
-    system = following.requests[number].opening[:-1]
-    return any(following.requests[one].opening[:-1] == system for one in members)
+    group = linker.groups.of(other)
+    members = (one for one in range(number) if linker.groups.of(one) == group)
+    system = linker.requests[number].opening[:-1]
+    return any(linker.requests[one].opening[:-1] == system for one in members)
 
 
-def _recent(following: Following, number: int) -> Iterator[int]:
+def _recent(linker: Linker, number: int) -> Iterator[int]:
     """The requests that started within some minutes before, the newest first."""
-    earliest = following.requests[number].started_at - LONGEST_ANSWER - SOON
+    earliest = linker.requests[number].started_at - LONGEST_RESPONSE - SOON
     before = range(number - 1, -1, -1)
-    return takewhile(lambda one: following.requests[one].started_at >= earliest, before)
+    return takewhile(lambda one: linker.requests[one].started_at >= earliest, before)
 
 
-def _errands(following: Following) -> dict[str, list[Errand]]:
-    found: dict[str, list[Errand]] = {}
-    for sender, receivers in following.followers.items():
-        for call_id, task in following.requests[sender].tasks:
+def _handoffs(linker: Linker) -> dict[str, list[Handoff]]:
+    found: dict[str, list[Handoff]] = {}
+    for sender, receivers in linker.followers.items():
+        for call_id, task in linker.requests[sender].tasks:
             for receiver in receivers:
-                outcome = dict(following.requests[receiver].outcomes).get(call_id)
+                outcome = dict(linker.requests[receiver].outcomes).get(call_id)
                 if outcome:
-                    found.setdefault(task, []).append(Errand(sender, receiver, outcome))
+                    found.setdefault(task, []).append(Handoff(sender, receiver, outcome))
     return found
 
 
-def _sender(following: Following, number: int, errands: dict[str, list[Errand]]) -> int | None:
+def _sender(linker: Linker, number: int, errands: dict[str, list[Handoff]]) -> int | None:
     """The request that gave this task to a tool: the result went back, and this ran in between."""
-    requests = following.requests
-    last = max(_thread(following, number), key=lambda one: (requests[one].started_at, one))
+    requests = linker.requests
+    last = max(_thread(linker, number), key=lambda one: (requests[one].started_at, one))
     senders = {
         errand.sender
         for errand in errands.get(requests[number].task, ())
         if errand.outcome == requests[last].outcome
-        and following.may_follow(number, errand.sender)
+        and linker.may_follow(number, errand.sender)
         and requests[last].ended_at <= requests[errand.receiver].started_at + CLOCKS_APART
     }
     return senders.pop() if len(senders) == 1 else None
 
 
-def _thread(following: Following, number: int) -> Iterator[int]:
+def _thread(linker: Linker, number: int) -> Iterator[int]:
     waiting = [number]
     while waiting:
         one = waiting.pop()
         yield one
-        waiting += following.followers.get(one, ())
+        waiting += linker.followers.get(one, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +165,13 @@ def joined(requests: Iterable[StoredRequest]) -> Joined:
     requests give none.
     """
     reader = Reader()
-    listened = [heard(request, reader) for request in requests]
-    following = Following()
+    listened = [fingerprint(request, reader) for request in requests]
+    linker = Linker()
     for request in sorted(listened, key=lambda one: (one.started_at, one.request_id)):
-        following.add(request)
-    link_beginnings(following)
-    rows = [RowId(one.request_id, one.started_at) for one in following.requests]
+        linker.add(request)
+    link_beginnings(linker)
+    rows = [RowId(one.request_id, one.started_at) for one in linker.requests]
     return Joined(
-        tuple(tuple(rows[number] for number in group) for group in following.groups.all()),
-        tuple(Link(rows[one], rows[other], reason) for one, other, reason in following.links),
+        tuple(tuple(rows[number] for number in group) for group in linker.groups.all()),
+        tuple(Link(rows[one], rows[other], reason) for one, other, reason in linker.links),
     )

@@ -29,9 +29,9 @@ def with_phases(requests: pd.DataFrame) -> pd.DataFrame:
     """
     started, ended = requests["started_at"], requests["ended_at"]
     start, lasted = _ms(started - started.min()), _ms(ended - started).clip(lower=0)
-    answered = ~(requests["is_failure"] | requests["is_cache_hit"]).astype("bool")
-    own = requests["overhead_ms"].fillna(0).clip(lower=0).clip(upper=lasted).where(answered, 0)
-    first_token = requests["ttft_ms"].clip(lower=0).clip(upper=lasted).where(answered)
+    is_response = ~(requests["is_failure"] | requests["is_cache_hit"]).astype("bool")
+    own = requests["overhead_ms"].fillna(0).clip(lower=0).clip(upper=lasted).where(is_response, 0)
+    first_token = requests["ttft_ms"].clip(lower=0).clip(upper=lasted).where(is_response)
     own = own.where(first_token.isna(), own.clip(upper=first_token))
     generating = (lasted - first_token).fillna(0)
     return requests.assign(
@@ -128,7 +128,7 @@ def _share(part: "pd.Series[int]", whole: "pd.Series[int]") -> "pd.Series[float]
     return (part / whole.where(whole > 0)).fillna(0.0)
 
 
-NOBODY = -1
+NO_PARENT = -1
 Parents = Mapping[str, str | None]
 Shares = Mapping[str, float]
 
@@ -154,12 +154,12 @@ def with_context(
     prompt = turns["prompt_tokens"].fillna(0).clip(lower=0).to_numpy("int64")
     completion = turns["completion_tokens"].fillna(0).clip(lower=0).to_numpy("int64")
     thought = turns["reasoning_tokens"].fillna(0).clip(lower=0).to_numpy("int64")
-    answer = np.maximum(completion - thought, 0)
-    said = np.append(prompt + answer, 0)[before]  # the last position is that of no request
+    visible = np.maximum(completion - thought, 0)
+    known = np.append(prompt + visible, 0)[before]  # the last position is that of no request
     sent = np.where(turns["is_cache_hit"].to_numpy("bool"), 0, prompt)
     cached = turns["cached_prompt_tokens"].fillna(0).clip(lower=0).to_numpy("int64")
     share = turns["row"].map(shares or {}).to_numpy("float64")
-    repeated = np.where(np.isnan(share), np.minimum(sent, said), sent * share).round()
+    repeated = np.where(np.isnan(share), np.minimum(sent, known), sent * share).round()
     repeated, cached = repeated.astype("int64"), np.minimum(sent, cached)
     resent = np.maximum(repeated - cached, 0)
     limit = turns["max_input_tokens"].astype("float64")
@@ -173,7 +173,7 @@ def with_context(
 
 
 def _before(turns: pd.DataFrame, parents: Parents | None) -> Sequence[int]:
-    """The position of the request that each continues, `NOBODY` if there is none."""
+    """The position of the request that each continues, `NO_PARENT` if there is none."""
     guessed = _nearest_earlier(turns)
     if parents is None:
         return guessed
@@ -183,11 +183,11 @@ def _before(turns: pd.DataFrame, parents: Parents | None) -> Sequence[int]:
     before: list[int] = []
     for place, row in enumerate(rows):
         known = row in parents
-        parent = places.get(parents[row] or "", NOBODY) if known else guessed[place]
+        parent = places.get(parents[row] or "", NO_PARENT) if known else guessed[place]
         if parent >= place:
-            parent = NOBODY
+            parent = NO_PARENT
         # Old versions count no tokens of a failure: it sent what was sent before it.
-        elif parent != NOBODY and not has_prompt[parent]:
+        elif parent != NO_PARENT and not has_prompt[parent]:
             parent = before[parent]
         before.append(parent)
     return before
@@ -195,18 +195,18 @@ def _before(turns: pd.DataFrame, parents: Parents | None) -> Sequence[int]:
 
 def _nearest_earlier(turns: pd.DataFrame) -> list[int]:
     """The last response of the same model that existed when each request began."""
-    asked = turns[["model", "start_ms"]].reset_index(drop=True)
-    answered = turns[["model", "end_ms"]].assign(place=range(len(turns)))
+    begins = turns[["model", "start_ms"]].reset_index(drop=True)
+    ends = turns[["model", "end_ms"]].assign(place=range(len(turns)))
     could_be_resent = (turns["completion_tokens"].fillna(0) > 0).to_numpy("bool")
-    answered = answered[could_be_resent].sort_values("end_ms", kind="stable")
-    order = asked["start_ms"].argsort(kind="stable")
+    ends = ends[could_be_resent].sort_values("end_ms", kind="stable")
+    order = begins["start_ms"].argsort(kind="stable")
     found = pd.merge_asof(
-        asked.iloc[order],
-        answered,
+        begins.iloc[order],
+        ends,
         left_on="start_ms",
         right_on="end_ms",
         by="model",
         allow_exact_matches=False,  # else a request that took no time would follow itself
     )
     places = pd.Series(found["place"].to_numpy(), index=order.to_numpy()).sort_index()
-    return [int(place) for place in places.fillna(NOBODY)]
+    return [int(place) for place in places.fillna(NO_PARENT)]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tracelib.conversation.bodies import wording
+from tracelib.conversation.bodies import phrases
 from tracelib.conversation.bodies.fields import Fields
 from tracelib.conversation.bodies.messages import Message, Part
 from tracelib.conversation.bodies.parts import parts_of
@@ -32,7 +32,7 @@ WORDS = {
         *("image_recitation",),
     ),
     "Refused by the model": ("refusal", "refused", "rejected"),
-    wording.FAILED: (
+    phrases.FAILED: (
         *("failed", "error", "malformed_function_call", "malformed_model_output"),
         *(
             "malformed_tool_use",
@@ -53,7 +53,7 @@ _REASONS = (
     *("finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason"),
     "completionReason",
 )
-_SAID = {reason: words for words, reasons in WORDS.items() for reason in reasons}
+_ENDINGS = {reason: words for words, reasons in WORDS.items() for reason in reasons}
 
 
 def ending(reason: object, detail: str = "") -> str | None:
@@ -65,10 +65,9 @@ def ending(reason: object, detail: str = "") -> str | None:
     found = string(reason).strip()
     plain = found.lower().removeprefix("task_state_").replace(" ", "_").replace("-", "_")
     if not found or plain in _NORMAL:
-        return (
-            shown(wording.ENDED_WITH.format(detail=detail)).text if detail and not found else None
-        )
-    words = _SAID.get(plain, wording.ENDED_OTHERWISE)
+        has_detail_only = detail and not found
+        return shown(phrases.ENDED_WITH.format(detail=detail)).text if has_detail_only else None
+    words = _ENDINGS.get(plain, phrases.ENDED_OTHERWISE)
     return shown(f"{words} ({found}): {detail}" if detail else f"{words} ({found})").text
 
 
@@ -79,14 +78,14 @@ def error_ending(error: object) -> str | None:
     'Failed (server_error): overheated'
     """
     if isinstance(error, str) and error:
-        return shown(f"{wording.FAILED}: {error}").text
+        return shown(f"{phrases.FAILED}: {error}").text
     fields = mapping(error)
     message = string(fields.get("message")) or string(fields.get("error_message"))
     code = fields.get("code") or fields.get("type") or fields.get("status")
     if not (message or code):
         return None
     named = f" ({code})" if isinstance(code, str | int) and not isinstance(code, bool) else ""
-    words = wording.FAILED + named
+    words = phrases.FAILED + named
     return shown(f"{words}: {message}" if message else words).text
 
 
@@ -120,8 +119,8 @@ def stopped(fields: Fields) -> str | None:
     detail = details.text("explanation") or fields.text("finishMessage", "finish_message")
     fields.put("stop_details", Fields(details.rest()))
     reasons = [fields.text(name) for name in _REASONS]
-    told = (ending(reason, detail) for reason in reasons if reason)
-    return next((one for one in told if one), None)
+    endings = (ending(reason, detail) for reason in reasons if reason)
+    return next((one for one in endings if one), None)
 
 
 _ROLES = {"model": "assistant", "agent": "assistant", "bot": "assistant", "function": "tool"}
@@ -147,28 +146,31 @@ def message(raw: Mapping[str, object]) -> Message:
     if role == "tool":
         parts = _tool_message(fields, name)
         return Message(role, (*parts, *rest_parts(fields)), name)
-    said = parts_of(fields.value("content", "parts", "message"))
-    if role == "user" and said and all(map(_is_result, said)):
+    content = parts_of(fields.value("content", "parts", "message"))
+    if role == "user" and content and all(map(_is_result, content)):
         role = "tool"  # Anthropic returns tool results as user messages
-    beside = fields.inner("provider_specific_fields")
-    thought = _not_said(_reasoning(fields, beside), said)
+    extra = fields.inner("provider_specific_fields")
+    thought = _not_in_text(_reasoning(fields, extra), content)
     ended = _refusal(fields, raw) or stopped(fields)
-    calls = _with_results((*thought, *said, *_beside_content(fields)), _hosted_results(beside))
+    calls = _with_results((*thought, *content, *_outside_content(fields)), _hosted_results(extra))
     calls = _named(calls)
-    cited, summed_up = _references(fields, beside), parts_of(beside.value("compaction_blocks"))
-    beside.drop(*_COPIES)
-    return Message(role, (*calls, *cited, *summed_up, *rest_parts(fields, beside)), name, ended)
+    cited, summed_up = (
+        _references(fields, extra),
+        parts_of(extra.value("compaction_blocks")),
+    )
+    extra.drop(*_COPIES)
+    return Message(role, (*calls, *cited, *summed_up, *rest_parts(fields, extra)), name, ended)
 
 
 def choice_messages(choices: object) -> tuple[Message, ...]:
     """The messages in `choices`, one per choice; the response of a text completion too."""
-    answers = [_choice(entry) for entry in array(choices)]
-    if len(answers) < 2:
-        return tuple(answers)
-    return tuple(replace(one, choice=number) for number, one in enumerate(answers, start=1))
+    responses = [_choice(entry) for entry in array(choices)]
+    if len(responses) < 2:
+        return tuple(responses)
+    return tuple(replace(one, choice=number) for number, one in enumerate(responses, start=1))
 
 
-def answer_message(raw: Mapping[str, object]) -> Message:
+def response_message(raw: Mapping[str, object]) -> Message:
     """The message of a response; its role is the assistant's if none is stored."""
     return message({**raw, "role": raw.get("role") or "assistant"})
 
@@ -181,18 +183,18 @@ def _choice(choice: object) -> Message:
     if not isinstance(choice, dict):
         return Message("assistant", (data_part(choice),))
     fields = Fields(choice)
-    said = fields.value("message", "delta")
-    if isinstance(said, dict):
-        answer = answer_message(said)
-    elif said is not None:
-        answer = Message("assistant", (data_part(said),))
+    raw = fields.value("message", "delta")
+    if isinstance(raw, dict):
+        response = response_message(raw)
+    elif raw is not None:
+        response = Message("assistant", (data_part(raw),))
     else:
-        answer = Message("assistant", parts_of(fields.value("text")))
-    kept = (mapping(one).get("provider_specific_fields") for one in (choice, said))
+        response = Message("assistant", parts_of(fields.value("text")))
+    kept = (mapping(one).get("provider_specific_fields") for one in (choice, raw))
     own_words = (stopped(Fields(mapping(one))) for one in kept)
     failure, reason = failed(fields), stopped(fields)
-    ended = failure or reason or answer.ending or next(filter(None, own_words), None)
-    return replace(answer, parts=(*answer.parts, *rest_parts(fields)), ending=ended)
+    ended = failure or reason or response.ending or next(filter(None, own_words), None)
+    return replace(response, parts=(*response.parts, *rest_parts(fields)), ending=ended)
 
 
 def _tool_message(fields: Fields, name: str | None) -> tuple[Part, ...]:
@@ -205,46 +207,46 @@ def _tool_message(fields: Fields, name: str | None) -> tuple[Part, ...]:
     return result_parts(content, call_id, name, read=parts_of, is_error=is_error)
 
 
-def _reasoning(fields: Fields, beside: Fields) -> tuple[Part, ...]:
+def _reasoning(fields: Fields, extra: Fields) -> tuple[Part, ...]:
     """The reasoning. It is stored up to three times and shown once."""
     blocks = [
         part
-        for found in (fields.array("thinking_blocks"), beside.array("thinking_blocks"))
+        for found in (fields.array("thinking_blocks"), extra.array("thinking_blocks"))
         for part in parts_of(found)
     ]
     texts = [fields.text(name) for name in ("reasoning_content", "reasoning", "thinking")]
-    texts += [beside.text("reasoning_content"), fields.text("tool_plan")]
+    texts += [extra.text("reasoning_content"), fields.text("tool_plan")]
     plain = tuple(text_part(text, "reasoning") for text in texts if text)
     worded = tuple(
-        part for part in blocks if part.text not in (wording.ENCRYPTED, wording.EMPTY_THOUGHT)
+        part for part in blocks if part.text not in (phrases.ENCRYPTED, phrases.EMPTY_THOUGHT)
     )
     for more in (plain, parts_of(fields.array("reasoning_details"))):
-        worded = (*worded, *_not_said(more, worded))
-    encrypted = (part for part in blocks if part.text == wording.ENCRYPTED)
+        worded = (*worded, *_not_in_text(more, worded))
+    encrypted = (part for part in blocks if part.text == phrases.ENCRYPTED)
     return tuple(dict.fromkeys((*worded, *encrypted))) or tuple(dict.fromkeys(blocks))
 
 
-def _not_said(parts: Sequence[Part], said: Sequence[Part]) -> tuple[Part, ...]:
+def _not_in_text(parts: Sequence[Part], content: Sequence[Part]) -> tuple[Part, ...]:
     """The reasoning parts that the text does not contain, each once."""
-    known = "".join(part.text for part in said if part.kind == "reasoning")
-    told = "".join(known.split())
+    known = "".join(part.text for part in content if part.kind == "reasoning")
+    text = "".join(known.split())
     new = []
     for part in parts:
         bare = "".join(part.text.split())
-        if bare not in told:
+        if bare not in text:
             new.append(part)
-            told += bare
+            text += bare
     return tuple(new)
 
 
-def _beside_content(fields: Fields) -> tuple[Part, ...]:
+def _outside_content(fields: Fields) -> tuple[Part, ...]:
     refused = parts_of(fields.text("refusal"))
     sound = fields.inner("audio")
-    spoken = parts_of({"type": "audio", **sound.left()}) if sound else ()
+    audio = parts_of({"type": "audio", **sound.left()}) if sound else ()
     pictures = tuple(part for one in fields.array("images") for part in _image(one))
     older = fields.inner("function_call").left()
     calls = [*fields.array("tool_calls"), *([older] if older else [])]
-    return (*refused, *spoken, *pictures, *chat_calls(calls))
+    return (*refused, *audio, *pictures, *chat_calls(calls))
 
 
 def _image(image: object) -> tuple[Part, ...]:
@@ -252,9 +254,9 @@ def _image(image: object) -> tuple[Part, ...]:
     return parts_of({"type": "image", "data": image} if isinstance(image, str) else image)
 
 
-def _hosted_results(beside: Fields) -> tuple[Part, ...]:
+def _hosted_results(extra: Fields) -> tuple[Part, ...]:
     """The results of hosted tools, if LiteLLM stores them next to the message."""
-    return tuple(part for name in _RESULTS for part in parts_of(beside.value(name)))
+    return tuple(part for name in _RESULTS for part in parts_of(extra.value(name)))
 
 
 def _with_results(parts: Sequence[Part], results: Sequence[Part]) -> tuple[Part, ...]:
@@ -279,11 +281,11 @@ def _named(parts: Sequence[Part]) -> tuple[Part, ...]:
     )
 
 
-def _references(fields: Fields, beside: Fields) -> tuple[Part, ...]:
+def _references(fields: Fields, extra: Fields) -> tuple[Part, ...]:
     """The citations of the response, each once."""
     found = [*fields.entries("annotations"), *fields.entries("citations")]
-    found += [*beside.entries("citations"), *beside.entries("annotations")]
-    for entry in beside.objects("citationsContent"):
+    found += [*extra.entries("citations"), *extra.entries("annotations")]
+    for entry in extra.objects("citationsContent"):
         found += entry.array("citations")
     looked_up = fields.objects("grounding_metadata", "groundingMetadata")
     cited = [*citations(found), *(part for one in looked_up for part in grounding(one))]
@@ -291,5 +293,8 @@ def _references(fields: Fields, beside: Fields) -> tuple[Part, ...]:
 
 
 def _refusal(fields: Fields, raw: Mapping[str, object]) -> str | None:
-    said = [fields.peek("refusal"), *(one.get("refusal") for one in objects(raw.get("content")))]
-    return ending("refusal") if any(string(one) for one in said) else None
+    texts = [
+        fields.peek("refusal"),
+        *(one.get("refusal") for one in objects(raw.get("content"))),
+    ]
+    return ending("refusal") if any(string(one) for one in texts) else None

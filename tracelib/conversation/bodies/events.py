@@ -5,14 +5,14 @@ from dataclasses import replace
 
 from tracelib.conversation.bodies.chat import error_ending, message, response_ending
 from tracelib.conversation.bodies.fields import Fields
+from tracelib.conversation.bodies.items import Raw, item_messages, joined
 from tracelib.conversation.bodies.messages import Message
-from tracelib.conversation.bodies.responses import Raw, item_messages, joined
 from tracelib.conversation.bodies.texts import rest_parts
 from tracelib.conversation.json_values import array, mapping, string
 
 Event = Mapping[str, object]
 
-_HEARD = "conversation.item.input_audio_transcription."
+_TRANSCRIBED = "conversation.item.input_audio_transcription."
 # The end of an event's name, for events with deltas -> the field of the block that they fill.
 _PIECES = {
     "output_text": ("output_text", "text"),
@@ -76,18 +76,18 @@ class Connection:
     def read(self, event: Event) -> None:
         """Read one more event."""
         kind, item, response = string(event.get("type")), event.get("item"), event.get("response")
-        if kind.startswith(_HEARD):
+        if kind.startswith(_TRANSCRIBED):
             self._hear(event, kind)
         elif isinstance(item, dict):
             self._put(item)
         elif isinstance(response, dict) and kind == "response.create":
-            self._ask(response)
+            self._read_request(response)
         elif isinstance(response, dict):
             self._respond(response)
         elif isinstance(event.get("session"), dict):
             self._instruct(mapping(event["session"]))
         elif kind == "response.create":
-            self._ask(event)
+            self._read_request(event)
         elif kind == "error":
             self._put({"type": _ERROR, "error": event.get("error") or event.get("message")})
         elif "delta" in event or kind.endswith(".done"):
@@ -125,11 +125,11 @@ class Connection:
         if instructions and instructions not in known:
             self._put({"role": "system", "content": instructions})
 
-    def _ask(self, request: Event) -> None:
+    def _read_request(self, request: Event) -> None:
         """Read a response that the client requests, with its instructions and items."""
         self._instruct(request)
-        asked = request.get("input")
-        for entry in asked if isinstance(asked, list) else [asked] if asked else []:
+        content = request.get("input")
+        for entry in content if isinstance(content, list) else [content] if content else []:
             self._put(_item(entry, "user"))
 
     def _hear(self, event: Event, kind: str) -> None:
@@ -137,8 +137,8 @@ class Connection:
         key = string(event.get("item_id")) or f"item {len(self._items)}"
         if kind.endswith("failed"):
             self._items[key] = {"type": _UNHEARD, "error": event.get("error")}
-        told = string(event.get("transcript"))
-        whole = told if kind.endswith("completed") else self._heard.get(key, "")
+        transcript = string(event.get("transcript"))
+        whole = transcript if kind.endswith("completed") else self._heard.get(key, "")
         text = whole or self._heard.get(key, "") + string(event.get("delta"))
         if text:
             self._heard[key] = text
@@ -155,8 +155,8 @@ class Connection:
         known = self._pieces.setdefault(key, {})
         before = mapping(known.get(place))
         whole = event.get(field)
-        said = whole if isinstance(whole, str) else joined(before.get(field), event.get("delta"))
-        known[place] = {**before, "type": block, field: said}
+        text = whole if isinstance(whole, str) else joined(before.get(field), event.get("delta"))
+        known[place] = {**before, "type": block, field: text}
         self._items.setdefault(key, {})
 
     def _messages(self) -> Iterator[Message]:
@@ -174,9 +174,9 @@ class Connection:
         yield from _read(run, None)
 
     def _whole(self, key: str, item: Event) -> Raw:
-        heard = self._heard.get(key)
-        if heard and heard not in _words(item):
-            block = {"type": "input_audio", "transcript": heard}
+        transcript = self._heard.get(key)
+        if transcript and transcript not in _words(item):
+            block = {"type": "input_audio", "transcript": transcript}
             return {"role": "user", "type": "message", "content": [block]}
         if key in self._pieces and not _is_whole(item):
             blocks = [mapping(block) for block in self._pieces[key].values()]
@@ -210,8 +210,8 @@ def _apart(item: Raw) -> Message:
     fields.drop("message", "code")
     ended = error_ending(item.get("error"))
     if item.get("type") == _UNHEARD:
-        spoken = message({"role": "user", "content": [{"type": "input_audio"}]})
-        return replace(spoken, parts=(*spoken.parts, *rest_parts(fields)), ending=ended)
+        audio = message({"role": "user", "content": [{"type": "input_audio"}]})
+        return replace(audio, parts=(*audio.parts, *rest_parts(fields)), ending=ended)
     return Message("assistant", rest_parts(fields), ending=ended)
 
 

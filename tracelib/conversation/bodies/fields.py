@@ -110,7 +110,7 @@ class Fields:
         """All fields that were not taken."""
         return dict(self._left)
 
-    def says_more_than_figures(self) -> bool:
+    def has_more_than_figures(self) -> bool:
         """Is anything left except figures and settings?"""
         return any(key not in FIGURES for key in self._left)
 

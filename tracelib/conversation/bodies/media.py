@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import blake2b
 
-from tracelib.conversation.bodies import wording
+from tracelib.conversation.bodies import phrases
 from tracelib.conversation.bodies.fields import Fields
 from tracelib.conversation.bodies.messages import Kind, Part, is_redacted
 from tracelib.conversation.bodies.texts import (
@@ -70,7 +70,7 @@ def address_part(
 
 
 def _not_stored(media_type: str, kind: Kind) -> str:
-    return wording.NOT_STORED.format(kind=shown_name(media_type) or kind)
+    return phrases.NOT_STORED.format(kind=shown_name(media_type) or kind)
 
 
 def _placeholder(kind: Kind, encoded: str, media_type: str, name: str | None) -> Part:
@@ -154,7 +154,7 @@ def document(fields: Fields, read: Reader) -> tuple[Part, ...]:
         return (*medium("file", fields), *about)
     name = shown_name(fields.text(*_DOCUMENT_NAMES) or source.text(*_DOCUMENT_NAMES))
     media_type = shown_name(source.text("media_type", "format") or fields.text("format"))
-    line = wording.TEXT_BELOW.format(kind=media_type or "document")
+    line = phrases.TEXT_BELOW.format(kind=media_type or "document")
     fields.put("source", source)
     return (Part("file", line, name), *about, *words)
 
@@ -177,7 +177,7 @@ def search_result(fields: Fields, read: Reader) -> tuple[Part, ...]:
     """A search result that the model received: its title and address, then its text."""
     title = shown_name(fields.text("title"))
     address = shown(fields.text("source")).text
-    line = ", ".join(filter(None, (wording.SEARCH_RESULT, address)))
+    line = ", ".join(filter(None, (phrases.SEARCH_RESULT, address)))
     return (Part("file", line, title), *read(fields.value("content")))
 
 
@@ -190,14 +190,14 @@ def resource(fields: Fields) -> tuple[Part, ...]:
     text, blob, about = found.text("text"), found.text("blob"), found.text("description")
     if nested:
         fields.put("resource", nested)
-    told = (text_part(about),) if about else ()
+    note = (text_part(about),) if about else ()
     kind = kind_of_type(media_type)
     if blob:
         place = name or shown_name(address)
-        return (media_part(kind, blob, media_type=media_type, name=place), *told)
+        return (media_part(kind, blob, media_type=media_type, name=place), *note)
     if text:
         known = (shown_name(media_type) or "resource", shown(address).text)
-        line = wording.TEXT_BELOW.format(kind=", ".join(filter(None, known)))
-        return (Part("file", line, name), text_part(text), *told)
-    words = address or wording.NOT_STORED.format(kind="resource")
-    return (text_part(words, kind, name=name), *told)
+        line = phrases.TEXT_BELOW.format(kind=", ".join(filter(None, known)))
+        return (Part("file", line, name), text_part(text), *note)
+    words = address or phrases.NOT_STORED.format(kind="resource")
+    return (text_part(words, kind, name=name), *note)

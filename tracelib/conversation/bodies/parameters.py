@@ -48,7 +48,7 @@ SETTINGS = (
 _OF_SETTINGS = ("inferenceConfig", "generationConfig", "generation_config")
 
 
-def settings(body: Body, answered: Iterable[Message]) -> tuple[tuple[str, str], ...]:
+def settings(body: Body, responses: Iterable[Message]) -> tuple[tuple[str, str], ...]:
     """Which settings did this request have? Pairs of name and value, in a fixed order.
 
     Sampling parameters first, then the names of the tools offered and of those called. Parameters
@@ -58,8 +58,8 @@ def settings(body: Body, answered: Iterable[Message]) -> tuple[tuple[str, str], 
     offered = ", ".join(_tool_names(body))
     called = ", ".join(
         part.name or "unnamed"
-        for said in answered
-        for part in said.parts
+        for response in responses
+        for part in response.parts
         if part.kind == "tool_call"
     )
     rest = [*_nested(body), ("tools offered", offered), ("tools called", called)]
@@ -81,7 +81,7 @@ def _scalar(value: object) -> str:
 def _nested(body: Body) -> list[tuple[str, str]]:
     choice = body.get("tool_choice")
     chosen = mapping(choice)
-    wanted = string(mapping(chosen.get("function")).get("name")) or string(chosen.get("name"))
+    chosen_name = string(mapping(chosen.get("function")).get("name")) or string(chosen.get("name"))
     form = mapping(body.get("response_format")) or mapping(mapping(body.get("text")).get("format"))
     thinking = mapping(body.get("thinking"))
     talk = body.get("conversation")
@@ -93,7 +93,7 @@ def _nested(body: Body) -> list[tuple[str, str]]:
     return [
         *inner,
         ("conversation", _scalar(string(talk) or mapping(talk).get("id"))),
-        ("tool_choice", _scalar(choice) or _scalar(wanted or string(chosen.get("type")))),
+        ("tool_choice", _scalar(choice) or _scalar(chosen_name or string(chosen.get("type")))),
         ("response_format", _scalar(form.get("type"))),
         ("reasoning.effort", _scalar(mapping(body.get("reasoning")).get("effort"))),
         ("thinking", _scalar(thinking.get("type"))),

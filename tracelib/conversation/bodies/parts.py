@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from tracelib.conversation.bodies import media, tool_calls, untyped, wording
+from tracelib.conversation.bodies import media, phrases, tool_calls, untyped
 from tracelib.conversation.bodies.fields import Fields
+from tracelib.conversation.bodies.items import ITEM_ID
 from tracelib.conversation.bodies.messages import Part
-from tracelib.conversation.bodies.responses import ITEM_ID
 from tracelib.conversation.bodies.texts import (
     data_part,
     json_part,
@@ -34,45 +34,45 @@ def compaction(fields: Fields, read: Read) -> tuple[Part, ...]:
         inner = mapping(parsed_text(encrypted[begin:])) if begin >= 0 else {}
         summary = inner.get("content")
     if isinstance(summary, str) or not summary:
-        words = string(summary) or wording.ENCRYPTED
-        return (text_part(words, "data", name=wording.COMPACTED),)
-    return (Part("data", wording.SUMMED_UP, wording.COMPACTED), *read(summary))
+        words = string(summary) or phrases.ENCRYPTED
+        return (text_part(words, "data", name=phrases.COMPACTED),)
+    return (Part("data", phrases.SUMMED_UP, phrases.COMPACTED), *read(summary))
 
 
 def compaction_trigger(_: Fields) -> tuple[Part, ...]:
     """A client's request to compact the conversation."""
-    return (Part("data", wording.COMPACTION_ASKED, wording.COMPACTED),)
+    return (Part("data", phrases.COMPACTION_REQUESTED, phrases.COMPACTED),)
 
 
 def approval_request(fields: Fields) -> tuple[Part, ...]:
     """A provider's request for permission to call a tool."""
-    name = shown_name(fields.text("name")) or wording.A_TOOL
+    name = shown_name(fields.text("name")) or phrases.A_TOOL
     given = fields.value("arguments")
     value = parsed_text(given) if isinstance(given, str) else given
-    title = wording.ASKS_TO_CALL.format(name=name)
+    title = phrases.APPROVAL_REQUESTED.format(name=name)
     return (data_part(given if value is None else value, name=title),)
 
 
 def approval_response(fields: Fields) -> tuple[Part, ...]:
     """Whether the client permits the tool call."""
-    said = wording.APPROVED if fields.peek("approve") is True else wording.NOT_APPROVED
+    text = phrases.APPROVED if fields.peek("approve") is True else phrases.NOT_APPROVED
     reason = fields.text("reason")
-    return (text_part(f"{said}: {reason}" if reason else said, "data", name=wording.APPROVAL),)
+    return (text_part(f"{text}: {reason}" if reason else text, "data", name=phrases.APPROVAL),)
 
 
 def item_reference(fields: Fields) -> tuple[Part, ...]:
     """An item that is referred to by its ID instead of being sent again."""
     named = string(fields.peek("id"))
-    told = text_part(wording.REFERS_TO.format(id=named or wording.AN_ITEM), "data")
-    return (replace(told, item_id=named or None),)
+    note = text_part(phrases.REFERS_TO.format(id=named or phrases.AN_ITEM), "data")
+    return (replace(note, item_id=named or None),)
 
 
 def stored_prompt(fields: Fields, read: Read) -> tuple[Part, ...]:
     """A prompt that is stored elsewhere, by its ID, with the values of its variables."""
     version = fields.text("version") or fields.peek("version")
-    name = string(fields.peek("id")) or wording.WITHOUT_ID
+    name = string(fields.peek("id")) or phrases.WITHOUT_ID
     is_known = isinstance(version, str | int | float)
-    title = wording.PROMPT_VERSION if is_known else wording.PROMPT
+    title = phrases.PROMPT_VERSION if is_known else phrases.PROMPT
     lines = [title.format(id=name, version=version)]
     variables = fields.inner("variables").left()
     plain = {key: value for key, value in variables.items() if not isinstance(value, dict | list)}
@@ -119,7 +119,7 @@ def _read(fields: Fields, whole: object) -> tuple[Part, ...]:
     read = _reader(kind) if kind else partial(untyped.block, read=parts_of)
     found = read(fields) if read else ()
     if not found and not (kind and read):
-        return (json_part(whole),) if fields.says_more_than_figures() else ()
+        return (json_part(whole),) if fields.has_more_than_figures() else ()
     rest = rest_parts(fields)
     if found and found[0].kind == "tool_result":  # the other fields describe the same call
         rest = tuple(replace(part, call_id=found[0].call_id) for part in rest)
@@ -153,7 +153,7 @@ def _thinking(fields: Fields) -> tuple[Part, ...]:
     found = [part for name in names for part in parts_of(fields.value(name))]
     hidden = fields.value("encrypted_content", "redactedContent")
     if not found:
-        return (Part("reasoning", wording.ENCRYPTED if hidden else wording.EMPTY_THOUGHT),)
+        return (Part("reasoning", phrases.ENCRYPTED if hidden else phrases.EMPTY_THOUGHT),)
     if any(part.kind not in ("text", "reasoning") for part in found):
         return tuple(
             replace(part, kind="reasoning") if part.kind == "text" else part for part in found
@@ -170,7 +170,7 @@ def _thinking(fields: Fields) -> tuple[Part, ...]:
 
 def _encrypted(fields: Fields) -> tuple[Part, ...]:
     fields.drop("data")
-    return (Part("reasoning", wording.ENCRYPTED),)
+    return (Part("reasoning", phrases.ENCRYPTED),)
 
 
 def _compaction(fields: Fields) -> tuple[Part, ...]:
@@ -188,7 +188,7 @@ def _web_result(fields: Fields) -> tuple[Part, ...]:
 
 
 def _files_of_run(fields: Fields) -> tuple[Part, ...]:
-    return (text_part(fields.text("file_id") or wording.NOT_STORED.format(kind="file"), "file"),)
+    return (text_part(fields.text("file_id") or phrases.NOT_STORED.format(kind="file"), "file"),)
 
 
 def _tool_reference(fields: Fields) -> tuple[Part, ...]:
@@ -198,7 +198,7 @@ def _tool_reference(fields: Fields) -> tuple[Part, ...]:
 def _edited(fields: Fields) -> tuple[Part, ...]:
     """The report of a file editor on an edit."""
     lines = fields.texts("lines")
-    made = wording.FILE_UPDATED if fields.peek("is_file_update") else wording.FILE_CREATED
+    made = phrases.FILE_UPDATED if fields.peek("is_file_update") else phrases.FILE_CREATED
     return (text_part("\n".join(lines) or made),)
 
 

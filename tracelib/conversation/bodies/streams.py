@@ -4,8 +4,8 @@ import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from tracelib.conversation.bodies import answer_shapes
-from tracelib.conversation.bodies.responses import Pieces
+from tracelib.conversation.bodies import response_shapes
+from tracelib.conversation.bodies.items import Pieces
 from tracelib.conversation.json_values import array, mapping, objects, read_json, string
 
 Event = Mapping[str, object]
@@ -28,13 +28,13 @@ def read_stream(text: str) -> tuple[list[Event], str] | None:
     events: list[Event] = []
     unread: list[str] = []
     for line in lines:
-        written = line.removeprefix("data:").strip()
-        if not written or written == "[DONE]" or line.startswith(("event:", "id:", "retry:", ":")):
+        data = line.removeprefix("data:").strip()
+        if not data or data == "[DONE]" or line.startswith(("event:", "id:", "retry:", ":")):
             continue
         try:
-            found = read_json(written)
+            found = read_json(data)
         except (ValueError, RecursionError):
-            unread.append(written)
+            unread.append(data)
             continue
         events += [found] if isinstance(found, dict) else objects(found)
     return (events, "\n".join(unread)) if events else None
@@ -56,7 +56,7 @@ def _lines(text: str) -> list[str] | None:
     return lines if is_each_json else None
 
 
-def put_together(events: Sequence[Event]) -> object:
+def assembled(events: Sequence[Event]) -> object:
     """The response that these events make up, in its shape without streaming.
 
     None for events of an unknown stream.
@@ -180,21 +180,21 @@ def _cohere(events: Iterable[Event]) -> object:
     end: dict[str, object] = {}
     for event in events:
         delta = mapping(event.get("delta"))
-        said = dict(mapping(delta.get("message")))
-        content, calls = said.pop("content", None), said.pop("tool_calls", None)
+        response = dict(mapping(delta.get("message")))
+        content, calls = response.pop("content", None), response.pop("tool_calls", None)
         if isinstance(content, dict):
             contents.setdefault(event.get("index"), Pieces()).add(content)
         if isinstance(calls, dict):
             called.setdefault(event.get("index"), Pieces()).add(calls)
-        cited = said.pop("citations", None)
-        message.add({**said, "citations": [cited] if cited else []})
+        cited = response.pop("citations", None)
+        message.add({**response, "citations": [cited] if cited else []})
         end |= {key: value for key, value in delta.items() if key != "message"}
     whole = message.whole() | {"content": [piece.whole() for piece in contents.values()]}
     return {"message": whole | {"tool_calls": [one.whole() for one in called.values()]}, **end}
 
 
 def _is_agent(event: Event) -> bool:
-    return "jsonrpc" in event and bool(answer_shapes.kind_of(event))
+    return "jsonrpc" in event and bool(response_shapes.kind_of(event))
 
 
 def _agent(events: Iterable[Event]) -> object:
@@ -202,7 +202,7 @@ def _agent(events: Iterable[Event]) -> object:
     task: dict[str, object] = {}
     artifacts: dict[object, Pieces] = {}
     for event in events:
-        result = answer_shapes.unwrapped(mapping(event.get("result")))
+        result = response_shapes.unwrapped(mapping(event.get("result")))
         artifact = mapping(result.get("artifact"))
         if artifact:
             artifacts.setdefault(artifact.get("artifactId"), Pieces()).add(artifact)

@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 import filetype
 
-from tracelib.conversation.bodies import wording
+from tracelib.conversation.bodies import phrases
 from tracelib.conversation.bodies.fields import Fields
 from tracelib.conversation.bodies.messages import (
     CUT,
@@ -75,7 +75,7 @@ def named(encoded: str, media_type: str = "", otherwise: str = "base64") -> Enco
     bare, cut = without_marks(encoded)
     size = (len(_LINE_ENDS.sub("", bare).rstrip("=")) + cut) * 3 // 4
     kind = media_type or kind_of(bare) or otherwise
-    words = [kind, size_words(size)] + ([wording.STORED_CUT] if cut else [])
+    words = [kind, size_words(size)] + ([phrases.STORED_CUT] if cut else [])
     return Encoded(", ".join(words), size, cut)
 
 
@@ -151,10 +151,10 @@ def size_words(size_bytes: int) -> str:
     ('812 B', '12.4 kB', '3.2 MB')
     """
     if size_bytes < 1000:
-        return wording.SIZES[0].format(size=size_bytes)
+        return phrases.SIZES[0].format(size=size_bytes)
     if size_bytes < 1_000_000:
-        return wording.SIZES[1].format(size=size_bytes / 1000)
-    return wording.SIZES[2].format(size=size_bytes / 1_000_000)
+        return phrases.SIZES[1].format(size=size_bytes / 1000)
+    return phrases.SIZES[2].format(size=size_bytes / 1_000_000)
 
 
 LONGEST_NAME = 200

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from tracelib.conversation.bodies import wording
+from tracelib.conversation.bodies import phrases
 from tracelib.conversation.bodies.fields import Fields
 from tracelib.conversation.bodies.messages import Part
 from tracelib.conversation.bodies.texts import (
@@ -23,7 +23,7 @@ FAILED = frozenset({"failed", "error", "outcome_failed", "outcome_deadline_excee
 
 _OUTPUTS = ("output", "outputs", "results", "result", "content", "response", "tools", "text")
 _LISTS_OF_TOOLS = ("mcp_list_tools", "tool_search_output")
-_SPOKEN = ("text", "data")
+_TEXT_KINDS = ("text", "data")
 
 
 def error_of(fields: Fields) -> str | None:
@@ -36,7 +36,7 @@ def error_of(fields: Fields) -> str | None:
     words = error.text("message") or _content_words(content)
     error.drop("code")
     fields.put("error", Fields(error.rest()))
-    return words or wording.TOOL_FAILED
+    return words or phrases.TOOL_FAILED
 
 
 def _content_words(content: object) -> str:
@@ -53,11 +53,11 @@ def _content_words(content: object) -> str:
 def with_failure(parts: tuple[Part, ...], failure: str | None) -> tuple[Part, ...]:
     """The result, with the text of its failure."""
     shown = parts[0]
-    if failure is None or (shown.text and failure == wording.TOOL_FAILED):
+    if failure is None or (shown.text and failure == phrases.TOOL_FAILED):
         return parts
-    said = text_part(failure)
-    text = "\n".join(filter(None, (shown.text, said.text)))
-    cut = shown.truncated_chars + said.truncated_chars
+    error = text_part(failure)
+    text = "\n".join(filter(None, (shown.text, error.text)))
+    cut = shown.truncated_chars + error.truncated_chars
     return (replace(shown, text=text, is_json=False, truncated_chars=cut), *parts[1:])
 
 
@@ -79,8 +79,8 @@ def result(fields: Fields, read: Reader) -> tuple[Part, ...]:
 def _is_error(fields: Fields) -> bool:
     flags = (fields.peek("is_error"), fields.peek("isError"))
     states = (fields.peek("status"), fields.peek("outcome"))
-    said = (string(state).lower() for state in states)
-    return any(flag is True for flag in flags) or any(state in FAILED for state in said)
+    values = (string(state).lower() for state in states)
+    return any(flag is True for flag in flags) or any(state in FAILED for state in values)
 
 
 def result_parts(
@@ -89,18 +89,18 @@ def result_parts(
     """A tool result: its text as one part, then the images and files it returned."""
     identity, tool = shown_id(call_id), shown_name(name)
     inner = _read_result(content, read)
-    spoken = [part for part in inner if part.kind in _SPOKEN or _is_within(part)]
+    texts = [part for part in inner if part.kind in _TEXT_KINDS or _is_within(part)]
     shown = Part(
         "tool_result",
-        "\n".join(part.text for part in spoken),
+        "\n".join(part.text for part in texts),
         tool,
         identity,
-        is_json=len(spoken) == 1 and spoken[0].is_json,
-        truncated_chars=sum(part.truncated_chars for part in spoken),
-        is_redacted=any(part.is_redacted for part in spoken),
+        is_json=len(texts) == 1 and texts[0].is_json,
+        truncated_chars=sum(part.truncated_chars for part in texts),
+        is_redacted=any(part.is_redacted for part in texts),
         is_error=is_error or any(part.is_error for part in inner),
     )
-    others = (part for part in inner if part not in spoken)
+    others = (part for part in inner if part not in texts)
     return (shown, *(replace(part, call_id=identity) for part in others))
 
 
@@ -136,21 +136,24 @@ def terminal(fields: Fields, read: Reader) -> tuple[Part, ...]:
     outcome = fields.inner("outcome")
     is_late = outcome.peek("type") == "timeout"
     code = outcome.peek("exit_code") if outcome else fields.value("return_code", "exit_code")
-    lines = [printed.rstrip("\n"), wording.STDERR.format(text=complained) if complained else ""]
-    lines += [wording.TIMED_OUT] if is_late else []
+    lines = [
+        printed.rstrip("\n"),
+        phrases.STDERR.format(text=complained) if complained else "",
+    ]
+    lines += [phrases.TIMED_OUT] if is_late else []
     says_nothing = not (printed or complained or is_late)
     if code is not None and (code != 0 or says_nothing):
-        lines.append(wording.EXIT_CODE.format(code=code))
+        lines.append(phrases.EXIT_CODE.format(code=code))
     fields.drop("return_code", "exit_code")
     files = read(fields.value("content"))
-    said = replace(text_part("\n".join(filter(None, lines))), is_error=is_late)
-    return (said, *files)
+    output = replace(text_part("\n".join(filter(None, lines))), is_error=is_late)
+    return (output, *files)
 
 
 def failed_result(fields: Fields) -> tuple[Part, ...]:
     """The failure that a hosted tool reports in place of a result."""
-    said = [fields.text("error_code", "errorCode"), fields.text("error_message", "message")]
-    part = text_part(": ".join(filter(None, said)) or string(fields.peek("type")))
+    texts = [fields.text("error_code", "errorCode"), fields.text("error_message", "message")]
+    part = text_part(": ".join(filter(None, texts)) or string(fields.peek("type")))
     return (replace(part, is_error=True),)
 
 
@@ -167,13 +170,13 @@ def offered_tool(fields: Fields) -> tuple[Part, ...]:
     """A tool that is offered: its name, description and parameters."""
     name, description = fields.text("name"), fields.text("description")
     takes = fields.value("input_schema", "inputSchema", "parameters")
-    said = text_part(": ".join(filter(None, (name, description))))
-    return (said, json_part(takes)) if takes else (said,)
+    description_part = text_part(": ".join(filter(None, (name, description))))
+    return (description_part, json_part(takes)) if takes else (description_part,)
 
 
 _GIVEN = ("input", "arguments", "args", "parameters")
 # Fields of a hosted tool's block that are next to its input.
-_BESIDE_GIVEN = frozenset(
+_NOT_INPUT = frozenset(
     {*("type", "id", "call_id", "status", "cache_control", "container_id", "fingerprint"), "caller"}
 )
 # The client runs these tools, so their blocks do not report how the run ended.
@@ -231,7 +234,7 @@ def _outputs(fields: Fields, kind: str) -> object:
 
 def _hosted_given(fields: Fields) -> object:
     """The input of a hosted tool: all of its block except the labels."""
-    given = {key: value for key, value in fields.left().items() if key not in _BESIDE_GIVEN}
+    given = {key: value for key, value in fields.left().items() if key not in _NOT_INPUT}
     fields.drop(*given)
     code = given.get("code")
     return code if isinstance(code, str) and len(given) == 1 else given
@@ -240,8 +243,8 @@ def _hosted_given(fields: Fields) -> object:
 def _failure(status: str) -> str | None:
     """How this status describes a hosted tool's failure; None if it did not fail."""
     if status in FAILED:
-        return wording.TOOL_FAILED
-    return wording.TOOL_UNFINISHED if status == "incomplete" else None
+        return phrases.TOOL_FAILED
+    return phrases.TOOL_UNFINISHED if status == "incomplete" else None
 
 
 def chat_calls(value: object) -> tuple[Part, ...]:

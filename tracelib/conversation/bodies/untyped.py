@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from tracelib.conversation.bodies import media, tool_calls, wording
+from tracelib.conversation.bodies import media, phrases, tool_calls
 from tracelib.conversation.bodies.fields import Fields
 from tracelib.conversation.bodies.messages import Part
 from tracelib.conversation.bodies.texts import (
@@ -85,8 +85,8 @@ def grounding(fields: Fields) -> tuple[Part, ...]:
     fields.drop("groundingSupports", "searchEntryPoint", "retrievalMetadata")
     found = citations(fields.entries("groundingChunks", "grounding_chunks"))
     searched = "\n".join(queries)
-    asked = (text_part(searched, "data", name=wording.SEARCHED_FOR),) if searched else ()
-    return (*asked, *found, *rest_parts(fields))
+    searches = (text_part(searched, "data", name=phrases.SEARCHED_FOR),) if searched else ()
+    return (*searches, *found, *rest_parts(fields))
 
 
 Read = Callable[[object], tuple[Part, ...]]
@@ -137,7 +137,7 @@ def _function_response(fields: Fields, read: Read) -> tuple[Part, ...]:
 
 
 def _executable_code(fields: Fields, _: Read) -> tuple[Part, ...]:
-    part = text_part(fields.text("code"), "tool_call", name=wording.CODE_EXECUTION)
+    part = text_part(fields.text("code"), "tool_call", name=phrases.CODE_EXECUTION)
     return (replace(part, call_id=string(fields.peek("id")) or None),)
 
 
@@ -146,7 +146,7 @@ def _code_result(fields: Fields, read: Read) -> tuple[Part, ...]:
     is_error = outcome in ("outcome_failed", "outcome_deadline_exceeded")
     output = fields.value("output")
     return tool_calls.result_parts(
-        output, fields.peek("id"), wording.CODE_EXECUTION, read=read, is_error=is_error
+        output, fields.peek("id"), phrases.CODE_EXECUTION, read=read, is_error=is_error
     )
 
 

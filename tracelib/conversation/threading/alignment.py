@@ -55,8 +55,8 @@ def continued(known: Sequence[Item], sent: Sequence[Item]) -> tuple[Match, ...]:
     A response that is sent back counts as the known one changed, if the question before it is the
     same or was changed. Items after the last response are new.
     """
-    answers = [at for at, item in enumerate(sent[:-1]) if item.kind in ("words", "call")]
-    last = max(answers, default=-1)
+    responses = [at for at, item in enumerate(sent[:-1]) if item.kind in ("words", "call")]
+    last = max(responses, default=-1)
     matches: list[Match] = []
     start = 0
     for at, item in enumerate(sent[: last + 1]):
@@ -66,7 +66,7 @@ def continued(known: Sequence[Item], sent: Sequence[Item]) -> tuple[Match, ...]:
         fate: Fate = "kept" if is_same(known[found], item) else "changed"
         matches.append(Match(at, found, fate))
         start = found + 1
-    is_answered = [match.sent in answers for match in matches]
+    is_answered = [match.sent in responses for match in matches]
     return tuple(matches[: len(is_answered) - _trailing(is_answered)])
 
 
@@ -162,14 +162,14 @@ def moved(known: Sequence[Item], sent: Sequence[Item], taken: Collection[int]) -
     for place, item in enumerate(sent):
         at = next((i for i in left if is_same(known[i], item)), None)
         if at is not None and (
-            known[at].kind != "user" or _left_its_place(known, sent[place:], taken, at)
+            known[at].kind != "user" or _was_moved_away(known, sent[place:], taken, at)
         ):
             left.remove(at)
             found.append(Match(place, at, "moved"))
     return tuple(found)
 
 
-def _left_its_place(
+def _was_moved_away(
     known: Sequence[Item], sent: Sequence[Item], taken: Collection[int], at: int
 ) -> bool:
     """Do the items from this known one to the next that was found begin what was sent?

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 
 from tracelib.conversation.threading.alignment import is_like, is_same, is_unchanged
-from tracelib.conversation.threading.canonical import ANSWER_KINDS, Item, Key, together
+from tracelib.conversation.threading.canonical import RESPONSE_KINDS, Item, Key, together
 from tracelib.conversation.threading.item_tree import ItemTree
 from tracelib.conversation.threading.pairs import ALIKE
 from tracelib.conversation.threading.sent import Piece
@@ -32,7 +32,7 @@ class Followed:
     count: int
 
 
-def last_answer(
+def last_response(
     tree: ItemTree, pieces: Sequence[Piece], followed: Followed
 ) -> tuple[int, int] | None:
     """The position and node of the last response that is known, or like a known one.
@@ -46,8 +46,8 @@ def last_answer(
     last, node = found
     for at in range(last - 1, max(followed.count, last - MOST_MOVED) - 1, -1):
         item = pieces[at].item
-        if item.kind in ANSWER_KINDS and not item.is_empty:
-            others = (one for one in reversed(tree.answers_like(item)) if one != node)
+        if item.kind in RESPONSE_KINDS and not item.is_empty:
+            others = (one for one in reversed(tree.responses_like(item)) if one != node)
             below = next((one for one in others if tree.is_above(node, one)), None)
             if below is not None:
                 return at, below
@@ -60,12 +60,12 @@ def _last_known(
     edited = 0
     for at in range(len(pieces) - 1, followed.count - 1, -1):
         item = pieces[at].item
-        if item.kind not in ANSWER_KINDS or item.is_empty:
+        if item.kind not in RESPONSE_KINDS or item.is_empty:
             continue
-        nodes = _not_followed(tree, tree.answers_like(item), followed)
+        nodes = _not_followed(tree, tree.responses_like(item), followed)
         if not nodes and edited < MOST_EDITED and at + 1 < len(pieces):
             edited += 1
-            newest = _not_followed(tree, tree.newest_answers(), followed)
+            newest = _not_followed(tree, tree.newest_responses(), followed)
             nodes = [node for node in newest if _is_edited(tree, pieces, at, node)]
         if nodes:
             return at, max(nodes, key=lambda node: _context(tree, pieces, at, node, followed))
@@ -92,9 +92,9 @@ def _is_edited(tree: ItemTree, pieces: Sequence[Piece], at: int, node: int) -> b
     share = common_share(pieces[at].item.vocabulary, tree.item(node).vocabulary)
     if share >= MOSTLY_ALIKE:
         return True
-    asked, question = _question_before(pieces, at), tree.question_of(node)
-    is_asked = asked is None or question is None or is_like(asked, question)
-    return share >= ALIKE and is_asked
+    sent, question = _question_before(pieces, at), tree.question_of(node)
+    is_same_question = sent is None or question is None or is_like(sent, question)
+    return share >= ALIKE and is_same_question
 
 
 def _context(
@@ -102,14 +102,14 @@ def _context(
 ) -> tuple[bool, float, int, bool, bool, int]:
     """How well does this node fit the piece? By what comes before both, then the newest."""
     item, known = pieces[at].item, tree.item(node)
-    asked, question = _question_before(pieces, at), tree.question_of(node)
-    is_asked = asked is not None and question is not None and is_same(asked, question)
+    sent, question = _question_before(pieces, at), tree.question_of(node)
+    is_same_question = sent is not None and question is not None and is_same(sent, question)
     before = run_before(tree, pieces, at - 1, tree.parent(node), followed)
     alike = sum(1 for _ in islice(before, MOST_COMPARED)) + NEWEST_COUNTS * tree.is_newest(node)
     share = common_share(item.vocabulary, known.vocabulary)
     is_here = tree.start_of(node) == followed.start
     same_call = item.call_id is not None and item.call_id == known.call_id
-    return same_call, share, alike, is_asked, is_here, node
+    return same_call, share, alike, is_same_question, is_here, node
 
 
 def _question_before(pieces: Sequence[Piece], at: int) -> Item | None:
@@ -203,7 +203,7 @@ def learn_together(tree: ItemTree, node: int, pieces: Sequence[Piece], words_at:
 
 
 def _is_known(tree: ItemTree, item: Item) -> bool:
-    return bool(tree.answers_like(item)) if item.kind == "words" else tree.is_known(item)
+    return bool(tree.responses_like(item)) if item.kind == "words" else tree.is_known(item)
 
 
 def _join(tree: ItemTree, pieces: list[Piece], at: int, words_at: WordsAt) -> None:

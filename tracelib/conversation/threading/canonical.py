@@ -20,8 +20,8 @@ from tracelib.conversation.json_values import canonical_text
 from tracelib.conversation.threading.spellings import (
     Vocabulary,
     bare,
-    bare_answer,
-    spoken,
+    bare_response,
+    visible_text,
     vocabulary,
 )
 
@@ -29,7 +29,7 @@ Key = bytes
 Kind = Literal["system", "user", "words", "call", "result", "other"]
 
 SYSTEM_ROLES = frozenset({"system", "developer"})
-ANSWER_KINDS = frozenset({"words", "call", "other"})
+RESPONSE_KINDS = frozenset({"words", "call", "other"})
 
 REFERENCE = "reference"  # the name of an item that only refers to another one
 
@@ -95,7 +95,7 @@ def canonical(message: Message, *, is_answer: bool = False) -> Canonical:
     """The items of this message; those of a response have more keys, for what clients change."""
     items = tuple(_items(message, is_answer))
     if is_answer:
-        items = tuple(_as_answered(item) for item in items)
+        items = tuple(_with_call_key(item) for item in items)
     size = sum(len(part.text) for part in message.parts)
     return Canonical(message.role, items, size, any(part.is_redacted for part in message.parts))
 
@@ -105,15 +105,15 @@ def digest(value: Any) -> Key:
     return blake2b(marshal.dumps(value, _BY_VALUE), digest_size=_KEY_BYTES).digest()
 
 
-def answer_words(message: Message) -> str:
+def response_text(message: Message) -> str:
     """The text of a response without spaces, reasoning and citation marks."""
-    return bare_answer("".join(part.text for part in message.parts if part.kind == "text"))
+    return bare_response("".join(part.text for part in message.parts if part.kind == "text"))
 
 
 def words_alone(message: Message) -> str | None:
     """The text by which this is recognised in a longer message; None if it holds more than text."""
     if message.role == "assistant":
-        return answer_words(message)
+        return response_text(message)
     if any(part.kind != "text" for part in message.parts):
         return None
     return bare("".join(part.text for part in message.parts))
@@ -125,7 +125,7 @@ def together(item: Item, words: str) -> Item:
 
 
 def words_key(words: str) -> Key:
-    """The key of a response with this text, as `answer_words` returns it."""
+    """The key of a response with this text, as `response_text` returns it."""
     return digest(("words", words))
 
 
@@ -143,7 +143,7 @@ def _items(message: Message, is_answer: bool) -> Iterator[Item]:
         yield from _received(message)
 
 
-def _as_answered(item: Item) -> Item:
+def _with_call_key(item: Item) -> Item:
     """The item with a key for the call ID: a hosted tool's result is sent in many spellings."""
     if item.kind != "result" or not item.call_id:
         return item
@@ -174,10 +174,12 @@ def _received(message: Message) -> Iterator[Item]:
         return
     parts = [message.parts[at] for at in rest]
     text = "".join(part.text for part in parts if part.kind == "text")
-    media = tuple((part.kind, part.fingerprint or part.text) for part in parts if not _says(part))
+    media = tuple(
+        (part.kind, part.fingerprint or part.text) for part in parts if not _is_text(part)
+    )
     key = _user_key(bare(text), media)
-    beside = digest(media) if media else b""
-    yield Item("user", (key,), tuple(rest), _size(parts), vocabulary(text), media=beside)
+    media_digest = digest(media) if media else b""
+    yield Item("user", (key,), tuple(rest), _size(parts), vocabulary(text), media=media_digest)
 
 
 def _user_key(words: str, media: tuple[tuple[str, str], ...]) -> Key:
@@ -190,13 +192,13 @@ def _results(message: Message, places: Sequence[int]) -> Iterator[Item]:
         ats = tuple(group)
         parts = [message.parts[at] for at in ats]
         content = tuple(
-            (part.kind, bare(part.text) if _says(part) else part.fingerprint or part.text)
+            (part.kind, bare(part.text) if _is_text(part) else part.fingerprint or part.text)
             for part in parts
         )
         name = None if call_id else next((part.name for part in parts if part.name), None)
         key = digest(("result", call_id or name, content))
         by_id = (digest(("result of", call_id)),) if call_id else ()
-        size = 0 if _is_notice(parts) else _size(part for part in parts if _says(part))
+        size = 0 if _is_notice(parts) else _size(part for part in parts if _is_text(part))
         yield Item("result", (key,), ats, size, b"", call_id, name, by_id)
 
 
@@ -207,28 +209,28 @@ def _assistant(message: Message, is_answer: bool) -> Iterator[Item]:
     calls = [at for at, part in enumerate(parts) if part.kind == "tool_call"]
     results = [at for at, part in enumerate(parts) if _is_result(part)]
     named = [] if is_answer else [at for at, part in enumerate(parts) if part.item_id]
-    beside = [at for at in range(len(parts)) if at not in {*texts, *calls, *results, *named}]
+    others = [at for at in range(len(parts)) if at not in {*texts, *calls, *results, *named}]
     keys = tuple(_words_keys(message, texts, is_answer))
     sounds = tuple(_sound_keys(parts))
     if keys or sounds:
-        places = tuple(sorted((*texts, *beside)))
-        written = [parts[at] for at in texts]
-        alike = vocabulary(spoken("\n".join(part.text for part in written)))
+        places = tuple(sorted((*texts, *others)))
+        text_parts = [parts[at] for at in texts]
+        alike = vocabulary(visible_text("\n".join(part.text for part in text_parts)))
         ids = _item_keys(parts[at] for at in places) if is_answer else ()
-        yield Item("words", (*keys, *sounds, *ids), places, _size(written), alike)
-        beside = []
+        yield Item("words", (*keys, *sounds, *ids), places, _size(text_parts), alike)
+        others = []
     made = sorted((_call(parts[at], at) for at in calls), key=lambda one: one.call_id or "")
     for position, item in enumerate(made):
-        places = item.parts if position or keys or sounds else (*beside, *item.parts)
+        places = item.parts if position or keys or sounds else (*others, *item.parts)
         ids = _item_keys(parts[at] for at in places) if is_answer else ()
         yield replace(item, parts=places, keys=(*item.keys, *ids))
     yield from _results(message, results)
-    if not (keys or sounds or made or results or beside or named):
+    if not (keys or sounds or made or results or others or named):
         yield Item("words", (words_key(""),), _all(message))
-    elif beside and not (keys or sounds or made or results):
-        content = tuple((parts[at].kind, parts[at].fingerprint or parts[at].text) for at in beside)
-        ids = _item_keys(parts[at] for at in beside) if is_answer else ()
-        yield Item("other", (digest(("other", content)), *ids), tuple(beside))
+    elif others and not (keys or sounds or made or results):
+        content = tuple((parts[at].kind, parts[at].fingerprint or parts[at].text) for at in others)
+        ids = _item_keys(parts[at] for at in others) if is_answer else ()
+        yield Item("other", (digest(("other", content)), *ids), tuple(others))
     for at in named:
         yield Item("other", _item_keys([parts[at]]), (at,), name=REFERENCE)
 
@@ -240,14 +242,14 @@ def _item_keys(parts: Iterable[Part]) -> tuple[Key, ...]:
 
 
 def _words_keys(message: Message, texts: Sequence[int], is_answer: bool) -> Iterator[Key]:
-    written = "".join(message.parts[at].text for at in texts)
-    words = bare_answer(written)
+    text = "".join(message.parts[at].text for at in texts)
+    words = bare_response(text)
     if not words:
         return
     yield words_key(words)
-    old = cut_as_old_versions_did(written) if is_answer else None
+    old = cut_as_old_versions_did(text) if is_answer else None
     if old:
-        yield words_key(bare_answer(old))
+        yield words_key(bare_response(old))
 
 
 def _sound_keys(parts: Iterable[Part]) -> Iterator[Key]:
@@ -277,7 +279,7 @@ def _is_result(part: Part) -> bool:
     )
 
 
-def _says(part: Part) -> bool:
+def _is_text(part: Part) -> bool:
     return part.kind in ("text", "tool_result")
 
 

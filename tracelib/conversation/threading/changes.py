@@ -81,7 +81,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Placement:
     """Which request a request continues, and which messages it adds.
 
     `parent` is the index of the request it continues. `fresh` are the positions of the new
@@ -195,9 +195,9 @@ def summaries(tree: ItemTree, pieces: Sequence[Piece]) -> Iterator[tuple[int, Pi
     Nodes, each with the first piece that contains it.
     """
     texts = [piece for piece in pieces if piece.item.kind in ("user", "system")]
-    for node in tree.newest_answers():
-        answer = tree.item(node)
-        holder = next((piece for piece in texts if _holds_summary(piece.item, answer)), None)
+    for node in tree.newest_responses():
+        response = tree.item(node)
+        holder = next((piece for piece in texts if _holds_summary(piece.item, response)), None)
         if holder is not None:
             yield node, holder
 
@@ -207,7 +207,7 @@ def holds_any(items: Sequence[Item], node: int, tree: ItemTree) -> bool:
     return any(_holds_summary(item, tree.item(node)) for item in items)
 
 
-def new_beside_summary(
+def new_after_summary(
     tree: ItemTree, node: int, pieces: Sequence[Piece], summary_at: int
 ) -> Sequence[Piece]:
     """These pieces except those before the summary that the conversation up to this node has.
@@ -222,6 +222,6 @@ def new_beside_summary(
     return [*new, *pieces[len(before) :]]
 
 
-def _holds_summary(item: Item, answer: Item) -> bool:
-    is_long = len(numbers_of(answer.vocabulary)) >= SHORTEST_SUMMARY
-    return is_long and holds(item, answer)
+def _holds_summary(item: Item, response: Item) -> bool:
+    is_long = len(numbers_of(response.vocabulary)) >= SHORTEST_SUMMARY
+    return is_long and holds(item, response)

@@ -5,23 +5,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from tracelib.conversation.bodies.answers import answers
-from tracelib.conversation.bodies.asked import CHAT, Asked, asked
 from tracelib.conversation.bodies.chat import message
+from tracelib.conversation.bodies.items import Raw
 from tracelib.conversation.bodies.messages import Message, Part
-from tracelib.conversation.bodies.responses import Raw
+from tracelib.conversation.bodies.request_messages import CHAT, RequestMessages, request_messages
+from tracelib.conversation.bodies.response_messages import response_messages
 from tracelib.conversation.json_values import TOO_DEEP
 from tracelib.conversation.requests import StoredRequest, finished_first
 from tracelib.conversation.threading.canonical import (
     Canonical,
     Key,
-    answer_words,
     canonical,
     digest,
+    response_text,
     words_alone,
     words_key,
 )
-from tracelib.conversation.threading.changes import Place
+from tracelib.conversation.threading.changes import Placement
 from tracelib.conversation.threading.sent import Reply, SentHistory
 from tracelib.conversation.threading.threads import Threads
 from tracelib.selection import RowId
@@ -48,14 +48,14 @@ class Reader:
         """The items of this message."""
         spelling = _spelling(raw)
         if spelling is None:
-            return canonical(spoken(raw))
+            return canonical(as_message(raw))
         known = self._read.get(spelling)
         if known is None:
-            known = self._read[spelling] = canonical(spoken(raw))
+            known = self._read[spelling] = canonical(as_message(raw))
         return known
 
 
-def spoken(raw: Raw | Message) -> Message:
+def as_message(raw: Raw | Message) -> Message:
     """This message; a placeholder if it is nested too deeply."""
     if isinstance(raw, Message):
         return raw
@@ -104,44 +104,44 @@ class CallNames:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class ReadTurn:
     """A request with its bodies read: the messages of its prompt and of its response."""
 
     request: StoredRequest
-    question: Asked
+    question: RequestMessages
     answered: tuple[Message, ...]  # one per choice
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Placed:
     """The place of a request, and whether it continues a response that is not in the session."""
 
-    place: Place
-    goes_on_elsewhere: bool
+    place: Placement
+    continues_elsewhere: bool
 
 
-def opened(request: StoredRequest) -> Opened:
+def read_turn(request: StoredRequest) -> ReadTurn:
     """Which messages do the bodies of this turn hold? Placeholders if nested too deeply.
 
     If its own request lacks them, those of another row of the turn.
     """
-    own = _asked(request)
-    others = map(_asked, request.rest)
+    own = _prompt(request)
+    others = map(_prompt, request.rest)
     question = own if own.messages else next((one for one in others if one.messages), own)
-    answered = next((one for one in map(_answers, finished_first(request)) if one), ())
-    return Opened(request, question, answered)
+    responses = next((one for one in map(_responses, finished_first(request)) if one), ())
+    return ReadTurn(request, question, responses)
 
 
-def _asked(request: StoredRequest) -> Asked:
+def _prompt(request: StoredRequest) -> RequestMessages:
     try:
-        return asked(request)
+        return request_messages(request)
     except RecursionError:
-        return Asked((Message("user", (Part("data", TOO_DEEP),)),), CHAT, {})
+        return RequestMessages((Message("user", (Part("data", TOO_DEEP),)),), CHAT, {})
 
 
-def _answers(request: StoredRequest) -> tuple[Message, ...]:
+def _responses(request: StoredRequest) -> tuple[Message, ...]:
     try:
-        return answers(request)
+        return response_messages(request)
     except RecursionError:
         return (Message("assistant", (Part("data", TOO_DEEP),)),)
 
@@ -156,7 +156,7 @@ class History:
         self._reader = Reader()
         self._threads = Threads()
         self._rows: list[RowId] = []
-        self._standings: list[Standing] = []
+        self._placements: list[Placed] = []
         self._index_of: dict[str, int] = {}
         self._newest_in: dict[str, int] = {}  # of the conversations that a provider stores
         self._names = CallNames()
@@ -168,18 +168,22 @@ class History:
         """How many messages are remembered?"""
         return self._threads.messages_known()
 
-    def add(self, one: Opened) -> int:
-        """Place this request after those before it. Returns its index."""
+    def add(self, one: ReadTurn) -> int:
+        """Placement this request after those before it. Returns its index."""
         index = len(self)
-        asked = one.question.messages
-        sent = self._reader.read_all(asked)
+        prompt = one.question.messages
+        sent = self._reader.read_all(prompt)
         messages = sent.messages
         replies = _replies(one, messages)
         after = self._after(one.question)
         place = self._threads.place(
-            sent, replies, one.question.kind, after, lambda at: words_alone(spoken(asked[at]))
+            sent,
+            replies,
+            one.question.kind,
+            after,
+            lambda at: words_alone(as_message(prompt[at])),
         )
-        self._standings.append(Standing(place, isinstance(after, str)))
+        self._placements.append(Placed(place, isinstance(after, str)))
         self._rows.append(one.request.row)
         if one.question.conversation_id:
             self._newest_in[one.question.conversation_id] = index
@@ -195,9 +199,9 @@ class History:
             self._names.learn(reply.message.calls, (index, True))
         return index
 
-    def standing(self, index: int) -> Standing:
+    def placed(self, index: int) -> Placed:
         """Which place does the request with this index have?"""
-        return self._standings[index]
+        return self._placements[index]
 
     def row(self, index: int) -> RowId:
         """Which request has this index?"""
@@ -207,7 +211,7 @@ class History:
         """Which tool was called under this ID, as of the request with this index?"""
         return self._names.name(call_id, index)
 
-    def _after(self, question: Asked) -> int | str | None:
+    def _after(self, question: RequestMessages) -> int | str | None:
         """The earlier request that this one says it continues, or the ID of a missing one."""
         links = question.previous_ids
         known = [self._index_of.get(link) for link in links]
@@ -216,14 +220,14 @@ class History:
         return next((one for one in known if one is not None), links[0] if links else None)
 
 
-def _replies(one: Opened, messages: Sequence[Canonical]) -> list[Reply]:
+def _replies(one: ReadTurn, messages: Sequence[Canonical]) -> list[Reply]:
     """The responses; each completes the response at the end of the request, if there is one."""
     begun = takewhile(lambda at: messages[at].role == "assistant", range(len(messages) - 1, -1, -1))
-    before = "".join(answer_words(spoken(one.question.messages[at])) for at in [*begun][::-1])
+    before = "".join(response_text(as_message(one.question.messages[at])) for at in [*begun][::-1])
     return [
         Reply(
             canonical(message, is_answer=True),
-            words_key(before + answer_words(message)) if before else None,
+            words_key(before + response_text(message)) if before else None,
         )
         for message in one.answered
     ]

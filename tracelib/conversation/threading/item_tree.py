@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
-from tracelib.conversation.threading.canonical import ANSWER_KINDS, Item, Key, digest
+from tracelib.conversation.threading.canonical import RESPONSE_KINDS, Item, Key, digest
 
 # Short responses ("ok") are frequent; only this many, the newest, are tried.
 MOST_ALIKE = 20
@@ -55,7 +55,7 @@ class ItemTree:
         self._newest_child[parent] = node
         if item.kind == "system":
             self.remind(self._start[node], item)
-        if item.kind in ANSWER_KINDS:
+        if item.kind in RESPONSE_KINDS:
             alike = self._answers.setdefault(self._class_of(item.keys), [])
             if node not in alike:
                 alike.append(node)
@@ -77,13 +77,13 @@ class ItemTree:
                 return child
         return None
 
-    def answers_like(self, item: Item) -> Sequence[int]:
+    def responses_like(self, item: Item) -> Sequence[int]:
         """The nodes of responses with this item, oldest first, at most 20."""
         known = (self._classes.get(key) for key in item.keys)
         found = (self._answers.get(one) for one in known if one is not None)
         return next((nodes[-MOST_ALIKE:] for nodes in found if nodes), ())
 
-    def newest_answers(self) -> Iterator[int]:
+    def newest_responses(self) -> Iterator[int]:
         """The nodes of the last responses, newest first, at most 20."""
         return reversed(self._newest_answers)
 

@@ -16,12 +16,12 @@ from tracelib.conversation.threading.anchors import (
     Followed,
     Located,
     WordsAt,
-    last_answer,
+    last_response,
     rejoined,
     restated,
     run_before,
 )
-from tracelib.conversation.threading.canonical import ANSWER_KINDS, REFERENCE, Item
+from tracelib.conversation.threading.canonical import REFERENCE, RESPONSE_KINDS, Item
 from tracelib.conversation.threading.item_tree import ItemTree
 from tracelib.conversation.threading.pairs import SHORT
 from tracelib.conversation.threading.sent import Piece
@@ -51,7 +51,7 @@ def located(
         search.walk()
         search.anchor()
         search.follow()
-        search.ask_again()
+        search.match_question()
     return search.result()
 
 
@@ -124,7 +124,7 @@ class _Search:
     def anchor(self) -> None:
         """Place the last known response, and align what comes before it."""
         here = Followed(self.start, self.node, self.at)
-        found = last_answer(self.tree, self.pieces, here)
+        found = last_response(self.tree, self.pieces, here)
         if found is None:
             return
         last, node = found
@@ -212,7 +212,7 @@ class _Search:
             self._take_match(begun + match.sent, below[match.known], match.fate)
             self.node, self.at = below[match.known], begun + match.sent + 1
 
-    def ask_again(self) -> None:
+    def match_question(self) -> None:
         """Match the newest question with the last, unanswered one if it contains all of it."""
         child = self.tree.unanswered(self.node)
         if child is None or self.at != len(self.pieces) - 1:
@@ -231,7 +231,7 @@ class _Search:
         """
         start = self.tree.start_of(self.node)
         rest = [at for at in range(self.followed, len(self.pieces)) if at not in self.known]
-        new = [at for at in rest if not self._is_said_before(start, self.pieces[at].item)]
+        new = [at for at in rest if not self._is_repeated(start, self.pieces[at].item)]
         fresh = [(at, one) for at in new for one in self.pieces[at].made_of or (self.pieces[at],)]
         return Located(
             self.node,
@@ -247,7 +247,7 @@ class _Search:
             self._dropped(),
         )
 
-    def _is_said_before(self, start: int, item: Item) -> bool:
+    def _is_repeated(self, start: int, item: Item) -> bool:
         is_reference = item.name == REFERENCE and self.tree.is_known(item)
         return is_reference or self.tree.reminder(start, item) is not None
 
@@ -280,8 +280,8 @@ class _Search:
     def _answers(self) -> int:
         changed = {node for _, node in self.changed}
         kept = (node for node in self.nodes if node not in changed)
-        answers = (node for node in kept if self.tree.item(node).kind in ANSWER_KINDS)
-        return len({self.tree.ordinal(node) for node in answers})
+        nodes = (node for node in kept if self.tree.item(node).kind in RESPONSE_KINDS)
+        return len({self.tree.ordinal(node) for node in nodes})
 
     def _dropped(self) -> tuple[int, int]:
         nodes = sorted(set(self.nodes), key=self.tree.depth)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice, takewhile, zip_longest
 
-from tracelib.conversation.threading.canonical import ANSWER_KINDS, Canonical, Item, Key
+from tracelib.conversation.threading.canonical import RESPONSE_KINDS, Canonical, Item, Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,9 @@ class SentHistory:
         calls = (item for item in items if item.kind == "call")
         return ((item.call_id, item.name) for item in calls if item.call_id and item.name)
 
-    def said_behind(self) -> frozenset[Key]:
+    def user_messages_behind(self) -> frozenset[Key]:
         """The keys of the user's messages after the first one that follows the last response."""
-        later = takewhile(lambda one: one.item.kind not in ANSWER_KINDS, reversed(self.pieces))
+        later = takewhile(lambda one: one.item.kind not in RESPONSE_KINDS, reversed(self.pieces))
         return frozenset(one.item.keys[0] for one in [*later][:-1] if one.item.kind == "user")
 
 

@@ -27,11 +27,11 @@ _CHANNEL_MARKS = re.compile(
 _INVISIBLE = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD])
 
 
-def bare_answer(text: str) -> str:
-    return bare(spoken(text))
+def bare_response(text: str) -> str:
+    return bare(visible_text(text))
 
 
-def spoken(text: str) -> str:
+def visible_text(text: str) -> str:
     """A response without the reasoning and the citation marks in its text."""
     if "<" in text or "◁" in text or "[/" in text:
         text = _REASONING_END.sub("", _REASONING.sub("", text))

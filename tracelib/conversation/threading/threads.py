@@ -3,19 +3,19 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tracelib.conversation.bodies.asked import CHAT
+from tracelib.conversation.bodies.request_messages import CHAT
 from tracelib.conversation.threading.anchors import Located, WordsAt, learn_together
-from tracelib.conversation.threading.canonical import ANSWER_KINDS, Item, Key
+from tracelib.conversation.threading.canonical import RESPONSE_KINDS, Item, Key
 from tracelib.conversation.threading.changes import (
     Change,
     Lineages,
-    Place,
+    Placement,
     are_one_prompt,
     change_of,
     dropped,
     holds_any,
     merged,
-    new_beside_summary,
+    new_after_summary,
     prompt_changes,
     summaries,
 )
@@ -82,8 +82,8 @@ class Threads:
         self._tree = ItemTree()
         self._lineages = Lineages(self._tree)
         self._requests: list[_Request] = []
-        self._answered_at: dict[int, int] = {}  # node -> last request with this response
-        self._asked_at: dict[int, int] = {}  # node -> last request whose messages end there
+        self._response_nodes: dict[int, int] = {}  # node -> last request with this response
+        self._prompt_nodes: dict[int, int] = {}  # node -> last request whose messages end there
         self._newest: dict[int, int] = {}  # thread -> its last request
         self._has_chat = False
         self._last_start, self._last_end = NOWHERE, NOWHERE  # nodes of the last request
@@ -95,7 +95,7 @@ class Threads:
         kind: str,
         after: int | str | None = None,
         words_at: WordsAt = lambda _: None,
-    ) -> Place:
+    ) -> Placement:
         """Which place does this request have?
 
         `after` is what it says it continues: the index of an earlier request, or the ID of a
@@ -107,12 +107,12 @@ class Threads:
         begun = (self._last_end, sent.repeated) if self._last_start == start else None
         found = located(self._tree, start, sent.pieces, words_at, begun if sent.repeated else None)
         origin = self._origin(found, sent, after)
-        behind = sent.said_behind()
+        behind = sent.user_messages_behind()
         found = found.without(behind & self._behind(origin.parent))
         fresh = [*self._new_prompts(sent.prompts, origin), *self._new_pieces(found, origin)]
         thread = self._thread(origin)
         node = found.node if found.is_known else start
-        place = Place(
+        place = Placement(
             origin.parent,
             thread,
             self._branches(node, origin, kind),
@@ -142,7 +142,7 @@ class Threads:
         """How many items are remembered, each once per conversation that contains it?"""
         return len(self._tree)
 
-    def _place_unknown(self, count: int, after: int | str | None) -> Place:
+    def _place_unknown(self, count: int, after: int | str | None) -> Placement:
         """The place of a request without a readable prompt: with the one before."""
         index = len(self._requests)
         parent = after if isinstance(after, int) else None
@@ -152,7 +152,7 @@ class Threads:
         self._last_start = NOWHERE
         self._requests.append(_Request(state, self._prompts(parent), thread, parent))
         self._newest.setdefault(thread, index)
-        return Place(parent, thread, False, tuple((at, None) for at in range(count)))
+        return Placement(parent, thread, False, tuple((at, None) for at in range(count)))
 
     def _start(self, kind: str, after: int | str | None, prompts: tuple[Item, ...]) -> int:
         """The node below which this request's history is searched for first."""
@@ -165,7 +165,7 @@ class Threads:
         if summed_up is not None:
             return summed_up
         if found.is_known:
-            known = self._answered_at.get(found.node, self._asked_at.get(found.node))
+            known = self._response_nodes.get(found.node, self._prompt_nodes.get(found.node))
             parent = self._tree.request(found.node) if known is None else known
         elif isinstance(after, int):
             parent = after
@@ -186,7 +186,7 @@ class Threads:
         if not sent.prompts or goes_on:
             return None
         for node, holder in summaries(self._tree, (*found.fresh, *sent.prompts)):
-            writer = self._answered_at.get(node)
+            writer = self._response_nodes.get(node)
             request = None if writer is None else self._last_under(sent.prompts, writer)
             before = self._prompts(request)
             is_new = holder.item.kind == "user" or not holds_any(before, node, self._tree)
@@ -199,7 +199,7 @@ class Threads:
         if origin.summary_at is None or origin.request is None:
             return found.fresh
         state = self._requests[origin.request].state
-        return new_beside_summary(self._tree, state, found.fresh, origin.summary_at)
+        return new_after_summary(self._tree, state, found.fresh, origin.summary_at)
 
     def _last_under(self, prompts: Sequence[Piece], request: int | None) -> int | None:
         """The last request up to this one that has the same system prompt; of the last 100."""
@@ -234,7 +234,7 @@ class Threads:
         if parent is None or origin.is_apart:
             return self._has_chat
         is_newest = self._newest[self._requests[parent].thread] == parent
-        is_its_answer = self._answered_at.get(node) == parent
+        is_its_answer = self._response_nodes.get(node) == parent
         return not (is_newest and (is_its_answer or self._requests[parent].state == node))
 
     def _changes(
@@ -275,7 +275,7 @@ class Threads:
 
     def _settle(self, index: int, end: int, replies: Sequence[Reply]) -> int:
         """The node that the next request of this conversation follows, below any response."""
-        self._asked_at[end] = index
+        self._prompt_nodes[end] = index
         readable = (reply for reply in replies if not reply.message.is_redacted)
         states = [self._answer(index, end, reply) for reply in readable]
         return states[0] if states else end
@@ -284,13 +284,13 @@ class Threads:
         node = end
         for item in reply.message.items:
             node = self._tree.add(node, item, index, begins_message=node == end)
-            self._answered_at[node] = index
+            self._response_nodes[node] = index
         if reply.joined and node != end:
-            self._tree.add_spelling(self._before_answer(end), reply.joined, node)
+            self._tree.add_spelling(self._before_response(end), reply.joined, node)
         return node
 
-    def _before_answer(self, node: int) -> int:
+    def _before_response(self, node: int) -> int:
         """The node before the response that this node ends."""
-        while not self._tree.is_start(node) and self._tree.item(node).kind in ANSWER_KINDS:
+        while not self._tree.is_start(node) and self._tree.item(node).kind in RESPONSE_KINDS:
             node = self._tree.parent(node)
         return node

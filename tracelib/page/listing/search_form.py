@@ -18,7 +18,7 @@ from tracelib.page.text.safe import label
 from tracelib.permissions.access import Access
 from tracelib.sessions import SessionSearch, read_search
 from tracelib.sessions.search import LONGEST_ID, PARAMETERS, RANGES, STATUSES
-from tracelib.sessions.suggested import Suggestions
+from tracelib.sessions.search_fields import Suggestions
 
 METADATA = ("metadata_key", "metadata_value")
 SORTS = {

@@ -76,7 +76,9 @@ def of(view: View, filters: Filters, rows: pd.DataFrame, sought: Sought) -> "pd.
         _note(view, rows)
         said = _said(view, sought, rows)
         others = rows[~rows["session_key"].isin(said)]
-        began = _asked(view, conversation.openings, filters, _keys(others)) if len(others) else {}
+        began = (
+            _asked(view, conversation.first_lines, filters, _keys(others)) if len(others) else {}
+        )
     except errors.TraceError as error:
         failed(error)
         return None
@@ -109,7 +111,7 @@ def _said(view: View, sought: Sought, rows: pd.DataFrame) -> dict[str, str]:
     requests = {one: sought.requests[one] for one in rows["session_key"] if one in sought.requests}
     new = tuple(one for one in requests.values() if one not in sought.passages)
     if new:
-        found = _asked(view, conversation.passages, new, sought.text)
+        found = _asked(view, conversation.snippets, new, sought.text)
         sought.passages.update((one, found.get(one, "")) for one in new)
     return {one: words for one in requests if (words := sought.passages[requests[one]])}
 

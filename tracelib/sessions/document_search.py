@@ -23,8 +23,8 @@ from sqlalchemy import (
 from sqlalchemy.types import DateTime, Text
 
 from tracelib import errors
-from tracelib.conversation.bodies.unknown import OWN_FIELDS
-from tracelib.conversation.shown_text import Bodies, anchors, called, says
+from tracelib.conversation.bodies.unknown_shapes import OWN_FIELDS
+from tracelib.conversation.shown_text import Bodies, anchors, called_tools, shows
 from tracelib.filters import Filters
 from tracelib.selection import RowId
 from tracelib.sessions.search import SessionSearch
@@ -37,7 +37,7 @@ LARGEST_BATCH = 200
 BATCH_CHARACTERS = 4_000_000
 SECONDS_A_WALK = 1.0
 
-Place = tuple[datetime, str]
+Position = tuple[datetime, str]
 
 
 class Walk(NamedTuple):
@@ -56,7 +56,7 @@ def walked(
 
     If the documents of many have to be read, not all of them are processed at once.
     """
-    began, judge = monotonic(), Judge(source, search)
+    began, judge = monotonic(), DocumentReader(source, search)
     every = (1 << len(search.in_documents)) - 1
     met, complete = dict(met_before), list[Row[Any]]()
     for at, row in enumerate(read):
@@ -74,28 +74,28 @@ def walked(
     return Walk(complete, met, read[-1] if read else None, is_whole=True)
 
 
-class Judge:
+class DocumentReader:
     """Reads the documents of requests, some at a time, and decides which conditions they meet."""
 
     def __init__(self, source: Source, search: SessionSearch) -> None:
         self._source = source
         self._search = search
         self._batch = FIRST_BATCH
-        self._told: dict[Place, int] = {}
+        self._told: dict[Position, int] = {}
 
     def met(self, row: Row[Any], following: Iterable[Row[Any]]) -> int:
         """Which conditions does this request meet, one bit each?
 
         If it is not read yet, some of the following ones are read with it.
         """
-        place = place_of(row)
+        place = position_of(row)
         if place not in self._told:
             batch = [row, *islice(following, self._batch - 1)]
-            self._told = dict.fromkeys(map(place_of, batch), 0) | dict(self._read(batch))
+            self._told = dict.fromkeys(map(position_of, batch), 0) | dict(self._read(batch))
         return self._told[place]
 
-    def _read(self, batch: Sequence[Row[Any]]) -> Iterator[tuple[Place, int]]:
-        wanted = {place_of(row) for row in batch}
+    def _read(self, batch: Sequence[Row[Any]]) -> Iterator[tuple[Position, int]]:
+        rows_to_read = {position_of(row) for row in batch}
         requests = self._source.by_rows([RowId(row.request_id, row.started_at) for row in batch])
         texts = [cast(requests.c[name], Text()).label(name) for name in Bodies._fields[1:]]
         statement = (
@@ -107,22 +107,22 @@ class Judge:
         for row in self._source.rows(statement):
             bodies = Bodies(row.call_type, row.request_body, row.messages_body, row.response_body)
             size += sum(len(body or "") for body in bodies[1:])
-            if place_of(row) in wanted:
-                yield place_of(row), self._bits(bodies)
+            if position_of(row) in rows_to_read:
+                yield position_of(row), self._bits(bodies)
         fitting = BATCH_CHARACTERS * len(batch) // (size + 1)
         self._batch = min(max(fitting, 1), LARGEST_BATCH)
 
     def _bits(self, bodies: Bodies) -> int:
-        tells = {
-            "said": lambda: says(bodies, self._search.said),
-            "tool": lambda: self._search.tool in called(bodies),
-            "has_tool_calls": lambda: bool(called(bodies)),
+        tests = {
+            "said": lambda: shows(bodies, self._search.said),
+            "tool": lambda: self._search.tool in called_tools(bodies),
+            "has_tool_calls": lambda: bool(called_tools(bodies)),
         }
-        asked = enumerate(self._search.in_documents)
-        return sum(1 << bit for bit, name in asked if name in tells and tells[name]())
+        conditions = enumerate(self._search.in_documents)
+        return sum(1 << bit for bit, name in conditions if name in tests and tests[name]())
 
 
-def place_of(row: Row[Any]) -> Place:
+def position_of(row: Row[Any]) -> Position:
     """The position of this request in the log: its start as it is stored, and its ID."""
     return row.start_order, row.request_id
 
@@ -191,10 +191,10 @@ def requests_by_index(
     if not documents.are_indexed(source.schema):
         return None
     requests = source.requests(filters)
-    some = select(*requests.c).where(documents.may_say(requests, words, OWN_FIELDS))
+    some = select(*requests.c).where(documents.may_show(requests, words, OWN_FIELDS))
     found = some.limit(MOST_BY_INDEX + 1).subquery("found")
     newest = (found.c.start_order.desc(), found.c.request_id.desc())
-    told = select(
+    matches = select(
         *(found.c[name] for name in ("session_key", "session_id", "request_id")),
         *(found.c[name] for name in ("start_order", "started_at")),
         func.row_number().over(order_by=newest).label("position"),
@@ -202,7 +202,7 @@ def requests_by_index(
         literal(1).label("may_meet"),
     )
     try:
-        read = source.rows(told.order_by(*newest))
+        read = source.rows(matches.order_by(*newest))
     except errors.QuestionTooSlow:
         return None
     return read if len(read) <= MOST_BY_INDEX else None
@@ -232,7 +232,9 @@ def _conditions(requests: Subquery, search: SessionSearch) -> list[ColumnElement
     conditions = {
         "tool": documents.called_by_mcp(requests, search.tool),
         "error_class": documents.failed_with(requests, search.error_class),
-        "metadata_key": documents.notes(requests, search.metadata_key, search.metadata_value),
+        "metadata_key": documents.has_metadata(
+            requests, search.metadata_key, search.metadata_value
+        ),
         "has_tool_calls": documents.called_by_mcp(requests, ""),
         "used_fallback": documents.fell_back(requests),
     }
@@ -242,7 +244,7 @@ def _conditions(requests: Subquery, search: SessionSearch) -> list[ColumnElement
 def _open_conditions(requests: Subquery, search: SessionSearch) -> list[ColumnElement[bool] | None]:
     """Which conditions can only be decided by reading the documents, in their order?"""
     conditions = {
-        "said": documents.may_say(requests, anchors(search.said), OWN_FIELDS),
+        "said": documents.may_show(requests, anchors(search.said), OWN_FIELDS),
         "tool": documents.may_call(requests, anchors(search.tool)),
         "has_tool_calls": documents.may_call(requests, ()),
     }

@@ -1,10 +1,10 @@
-"""The text that readers add to what is stored. It is defined here so that a search knows it."""
+"""The text that readers show in place of content. It is defined here so that a search knows it."""
 
 ENCRYPTED = "Encrypted; only the provider can read it"
 EMPTY_THOUGHT = "Empty: the model reasoned, but no text was sent"
 
 COMPACTED = "Compacted conversation"
-COMPACTION_ASKED = "Requested here"
+COMPACTION_REQUESTED = "Requested here"
 SUMMED_UP = "Summarized below"
 
 NOT_STORED = "{kind}, not stored"
@@ -23,7 +23,7 @@ FILE_CREATED = "File created"
 CODE_EXECUTION = "code_execution"
 
 APPROVAL = "Approval"
-ASKS_TO_CALL = "Requests approval to call {name}"
+APPROVAL_REQUESTED = "Requests approval to call {name}"
 A_TOOL = "a tool"
 APPROVED = "Approved"
 NOT_APPROVED = "Not approved"

@@ -3,20 +3,20 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from tracelib.conversation.bodies import single, wording
+from tracelib.conversation.bodies import other_calls, phrases
 from tracelib.conversation.bodies.chat import (
-    answer_message,
     choice_messages,
     ending,
     failed,
     message,
     response_ending,
+    response_message,
     stopped,
 )
 from tracelib.conversation.bodies.fields import Fields
+from tracelib.conversation.bodies.items import item_messages
 from tracelib.conversation.bodies.messages import Kind, Message, Part
 from tracelib.conversation.bodies.parts import parts_of
-from tracelib.conversation.bodies.responses import item_messages
 from tracelib.conversation.bodies.texts import rest_parts, shown_name, text_part
 from tracelib.conversation.bodies.untyped import citations, grounding
 from tracelib.conversation.json_values import mapping, objects, string
@@ -24,7 +24,7 @@ from tracelib.conversation.json_values import mapping, objects, string
 _WRAPPED = ("task", "message", "statusUpdate", "artifactUpdate")
 
 
-def answer(fields: Fields) -> tuple[Message, ...]:
+def agent_response(fields: Fields) -> tuple[Message, ...]:
     """The response of an agent: a message, or a task with its state and its artifacts.
 
     None if `result` is of another kind. Earlier messages of the task come first.
@@ -32,18 +32,18 @@ def answer(fields: Fields) -> tuple[Message, ...]:
     result = unwrapped(mapping(fields.peek("result")))
     if "parts" in result:
         fields.drop("result")
-        return (answer_message(result),)
+        return (response_message(result),)
     if not (mapping(result.get("status")) or result.get("artifacts")):
         return ()
     fields.drop("result", "jsonrpc")
     task = Fields(result)
     status = task.inner("status")
-    said = answer_message(status.inner("message").left())
+    status_message = response_message(status.inner("message").left())
     made = [part for one in task.objects("artifacts") for part in _artifact(one)]
     before = [message(one.left()) for one in task.objects("history")]
     ended = ending(status.text("state"))
     rest = rest_parts(task, status)
-    last = Message("assistant", (*said.parts, *made, *rest), ending=ended)
+    last = Message("assistant", (*status_message.parts, *made, *rest), ending=ended)
     return (*before, last) if last.parts or ended else tuple(before)
 
 
@@ -57,10 +57,10 @@ def _artifact(fields: Fields) -> tuple[Part, ...]:
     """A task's artifact, with its name."""
     name = shown_name(fields.text("name"))
     about = fields.text("description")
-    told = (text_part(about),) if about else ()
+    note = (text_part(about),) if about else ()
     parts = parts_of(fields.array("parts"))
     named = tuple(replace(part, name=part.name or name) for part in parts)
-    return (*told, *named, *rest_parts(fields))
+    return (*note, *named, *rest_parts(fields))
 
 
 def kind_of(event: Mapping[str, object]) -> str:
@@ -93,37 +93,37 @@ def _output(fields: Fields, call_type: str) -> tuple[Message, ...]:
     """Bedrock's message, or the items of the Responses API."""
     if isinstance(fields.peek("output"), dict):
         return _bedrock(fields)
-    return response(fields, call_type) if isinstance(fields.peek("output"), list) else ()
+    return responses_api(fields, call_type) if isinstance(fields.peek("output"), list) else ()
 
 
-def response(fields: Fields, _: str) -> tuple[Message, ...]:
+def responses_api(fields: Fields, _: str) -> tuple[Message, ...]:
     """The items of the Responses API in one message; nothing if there are no items yet."""
     ended = response_ending(fields)
     fields.drop(*_OF_THE_REQUEST)
     output = fields.array("output")
-    said = [message(raw) for raw in item_messages(output, is_answer=True)]
-    parts = tuple(part for one in said for part in one.parts)
-    ended = ended or next((one.ending for one in said if one.ending), None)
+    messages = [message(raw) for raw in item_messages(output, is_answer=True)]
+    parts = tuple(part for one in messages for part in one.parts)
+    ended = ended or next((one.ending for one in messages if one.ending), None)
     says_anything = parts or ended or fields.rest()
     return (Message("assistant", parts, ending=ended),) if says_anything else ()
 
 
 def _bedrock(fields: Fields) -> tuple[Message, ...]:
     output = fields.inner("output")
-    said = output.inner("message")
+    content = output.inner("message")
     fields.put("output", output)
     ended = stopped(fields)
-    if not said:
+    if not content:
         return ()
-    return (replace(answer_message(said.left()), ending=ended),)
+    return (replace(response_message(content.left()), ending=ended),)
 
 
 def _interaction(fields: Fields, _: str) -> tuple[Message, ...]:
     steps = fields.array("outputs", "steps")
     ended = response_ending(fields)
-    said = [message(raw) for raw in item_messages(steps, is_answer=True)]
-    last = said.pop() if said and said[-1].role == "assistant" else Message("assistant", ())
-    return (*said, replace(last, ending=ended)) if last.parts or ended else tuple(said)
+    found = [message(raw) for raw in item_messages(steps, is_answer=True)]
+    last = found.pop() if found and found[-1].role == "assistant" else Message("assistant", ())
+    return (*found, replace(last, ending=ended)) if last.parts or ended else tuple(found)
 
 
 def _candidates(fields: Fields, _: str) -> tuple[Message, ...]:
@@ -139,7 +139,7 @@ def _candidates(fields: Fields, _: str) -> tuple[Message, ...]:
     return tuple(found)
 
 
-def nothing_said(fields: Fields, _: str) -> tuple[Message, ...]:
+def empty_response(fields: Fields, _: str) -> tuple[Message, ...]:
     """A response of chat completions or of Anthropic without text, and how it ended."""
     fields.drop("choices", "content")
     return (Message("assistant", (), ending=stopped(fields)),)
@@ -147,8 +147,8 @@ def nothing_said(fields: Fields, _: str) -> tuple[Message, ...]:
 
 def _candidate(fields: Fields) -> Message:
     content = fields.value("content")
-    said = answer_message(content) if isinstance(content, dict) else None
-    parts = said.parts if said else parts_of(content)
+    found = response_message(content) if isinstance(content, dict) else None
+    parts = found.parts if found else parts_of(content)
     metadata = fields.inner("citationMetadata", "citation_metadata")
     cited = citations(metadata.entries("citations", "citationSources"))
     fields.put("citationMetadata", metadata)
@@ -163,21 +163,21 @@ def _content(fields: Fields, _: str) -> tuple[Message, ...]:
     whole = {key: value for key, value in fields.left().items() if key != "error"}
     is_message = whole.get("type") == "message" or "role" in whole
     fields.drop(*whole)
-    return (answer_message(whole),) if is_message else (single.tool_answer(whole),)
+    return (response_message(whole),) if is_message else (other_calls.tool_result(whole),)
 
 
 def _message(fields: Fields, _: str) -> tuple[Message, ...]:
     """The message of a response from Ollama or Cohere."""
     if not isinstance(fields.peek("message"), dict):
         return ()
-    said = answer_message(fields.inner("message").left())
-    return (replace(said, ending=stopped(fields) or said.ending),)
+    found = response_message(fields.inner("message").left())
+    return (replace(found, ending=stopped(fields) or found.ending),)
 
 
 def _data(fields: Fields, _: str) -> tuple[Message, ...]:
     found = objects(fields.peek("data"))
     if any("embedding" in entry for entry in found):
-        return (Message("assistant", single.vectors(fields.objects("data"))),)
+        return (Message("assistant", other_calls.vectors(fields.objects("data"))),)
     if found and all("role" in entry and "content" in entry for entry in found):
         return tuple(message(one.left()) for one in fields.objects("data"))  # of a thread
     if not any(entry.get("url") or entry.get("b64_json") for entry in found):
@@ -195,11 +195,11 @@ def _generated_image(fields: Fields) -> tuple[Part, ...]:
 def _results(fields: Fields, _: str) -> tuple[Message, ...]:
     entries = objects(fields.peek("results"))
     if any("relevance_score" in entry for entry in entries):
-        return (Message("assistant", single.ranking(fields.objects("results"))),)
+        return (Message("assistant", other_calls.ranking(fields.objects("results"))),)
     if any("flagged" in entry for entry in entries):
-        return (Message("assistant", single.verdicts(fields.objects("results"))),)
+        return (Message("assistant", other_calls.verdicts(fields.objects("results"))),)
     if entries and all("outputText" in entry for entry in entries):
-        return tuple(answer for one in fields.objects("results") for answer in _generated(one))
+        return tuple(message for one in fields.objects("results") for message in _generated(one))
     if entries and all("url" in entry and "title" in entry for entry in entries):
         found = [{**one.left(), "type": "web_search_result"} for one in fields.objects("results")]
         return (Message("assistant", parts_of(found)),)
@@ -208,8 +208,8 @@ def _results(fields: Fields, _: str) -> tuple[Message, ...]:
 
 def _generated(fields: Fields) -> tuple[Message, ...]:
     """One of the texts that an Amazon model generated."""
-    said = _text(fields, "")
-    return tuple(replace(one, parts=(*one.parts, *rest_parts(fields))) for one in said)
+    text = _text(fields, "")
+    return tuple(replace(one, parts=(*one.parts, *rest_parts(fields))) for one in text)
 
 
 def _pages(fields: Fields, _: str) -> tuple[Message, ...]:
@@ -225,8 +225,8 @@ def _pages(fields: Fields, _: str) -> tuple[Message, ...]:
 def _page(fields: Fields, number: int) -> tuple[Part, ...]:
     text = fields.text("markdown", "text")
     images = [{**one.left(), "type": "image"} for one in fields.objects("images")]
-    said = (text_part(text, name=wording.PAGE.format(number=number)),) if text else ()
-    return (*said, *parts_of(images), *rest_parts(fields))
+    text_parts = (text_part(text, name=phrases.PAGE.format(number=number)),) if text else ()
+    return (*text_parts, *parts_of(images), *rest_parts(fields))
 
 
 def _text(fields: Fields, _: str) -> tuple[Message, ...]:
@@ -240,11 +240,11 @@ def _binary(fields: Fields, call_type: str) -> tuple[Message, ...]:
     if fields.peek("object") != "binary":
         return ()
     kind: Kind = "audio" if "speech" in call_type else "file"
-    return (Message("assistant", (Part(kind, wording.NOT_STORED.format(kind=kind)),)),)
+    return (Message("assistant", (Part(kind, phrases.NOT_STORED.format(kind=kind)),)),)
 
 
 def _tools(fields: Fields, _: str) -> tuple[Message, ...]:
-    found = single.tool_list(fields.array("tools"))
+    found = other_calls.tool_list(fields.array("tools"))
     return (Message("tool", found),) if found else ()
 
 
@@ -255,7 +255,7 @@ def _error(fields: Fields, _: str) -> tuple[Message, ...]:
 
 
 def _agent(fields: Fields, _: str) -> tuple[Message, ...]:
-    return answer(fields)
+    return agent_response(fields)
 
 
 def _contents(fields: Fields, _: str) -> tuple[Message, ...]:

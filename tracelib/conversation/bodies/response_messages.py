@@ -3,14 +3,25 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tracelib.conversation.bodies import single, wording
-from tracelib.conversation.bodies.answer_shapes import SHAPES, Reader, nothing_said, response
-from tracelib.conversation.bodies.asked import asked, asked_first, events_of, is_realtime, talk
+from tracelib.conversation.bodies import other_calls, phrases
 from tracelib.conversation.bodies.chat import failed, message
 from tracelib.conversation.bodies.events import Connection
 from tracelib.conversation.bodies.fields import Fields
 from tracelib.conversation.bodies.messages import Message, Part
-from tracelib.conversation.bodies.streams import put_together, read_stream
+from tracelib.conversation.bodies.request_messages import (
+    before_first_response,
+    events_of,
+    is_realtime,
+    realtime_messages,
+    request_messages,
+)
+from tracelib.conversation.bodies.response_shapes import (
+    SHAPES,
+    Reader,
+    empty_response,
+    responses_api,
+)
+from tracelib.conversation.bodies.streams import assembled, read_stream
 from tracelib.conversation.bodies.texts import data_part, rest_parts, text_part
 from tracelib.conversation.bodies.untyped import citations, grounding
 from tracelib.conversation.json_values import EMPTY, mapping, objects, stored_json
@@ -25,7 +36,7 @@ _SOURCES = ("citations", "search_results", "vertex_ai_citation_metadata")
 _GROUNDING = ("vertex_ai_grounding_metadata", "groundingMetadata")
 
 
-def answers(request: Stored) -> tuple[Message, ...]:
+def response_messages(request: Stored) -> tuple[Message, ...]:
     """Which messages does the response to this request hold?
 
     One message per choice. For a connection, everything after the first response, in order,
@@ -34,16 +45,16 @@ def answers(request: Stored) -> tuple[Message, ...]:
     """
     stored = stored_json(request.response_body)
     if is_realtime(request.call_type or "") and (stored in EMPTY or events_of(stored)):
-        whole = talk(request)
-        return whole[len(asked_first(whole)) :]
-    return _named(_without_question(_answers(stored, request.call_type or ""), request), request)
+        whole = realtime_messages(request)
+        return whole[len(before_first_response(whole)) :]
+    return _named(_without_question(_read(stored, request.call_type or ""), request), request)
 
 
 def _named(found: tuple[Message, ...], request: Stored) -> tuple[Message, ...]:
     """A tool result with neither a name nor an ID gets the name of the only call in the request."""
     if not any(_is_nameless(part) for one in found for part in one.parts):
         return found
-    sent = (one for one in asked(request).messages if isinstance(one, Message))
+    sent = (one for one in request_messages(request).messages if isinstance(one, Message))
     called = [part.name for one in sent for part in one.parts if part.kind == "tool_call"]
     if len(called) != 1:
         return found
@@ -66,29 +77,29 @@ def _without_question(found: tuple[Message, ...], request: Stored) -> tuple[Mess
     """The messages without the question: some responses repeat the history that they continue."""
     if all(one.role != "user" for one in found):
         return found
-    sent = asked(request).messages
+    sent = request_messages(request).messages
     known = [(one if isinstance(one, Message) else message(one)).parts for one in sent]
     return tuple(one for one in found if one.role != "user" or one.parts not in known)
 
 
-def _answers(stored: object, call_type: str) -> tuple[Message, ...]:
+def _read(stored: object, call_type: str) -> tuple[Message, ...]:
     if stored in EMPTY:
         return ()
     events = events_of(stored)
     if events:
         return _connection(events)
     if isinstance(stored, list):
-        return _array_answer(stored, call_type)
+        return _array_response(stored, call_type)
     if isinstance(stored, str):
-        return _text_answer(stored, call_type)
+        return _text_response(stored, call_type)
     if not isinstance(stored, dict):
         return (Message("assistant", (data_part(stored),)),)
     if set(stored) == {"response"}:  # a pass-through wraps the provider's response
-        return _answers(stored_json(stored["response"]), call_type)
+        return _read(stored_json(stored["response"]), call_type)
     if "jsonrpc" in stored and isinstance(mapping(stored.get("result")).get("content"), list):
-        return _answers(stored["result"], call_type)  # the result of an MCP tool
+        return _read(stored["result"], call_type)  # the result of an MCP tool
     if stored.get("object") in ("response", "response.compaction"):
-        return _completed(response, Fields(stored), call_type)
+        return _completed(responses_api, Fields(stored), call_type)
     return _shaped(stored, call_type) or (Message("assistant", (data_part(stored),)),)
 
 
@@ -99,7 +110,7 @@ def _shaped(stored: Mapping[str, object], call_type: str) -> tuple[Message, ...]
         if found:
             return found
     if stored.get("type") == "message" or stored.get("object") == "chat.completion":
-        return _completed(nothing_said, Fields(stored), call_type)
+        return _completed(empty_response, Fields(stored), call_type)
     return ()
 
 
@@ -126,34 +137,34 @@ def _connection(events: Sequence[Mapping[str, object]]) -> tuple[Message, ...]:
     return tuple(one for one in connection.messages() if one.role != "system")
 
 
-def _text_answer(stored: str, call_type: str) -> tuple[Message, ...]:
+def _text_response(stored: str, call_type: str) -> tuple[Message, ...]:
     """A stream as it arrived, or a text."""
     found = read_stream(stored)
     if found is None:
         return (Message("assistant", (data_part(stored),)),)
     events, unread = found
-    whole = put_together(events)
+    whole = assembled(events)
     if whole is None and not events_of(list(events)):
         return (Message("assistant", (data_part(stored),)),)
-    told = _answers(list(events) if whole is None else whole, call_type)
+    messages = _read(list(events) if whole is None else whole, call_type)
     if not unread:
-        return told
-    left = text_part(unread, "data", name=wording.UNREAD_STREAM)
-    last = told[-1] if told else Message("assistant", ())
-    return (*told[:-1], replace(last, parts=(*last.parts, left)))
+        return messages
+    left = text_part(unread, "data", name=phrases.UNREAD_STREAM)
+    last = messages[-1] if messages else Message("assistant", ())
+    return (*messages[:-1], replace(last, parts=(*last.parts, left)))
 
 
-def _array_answer(stored: list[object], call_type: str) -> tuple[Message, ...]:
+def _array_response(stored: list[object], call_type: str) -> tuple[Message, ...]:
     entries = objects(stored)
     if len(entries) < len(stored):
         return (Message("assistant", (data_part(stored),)),)
-    whole = put_together(entries)
+    whole = assembled(entries)
     if whole is not None:
-        return _answers(whole, call_type)
+        return _read(whole, call_type)
     if all("name" in entry and "type" not in entry for entry in entries):
-        return (Message("tool", single.tool_list(stored)),)
+        return (Message("tool", other_calls.tool_list(stored)),)
     if all("type" in entry for entry in entries):
-        return (single.tool_answer({"content": stored}),)
+        return (other_calls.tool_result({"content": stored}),)
     if all(isinstance(entry.get("generated_text"), str) for entry in entries):
-        return tuple(answer for entry in entries for answer in _shaped(entry, call_type))
+        return tuple(found for entry in entries for found in _shaped(entry, call_type))
     return (Message("assistant", (data_part(stored),)),)

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import takewhile
 
-from tracelib.conversation.bodies.asked import CHAT, Asked
 from tracelib.conversation.bodies.messages import Message, Part
+from tracelib.conversation.bodies.request_messages import CHAT, RequestMessages
 from tracelib.conversation.json_values import parsed_text, string
 from tracelib.conversation.requests import StoredRequest
 from tracelib.conversation.threading.canonical import Canonical, Item, canonical
-from tracelib.conversation.threading.history import Reader, opened, spoken
+from tracelib.conversation.threading.history import Reader, as_message, read_turn
 
 # LiteLLM stores about this much of a text.
 LONGEST = 4_000
@@ -23,11 +23,11 @@ def words(message: Message) -> str:
     return _short("".join(part.text for part in message.parts if part.kind == "text"))
 
 
-def tasks(answers: Iterable[Message]) -> tuple[tuple[str, str], ...]:
+def tasks(responses: Iterable[Message]) -> tuple[tuple[str, str], ...]:
     """Which tasks do these responses give to tools? The ID of each call with each of its texts."""
     return tuple(
         (part.call_id, text)
-        for part in _parts(answers, "tool_call")
+        for part in _parts(responses, "tool_call")
         if part.call_id
         for text in _texts(part)
         if len(text) >= SHORTEST_TASK
@@ -55,10 +55,10 @@ def _short(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Fingerprint:
     """One request as joining needs it: keys of its messages, and little text. Times aware UTC.
 
-    `asked` is the whole history it sent, `answered` one message per choice; all is empty if the
+    `history` is the whole history it sent, `responses` one message per choice; all is empty if the
     messages are not stored, redacted, or not a conversation (an embedding, an image). `user` is the
     end user that the client named, '' for none. `previous_ids` name the response it continues; such
     a request sends no history, so it is found by that name alone.
@@ -74,8 +74,8 @@ class Heard:
     is_failure: bool
     user: str
     previous_ids: tuple[str, ...]
-    asked: tuple[Canonical, ...] = ()
-    answered: tuple[Canonical, ...] = ()
+    history: tuple[Canonical, ...] = ()
+    responses: tuple[Canonical, ...] = ()
     task: str = ""
     outcome: str = ""
     tasks: tuple[tuple[str, str], ...] = ()
@@ -84,34 +84,34 @@ class Heard:
     @property
     def prompts(self) -> tuple[Item, ...]:
         """The system prompts at its beginning."""
-        return tuple(item for one in takewhile(_is_system, self.asked) for item in one.items)
+        return tuple(item for one in takewhile(_is_system, self.history) for item in one.items)
 
     @property
     def opening(self) -> tuple[Canonical, ...]:
         """The system prompt and the first message after it; () for a system prompt alone."""
-        systems = sum(1 for _ in takewhile(_is_system, self.asked))
-        return self.asked[: systems + 1] if systems < len(self.asked) else ()
+        systems = sum(1 for _ in takewhile(_is_system, self.history))
+        return self.history[: systems + 1] if systems < len(self.history) else ()
 
     @property
-    def answers_held(self) -> int:
+    def responses_held(self) -> int:
         """How many earlier responses does its history contain?"""
-        return sum(message.role == "assistant" for message in self.asked)
+        return sum(message.role == "assistant" for message in self.history)
 
     @property
     def is_left_open(self) -> bool:
         """Did it end without a response, or with one that waits for a tool?"""
-        return self.is_failure or any(answer.calls for answer in self.answered)
+        return self.is_failure or any(answer.calls for answer in self.responses)
 
 
 def _is_system(message: Canonical) -> bool:
     return message.is_system
 
 
-def heard(request: StoredRequest, reader: Reader) -> Heard:
+def fingerprint(request: StoredRequest, reader: Reader) -> Fingerprint:
     """The messages of this request as keys. `reader` knows the messages of other requests."""
-    one = opened(request)
+    one = read_turn(request)
     question, replies = one.question, one.answered
-    named = Heard(
+    named = Fingerprint(
         request.request_id,
         request.started_at,
         request.ended_at,
@@ -120,26 +120,28 @@ def heard(request: StoredRequest, reader: Reader) -> Heard:
         question.previous_ids,
     )
     history = tuple(reader.read(raw) for raw in question.messages)
-    answered = tuple(canonical(reply, is_answer=True) for reply in replies)
+    responses = tuple(canonical(reply, is_answer=True) for reply in replies)
     if question.kind != CHAT or question.previous_ids or not history or _redacted(history):
         return named
-    if _redacted(answered):
-        return _asking(named, question, history)
+    if _redacted(responses):
+        return _with_prompt(named, question, history)
     return replace(
-        _asking(named, question, history),
-        answered=answered,
+        _with_prompt(named, question, history),
+        responses=responses,
         outcome=words(replies[0]) if replies else "",
         tasks=tasks(replies),
     )
 
 
-def _asking(named: Heard, question: Asked, history: tuple[Canonical, ...]) -> Heard:
-    opening = len(replace(named, asked=history).opening)
+def _with_prompt(
+    named: Fingerprint, question: RequestMessages, history: tuple[Canonical, ...]
+) -> Fingerprint:
+    opening = len(replace(named, history=history).opening)
     return replace(
         named,
-        asked=history,
-        task=words(spoken(question.messages[opening - 1])) if opening else "",
-        outcomes=outcomes(_since_last_answer(question, history)),
+        history=history,
+        task=words(as_message(question.messages[opening - 1])) if opening else "",
+        outcomes=outcomes(_since_last_response(question, history)),
     )
 
 
@@ -147,7 +149,7 @@ def _redacted(messages: Sequence[Canonical]) -> bool:
     return any(message.is_redacted for message in messages)
 
 
-def _since_last_answer(question: Asked, history: Sequence[Canonical]) -> list[Message]:
+def _since_last_response(question: RequestMessages, history: Sequence[Canonical]) -> list[Message]:
     newest = takewhile(lambda one: one.role != "assistant", reversed(history))
     count = sum(1 for _ in newest)
-    return [spoken(raw) for raw in question.messages[len(history) - count :]]
+    return [as_message(raw) for raw in question.messages[len(history) - count :]]

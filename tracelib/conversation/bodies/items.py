@@ -8,7 +8,7 @@ from tracelib.conversation.json_values import array, string
 Raw = dict[str, object]
 
 # What a model does in a turn other than writing text; each also with `_call`.
-_DEEDS = frozenset(
+_ACTIONS = frozenset(
     {
         *("reasoning", "thought", "compaction", "mcp_list_tools", "mcp_approval_request"),
         *("program", "item_reference", "tool_use", "server_tool_use"),
@@ -16,7 +16,7 @@ _DEEDS = frozenset(
 )
 _RESULTS = ("_output", "_result")
 _TURNS = {"model_output": "assistant", "user_input": "user"}
-_ANSWERED = ("assistant", "model", "agent")
+_RESPONSE_ROLES = ("assistant", "model", "agent")
 # Put into the blocks of a response, to recognise them when a later request names them.
 ITEM_ID = "_item_id"
 
@@ -51,15 +51,15 @@ def _with_id(block: object, item: object) -> object:
 def _assistant_blocks(item: Mapping[str, object], is_answer: bool) -> list[object] | None:
     kind, role = string(item.get("type")), string(item.get("role"))
     is_message = "content" in item and (kind in ("", "message", *_TURNS) or bool(role))
-    if is_message and (_TURNS.get(kind, role) in _ANSWERED or (is_answer and not role)):
+    if is_message and (_TURNS.get(kind, role) in _RESPONSE_ROLES or (is_answer and not role)):
         fields = Fields(item)
         content = fields.value("content")
         rest = fields.rest()
-        beside = [{"type": "data", "data": rest}] if rest else []
-        return [*(content if isinstance(content, list) else [content]), *beside]
-    if is_message or (role and role not in _ANSWERED):
+        other = [{"type": "data", "data": rest}] if rest else []
+        return [*(content if isinstance(content, list) else [content]), *other]
+    if is_message or (role and role not in _RESPONSE_ROLES):
         return None
-    if is_answer or kind in _DEEDS or kind.endswith("_call"):
+    if is_answer or kind in _ACTIONS or kind.endswith("_call"):
         return [item]
     return None
 
@@ -83,7 +83,7 @@ def _other_message(item: object) -> Raw:
 
 
 # Fields that every piece repeats instead of extending.
-_SAID_AGAIN = frozenset(
+_REPEATED = frozenset(
     {
         *("id", "type", "role", "name", "object", "model", "index", "call_id", "finish_reason"),
         *("finishReason", "stop_reason", "stopReason", "toolUseId", "done_reason", "mimeType"),
@@ -120,7 +120,7 @@ def joined(one: object, other: object, key: str = "") -> object:
     if other is None or one in (None, {}, []):
         return other if other is not None else one
     if isinstance(one, str) and isinstance(other, str):
-        return (other or one) if key in _SAID_AGAIN else one + other
+        return (other or one) if key in _REPEATED else one + other
     if isinstance(one, dict) and isinstance(other, dict):
         return _joined(one, other)
     if isinstance(one, list) and isinstance(other, list):
@@ -137,7 +137,7 @@ def _filled(one: list[object], other: list[object]) -> list[object]:
     whole = list(one)
     for entry in other:
         place = next((at for at, known in enumerate(whole) if _is_next(known, entry)), None)
-        if place is None and whole and _goes_on(whole[-1], entry):
+        if place is None and whole and _are_one_text(whole[-1], entry):
             place = len(whole) - 1
         if place is None:
             whole.append(entry)
@@ -152,7 +152,7 @@ def _is_next(known: object, entry: object) -> bool:
     return "index" in entry and known.get("index") == entry["index"]
 
 
-def _goes_on(last: object, entry: object) -> bool:
+def _are_one_text(last: object, entry: object) -> bool:
     """Are these two pieces of one text: objects that hold text only?"""
     if not (isinstance(last, dict) and isinstance(entry, dict)):
         return False

@@ -9,7 +9,7 @@ from tracelib.conversation.threading.anchors import Located
 from tracelib.conversation.threading.item_tree import ItemTree
 from tracelib.conversation.threading.locating import located
 from tracelib.conversation.threading.sent import SentHistory
-from tracelib.stitching.heard import Heard
+from tracelib.stitching.fingerprint import Fingerprint
 
 
 class Groups:
@@ -43,11 +43,11 @@ class Groups:
 
 
 # A part of a conversation must have this many of its responses to identify it.
-ANSWERS_IN_A_PART = 2
+RESPONSES_IN_A_PART = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class KnownHistory:
     """One history as far as it is known in the tree, and whether that proves where it belongs.
 
     `answers` are the nodes of its responses, the last first.
@@ -70,49 +70,49 @@ class Histories:
         self._asked: dict[int, list[int]] = {}
         self._opened: dict[Hashable, list[int]] = {}  # opening -> the requests that began with it
 
-    def read(self, request: Heard) -> Reading:
+    def read(self, request: Fingerprint) -> KnownHistory:
         """How much of this history is known, from its beginning or from any point in others?"""
-        pieces = SentHistory().extended(request.asked).pieces
+        pieces = SentHistory().extended(request.history).pieces
         found = located(self._tree, self._start(request), pieces)
-        answers = tuple(self._answers_above(found)) if found.is_known else ()
-        return Reading(found, answers, _is_proven(found))
+        responses = tuple(self._responses_above(found)) if found.is_known else ()
+        return KnownHistory(found, responses, _is_proven(found))
 
-    def answered_at(self, node: int) -> Sequence[int]:
+    def response_requests(self, node: int) -> Sequence[int]:
         """Which requests received this response, the first on top?"""
         return self._answered.get(node, ())
 
-    def asked_at(self, reading: Reading) -> Sequence[int]:
+    def prompt_requests(self, reading: KnownHistory) -> Sequence[int]:
         """Which requests sent exactly these messages, the first on top?"""
         is_whole = reading.found.is_followed and not reading.found.fresh
         return self._asked.get(reading.found.node, ()) if is_whole else ()
 
-    def opened_like(self, request: Heard) -> Sequence[int]:
+    def same_opening(self, request: Fingerprint) -> Sequence[int]:
         """Which requests have the system prompt and the first message of this one?"""
         return self._opened.get(_opening(request), ()) if request.opening else ()
 
-    def add(self, number: int, request: Heard, reading: Reading) -> None:
+    def add(self, number: int, request: Fingerprint, reading: KnownHistory) -> None:
         """Add the messages of this request, as read, and its responses."""
         found = reading.found
         end = found.node if reading.is_proven else self._start(request)
         for before, item, node in found.steps if reading.is_proven else ():
             self._tree.learn(before, item, node)
-        pieces = SentHistory().extended(request.asked).pieces
+        pieces = SentHistory().extended(request.history).pieces
         for piece in found.fresh if reading.is_proven else pieces:
             end = self._tree.add(end, piece.item, number, begins_message=True)
         self._asked.setdefault(end, []).append(number)
-        for answer in request.answered:
+        for response in request.responses:
             node = end
-            for item in answer.items:
+            for item in response.items:
                 node = self._tree.add(node, item, number, begins_message=node == end)
                 self._answered.setdefault(node, []).append(number)
         if request.opening:
             self._opened.setdefault(_opening(request), []).append(number)
 
-    def _start(self, request: Heard) -> int:
+    def _start(self, request: Fingerprint) -> int:
         name = tuple(item.keys[0] for item in request.prompts)
         return self._starts.setdefault(name, self._tree.start(name))
 
-    def _answers_above(self, found: Located) -> Iterator[int]:
+    def _responses_above(self, found: Located) -> Iterator[int]:
         node = found.node
         while not self._tree.is_start(node):
             if node in self._answered:
@@ -123,10 +123,10 @@ class Histories:
 def _is_proven(found: Located) -> bool:
     if found.is_followed:
         return True
-    return found.answers >= (1 if found.is_whole else ANSWERS_IN_A_PART)
+    return found.answers >= (1 if found.is_whole else RESPONSES_IN_A_PART)
 
 
-def _opening(request: Heard) -> Hashable:
+def _opening(request: Fingerprint) -> Hashable:
     return tuple(item.keys[0] for message in request.opening for item in message.items)
 
 
@@ -142,7 +142,7 @@ NEARER_BY = 4
 SHORTEST_GAP = timedelta(minutes=1)
 
 
-class Following:
+class Linker:
     """The state after the requests so far, by number; they come by start.
 
     `groups` are the conversations, `links` the pairs that made them; `followers` continue a
@@ -150,7 +150,7 @@ class Following:
     """
 
     def __init__(self) -> None:
-        self.requests: list[Heard] = []
+        self.requests: list[Fingerprint] = []
         self.groups = Groups()
         self.links: list[tuple[int, int, Reason]] = []
         self.followers: dict[int, list[int]] = {}
@@ -158,7 +158,7 @@ class Following:
         self.histories = Histories()
         self._number_of: dict[str, int] = {}
 
-    def add(self, request: Heard) -> None:
+    def add(self, request: Fingerprint) -> None:
         """Place the next request."""
         number = self.groups.add()
         self.requests.append(request)
@@ -166,7 +166,7 @@ class Following:
         named = next((one for one in known if one is not None), None)
         if named is not None:
             self.link(number, named, "names it")
-        elif request.asked:
+        elif request.history:
             self._place(number)
         self._number_of[request.request_id] = number
         # A response from LiteLLM's cache keeps its ID, its row gets a suffix.
@@ -198,12 +198,12 @@ class Following:
             self.beginnings.append(number)
         self.histories.add(number, self.requests[number], reading)
 
-    def _before(self, number: int, reading: Reading) -> int | None:
+    def _before(self, number: int, reading: KnownHistory) -> int | None:
         """The request whose messages and response this history contains; the longest such."""
         if not reading.is_proven:
             return None
         for node in reading.answers:
-            others = self.histories.answered_at(node)
+            others = self.histories.response_requests(node)
             meant = [other for other in others if self.may_follow(number, other)]
             if meant:
                 return self._nearest(number, meant)
@@ -219,9 +219,9 @@ class Following:
         )
         return None if any(self._gap(number, rival) < near for rival in rivals) else nearest
 
-    def _failed_before(self, number: int, reading: Reading) -> int | None:
+    def _failed_before(self, number: int, reading: KnownHistory) -> int | None:
         """The failed request that sent exactly the same shortly before."""
-        same = self.histories.asked_at(reading)
+        same = self.histories.prompt_requests(reading)
         failed = (other for other in reversed(same) if self.requests[other].is_failure)
         return next((other for other in failed if self.is_soon_after(number, other)), None)
 

@@ -8,11 +8,11 @@ or of a personal address, or if its value looks like one.
 import re
 from dataclasses import dataclass
 
-from tracelib.conversation.bodies import wording
+from tracelib.conversation.bodies import phrases
 from tracelib.conversation.bodies.fields import is_label
+from tracelib.conversation.bodies.items import Raw
 from tracelib.conversation.bodies.messages import Message
 from tracelib.conversation.bodies.parameters import SETTINGS
-from tracelib.conversation.bodies.responses import Raw
 from tracelib.conversation.bodies.texts import data_part
 from tracelib.redaction import Redaction, masked
 
@@ -55,7 +55,7 @@ _LOOKS_PRIVATE = re.compile(
     r"\s*(?:sk-\S*|(?:Bearer|Basic)\s.*|\S+@\S+\.\S+|\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?|[0-9a-f]{64})\s*",
     re.DOTALL,
 )
-_IN_WORDS = Redaction(frozenset({"e-mail", "key"}))
+_SECRETS_IN_TEXT = Redaction(frozenset({"e-mail", "key"}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +85,22 @@ def _safe(value: object) -> object:
     """This value with possibly private names and values hidden."""
     if isinstance(value, dict):
         return {
-            _safe_key(key): wording.HIDDEN if is_private(key) else _safe(found)
+            _safe_key(key): phrases.HIDDEN if is_private(key) else _safe(found)
             for key, found in value.items()
         }
     if isinstance(value, list):
         return [_safe(entry) for entry in value]
     if isinstance(value, str):
-        return wording.HIDDEN if _LOOKS_PRIVATE.fullmatch(value) else masked(value, _IN_WORDS)[0]
+        return (
+            phrases.HIDDEN
+            if _LOOKS_PRIVATE.fullmatch(value)
+            else masked(value, _SECRETS_IN_TEXT)[0]
+        )
     return value
 
 
 def _safe_key(key: str) -> str:
-    return wording.HIDDEN if _LOOKS_PRIVATE.fullmatch(key) else key
+    return phrases.HIDDEN if _LOOKS_PRIVATE.fullmatch(key) else key
 
 
 def is_private(key: str) -> bool:
@@ -117,6 +121,6 @@ def _has_words(value: object, key: str = "") -> bool:
     return (
         isinstance(value, str)
         and bool(value.strip())
-        and value != wording.HIDDEN
+        and value != phrases.HIDDEN
         and not is_label(key)
     )

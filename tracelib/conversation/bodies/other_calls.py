@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from tracelib.conversation.bodies import wording
+from tracelib.conversation.bodies import phrases
 from tracelib.conversation.bodies.fields import Fields
 from tracelib.conversation.bodies.messages import Message, Part
 from tracelib.conversation.bodies.parts import parts_of
@@ -31,12 +31,12 @@ _WORDS = ("input", "inputs", "prompt", "suffix", "negative_prompt", "texts", "in
 _FILES = ("image", "mask", "input_reference", "document", "file")
 
 
-def single_request(body: Body, call_type: str) -> tuple[Message, ...]:
+def input_messages(body: Body, call_type: str) -> tuple[Message, ...]:
     """What did a call that is not a conversation send? One message, or none.
 
     Only fields that are known to hold input are read.
     """
-    parts = _tool_call(body, call_type) or _asked_parts(body)
+    parts = _tool_call(body, call_type) or _input_parts(body)
     return (Message("user", parts),) if parts else ()
 
 
@@ -50,7 +50,7 @@ def _tool_call(body: Body, call_type: str) -> tuple[Part, ...]:
     return (call_part(name, called.get("arguments"), None),) if name else ()
 
 
-def _asked_parts(body: Body) -> tuple[Part, ...]:
+def _input_parts(body: Body) -> tuple[Part, ...]:
     words = [part for field in _WORDS for part in _inputs(body.get(field))]
     if body.get("query"):
         words += [*parts_of(body["query"]), *_documents(body.get("documents"))]
@@ -80,7 +80,7 @@ def _documents(documents: object) -> tuple[Part, ...]:
 
 def _document(entry: object, number: object) -> tuple[Part, ...]:
     """A document to be ranked, with its number: its text, and its other fields."""
-    name = wording.DOCUMENT.format(number=number)
+    name = phrases.DOCUMENT.format(number=number)
     if isinstance(entry, str):
         return (text_part(entry, name=name),)
     fields = Fields(mapping(entry))
@@ -106,7 +106,7 @@ def _file(field: str, value: object) -> tuple[Part, ...]:
         return ()
     if isinstance(found, str) and ("://" in found[:20] or found.startswith("data:")):
         return parts_of({"type": "image" if field == "image" else "file", "url": found})
-    return (Part("file", wording.NOT_STORED.format(kind="file"), shown_name(found)),)
+    return (Part("file", phrases.NOT_STORED.format(kind="file"), shown_name(found)),)
 
 
 def vectors(entries: Sequence[Fields]) -> tuple[Part, ...]:
@@ -126,8 +126,8 @@ def _verdict(result: Fields) -> str:
     categories = mapping(result.peek("categories"))
     raised = [shown_name(name) or "" for name, found in categories.items() if found is True]
     if not result.peek("flagged"):
-        return wording.NOT_FLAGGED
-    return f"{wording.FLAGGED}: {', '.join(raised)}" if raised else wording.FLAGGED
+        return phrases.NOT_FLAGGED
+    return f"{phrases.FLAGGED}: {', '.join(raised)}" if raised else phrases.FLAGGED
 
 
 def ranking(entries: Sequence[Fields]) -> tuple[Part, ...]:
@@ -145,8 +145,8 @@ def _number(entry: Fields) -> str:
 
 def _rank(entry: Fields) -> str:
     score = entry.peek("relevance_score")
-    shown = f"{score:.4g}" if isinstance(score, int | float) else wording.UNKNOWN
-    return wording.RELEVANCE.format(number=_number(entry), score=shown)
+    shown = f"{score:.4g}" if isinstance(score, int | float) else phrases.UNKNOWN
+    return phrases.RELEVANCE.format(number=_number(entry), score=shown)
 
 
 def tool_list(tools: object) -> tuple[Part, ...]:
@@ -159,20 +159,20 @@ def _tool(entry: object) -> tuple[Part, ...]:
         return (data_part(entry),)
     fields = Fields(entry)
     name = shown_name(fields.text("name"))
-    about = text_part(fields.text("description") or wording.NO_DESCRIPTION, "data", name=name)
+    about = text_part(fields.text("description") or phrases.NO_DESCRIPTION, "data", name=name)
     rest = fields.rest()
     return (about, json_part(rest, name=name)) if rest else (about,)
 
 
-def tool_answer(response: Body) -> Message:
+def tool_result(response: Body) -> Message:
     """The result of a called tool."""
     fields = Fields(response)
     is_error = any(fields.peek(name) is True for name in ("is_error", "isError"))
     content = fields.value("content")
     structured = fields.value("structured_content", "structuredContent")
     parts = result_parts(content, None, read=parts_of, is_error=is_error)
-    said = parsed_text(parts[0].text)
-    if structured and not (said is not None and canonical(said) == canonical(structured)):
+    value = parsed_text(parts[0].text)
+    if structured and not (value is not None and canonical(value) == canonical(structured)):
         of_structured = result_parts(structured, None, read=parts_of, is_error=is_error)
         parts = (*parts, *of_structured) if content else of_structured
     return Message("tool", (*parts, *rest_parts(fields)))

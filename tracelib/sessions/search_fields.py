@@ -49,8 +49,8 @@ def _plain(number: float) -> str:
     >>> _plain(1_000_000), _plain(0.1), _plain(1e-7), _plain(90.0)
     ('1,000,000', '0.1', '0.0000001', '90')
     """
-    written = f"{Decimal(repr(number)):,f}"
-    return written.rstrip("0").rstrip(".") if "." in written else written
+    text = f"{Decimal(repr(number)):,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _dollars(amount: float) -> str:
@@ -97,12 +97,12 @@ def in_words(search: SessionSearch) -> tuple[str, ...]:
     if search.id:
         return (f"session, request or call ID “{shortened(search.id, LONGEST)}”",)
     texts = [(phrase, getattr(search, name)) for name, phrase in TEXTS.items()]
-    told = [phrase.format(shortened(text, LONGEST)) for phrase, text in texts if text]
-    told += [_metadata(search)] if search.metadata_key else []
-    told += [phrase for name, phrase in FLAGS.items() if getattr(search, name)]
-    told += [search.status] if search.status != "any" else []
-    told += [phrase for one in RANGES if (phrase := _limits(search, one))]
-    return tuple(told)
+    phrases = [phrase.format(shortened(text, LONGEST)) for phrase, text in texts if text]
+    phrases += [_metadata(search)] if search.metadata_key else []
+    phrases += [phrase for name, phrase in FLAGS.items() if getattr(search, name)]
+    phrases += [search.status] if search.status != "any" else []
+    phrases += [phrase for one in RANGES if (phrase := _limits(search, one))]
+    return tuple(phrases)
 
 
 def _metadata(search: SessionSearch) -> str:
@@ -112,30 +112,34 @@ def _metadata(search: SessionSearch) -> str:
 
 def _limits(search: SessionSearch, one: Range) -> str | None:
     least, most = (getattr(search, name) for name in one.fields)
-    phrase, written = LIMITED[one.figure]
-    between = _between(least, most, written)
+    phrase, format_value = LIMITED[one.figure]
+    between = _between(least, most, format_value)
     if between is None:
         return None
-    told = phrase.format(between)
+    text = phrase.format(between)
     is_one = phrase.endswith("s") and (least if most is None else most) == 1
-    return told.removesuffix("s") if is_one else told
+    return text.removesuffix("s") if is_one else text
 
 
 def _between(
-    least: float | None, most: float | None, written: Callable[[float], str]
+    least: float | None, most: float | None, format_value: Callable[[float], str]
 ) -> str | None:
     if least is not None and most is not None:
         is_same = least == most
-        return written(least) if is_same else f"from {written(least)} to {written(most)}"
+        return (
+            format_value(least)
+            if is_same
+            else f"from {format_value(least)} to {format_value(most)}"
+        )
     if least is not None:
-        return f"at least {written(least)}"
-    return f"at most {written(most)}" if most is not None else None
+        return f"at least {format_value(least)}"
+    return f"at most {format_value(most)}" if most is not None else None
 
 
 NEWEST = 20_000
 # Their documents are extracted, at some 50 µs each.
 NEWEST_FAILURES = 500
-NEWEST_ANSWERS = 200
+NEWEST_RESPONSES = 200
 MOST = 200
 IN_COLUMNS = ("call_type", "end_user", "agent", "tool")
 FIELDS = ("tool", "error_class", "tag", "end_user", "agent", "call_type")
@@ -184,11 +188,11 @@ def _of_documents(requests: Subquery) -> list[Select[Any]]:
     newest = _newest(requests, NEWEST, "is_failure", "metadata").subquery("newest_of_all")
     failures = select(newest.c.metadata).where(newest.c.is_failure).limit(NEWEST_FAILURES)
     failed = with_facts(failures.subquery("failures")).subquery("failed")
-    answers = _newest(requests, NEWEST_ANSWERS, "response_body").subquery("answers")
-    called = documents.called_tools(answers.c.response_body)
+    responses = _newest(requests, NEWEST_RESPONSES, "response_body").subquery("answers")
+    called = documents.called_tools(responses.c.response_body)
     return [
         _counted(failed, "error_class", failed.c.error_class),
-        _counted(answers.join(called, true()), "tool", called.c.tool),
+        _counted(responses.join(called, true()), "tool", called.c.tool),
     ]
 
 

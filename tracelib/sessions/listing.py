@@ -60,7 +60,7 @@ def found_sessions(
     columns without rows.
     """
     cursor, complaint = read_cursor(after, search.sort)
-    found = _found_rows(source, filters, search, cursor, limit + 1)
+    found = _listed_rows(source, filters, search, cursor, limit + 1)
     rows = figures(source, None if search.id else filters, _keys(found[:limit]))
     more = _cursor(found[limit - 1], search.sort) if len(found) > limit else None
     return SessionPage(rows, more, complaint)
@@ -69,12 +69,12 @@ def found_sessions(
 def session_counts(source: Source, filters: Filters, search: SessionSearch) -> int | None:
     """How many sessions match? None for more than 10,000."""
     requests = searched_requests(source, filters, search)
-    found = _found(requests, search).limit(MOST_COUNTED + 1).subquery()
+    found = _matching(requests, search).limit(MOST_COUNTED + 1).subquery()
     count = int(source.row(select(func.count()).select_from(found))[0])
     return count if count <= MOST_COUNTED else None
 
 
-def _found_rows(
+def _listed_rows(
     source: Source, filters: Filters, search: SessionSearch, cursor: Cursor | None, limit: int
 ) -> Sequence[Row[Any]]:
     """Session key, session ID and sort value of a page's sessions, by the cheapest plan."""
@@ -89,7 +89,7 @@ def _found_rows(
 def _found_keys(
     requests: Subquery, search: SessionSearch, cursor: Cursor | None, limit: int
 ) -> Select[Any]:
-    grouped = _found(requests, search).subquery("grouped")
+    grouped = _matching(requests, search).subquery("grouped")
     session_key = grouped.c.session_id.concat(":").concat(shown_key(grouped.c.key_group))
     found = select(*grouped.c, session_key.label("session_key")).subquery("found")
     statement = select(found.c.session_key, found.c.session_id, found.c.sort_value)
@@ -98,7 +98,7 @@ def _found_keys(
     return statement.order_by(found.c.sort_value.desc(), found.c.session_key).limit(limit)
 
 
-def _found(requests: Subquery, search: SessionSearch) -> Select[Any]:
+def _matching(requests: Subquery, search: SessionSearch) -> Select[Any]:
     """Only what narrows and sorts: the figures are read for the sessions of one page only."""
     return (
         select(
@@ -117,8 +117,8 @@ def _keys(found: Sequence[Row[Any]]) -> list[tuple[str, str]]:
 
 def _cursor(last: Row[Any], sort: str) -> str:
     value = last.sort_value
-    written = value.isoformat() if sort == "recent" else str(value)
-    return Cursor(sort, written, last.session_key).written()
+    text = value.isoformat() if sort == "recent" else str(value)
+    return Cursor(sort, text, last.session_key).written()
 
 
 def sessions_over_time(

@@ -6,11 +6,11 @@ from itertools import takewhile
 
 from tracelib.conversation.bodies.chat import message
 from tracelib.conversation.bodies.events import Connection
+from tracelib.conversation.bodies.items import Raw, item_messages
 from tracelib.conversation.bodies.messages import Message
-from tracelib.conversation.bodies.responses import Raw, item_messages
-from tracelib.conversation.bodies.single import single_request
+from tracelib.conversation.bodies.other_calls import input_messages
 from tracelib.conversation.bodies.texts import data_part
-from tracelib.conversation.bodies.unknown import Unknown, unknown_request
+from tracelib.conversation.bodies.unknown_shapes import Unknown, unknown_request
 from tracelib.conversation.json_values import (
     EMPTY,
     array,
@@ -35,14 +35,14 @@ def events_of(stored: object) -> list[Mapping[str, object]]:
     found = mapping(stored).get("results") if isinstance(stored, dict) else stored
     events = objects(found)
     is_whole = len(events) == len(array(found)) and all(_is_event(event) for event in events)
-    return events if is_whole and any(_tells(event) for event in events) else []
+    return events if is_whole and any(_is_of_connection(event) for event in events) else []
 
 
 def _is_event(event: Mapping[str, object]) -> bool:
     return "type" in event or isinstance(event.get("response"), dict)
 
 
-def _tells(event: Mapping[str, object]) -> bool:
+def _is_of_connection(event: Mapping[str, object]) -> bool:
     named = string(event.get("type")).startswith(
         ("response.", "session.", "conversation.", "transcription_session.", "input_audio_")
     )
@@ -55,7 +55,7 @@ def _holds_anything(event: Mapping[str, object]) -> bool:
     return any(objects_of) or any(string(event.get(name)) for name in ("delta", "transcript"))
 
 
-def talk(request: Stored) -> tuple[Message, ...]:
+def realtime_messages(request: Stored) -> tuple[Message, ...]:
     """Which messages did both sides send on this realtime connection, in order?
 
     The user's spoken messages are among the events. LiteLLM stores typed ones separately: if there
@@ -66,19 +66,19 @@ def talk(request: Stored) -> tuple[Message, ...]:
         connection.read(event)
     happened = connection.messages()
     known = [_words(one) for one in happened if one.role in _OF_A_CLIENT]
-    kept_apart = [one for one in _kept_apart(request.messages_body) if _words(one) not in known]
-    told = [one for one in kept_apart if one.role != "user"]
-    typed = [one for one in kept_apart if one.role == "user"]
+    stored = [one for one in _typed_messages(request.messages_body) if _words(one) not in known]
+    others = [one for one in stored if one.role != "user"]
+    typed = [one for one in stored if one.role == "user"]
     lead = list(takewhile(lambda one: one.role in ("system", "developer"), happened))
-    return (*lead, *told, *_in_turn(typed, happened[len(lead) :]))
+    return (*lead, *others, *_in_turn(typed, happened[len(lead) :]))
 
 
-def asked_first(whole: Sequence[Message]) -> tuple[Message, ...]:
+def before_first_response(whole: Sequence[Message]) -> tuple[Message, ...]:
     """The messages that a client sent before the first response."""
     return tuple(takewhile(lambda one: one.role in _OF_A_CLIENT, whole))
 
 
-def _kept_apart(messages_body: object) -> list[Message]:
+def _typed_messages(messages_body: object) -> list[Message]:
     stored = stored_json(messages_body)
     if isinstance(stored, dict):
         stored = stored.get("messages", [stored] if "content" in stored else [])
@@ -86,10 +86,10 @@ def _kept_apart(messages_body: object) -> list[Message]:
 
 
 def _in_turn(typed: Sequence[Message], happened: Sequence[Message]) -> tuple[Message, ...]:
-    answers = [one for one in happened if one.role == "assistant"]
-    if len(answers) != len(typed) or len(answers) != len(happened):
+    responses = [one for one in happened if one.role == "assistant"]
+    if len(responses) != len(typed) or len(responses) != len(happened):
         return (*typed, *happened)
-    return tuple(one for pair in zip(typed, answers, strict=True) for one in pair)
+    return tuple(one for pair in zip(typed, responses, strict=True) for one in pair)
 
 
 def _words(one: Message) -> str:
@@ -108,7 +108,7 @@ Messages = tuple[Raw | Message, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestMessages:
     """The messages of a request, not yet read (or already read, if no other row has them).
 
     `kind` is CHAT for all conversations; single calls (embedding, image, tool) have their own, so
@@ -126,7 +126,7 @@ class Asked:
     conversation_id: str | None = None
 
 
-def asked(request: Stored) -> Asked:
+def request_messages(request: Stored) -> RequestMessages:
     """Which messages does this request hold?
 
     Prompts that are not stored give no messages. Of `proxy_server_request` only the fields that
@@ -139,12 +139,12 @@ def asked(request: Stored) -> Asked:
     previous = tuple(string(body[link]) for link in _LINKS if string(body.get(link)))
     if any(call_type.endswith(poll) for poll in _POLLS):
         polled = string(body.get("response_id") or body.get("interaction_id")) or None
-        return Asked((), POLL, body, previous, polled_id=polled)
+        return RequestMessages((), POLL, body, previous, polled_id=polled)
     messages, kind = _messages_and_kind(request, body, call_type)
     if messages:
-        return Asked(messages, kind, body, previous, conversation_id=_conversation(body))
+        return RequestMessages(messages, kind, body, previous, conversation_id=_conversation(body))
     found = _unknown(request, stored, call_type)
-    return Asked(found.messages, CHAT, body, previous, found.is_hidden)
+    return RequestMessages(found.messages, CHAT, body, previous, found.is_hidden)
 
 
 def _first_message(body: Body) -> Body:
@@ -163,13 +163,13 @@ def _conversation(body: Body) -> str | None:
 
 def _messages_and_kind(request: Stored, body: Body, call_type: str) -> tuple[Messages, str]:
     if is_realtime(call_type):
-        return asked_first(talk(request)), CHAT
+        return before_first_response(realtime_messages(request)), CHAT
     messages = _chat(body) or _agent(body)
     if messages or _is_responses(body, call_type):
         messages = messages or _input(body.get("input"))
-        return (*_stored_prompt(body), *_system(body), *messages, *_beside(body)), CHAT
+        return (*_stored_prompt(body), *_system(body), *messages, *_other_input(body)), CHAT
     prompt = (*_stored_prompt(body), *_system(body))
-    single = single_request(body, call_type)
+    single = input_messages(body, call_type)
     if single or not prompt:
         return (*prompt, *single), call_type or "single"
     return prompt, CHAT
@@ -256,7 +256,7 @@ def _input(items: object) -> list[Raw]:
     return item_messages(items if isinstance(items, list) else [items])
 
 
-def _beside(body: Body) -> list[Raw]:
+def _other_input(body: Body) -> list[Raw]:
     """Input that was sent next to the messages: documents, a predicted output."""
     found = [body[name] for name in ("documents", "prediction") if body.get(name)]
     blocks = [entry for one in found for entry in (one if isinstance(one, list) else [one])]
