@@ -1,4 +1,4 @@
-"""The front door: which database, how fresh, and four live cards that lead to the pages.
+"""Home: the database, its freshness, and four live cards that lead to the pages.
 
 Start it with `streamlit run Home.py`.
 """

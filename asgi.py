@@ -1,4 +1,4 @@
-"""The app for a server: pages and JSON API, security headers, no side doors, an early start.
+"""The app for a server: pages and JSON API, security headers, no unused paths, an early start.
 
 Run it by `streamlit run asgi.py`, or by any ASGI server: `uvicorn asgi:app --port 8501`.
 """
@@ -19,18 +19,18 @@ from tracelib.querying.installation import installation
 
 
 def html_served() -> list[Path]:
-    """Which HTML is a browser given?"""
+    """The HTML files that a browser may get."""
     return [Path(st.__file__).with_name("static") / "index.html"]
 
 
 def import_all() -> None:
-    """Import what pages will ask for, before anybody comes."""
+    """Import what pages will need, before the first viewer comes."""
     for module in pkgutil.walk_packages(tracelib.__path__, "tracelib."):
         import_module(module.name)
 
 
 def asked(message: bytes) -> str | None:
-    """What does a browser ask of Streamlit by this message? None where it is none of its own."""
+    """The type of a browser's message to Streamlit. None if it is not one of Streamlit's."""
     try:
         said = BackMsg.FromString(message)
     except DecodeError:

@@ -1,4 +1,4 @@
-"""Which models are used, what do they cost, and how fast do they answer?"""
+"""Which models are used, what do they cost, and how fast do they respond?"""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Which conversations were there, and what was said in them?"""
+"""Which conversations were there, and which messages did they have?"""
 
 from tracelib import page
 from tracelib.page.listing import listing

@@ -1,4 +1,4 @@
-"""Is the database well, how fresh is it, and what fails?"""
+"""Is the database healthy, how fresh is it, and what fails?"""
 
 import streamlit as st
 

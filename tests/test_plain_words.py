@@ -1,8 +1,10 @@
-"""What users read is plain English: the terms of CONTRIBUTING's glossary, and none of these."""
+"""What users and programmers read is plain English: the glossary's terms, and none of these."""
 
 import ast
+import io
 import re
-from collections.abc import Iterator
+import tokenize
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -25,6 +27,8 @@ EDITED = (
     ROOT / ".streamlit" / "config.toml",
     ROOT / ".streamlit" / "secrets.toml.example",
 )
+# Names in the program, quotations, and examples with their results.
+NO_EXPLANATION = re.compile(r"`[^`]*`|\"[^\"\n]*\"|^ *>>>.*?(?=^ *$|\Z)", re.DOTALL | re.MULTILINE)
 COMMENT = re.compile(r"^\s*(?:#|--)(.*)$", re.MULTILINE)
 TEMPLATES = tuple(sorted((ROOT / "tracelib").rglob("*.html")))
 # A word or phrase that is not used -> what is written instead.
@@ -55,7 +59,37 @@ INSTEAD = {
     r"nobody|somebody|anybody": "no one, people, a person",
     r"(?-i:ids?)": "ID, IDs",
 }
-OLD = re.compile(rf"(?<![\w-])(?:{'|'.join(INSTEAD)})(?![\w-])", re.IGNORECASE)
+# The same for docstrings and comments: only what is never right in them.
+INSTEAD_IN_CODE = {
+    r"what (?:was|is) said": "messages",
+    r"(?:re)?told|untold": "shown, listed, reported",
+    r"sought": "searched for",
+    r"(?:goes?|going|gone|went) on (?:from|in)": "continues",
+    r"hand(?:s|ed|ing)? on": "export, return, pass",
+    r"vouch(?:es|ed)?(?: for)?": "identifies, verifies",
+    r"hung up|hangs? up": "disconnected",
+    r"br(?:o|ea)k(?:e|s|en)? off": "was interrupted",
+    r"anew": "again",
+    r"of before": "previous, earlier",
+    r"of late": "recent",
+    r"beside": "next to, in addition to",
+    r"but for": "except",
+    r"worked out": "computed",
+    r"(?:an? )?(?:row|line|bar|column) an? \w+": "a row per",
+    r"(?:of|for|at most|at least) so (?:many|much|long)": "this many, the number of",
+    r"makes? (?:no )?sense": "is valid",
+    r"dearest": "highest cost",
+    r"paid for": "billed",
+    r"whoever|who(?:m|se)ever": "the viewer, the caller, people who",
+    r"nobody|somebody|anybody|everybody": "no one, a person, everyone",
+}
+
+
+def pattern_of(phrases: Iterable[str]) -> re.Pattern[str]:
+    """A pattern of these phrases as whole words, in any case."""
+    return re.compile(rf"(?<![\w-])(?:{'|'.join(phrases)})(?![\w-])", re.IGNORECASE)
+
+
 STRAIGHT = re.compile(r"(?<=[A-Za-z])'(?=(?:s|t|re|ll|ve)\b)|(?<=s)'(?= [a-z])")
 # Style sheets, tags, and what is filled into templates and formats.
 NO_PROSE = re.compile(
@@ -145,16 +179,27 @@ def _targets(node: ast.Assign) -> Iterator[ast.Name]:
         yield from (one for one in ast.walk(target) if isinstance(one, ast.Name))
 
 
-def old_words(text: str) -> list[str]:
+def explanations(source: str) -> Iterator[str]:
+    """The docstrings and comments of a module, without the names and examples in them."""
+    for node in ast.walk(ast.parse(source)):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
+                yield NO_EXPLANATION.sub(" ", str(child.value.value))
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield NO_EXPLANATION.sub(" ", token.string)
+
+
+def old_words(text: str, instead: Mapping[str, str] = INSTEAD) -> list[str]:
     """The phrases of this text that are not used, each with what is around it and the remedy."""
     return [
-        f"“{text[max(0, found.start() - 30) : found.end() + 30]}”: write {_remedy(found[0])}"
-        for found in OLD.finditer(text)
+        f"“{text[max(0, old.start() - 30) : old.end() + 30]}”: write {_remedy(old[0], instead)}"
+        for old in pattern_of(instead).finditer(text)
     ]
 
 
-def _remedy(phrase: str) -> str:
-    return next(plain for old, plain in INSTEAD.items() if re.fullmatch(old, phrase, re.IGNORECASE))
+def _remedy(phrase: str, instead: Mapping[str, str]) -> str:
+    return next(plain for old, plain in instead.items() if re.fullmatch(old, phrase, re.IGNORECASE))
 
 
 def described(part: object) -> Iterator[str]:
@@ -180,6 +225,12 @@ def test_the_app_speaks_plain_english(path):
     texts = [NO_PROSE_IN_MARKDOWN.sub(" ", text) for text in prose(path.read_text())]
     assert [old for text in texts for old in old_words(text)] == []
     assert [text for text in texts if STRAIGHT.search(text)] == []
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_docstrings_and_comments_are_in_plain_english(path):
+    texts = [" ".join(text.split()) for text in explanations(path.read_text())]
+    assert [old for text in texts for old in old_words(text, INSTEAD_IN_CODE)] == []
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
@@ -260,3 +311,28 @@ def test_phrases_of_several_forms_are_found():
 def test_a_straight_apostrophe_is_found(text):
     assert STRAIGHT.search(text)
     assert not STRAIGHT.search(text.replace("'", "’"))
+
+
+EXPLAINED = '''
+"""Whoever reads this, `nobody` else, and "what was told" to them."""
+WHERE = "beside"  # dearest first
+def show():
+    """Hands on the rows.
+
+    >>> sought("anew")
+    'told'
+
+    A row a key, sorted anew.
+    """
+'''
+
+
+def test_an_old_word_is_found_in_docstrings_and_comments_but_not_in_names_or_examples():
+    found = [old for text in explanations(EXPLAINED) for old in old_words(text, INSTEAD_IN_CODE)]
+    assert [old.rpartition(": write ")[2] for old in found] == [
+        "the viewer, the caller, people who",
+        "export, return, pass",
+        "a row per",
+        "again",
+        "highest cost",
+    ]

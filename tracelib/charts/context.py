@@ -92,7 +92,7 @@ def _sent(turns: pd.DataFrame) -> "pd.Series[int]":
 
 
 def _decimals(top_usd: float) -> str | None:
-    """Common number of decimals for about six tick labels up to this amount;
+    """The common number of decimals of about six tick labels up to this amount.
 
     None to choose per label.
     """

@@ -62,9 +62,10 @@ def _offered(turn: Turn) -> Iterator[str]:
 
 
 def _spellings(name: str) -> set[str]:
-    """Responses offers `computer_use_preview` and calls it `computer_call`;
+    """The names under which an offered tool may be called.
 
-    Anthropic offers `code_execution` and calls it by what runs in it.
+    Responses offers `computer_use_preview` and calls it `computer_call`; Anthropic offers
+    `code_execution` and calls it by what runs in it.
     """
     stem = name.removesuffix("_preview").removesuffix("_use")
     return {name, f"{name}_call", f"{stem}_call", f"bash_{name}", f"text_editor_{name}"}

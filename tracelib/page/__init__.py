@@ -1,4 +1,4 @@
-"""Everything Streamlit: the frame of a page, its state in the URL, its cache, its cards."""
+"""Everything with Streamlit: the frame of a page, its state in the URL, its cards."""
 
 from tracelib.page.base.cards import chart
 from tracelib.page.base.frame import end_page, let_first_screen_draw

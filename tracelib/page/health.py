@@ -35,12 +35,12 @@ NEWEST = {
     "key_name": Column("Key", "key_name"),
     "user_name": Column("User", "user_name"),
 }
-# In the file alone.
+# In the file only.
 IDS = {name: Column(name, name) for name in ("request_id", "session_id")}
 
 
 def database(view: View, answer: Answer[ServerFacts]) -> None:
-    """Is the database there, and as whom are we in it?"""
+    """Draw the server, its connection and the role of the app."""
     with card("Database"):
         if answer.value is None:
             unanswered(answer)
@@ -58,7 +58,7 @@ def database(view: View, answer: Answer[ServerFacts]) -> None:
 
 
 def freshness(view: View, answer: Answer[Freshness]) -> None:
-    """How fresh is the log, and how far back does it reach?"""
+    """Draw how fresh the log is, and how far back it reaches."""
     with card("Freshness"):
         if answer.value is None:
             unanswered(answer)
@@ -91,7 +91,7 @@ def _retention(view: View, fresh: Freshness) -> None:
 
 
 def size(answer: Answer[Size]) -> None:
-    """How large is the log?"""
+    """Draw the size of the log."""
     with card("Size"):
         if answer.value is None:
             unanswered(answer)
@@ -105,7 +105,7 @@ def size(answer: Answer[Size]) -> None:
 
 
 def proxy(view: View) -> None:
-    """Is the LiteLLM proxy alive and ready?"""
+    """Draw whether the LiteLLM proxy is alive and ready."""
     url = view.installed.settings.proxy_url
     with card("LiteLLM proxy"):
         if not url:
@@ -128,7 +128,7 @@ def _proxy_health(url: str, now: object) -> status.ProxyHealth:  # noqa: ARG001 
 
 
 def missing(answer: Answer[pd.DataFrame]) -> None:
-    """Draw what this LiteLLM version lacks, and what that costs."""
+    """Draw what this LiteLLM version lacks, and the consequences."""
     explained = "Read from the database catalog."
     with table.card("Columns and indexes", answer.value, GAPS, explained):
         if answer.value is None:
@@ -140,7 +140,7 @@ def missing(answer: Answer[pd.DataFrame]) -> None:
 
 
 def losses(answer: Answer[Losses]) -> None:
-    """Show what was paid for and not answered in full; nothing where all was."""
+    """Draw what was billed without a complete response; nothing if there is none."""
     if answer.value is None:
         unanswered(answer)
         return
@@ -170,7 +170,7 @@ def _counted(requests: int, usd: float) -> str:
 
 
 def failure_groups(answer: Answer[pd.DataFrame]) -> None:
-    """What fails most: by class, code, provider and model?"""
+    """Draw what fails most: by class, code, provider and model."""
     if answer.value is None or answer.value.empty:
         if answer.value is None:
             unanswered(answer)
@@ -193,7 +193,7 @@ def _group(rows: pd.DataFrame, by: str, title: str) -> None:
 
 
 def newest_failures(view: View, answer: Answer[pd.DataFrame]) -> None:
-    """Draw the failures that came last; a click on one opens its session at that failure."""
+    """Draw the newest failures; a click on one opens its session at that failure."""
     explained = "Click a row to open its session at this failure."
     with table.card("Newest failures", answer.value, NEWEST | IDS, explained):
         if answer.value is None:
@@ -220,7 +220,7 @@ def _failures_table(view: View, failures: pd.DataFrame) -> None:
 
 
 def _class_tone(name: object) -> str | None:
-    """The colour of this class of failure in the chart, thin enough for text to be read on it."""
+    """The colour of this class of failure in the chart, light enough behind text."""
     return tint(class_mark(name).colour, 0.22) if isinstance(name, str) else None
 
 
@@ -236,7 +236,7 @@ def _kind(facts: ServerFacts) -> str:
 
 
 def _facts(*facts: tuple[str, str] | tuple[str, str, bool | None]) -> None:
-    """Draw names on the left and values on the right; a third value says whether it is well."""
+    """Draw names on the left and values on the right; a third value says whether it is fine."""
     for name, value, *is_well in facts:
         sign = SIGNS[is_well[0] if is_well else None]
         with st.container(horizontal=True, horizontal_alignment="distribute", gap="small"):
@@ -254,7 +254,7 @@ NOT_NOTED = "No audit log is configured (TRACELIB_AUDIT_LOG)."
 
 
 def who_may_look(view: View) -> None:
-    """Access here, and is it noted what they read?"""
+    """Draw who has access, and whether reading is audited."""
     settings = view.installed.settings
     way = way_in(settings)
     with card("Access"):

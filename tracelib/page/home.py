@@ -30,7 +30,7 @@ this dashboard which teams, users and keys you have access to.
 
 
 def database(view: View, server: Answer[ServerFacts], fresh: Answer[Freshness]) -> None:
-    """Which database is this, and how fresh is it?"""
+    """Draw which database this is, and how fresh it is."""
     words = ["The requests that you may see"]
     if view.installed.access.sees_installation:
         words = [f"Database: **{label(view.installed.in_words())}**"]
@@ -42,13 +42,13 @@ def database(view: View, server: Answer[ServerFacts], fresh: Answer[Freshness]) 
 
 
 def first_steps(view: View) -> None:
-    """What to do where there is no request to be seen?"""
+    """Draw what to do if there are no requests."""
     with card("No requests yet"):
         st.markdown(FIRST_STEPS if view.installed.access.scope.is_all else NONE_OF_YOURS)
 
 
 def overview_card(view: View, totals: Answer[Totals], series: Answer[pd.DataFrame]) -> None:
-    """Overview's headline: what it all cost."""
+    """Overview's headline: the total cost."""
     with card("Overview"):
         if totals.value is None:
             unanswered(totals)
@@ -65,7 +65,7 @@ def overview_card(view: View, totals: Answer[Totals], series: Answer[pd.DataFram
 
 
 def models_card(view: View, usage: Answer[pd.DataFrame]) -> None:
-    """Models' headline: how many, and the dearest."""
+    """Models' headline: how many, and the one with the highest cost."""
     with card("Models"):
         if usage.value is None:
             unanswered(usage)

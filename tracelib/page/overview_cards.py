@@ -19,7 +19,7 @@ MOST_POINTS = 60
 
 
 def why_no_change(earlier: Filters, log_start: Answer[datetime | None]) -> str | None:
-    """Why is nothing compared with this earlier window? None where the log covers all of it."""
+    """Why is there no comparison with this earlier window? None if the log covers all of it."""
     if log_start.value is None:
         return "No change is shown: the start of the log is unknown."
     if log_start.value <= earlier.window.start:
@@ -40,7 +40,7 @@ def headline(
 ) -> None:
     """Draw requests, sessions, cost, response time and errors, each against the window before.
 
-    With `no_change`, which says why, they are compared with nothing.
+    With `no_change`, the reason, there is no comparison.
     """
     if totals.value is None or sessions.value is None:
         unanswered(totals if totals.value is None else sessions)
@@ -150,7 +150,7 @@ def cache_cards(
     series: Answer[pd.DataFrame],
     axis: TimeAxis,
 ) -> None:
-    """How often did a cache answer, and what was saved?"""
+    """Draw how many requests the caches served, and what was saved."""
     left, right = st.columns(2)
     with left:
         chart("Cache hit rate", series, traffic.cache_hit_rate, axis)

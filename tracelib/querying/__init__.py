@@ -1,10 +1,10 @@
-"""How pages and programs ask: of which database, as whom, and each question once for all.
+"""How pages and programs run queries: on which database, with which access, each once for all.
 
-    installation  which database is asked, and what whoever looks may see
-    permissions   what is refused to whom
-    runner        asks the questions side by side, and waits
-    store         the answers, the questions under way, and which database is away
+    installation  the database, and what the viewer may see of it
+    permissions   which query is refused to whom
+    runner        runs the queries in parallel, and waits
+    store         the results, the queries under way, and which database is down
 
-What Streamlit keeps between runs is kept here, so that a page and the API, which stand side by
-side above, are given the same answers.
+State that outlives a run is held here, so that pages and the API, two layers next to each other,
+get the same results.
 """

@@ -1,4 +1,4 @@
-"""Which database this installation shows: the one it is pointed at, or its own sample."""
+"""The database of this installation: the configured one, or its own sample."""
 
 import logging
 import os
@@ -25,9 +25,9 @@ SAMPLE_LOCK = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """The settings, the database that is shown, and what of it: all, unless somebody sees less.
+    """The settings, the database, and the access to it: full, unless a viewer's is limited.
 
-    It is part of every key under which an answer is kept, so that nobody is given another's.
+    It is part of every key of a stored result, so that no one gets the result of another access.
     """
 
     settings: Settings
@@ -36,14 +36,14 @@ class Installation:
     access: Access = FULL
 
     def in_words(self) -> str:
-        """Which database is it? Never says a password."""
+        """The database as text, without the password."""
         return "sample traffic" if self.is_sample else self.address.in_words()
 
 
 def installation(for_programs: bool = False) -> Installation:
-    """Which database is shown here? Starts the sample where none is named. Raises TraceError.
+    """The installation. Starts the sample if no database is configured. Raises TraceError.
 
-    The tokens of programs are read for them alone: a mistake in those closes no page.
+    The tokens of programs are read only for them: a mistake in those does not affect the pages.
     """
     environment = _environment()
     if not for_programs:
@@ -59,19 +59,19 @@ def installation(for_programs: bool = False) -> Installation:
 
 
 def shared(installed: Installation) -> Installation:
-    """The same, whoever looks and whoever else may: what answers and connections are shared by."""
+    """The installation without per-user access: the key for shared results and connections."""
     settings = replace(installed.settings, people=None, api_tokens=())
     return replace(installed, settings=settings, access=FULL)
 
 
 def source(installed: Installation) -> Source:
-    """How is that database asked, for whoever looks? Raises TraceError while it cannot be."""
-    # One connection for everybody: what they see is up to the statements.
+    """The connection to the database with the viewer's access. Raises TraceError if it is down."""
+    # One connection for all viewers: the statements limit what they see.
     return _met(shared(installed)).seen_by(installed.access)
 
 
 def says_who_may_look() -> bool:
-    """Is anything set by which people come in, whether or not it can be used?"""
+    """Is any setting for sign-in present, valid or not?"""
     try:
         known = _environment()
         return any(name in known or f"{name}_FILE" in known for name in WAYS_IN)
@@ -80,7 +80,7 @@ def says_who_may_look() -> bool:
 
 
 def look_again() -> None:
-    """Let the next question find out anew what the database has, over the same connections."""
+    """Let the next query read the schema again, over the same connections."""
     _met.clear()
 
 
@@ -91,12 +91,12 @@ def look_again() -> None:
     hash_funcs={Installation: hash},
 )
 def _met(installed: Installation) -> Source:
-    # Looked at again every ten minutes, so that an upgrade of LiteLLM shows without a restart.
+    # Read again every ten minutes, so that an upgrade of LiteLLM shows without a restart.
     settings = installed.settings
     return source_over(_pool(installed.address, settings.pool_size), settings, installed.address)
 
 
-# One for as long as the process lives: another beside it would hold as many connections again.
+# One for the life of the process: a second one would hold as many connections again.
 _pool = lru_cache(maxsize=4)(pool)
 
 
@@ -108,7 +108,7 @@ def _sample(folder: str | None) -> DatabaseAddress:
 
 @cache
 def _started(folder: str | None) -> DatabaseAddress:
-    """Once in a process, however often Streamlit's caches are emptied."""
+    """Once per process, however often Streamlit's caches are cleared."""
     sample = demo.start(Path(folder) if folder else None)
     demo.keep_arriving(sample, threading.Event())
     return read_address(sample.url)
@@ -116,17 +116,17 @@ def _started(folder: str | None) -> DatabaseAddress:
 
 @lru_cache(maxsize=20)
 def note_once(complaint: str) -> None:
-    """Let the log say what is wrong, which not everybody is told."""
+    """Log what is wrong, once, if not every viewer may know it."""
     log.error("%s", complaint)
 
 
 def _environment() -> dict[str, str]:
-    """The environment, and beneath it what the secrets say."""
+    """The environment, with the secrets as defaults."""
     return _secrets() | {name: value for name, value in os.environ.items() if value}
 
 
 def _secrets() -> dict[str, str]:
-    """What the secrets say. A file that cannot be read is an error, not a missing file."""
+    """The values in the secrets. A file that cannot be read is an error, not a missing file."""
     try:
         secrets = st.secrets.to_dict()
     except (StreamlitSecretNotFoundError, FileNotFoundError) as error:

@@ -1,7 +1,7 @@
-"""Which questions are for whom, beside whose requests they are asked of.
+"""Which queries are for which role, in addition to the scope of requests.
 
-Figures are everybody's, of the requests in their scope. What was said is for those who may read
-it, and what the installation is for those who look after it.
+Figures are for every role, of the requests in its scope. Messages are for those who may read them,
+and the state of the installation is for admins.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ OF_THE_INSTALLATION: frozenset[Callable[..., Any]] = frozenset({status.server, s
 
 
 def refusal(ask: Callable[..., Any], access: Access) -> errors.NotForThisRole | None:
-    """Why is this question not answered for whoever looks? None where it is."""
+    """Why is this query refused for this access? None if it is not."""
     is_refused = (ask in OF_WHAT_WAS_SAID and not access.reads_messages) or (
         ask in OF_THE_INSTALLATION and not access.sees_installation
     )
@@ -33,5 +33,5 @@ def refusal(ask: Callable[..., Any], access: Access) -> errors.NotForThisRole | 
 
 
 def told(error: errors.TraceError, access: Access) -> errors.TraceError:
-    """How is an error told? What the server said names hosts, roles and columns."""
+    """The error for this access. The server's message names hosts, roles and columns."""
     return error if access.sees_installation else type(error)()

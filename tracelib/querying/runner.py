@@ -1,8 +1,8 @@
-"""The one seam between a page and its questions: shared, asked once at a time, never a traceback.
+"""The only way from a page to its queries: shared, each run once at a time, without tracebacks.
 
-All viewers of the same tick share one answer, good or bad. Whoever asks for what is under way,
-at that tick or a later one, waits for that answer: nothing is asked twice at once. While the
-database is away, the last good answer of the same view stands in, marked with its age.
+All viewers of the same tick share one result, good or bad. A viewer who requests a query under way,
+at that tick or a later one, waits for its result: no query runs twice at once. While the database
+is down, the last good result of the same view is used, marked with its age.
 """
 
 import logging
@@ -29,19 +29,19 @@ from tracelib.selection import Selection
 log = logging.getLogger(__name__)
 STORE = Store()
 HEAVY: frozenset[Callable[..., Any]] = frozenset({conversation.turns, diff_between})
-# How long an answer is waited for, at most; the question itself goes on.
+# The longest wait for a result; the query itself continues.
 PATIENCE_S = 60.0
 # Conversations that are being read, of at most 60 MB, most of them of kilobytes.
 READINGS_KEPT = 12
-# So often somebody who waits is told what for.
+# How often the status of a waiting viewer is updated.
 STEP_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question with its arguments, so that a page can hand in several at once.
+    """A query with its arguments, so that a page can submit several at once.
 
-    `tick` is given where it is of another one than what is asked beside it.
+    `tick` is given if it differs from that of the queries with it.
     """
 
     ask: Callable[..., Any]
@@ -54,7 +54,7 @@ class Question:
 
     @property
     def words(self) -> str:
-        """What it asks for, in a few words.
+        """What it queries, in a few words.
 
         >>> Question(conversation.turn_order, ()).words
         'turn order'
@@ -64,7 +64,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question with the view that it is of, and its answer or the flight to wait for."""
+    """A query with its view, and its result or the flight to wait for."""
 
     question: Question
     view: str
@@ -75,7 +75,7 @@ class Asked:
         return isinstance(self.found, Flight) and not self.found.answer.done()
 
     def answer(self) -> Answer[Any]:
-        """The answer; where it is awaited still, or will pass, the last good one stands in."""
+        """The result; the last good one if it is still pending, or failed with a passing error."""
         given = self._given()
         if given.error is None or not given.error.is_passing:
             return given
@@ -97,11 +97,11 @@ def answers(
     patience_s: float = PATIENCE_S,
     while_waiting: Callable[[list[Question]], None] | None = None,
 ) -> list[Answer[Any]]:
-    """What does the database say to all of these, asked side by side? In their order.
+    """Run all of these queries in parallel and return their results, in order.
 
-    `while_waiting` is called several times a second with what is awaited still; what it raises
-    ends the waiting. After a minute the last good answers stand in where all that is awaited has
-    one, else after `patience_s` an error that says so.
+    `while_waiting` is called several times a second with the pending ones; an exception in it ends
+    the waiting. After a minute the last good results are used if all pending ones have one, else
+    after `patience_s` an error that says so.
     """
     views = [_view(question, question.tick or now, installed) for question in questions]
     together = [view for view, one in zip(views, questions, strict=True) if one.tick is None]
@@ -120,10 +120,12 @@ def answers(
 
 
 def ask_alone(installed: Installation, question: Question) -> Any:
-    """Ask what only one viewer needs, and keep no answer: a step of a search, a file.
+    """Run a query that only one viewer needs, and do not store its result.
 
-    Permissions and metrics hold as for any other question. The pause after a failed connection
-    does not: somebody has just clicked. Raises a TraceError.
+    For a step of a search, or a file.
+
+    Permissions and metrics apply as for any other query. The pause after a failed connection does
+    not: the viewer has just clicked. Raises a TraceError.
     """
     if refused := permissions.refusal(question.ask, installed.access):
         raise refused
@@ -136,12 +138,12 @@ def ask_alone(installed: Installation, question: Question) -> Any:
 
 @lru_cache(READINGS_KEPT)
 def reading_of(installed: Installation, selection: Selection) -> Reading:  # noqa: ARG001
-    """How far is this conversation read? All who look at an installation so read on together."""
+    """The reading state of this conversation, which all viewers of an installation share."""
     return Reading(selection)
 
 
 def forget_answers() -> None:
-    """Let every question be asked again; the last good answers stay."""
+    """Let every query run again; the last good results stay."""
     STORE.expire()
 
 
@@ -181,7 +183,7 @@ def _workers(address: DatabaseAddress, pool_size: int) -> ThreadPoolExecutor:  #
 
 
 def _carry_out(flight: Flight, question: Question, installed: Installation) -> None:
-    """Ask the database, for all who wait. They are given an answer whatever happens."""
+    """Run the query, for all who wait. They get a result in any case."""
     if not STORE.begin(flight):
         return
     try:
@@ -222,10 +224,10 @@ def _tried(question: Question, installed: Installation) -> tuple[Any, errors.Tra
 
 
 def _view(question: Question, now: datetime, installed: Installation) -> str:
-    """What names this question, as asked of this database by whoever sees so much of it?
+    """The key of this query on this database with this access.
 
-    A tick later, when only the clock has moved on, it is the same. As short as a name: arguments
-    may be long.
+    It stays the same at the next tick, when only the clock has moved on. As short as a name:
+    arguments may be long.
     """
     relative = [_relative(argument, now) for argument in question.arguments]
     words = f"{question.name} {relative} {hash(shared(installed))} {installed.access!r}"
@@ -233,7 +235,7 @@ def _view(question: Question, now: datetime, installed: Installation) -> str:
 
 
 def _relative(argument: object, now: datetime) -> str:
-    """A moment as its distance from now; filters as what they look at, which no clock moves."""
+    """A moment as its distance from now; filters as their view, without the clock."""
     if isinstance(argument, datetime):
         return repr(now - argument)
     if isinstance(argument, Filters):

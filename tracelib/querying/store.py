@@ -1,6 +1,6 @@
-"""What this process remembers: answers, the questions under way, and which database is away.
+"""The state of this process: results, the queries under way, and which database is down.
 
-It is the process's own, and in no cache of Streamlit's, which a browser can ask to be emptied.
+It is the process's own, and in no cache of Streamlit's, which a browser can clear.
 """
 
 import math
@@ -18,21 +18,22 @@ from tracelib import errors
 from tracelib.database_url import DatabaseAddress
 
 T = TypeVar("T")
-# What the answers on each shelf may weigh together, as they would be written to a file.
+# The limit for the serialised size of all results on each shelf.
 FIGURES_BYTES = 128_000_000
-# A conversation may weigh megabytes: few are kept, and none for when the database is away.
+# A conversation may be megabytes large: few are stored, and none for when the database is down.
 HEAVY_BYTES = 32_000_000
 # Viewers choose between four refresh intervals, and so have at most four ticks at a time.
 MOST_TICKS = 4
-# After a failed connection nobody waits for the next one for so long, and so long an error holds.
+# After a failed connection, no query waits for the next one for this long, and the error is valid
+# for as long.
 BREATHER_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
-    """What a question gave: a value, or why there is none; from when, and how long it took.
+    """The result of a query: a value, or why there is none; its time, and how long it took.
 
-    All who ask share it: it is to be read, not to be changed. Those of one key show the same.
+    It is shared by all viewers: to be read, not to be changed. Results with one key show the same.
     """
 
     value: T | None
@@ -44,7 +45,7 @@ class Answer(Generic[T]):
 
 
 def rewritten(answer: Answer[T], change: Callable[[T], T]) -> Answer[T]:
-    """The same answer with its value changed; another one for whatever is drawn of it."""
+    """The same result with its value changed, under another key for what is drawn from it."""
     if answer.value is None:
         return answer
     return replace(answer, value=change(answer.value), key=uuid4().hex)
@@ -52,9 +53,9 @@ def rewritten(answer: Answer[T], change: Callable[[T], T]) -> Answer[T]:
 
 @dataclass(eq=False, slots=True)
 class Flight:
-    """A question under way: the view and the tick it is asked for, and how many wait for it.
+    """A query under way: its view and tick, and how many wait for it.
 
-    `age` is the store's when the database was asked, or will be; `answer` is done once it is.
+    `age` is the store's when the query ran, or will run; `answer` is done once it has.
     """
 
     view: str
@@ -67,9 +68,9 @@ class Flight:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Kept:
-    """An answer with its tick, its weight, and the store's age when the database was asked.
+    """A result with its tick, its size, and the store's age when the query ran.
 
-    It is told until `until`, on the monotonic clock: a good one while its tick lasts.
+    It is used until `until`, on the monotonic clock: a good one while its tick lasts.
     """
 
     answer: Answer[Any]
@@ -80,13 +81,13 @@ class Kept:
 
     @property
     def order(self) -> tuple[datetime, int]:
-        """By which of two is the newer one told?"""
+        """The order by which the newer of two is chosen."""
         return self.tick, self.age
 
 
 @dataclass(eq=False, slots=True)
 class OfView:
-    """The answers of one view: those of its latest ticks, and the last good one."""
+    """The results of one view: those of its latest ticks, and the last good one."""
 
     ticks: OrderedDict[datetime, Kept] = field(default_factory=OrderedDict)
     good: Kept | None = None
@@ -96,7 +97,7 @@ class OfView:
         return sum(kept.size for kept in {*self.ticks.values(), self.good} if kept)
 
     def keep(self, kept: Kept) -> None:
-        """Keep it, but never in place of a newer one; those of an age before it are dropped."""
+        """Store it, but never in place of a newer one; those of an earlier age are dropped."""
         if kept.answer.error is None and (not self.good or self.good.order <= kept.order):
             self.good = kept
         if any(one.age > kept.age for one in self.ticks.values()):
@@ -111,7 +112,7 @@ class OfView:
 
 
 class Shelf:
-    """The answers of many views. What weighs too much goes, the view least lately told first."""
+    """The results of many views. Above the size limit, the least recently used view is dropped."""
 
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes = most_bytes
@@ -119,7 +120,7 @@ class Shelf:
         self.views: OrderedDict[str, OfView] = OrderedDict()
 
     def known(self, view: str, ticks: Sequence[datetime], age: int) -> Answer[Any] | None:
-        """The answer of the first of these ticks that has one of this age."""
+        """The result of the first of these ticks that has one of this age."""
         for tick in ticks if view in self.views else ():
             kept = self.views[view].ticks.get(tick)
             if kept and kept.age == age and time.monotonic() < kept.until:
@@ -128,7 +129,7 @@ class Shelf:
         return None
 
     def last_good(self, view: str) -> Answer[Any] | None:
-        """The good answer of the latest tick."""
+        """The good result of the latest tick."""
         if view not in self.views:
             return None
         self.views.move_to_end(view)
@@ -136,7 +137,7 @@ class Shelf:
         return good.answer if good else None
 
     def keep(self, view: str, kept: Kept) -> None:
-        """Keep an answer of this view, and make room for it."""
+        """Store a result of this view, and make room for it."""
         of_view = self.views.setdefault(view, OfView())
         self.size -= of_view.size
         of_view.keep(kept)
@@ -147,10 +148,9 @@ class Shelf:
 
 
 class Store:
-    """The one place for answers: each view is asked once at a time, and its answer shared.
+    """The only place for results: each view is queried once at a time, and its result shared.
 
-    `age` counts how often everything was to be asked again; an answer from before is only good
-    for when the database is away.
+    `age` counts the refreshes; an earlier result is only used while the database is down.
     """
 
     def __init__(self) -> None:
@@ -164,17 +164,17 @@ class Store:
     def since(self, views: Sequence[str], now: datetime) -> datetime:
         """The earliest tick for which one of these views is under way, or now.
 
-        What is asked together is of one tick: the answers that came in at that tick stand until
-        the last one has come.
+        Queries that are run together have one tick: the results that arrived at that tick are used
+        until the last one has arrived.
         """
         with self._lock:
             flights = (self.flights.get(view) for view in views)
             return min([now, *(one.now for one in flights if one and self._may_join(one))])
 
     def find(self, view: str, now: datetime, since: datetime) -> tuple[Answer[Any] | Flight, bool]:
-        """The answer of one of these ticks, or the flight to wait for; whether it is a new one.
+        """The result of one of these ticks, or the flight to wait for; whether it is a new one.
 
-        Whoever is given a flight leaves it again. A new one is the finder's to be carried out.
+        A caller that gets a flight must leave it again, and run the query if it is new.
         """
         with self._lock:
             for shelf in (self.figures, self.heavy):
@@ -188,12 +188,12 @@ class Store:
             return flight, is_new
 
     def leave(self, flight: Flight) -> None:
-        """Wait no longer for this answer."""
+        """Stop waiting for this result."""
         with self._lock:
             flight.waiting -= 1
 
     def begin(self, flight: Flight) -> bool:
-        """Is this question, whose turn has come, still to be asked? Not if nobody waits for it."""
+        """Does this query, whose turn has come, still have to run? Not if no one waits for it."""
         with self._lock:
             if not flight.waiting:
                 self._forget(flight)
@@ -202,7 +202,7 @@ class Store:
             return True
 
     def land(self, flight: Flight, answer: Answer[Any], size: int, is_heavy: bool) -> None:
-        """Keep the answer of a flight, and give it to all who wait."""
+        """Store the result of a flight, and give it to all who wait."""
         with self._lock:
             shelf = self.heavy if is_heavy else self.figures
             until = time.monotonic() + BREATHER_S if answer.error else math.inf
@@ -211,27 +211,30 @@ class Store:
         flight.answer.set_result(answer)
 
     def last_good(self, view: str) -> Answer[Any] | None:
-        """The answer that stands in while no better one is to be had."""
+        """The result to use while there is no better one."""
         with self._lock:
             return self.figures.last_good(view)
 
     def expire(self) -> None:
-        """Let every question be asked again; the last good answers stay."""
+        """Let every query run again; the last good results stay."""
         with self._lock:
             self.age += 1
             self._away.clear()
 
     def away(self, address: DatabaseAddress) -> errors.TraceError | None:
-        """Why is this database not asked at the moment?"""
+        """Why is this database not queried at the moment?"""
         error, until = self._away.get(address, (None, 0.0))
         return error if time.monotonic() < until else None
 
     def note_away(self, address: DatabaseAddress, error: errors.TraceError) -> None:
-        """Let nobody wait for this database for some seconds: it did not answer."""
+        """Do not query this database for some seconds: it did not respond."""
         self._away[address] = (error, time.monotonic() + BREATHER_S)
 
     def _may_join(self, flight: Flight) -> bool:
-        """One that waits for its turn will be asked after the last Refresh now."""
+        """May a query join this flight?
+
+        One that still waits for its turn will run after the refresh.
+        """
         return not flight.is_begun or flight.age == self.age
 
     def _forget(self, flight: Flight) -> None:

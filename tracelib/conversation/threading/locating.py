@@ -56,7 +56,7 @@ def located(
 
 
 class _Search:
-    """The search for one history in the tree:
+    """The search for one history in the tree.
 
     `at` pieces are placed, the last of them at `node`.
     """

@@ -96,9 +96,9 @@ def _in_runs(known: Sequence[Item], sent: Sequence[Item]) -> list[tuple[int, int
 def _by_call(
     items: Sequence[Item], numbers: Sequence[int], calls: dict[tuple[str, str], int]
 ) -> list[int]:
-    """The numbers of these items, equal for items of one call;
+    """The numbers of these items, equal for items of one call.
 
-    `calls` are those of before the items.
+    `calls` has the numbers of earlier calls.
     """
     return [
         calls.setdefault((item.kind, item.call_id), number) if item.call_id else number

@@ -1,1 +1,1 @@
-"""The frame of every page: its address, its head and sidebar, who looks, cards and tables."""
+"""The frame of every page: its address, head and sidebar, the viewer, cards and tables."""

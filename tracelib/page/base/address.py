@@ -1,8 +1,8 @@
-"""The URL as the page's memory: what is chosen is written there, and read from there.
+"""The URL as the page's state: choices are written to it and read from it.
 
-Streamlit forgets widgets on a change of page, and binds only what a widget shows. So the
-choice is one value, kept under one key, written to the URL after each change; the links of
-the menu carry it along.
+Streamlit forgets widgets on a change of page, and binds only shown widgets to the URL. So the
+choice is one value under one key, written to the URL after each change; the links of the menu
+include it.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,13 +17,13 @@ from tracelib.selection import RowId
 CHOICE = "choice"
 SAID = "said in the URL"
 PLACE = "after"
-# What a session's page is opened with: which session, beside which other one, and where in it.
+# The parameters of a session's page: which session, which second one, and the position in it.
 SESSION, OF_KEY, PAGE, REQUEST = "session", "of", "page", "request"
 WITH, WITH_OF, DIFF = "with", "with_of", "diff"
 FORMATTED, REDACTED, JOINED = "formatted", "redacted", "joined"
-# Whether the list shows a line of what was said in each session.
+# Whether the list shows a message snippet of each session.
 WORDS = "words"
-# How often the reader went to another place of the session that is open.
+# How often the viewer moved to another position in the open session.
 MOVES = "moves in the session"
 YES = "yes"
 PLACES_BESIDE = (WITH, WITH_OF, PAGE, REQUEST, DIFF)
@@ -31,7 +31,7 @@ OF_A_SESSION = (SESSION, OF_KEY, JOINED, *PLACES_BESIDE)
 
 
 def read() -> tuple[Choice, tuple[str, ...]]:
-    """What is chosen, and which parts of the URL made no sense?"""
+    """The choice in the URL, and which of its parts are not valid."""
     said = _said()
     if CHOICE in st.session_state and st.session_state.get(SAID) == said:
         return st.session_state[CHOICE], ()
@@ -41,7 +41,7 @@ def read() -> tuple[Choice, tuple[str, ...]]:
 
 
 def write(choice: Choice, keeps_others: bool) -> None:
-    """Let the URL say what is chosen, and nothing else unless the page keeps other parameters."""
+    """Write this choice to the URL; other parameters stay only if the page has its own."""
     wanted = whole(choice, keeps_others)
     if wanted != {name: st.query_params.get_all(name) for name in st.query_params}:
         _say(wanted)
@@ -49,14 +49,14 @@ def write(choice: Choice, keeps_others: bool) -> None:
 
 
 def whole(choice: Choice, keeps_others: bool) -> dict[str, list[str]]:
-    """All parameters of the URL, as they are once it says this choice."""
+    """All parameters of the URL with this choice."""
     return {**(_without(*PARAMETERS) if keeps_others else {}), **choice.to_query()}
 
 
 def change(**changes: Any) -> None:
-    """Choose otherwise; for callbacks, which run before the page does."""
+    """Change the choice; for callbacks, which run before the page does."""
     st.session_state[CHOICE] = replace(st.session_state[CHOICE], **changes)
-    # Another choice is another list, which begins at its beginning.
+    # Another choice is another list, which begins with its first page.
     if PLACE in st.query_params:
         _say(_without(PLACE))
 
@@ -64,14 +64,14 @@ def change(**changes: Any) -> None:
 def from_widget(
     key: str, field: str, read_value: Callable[[Any], Any] = lambda value: value
 ) -> None:
-    """Take over what a widget shows."""
+    """Take over the value of a widget."""
     change(**{field: read_value(st.session_state[key])})
 
 
 def opened() -> tuple[tuple[str, ...], ...]:
-    """What the URL opens: a session and the one beside it, or a page of the list.
+    """What the URL opens: a session and a second one, or a page of the list.
 
-    The same wherever in it the reader is.
+    The same at any position in it.
     """
     return tuple(
         tuple(st.query_params.get_all(name)) for name in (SESSION, OF_KEY, WITH, WITH_OF, PLACE)
@@ -79,87 +79,87 @@ def opened() -> tuple[tuple[str, ...], ...]:
 
 
 def open_session(session_id: str, api_key: str, row: RowId | None = None) -> None:
-    """Let the URL name a session, and a request in it to go to; for callbacks."""
+    """Open a session in the URL, optionally at a request; for callbacks."""
     _arrive(_without(*OF_A_SESSION) | of_session(session_id, api_key, row))
 
 
 def of_session(session_id: str, api_key: str, row: RowId | None = None) -> dict[str, list[str]]:
-    """Which parameters open this session, at this request of it?"""
+    """The parameters that open this session, optionally at this request."""
     place = {REQUEST: [row.written()]} if row else {}
     return {SESSION: [session_id], OF_KEY: [api_key], **place}
 
 
 def open_pair(first: tuple[str, str], second: tuple[str, str]) -> None:
-    """Let the URL name two sessions, each by its id and key, to be read side by side."""
+    """Open two sessions in the URL, each by its ID and key, for comparison."""
     (one, of_one), (other, of_other) = first, second
     pair = {SESSION: [one], OF_KEY: [of_one], WITH: [other], WITH_OF: [of_other]}
     _arrive(_without(*OF_A_SESSION) | pair)
 
 
 def close_session() -> None:
-    """Let the URL name no session, and keep the search; for callbacks.
+    """Close the session in the URL, and keep the search; for callbacks.
 
-    A link would not do: within one page it changes what is shown and not the URL.
+    A link does not work: within one page it changes what is shown but not the URL.
     """
     _arrive(_without(*OF_A_SESSION))
 
 
 def search_id(some_id: str) -> None:
-    """Let the URL name no session, and look for this id in the list; for callbacks."""
+    """Close the session in the URL, and search for this ID in the list; for callbacks."""
     _arrive({**_without(*OF_A_SESSION, "id"), "id": [some_id]})
 
 
 def open_request(row: str) -> None:
-    """Let the URL name the request of the open session to go to; for callbacks.
+    """Go to this request of the open session in the URL; for callbacks.
 
-    `row` is what `RowId.written` says.
+    `row` is what `RowId.written` returns.
     """
     _move({**_without(PAGE, DIFF), REQUEST: [row]})
 
 
 def open_page(page: int) -> None:
-    """Let the URL name the page of the transcript; for callbacks."""
+    """Go to this page of the transcript in the URL; for callbacks."""
     _move({**_without(REQUEST, DIFF), PAGE: [str(page)]})
 
 
 def open_diff(before: RowId, after: RowId) -> None:
-    """Let the URL name two requests to compare; for callbacks."""
+    """Open the comparison of two requests in the URL; for callbacks."""
     _say({**_without(DIFF), DIFF: [before.written(), after.written()]})
 
 
 def open_beside(session_id: str, api_key: str | None) -> None:
-    """Let the URL name a second session, to be read beside the first; for callbacks."""
+    """Open a second session in the URL, to compare it with the first; for callbacks."""
     key = {} if api_key is None else {WITH_OF: [api_key]}
     _arrive({**_without(*PLACES_BESIDE), WITH: [session_id], **key})
 
 
 def close_beside() -> None:
-    """Let the URL name no second session; for callbacks."""
+    """Close the second session in the URL; for callbacks."""
     _arrive(_without(*PLACES_BESIDE))
 
 
 def close(*names: str) -> None:
-    """Let the URL say no more of these; for callbacks."""
+    """Remove these parameters from the URL; for callbacks."""
     _say(_without(*names))
 
 
 def moves() -> int:
-    """How often did the reader go elsewhere in what is open? 0 where it has just been opened."""
+    """How often did the viewer move within the open session? 0 if it was just opened."""
     return int(st.session_state.get(MOVES, 0))
 
 
 def is_said(name: str) -> bool:
-    """Does the URL say yes to this?"""
+    """Is this parameter on in the URL?"""
     return bool(st.query_params.get(name) == YES)
 
 
 def say(name: str, is_wanted: bool) -> None:
-    """Let the URL say yes to this, or nothing; for callbacks."""
+    """Set this parameter in the URL, or remove it; for callbacks."""
     _say({**_without(name), **({name: [YES]} if is_wanted else {})})
 
 
 def query_of(choice: Choice, **more: Any) -> Mapping[str, Any]:
-    """Which query leads to this choice on another page?"""
+    """The query that leads to this choice on another page."""
     return choice.to_query() | more
 
 
@@ -168,19 +168,19 @@ def _without(*names: str) -> dict[str, list[str]]:
 
 
 def _arrive(query: dict[str, list[str]]) -> None:
-    """Open something else, in which nobody has moved yet."""
+    """Open something else, at its start."""
     st.session_state[MOVES] = 0
     _say(query)
 
 
 def _move(query: dict[str, list[str]]) -> None:
-    """Go to a place of what is open; once more is another move, though the URL says the same."""
+    """Move to a position of the open session; a repeated move counts, too."""
     st.session_state[MOVES] = moves() + 1
     _say(query)
 
 
 def _say(query: dict[str, list[str]]) -> None:
-    """Change the URL in one step: each step is one the browser's way back would take."""
+    """Change the URL in one step: each step is an entry in the browser's history."""
     st.query_params.from_dict(query)
 
 

@@ -22,7 +22,7 @@ NOTED = "noted in this tab"
 
 
 def of(view: View, what: audit.What, selection: Selection, redaction: Redaction = NONE) -> Record:
-    """What is noted of whoever looks at these requests?"""
+    """The audit record of this viewer reading these requests."""
     return Record(
         who=view.person.who,
         role=view.installed.access.role,
@@ -43,10 +43,10 @@ def ask(
     *arguments: P.args,
     **named: P.kwargs,
 ) -> Answer[T]:
-    """What does the database say to a question about messages, once the audit log has the reader?
+    """Run a query for messages, after the audit record is written.
 
-    Where the record cannot be written, that is the answer, and nothing is asked. What is refused
-    is not recorded either.
+    If the record cannot be written, that is the result, and no query is run. A refused query is not
+    recorded either.
     """
     try:
         if view.installed.access.reads_messages:
@@ -57,7 +57,10 @@ def ask(
 
 
 def once(view: View, noted: Record) -> None:
-    """Note it, but once in a browser tab: a page runs again with each tick. Raises AuditFailed."""
+    """Write the record once per browser tab: a page runs again with each tick.
+
+    Raises AuditFailed.
+    """
     done: set[Record] = st.session_state.setdefault(NOTED, set())
     if noted not in done:
         audit.record(view.installed.settings, noted)
@@ -65,13 +68,13 @@ def once(view: View, noted: Record) -> None:
 
 
 def searched(view: View, words: str) -> None:
-    """Note that these words are sought in what was said; nothing where none are. As `once`."""
+    """Record a search for this text in messages; nothing for an empty text. As `once`."""
     if words:
         once(view, replace(of(view, "searched", Selection("")), api_key=None, sought=words))
 
 
 def handed_on(view: View, selection: Selection, redaction: Redaction, file_format: str) -> None:
-    """Note a file of a session before it is made: each time, for each is another copy.
+    """Record the export of a session before the file is made: each time, because each is a copy.
 
     Raises NotForThisRole or AuditFailed, and then it must not be made.
     """

@@ -1,4 +1,4 @@
-"""Cards: a heading with a figure or a chart, always of one size; charts are made once for all."""
+"""Cards: a heading with a figure or a chart, of constant size; charts are built once for all."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from tracelib.querying.store import Answer
 
 KEPT = 400
 KEPT_FOR_S = 600
-# Of every chart.
+# For every chart.
 CONFIG = {
     "displaylogo": False,
     "modeBarButtons": [["toImage"]],
@@ -24,7 +24,7 @@ CONFIG = {
 
 
 class Finished(go.Figure):  # type: ignore[misc]
-    """A chart that changes no more, so that what is sent of it need be worked out only once."""
+    """A chart that no longer changes, so that it is serialised only once."""
 
     @cached_property
     def _sent(self) -> dict[str, Any]:
@@ -37,8 +37,8 @@ class Finished(go.Figure):  # type: ignore[misc]
 
 
 def figure(answer: Answer[Any], draw: Callable[..., go.Figure], *arguments: Any) -> go.Figure:
-    """How does this answer look, drawn so? It is shared: to be shown, not to be changed."""
-    # By name: what a positional argument is called, Streamlit works out anew each time.
+    """The chart of this result. It is shared: to be shown, not to be changed."""
+    # By keyword: Streamlit computes the name of a positional argument each time.
     chart: go.Figure = _figure(
         words=_words(draw, answer, *arguments),
         _draw=draw,
@@ -59,12 +59,12 @@ def _figure(
 
 
 def _words(*given: Any) -> str:
-    """What is drawn, in words: equal for equal arguments, in whatever run of a page."""
+    """The arguments of a chart as text: equal for equal arguments, in any run of a page."""
     return "\n".join(map(_name, given))
 
 
 def _name(argument: object) -> str:
-    """A function goes by its name, so it must be one that a module has; an answer by its key."""
+    """The name of a function, which must be one of a module; the key of a result."""
     if isinstance(argument, Answer):
         return f"result {argument.key} {argument.is_stale}"
     name = getattr(argument, "__qualname__", None)
@@ -76,7 +76,7 @@ def _name(argument: object) -> str:
 
 
 def failed(error: errors.TraceError) -> None:
-    """Say what is wrong, what to do, and what the server said."""
+    """Show what is wrong, what to do, and the server's message."""
     st.error(f"**{error.sentence}** {error.remedy}", icon=":material/error:")
     if error.detail:
         st.code(error.detail, language=None, wrap_lines=True)
@@ -84,7 +84,7 @@ def failed(error: errors.TraceError) -> None:
 
 @contextmanager
 def card(title: str, caption: str | None = None, key: str | None = None) -> Iterator[None]:
-    """A bordered box with a short heading, and a caption where a definition is needed."""
+    """A bordered box with a short heading, and a caption if a definition is needed."""
     with st.container(border=True, key=key, height="stretch"):
         st.markdown(f"**{title}**", help=caption)
         yield
@@ -99,9 +99,9 @@ def chart(
     empty: str = "No requests in this time range.",
     narrows: str | None = None,
 ) -> None:
-    """A card with a chart of an answer, or why there is none.
+    """A card with the chart of a result, or why there is none.
 
-    Where it `narrows` a dimension, a click on a bar chooses it in the filters.
+    If it `narrows` a dimension, a click on a bar selects it in the filters.
     """
     with card(title, caption):
         if answer.value is None:
@@ -130,14 +130,14 @@ def _drawn(title: str, figure: go.Figure, narrows: str | None) -> None:
 
 
 def _narrow(key: str, dimension: str) -> None:
-    """Choose the bar that was clicked."""
+    """Select the bar that was clicked."""
     points = st.session_state[key]["selection"]["points"]
     if points and isinstance(chosen := points[0].get("customdata"), str):
         address.change(**{dimension: (chosen,)})
 
 
 def unanswered(answer: Answer[Any]) -> None:
-    """Why is there no answer?"""
+    """Show why there is no result."""
     if answer.error:
         failed(answer.error)
 
@@ -158,10 +158,10 @@ def tile(
     trend: list[float] | None = None,
     more_is_worse: bool = False,
 ) -> None:
-    """One figure with its change against the window before, its trend, and what stands beside it.
+    """One figure with its change against the window before, its trend, and a second figure.
 
-    `compared` is the figure now and before, written out by `written` on hover; a change is
-    coloured only where more is plainly worse (errors, response time), else it is grey.
+    `compared` is the figure now and before, formatted by `written` on hover; a change is coloured
+    only if more is plainly worse (errors, response time), else it is grey.
     """
     now, before = compared
     st.metric(
@@ -180,7 +180,7 @@ def tile(
 
 
 def literal(figure: str) -> str:
-    """A dollar sign would start a formula."""
+    """The figure with its dollar signs escaped: they would start a formula."""
     return figure.replace("$", "\\$").replace("<", "\\<")
 
 
@@ -191,7 +191,7 @@ def _arrow(now: float | None, before: float | None) -> Literal["up", "down", "of
 
 
 def money_format(costs: "pd.Series[float]") -> str:
-    """How many decimals does a column of dollars need, so that nothing becomes $0.00?
+    """How many decimals does a column of dollars need, so that no cost becomes $0.00?
 
     >>> money_format(pd.Series([0.0, 1.5])), money_format(pd.Series([2e-7, 1.5]))
     ('$%.2f', '$%.8f')
@@ -199,11 +199,11 @@ def money_format(costs: "pd.Series[float]") -> str:
     spent = costs[costs > 0]
     if spent.empty or spent.min() >= 0.01:
         return "$%.2f"
-    # In steps of two, so that a column changes its width seldom; LiteLLM knows no smaller price.
+    # In steps of two, so that a column rarely changes its width; LiteLLM has no smaller price.
     decimals = next((few for few in (4, 6, 8) if spent.min() >= 10**-few), 10)
     return f"$%.{decimals}f"
 
 
 def known(value: float) -> float | None:
-    """A figure out of a frame, where unknown is not a number."""
+    """A figure from a frame, in which unknown is NaN."""
     return None if pd.isna(value) else float(value)

@@ -21,7 +21,7 @@ from tracelib.window import SPANS
 LASTS = tuple(Last(length // timedelta(hours=1)) for length in SPANS.values())
 NAMED = (*LASTS, *map(Calendar, CALENDAR))
 LIST = "filter span"
-# Which form is open, and what is wrong with what was last applied in it.
+# Which form is open, and what is wrong with the last input applied in it.
 FORM, WRONG = "range form", "range complaint"
 LAST, BETWEEN = "own last", "own between"
 FORMS = {LAST: "Last … hours or days", BETWEEN: "Custom range …"}
@@ -34,7 +34,7 @@ EARLIEST, LATEST = date(1999, 12, 31), date(2201, 1, 1)
 
 
 def show(choice: Choice, now: datetime, zone: str) -> None:
-    """Which range of time? One of the list, or what a form below it is filled in with."""
+    """Draw the time range: one of the list, or the form below it."""
     of_its_own = () if choice.range in NAMED else (choice.range,)
     titles = {_code(one): one.title for one in (*of_its_own, *NAMED)} | FORMS
     opened = st.session_state.get(FORM)
@@ -55,7 +55,7 @@ def _code(chosen: NamedRange) -> str:
 
 
 def _take() -> None:
-    """Take over what was chosen in the list, or open the form that was."""
+    """Take over the selection in the list, or open its form."""
     chosen = st.session_state[LIST]
     _close()
     if chosen in FORMS:
@@ -75,16 +75,16 @@ def _fill_in(fields: dict[str, Any]) -> None:
 
 
 def _count_of(shown: NamedRange, now: datetime, zone: str) -> dict[str, Any]:
-    """How many hours or days does the range have that is shown?"""
+    """How many hours or days does the current range have?"""
     hours = ceil(shown.window(now, zone).length.total_seconds() / 3_600)
     count, unit = Last(min(hours, ranges.LONGEST_H)).count_and_unit()
     return {COUNT: count, UNIT: unit}
 
 
 def _ends_of(shown: NamedRange, now: datetime, zone: str) -> dict[str, Any]:
-    """The first and the last day of the range that is shown, and its times if it is of times.
+    """The first and the last day of the current range, and its times if it has any.
 
-    A range of days has none here, so that whoever chooses other days chooses whole ones.
+    A range of days has no times here, so that changing its days gives whole days again.
     """
     start, end = shown.local_ends(now, zone)
     if shown.is_of_days:
@@ -168,7 +168,7 @@ BROWSER = "browser"
 
 
 def menu(choice: Choice) -> None:
-    """Name of the product and the five pages; each link carries the choice along."""
+    """Draw the name of the product and the links to the five pages, with the choice."""
     st.markdown("**LLM traceability**")
     for path, title, icon in PAGES:
         if title == "Sessions" and address.SESSION in st.query_params:
@@ -185,7 +185,7 @@ def menu(choice: Choice) -> None:
 
 
 def time_range(choice: Choice, now: datetime, viewer_zone: str) -> None:
-    """Which time, on whose clock?"""
+    """Draw the time range and its zone."""
     show(choice, now, choice.zone or viewer_zone)
     zones = [BROWSER, *windows.zones()]
     _select(
@@ -199,7 +199,7 @@ def time_range(choice: Choice, now: datetime, viewer_zone: str) -> None:
 
 
 def dimensions(choice: Choice, facets: Facets) -> None:
-    """Which models, providers, users, teams and keys? By name, as they really occur."""
+    """Draw the filters: models, providers, users, teams and keys by name, from the recent log."""
     for dimension in DIMENSIONS:
         names = facets.names(dimension)
         chosen = list(getattr(choice, dimension))
@@ -221,7 +221,7 @@ def _named_by(names: Mapping[str, str]) -> Callable[[str], str]:
 
 
 def refresh(choice: Choice, default: str) -> None:
-    """Choose how often the page is refreshed."""
+    """Draw how often the page is refreshed."""
     current = choice.refresh or default
     _select(
         "Auto-refresh",

@@ -1,7 +1,7 @@
-"""Handing on: what is masked, and the files of a session and of the list.
+"""Export: what is masked, and the files of a session and of the list.
 
-A file is made when its button is clicked, not when the page is drawn. Streamlit holds it in
-memory until the page is left, so `export` bounds how long it can get.
+A file is made when its button is clicked, not when the page is drawn. Streamlit holds it in memory
+until the page is left, so `export` bounds its length.
 """
 
 import re
@@ -33,12 +33,12 @@ EXPLAINED = (
     "Masked in messages, names, tags and errors. Patterns can miss things: review the file "
     "before sharing it."
 )
-SHORT = 12  # characters of a session id in a file's name
+SHORT = 12  # characters of a session ID in the name of a file
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that can be asked for. `make` is called when it is, and gives its pieces."""
+    """A file to download. `make` is called on a click, and returns its pieces."""
 
     label: str
     name: str
@@ -47,12 +47,12 @@ class File:
 
 
 def shown(view: View) -> Redaction:
-    """What is masked on the page itself? Everything where the URL says so, else nothing."""
+    """What is masked on the page itself? Everything if the URL says so, else nothing."""
     return _everything(view) if address.is_said(address.REDACTED) else NONE
 
 
 def session_buttons(view: View, selection: Selection) -> None:
-    """Hand on this session, as a page to read or as data?"""
+    """Draw the export buttons of this session: HTML and JSON."""
     with st.popover("Export", icon=":material/ios_share:"):
         redaction = _choose(view, "session")
         named = _name("session", selection, redaction, view.now)
@@ -77,10 +77,10 @@ def session_buttons(view: View, selection: Selection) -> None:
 def list_buttons(
     view: View, filters: Filters, search: SessionSearch, found: pd.DataFrame | None = None
 ) -> None:
-    """Hand on the list, for a spreadsheet or for a program?
+    """Draw the export buttons of the list: CSV and JSON lines.
 
-    All that is found with these filters; with `found` those sessions alone, as a search in
-    documents has found them so far.
+    All sessions within the filters; with `found` only those, which a search in documents has found
+    so far.
     """
     with st.popover("Download", icon=":material/download:"):
         redaction = _choose(view, "list")
@@ -90,7 +90,7 @@ def list_buttons(
             looking = _looking(view)
             if found is None:
                 return looking.ask_alone(export.listed_sessions, filters, search)
-            # They were found with what could be seen then, and are not asked for again.
+            # They were found with the access of that time, and are not searched for again.
             if looking.installed.access != view.installed.access:
                 raise errors.NotForThisRole()
             return [found]
@@ -106,7 +106,7 @@ def list_buttons(
 
 
 def _looking(view: View) -> View:
-    """Who asks for the file, as they may look now: the page may have been drawn hours ago."""
+    """The view with the viewer's current access: the page may have been drawn hours ago."""
     return replace(view, installed=identity.still(view.person, view.installed))
 
 
@@ -115,7 +115,7 @@ def _everything(view: View) -> Redaction:
 
 
 def _choose(view: View, of: str) -> Redaction:
-    """What is masked in the file? All of it, unless somebody switches it off."""
+    """Draw what is masked in the file: everything by default."""
     st.caption("Mask", help=EXPLAINED)
     own = view.installed.settings.redact
     kinds = [kind for kind, title in TITLES.items() if _is_on(title, f"mask {of} {kind}")]
@@ -128,7 +128,7 @@ def _is_on(title: str, key: str) -> bool:
 
 
 def _name(what: str, selection: Selection, redaction: Redaction, now: datetime) -> str:
-    """What is the file called? It says where nothing is masked in it; the time is UTC.
+    """The name of the file. It tells if nothing is masked in it; the time is UTC.
 
     >>> _name("session", Selection("", ("0a1b2c3d-4e5f",)), NONE, datetime(2026, 11, 23, 9, 5))
     'session-0a1b2c3d-4e5-20261123-0905Z-unmasked'

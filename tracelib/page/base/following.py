@@ -1,8 +1,8 @@
-"""Moving through a conversation: to the passage that was asked for, and by key.
+"""Moving through a conversation: to a linked message, and by keyboard.
 
-The script is our own and fixed; a content security policy must allow it `script-src blob:`, the
-way in which Streamlit loads it. It evaluates nothing and asks for nothing. The words it marks
-are the reader's own, and it marks them without a change to what is shown.
+The script is our own and fixed; a content security policy must allow `script-src blob:`, from which
+Streamlit loads it. It evaluates nothing and requests nothing. It marks the viewer's search terms
+without changing what is shown.
 """
 
 import re
@@ -57,12 +57,12 @@ _component = st.components.v2.component(
 def follow(
     target_key: str | None, token: str, words: str = "", back_key: str | None = None
 ) -> None:
-    """Where does reading go on? Brings the element with this key into view, once per token.
+    """Bring the element with this key into view, once per token.
 
-    Without a key nothing moves. The keyboard moves between elements whose key begins with
-    `role-` (messages) and `failed-` (failures), and a line says which key does what; it stands
-    where this is called, with a way back to the element with `back_key`. A passage that is not
-    drawn yet is waited for. The words are marked wherever the element `transcript` has them.
+    Without a key nothing moves. The keyboard moves between elements whose key begins with `role-`
+    (messages) and `failed-` (failures), and a line lists the keys; it is drawn here, with a way
+    back to the element with `back_key`. A part that is not drawn yet is waited for. The words are
+    marked everywhere in the element `transcript`.
     """
     data = {
         "target": css_class(target_key) if target_key else None,
@@ -74,5 +74,5 @@ def follow(
 
 
 def css_class(key: str) -> str:
-    """By which class does the browser know the element with this key?"""
+    """The CSS class of the element with this key."""
     return "st-key-" + re.sub(r"[^\w-]", "-", key.strip(), flags=re.ASCII)

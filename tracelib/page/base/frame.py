@@ -1,7 +1,7 @@
-"""What surrounds a page: what is awaited, when it was updated, and when it is refreshed.
+"""The frame of a page: what it waits for, when it was updated, and when it is refreshed.
 
-A refresh never breaks off a run that still waits for the database: Streamlit lets the timer of a
-fragment wait until a run has ended, and only a while after that the page runs again.
+A refresh never interrupts a run that still waits for the database: Streamlit starts the timer of a
+fragment after a run has ended, and the page runs again only some time after that.
 """
 
 import time
@@ -38,7 +38,7 @@ class Shown(NamedTuple):
 
 
 class Pending(Generic[T]):
-    """A question that a page has asked; `wait` answers it and all others that are pending."""
+    """A query that a page has requested; `wait` runs it and all other pending ones."""
 
     def __init__(self, question: Question, wait: Callable[[], None]) -> None:
         self.question = question
@@ -47,7 +47,7 @@ class Pending(Generic[T]):
 
     @property
     def answer(self) -> Answer[T]:
-        """The answer, waited for."""
+        """The result; waits for it."""
         if self._answer is None:
             self._wait()
         if self._answer is None:
@@ -55,15 +55,15 @@ class Pending(Generic[T]):
         return self._answer
 
     def settle(self, answer: Answer[T]) -> None:
-        """Take the answer."""
+        """Take the result."""
         self._answer = answer
 
 
 @dataclass
 class Frame:
-    """The places around one run of a page that fill as its answers come.
+    """The placeholders around one run of a page that are filled as results arrive.
 
-    `facets` are None until they are answered; `pending` is asked and not yet answered.
+    `facets` are None until their result is there; `pending` are the queries without a result.
     """
 
     of: Place
@@ -77,11 +77,11 @@ class Frame:
     _line: DeltaGenerator | None = None
 
     def say(self, status: str) -> None:
-        """Say in the sidebar how fresh the page is, in place of what was said before."""
+        """Show in the sidebar how fresh the page is, replacing the previous text."""
         self._line = (self._line or self.status).caption(status)
 
     def finish(self, zone: str, every_s: int) -> None:
-        """Say when the page was updated, and let it run again in so many seconds; never for 0."""
+        """Show when the page was updated, and run it again in this many seconds; never for 0."""
         at = f"{datetime.now(UTC).astimezone(ZoneInfo(zone)):%H:%M:%S}"
         st.session_state[SHOWN] = Shown(self.of, at, time.monotonic())
         self.say(f"Updated {at}")
@@ -91,28 +91,28 @@ class Frame:
 
 
 class PageEndError(Exception):
-    """A page has shown all it has to show."""
+    """Raised when a page is complete before its last line."""
 
 
 def end_page() -> NoReturn:
-    """End a page before its last line. `st.stop` would end what comes after the page as well."""
+    """End a page before its last line. `st.stop` would also end what follows the page."""
     raise PageEndError
 
 
 def let_first_screen_draw() -> None:
-    """Give the browser a moment for what was sent, before charts keep it busy. Once in a tab.
+    """Give the browser a moment for what was sent, before charts keep it busy. Once per tab.
 
-    The first chart makes it load a library of megabytes, and until it has, nothing is drawn.
+    The first chart makes it load a library of megabytes, and until then nothing is drawn.
     """
     if runtime.exists() and SHOWN not in st.session_state:
         time.sleep(FIRST_SCREEN_S)
 
 
 class Waiting:
-    """Shows what is awaited: in the sidebar, and on a page that has no figures yet in their place.
+    """Shows what is being loaded: in the sidebar, and in place of the figures on a new page.
 
-    Called several times a second while a page waits. Each call is also where Streamlit ends a
-    run whose viewer has chosen something else or has left.
+    Called several times a second while a page waits. At each call, Streamlit can end a run whose
+    viewer has chosen something else or has left.
     """
 
     def __init__(self, frame: Frame, place: DeltaGenerator) -> None:
@@ -131,7 +131,7 @@ class Waiting:
         self._line.caption(in_words(awaited))
 
     def _begin(self, is_first: bool) -> DeltaGenerator:
-        """What the page showed for another URL stays for now; a first load has a place held."""
+        """Keep what the page showed for another URL; reserve a place on a first load."""
         with self._place.container():
             line = st.empty()
             if is_first:
@@ -139,7 +139,7 @@ class Waiting:
         return line
 
     def end(self) -> None:
-        """Make room for the answers."""
+        """Make room for the results."""
         if self._line is not None:
             self._place.empty()
 
@@ -151,7 +151,7 @@ def is_shown(place: Place) -> bool:
 
 
 def in_words(awaited: Sequence[Question]) -> str:
-    """What a page waits for.
+    """What a page waits for, as text.
 
     >>> in_words([Question(in_words, ())])
     'Waiting for the database: in words.'

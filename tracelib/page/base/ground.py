@@ -1,4 +1,4 @@
-"""What several pages say in the same words: where figures are from, and why there are none."""
+"""Texts that several pages share: the source of the figures, and why there are none."""
 
 from datetime import datetime
 from typing import Any
@@ -31,7 +31,7 @@ NOTHING_HERE = (
 
 
 def stop_without_database(answer: Answer[Any]) -> None:
-    """Where the database cannot be asked, say why and how to go on, and stop the page."""
+    """If the database cannot be queried, show why and how to continue, and stop the page."""
     if answer.value is None:
         unanswered(answer)
         st.button("Try again", on_click=refresh_now, key="try again")
@@ -39,7 +39,7 @@ def stop_without_database(answer: Answer[Any]) -> None:
 
 
 def stop_without_requests(totals: Answer[Totals]) -> None:
-    """Where the range holds no request, say so instead of drawing empty charts."""
+    """If the range has no requests, show that instead of empty charts."""
     stop_without_database(totals)
     if totals.value is not None and totals.value.requests == 0:
         nothing(NOTHING_HERE)
@@ -47,7 +47,7 @@ def stop_without_requests(totals: Answer[Totals]) -> None:
 
 
 def rows_or_stop(answer: Answer[pd.DataFrame]) -> pd.DataFrame:
-    """The rows of an answer; where there are none, say so and stop the page."""
+    """The rows of a result; if there are none, show that and stop the page."""
     stop_without_database(answer)
     if answer.value is None or answer.value.empty:
         nothing(NOTHING_HERE)
@@ -56,7 +56,7 @@ def rows_or_stop(answer: Answer[pd.DataFrame]) -> pd.DataFrame:
 
 
 def choose_bucket(view: View) -> None:
-    """How fine are the charts over time? Only buckets that suit the range are offered."""
+    """Draw the bucket of the charts over time. Only buckets that suit the range are offered."""
     usable = [bucket.name for bucket in windows.usable_buckets(view.filters.window)]
     key = "filter bucket"
     st.session_state[key] = view.bucket.name
@@ -75,7 +75,7 @@ def choose_bucket(view: View) -> None:
 def foot(
     view: View, *answers: Answer[Any], requests: int | None = None, newest: datetime | None = None
 ) -> None:
-    """Where do these figures come from: how many rows, how long it took, how fresh?"""
+    """Draw the source of the figures: how many rows, how long it took, how fresh."""
     totals = next((one.value for one in answers if isinstance(one.value, Totals)), None)
     if totals is not None:
         requests, newest = totals.requests, totals.newest_at

@@ -11,7 +11,7 @@ from tracelib.page.text.safe import label
 
 
 def title(name: str, time_range: str, is_sample: bool, complaints: Iterable[str]) -> None:
-    """Draw the name of the page, its range in words, and what the URL said in vain."""
+    """Draw the name of the page, its range as text, and the invalid parts of the URL."""
     st.header(name, anchor=False)
     st.caption(label(time_range, 200))
     if is_sample:
@@ -24,7 +24,7 @@ def title(name: str, time_range: str, is_sample: bool, complaints: Iterable[str]
 
 
 def chips(chosen: Mapping[str, tuple[str, ...]], facets: Facets) -> None:
-    """Draw a chip for each filter that is on; a click removes it. Nothing where none is."""
+    """Draw a chip for each active filter; a click removes it. Nothing without filters."""
     if not chosen:
         return
     with st.container(horizontal=True, gap="xsmall"):
@@ -130,8 +130,8 @@ NO_FADING = """
 
 
 def apply(is_refresh: bool) -> None:
-    """Narrow the content to a readable width and line the digits up.
+    """Narrow the content to a readable width and align the digits.
 
-    At a refresh the figures of before stay as they are until the new ones have come.
+    At a refresh the previous figures stay unchanged until the new ones have arrived.
     """
     st.html(RULES + (NO_FADING if is_refresh else ""))

@@ -1,8 +1,8 @@
-"""Who looks: whoever reaches an open app, somebody who signed in, or whom a proxy vouches for.
+"""The viewer: anyone on an open app, a person who signed in, or one named by a proxy.
 
-Streamlit itself signs people in where secrets.toml has a section [auth]. A proxy before the app
-names a person in a header, and proves that it was the proxy by a secret in another one: which
-machine a connection comes from is not known, for the server takes the address that is forwarded.
+Streamlit itself signs people in if secrets.toml has a section [auth]. A proxy before the app names
+a person in a header, and proves itself by a secret in another one: the machine of a connection is
+unknown, because the server uses the forwarded address.
 """
 
 import hmac
@@ -22,19 +22,19 @@ from tracelib.settings import Settings
 
 WayIn = Literal["open", "sign-in", "proxy"]
 SECRET_HEADER = "X-Tracelib-Proxy-Secret"
-# Streamlit keeps a sign-in for 30 days, whatever has become of the person since.
+# Streamlit keeps a sign-in for 30 days, even if the person has lost access since.
 SIGNED_IN_FOR_S = 12 * 3_600
 CLOCKS_DIFFER_S = 60
-# Longer, or with signs that do not show, is no name of anybody.
+# A longer name, or one with invisible characters, is not valid.
 NAMED = re.compile(r"[^\x00-\x20\x7f-\xa0]{1,320}")
 LOOKING = "who looks"
 
 
 def let_in(installed: Installation) -> tuple[Person, Installation]:
-    """Who looks, and what of the installation do they see?
+    """Who is the viewer, and what of the installation may they see?
 
-    Stops the page for whoever is not signed in, or may see nothing, in a sentence. Raises
-    BadSetting where the settings contradict one another.
+    Stops the page with a sentence for viewers who are not signed in or may see nothing. Raises
+    BadSetting if the settings contradict one another.
     """
     way = way_in(installed.settings)
     if way == "open":
@@ -48,8 +48,8 @@ def let_in(installed: Installation) -> tuple[Person, Installation]:
 
 
 def way_in(settings: Settings) -> WayIn:
-    """How do people come in? Raises BadSetting where that is not plain."""
-    # Streamlit knows whether somebody is signed in only where they can be.
+    """How do people sign in? Raises BadSetting if that is not clear."""
+    # Streamlit knows whether a person is signed in only if sign-in is configured.
     can_sign_in = "is_logged_in" in st.user
     if can_sign_in and settings.identity_header:
         raise errors.BadSetting(
@@ -68,14 +68,14 @@ def way_in(settings: Settings) -> WayIn:
 
 
 def is_open() -> bool:
-    """Need nobody come in, as far as can be told where a setting cannot be used?"""
+    """Is the app open to everyone? A best guess if a setting is not valid."""
     return "is_logged_in" not in st.user and not says_who_may_look()
 
 
 def said_of(claims: Mapping[str, Any], now_s: float) -> Person | None:
-    """Who is it, by the claims of a sign-in? None where that is too long ago.
+    """The person with these claims of a sign-in. None if it is too long ago.
 
-    An address is nobody's where the directory says anything of it but that it is verified.
+    An address is ignored if `email_verified` has any value but true.
     """
     if not _is_signed_in(claims.get("iat"), now_s):
         return None
@@ -90,15 +90,15 @@ def said_of(claims: Mapping[str, Any], now_s: float) -> Person | None:
 
 
 def still(person: Person, installed: Installation) -> Installation:
-    """What may they see by now, whose page was drawn some time ago?
+    """The current access of a viewer whose page was drawn some time ago.
 
-    Raises NotForThisRole where that is nothing any more, and BadSetting where it cannot be known.
+    Raises NotForThisRole if they have none any more, and BadSetting if it cannot be known.
     """
     settings = installation().settings
     if person.who is None and settings.people is None and not settings.identity_header:
         return installed
     access = access_of(person, settings.people or ())
-    # Behind a proxy a claim is a header, and none of them says when somebody signed in.
+    # Behind a proxy a claim is a header, and none of them has the time of the sign-in.
     is_by_proxy = bool(settings.identity_header)
     if access is None or not (is_by_proxy or _is_still_signed_in(person)):
         raise errors.NotForThisRole()
@@ -108,10 +108,10 @@ def still(person: Person, installed: Installation) -> Installation:
 def vouched_for(
     headers: Mapping[str, list[str]], named_in: str, secret: str | None
 ) -> Person | None:
-    """Who is it, by a proxy's headers? None where it cannot have been the proxy that says so.
+    """The person in a proxy's headers. None if they may not be the proxy's.
 
-    `headers` are by their names in small letters. One that is there twice says nothing: one of
-    the two may be the visitor's own.
+    `headers` are by their names in small letters. One that occurs twice is ignored: one of the two
+    may be the visitor's own.
     """
     said = {name: values[0].strip() for name, values in headers.items() if len(values) == 1}
     proof, who = said.get(SECRET_HEADER.lower(), ""), said.get(named_in.lower(), "")
@@ -124,7 +124,10 @@ def vouched_for(
 
 
 def _is_signed_in(issued: object, now_s: float) -> bool:
-    """Does a sign-in of then still count? One of the future never did, but for a clock's error."""
+    """Is a sign-in of that time still valid?
+
+    One in the future is not, except for a clock's error.
+    """
     if not isinstance(issued, int | float):
         return False
     return now_s - SIGNED_IN_FOR_S <= issued <= now_s + CLOCKS_DIFFER_S
@@ -168,7 +171,7 @@ def _turned_away(person: Person, way: WayIn) -> NoReturn:
 
 
 def who(person: Person, installed: Installation) -> None:
-    """Who is signed in, in the sidebar; nothing where the app is open."""
+    """Show who is signed in, in the sidebar; nothing if the app is open."""
     if person.who is None:
         return
     st.caption(f"{label(person.name or person.who, 60)}, {installed.access.role}")
@@ -177,7 +180,7 @@ def who(person: Person, installed: Installation) -> None:
 
 
 def sign_out() -> None:
-    """The way out."""
+    """Draw the sign-out button."""
     st.button("Sign out", on_click=st.logout, key="sign out", width="stretch")
 
 
@@ -186,7 +189,7 @@ def _begin() -> None:
 
 
 def _forget_another(person: Person) -> None:
-    """A tab that goes on for somebody else must not remember what the other one opened."""
+    """Forget the state of a tab if another person uses it now."""
     if st.session_state.get(LOOKING, person.who) != person.who:
         # `clear` would stop at the first widget that is not drawn yet.
         for remembered in list(st.session_state):
@@ -201,5 +204,5 @@ def _values(value: object) -> tuple[str, ...]:
 
 
 def _parts(value: str) -> tuple[str, ...]:
-    """Of a header each part between commas, as proxies write groups."""
+    """The parts of a header between commas, as proxies write groups."""
     return tuple(part for one in value.split(",") if (part := one.strip()))

@@ -1,8 +1,8 @@
-"""The one way to draw a table: what its cells say, how it sorts, and the file it downloads as.
+"""The only way to draw a table: its cells, its sort order, and its download.
 
-Numbers stay numbers, so that a click on a heading sorts by value; how each is written is the
-Styler's affair. Streamlit's own download is off (`client.disableDataExport`): it would write
-other headings and let a spreadsheet run what a cell says.
+Numbers stay numbers, so that a click on a heading sorts by value; the Styler formats them.
+Streamlit's own download is off (`client.disableDataExport`): it would write other headings and let
+a spreadsheet run formulas in cells.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -33,7 +33,7 @@ _component = st.components.v2.component(
 
 @contextmanager
 def over(key: str, costs_usd: Iterable[float | None]) -> Iterator[None]:
-    """A container, with this key, of a table whose rows are numbered: each shows its cost."""
+    """A container, with this key, of a table with numbered rows: each shows its exact cost."""
     costs = [formatting.exact_money(None if pd.isna(one) else one) for one in costs_usd]
     with st.container(key=key):
         yield
@@ -64,9 +64,9 @@ def card(
     explained: str | None = None,
     name: str | None = None,
 ) -> Iterator[None]:
-    """A box with a heading and, where there are rows, the button that downloads them as CSV.
+    """A box with a heading and, if there are rows, the button that downloads them as CSV.
 
-    The file is called by the `name`, or by the title.
+    The file has the `name`, or the title.
     """
     with st.container(border=True, height="stretch"):
         with st.container(
@@ -107,11 +107,11 @@ def draw(
 ) -> None:
     """Draw these columns of the rows, or those in `order`. With `on_open` a click calls it.
 
-    The rows are numbered then: Streamlit's grid selects its first cell whenever it gets the
-    focus, as after a click on a heading, and a cell of the index is no selection. They are also
-    where there is a cost: the exact one is shown over its row.
+    The rows are numbered then: Streamlit's grid selects its first cell whenever it gets the focus,
+    for example after a click on a heading, and a cell of the index is not a selection. They are
+    also numbered if there is a cost: the exact one is shown over its row.
     """
-    # What is not shown is not sent either.
+    # Columns that are not shown are not sent either.
     shown = rows[list(columns)].set_axis(range(1, len(rows) + 1), axis="index")
     config = _configs(columns, shown, zone)
     cost = next((name for name, column in columns.items() if column.kind is Kind.MONEY), None)
@@ -135,11 +135,11 @@ def draw(
 
 
 def _configs(columns: Columns, rows: pd.DataFrame, zone: str) -> dict[str, Any]:
-    """How is each column drawn? The last one takes the room that is left."""
+    """How is each column drawn? The last one takes the remaining width."""
     config = {name: _config(column, rows[name], zone) for name, column in columns.items()}
     for name in list(columns)[:-1]:
         if columns[name].kind is Kind.TEXT and columns[name].width is None:
-            # Streamlit's grid measures a few rows and cuts off what is longer in others.
+            # Streamlit's grid measures a few rows and cuts off longer texts in others.
             config[name]["width"] = _widest(columns[name].heading, rows[name])
     return config
 
@@ -154,7 +154,7 @@ def _config(column: Column, values: "pd.Series[Any]", zone: str) -> Any:
         return kinds.DatetimeColumn(column.heading, timezone=zone, format=written, **said)
     if column.kind is Kind.BAR:
         highest = float(values.max()) if len(values) else 0.0
-        # The figure stands beside it: a bar's own would have as many decimals in each row.
+        # The figure is next to the bar: a bar's own would have as many decimals in each row.
         return kinds.ProgressColumn(
             column.heading, format=" ", min_value=0.0, max_value=highest or 1.0, **said
         )
@@ -162,7 +162,7 @@ def _config(column: Column, values: "pd.Series[Any]", zone: str) -> Any:
 
 
 def _widest(heading: str, values: "pd.Series[Any]") -> int:
-    """How wide is a column that cuts off none of these texts, of usual length? Pixels."""
+    """The width, in pixels, of a column that cuts off none of these texts, of usual length."""
     texts = [heading, *(one for one in values if isinstance(one, str))]
     letters = max(sum(1 + (east_asian_width(sign) in "WF") for sign in text) for text in texts)
     return round(PADDING_PX + LETTER_PX * min(letters, MOST_LETTERS))
@@ -190,7 +190,7 @@ TAKEN = "rows taken"
 
 
 class Picked(NamedTuple):
-    """What was clicked: a session, the request of the row where it has one, and the column."""
+    """A click: a session, the request of the row if it has one, and the column."""
 
     session_id: str
     api_key: str
@@ -199,9 +199,9 @@ class Picked(NamedTuple):
 
 
 def element(key: str) -> str:
-    """What is the table called in the browser? Anew after each row that was taken.
+    """The key of the table in the browser. A new one after each row that was taken.
 
-    A browser keeps what is chosen in a table, and a click on what is chosen says nothing.
+    A browser keeps the selection of a table, and a click on the selected row is not reported.
     """
     return f"{key} {st.session_state.get(TAKEN, 0)}"
 
@@ -209,7 +209,7 @@ def element(key: str) -> str:
 def show(key: str, rows: pd.DataFrame) -> None:
     """Remember which session each row of the table with this key has.
 
-    Rows of requests, with `request_id` and `started_at`, lead to the request there.
+    Rows of requests, with `request_id` and `started_at`, lead to the request in it.
     """
     requests: Iterable[RowId | None] = [None] * len(rows)
     if "request_id" in rows:
@@ -220,7 +220,7 @@ def show(key: str, rows: pd.DataFrame) -> None:
 
 
 def take(key: str) -> None:
-    """A row was clicked; for the table's callback, which runs before the page does."""
+    """Take over a clicked row; for the table's callback, which runs before the page does."""
     selection = st.session_state[element(key)]["selection"]
     cells = selection["cells"] or [(row, None) for row in selection["rows"]]
     for row, column in cells[:1]:
@@ -228,7 +228,7 @@ def take(key: str) -> None:
 
 
 def take_row(key: str, position: int, column: str | None = None) -> None:
-    """Take over the row that stands there in the table with this key; for callbacks."""
+    """Take over the row at this position of the table with this key; for callbacks."""
     drawn = st.session_state.get(f"{key} as drawn", [])
     if position < len(drawn):
         session_id, api_key, row = drawn[position]
@@ -236,7 +236,7 @@ def take_row(key: str, position: int, column: str | None = None) -> None:
 
 
 def take_or_tick(key: str) -> None:
-    """A cell was clicked, or rows were ticked; for the callback of a table that has both."""
+    """Take over a clicked cell or ticked rows; for the callback of a table that has both."""
     selection = st.session_state[element(key)]["selection"]
     if selection["cells"]:
         take(key)
@@ -247,14 +247,14 @@ def take_or_tick(key: str) -> None:
 
 
 def ticked(key: str, rows: pd.DataFrame) -> pd.DataFrame:
-    """Which of these sessions are ticked, wherever they stood when they were?"""
+    """Which of these sessions are ticked, at whatever position they were ticked?"""
     sessions = st.session_state.get(f"{key} ticked", [])
     standing = zip(rows["session_id"], rows["api_key"], strict=True)
     return rows[[one in sessions for one in standing]]
 
 
 def hold(key: str, rows: pd.DataFrame) -> None:
-    """Let each tick stay with its session, whichever row it stands in now; before the table."""
+    """Keep each tick with its session when rows have moved; before the table."""
     places = rows.index.get_indexer(ticked(key, rows).index).tolist()
     name = element(key)
     if sorted(_rows_chosen(name)) != places:
@@ -262,7 +262,7 @@ def hold(key: str, rows: pd.DataFrame) -> None:
 
 
 def taken() -> Picked | None:
-    """Which row was clicked? Each click is given once."""
+    """Which row was clicked? Each click is returned once."""
     picked: Picked | None = st.session_state.pop(PICKED, None)
     if picked is not None:
         st.session_state[TAKEN] = st.session_state.get(TAKEN, 0) + 1

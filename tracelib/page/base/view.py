@@ -1,4 +1,4 @@
-"""How every page begins and ends: what is chosen, which database, who is who."""
+"""The beginning and end of every page: its choice, its database, its viewer."""
 
 import gc
 from collections.abc import Callable, Iterator, Mapping
@@ -35,13 +35,13 @@ P = ParamSpec("P")
 ICON = Path(__file__).with_name("icon.png")
 # Drop-downs and colours need not follow every tick.
 FACETS_TICK_S = 300
-# A page waits so long for answers that nothing can stand in for.
+# How long a page waits for results that no stored one can replace.
 PATIENCE_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a page shows, to whom: the choice, the filters it means now, and the frame around it."""
+    """What a page shows, and to whom: the choice, its current filters, and the frame around it."""
 
     name: str
     choice: Choice
@@ -53,18 +53,18 @@ class View:
 
     @property
     def bucket(self) -> windows.Bucket:
-        """Which buckets has every chart over time here? The chosen ones where they fit."""
+        """Which bucket do all charts over time here have? The chosen one if it fits."""
         usable = {bucket.name: bucket for bucket in windows.usable_buckets(self.filters.window)}
         return usable.get(self.choice.bucket or "") or windows.fitting_bucket(self.filters.window)
 
     @property
     def axis(self) -> TimeAxis:
-        """Which time axis do all charts of this page share?"""
+        """The time axis that all charts of this page share."""
         return TimeAxis(self.filters.window, self.filters.zone, self.bucket, self.now)
 
     @property
     def facets(self) -> Facets:
-        """What there is to choose from, by name. Comes with the first answers of the page."""
+        """The values to filter by. They come with the first results of the page."""
         if self.frame.facets is None:
             self._answer()
         return self.frame.facets or Facets.none()
@@ -80,9 +80,9 @@ class View:
         *arguments: P.args,
         **named: P.kwargs,
     ) -> Pending[T]:
-        """Ask the database. Returns at once; `.answer` of what is returned waits.
+        """Request a query. Returns at once; `.answer` of the returned value waits.
 
-        All that is asked before the first answer is read is asked side by side.
+        All queries requested before the first result is read run in parallel.
         """
         if named:
             raise TypeError("arguments of a question go by their place")
@@ -96,7 +96,10 @@ class View:
         *arguments: P.args,
         **named: P.kwargs,
     ) -> T:
-        """Ask at once, for this viewer alone; nothing is kept. Raises a TraceError."""
+        """Run a query at once, for this viewer only; its result is not stored.
+
+        Raises a TraceError.
+        """
         if named:
             raise TypeError("arguments of a question go by their place")
         value: T = ask_alone(self.installed, Question(question, arguments))
@@ -105,7 +108,7 @@ class View:
     def ask_aside(
         self, question: Callable[[Source, Filters], T], every_s: int, patience_s: float
     ) -> T | None:
-        """Ask about the filters of a tick of so many seconds; None where it takes too long."""
+        """Run a query with the filters of a longer tick; None if it takes too long."""
         tick = windows.ticked(self.now, every_s)
         filters = self.choice.filters(tick, self.filters.zone)
         (given,) = answers(self.installed, tick, [Question(question, (filters,))], patience_s)
@@ -113,7 +116,7 @@ class View:
         return value
 
     def _answer(self) -> None:
-        """Wait for all that is asked, and show what is awaited; the first time for facets, too."""
+        """Run all requested queries, and show what is loading; the first time including facets."""
         asked, self.frame.pending = self.frame.pending, []
         is_first = self.frame.facets is None
         questions = [one.question for one in asked]
@@ -139,7 +142,7 @@ class View:
             self.frame.notice.warning(f"{stale[0].error.sentence} The figures are those of {at}.")
 
     def _in_zone(self, answer: Answer[Any]) -> Answer[Any]:
-        """A stale answer with its time in the viewer's zone; any other as it is."""
+        """A stale result with its time in the viewer's zone; any other as it is."""
         zone = ZoneInfo(self.filters.zone)
         at = answer.asked_at.astimezone(zone)
         return replace(answer, asked_at=at) if answer.is_stale else answer
@@ -147,11 +150,10 @@ class View:
 
 @contextmanager
 def begin(name: str, has_parameters: bool = False) -> Iterator[View]:
-    """Draw the frame of a page, and when the page has finished say so.
+    """Draw the frame of a page, and show when the page has finished.
 
-    The URL says what is chosen, and nothing else unless the page has parameters of its own.
-    Where there is no database to ask, or nobody may look who does, it says so in a sentence and
-    stops the page.
+    The URL holds the choice, and nothing else unless the page has parameters of its own. If there
+    is no database, or the viewer has no access, shows a sentence and stops the page.
     """
     st.set_page_config(page_title=f"{name} · LLM traceability", page_icon=str(ICON), layout="wide")
     view = _begun(name, has_parameters)
@@ -187,7 +189,7 @@ def _begun(name: str, has_parameters: bool) -> View:
 
 
 def _finish(view: View) -> None:
-    _ = view.facets  # a page that asks nothing has its drop-downs all the same
+    _ = view.facets  # a page without queries has its drop-downs, too
     every_s = TICKS[_refresh(view.choice, view.installed)]
     view.frame.finish(view.filters.zone, every_s)
     _keep_what_is_loaded()
@@ -195,12 +197,12 @@ def _finish(view: View) -> None:
 
 @cache
 def _keep_what_is_loaded() -> None:
-    """Leave what is loaded by now out of the search for garbage, which took a fifth of a run."""
+    """Exclude loaded objects from garbage collection, which took a fifth of a run."""
     gc.freeze()
 
 
 def _installation(choice: Choice) -> tuple[Person, Installation]:
-    """Who looks, and at what of which database?"""
+    """Who is the viewer, and which database may they see?"""
     try:
         return identity.let_in(installation())
     except errors.TraceError as error:
@@ -212,7 +214,7 @@ def _installation(choice: Choice) -> tuple[Person, Installation]:
 
 
 def _without_detail(error: errors.TraceError) -> errors.TraceError:
-    """It is not known yet who looks, and a detail may name people: it stands in the log."""
+    """The error without its detail, which may name people: the viewer is still unknown."""
     note_once(str(error))
     return type(error)()
 
@@ -241,7 +243,7 @@ def _facets_question(now: datetime) -> Question:
 
 
 def _name_choices(view: View, known: Facets) -> None:
-    """Draw what goes by names: the drop-downs, and the filters that are on."""
+    """Draw what needs names: the drop-downs, and the active filters."""
     view.frame.facets = known
     with view.frame.dimensions:
         controls.dimensions(view.choice, known)
@@ -252,7 +254,7 @@ def _name_choices(view: View, known: Facets) -> None:
 def _sidebar(
     choice: Choice, installed: Installation, now: datetime, viewer_zone: str
 ) -> tuple[DeltaGenerator, DeltaGenerator]:
-    """Draw the controls; the places of the drop-downs, and of when the page was updated."""
+    """Draw the controls; returns the places of the drop-downs, and of the time of the update."""
     controls.menu(choice)
     controls.time_range(choice, now, viewer_zone)
     dimensions = st.container()
@@ -263,6 +265,6 @@ def _sidebar(
 
 
 def refresh_now() -> None:
-    """Ask everything again, and what the database has."""
+    """Run all queries again, and read the schema again."""
     forget_answers()
     look_again()

@@ -1,1 +1,1 @@
-"""The list of sessions: its search, its table, what is found in the words."""
+"""The list of sessions: its search, its table, its snippets."""

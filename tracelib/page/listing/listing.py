@@ -18,15 +18,15 @@ PAGE_LENGTH = 50
 
 
 def opened() -> tuple[str, str | None] | None:
-    """Which session does the URL open: its id, and the key where it says so?"""
+    """Which session does the URL open: its ID, and its key if it is given?"""
     session_id, key = st.query_params.get("session"), st.query_params.get("of")
-    # Requests without any id are a session without one: a link to it names the key alone.
+    # Requests without any ID are a session without one: a link to it has only the key.
     is_opened = bool(session_id) or (session_id == "" and key is not None)
     return (session_id or "", key) if is_opened else None
 
 
 def show(view: View) -> None:
-    """Which sessions are sought, and which were found? A row opens the session."""
+    """Draw the search and the sessions that match. A row opens the session."""
     toolbar.heading()
     search = search_form.form(view.installed.access)
     search_form.show(view, search)
@@ -50,7 +50,7 @@ def _found(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
 
 
 def _listed(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
-    """A page of the list; pages go by keyset."""
+    """Draw a page of the list; pages are by keyset."""
     filters, after = toolbar.narrowed(view.filters, part), st.query_params.get(address.PLACE)
     with toolbar.line():
         count = st.empty()
@@ -86,7 +86,7 @@ def _listed(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
 def _how_many(
     view: View, filters: Filters, search: SessionSearch, spread: Answer[pd.DataFrame]
 ) -> str:
-    """The bars add up to the count, but for a part of them, and for what an id finds anywhere."""
+    """How many sessions match? The sum of the bars, except for a part of them, and for an ID."""
     if not search.id and filters == view.filters:
         if spread.value is None:
             return "Sessions"

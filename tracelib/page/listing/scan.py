@@ -1,7 +1,7 @@
-"""A search in what was said: it reads on second by second, and shows what it has found so far.
+"""A search for message text: it reads on second by second, and shows what it has found so far.
 
-The filters are those of the moment at which it began: the page's clock goes on, and a search
-that began anew at each of its ticks would never come to its end.
+The filters are those of its start: the page's clock moves on, and a search that restarted at each
+tick would never finish.
 """
 
 from collections.abc import Iterator
@@ -33,10 +33,10 @@ WITHOUT_STREAMLITS_STOP = "<style>[data-testid=stStatusWidget] { visibility: hid
 
 @dataclass
 class Reading:
-    """A search under way in one browser: of what, since when, and how far it has come.
+    """A search under way in one browser: its conditions, its start, and its progress.
 
-    `rows` are the sessions found, as they were looked up for `rows_of`: keys and order;
-    `passages` the words around what is searched for, by request.
+    `rows` are the sessions found, as they were looked up for `rows_of`: keys and order; `passages`
+    are the snippets around the text, by request.
     """
 
     of: tuple[Any, ...]
@@ -61,7 +61,7 @@ class Reading:
 
 
 def show(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
-    """Which sessions are found in what was said? Reads on while somebody looks."""
+    """Draw the sessions whose messages match. Reads on while the page is open."""
     reading = _reading(view, search, part)
     with toolbar.line():
         toolbar.sentence(view, search, part)
@@ -72,19 +72,19 @@ def show(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
 
 
 def _step(view: View, search: SessionSearch, reading: Reading) -> None:
-    """Read on for a while; whatever is clicked meanwhile is done as soon as it is over.
+    """Read on for a while; a click meanwhile is handled as soon as it is over.
 
-    The page runs again by itself, and not by a timer of the browser's: that would send the URL
-    it had before a click, and undo the click.
+    The page runs again by itself, and not by a timer of the browser's: that would send the URL from
+    before a click, and undo the click.
     """
-    # Streamlit's own button would stop a step of the search, and leave it standing.
+    # Streamlit's own button would stop a step of the search, and leave it unfinished.
     st.html(WITHOUT_STREAMLITS_STOP)
     with _noted(reading):
         reading.scan = view.ask_alone(sessions.scan, reading.filters, search, reading.scan, STEP_S)
 
 
 def _reading(view: View, search: SessionSearch, part: TimeWindow | None) -> Reading:
-    """The search as it stands, or a new one where something else is searched for now."""
+    """The current search, or a new one if the conditions have changed."""
     choice = replace(view.choice, refresh=None, bucket=None)
     of = (replace(search, sort="recent"), part, choice, hash(view.installed))
     kept: Reading | None = st.session_state.get(READING)
@@ -123,7 +123,7 @@ def _offer_files(view: View, search: SessionSearch, reading: Reading) -> None:
 
 
 def _look_up(view: View, search: SessionSearch, reading: Reading) -> None:
-    """What do the sessions hold? Asked again only where others are found or another order is."""
+    """Look up the figures of the sessions. Only if others are found or the order has changed."""
     wanted = (reading.so_far.keys, search.sort)
     if reading.so_far.keys and reading.rows_of != wanted:
         reading.rows = view.ask_alone(
@@ -141,7 +141,7 @@ def _noted(reading: Reading) -> Iterator[None]:
 
 
 def _strip(view: View, part: TimeWindow | None, reading: Reading, rows: pd.DataFrame) -> None:
-    """Bars come as the search goes back in time; what is not read yet stands under a veil."""
+    """Bars come as the search goes back in time; what is not read yet is under a veil."""
     axis = replace(view.axis, window=reading.whole, now=reading.began_at)
     unread = None if reading.so_far.is_finished else reading.so_far.reached
     spread = toolbar.spread_of(rows, axis)
@@ -165,7 +165,7 @@ def _progress(reading: Reading) -> None:
 
 
 def share_read(scan: Scan, window: TimeWindow) -> float:
-    """How much of the window is read, from 0 to 1? By time where its requests are not counted."""
+    """How much of the window is read, from 0 to 1? By time if its requests are not counted."""
     if scan.requests_in_window:
         return min(scan.requests_read / scan.requests_in_window, 1.0)
     if scan.reached is None:
@@ -174,7 +174,7 @@ def share_read(scan: Scan, window: TimeWindow) -> float:
 
 
 def in_words(scan: Scan, zone: str) -> str:
-    """How far has it come, in how much time?
+    """How far has it come, and in how much time, as text?
 
     >>> in_words(Scan(requests_read=12_400, requests_in_window=98_000, seconds=3.24), "UTC")
     'Read 12,400 of 98,000 requests in 3.2 s.'
@@ -198,7 +198,7 @@ def _how_many(reading: Reading) -> str:
 
 
 def _end(reading: Reading) -> str:
-    """Why does it not go on?"""
+    """Why has the search ended?"""
     if reading.error:
         return "Search interrupted."
     if reading.so_far.is_capped:
@@ -210,7 +210,7 @@ def _end(reading: Reading) -> str:
 
 
 def _back_to(reading: Reading) -> str:
-    """To the second, as the table has it: many sessions may lie in one minute."""
+    """To the second, as in the table: one minute may have many sessions."""
     reached = reading.so_far.reached or reading.began_at
     return formatting.clock(reached, reading.filters.zone)
 

@@ -1,6 +1,6 @@
-"""The form that says which sessions are sought. The URL holds what it says, and nothing else does.
+"""The search form. The URL holds its values, and nothing else does.
 
-Every field takes over what it shows as soon as it is left or Enter is pressed.
+Every field takes over its value as soon as it is left or Enter is pressed.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -29,7 +29,7 @@ SORTS = {
     "duration": "Longest",
     "tokens": "Most tokens",
 }
-# What is one condition: fields that are set and removed together. The first are always shown.
+# One condition each: fields that are set and removed together. The first are always shown.
 FIRST = (("said",), ("text",), ("id",), ("status",))
 MORE = (
     ("tool",),
@@ -45,13 +45,13 @@ MORE = (
     *(one.fields for one in RANGES),
 )
 CONDITIONS = (*FIRST, *MORE)
-# Found by reading prompts and answers.
+# Conditions that read prompts and responses.
 OF_WHAT_WAS_SAID = ("said", "tool", "has_tool_calls")
 WITHHELD = "Message search needs the auditor role and was removed from this link."
 
 
 def form(access: Access) -> SessionSearch:
-    """What is searched for? Draws the fields; the URL holds what they say."""
+    """Draw the fields and return the search; the URL holds it."""
     asked, complaints = read_search(_query(PARAMETERS))
     search = asked if access.reads_messages else without(asked, OF_WHAT_WAS_SAID)
     for complaint in (*complaints, *([WITHHELD] if search != asked else [])):
@@ -67,29 +67,29 @@ def form(access: Access) -> SessionSearch:
 
 
 def is_set(search: SessionSearch, fields: tuple[str, ...]) -> bool:
-    """Does the search say something of these fields?"""
+    """Does the search have a value in these fields?"""
     plain = SessionSearch()
     return any(getattr(search, field) != getattr(plain, field) for field in fields)
 
 
 def only(search: SessionSearch, fields: tuple[str, ...]) -> SessionSearch:
-    """What would be searched for with nothing but these fields?"""
+    """The search with only these fields."""
     return SessionSearch(**{field: getattr(search, field) for field in fields})
 
 
 def without(search: SessionSearch, fields: tuple[str, ...]) -> SessionSearch:
-    """What would be searched for without these fields?"""
+    """The search without these fields."""
     plain = SessionSearch()
     return replace(search, **{field: getattr(plain, field) for field in fields})
 
 
 def say(search: SessionSearch) -> None:
-    """Let the URL say this search; for callbacks."""
+    """Write this search to the URL; for callbacks."""
     say_instead(PARAMETERS, search.to_query())
 
 
 def say_instead(names: Iterable[str], query: Mapping[str, list[str]]) -> None:
-    """Let the URL say this instead of these, in one step, from the first page on."""
+    """Replace these parameters of the URL in one step, and go to the first page."""
     dropped = {*names, address.PLACE}
     kept = [name for name in st.query_params if name not in dropped]
     st.query_params.from_dict({**_query(kept), **query})
@@ -100,28 +100,28 @@ def _query(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def take(key: str, field: str, read_value: Callable[[Any], Any]) -> None:
-    """Take over what a field shows; for callbacks."""
+    """Take over the value of a field; for callbacks."""
     change(**{field: read_value(st.session_state[key])})
 
 
 def change(**changes: Any) -> None:
-    """Search for something else in these fields; for callbacks.
+    """Change these fields of the search; for callbacks.
 
-    Two fields may be left in one run of the page, so each adds to what the URL says by then.
+    Two fields may be left in one run of the page, so each changes the current URL.
     """
     search, _ = read_search(_query(PARAMETERS))
     say(replace(search, **changes))
 
 
 def begin(field: str, shown: Any) -> str:
-    """Which key has the field's widget? It shows what the URL says."""
+    """The key of the field's widget, which shows the value in the URL."""
     key = f"search {field}"
     st.session_state[key] = shown
     return key
 
 
 def field_row() -> DeltaGenerator:
-    """Some fields beside one another, as many as fit."""
+    """A row of fields, as many as fit."""
     return st.grid(columns=5, min_column_width=150, gap="small", vertical_alignment="bottom")
 
 
@@ -152,18 +152,21 @@ def choice(
     )
 
 
-# What is suggested need not follow every tick.
+# Suggestions need not follow every tick.
 SUGGESTED_EVERY_S = 300
-# The page does not wait for suggestions longer than that.
+# The page does not wait longer for suggestions.
 PATIENCE_S = 1.0
 KEY = "more"
 
 
 def show(view: View, search: SessionSearch) -> None:
-    """Which rarer conditions are there, and how many are set? Draws them once it is opened."""
+    """Draw the advanced search, and how many of its conditions are set.
+
+    Draws them once it is opened.
+    """
     count = sum(is_set(search, one) for one in MORE)
     title = f"More conditions ({count})" if count else "More conditions"
-    # Under another title it would be another one for Streamlit, folded again.
+    # Under another title Streamlit would take it for another element, closed again.
     st.session_state[KEY] = st.session_state.get(KEY, False)
     with st.expander(title, key=KEY, on_change="rerun") as folded:
         if folded.open:
@@ -197,15 +200,15 @@ def _conditions(view: View, search: SessionSearch) -> None:
 
 
 def _suggestions(view: View) -> Suggestions:
-    """What is there to search for, in the range and with the filters of some minutes ago?
+    """Suggestions for the fields, in the range and with the filters of some minutes ago.
 
-    Where that cannot be told nothing is suggested, and all can be typed.
+    Empty if they cannot be queried; any text can be typed.
     """
     return view.ask_aside(sessions.suggestions, SUGGESTED_EVERY_S, PATIENCE_S) or {}
 
 
 def _suggested(search: SessionSearch, known: Suggestions, title: str, field: str) -> None:
-    """A field for a whole name: one of those that are there, or any other."""
+    """A field for a whole name: one of the suggestions, or any other."""
     said = getattr(search, field) or None
     options = known.get(field, ())
     key = begin(field, said)
@@ -222,7 +225,7 @@ def _suggested(search: SessionSearch, known: Suggestions, title: str, field: str
 
 
 def _metadata(search: SessionSearch) -> None:
-    """One field for key and value: the one without the other would be forgotten."""
+    """One field for key and value: neither is useful without the other."""
     said = f"{search.metadata_key}={search.metadata_value}" if search.metadata_key else ""
     key = begin("metadata", said.removesuffix("="))
     st.text_input(
@@ -256,7 +259,7 @@ def _toggle(search: SessionSearch, title: str, field: str) -> None:
 def _from_to(
     search: SessionSearch, title: str, quantity: str, step: float, times: float = 1
 ) -> None:
-    """Two fields, from and to, in a unit of which the search's own holds so many `times`."""
+    """Two fields, from and to, in a unit that is `times` the search's own."""
     with st.container(gap="xxsmall"):
         for end, placeholder in (("min", "From"), ("max", "Up to")):
             _amount(search, title, f"{end}_{quantity}", placeholder, step, times)

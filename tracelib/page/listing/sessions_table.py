@@ -62,7 +62,7 @@ def tone(failures: float) -> str:
 
 
 def _card(view: View, row: dict[Any, Any], highest: float) -> dict[str, Any]:
-    """Who, when, what, and how it went: only text, a share and a colour."""
+    """Who, when, what, and its result: only text, a share and a colour."""
     zone, requests = view.filters.zone, int(row["requests"])
     return {
         "who": next((_text(row[name]) for name in NAMES if _text(row[name])), "Unknown user"),
@@ -125,9 +125,8 @@ def show(
 ) -> None:
     """Draw these sessions; a click opens one. Another key is another list, read from its top.
 
-    A click on a session's status, and in a list of failures any click, leads to its first
-    failure. `has_more` says that there are others beside them; `offer_files` draws the way to
-    download all of them.
+    A click on a session's status, and in a list of failures any click, leads to its first failure.
+    `has_more` says that there are others; `offer_files` draws the downloads of all of them.
     """
     with st.container(horizontal=True, vertical_alignment="center"):
         snippets.switch(view, sought)
@@ -137,7 +136,7 @@ def show(
     beyond = rows["goes_on"].map({True: "continues", False: ""})
     shown = rows.assign(words=words, cost=rows["cost_usd"], beyond=beyond)
     table.hold(key, rows)
-    # Which of the two is seen is the browser's affair: it alone knows how wide it is.
+    # The browser decides which of the two is visible: only it knows its width.
     with st.container(key="sessions-as-table"):
         _table(shown, key, filters.zone, None if words is None else sought.heading)
         if has_more:
@@ -153,7 +152,7 @@ def show(
 
 
 def _first_failure(view: View, picked: Picked) -> RowId | None:
-    """Which request of this session failed first? None where none did."""
+    """Which request of this session failed first? None without failures."""
     order = view.ask(conversation.turn_order, session(picked.session_id, picked.api_key)).answer
     if order.value is None or not order.value["is_failure"].any():
         return None
@@ -176,7 +175,7 @@ def _table(shown: pd.DataFrame, key: str, zone: str, heading: str | None) -> Non
 
 
 def _compare(ticked: pd.DataFrame) -> None:
-    """The earlier one is read on the left: a change is that of the later against it."""
+    """The earlier one is on the left: a change is that of the later against it."""
     is_clicked = st.button(
         "Compare these two",
         icon=":material/compare_arrows:",
@@ -193,7 +192,7 @@ def _compare(ticked: pd.DataFrame) -> None:
 def show_empty(
     view: View, search: SessionSearch, part: TimeWindow | None, read: int | None = None
 ) -> None:
-    """Why is there none, and what may help? `read` requests were searched, where known."""
+    """Draw why there are none, and what may help. `read` requests were searched, if known."""
     nothing(_why(view, search, part, read))
     with st.container(horizontal=True, gap="xsmall"):
         if part is not None and not search.id:
@@ -223,7 +222,7 @@ def _why(view: View, search: SessionSearch, part: TimeWindow | None, read: int |
 
 
 def _longer(view: View) -> Last | None:
-    """The next longer of the ranges that the list names; None where it names no longer one."""
+    """The next longer range in the list; None if there is none."""
     chosen = view.choice.range
     if not isinstance(chosen, Last):
         return None

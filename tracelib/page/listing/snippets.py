@@ -19,7 +19,7 @@ from tracelib.selection import RowId, Selection
 from tracelib.signs import visible
 
 LONGEST = 120
-# So much of a line stands before the words that are sought.
+# The number of characters before the match.
 BEFORE = 40
 NOTED = "listed in this tab"
 EXPLAINED = (
@@ -30,9 +30,9 @@ EXPLAINED = (
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """What is searched for in what was said, and by session key which request says it.
+    """The searched text, and by session key which request contains it.
 
-    `passages` are the words around it by request, as far as they were read; more are added.
+    `passages` are the snippets by request, as far as they were read; more are added.
     """
 
     text: str = ""
@@ -41,7 +41,7 @@ class Sought:
 
     @property
     def heading(self) -> str:
-        """What is a line of each session called?"""
+        """The heading of the column of snippets."""
         return "Said" if self.text else "Began with"
 
 
@@ -49,7 +49,7 @@ NOTHING = Sought()
 
 
 def switch(view: View, sought: Sought) -> None:
-    """Let the reader have the words shown. Nothing where they are shown, or may not be read."""
+    """Draw the switch for snippets. Nothing if they are shown, or may not be read."""
     if sought.text or not view.installed.access.reads_messages:
         return
     key = f"switch {address.WORDS}"
@@ -63,11 +63,10 @@ def switch(view: View, sought: Sought) -> None:
 
 
 def of(view: View, filters: Filters, rows: pd.DataFrame, sought: Sought) -> "pd.Series[str] | None":
-    """What was said in each of these sessions? In the order of the rows, None where unknown.
+    """The snippet of each of these sessions. In the order of the rows, None if unknown.
 
-    The text around what is sought; where nothing is, or it cannot be shown so, what the session
-    began with. None at all where it is neither sought nor wanted, may not be read, or is not
-    answered: why is then shown.
+    The text around the match; without a match, or if it cannot be shown, the first user message.
+    None at all if snippets are off, may not be read, or the query failed: the reason is then shown.
     """
     is_shown = bool(sought.text) or address.is_said(address.WORDS)
     if not (is_shown and view.installed.access.reads_messages):
@@ -92,9 +91,9 @@ def _keys(rows: pd.DataFrame) -> tuple[tuple[str, str], ...]:
 
 
 def _note(view: View, rows: pd.DataFrame) -> None:
-    """Note who reads a line of each, as of whoever opens them. Raises AuditFailed.
+    """Record who reads a snippet of each, as for opening them. Raises AuditFailed.
 
-    Each session once in a tab for what is masked: a search that reads on finds them step by step.
+    Each session once per tab and masking: a search that reads on finds them step by step.
     """
     redaction = downloads.shown(view)
     noted: set[tuple[Redaction, str]] = st.session_state.setdefault(NOTED, set())
@@ -105,7 +104,7 @@ def _note(view: View, rows: pd.DataFrame) -> None:
 
 
 def _said(view: View, sought: Sought, rows: pd.DataFrame) -> dict[str, str]:
-    """By session key, the text around what is sought. Each request is read once."""
+    """By session key, the text around the match. Each request is read once."""
     if not sought.text:
         return {}
     requests = {one: sought.requests[one] for one in rows["session_key"] if one in sought.requests}
@@ -124,7 +123,7 @@ def _asked(view: View, ask: Callable[..., Any], *arguments: Any) -> dict[Any, st
 
 
 def _shown(view: View, words: str, sought: str) -> str:
-    """Masked before it is cut: a pattern does not find half of what it looks for."""
+    """Masked before it is cut: a pattern does not match half of a value."""
     masked, _ = redacted(words, downloads.shown(view))
     place = re.search(re.escape(sought), masked, re.IGNORECASE)
     start = max(0, place.start() - BEFORE) if place else 0

@@ -1,7 +1,7 @@
 """The strip above the list: sessions over time, and the part of it that narrows the list.
 
-The part is the list's own; the range of the page stays what it is, so that the strip keeps
-showing the whole of it and another drag chooses another part.
+The part is the list's own; the range of the page stays the same, so that the strip shows all of it
+and another drag chooses another part.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def part(window: TimeWindow) -> tuple[TimeWindow | None, str | None]:
 def read_part(
     since: str | None, until: str | None, window: TimeWindow
 ) -> tuple[TimeWindow | None, str | None]:
-    """Which part of the range lies between these written moments, and what is wrong with them?
+    """Which part of the range is between these times as text, and what is wrong with them?
 
     >>> from datetime import timedelta
     >>> noon = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -58,7 +58,7 @@ def read_part(
 
 
 def narrowed(filters: Filters, chosen: TimeWindow | None) -> Filters:
-    """Which filters choose the requests of that part alone?"""
+    """The filters for that part only."""
     if chosen is None:
         return filters
     window = filters.window
@@ -67,14 +67,14 @@ def narrowed(filters: Filters, chosen: TimeWindow | None) -> Filters:
 
 
 def range_in_words(chosen: TimeWindow, zone: str) -> str:
-    """From when to when is that, on the viewer's clock?"""
+    """The start and end on the viewer's clock, as text."""
     start, end = (minute(moment, zone) for moment in (chosen.start, chosen.end))
     is_one_day = start[:-6] == end[:-6]
     return f"{start} to {end[-5:] if is_one_day else end}"
 
 
 def minute(moment: datetime, zone: str) -> str:
-    """When is that on the viewer's clock, without the year?
+    """The moment on the viewer's clock, as text without the year.
 
     >>> minute(datetime(2026, 11, 23, 12, 5, 9, tzinfo=UTC), "Europe/Paris")
     '23 Nov 13:05'
@@ -84,7 +84,7 @@ def minute(moment: datetime, zone: str) -> str:
 
 
 def choose_whole() -> None:
-    """Let the list be of the whole range again; for callbacks."""
+    """Use the whole range for the list again; for callbacks."""
     search_form.say_instead((SINCE, UNTIL), {})
 
 
@@ -95,9 +95,9 @@ def show(
     unread_until: datetime | None = None,
     is_still: bool = True,
 ) -> None:
-    """How do the sessions spread over time? A drag over bars narrows the list to them.
+    """Draw the sessions over time. A drag over bars narrows the list to them.
 
-    A strip that is not still is drawn anew every second, and a drag on it would be lost.
+    A strip that is not still is drawn again every second, and a drag on it would be lost.
     """
     figure = strip.sessions(spread, axis, chosen, unread_until)
     st.plotly_chart(
@@ -111,7 +111,7 @@ def show(
 
 
 def spread_of(rows: pd.DataFrame, axis: TimeAxis) -> pd.DataFrame:
-    """How do these sessions spread over the axis, each at its last activity?"""
+    """The number of sessions per bucket of the axis, each at its last activity."""
     starts = pd.Series(
         bucket_starts(axis.window, axis.bucket, axis.zone), dtype="datetime64[us, UTC]"
     )
@@ -128,7 +128,7 @@ def spread_of(rows: pd.DataFrame, axis: TimeAxis) -> pd.DataFrame:
 def bars_between(axis: TimeAxis, first: pd.Timestamp, last: pd.Timestamp) -> TimeWindow:
     """Which buckets have the middle of their bar between these moments of the axis's clock?
 
-    Where none has, it is the one bucket whose bar is nearest.
+    If there is none, the one bucket whose bar is nearest.
     """
     starts = bucket_starts(axis.window, axis.bucket, axis.zone)
     middles = axis.local(pd.Series(starts, dtype="datetime64[us, UTC]"))
@@ -165,12 +165,12 @@ def _written(moment: datetime) -> str:
 
 NAME = "name"
 LONGEST_NAME = 80
-# Where somebody happened to be in the list is no part of the search.
+# The position in the list is not part of a search.
 LEFT_OUT = (NAME, address.PLACE)
 
 
 def heading() -> None:
-    """Which kept search is this? Says its name, also in the browser's tab; nothing without one."""
+    """Draw the name of the saved search, also in the browser's tab; nothing without one."""
     name = _name()
     if not name:
         return
@@ -189,7 +189,7 @@ def heading() -> None:
 
 
 def keep(view: View) -> None:
-    """Under which name, and which link, is this search kept? Draws the button that asks."""
+    """Draw the button that saves this search under a name and a link."""
     with st.popover("Save search", icon=":material/bookmark:", type="tertiary"):
         name = st.text_input(
             "Name",
@@ -216,7 +216,7 @@ def _link(name: str, view: View) -> str:
         if parameter not in LEFT_OUT
     }
     if SINCE in query:
-        # A part has its own times: the range it was chosen from must not move on without it.
+        # A part has fixed times: the range it was chosen from must not move on without it.
         query |= view.choice.held(view.filters).to_query()
     named = {NAME: [name]} if name else {}
     address_of_page = (st.context.url or "").split("?")[0]
@@ -224,12 +224,12 @@ def _link(name: str, view: View) -> str:
 
 
 def line() -> DeltaGenerator:
-    """The line in which they stand, beside how many sessions there are where that is known."""
+    """The line of the toolbar, next to the number of sessions if it is known."""
     return st.container(horizontal=True, vertical_alignment="center", gap="xsmall")
 
 
 def sentence(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
-    """Sessions of which time, of which kind, in which order?"""
+    """Draw the search as a sentence: time, conditions and order."""
     if part is not None and not search.id:
         words = range_in_words(part, view.filters.zone)
         _chip(words, "part", "Show the whole range", choose_whole)
@@ -250,7 +250,7 @@ def counted(count: int) -> str:
 
 
 def _range(view: View, search: SessionSearch, part: TimeWindow | None) -> str:
-    """The time range in a few words, where no chip says it; the head of the page says all of it."""
+    """The time range in a few words, unless a chip shows it; the head of the page has all of it."""
     if search.id:
         return "At any time, "
     if part is not None:

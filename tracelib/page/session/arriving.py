@@ -1,4 +1,4 @@
-"""Which session or request a link means, and where on the page the reader starts."""
+"""Which session or request a link means, and where on the page the viewer starts."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,10 +23,10 @@ MOST_NAMESAKES = 6
 def only_key(
     view: View, session_id: str, redaction: Redaction, on_choose: Callable[[str, str], None]
 ) -> str:
-    """Which key has a session of this id?
+    """Which key has a session with this ID?
 
-    Where several have, the page stops and the reader chooses: `on_choose` is told the session
-    id and the key. Where none has, it says so and stops.
+    If several have, the page stops and the viewer chooses: `on_choose` is called with the session
+    ID and the key. If none has, it shows that and stops.
     """
     keys = view.ask(sessions.keys_of, session_id).answer
     if keys.value is not None and len(keys.value) == 1:
@@ -41,10 +41,10 @@ def only_key(
 
 
 def of_request(view: View) -> tuple[str, str] | None:
-    """Which session holds the request that a link names without its session? Its id and key.
+    """Which session has the request of a link without a session? Its ID and key.
 
-    None where the link names no request. Of several requests of one id the newest; where there
-    is none, the page says so and stops.
+    None if the link names no request. Of several requests with one ID the newest; if there is none,
+    the page shows that and stops.
     """
     text = st.query_params.get(address.REQUEST)
     if not text:
@@ -62,7 +62,7 @@ def of_request(view: View) -> tuple[str, str] | None:
 
 
 def also_called(view: View, shown: RowId) -> None:
-    """Say that other requests have the id of this one, and offer them; nothing where none has."""
+    """Offer the other requests with the ID of this one; nothing if there are none."""
     found = view.ask(sessions.requests_called, shown.request_id).answer
     called = [one for one in found.value or () if one.row.request_id == shown.request_id]
     others = [one for one in called if one.row != shown]
@@ -86,7 +86,7 @@ def also_called(view: View, shown: RowId) -> None:
 
 
 def not_there(session_id: str) -> None:
-    """Say that there is no such session, and offer to look for the id among all others."""
+    """Show that there is no such session, and offer to search for the ID."""
     st.caption(f"{errors.NoSuchSession.sentence} {errors.NoSuchSession.remedy}")
     st.code(session_id[:LONGEST_SHOWN], language=None, wrap_lines=True)
     st.button("Search for this ID", on_click=address.search_id, args=(session_id,))
@@ -119,5 +119,5 @@ _component = st.components.v2.component(
 
 
 def arrive() -> None:
-    """Bring the reader to where reading begins, once for each session and page of the list."""
+    """Scroll to the start position, once for each session and page of the list."""
     _component(key="arriving", data={"shown": str(hash(address.opened()))})

@@ -1,4 +1,4 @@
-"""Retries and fallbacks of a session: asked for, served by, because, and what it lost."""
+"""Retries and fallbacks of a session: requested and serving model, reason, wasted time and cost."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -47,7 +47,7 @@ EXACT = {
     "wasted_time": Column("Wasted time", "wasted_time_ms", Kind.DURATION),
     "wasted_cost": Column("Wasted cost", "wasted_cost_usd", Kind.MONEY),
 }
-# What answers first comes first.
+# The most important columns first.
 SHOWN = (
     *("request", "asked", "served", "because", "wasted_time", "wasted_cost"),
     *("attempts", "deployment", "started_at", "how"),
@@ -61,7 +61,7 @@ def show(
     order: pd.DataFrame,
     look: Look,
 ) -> None:
-    """Which requests of this session took more than one attempt? Nothing where none did."""
+    """Draw the requests of this session with several attempts. Nothing if there are none."""
     if requests.value is None or requests.value.empty:
         return
     same_prompt = None
@@ -73,7 +73,7 @@ def show(
 
 
 def numbers_of(order: pd.DataFrame) -> dict[RowId, int]:
-    """The number of the turn that each row of a conversation is of."""
+    """The turn number of each row of a conversation."""
     turns = enumerate(order["rows"], start=1)
     return {row: number for number, rows in turns for row in rows}
 
@@ -87,7 +87,7 @@ def _card(found: Sequence[Operation], numbers: Mapping[RowId, int], look: Look) 
     title = f"{formatting.counted(len(found), 'operation')} took more than one attempt"
     with table.card(title, exact, COLUMNS | EXACT, EXPLAINED, TABLE):
         st.caption(f"{_lost(found)} {NOT_LOGGED}")
-        # Another session has a table of its own, in which no row is chosen yet.
+        # Another session has its own table, in which no row is chosen yet.
         key = f"{TABLE} {next(iter(numbers), '')}"
         table.draw(
             rows,
@@ -103,11 +103,11 @@ def _card(found: Sequence[Operation], numbers: Mapping[RowId, int], look: Look) 
 def told(
     found: Sequence[Operation], numbers: Mapping[RowId, int], redaction: Redaction = NONE
 ) -> pd.DataFrame:
-    """How are these operations shown?
+    """These operations as rows of the table.
 
-    A row an operation: started_at, request (its number, None where it has none), asked, served,
+    A row per operation: started_at, request (its number, None if it has none), asked, served,
     deployment, attempts, because, wasted_time, wasted_cost, how; request_id and row, the first of
-    its requests that has a number, by its id and as links name it.
+    its requests that has a number, by its ID and as in links.
     """
     return pd.DataFrame([_row(one, numbers, redaction) for one in found])
 
@@ -141,7 +141,7 @@ def _open(rows: pd.DataFrame, key: str) -> None:
 
 
 def _lost(found: Sequence[Operation]) -> str:
-    """What is known of all of it, and of how many it is known."""
+    """The known total, and for how many operations it is known."""
     times = [one.lost_ms for one in found if one.lost_ms is not None]
     costs = [one.lost_usd for one in found if one.lost_usd is not None]
     said = []

@@ -1,6 +1,6 @@
-"""Sessions that go on from one another: told above the page, and read as one where wanted.
+"""Sessions that continue one another: shown above the page, and read as one if chosen.
 
-The Responses API names the response a turn goes on from, and LiteLLM stores each turn as a
+In the Responses API a turn names the response it continues, and LiteLLM stores each turn as a
 session of its own. That they belong together is stored, not inferred.
 """
 
@@ -33,10 +33,10 @@ SIGNS: dict[Reason, str] = {
 
 
 def offer(view: View, selection: Selection) -> Selection:
-    """Which requests are read on the page of this single request, with its inferred others?
+    """The requests to read on the page of this single request, with its inferred others.
 
-    Draws a switch; the URL holds it. Off, and where nothing is found, the selection stays as
-    it is. For sessions of one request: of all others the stored id says what belongs together.
+    Draws a switch; the URL holds it. If it is off, or nothing is found, the selection stays as it
+    is. For sessions of one request: for all others the stored ID says what belongs together.
     """
     st.session_state[STITCH] = address.is_said(address.JOINED)
     is_wanted = st.toggle(
@@ -90,10 +90,10 @@ MOST_SHOWN = 8
 
 
 def joined(view: View, stored: Selection, summary: SessionSummary, look: Look) -> Selection:
-    """What is read as one conversation on the page of this session?
+    """The requests to read as one conversation on the page of this session.
 
-    The session, or with it those it is chained to where the URL says so. A session of a single
-    request in no chain may be joined with what seems to go on from it.
+    The session, or with it those of its chain if the URL says so. A session of a single request in
+    no chain may be joined with requests that seem to continue it.
     """
     links = view.ask(linked_sessions, stored).answer
     if links.value is None:
@@ -112,7 +112,7 @@ def joined(view: View, stored: Selection, summary: SessionSummary, look: Look) -
 
 
 def _told(links: Links, look: Look) -> None:
-    """The nearest sessions of the chain on either side."""
+    """Draw the nearest sessions of the chain on either side."""
     _missing(links)
     _line("Continued from", links.earlier[-MOST_SHOWN:], len(links.earlier), look)
     _line("Continues in", links.later[:MOST_SHOWN], len(links.later), look)

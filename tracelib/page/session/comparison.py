@@ -1,4 +1,4 @@
-"""Two sessions side by side, and the difference between two requests."""
+"""The comparison of two sessions, and the difference between two requests."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +42,7 @@ COMPARED = EXACT | {"change": Column("Change", "change", alignment="right")}
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure that both sessions have: its name, in a file too, and how it is written."""
+    """A figure of both sessions: its name, in a file too, and its format."""
 
     name: str
     exported: str
@@ -80,7 +80,7 @@ FIGURES = (
 
 
 def show(view: View, first: Selection, second_id: str, second_key: str | None, look: Look) -> None:
-    """How do these two sessions differ, and what was said in each?"""
+    """Draw the differences of these two sessions, and their messages."""
     if second_key is None:
         second_key = only_key(view, second_id, look.redaction, address.open_beside)
     second = session(second_id, second_key)
@@ -103,8 +103,8 @@ def show(view: View, first: Selection, second_id: str, second_key: str | None, l
 def compared(left: SessionSummary, right: SessionSummary) -> pd.DataFrame:
     """How do the figures of two sessions differ?
 
-    A row a figure: figure, left, right and change, all as text; change is None where one of
-    them is unknown or the first is 0. The models of both come last.
+    A row per figure: figure, left, right and change, all as text; change is None if one of them is
+    unknown or the first is 0. The models of both come last.
     """
     rows = [
         (
@@ -120,7 +120,7 @@ def compared(left: SessionSummary, right: SessionSummary) -> pd.DataFrame:
 
 
 def exact(left: SessionSummary, right: SessionSummary) -> pd.DataFrame:
-    """The same figures as they are: figure (its name in a file), left and right."""
+    """The same figures unformatted: figure (its name in a file), left and right."""
     rows = [(one.exported, one.of(left), one.of(right)) for one in FIGURES]
     models = ("models", ", ".join(left.models), ", ".join(right.models))
     return pd.DataFrame([*rows, models], columns=["figure", "left", "right"], dtype=object)
@@ -135,7 +135,7 @@ def _figures(left: SessionSummary, right: SessionSummary) -> None:
 def _conversation(
     view: View, selection: Selection, summary: SessionSummary, look: Look, side: str
 ) -> None:
-    """One of the two; both turn their pages together, and the shorter one ends first."""
+    """Draw one of the two; both turn their pages together, and the shorter one ends first."""
     st.code(summary.session_id, language=None)
     who = summary.user_name or summary.key_name or summary.end_user
     st.caption(f"{label(who)}, {formatting.clock(summary.started_at, look.zone)}")
@@ -168,7 +168,7 @@ FATES: dict[Fate, str] = {
 
 
 def show_changes(view: View, selection: Selection, order: pd.DataFrame, look: Look) -> None:
-    """What changed between the two requests that the URL names? `order` is the conversation's."""
+    """Draw the changes between the two requests in the URL. `order` is the conversation's."""
     asked = st.query_params.get_all(address.DIFF)
     if len(asked) == 2:
         before, after = (named_row(order, one) for one in asked)
@@ -201,7 +201,7 @@ def _dialog(
 
 
 def _between(order: pd.DataFrame, before: RowId, after: RowId) -> None:
-    """Name the two that are compared as the conversation numbers them."""
+    """Name the two requests by their numbers in the conversation."""
     numbers = [number_of(order, row) for row in (before, after)]
     st.markdown("**Request {:,} → request {:,}**".format(*numbers))
 
@@ -225,7 +225,7 @@ def _changes(diff: TurnDiff, look: Look) -> None:
 
 
 def _called(messages: Sequence[MessageDiff]) -> dict[str, str]:
-    """Which tool does the id of each call among these messages stand for?"""
+    """The call IDs in these messages -> the names of their tools."""
     return {
         part.call_id: part.name
         for one in messages
@@ -235,7 +235,7 @@ def _called(messages: Sequence[MessageDiff]) -> dict[str, str]:
 
 
 def _naming(one: MessageDiff, called: Mapping[str, str]) -> MessageDiff:
-    """The same, with each result by the name of the tool that was called."""
+    """The same, each result with the name of the tool that was called."""
     parts = tuple(
         replace(part, name=part.name or called.get(part.call_id or ""))
         if part.kind == "tool_result"

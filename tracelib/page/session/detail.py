@@ -30,13 +30,13 @@ from tracelib.selection import Selection, session
 from tracelib.sessions import SessionSummary
 from tracelib.sessions.lookup import requests_of
 
-# What a chart may say of a request: clients name models, and providers' errors quote them.
+# Fields of a chart that clients choose: model names, and errors that quote them.
 CHOSEN_BY_CLIENTS = ("model", "deployment", "asked_model", "error_class", "error_message")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the page asks of a selection before it asks for the words."""
+    """The queries of the page for a selection, before the messages."""
 
     summary: Answer[SessionSummary]
     order: Answer[pd.DataFrame]
@@ -44,7 +44,7 @@ class Asked:
 
 
 def show(view: View, session_id: str, api_key: str | None) -> None:
-    """What happened in this session? Says so where it does not exist or is not the only one."""
+    """Draw this session. Shows a message if it does not exist or is not the only one."""
     bar = begin()
     with bar:
         look = chosen_look(view)
@@ -118,7 +118,7 @@ def _title(selection: Selection) -> str:
 
 
 def _without_names(requests: Answer[pd.DataFrame], redaction: Redaction) -> Answer[pd.DataFrame]:
-    """The same requests, with the names that clients chose as the rest of the page writes them."""
+    """The same requests, with the names chosen by clients formatted as on the rest of the page."""
     if redaction == NONE:
         return requests
     return rewritten(
@@ -133,9 +133,9 @@ def _without_names(requests: Answer[pd.DataFrame], redaction: Redaction) -> Answ
 
 
 def _parents(page: Answer[TurnPage]) -> dict[str, str | None] | None:
-    """Which request goes on from which, where the page of the transcript holds them all?
+    """Which request continues which, if the page of the transcript has them all?
 
-    One of which nothing is stored goes on from nobody knows which, and is left out.
+    A request without stored messages has an unknown parent, and is left out.
     """
     if page.value is None or len(page.value.turns) < page.value.total:
         return None
@@ -147,12 +147,12 @@ def _parents(page: Answer[TurnPage]) -> dict[str, str | None] | None:
 
 
 def _repeated_shares(page: Answer[TurnPage]) -> dict[str, float]:
-    """Of requests whose client changed the history, the share of it that was sent before."""
+    """For requests whose client changed the history, the share of it that was sent before."""
     turns = page.value.turns if page.value else ()
     return {turn.request.row.written(): turn.repeated_share for turn in turns if turn.changes}
 
 
-# Title, and how the figure is written; in the order a reader asks for them.
+# Title and format, in the order of importance.
 FIGURES: tuple[tuple[str, Callable[[SessionSummary], str]], ...] = (
     ("Cost", lambda one: formatting.money(one.cost_usd)),
     ("Requests", lambda one: formatting.exact(one.requests)),
@@ -164,7 +164,7 @@ FIGURES: tuple[tuple[str, Callable[[SessionSummary], str]], ...] = (
 
 
 def show_figures(summary: SessionSummary, zone: str, title: str = "Session") -> None:
-    """What did this session cost, take and hold, and whose was it?"""
+    """Draw the figures of this session."""
     with card(title):
         st.code(summary.session_id, language=None)
         with st.grid(columns=6, min_column_width=130, gap="small"):
@@ -175,7 +175,7 @@ def show_figures(summary: SessionSummary, zone: str, title: str = "Session") -> 
 
 
 def _who(summary: SessionSummary, zone: str) -> list[str]:
-    """Who asked, with what, and when: only what is known."""
+    """Users, models and times: only what is known."""
     known = (
         ("User", summary.user_name),
         ("Team", summary.team_name),
@@ -196,7 +196,7 @@ MOST = 8
 
 
 def remember(summary: SessionSummary) -> None:
-    """Note that this session is open now."""
+    """Remember that this session is open now."""
     earlier = others(summary.session_id, summary.api_key)
     st.session_state[OPENED] = [summary, *earlier][:MOST]
 
@@ -208,7 +208,7 @@ def others(session_id: str, api_key: str) -> list[SessionSummary]:
 
 
 def called(summary: SessionSummary, look: Look) -> str:
-    """How is this session called in a list? For a label."""
+    """The title of this session in a list. For a label."""
     who, _ = masked(
         summary.user_name or summary.key_name or summary.end_user or "Unknown user", look.redaction
     )
@@ -225,7 +225,7 @@ FORMATTED = "Renders Markdown: headings, lists, tables, code. Links and images s
 
 
 def begin() -> DeltaGenerator:
-    """Draw the way back, and keep the rest of the bar for when the session is known."""
+    """Draw the way back, and reserve the rest of the bar until the session is known."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("All sessions", icon=":material/arrow_back:", on_click=address.close_session)
         return st.container(
@@ -243,7 +243,7 @@ def chosen_look(view: View) -> Look:
 
 
 def compare(session_id: str, api_key: str, look: Look) -> None:
-    """Choose a session to be read beside this one, or close the one that is."""
+    """Draw the choice of a second session to compare with, or the button that closes it."""
     if address.WITH in st.query_params:
         st.button(
             "Close the comparison",

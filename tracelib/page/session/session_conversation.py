@@ -1,4 +1,4 @@
-"""The conversation on a session's page: the reader's position, jumps to failures and words."""
+"""The conversation on a session's page: the viewer's position, jumps to failures and matches."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,21 +27,21 @@ from tracelib.querying.store import Answer
 from tracelib.redaction import Redaction, masked
 from tracelib.selection import RowId, Selection, read_row_id
 
-# As many as are worth choosing from; the rest are found from the timeline.
+# As many as are useful to choose from; the rest are in the timeline.
 MOST = 60
 
-Jump = tuple[int, str]  # the number of a turn, and its request as links name it
+Jump = tuple[int, str]  # the number of a turn, and its request as in links
 
 
 def to_failures(order: pd.DataFrame) -> None:
-    """A way to each failure of the conversation. Nothing where there is none."""
+    """Draw a jump to each failure of the conversation. Nothing if there are none."""
     failed = order.index[order["is_failure"]]
     places = [(int(index) + 1, order["rows"][index][0].written()) for index in failed]
     _line(f"{formatting.counted(len(failed), 'failure')}: request", places, "failure")
 
 
 def standing(page: TurnPage, said: str) -> list[Jump]:
-    """In which requests of this page does something hold these words, as it is stored?"""
+    """Which requests of this page contain this text, as it is stored?"""
     sought = said.casefold()
     return [
         (turn.number, turn.request.row.written())
@@ -56,7 +56,7 @@ def standing(page: TurnPage, said: str) -> list[Jump]:
 
 
 def to_words(page: TurnPage, said: str, places: Sequence[Jump], redaction: Redaction) -> None:
-    """A way to each of the places where these words stand, written as the rest of the page is."""
+    """Draw a jump to each of the places with this text, formatted as the rest of the page."""
     if not said:
         return
     where = "" if len(page.turns) == page.total else " on this page"
@@ -90,9 +90,9 @@ WITHHELD = "Messages are shown to auditors and admins; your role shows figures o
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a conversation the reader is: on which page of how many, going to which turn.
+    """The viewer's position in a conversation: on which page of how many, going to which turn.
 
-    `row` is that of the turn's own request; `by_id` is the row that a link names by its id alone.
+    `row` is that of the turn's own request; `by_id` is the row that a link names by its ID only.
     """
 
     page: int
@@ -103,7 +103,7 @@ class Place:
 
 
 def place(order: pd.DataFrame) -> Place:
-    """Where does the URL say the reader is?"""
+    """The viewer's position in the URL."""
     text = st.query_params.get(address.REQUEST)
     row = named_row(order, text)
     target = number_of(order, row) if row else None
@@ -114,9 +114,9 @@ def place(order: pd.DataFrame) -> Place:
 
 
 def named_row(order: pd.DataFrame, text: str | None) -> RowId | None:
-    """Which row of this conversation does a link name? None for none of it.
+    """Which row of this conversation does a link name? None if it names none.
 
-    Where a link holds a request id alone, as old ones do, and several rows have it, the newest.
+    If a link has only a request ID, as old ones do, and several rows have it, the newest.
     """
     rows = [row for turn in order["rows"] for row in turn]
     named = read_row_id(text or "")
@@ -126,7 +126,7 @@ def named_row(order: pd.DataFrame, text: str | None) -> RowId | None:
 
 
 def number_of(order: pd.DataFrame, row: RowId) -> int:
-    """Which turn of this conversation holds this row of it?"""
+    """Which turn of this conversation has this row?"""
     return next(number for number, turn in enumerate(order["rows"], start=1) if row in turn)
 
 
@@ -135,7 +135,7 @@ def _start(row: RowId) -> datetime:
 
 
 def page_of(number: int) -> int:
-    """On which page does the turn of this number stand?
+    """Which page has the turn of this number?
 
     >>> page_of(1), page_of(40), page_of(41)
     (1, 1, 2)
@@ -151,7 +151,7 @@ def read(
     look: Look,
     what: What = "opened",
 ) -> Answer[TurnPage]:
-    """What does the log hold of the page that is read? It is noted who reads it."""
+    """Read the messages of the viewer's page. The access is audited."""
     noted = audited.of(view, what, selection, look.redaction)
     first = (at.page - 1) * TURNS_A_PAGE + 1
     noted = replace(noted, page=at.page)
@@ -163,13 +163,13 @@ def read(
 
 
 def show(told: Answer[TurnPage], order: pd.DataFrame, at: Place, look: Look) -> None:
-    """What was said? One page of it, opened where the URL says."""
+    """Draw the messages: one page of them, at the position in the URL."""
     st.subheader("Conversation", anchor=False)
     if isinstance(told.error, errors.NotForThisRole):
         nothing(WITHHELD)
         return
     words = st.query_params.get("said", "")
-    # Masked as what is read is: the page itself says nothing private to the browser.
+    # Masked like the messages: the page itself sends nothing private to the browser.
     look = replace(look, words=masked(words, look.redaction)[0])
     sought = _bar(told.value, order, at, look, words)
     if told.value is None:
@@ -185,9 +185,9 @@ def show(told: Answer[TurnPage], order: pd.DataFrame, at: Place, look: Look) -> 
 def _bar(
     page: TurnPage | None, order: pd.DataFrame, at: Place, look: Look, said: str
 ) -> int | None:
-    """The ways to elsewhere, at the top of the screen; and which turn the reader is brought to."""
+    """Draw the jumps, at the top of the screen; returns the turn to scroll to."""
     places = standing(page, said) if page else []
-    # A search that names no place of its own leads to the first one on the page.
+    # A search that names no position leads to the first match on the page.
     is_named = address.REQUEST in st.query_params or address.PAGE in st.query_params
     sought = at.target or (places[0][0] if places and not is_named else None)
     with st.container(key="way", gap="xxsmall"):
@@ -201,10 +201,10 @@ def _bar(
 
 
 def pager(at: Place, where: str) -> None:
-    """The way to the other pages; `where` tells several of them apart."""
+    """Draw the links to the other pages; `where` distinguishes several of them."""
     if at.pages == 1:
         return
-    # Another page has a pager of its own: the URL alone says where the reader is.
+    # Another page has its own pager: only the URL holds the viewer's position.
     key = f"transcript page {at.page} {where}"
     st.pagination(
         at.pages,
@@ -220,7 +220,7 @@ def _said_page(pages: int) -> int:
 
 
 def _follow(at: Place, sought: int | None, said: str) -> None:
-    """Bring the reader to what the URL names: a request, words, or the top of a page turned to."""
+    """Scroll to what the URL names: a request, a match, or the top of a new page."""
     moves = address.moves()
     token = f"{hash(st.query_params.get(address.SESSION))} {at.page} {sought} {moves}"
     top = "transcript" if moves else None

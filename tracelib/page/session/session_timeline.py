@@ -1,4 +1,4 @@
-"""The timeline of a session: when its requests ran, what they sent, and where time went."""
+"""The timeline of a session: when its requests ran, what they sent, and where time was spent."""
 
 from collections.abc import Callable, Mapping
 
@@ -15,7 +15,7 @@ from tracelib.sessions.lookup import MOST_REQUESTS
 from tracelib.timeline import NEAR_LIMIT, Timeline, drawn, timeline
 from tracelib.timeline import activity as busy_bins
 
-# A session that idles for longer than this share of its time is drawn without.
+# A session that idles for a larger share of its time is drawn without idle time.
 IDLE_FROM = 0.5
 MAP = (
     "Each bar is a request, in order of start. Its length is the response time: LiteLLM’s own "
@@ -42,12 +42,12 @@ def show(
     opened: str | None = None,
     shares: Mapping[str, float] | None = None,
 ) -> None:
-    """When did each request of this session run, and what did sending it all again cost?
+    """Draw when each request of this session ran, and the cost of resent context.
 
-    `requests` are turns, as `turn_frame` makes them of `sessions.requests_of`; `parents`, where
-    the transcript knows them, say which request each continues, and `shares` how much of a
-    changed history was sent before, all by `RowId.written`. A click on a request calls `on_open`
-    with its row, written so; the `opened` one is marked.
+    `requests` are turns, as `turn_frame` makes them from `sessions.requests_of`; `parents`, if the
+    transcript knows them, are the requests that each continues, and `shares` how much of a changed
+    history was sent before, all by `RowId.written`. A click on a request calls `on_open` with its
+    row, as text; the `opened` one is marked.
     """
     if requests.value is None:
         with card("Timeline", key=KEY):
@@ -132,7 +132,7 @@ def _map(view: View, told: Timeline, on_open: Callable[[str], None], opened: str
 
 
 def _shown(told: Timeline, opened: str | None) -> pd.DataFrame:
-    """The requests of one picture: of a long session a page, under a strip of the whole."""
+    """The requests of one chart: in a long session a page, under a strip of the whole."""
     turns, rows = told.turns, waterfall.ROWS_SHOWN
     if len(turns) <= rows:
         return turns
@@ -192,7 +192,7 @@ def _drawn(name: str, chart: go.Figure, told: Timeline, on_open: Callable[[str],
     last = f"last click on {name} of {told.turns['row'].iloc[0]}"
 
     def open_clicked() -> None:
-        # A second click on the same request takes the choice back, and leads there all the same.
+        # A second click on the same request clears the selection, and opens it all the same.
         row = _clicked(name) or st.session_state.get(last)
         if isinstance(row, str):
             st.session_state[last] = row

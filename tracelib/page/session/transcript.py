@@ -1,7 +1,7 @@
-"""A conversation to read: each message once, and under each answer what it cost.
+"""The transcript of a conversation: each message once, and below each response its cost.
 
-A tool's result stands beside its call where both are on the page. Where a request goes on from
-another than the one above it, it says from which.
+A tool result is next to its call if both are on the page. If a request does not continue the one
+above it, its parent is named.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,16 +20,16 @@ from tracelib.page.text import message
 from tracelib.page.text.message import Look
 from tracelib.page.text.safe import label
 
-# What a tool may give back beside words.
+# What a tool may return in addition to text.
 _FILES = frozenset({"image", "audio", "file", "data", "citation"})
 
 
 class Tools:
-    """The calls of a page's turns, each with the result that the same page holds.
+    """The calls of a page's turns, each with the result on the same page.
 
-    A request that tells the conversation anew, as one that sums it up does, quotes calls with
-    their results: those stand together too, but are no calls of their own. Parts are told apart
-    as objects: two calls may read the same.
+    A request that restates the conversation, such as one that summarises it, quotes calls with
+    their results: those are shown together too, but do not count as calls. Parts are compared as
+    objects: two calls may look the same.
     """
 
     def __init__(self, turns: Sequence[Turn], *, is_whole: bool) -> None:
@@ -54,16 +54,16 @@ class Tools:
         return {name: self._names.count(name) for name in dict.fromkeys(self._names)}
 
     def results_of(self, call: Part) -> tuple[Part, ...]:
-        """What did this call give back: its words, then its images and files? None for nothing."""
+        """The result of this call: its text, then its images and files. Empty for none."""
         result = self._result_of.get(id(call))
         return (result, *self._files_of.get(id(result), ())) if result else ()
 
     def why_no_result(self, call: Part) -> str | None:
-        """What is said where a call has no result? Of one that is only quoted, nothing."""
+        """The note for a call without a result; none for a quoted call."""
         return self._no_result if id(call) in self._result_of else None
 
     def without_results(self, message: Message) -> Message:
-        """This message without the results that stand beside their calls."""
+        """This message without the results that are next to their calls."""
         left = tuple(part for part in message.parts if id(part) not in self._placed)
         return replace(message, parts=left)
 
@@ -98,7 +98,7 @@ AS_SENT_NOW = ", as it is sent now"
 
 
 def show(page: TurnPage, look: Look, sought: int | None = None) -> None:
-    """What was said, in order, on this page of the conversation? The turn `sought` is marked."""
+    """Draw the messages of this page of the conversation, in order. The turn `sought` is marked."""
     for note in page.notes:
         st.info(label(note, 400), icon=":material/info:")
     is_whole = len(page.turns) == page.total
@@ -117,7 +117,7 @@ def show(page: TurnPage, look: Look, sought: int | None = None) -> None:
 
 
 def turn_key(number: int, side: str = "") -> str:
-    """Which element of the page holds the turn of this number?"""
+    """The key of the element with the turn of this number."""
     return f"{side}turn-{number}"
 
 
@@ -148,7 +148,7 @@ def _turn(turn: Turn, tools: Tools, look: Look) -> None:
 
 
 def _change(change: ShownChange, turn: Turn, look: Look, key: str) -> None:
-    """What the client changed of the conversation; the new text on a click."""
+    """Draw what the client changed in the conversation; the new text on a click."""
     if not change.messages:
         st.caption(f"{CHANGED} {label(change.sentence)}")
         return
@@ -173,7 +173,7 @@ def _message(
 
 
 def _call(part: Part, tools: Tools, look: Look) -> None:
-    """A call, and beside it what came back."""
+    """Draw a call, and next to it its result."""
     called, came_back = st.columns(2, gap="small")
     with called:
         message.show_part(part, look)
@@ -186,14 +186,14 @@ def _call(part: Part, tools: Tools, look: Look) -> None:
 
 
 def _thread(turn: Turn, above: Turn | None) -> None:
-    """Say where this request continues, unless that is the one just above."""
+    """Draw which request this one continues, unless it is the one just above."""
     if origin := origin_in_words(turn, above):
         st.divider()
         st.caption(f":material/fork_right: {origin}")
 
 
 def _figures(turn: Turn, look: Look) -> None:
-    """One line: model, tokens, cost, times, cache; and what went wrong, in red."""
+    """Draw one line: model, tokens, cost, times, cache; and errors in red."""
     request = turn.request
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         figures = ", ".join(map(label, figures_in_words(request)))

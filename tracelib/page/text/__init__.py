@@ -1,1 +1,1 @@
-"""Text from elsewhere on a page: as it is, or formatted and harmless."""
+"""Text from elsewhere on a page: as it is, or formatted safely."""

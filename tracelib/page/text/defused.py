@@ -1,9 +1,9 @@
-"""Markdown that somebody wrote, written anew so that a browser can only show it.
+"""Untrusted Markdown, rewritten so that a browser can only show it.
 
-The text is parsed, and of what the parser found only headings, lists, tables, quotes, emphasis
-and code are written out again. All else becomes literal text: HTML, formulas, footnotes,
-Streamlit's own signs. Links and images become their words and, as code, their address, so that
-nothing is fetched and nothing leads away.
+The text is parsed, and of what the parser found only headings, lists, tables, quotes, emphasis and
+code are written out again. All else becomes literal text: HTML, formulas, footnotes, Streamlit's
+own markup. Links and images become their text and, as code, their address, so that nothing is
+loaded and nothing can be followed.
 """
 
 import re
@@ -17,8 +17,8 @@ from tracelib.page.text.safe import WORD_JOINER, iconless, inline, literally, lo
 from tracelib.signs import visible
 
 LONGEST = 60_000
-# What a browser still lays out in a moment: levels of quotes, lists (two each) and emphasis; and
-# all that is opened, closed or said, of which a long answer has some hundreds.
+# What a browser can lay out in a moment: levels of quotes, lists (two each) and emphasis; and the
+# number of elements, of which a long response has some hundreds.
 DEEPEST = 14
 MOST_PARTS = 4_000
 LONGEST_COLOURED = 5_000  # of one block of code
@@ -34,13 +34,14 @@ FIRST_LETTER = re.compile(r"^((?:&#\d+;|[^\w&]|_)*[^\W_])")
 
 
 def _parser() -> MarkdownIt:
-    """Reads no HTML. Definitions of links would vanish from the text: they are words, too.
+    """A parser that reads no HTML and no link definitions, which would vanish from the text.
 
-    It leaves out what is nested deeper than its own limit, which must not be met before ours.
+    It leaves out what is nested deeper than its own limit, so ours must be lower.
     """
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST + 4})
     parser.enable(["table", "strikethrough"]).disable("reference")
-    parser.parse("a")  # It sorts its rules at the first text; by then threads must not share it.
+    # It sorts its rules at the first text; after that, threads must not share it.
+    parser.parse("a")
     return parser
 
 
@@ -48,11 +49,11 @@ PARSER = _parser()
 
 
 def defused(markdown: str) -> str:
-    """How is this text written so that st.markdown lays it out and does nothing else?
+    """This text as Markdown that st.markdown formats without any effects.
 
-    Line breaks stay. What is longer than 60,000 signs, or nested more deeply or of more parts
-    than a browser can take, stays as it was written: one block of code under a sentence that
-    says so. To be shown with `anchors=False`, else each heading gets a link.
+    Line breaks stay. A text of more than 60,000 characters, or with more levels or parts than a
+    browser can take, stays as it was: one block of code under a sentence with the reason. To be
+    shown with `anchors=False`, else each heading gets a link.
 
     >>> print(defused("# Hi\\n\\n![x](http://a.b/c) *really*"))
     #### H\u2060i
@@ -81,7 +82,7 @@ def _parts(tokens: list[Token]) -> int:
 
 
 def _blocks(parent: SyntaxTreeNode) -> list[str]:
-    """The lines of what stands in a document, a quote or an item of a list."""
+    """The lines of the contents of a document, a quote or an item of a list."""
     lines: list[str] = []
     before: SyntaxTreeNode | None = None
     for node in parent.children:
@@ -93,7 +94,7 @@ def _blocks(parent: SyntaxTreeNode) -> list[str]:
 
 
 def _follows_closely(before: SyntaxTreeNode, node: SyntaxTreeNode) -> bool:
-    """Whether this is a list that goes on right under its line, as most do.
+    """Whether this is a list that follows directly under its line, as most do.
 
     Only one that counts from 1 may: another would be read as part of the line.
     """
@@ -105,9 +106,10 @@ def _paragraph(node: SyntaxTreeNode) -> list[str]:
 
 
 def _heading(node: SyntaxTreeNode) -> list[str]:
-    """Below the page's own headings, and never with an id that the page or a chart looks for.
+    """Below the page's own headings, and never with an ID that the page or a chart uses.
 
-    Streamlit makes the id of the words; a sign without width after the first letter parts them.
+    Streamlit derives the ID from the text; a zero-width character after the first letter changes
+    it.
     """
     words = FIRST_LETTER.sub(rf"\1{WORD_JOINER}", one_line(node.children[0]), count=1)
     return [f"{'#' * min(int(node.tag[1:]) + 3, 6)} {words}"]
@@ -129,7 +131,7 @@ def _list(node: SyntaxTreeNode) -> list[str]:
 
 
 def _items(node: SyntaxTreeNode) -> Iterator[tuple[str, SyntaxTreeNode]]:
-    """The items with their markers: those that were written, which tell lists apart."""
+    """The items with their original markers, which distinguish lists."""
     is_ordered = node.type == "ordered_list"
     for number, item in enumerate(node.children, start=int(node.attrs.get("start", 1))):
         yield f"{number if is_ordered else ''}{item.markup} ", item
@@ -169,7 +171,7 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _cell(node: SyntaxTreeNode) -> str:
-    """A bar in code would end the cell, and leave the code open: then as it was written."""
+    """A cell; with a bar in its code, which would end the cell, as it was written."""
     (line,) = node.children
     words = one_line(line)
     return literally(line.content) if "|" in words else words

@@ -1,7 +1,7 @@
-"""One message to read: who said it, when, and its parts in order.
+"""One message: its role, its time, and its parts in order.
 
-Nothing that anybody wrote is ever given to something that reads Markdown or HTML, but for the
-formatted view, which a reader opts into and which shows what `defused` has made of the text.
+Untrusted text is never given to anything that reads Markdown or HTML, except in the formatted view,
+which a viewer opts into and which shows the result of `defused`.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,9 +24,9 @@ from tracelib.signs import visible
 LINES_SHOWN = 12
 CHARACTERS_SHOWN = 1_600
 LONGEST_LINE = 300
-# An answer that ended so is still to come, or goes on later.
+# Endings of a response that is not finished, or is continued later.
 OPEN_ENDINGS = ("Not finished", "Paused", "Waits")
-# A browser chokes on megabytes in one element; the rest is counted, not sent.
+# A browser cannot handle megabytes in one element; the rest is counted, not sent.
 LONGEST_SENT = 60_000
 
 
@@ -34,9 +34,9 @@ LONGEST_SENT = 60_000
 class Look:
     """How a conversation is shown.
 
-    Clock times are of `zone`; `is_formatted` lays Markdown out; `redaction` says what is masked.
-    `side` tells two conversations on one page apart: it begins the keys of their elements.
-    A long text that holds the `words` only after its beginning is shown whole.
+    Clock times are of `zone`; `is_formatted` formats Markdown; `redaction` says what is masked.
+    `side` distinguishes two conversations on one page: it begins the keys of their elements. A long
+    text is shown whole if the `words` occur only after its beginning.
     """
 
     zone: str
@@ -55,10 +55,10 @@ def framed(
     beside: str = "",
     kind: Literal["role", "history"] = "role",
 ) -> Iterator[None]:
-    """The frame of a message: who said it and when. `beside` stands behind the role.
+    """The frame of a message: its role and time. `beside` comes after the role.
 
-    What is only another text of an earlier message is of kind `history`: it is set in, and
-    nobody who moves from message to message stops there.
+    Another version of an earlier message is of kind `history`: it is indented, and the keyboard
+    skips it.
     """
     role = message.role if message.role in ROLES else "assistant"
     # The beginning of the key decides the colour of the edge.
@@ -71,7 +71,7 @@ def framed(
 
 
 def show_part(part: Part, look: Look) -> None:
-    """What does this part say? Images, sound and files are named with their size."""
+    """Draw this part. Images, audio and files are described with their size."""
     if part.kind == "text" and not part.is_json:
         if part.name:
             st.caption(f"**{label(part.name)}**")
@@ -107,7 +107,7 @@ def _named(part: Part) -> None:
 
 
 def _citation(part: Part, look: Look) -> None:
-    """What an answer refers to: its title and address on a line, then the words that are cited."""
+    """Draw a citation: its title and address on a line, then the quoted text."""
     first, _, rest = part.text.partition("\n")
     title = f"**{label(part.name, LONGEST_LINE)}** " if part.name else ""
     st.caption(f":material/link: {title}{label(first, LONGEST_LINE)}")
@@ -116,7 +116,7 @@ def _citation(part: Part, look: Look) -> None:
 
 
 def show_ending(message: Message) -> None:
-    """How did this answer end? Nothing where it ended as it should."""
+    """Draw how this response ended. Nothing if it ended normally."""
     if message.ending is None:
         return
     said = label(message.ending, 2 * LONGEST_LINE)
@@ -125,7 +125,7 @@ def show_ending(message: Message) -> None:
 
 
 def _folded(part: Part, write: Callable[[str], None], look: Look) -> None:
-    """Short text whole; of long text the beginning, and the rest behind its size."""
+    """Draw short text whole; of long text the beginning, and the rest on a click."""
     lines = part.text[: CHARACTERS_SHOWN + 1].split("\n")
     if len(lines) <= LINES_SHOWN and len(part.text) <= CHARACTERS_SHOWN:
         whole(part.text, write)
@@ -142,14 +142,14 @@ def _folded(part: Part, write: Callable[[str], None], look: Look) -> None:
 
 
 def whole(text: str, write: Callable[[str], None]) -> None:
-    """All of a text, as far as a browser bears it, and how much that is."""
+    """Draw all of a text, as far as a browser can take it, and its size."""
     write(text[:LONGEST_SENT])
     if len(text) > LONGEST_SENT:
         st.caption(f"The first {LONGEST_SENT:,} of {len(text):,} characters are shown.")
 
 
 def show_code(part: Part, look: Look) -> None:
-    """The text of this part alone, as code."""
+    """Draw the text of this part only, as code."""
     _folded(part, _code, look)
 
 

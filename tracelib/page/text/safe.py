@@ -1,9 +1,9 @@
 """Text from the database where Streamlit would read Markdown: labels, captions, help.
 
-Every sign that could mean something is written as an entity, so that it is shown and means
-nothing. Streamlit also looks for addresses, e-mails, icons, emoji and arrows in what entities
-stand for; those are broken by a sign without width. Elsewhere untrusted text goes through
-st.text, st.code or a data frame's cells.
+Every character that could have a meaning is written as an entity, so that it is shown literally.
+Streamlit also looks for addresses, e-mails, icons, emoji and arrows in decoded entities; those are
+broken by a zero-width character. Elsewhere untrusted text goes through st.text, st.code or a data
+frame's cells.
 """
 
 import re
@@ -18,7 +18,7 @@ from tracelib.signs import SPACES, visible
 
 WORD_JOINER = "\u2060"
 ENTITIES = {ord(sign): f"&#{ord(sign)};" for sign in string.punctuation}
-# `:name:` is an icon or an emoji; an arrow is drawn where it stands alone.
+# `:name:` is an icon or an emoji; an arrow is drawn if it has spaces around it.
 FOUND_BY_STREAMLIT = re.compile(
     r"/(?=/)|(?<=www)(?=\.)|(?=@)|:(?=[\w+-]+:)|(?<!\S)[-<>~](?=(?:->|[->=])(?!\S))",
     re.IGNORECASE,
@@ -26,7 +26,7 @@ FOUND_BY_STREAMLIT = re.compile(
 
 
 def label(text: object, length: int = 60) -> str:
-    """How does this text stand in a label, literally and on one line?
+    """This text for a label, literally and on one line.
 
     >>> label("![x](http://a.b)"), label("a*b"), label(None)
     ('&#33;&#91;x&#93;&#40;http&#58;&#47;\u2060&#47;a&#46;b&#41;', 'a&#42;b', '–')
@@ -37,9 +37,9 @@ def label(text: object, length: int = 60) -> str:
 
 
 def literal(text: str) -> str:
-    """How is this text written in Markdown so that it means itself and nothing else?
+    """This text as Markdown that shows it literally.
 
-    Line breaks are the caller's affair.
+    Line breaks are the caller's responsibility.
 
     >>> literal("# a_b")
     '&#35; a&#95;b'
@@ -48,26 +48,26 @@ def literal(text: str) -> str:
     return broken.translate(ENTITIES)
 
 
-# To be copied whole; neither quotes around it nor the full stop of a sentence are part of it.
+# To be copied whole, without quotes around it or the full stop of a sentence.
 ADDRESS = re.compile(
     r"((?:\b[a-z]{2,12}://|\bwww\.)(?:[!#-&(-;=?-_a-~]*[\w/])?)", re.ASCII | re.IGNORECASE
 )
-LONGEST_ADDRESS = 300  # an image may be written out whole as its own address
+LONGEST_ADDRESS = 300  # an image may be included whole in its own address
 NEW_LINE = "\\\n"
 
 
 def one_line(node: SyntaxTreeNode) -> str:
-    """The words of a heading or a cell, which cannot go on in a next line."""
+    """The text of a heading or a cell, on one line."""
     return inline(node).replace(NEW_LINE, " ").strip(" ")
 
 
 def inline(node: SyntaxTreeNode) -> str:
-    """The words of this node in safe Markdown; where a line was broken, it is."""
+    """The text of this node in safe Markdown, with its line breaks."""
     return "".join(INLINE.get(child.type, _text)(child) for child in node.children)
 
 
 def _text(node: SyntaxTreeNode) -> str:
-    """Words as they are; addresses in them as code."""
+    """Text as it is; addresses in it as code."""
     parts = enumerate(ADDRESS.split(node.content))
     return "".join(
         _code_span(part) if position % 2 else literally(part) for position, part in parts
@@ -75,9 +75,9 @@ def _text(node: SyntaxTreeNode) -> str:
 
 
 def literally(text: str) -> str:
-    """How are these words written so that they mean only themselves, on one line?
+    """This text as Markdown that shows it literally, on one line.
 
-    The parser has put signs in the place of entities: what is hidden is looked for again.
+    The parser has decoded entities: invisible characters are searched for again.
     """
     return literal(visible(text).translate(dict.fromkeys(SPACES, " ")))
 
@@ -95,7 +95,7 @@ def _emphasis(node: SyntaxTreeNode) -> str:
 
 
 def _link(node: SyntaxTreeNode) -> str:
-    """The words, and where they would have led. They never join what stands before them."""
+    """The text of a link, and its target. Never joined with the text before it."""
     if node.info == "auto":
         return _code_span(node.children[0].content)
     return f"{WORD_JOINER}{inline(node)} {_led_to(node, 'href')}"
@@ -116,7 +116,7 @@ def _code_of(node: SyntaxTreeNode) -> str:
 
 
 def _code_span(code: str) -> str:
-    """As code, set apart: spans that touch would be read as one that never ends."""
+    """As code, set apart: adjacent spans would be read as one without an end."""
     if not code:
         return ""
     fence = "`" * (longest_run(code) + 1)
@@ -131,7 +131,7 @@ def iconless(code: str) -> str:
 
 
 def longest_run(text: str) -> int:
-    """How many backticks stand side by side in this text, at most? A longer run encloses it."""
+    """How many consecutive backticks does this text have, at most? A longer run encloses it."""
     return max(map(len, re.findall("`+", text)), default=0)
 
 
