@@ -11,7 +11,7 @@ expect = playwright.expect
 
 SCRIPT = """
 import streamlit as st
-from tracelib.page import following
+from tracelib.page.base import following
 
 def jump(target, token):
     st.session_state.update(target=target, token=token)

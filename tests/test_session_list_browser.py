@@ -119,6 +119,7 @@ def test_a_session_that_was_left_is_opened_again_by_the_same_cell(browser, sessi
     visit = Visit(browser, sessions)
     visit.open("Sessions?refresh=off")
     for _ in range(2):
+        visit.page.locator("[data-testid=stDataFrame] canvas").first.wait_for()
         visit.page.locator("[data-testid=stDataFrame]").first.click(position={"x": 100, "y": 53})
         visit.page.wait_for_url("**session=**")
         visit.page.get_by_role("button", name="All sessions").click()
@@ -177,7 +178,7 @@ def test_a_long_search_is_left_on_its_way_and_shows_two_hundred_at_a_time(browse
     visit.page.goto(f"{long_log}/Sessions?refresh=off&said=nobody+said+this")
     visit.page.get_by_role("button", name="Stop", exact=True).wait_for()
     visit.page.get_by_text("Read ").first.wait_for()
-    assert not visit.page.locator("[data-testid=stStatusWidget]").is_visible()
+    playwright.expect(visit.page.locator("[data-testid=stStatusWidget]")).to_be_hidden()
     visit.page.get_by_role("button", name="contains “nobody said this”").click()
     visit.page.get_by_text("9,000 sessions").wait_for()
     visit.settle()
