@@ -319,3 +319,12 @@ def test_the_app_itself_serves_the_api_beside_the_pages(database, tmp_path):
         assert large.status_code == 413
         assert client.head(OVERVIEW, params=HOUR, headers=known).content == b""
         assert "<html" in client.get("/").text
+
+
+def test_operations_keep_the_names_that_clients_are_generated_with():
+    paths = document()["paths"].values()
+    names = {one["operationId"] for path in paths for one in path.values() if "operationId" in one}
+    assert names == {
+        *("totals", "usage", "over_time", "found", "summary", "messages", "failures"),
+        *("health", "metrics"),
+    }

@@ -51,7 +51,7 @@ ENDPOINTS = (
         "/sessions/search",
         params.Search,
         session_responses.Sessions,
-        session_list.listed_sessions,
+        session_list.found,
         (HTTPStatus.FORBIDDEN,),
     ),
     Endpoint(

@@ -126,7 +126,7 @@ def _forged() -> Exception:
 SAME = ("session_id", "requests", "failures", "cost_usd", "total_tokens", "started_at", "ended_at")
 
 
-def listed_sessions(caller: Caller, given: params.Search) -> session_responses.Sessions:
+def found(caller: Caller, given: params.Search) -> session_responses.Sessions:
     """Which sessions match this search, from the cursor on?"""
     filters = given.filters(caller.now)
     if given.text:
