@@ -185,7 +185,7 @@ def _noted(requests: Iterable[StoredRequest], readable: set[RowId]) -> Iterator[
     """The requests, while noting those of which it is known what was said or named."""
     for request in requests:
         one = fingerprint(request, Reader())
-        if one.asked or one.previous_ids:
+        if one.history or one.previous_ids:
             readable.add(request.row)
         yield request
 

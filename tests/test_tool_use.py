@@ -20,7 +20,7 @@ def used(rows: list[StoredRequest], names: dict[str, str] | None = None) -> str:
     for use in tool_uses(transcript(rows).turns):
         called_in = known.get(use.called_in, use.called_in)
         lines.append(f"{called_in}: {use.name} {few(use.arguments.text)}")
-        if use.is_answered:
+        if use.has_result:
             answered_in = known.get(use.answered_in, use.answered_in)
             lines.append(f"  {answered_in}: {few(use.result.text)}")
     return "\n".join(lines)
@@ -143,7 +143,7 @@ def test_a_use_names_its_parts_and_its_requests():
     [use] = tool_uses(transcript(rows).turns)
     assert (use.name, use.call_id, use.called_in, use.answered_in) == ("look", "c1", "r0", "r1")
     assert (use.arguments.kind, use.arguments.text) == ("tool_call", '{\n  "at": 1\n}')
-    assert (use.result.kind, use.result.text, use.is_answered) == ("tool_result", "seen", True)
+    assert (use.result.kind, use.result.text, use.has_result) == ("tool_result", "seen", True)
 
 
 def test_without_turns_or_calls_there_are_no_uses():

@@ -201,7 +201,7 @@ def count_whole(chart: go.Figure, top: float, axis: str = "yaxis") -> None:
 _SECOND_PANEL = {"rangemode": "tozero", "nticks": 3, "fixedrange": True, "zeroline": False}
 
 
-def below(chart: go.Figure, title: str, top: float) -> None:
+def lower_panel(chart: go.Figure, title: str, top: float) -> None:
     """Give the traces of axis `y2` a panel of their own, for counts up to `top`.
 
     It is below the rest and shares the x axis. `title` is its heading.
@@ -221,7 +221,7 @@ def below(chart: go.Figure, title: str, top: float) -> None:
     chart.add_annotation(text=title, showarrow=False, font={"size": 12}, **place)
 
 
-def beside(chart: go.Figure, titles: tuple[str, str], top: float) -> None:
+def side_panel(chart: go.Figure, titles: tuple[str, str], top: float) -> None:
     """Give the traces of axis `x2` a panel of their own, for counts up to `top`.
 
     It is to the right of the rest and shares the y axis. The titles replace a legend.

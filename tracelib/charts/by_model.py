@@ -156,7 +156,7 @@ def tokens(usage: pd.DataFrame) -> go.Figure:
     # Grouped, each would leave room for the other, which is in another panel.
     chart.update_layout(barmode="overlay", bargap=0.35, hoversubplots="axis")
     titles = ("Prompt", "Completion")
-    base.beside(chart, titles, top["completion_tokens"].max())
+    base.side_panel(chart, titles, top["completion_tokens"].max())
     base.count_whole(chart, top["prompt_tokens"].max(), "xaxis")
     return chart
 

@@ -36,7 +36,7 @@ def context(turns: pd.DataFrame, near_limit: float) -> go.Figure:
     `near_limit` of it or beyond have a mark. A click gives the request's row. In a long session the
     fullest of every few requests is drawn.
     """
-    requests, turns = len(turns), _told_apart(turns)
+    requests, turns = len(turns), _distinct_positions(turns)
     draw = _bar if len(turns) <= MOST_BARS else _area
     traces = [draw(turns, column, name, opacity) for column, name, opacity in PARTS]
     if turns["context_share"].max() >= LIMIT_SHOWN_FROM:
@@ -52,7 +52,7 @@ def context(turns: pd.DataFrame, near_limit: float) -> go.Figure:
 
 def cost_so_far(turns: pd.DataFrame) -> go.Figure:
     """What had the session cost after each request, US dollars? The last is always drawn."""
-    requests, turns = len(turns), _told_apart(turns)
+    requests, turns = len(turns), _distinct_positions(turns)
     line = go.Scatter(
         x=turns["number"],
         y=turns["cost_so_far_usd"],
@@ -77,7 +77,7 @@ def cost_so_far(turns: pd.DataFrame) -> go.Figure:
     return _by_request(chart, requests)
 
 
-def _told_apart(turns: pd.DataFrame) -> pd.DataFrame:
+def _distinct_positions(turns: pd.DataFrame) -> pd.DataFrame:
     """The requests whose positions on the axis can be distinguished, including the last."""
     if len(turns) <= MOST_POINTS:
         return turns

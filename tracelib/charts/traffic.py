@@ -11,9 +11,9 @@ from tracelib.charts.base import (
     MOST_TICKS,
     TimeAxis,
     bars,
-    below,
     count_whole,
     line,
+    lower_panel,
     over_time,
 )
 
@@ -65,7 +65,7 @@ def tokens(traffic: pd.DataFrame, axis: TimeAxis) -> go.Figure:
     traces[-1].update(yaxis="y2")
     chart = over_time(axis, traces, barmode="stack")
     count_whole(chart, (traffic["prompt_tokens"] + traffic["replayed_tokens"]).max())
-    below(chart, "Completion (separate scale)", traffic["completion_tokens"].max())
+    lower_panel(chart, "Completion (separate scale)", traffic["completion_tokens"].max())
     return chart
 
 

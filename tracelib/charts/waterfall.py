@@ -16,7 +16,7 @@ from tracelib.charts.palette import plain, tint
 ROOM = 0.11
 
 
-def tell(chart: go.Figure, turns: pd.DataFrame, cuts: pd.DataFrame) -> None:
+def set_time_axis(chart: go.Figure, turns: pd.DataFrame, cuts: pd.DataFrame) -> None:
     """Let the x axis of this figure be the time of these requests, and mark its cuts.
 
     Needs `drawn_ms` and `drawn_end_ms` of each. The ticks are round moments; if time was cut,
@@ -130,7 +130,7 @@ def waterfall(
     margin = {"l": 30, "r": 6, "t": 8, "b": 48}
     chart.update_layout(margin=margin, hovermode="closest", legend=LEGEND)
     _number_rows(chart, facts)
-    tell(chart, facts, cuts)
+    set_time_axis(chart, facts, cuts)
     for number in facts.loc[facts["row"] == opened, "number"].tolist():
         band = {"fillcolor": palette.REQUESTS, "opacity": 0.14, "line_width": 0, "layer": "below"}
         chart.add_hrect(number - 0.5, number + 0.5, **band)
@@ -144,11 +144,11 @@ def _facts(turns: pd.DataFrame, colours: Mapping[str, str]) -> pd.DataFrame:
     return turns.assign(
         colour=by_model.where(~failed, palette.FAILURE),
         drawn_end_ms=turns["drawn_ms"] + turns["end_ms"] - turns["start_ms"],
-        said=[said(row) for row in turns.to_dict("records")],
+        said=[hover_text(row) for row in turns.to_dict("records")],
     )
 
 
-def said(turn: Mapping[Any, Any]) -> str:
+def hover_text(turn: Mapping[Any, Any]) -> str:
     """The hover text of a request. All of it is escaped."""
     lines = [
         f"<b>Request {turn['number']}</b> {plain(turn['model'], 60)}",

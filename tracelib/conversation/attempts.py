@@ -196,7 +196,7 @@ NEAR = timedelta(seconds=10)
 # A failure may last until a timeout; retries are searched for up to this long after its start.
 LONGEST_FAILURE = timedelta(minutes=1)
 PROMPT = ("messages", "input", "prompt", "contents")
-BESIDE_PROMPT = ("system", "instructions", "systemInstruction", "previous_response_id")
+WITH_PROMPT = ("system", "instructions", "systemInstruction", "previous_response_id")
 EMPTY = ("null", '""', "[]", "{}")
 REDACTED = "redacted-by-litellm"
 KEPT = (
@@ -280,7 +280,7 @@ def _near(source: Source, api_key: str, periods: Iterable[Period]) -> Subquery:
 
 def _hashed(near: Subquery) -> Select[Any]:
     known = with_facts(near, *KEPT, "spend_usd", "request_body").subquery("known")
-    fields = body_fields(known.c.request_body, JSONB(), *PROMPT, *BESIDE_PROMPT)
+    fields = body_fields(known.c.request_body, JSONB(), *PROMPT, *WITH_PROMPT)
     return (
         select(
             *(known.c[name] for name in (*KEPT, *FACTS)),

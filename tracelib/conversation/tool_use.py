@@ -27,7 +27,7 @@ class ToolUse:
     answered_in: str | None
 
     @property
-    def is_answered(self) -> bool:
+    def has_result(self) -> bool:
         return self.result is not None
 
 
@@ -89,11 +89,11 @@ class _Ledger:
         for message, part in _parts(turn.asked):
             is_quoted = message.role == "assistant" and _mark(part) in self._met
             if not is_quoted:
-                self._note(part, turn)
+                self._remember(part, turn)
         for _, part in _parts(turn.answered):
-            self._note(part, turn)
+            self._remember(part, turn)
 
-    def _note(self, part: Part, turn: Turn) -> None:
+    def _remember(self, part: Part, turn: Turn) -> None:
         if part.kind == "tool_call":
             self._met.add(_mark(part))
             self._open[part.call_id].append(len(self.uses))

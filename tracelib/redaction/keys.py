@@ -136,10 +136,10 @@ def is_code(value: str) -> bool:
     return bool(_CODE.match(value)) and not value.isidentifier()
 
 
-def says_about_passwords(value: str) -> bool:
+def is_about_passwords(value: str) -> bool:
     """Whether this is a type, a state or a rule of a password, not a password.
 
-    >>> [says_about_passwords(value) for value in ("Optional[str]", "required|min:8", "hunter2")]
+    >>> [is_about_passwords(value) for value in ("Optional[str]", "required|min:8", "hunter2")]
     [True, True, False]
     """
     return re.split(r"[|\[(?!.;,\s]", value)[0].lower() in _NOT_A_PASSWORD

@@ -9,10 +9,10 @@ from itertools import chain
 
 from tracelib.redaction import documents, emails, keys, named, patterns, phones
 from tracelib.redaction.keys import (
+    is_about_passwords,
     is_plain_word,
     is_random,
     is_reference,
-    says_about_passwords,
     value_at,
 )
 from tracelib.redaction.named import NAME, is_harmless, is_password
@@ -92,7 +92,7 @@ def _named_flags(searched: Searched) -> Iterator[Span]:
         if value is None or is_harmless(name) or is_reference(value.text):
             continue
         is_mixed = not (is_plain_word(value.text) or value.text.isdigit())
-        if is_mixed or (is_password(name) and not says_about_passwords(value.text)):
+        if is_mixed or (is_password(name) and not is_about_passwords(value.text)):
             yield value.start, value.end
 
 

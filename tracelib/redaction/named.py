@@ -10,11 +10,11 @@ from itertools import chain
 
 from tracelib.redaction.keys import (
     Value,
+    is_about_passwords,
     is_code,
     is_plain_word,
     is_random,
     is_reference,
-    says_about_passwords,
     value_at,
 )
 from tracelib.redaction.patterns import WORDS, Found, Searched, Span, any_of, compiled
@@ -63,7 +63,7 @@ _LISTED = compiled(
 _IN_IMAGE = compiled(
     rf"(?m:^)\s*(?:ENV|ARG)\s{{1,3}}\w*(?i:{NAME})\s{{1,3}}(?P<next>\S)", "env", "arg"
 )
-_SPOKEN = compiled(
+_IN_SENTENCES = compiled(
     r"(?:(?P<before>[\w-]+)\s|^|[^\w\-])(?i:key|token|secret)[:=]?\s{1,3}(?P<value>[\w.+/=\-]{20,})"
     r"|\b(?i:password|passwd|passphrase)\s{1,3}(?P<password>[\w.+/=\-!@#$%^&*?]{8,})",
     "key",
@@ -93,7 +93,7 @@ def named(searched: Searched) -> Iterator[Span]:
         value = value_at(text, found.span("next")[0])
         if value and not is_reference(value.text) and " " not in value.text:
             yield value.start, value.end
-    for found in _SPOKEN.finds(searched):
+    for found in _IN_SENTENCES.finds(searched):
         password = found["password"].decode()
         if password and (is_random(password) or _MIXED.fullmatch(password)):
             yield found.span("password")
@@ -114,7 +114,7 @@ def _value(text: bytes, found: Found) -> Value | None:
 
 def _is_secret(text: bytes, found: Found, value: Value) -> bool:
     name = found["name"].decode()
-    if is_harmless(name) or says_about_passwords(value.text):
+    if is_harmless(name) or is_about_passwords(value.text):
         return False
     is_set = _is_set_outside_code(text, found, value)
     if is_password(name):

@@ -44,10 +44,10 @@ def proxy_health(url: str, timeout_s: float = 3) -> ProxyHealth:
     """
     try:
         with _client(url, timeout_s) as client:
-            status, _ = _answer(client, ALIVE, timeout_s)
+            status, _ = _probe(client, ALIVE, timeout_s)
             if status != 200:
                 return _absent(f"The proxy is not healthy: it returned status {status}.")
-            status, report = _answer(client, READY, timeout_s)
+            status, report = _probe(client, READY, timeout_s)
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         return _absent(f"The proxy is not responding: {_reason(error)}.")
     return _ready(status, report)
@@ -97,7 +97,7 @@ def _client(url: str, timeout_s: float) -> httpx.Client:
     )
 
 
-def _answer(client: httpx.Client, path: str, timeout_s: float) -> tuple[int, dict[str, Any]]:
+def _probe(client: httpx.Client, path: str, timeout_s: float) -> tuple[int, dict[str, Any]]:
     """Status and JSON of a probe; a response that is not an object is empty.
 
     The client's timeout is per piece; this also limits the total, for a server that sends slowly.

@@ -113,10 +113,10 @@ def block(fields: Fields, read: Read) -> tuple[Part, ...]:
         parts += citations(fields.entries("citations"))
     if fields.peek("json") is not None:
         parts.append(data_part(fields.value("json")))
-    return (*parts, *_bytes_beside(fields))
+    return (*parts, *_own_bytes(fields))
 
 
-def _bytes_beside(fields: Fields) -> tuple[Part, ...]:
+def _own_bytes(fields: Fields) -> tuple[Part, ...]:
     """The bytes or the address of a file, which A2A's newer parts hold themselves."""
     if not (fields.peek("mediaType") and (fields.peek("raw") or fields.peek("url"))):
         return ()

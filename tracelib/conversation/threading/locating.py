@@ -238,7 +238,7 @@ class _Search:
             self.node != self.start,
             not self.nodes,
             self._is_whole(),
-            self._answers(),
+            self._responses(),
             tuple(one for _, one in fresh),
             sum(at >= self.at for at, _ in fresh),
             tuple(self.changed),
@@ -277,7 +277,7 @@ class _Search:
         is_here = self.tree.start_of(self.node) == self.start
         return is_here and self._dropped() == (0, 0) and all(alike)
 
-    def _answers(self) -> int:
+    def _responses(self) -> int:
         changed = {node for _, node in self.changed}
         kept = (node for node in self.nodes if node not in changed)
         nodes = (node for node in kept if self.tree.item(node).kind in RESPONSE_KINDS)

@@ -277,10 +277,10 @@ class Threads:
         """The node that the next request of this conversation follows, below any response."""
         self._prompt_nodes[end] = index
         readable = (reply for reply in replies if not reply.message.is_redacted)
-        states = [self._answer(index, end, reply) for reply in readable]
+        states = [self._response(index, end, reply) for reply in readable]
         return states[0] if states else end
 
-    def _answer(self, index: int, end: int, reply: Reply) -> int:
+    def _response(self, index: int, end: int, reply: Reply) -> int:
         node = end
         for item in reply.message.items:
             node = self._tree.add(node, item, index, begins_message=node == end)
