@@ -6,7 +6,9 @@ import pytest
 
 from tests.stored_rows import choice, made, told
 from tracelib.conversation import Message, Part, transcript
+from tracelib.conversation.bodies.chat import ending
 from tracelib.conversation.threading.history import as_message, read_turn
+from tracelib.page.text.message import OPEN_ENDINGS
 
 PNG = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5Erk"
@@ -939,3 +941,19 @@ def test_a_call_of_mcp_as_the_protocol_sends_it_is_shown():
         "params": {"name": "a", "arguments": {"b": 1}},
     }
     assert said("pass_through_endpoint", sent) == 'user: {a: { "b": 1 }}'
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_open"),
+    [
+        ("pause_turn", True),
+        ("queued", True),
+        ("auth_required", True),
+        ("input_required", True),
+        ("failed", False),
+        ("incomplete", False),
+        ("refusal", False),
+    ],
+)
+def test_a_response_that_waits_or_is_continued_is_no_error(reason, is_open):
+    assert ending(reason).startswith(OPEN_ENDINGS) is is_open

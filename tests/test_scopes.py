@@ -112,11 +112,11 @@ def once(*arguments: Any) -> Asked:
 QUESTIONS: dict[str, Asked] = {
     "conversation.links.chained": each(selections),
     "conversation.links.linked_sessions": each(selections),
-    "conversation.shown_text.openings": lambda mark: [
+    "conversation.shown_text.first_lines": lambda mark: [
         (FILTERS, [(f"{one}:{SHARED_KEY}", one) for one in (f"{mark}-talk", "shared")])
     ],
     "conversation.order.turn_order": each(selections),
-    "conversation.shown_text.passages": lambda mark: [
+    "conversation.shown_text.snippets": lambda mark: [
         (rows_called(f"{mark}-talk", f"{mark}-in-shared"), SAID)
     ],
     "conversation.reading.turns": lambda mark: ((Reading(one),) for one in selections(mark)),
@@ -145,16 +145,16 @@ QUESTIONS: dict[str, Asked] = {
     "sessions.figures.models_of": lambda mark: [
         (FILTERS, [(f"{mark}-talk:{SHARED_KEY}", f"{mark}-talk")])
     ],
-    "sessions.found.found_sessions": listing(),
-    "sessions.found.session_counts": listing(),
+    "sessions.listing.found_sessions": listing(),
+    "sessions.listing.session_counts": listing(),
     "sessions.lookup.keys_of": lambda mark: [(f"{mark}-talk",), ("shared",)],
     "sessions.lookup.requests_called": lambda mark: [(f"{mark}-talk",), (f"{mark}-call-lost",)],
     "sessions.lookup.requests_of": each(selections),
     "sessions.lookup.session_of_request": lambda mark: [(f"{mark}-talk",), (f"{mark}-call-lost",)],
-    "sessions.found.sessions_over_time": listing(BUCKET),
+    "sessions.listing.sessions_over_time": listing(BUCKET),
     "sessions.scanning.scan": lambda mark: ((FILTERS, one) for one in scans(mark)),
     "sessions.scanning.scanned_sessions": once(FILTERS, PLAIN, whole_scan),
-    "sessions.suggested.suggestions": each(chosen),
+    "sessions.search_fields.suggestions": each(chosen),
     "sessions.figures.summary": each(selections),
     "status.failures.newest_failures": each(chosen),
     "status.failures.failure_groups": each(chosen),
@@ -266,8 +266,8 @@ def test_a_viewer_reads_nothing_that_was_said(question, asked):
 def test_without_the_role_what_was_said_would_have_shown(asked):
     telling = {question for question in QUESTIONS if SAID in asked(question, AMBER, alone=True)}
     assert telling == {
-        "conversation.shown_text.openings",
-        "conversation.shown_text.passages",
+        "conversation.shown_text.first_lines",
+        "conversation.shown_text.snippets",
         "conversation.reading.turns",
         "conversation.turn_diff.diff_between",
         "export.document.session_document",

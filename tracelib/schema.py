@@ -32,7 +32,7 @@ KNOWN_COLUMNS = (
     KnownColumn("organization_id", "2025-11-22", "Organizations are unknown."),
     KnownColumn("agent_id", "2025-12-10", "Agents are unknown."),
     KnownColumn("request_duration_ms", "2026-02-24", "Response time is end minus start."),
-    KnownColumn("created_at", "2026-08-18", "Ingest lag is measured from the newest row only."),
+    KnownColumn("created_at", "2026-08-18", "Ingest lag is unknown."),
     KnownColumn(
         "updated_at", "2026-08-18", "Rows that LiteLLM changed later cannot be identified."
     ),

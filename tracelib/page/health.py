@@ -57,9 +57,14 @@ def database(view: View, answer: Answer[ServerFacts]) -> None:
         )
 
 
+INGEST_LAG = (
+    "Ingest lag: from the end of a request to its row in the log, median of the newest 100 rows."
+)
+
+
 def freshness(view: View, answer: Answer[Freshness]) -> None:
     """Draw how fresh the log is, and how far back it reaches."""
-    with card("Freshness"):
+    with card("Freshness", INGEST_LAG):
         if answer.value is None:
             unanswered(answer)
             return

@@ -81,13 +81,15 @@ def _figures(told: Timeline) -> None:
             "Cost of resent context",
             formatting.money(told.resending_usd),
             f"{formatting.share(resent)} of prompt tokens",
+            "Estimated: what the prompt tokens cost that an earlier request of the conversation "
+            "had sent. Cached tokens count at their own price.",
         )
         _figure("Peak context use", formatting.share(told.fullest_share), _fullest(told))
 
 
-def _figure(title: str, value: str, beside: str) -> None:
+def _figure(title: str, value: str, beside: str, definition: str | None = None) -> None:
     with st.container(gap="xxsmall"):
-        st.metric(title, literal(value))
+        st.metric(title, literal(value), help=definition)
         st.caption(literal(beside))
 
 

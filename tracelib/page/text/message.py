@@ -25,7 +25,7 @@ LINES_SHOWN = 12
 CHARACTERS_SHOWN = 1_600
 LONGEST_LINE = 300
 # Endings of a response that is not finished, or is continued later.
-OPEN_ENDINGS = ("Not finished", "Paused", "Waits")
+OPEN_ENDINGS = ("Not finished", "Paused", "Waiting")
 # A browser cannot handle megabytes in one element; the rest is counted, not sent.
 LONGEST_SENT = 60_000
 
