@@ -34,8 +34,8 @@ ROOT = Path(__file__).parent.parent
 KEEPERS = {"cache", "lru_cache", "cache_data", "cache_resource", "cached_property"}
 SHOWN = ("pages", "tracelib/page", "tracelib/errors.py", "tracelib/formatting.py")
 WALKS = {
-    "figures of Overview": ("pages/Overview.py", "overview.totals.totals"),
-    "list of sessions": ("pages/Sessions.py", "sessions.found.found_sessions"),
+    "figures of Overview": ("pages/Overview.py", "totals"),
+    "list of sessions": ("pages/Sessions.py", "found_sessions"),
 }
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -154,7 +154,8 @@ def _walked(page: str, question: str) -> int:
         app.query_params.update({"refresh": "off"})
         app.switch_page(page).run()
     sa.event.remove(sa.Engine, "before_cursor_execute", sent)
-    return before[f"tracelib.{question}"] + within[f"tracelib.{question}"]
+    (name,) = (one for one in within if one.rpartition(".")[2] == question)
+    return before[name] + within[name]
 
 
 def _frames() -> list[FrameType]:
