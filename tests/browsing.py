@@ -9,8 +9,10 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -99,7 +101,13 @@ def _wait_for(url: str, seconds: float = 60) -> None:
     raise TimeoutError(url)
 
 
-VIEWER = {"timezone_id": "Europe/Paris", "locale": "en-GB"}
+VIEWER_ZONE = "Europe/Paris"
+VIEWER = {"timezone_id": VIEWER_ZONE, "locale": "en-GB"}
+
+
+def viewer_now() -> datetime:
+    """Now on the clock of the browser, whose day may be another than that of UTC."""
+    return datetime.now(ZoneInfo(VIEWER_ZONE))
 
 
 @dataclass

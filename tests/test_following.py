@@ -165,6 +165,7 @@ def test_a_line_says_which_keys_there_are_and_a_strict_policy_lets_them_be(brows
     visit.page.route(f"{conversation}/", lambda asked: _with_policy(asked, policy))
     visit.page.goto(conversation)
     visit.page.get_by_text("Failure 30").wait_for()
+    visit.settle()
     said = visit.page.locator(".following").inner_text()
     assert " ".join(said.split()) == (
         "j next message k previous n next failure p previous failure g first G last"

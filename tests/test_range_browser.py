@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests import test_browser
-from tests.browsing import SCREENSHOTS, SLOW, Visit, playwright, quicker, serving
+from tests.browsing import SCREENSHOTS, SLOW, Visit, playwright, quicker, serving, viewer_now
 from tests.database import Database
 from tests.rows import spend_log
 
@@ -78,7 +78,7 @@ def wait_for_a_refresh(visit: Visit) -> None:
 def test_two_days_are_picked_with_the_mouse_while_the_page_refreshes(browser, app):
     visit = Visit(browser, app)
     visit.open("Overview?refresh=10s&range=24h")
-    today = datetime.now(UTC)
+    today = viewer_now()
     first, last = today - 20 * DAY, today - 18 * DAY
     open_form(visit)
     assert shown_in(visit, "Last day") == f"{today:%Y %m %d}"
@@ -193,7 +193,7 @@ def test_a_range_is_picked_on_a_telephone(browser, app):
     visit.page.get_by_label("Time range").first.wait_for()
     visit.settle()
     open_form(visit)
-    day = datetime.now(UTC) - 3 * DAY
+    day = viewer_now() - 3 * DAY
     for field in ("First day", "Last day"):
         open_calendar(visit, field)
         wait_for_a_refresh(visit)

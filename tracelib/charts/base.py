@@ -132,7 +132,8 @@ def figure(traces: Sequence[Any], height: int = HEIGHT, **layout: Any) -> go.Fig
         # Every chart sets its own colours; a template's would be most of its size.
         "template": "none",
         "height": height,
-        "margin": {"l": 52, "r": 12, "t": 28, "b": 28},
+        # To the right there is room for half of the label of a tick at the end of the axis.
+        "margin": {"l": 52, "r": 22, "t": 28, "b": 28},
         "legend": {
             "orientation": "h",
             "x": 0,
