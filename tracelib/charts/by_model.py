@@ -22,7 +22,7 @@ LOGARITHMIC_FROM = 10
 FEWEST_ROWS, ROW_PX, FRAME_PX = 3, 26, 64
 # Entries of one width are in columns, two of them on a phone.
 LEGEND = {"entrywidth": 92, "font": {"size": 11}}
-MARGIN = {"l": 40, "r": 6}
+MARGIN = {"l": 40}
 LEGIBLE = 17  # characters of a name in such a column
 OTHERS = "others"
 
