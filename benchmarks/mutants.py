@@ -49,7 +49,10 @@ PARTS = {
     ),
     "conversations": Part(
         ("tracelib/conversation/threading/*.py",),
-        ("tests/test_conversation_*.py", "tests/test_client_habits.py"),
+        (
+            *("tests/test_conversation_*.py", "tests/test_client_habits.py"),
+            "tests/test_stitching.py",
+        ),
     ),
     "spendlogs": Part(
         ("tracelib/spendlogs/*.py",),
@@ -60,7 +63,7 @@ SETTINGS = """
 [tool.mutmut]
 source_paths = ["tracelib"]
 only_mutate = {modules}
-also_copy = ["Home.py", "pages", "tests"]
+also_copy = {beside}
 pytest_add_cli_args = ["-p", "no:cacheprovider"]
 pytest_add_cli_args_test_selection = {tests}
 # The tests of the unchanged code leave results in the caches of the process that runs them.
@@ -96,8 +99,9 @@ def _copy(part: Part, copy: Path) -> None:
     tests = sorted(
         str(path.relative_to(copy)) for pattern in part.tests for path in copy.glob(pattern)
     )
+    beside = sorted(path.name for path in copy.iterdir() if path.name != "tracelib")
     with (copy / "pyproject.toml").open("a", encoding="utf-8") as file:
-        file.write(SETTINGS.format(modules=list(part.modules), tests=tests))
+        file.write(SETTINGS.format(modules=list(part.modules), beside=beside, tests=tests))
 
 
 def _outcomes(copy: Path) -> list[tuple[str, str]]:
