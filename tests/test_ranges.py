@@ -324,6 +324,26 @@ def test_the_ends_of_a_range_are_shown_on_the_viewers_clock(chosen, ends):
     assert chosen.local_ends(NOW, PARIS) == ends
 
 
+@pytest.mark.parametrize(
+    ("chosen", "is_of_days"),
+    [
+        (Last(23), False),
+        (Last(24), True),
+        (Calendar("today"), True),
+        (Between.days(date(2026, 11, 1), date(2026, 11, 2)), True),
+        (Between(datetime(2026, 11, 1), datetime(2026, 11, 2, 12)), False),
+        # Moments in UTC are not midnights of the viewer.
+        (Between(utc(11, 1), utc(11, 2)), False),
+    ],
+)
+def test_a_day_or_more_is_edited_by_days_but_times_of_day_are_kept(chosen, is_of_days):
+    assert chosen.is_of_days is is_of_days
+
+
+def test_a_single_day_is_named_once():
+    assert Between.days(date(2026, 11, 1), date(2026, 11, 1)).title == "1 Nov 2026"
+
+
 def test_a_link_with_an_offset_is_shown_and_kept_as_its_moments_in_utc():
     between, _ = read_range("custom", "2026-11-01T14:00+01:00", "2026-11-02T18:30-05:00")
     assert between.title == "1 Nov 13:00 – 2 Nov 23:30 UTC"

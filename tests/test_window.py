@@ -1,6 +1,6 @@
 from bisect import bisect_right
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import given
@@ -237,6 +237,17 @@ def test_hours_of_a_half_hour_zone_begin_on_its_clock():
         datetime(2026, 11, 23, 10, 30, tzinfo=UTC),
         datetime(2026, 11, 23, 11, 30, tzinfo=UTC),
     ]
+
+
+def test_the_named_spans_are_as_long_as_their_names():
+    hours = {"1h": 1, "24h": 24, "7d": 7 * 24, "30d": 30 * 24}
+    assert {name: timedelta(hours=count) for name, count in hours.items()} == SPANS
+
+
+def test_the_zones_are_utc_and_all_others_by_name():
+    first, *others = zones()
+    assert first == "UTC"
+    assert others == sorted(available_timezones() - {"UTC"})
 
 
 @given(moments, st.sampled_from(list(SPANS)))
