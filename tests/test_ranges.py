@@ -1,5 +1,6 @@
 """Ranges of time: what each means when, what it is called, and how a link holds it."""
 
+import time
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -344,7 +345,16 @@ def test_a_single_day_is_named_once():
     assert Between.days(date(2026, 11, 1), date(2026, 11, 1)).title == "1 Nov 2026"
 
 
-def test_a_link_with_an_offset_is_shown_and_kept_as_its_moments_in_utc():
+@pytest.fixture
+def machine_in_kathmandu(monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_a_link_with_an_offset_is_shown_and_kept_as_its_moments_in_utc(machine_in_kathmandu):
     between, _ = read_range("custom", "2026-11-01T14:00+01:00", "2026-11-02T18:30-05:00")
     assert between.title == "1 Nov 13:00 – 2 Nov 23:30 UTC"
     assert between.query() == {

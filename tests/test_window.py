@@ -41,7 +41,7 @@ def test_a_window_is_kept_in_utc():
     assert window == TimeWindow(
         datetime(2026, 6, 30, 22, tzinfo=UTC), datetime(2026, 7, 1, 22, tzinfo=UTC)
     )
-    assert window.start.tzinfo is UTC
+    assert window.start.tzinfo is window.end.tzinfo is UTC
 
 
 @pytest.mark.parametrize(
