@@ -342,9 +342,10 @@ def test_another_database_is_asked_while_one_is_away(database):
 
 
 @pytest.mark.parametrize("sign", ["\0", "\ud800"])
-def test_a_filter_that_no_row_can_hold_finds_nothing(database, sign):
+@pytest.mark.parametrize(("dimension", "value"), [("model", "gpt"), ("key", "cli-session-")])
+def test_a_filter_that_no_row_can_hold_finds_nothing(database, sign, dimension, value):
     place = installed_on(database(rows=[spend_log(startTime=NOW - TICK)]).url)
-    chosen = Filters(recent("24h", NOW), model=(f"gpt{sign}",))
+    chosen = Filters(recent("24h", NOW), **{dimension: (f"{value}{sign}",)})
     (answer,) = answers(place, NOW, [Question(overview.totals, (chosen,))])
     assert (answer.error, answer.value.requests) == (None, 0)
 
