@@ -344,6 +344,7 @@ def test_a_request_counts_once_for_each_of_its_own_tags(database):
             spend_log(spend=0.1, request_tags=["prod", "chat", "User-Agent: curl"]),
             spend_log(spend=0.2, request_tags=["chat", "chat", "", None]),
             spend_log(spend=0.4, request_tags=["prod"], cache_hit="True"),
+            spend_log(spend=0.1, request_tags=["User-Agents"]),
             spend_log(spend=9.0, request_tags="{}"),
             spend_log(spend=9.0, request_tags='"chat"'),
             spend_log(spend=9.0, request_tags=None),
@@ -353,7 +354,8 @@ def test_a_request_counts_once_for_each_of_its_own_tags(database):
     source = source_of(made)
     prod = {"tag": "prod", "requests": 2, "cost_usd": 0.5, "total_tokens": 15}
     chat = {"tag": "chat", "requests": 2, "cost_usd": 0.3, "total_tokens": 30}
-    assert records(overview.cost_by_tag(source, FILTERS)) == [prod, chat]
+    agents = {"tag": "User-Agents", "requests": 1, "cost_usd": 0.1, "total_tokens": 15}
+    assert records(overview.cost_by_tag(source, FILTERS)) == [prod, chat, agents]
     assert records(overview.cost_by_tag(source, FILTERS, limit=1)) == [prod]
 
 

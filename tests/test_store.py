@@ -25,7 +25,9 @@ class Asking(RuleBasedStateMachine):
         self.queue: list[Flight] = []
         self.begun: list[Flight] = []
         self.good: dict[str, Answer] = {}
-        self.began_at_age: dict[str, int] = {}  # by the key of an answer
+        self.refreshes = 0
+        self.began_after: dict[Flight, int] = {}  # how many refreshes
+        self.answered_after: dict[str, int] = {}  # the same, by the key of an answer
 
     @rule(view=VIEWS, tick=TICKS)
     def ask(self, view: str, tick: datetime) -> None:
@@ -35,14 +37,14 @@ class Asking(RuleBasedStateMachine):
         if isinstance(found, Answer):
             assert not is_new
             assert found.asked_at in (tick, since)
-            assert self.began_at_age[found.key] == self.store.age
+            assert self.answered_after[found.key] == self.refreshes
             return
         self.waiting.append(found)
         if is_new:
             assert found.now == tick
             self.queue.append(found)
         # What is joined will have been asked after the last Refresh now.
-        assert found in self.queue or found.age == self.store.age
+        assert found in self.queue or self.began_after[found] == self.refreshes
 
     @precondition(lambda self: self.waiting)
     @rule(choice=CHOICE)
@@ -57,8 +59,8 @@ class Asking(RuleBasedStateMachine):
         is_wanted = flight in self.waiting
         assert self.store.begin(flight) == is_wanted
         if is_wanted:
-            assert flight.age == self.store.age
             self.begun.append(flight)
+            self.began_after[flight] = self.refreshes
 
     @precondition(lambda self: self.begun)
     @rule(choice=CHOICE, is_good=st.booleans())
@@ -66,7 +68,7 @@ class Asking(RuleBasedStateMachine):
         flight = self.begun.pop(choice.randrange(len(self.begun)))
         error = None if is_good else errors.QuestionTooSlow()
         answer = Answer("x" if is_good else None, error, flight.now, 0.0)
-        self.began_at_age[answer.key] = flight.age
+        self.answered_after[answer.key] = self.began_after[flight]
         self.store.land(flight, answer, 100, is_heavy=False)
         assert flight.answer.result() is answer
         before = self.good.get(flight.view)
@@ -76,14 +78,16 @@ class Asking(RuleBasedStateMachine):
     @rule()
     def refresh_now(self) -> None:
         self.store.expire()
+        self.refreshes += 1
 
     def _is_newer(self, answer: Answer, before: Answer) -> bool:
-        order = (answer.asked_at, self.began_at_age[answer.key])
-        return order >= (before.asked_at, self.began_at_age[before.key])
+        order = (answer.asked_at, self.answered_after[answer.key])
+        return order >= (before.asked_at, self.answered_after[before.key])
 
     @invariant()
     def nothing_is_asked_twice_at_once(self) -> None:
-        under_way = [*self.queue, *(one for one in self.begun if one.age == self.store.age)]
+        of_now = (one for one in self.begun if self.began_after[one] == self.refreshes)
+        under_way = [*self.queue, *of_now]
         views = [flight.view for flight in under_way]
         assert len(views) == len(set(views))
 
@@ -115,10 +119,27 @@ def test_after_refresh_now_only_the_newest_of_the_answers_before_is_kept():
     assert store.figures.size == 200
 
 
-def _answered(store: Store, tick: datetime) -> None:
+def test_a_heavy_result_is_kept_apart_and_not_for_when_the_database_is_down():
+    store = Store()
+    _answered(store, NOON, is_heavy=True)
+    assert (store.figures.size, store.heavy.size) == (0, 100)
+    found, is_new = store.find("totals", NOON, NOON)
+    assert (found.value, is_new) == ("x", False)
+    assert store.last_good("totals") is None
+
+
+def test_a_good_result_is_used_as_long_as_its_tick_lasts(monkeypatch):
+    monkeypatch.setattr("tracelib.querying.store.BREATHER_S", 0.0)
+    store = Store()
+    _answered(store, NOON)
+    found, is_new = store.find("totals", NOON, NOON)
+    assert (found.value, is_new) == ("x", False)
+
+
+def _answered(store: Store, tick: datetime, is_heavy: bool = False) -> None:
     flight, is_new = store.find("totals", tick, tick)
     assert is_new
     assert isinstance(flight, Flight)
     assert store.begin(flight)
-    store.land(flight, Answer("x", None, tick, 0.0), 100, is_heavy=False)
+    store.land(flight, Answer("x", None, tick, 0.0), 100, is_heavy)
     store.leave(flight)
