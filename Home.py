@@ -11,21 +11,21 @@ from tracelib.page import home
 with page.begin("Home") as view:
     filters = view.filters
 
-    totals = view.ask(overview.totals, filters)
-    sessions = view.ask(overview.sessions, filters)
-    series = view.ask(overview.over_time, filters, view.bucket)
-    usage = view.ask(models.usage_by_model, filters)
-    server = view.ask(status.server)
-    fresh = view.ask(status.freshness, view.now)
-    home.database(view, server.answer, fresh.answer)
-    page.stop_without_database(totals.answer)
-    freshness = fresh.answer.value
+    totals = view.query(overview.totals, filters)
+    sessions = view.query(overview.sessions, filters)
+    series = view.query(overview.over_time, filters, view.bucket)
+    usage = view.query(models.usage_by_model, filters)
+    server = view.query(status.server)
+    fresh = view.query(status.freshness, view.now)
+    home.database(view, server.result, fresh.result)
+    page.stop_without_database(totals.result)
+    freshness = fresh.result.value
     if freshness is not None and freshness.newest_started_at is None:
         home.first_steps(view)
         page.end_page()
     with st.grid(columns=4, min_column_width=220):
-        home.overview_card(view, totals.answer, series.answer)
-        home.models_card(view, usage.answer)
-        home.sessions_card(view, sessions.answer, series.answer)
-        home.status_card(view, totals.answer, series.answer, fresh.answer)
-    page.foot(view, totals.answer, sessions.answer, series.answer, usage.answer)
+        home.overview_card(view, totals.result, series.result)
+        home.models_card(view, usage.result)
+        home.sessions_card(view, sessions.result, series.result)
+        home.status_card(view, totals.result, series.result, fresh.result)
+    page.source_caption(view, totals.result, sessions.result, series.result, usage.result)

@@ -29,15 +29,15 @@ def import_all() -> None:
         import_module(module.name)
 
 
-def asked(message: bytes) -> str | None:
+def message_type(message: bytes) -> str | None:
     """The type of a browser's message to Streamlit. None if it is not one of Streamlit's."""
     try:
-        said = BackMsg.FromString(message)
+        parsed = BackMsg.FromString(message)
     except DecodeError:
         return None
-    kind: str | None = said.WhichOneof("type")
+    kind: str | None = parsed.WhichOneof("type")
     if kind == "backend_operation_request":
-        kind = said.backend_operation_request.WhichOneof("payload")
+        kind = parsed.backend_operation_request.WhichOneof("payload")
     return kind
 
 
@@ -48,6 +48,6 @@ app = st.App(
     routes=api.routes(partial(installation, for_programs=True)),
     middleware=[
         Middleware(serving.with_security_headers, policy=policy),
-        Middleware(serving.only_what_is_used, type_of=asked),
+        Middleware(serving.only_what_is_used, type_of=message_type),
     ],
 )

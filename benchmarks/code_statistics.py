@@ -44,14 +44,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT)
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    asked = parser.parse_args()
-    figures = statistics_of(asked.folder)
-    if asked.folder == ROOT:
+    options = parser.parse_args()
+    figures = statistics_of(options.folder)
+    if options.folder == ROOT:
         figures |= hops()
     for name, value in figures.items():
         print(f"{name:36} {value}")
-    if asked.json:
-        asked.json.write_text(json.dumps(figures, indent=2) + "\n")
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 def statistics_of(folder: Path) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def hops() -> dict[str, int]:
         return {f"hops, {name}": _walked(*walk) for name, walk in WALKS.items()}
 
 
-def _walked(page: str, question: str) -> int:
+def _walked(page: str, query: str) -> int:
     """Calls before the thread that asks this question, and within it up to the first statement."""
     from streamlit.testing.v1 import AppTest
 
@@ -139,13 +139,13 @@ def _walked(page: str, question: str) -> int:
     submit = ThreadPoolExecutor.submit
 
     def noted(pool: ThreadPoolExecutor, work: Any, /, *given: Any, **named: Any) -> Any:
-        names = [one.name for one in given if hasattr(one, "words")]
+        names = [one.name for one in given if hasattr(one, "description")]
         before.update(dict.fromkeys(names, len(_frames())))
         return submit(pool, work, *given, **named)
 
     def sent(*_: Any) -> None:
-        asked = [frame.f_locals.get("question") for frame in _frames()]
-        name = next((one.name for one in asked if hasattr(one, "words")), "")
+        queries = [frame.f_locals.get("query") for frame in _frames()]
+        name = next((one.name for one in queries if hasattr(one, "description")), "")
         within.setdefault(name, len(_frames()))
 
     sa.event.listen(sa.Engine, "before_cursor_execute", sent)
@@ -154,7 +154,7 @@ def _walked(page: str, question: str) -> int:
         app.query_params.update({"refresh": "off"})
         app.switch_page(page).run()
     sa.event.remove(sa.Engine, "before_cursor_execute", sent)
-    (name,) = (one for one in within if one.rpartition(".")[2] == question)
+    (name,) = (one for one in within if one.rpartition(".")[2] == query)
     return before[name] + within[name]
 
 

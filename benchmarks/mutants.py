@@ -44,9 +44,7 @@ PARTS = {
             "tests/test_choice.py",
         ),
     ),
-    "store": Part(
-        ("tracelib/querying/store.py",), ("tests/test_store.py", "tests/test_answers.py")
-    ),
+    "store": Part(("tracelib/querying/store.py",), ("tests/test_store.py", "tests/test_runner.py")),
     "conversations": Part(
         ("tracelib/conversation/threading/*.py",),
         (

@@ -26,7 +26,7 @@ from streamlit.testing.v1 import AppTest
 
 from benchmarks.filling import DAYS, ROWS, filled
 from tracelib.page.base import view
-from tracelib.querying.runner import forget_answers
+from tracelib.querying.runner import expire_results
 
 PAGES = ("Home.py", "pages/Overview.py", "pages/Models.py", "pages/Sessions.py", "pages/Status.py")
 TRIES = 5
@@ -36,15 +36,15 @@ HOME = Path(__file__).parent.parent / "Home.py"
 class Stopwatch:
     """Measures how long the seam between page and questions is busy."""
 
-    def __init__(self, ask: Callable[..., Any]):
-        self.ask = ask
+    def __init__(self, function: Callable[..., Any]):
+        self.function = function
         self.seconds = 0.0
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         started = time.perf_counter()
-        answers = self.ask(*arguments, **named)
+        results = self.function(*arguments, **named)
         self.seconds += time.perf_counter() - started
-        return answers
+        return results
 
 
 def main() -> None:
@@ -73,15 +73,15 @@ def _one_try(page: str) -> dict[str, float]:
     app.run()
     if page != "Home.py":
         app.switch_page(page)
-    forget_answers()
-    stopwatch = Stopwatch(view.answers)
-    view.answers = stopwatch  # type: ignore[assignment]
+    expire_results()
+    stopwatch = Stopwatch(view.run_together)
+    view.run_together = stopwatch  # type: ignore[assignment]
     try:
         first = _timed(app.run)
         questions = stopwatch.seconds
         warm = _timed(app.run)
     finally:
-        view.answers = stopwatch.ask
+        view.run_together = stopwatch.function
     assert not app.exception, app.exception
     return {"questions_s": questions, "first_run_s": first, "warm_run_s": warm}
 

@@ -114,7 +114,7 @@ def opened(session: str) -> dict[str, Any]:
     """What does it take to open that session's page from the list, some times over?"""
     from streamlit.testing.v1 import AppTest
 
-    from tracelib.querying.runner import forget_answers
+    from tracelib.querying.runner import expire_results
 
     api_key, day = _whose(session)
     app = AppTest.from_file(HOME, default_timeout=120)
@@ -123,7 +123,7 @@ def opened(session: str) -> dict[str, Any]:
     database_ms, processor_ms, run_ms = [], [], []
     before_mb, statements = 0.0, 0
     for _ in range(TRIES):
-        forget_answers()
+        expire_results()
         app.query_params.pop("session", None)
         app.switch_page("pages/Sessions.py").run()
         before_mb = before_mb or _most_mb()

@@ -8,12 +8,12 @@ from tracelib.page import model_table
 
 with page.begin("Models") as view:
     filters = view.filters
-    asked_usage = view.ask(models.usage_by_model, filters)
-    asked_deployments = view.ask(models.deployments, filters)
-    usage, deployments = asked_usage.answer, asked_deployments.answer
+    usage_query = view.query(models.usage_by_model, filters)
+    deployments_query = view.query(models.deployments, filters)
+    usage, deployments = usage_query.result, deployments_query.result
     rows = page.rows_or_stop(usage)
     busiest = tuple(rows.nlargest(5, "requests")["model"])
-    series = view.ask(models.over_time_by_model, filters, view.bucket, busiest).answer
+    series = view.query(models.over_time_by_model, filters, view.bucket, busiest).result
     colours = view.colours
 
     model_table.headline(rows)
@@ -30,7 +30,7 @@ with page.begin("Models") as view:
             colours,
             narrows="model",
         )
-    page.foot(
+    page.source_caption(
         view,
         usage,
         deployments,

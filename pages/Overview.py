@@ -9,38 +9,38 @@ from tracelib.page import overview_cards
 with page.begin("Overview") as view:
     filters, earlier, axis = view.filters, view.filters.previous(), view.axis
 
-    totals = view.ask(overview.totals, filters)
-    totals_before = view.ask(overview.totals, earlier)
-    sessions = view.ask(overview.sessions, filters)
-    sessions_before = view.ask(overview.sessions, earlier)
-    series = view.ask(overview.over_time, filters, view.bucket)
-    owners = view.ask(overview.cost_by_owner, filters)
-    tags = view.ask(overview.cost_by_tag, filters)
-    saved = view.ask(overview.cache_savings, filters)
-    prompts = view.ask(overview.prompt_caching, filters)
-    hours = view.ask(overview.busy_hours, filters)
-    log_start = view.ask(overview.log_start, filters)
-    page.stop_without_requests(totals.answer)
+    totals = view.query(overview.totals, filters)
+    totals_before = view.query(overview.totals, earlier)
+    sessions = view.query(overview.sessions, filters)
+    sessions_before = view.query(overview.sessions, earlier)
+    series = view.query(overview.over_time, filters, view.bucket)
+    owners = view.query(overview.cost_by_owner, filters)
+    tags = view.query(overview.cost_by_tag, filters)
+    saved = view.query(overview.cache_savings, filters)
+    prompts = view.query(overview.prompt_caching, filters)
+    hours = view.query(overview.busy_hours, filters)
+    log_start = view.query(overview.log_start, filters)
+    page.stop_without_requests(totals.result)
 
     overview_cards.headline(
-        totals.answer,
-        totals_before.answer,
-        sessions.answer,
-        sessions_before.answer,
-        series.answer,
-        overview_cards.why_no_change(earlier, log_start.answer),
+        totals.result,
+        totals_before.result,
+        sessions.result,
+        sessions_before.result,
+        series.result,
+        overview_cards.why_no_change(earlier, log_start.result),
     )
-    page.foot(view, totals.answer, sessions.answer, series.answer)
+    page.source_caption(view, totals.result, sessions.result, series.result)
 
     page.let_first_screen_draw()
     page.choose_bucket(view)
-    overview_cards.over_time_charts(series.answer, axis)
+    overview_cards.over_time_charts(series.result, axis)
 
     with st.grid(columns=2, min_column_width=320, gap="small"):
         for dimension in ("user", "team", "key"):
             page.chart(
                 f"Top {dimension}s by cost",
-                owners.answer,
+                owners.result,
                 ranking.money_by_owner,
                 dimension,
                 view.facets.names(dimension),
@@ -48,16 +48,16 @@ with page.begin("Overview") as view:
             )
         page.chart(
             "Top tags by cost",
-            tags.answer,
+            tags.result,
             ranking.money_by_tag,
             caption=page.TAGS,
             empty=page.NO_TAGS,
         )
 
-    overview_cards.cache_cards(saved.answer, prompts.answer, series.answer, axis)
+    overview_cards.cache_cards(saved.result, prompts.result, series.result, axis)
     page.chart(
         "When people use it",
-        hours.answer,
+        hours.result,
         ranking.busy_hours,
         caption=f"Hours of {view.filters.zone}.",
     )

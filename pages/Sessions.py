@@ -2,11 +2,11 @@
 
 from tracelib import page
 from tracelib.page.listing import listing
-from tracelib.page.session import arriving, detail
+from tracelib.page.session import detail, link_target
 
 with page.begin("Sessions", has_parameters=True) as view:
-    arriving.arrive()
-    if opened := listing.opened() or arriving.of_request(view):
+    link_target.scroll_to_start()
+    if opened := listing.opened() or link_target.session_of_request(view):
         detail.show(view, *opened)
     else:
         listing.show(view)

@@ -9,35 +9,35 @@ from tracelib.page import health
 with page.begin("Status") as view:
     filters = view.filters
 
-    server = view.ask(status.server)
-    fresh = view.ask(status.freshness, view.now)
-    size = view.ask(status.size)
-    gaps = view.ask(status.missing)
+    server = view.query(status.server)
+    fresh = view.query(status.freshness, view.now)
+    size = view.query(status.size)
+    gaps = view.query(status.missing)
     if view.installed.access.sees_installation:
         left, right = st.columns(2)
         with left:
-            health.database(view, server.answer)
+            health.database(view, server.result)
             health.proxy(view)
-            health.who_may_look(view)
+            health.access(view)
         with right:
-            health.freshness(view, fresh.answer)
-            health.size(size.answer)
+            health.freshness(view, fresh.result)
+            health.size(size.result)
     else:
-        health.freshness(view, fresh.answer)
-    health.missing(gaps.answer)
+        health.freshness(view, fresh.result)
+    health.missing(gaps.result)
 
     st.subheader("Failures", anchor=False)
-    groups = view.ask(status.failure_groups, filters)
-    series = view.ask(status.failures_over_time, filters, view.bucket)
-    newest = view.ask(status.newest_failures, filters)
-    lost = view.ask(status.losses, filters)
+    groups = view.query(status.failure_groups, filters)
+    series = view.query(status.failures_over_time, filters, view.bucket)
+    newest = view.query(status.newest_failures, filters)
+    lost = view.query(status.losses, filters)
     page.chart(
         "Failures over time",
-        series.answer,
+        series.result,
         by_model.failures,
         view.axis,
         empty=health.NO_FAILURES,
     )
-    health.losses(lost.answer)
-    health.failure_groups(groups.answer)
-    health.newest_failures(view, newest.answer)
+    health.losses(lost.result)
+    health.failure_groups(groups.result)
+    health.newest_failures(view, newest.result)

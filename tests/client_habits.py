@@ -349,8 +349,8 @@ def shown(told: Transcript) -> Counter[str]:
     """How often is a message of each role shown? Results of tools count one by one."""
     counts: Counter[str] = Counter()
     for turn in told.turns:
-        counts["answer"] += len(turn.answered)
-        for message in turn.asked:
+        counts["answer"] += len(turn.responses)
+        for message in turn.new_messages:
             results = sum(part.kind == "tool_result" for part in message.parts)
             counts["tool"] += results
             counts[message.role] += not results

@@ -1,4 +1,4 @@
-"""The ground the tests stand on: a real PostgreSQL with LiteLLM's real schema."""
+"""What the tests run on: a real PostgreSQL with LiteLLM's real schema."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import ExitStack

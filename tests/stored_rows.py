@@ -149,10 +149,10 @@ def _turn(turn: Turn, names: dict[str, str]) -> str:
     head = f"{name} in thread {turn.thread}"
     head += f" after {parent}" if parent else ""
     head += f", {turn.repeated} repeated" if turn.repeated else ""
-    lines = ["* " * turn.branches + head]
+    lines = ["* " * turn.starts_line + head]
     lines += [f"    - {change.sentence}" for change in turn.changes]
-    lines += [f"    {_message(message)}" for message in turn.asked]
-    lines += [f" => {_message(message)}" for message in turn.answered]
+    lines += [f"    {_message(message)}" for message in turn.new_messages]
+    lines += [f" => {_message(message)}" for message in turn.responses]
     lines += [f"    note: {_few_words(note)}" for note in turn.notes]
     return "\n".join(lines)
 

@@ -16,8 +16,8 @@ from tracelib.permissions.people import Listed
 from tracelib.permissions.tokens import Token
 from tracelib.querying import permissions
 from tracelib.querying.installation import Installation, installation, source
-from tracelib.querying.runner import Question, answers
-from tracelib.schema import BODIES
+from tracelib.querying.runner import Query, run_together
+from tracelib.schema import BODY_COLUMNS
 from tracelib.selection import RowId, session
 
 ADMIN, AUDITOR, VIEWER = (Access(EVERYONE, role) for role in ("admin", "auditor", "viewer"))
@@ -80,9 +80,9 @@ def test_what_a_role_shows():
 
 def test_a_viewer_is_not_even_asked_for_what_was_said(log):
     seen = source_of(log).seen_by(VIEWER)
-    assert seen.schema.columns.isdisjoint(BODIES)
+    assert seen.schema.columns.isdisjoint(BODY_COLUMNS)
     gaps = status.missing(seen)
-    assert set(gaps.loc[gaps["kind"] == "grant", "name"]) == BODIES
+    assert set(gaps.loc[gaps["kind"] == "grant", "name"]) == BODY_COLUMNS
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_a_question_is_answered_for_some_roles(installed, ask, arguments, for_wh
     now = datetime.now(UTC)
     for access in (ADMIN, AUDITOR, VIEWER):
         whose = replace(installed, access=access)
-        (answer,) = answers(whose, now, [Question(ask, arguments)])
+        (answer,) = run_together(whose, now, [Query(ask, arguments)])
         if access in for_whom:
             assert answer.error is None
         else:
@@ -118,10 +118,10 @@ def test_a_question_is_answered_for_some_roles(installed, ask, arguments, for_wh
 
 def test_one_answer_is_never_given_to_another(installed):
     now = datetime.now(UTC)
-    asked = [Question(overview.totals, (FILTERS,))]
+    asked = [Query(overview.totals, (FILTERS,))]
     costs = []
     for access in (FULL, Access(Scope(teams=("t-2",)), "admin"), Access(Scope(), "admin"), FULL):
-        (answer,) = answers(replace(installed, access=access), now, asked)
+        (answer,) = run_together(replace(installed, access=access), now, asked)
         costs.append(answer.value.requests)
     assert costs == [5, 2, 0, 5]
 
@@ -140,6 +140,6 @@ def test_a_change_of_who_may_come_in_opens_no_other_connection(installed):
 
 def test_what_a_server_says_in_an_error_is_for_admins(installed):
     error = errors.QuestionRefused("column secret of host db.internal")
-    assert permissions.told(error, ADMIN) is error
-    told = permissions.told(error, AUDITOR)
+    assert permissions.for_access(error, ADMIN) is error
+    told = permissions.for_access(error, AUDITOR)
     assert (type(told), told.detail) == (errors.QuestionRefused, "")

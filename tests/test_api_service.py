@@ -26,8 +26,8 @@ from tracelib import api as tracelib_api
 from tracelib import errors
 from tracelib.api import guarded
 from tracelib.api.openapi import BASE, document
-from tracelib.querying.installation import Installation, look_again
-from tracelib.querying.runner import forget_answers
+from tracelib.querying.installation import Installation, reread_schema
+from tracelib.querying.runner import expire_results
 
 ROOT = Path(__file__).parent.parent
 OVERVIEW = f"{BASE}/analytics/overview"
@@ -90,8 +90,8 @@ def test_while_the_database_is_away_health_is_down_and_questions_say_why(spare_s
     before = api.get(OVERVIEW, **HOUR)
     assert before["requests"] == 1
     spare_server.stop()
-    forget_answers()
-    look_again()
+    expire_results()
+    reread_schema()
 
     down = api.send("GET", "/health")
     assert down.status_code == 503
@@ -111,8 +111,8 @@ def test_while_the_database_is_away_health_is_down_and_questions_say_why(spare_s
     assert refused.json()["detail"] == f"{error.sentence} {error.remedy}"
     assert made.name not in refused.text
     spare_server.start()
-    forget_answers()
-    look_again()
+    expire_results()
+    reread_schema()
     assert api.get(OVERVIEW, **HOUR) == before
 
 

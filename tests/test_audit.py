@@ -86,7 +86,7 @@ def test_the_log_only_grows(log):
 
 @pytest.mark.parametrize("sign", ["\n", "\r", "\u2028", "\ud800", "\0", '"}'])
 def test_what_somebody_writes_cannot_end_a_line(log, sign):
-    record(Settings(audit_log=str(log)), replace(OPENED, sought=f"a{sign}b"))
+    record(Settings(audit_log=str(log)), replace(OPENED, search_text=f"a{sign}b"))
     assert log.read_bytes().count(b"\n") == 1
     assert lines(log)[0]["sought"] == f"a{sign}b"
 
@@ -112,7 +112,7 @@ from tracelib import errors
 from tracelib.audit import Record, record
 from tracelib.settings import Settings
 
-OPENED = Record("ada@example.com", "auditor", "opened", "page", sought="x" * 9_000)
+OPENED = Record("ada@example.com", "auditor", "opened", "page", search_text="x" * 9_000)
 """
 ON_A_FULL_DISK = """
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

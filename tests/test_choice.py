@@ -146,10 +146,19 @@ def test_what_is_looked_at_is_the_same_a_tick_later(chosen):
         for moment in (NOW + timedelta(hours=1), NOW + timedelta(hours=1, seconds=30))
     )
     assert now.window != later.window
-    assert now.view() == later.view()
-    assert now.previous().view() == later.previous().view()
-    assert len({now.view(), now.previous().view(), now.within(now.window).view()}) == 3
-    assert now.view() != replace(now, model=()).view()
+    assert now.without_clock() == later.without_clock()
+    assert now.previous().without_clock() == later.previous().without_clock()
+    assert (
+        len(
+            {
+                now.without_clock(),
+                now.previous().without_clock(),
+                now.within(now.window).without_clock(),
+            }
+        )
+        == 3
+    )
+    assert now.without_clock() != replace(now, model=()).without_clock()
 
 
 def test_the_filters_of_another_window_are_the_same_otherwise():

@@ -57,7 +57,7 @@ def test_each_message_is_shown_once_whatever_clients_make_of_it(names, seed, tur
     told = transcript(talking.rows)
     assert shown(told) == +talking.said
     if "summary" not in talking.habits.names:  # written under a prompt of its own
-        assert [turn.number for turn in told.turns if turn.branches] == []
+        assert [turn.number for turn in told.turns if turn.starts_line] == []
         assert {turn.thread for turn in told.turns} == {0}
 
 

@@ -35,7 +35,7 @@ def items(*output: object, **beside: object) -> dict[str, object]:
 
 def parts_of_answer(answered: object, call_type: str = "acompletion") -> tuple[Part, ...]:
     """All parts of an answer, in order."""
-    found = read_turn(made({}, answered, call_type=call_type)).answered
+    found = read_turn(made({}, answered, call_type=call_type)).responses
     return tuple(part for message in found for part in message.parts)
 
 

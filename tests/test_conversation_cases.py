@@ -237,7 +237,7 @@ def test_numbers_of_arguments_are_shown_with_the_digits_they_were_sent_with():
   "who": "a",
   "who": "b"
 }"""
-    (answered,) = read_turn(first).answered[0].parts
+    (answered,) = read_turn(first).responses[0].parts
     asked = as_message(read_turn(second).question.messages[1]).parts[0]
     for part in (answered, asked):
         assert (part.kind, part.name, part.call_id, part.is_json) == (
@@ -251,7 +251,7 @@ def test_numbers_of_arguments_are_shown_with_the_digits_they_were_sent_with():
 
 def test_a_spoken_answer_is_shown_with_its_words_and_later_by_its_id():
     first, second, _ = shape("03-audio")
-    sound, words = read_turn(first).answered[0].parts
+    sound, words = read_turn(first).responses[0].parts
     assert (sound.kind, sound.reference) == ("audio", "audio_abc123")
     assert words == Part("text", "Yes, they are friendly and loyal.")
     (named,) = as_message(read_turn(second).question.messages[1]).parts
@@ -265,10 +265,10 @@ def test_a_spoken_answer_is_shown_with_its_words_and_later_by_its_id():
 def test_flags_and_families_are_said_as_they_were():
     row = shape("36-signs")[0]
     (turn,) = transcript([row]).turns
-    assert turn.asked == (
+    assert turn.new_messages == (
         Message("user", (Part("text", row.request_body["messages"][0]["content"]),)),
     )
-    assert turn.answered[0].parts[0].text == "مرحبا 100% (ok) שלום 3.5"
+    assert turn.responses[0].parts[0].text == "مرحبا 100% (ok) שלום 3.5"
 
 
 def test_a_conversation_that_the_provider_keeps_is_named():
@@ -285,7 +285,7 @@ def test_requests_of_a_conversation_that_the_provider_keeps_continue_each_other(
     assert later
     assert (first.parent, first.thread) == (None, 0)
     for before, turn in pairwise([first, *later]):
-        assert (turn.parent, turn.thread, turn.branches) == (before.request.row, 0, False)
+        assert (turn.parent, turn.thread, turn.starts_line) == (before.request.row, 0, False)
 
 
 def test_a_poll_is_told_apart_and_asks_nothing():
@@ -302,5 +302,5 @@ def test_a_poll_is_told_apart_and_asks_nothing():
 
 def test_a_session_of_one_request_with_nothing_stored_says_so():
     (turn,) = transcript(shape("not-stored-one")).turns
-    assert (turn.asked, turn.answered, turn.notes) == ((), (), (NOT_STORED,))
+    assert (turn.new_messages, turn.responses, turn.notes) == ((), (), (NOT_STORED,))
     assert shared_notes([turn.notes]) == ()  # so that it stands on the turn

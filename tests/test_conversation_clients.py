@@ -85,7 +85,7 @@ def test_an_answer_without_the_reasoning_written_into_it_is_the_same(stored):
         ([user("Capital of France?"), assistant("It is Paris."), user("And Spain?")], "Madrid."),
     )
     (turn,) = transcript(rows).turns[1:]
-    assert (turn.parent_number, turn.repeated, turn.branches, turn.changes) == (1, 2, False, ())
+    assert (turn.parent_number, turn.repeated, turn.starts_line, turn.changes) == (1, 2, False, ())
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,8 @@ def test_files_that_a_client_puts_behind_the_newest_answer_are_shown_once():
                 )
             )
             turns = transcript(rows).turns
-            assert [len(turn.asked) for turn in turns[1:]] == [1] * 4
-            assert {(turn.thread, turn.branches) for turn in turns} == {(0, False)}
+            assert [len(turn.new_messages) for turn in turns[1:]] == [1] * 4
+            assert {(turn.thread, turn.starts_line) for turn in turns} == {(0, False)}
             assert changes(rows) == []
 
 
@@ -161,8 +161,8 @@ def test_files_that_changed_are_shown_as_what_is_new():
         )
     )
     turns = transcript(rows).turns
-    assert [[one.role for one in turn.asked] for turn in turns[1:]] == [["user", "user"]] * 2
-    assert {(turn.thread, turn.branches) for turn in turns} == {(0, False)}
+    assert [[one.role for one in turn.new_messages] for turn in turns[1:]] == [["user", "user"]] * 2
+    assert {(turn.thread, turn.starts_line) for turn in turns} == {(0, False)}
 
 
 def test_a_result_without_its_picture_is_changed_rather_than_emptied():
@@ -210,7 +210,7 @@ def test_a_history_too_long_to_be_weighed_is_aligned_by_its_calls():
         )
     )
     turns = transcript(rows).turns
-    assert [len(turn.asked) for turn in turns[1:]] == [2, 2, 2]
+    assert [len(turn.new_messages) for turn in turns[1:]] == [2, 2, 2]
     assert {turn.thread for turn in turns} == {0}
 
 
@@ -224,9 +224,9 @@ def test_questions_that_are_sent_as_one_later_or_as_several_are_no_change(gap):
             ([SYSTEM, *after, assistant(answer(0)), user(question(2))], answer(1)),
         )
         (turn,) = transcript(rows).turns[1:]
-        asked = [part.text for message in turn.asked for part in message.parts]
+        asked = [part.text for message in turn.new_messages for part in message.parts]
         assert (asked, turn.changes) == ([question(2)], ())
-        assert (turn.parent_number, turn.branches) == (1, False)
+        assert (turn.parent_number, turn.starts_line) == (1, False)
 
 
 def test_a_split_question_of_another_conversation_is_shown_whole():
@@ -235,7 +235,7 @@ def test_a_split_question_of_another_conversation_is_shown_whole():
     other = {"role": "system", "content": "Translate into the language of the user."}
     rows = chat(([SYSTEM, whole], answer(0)), ([other, *apart], answer(1)))
     (turn,) = transcript(rows).turns[1:]
-    texts = [part.text for message in turn.asked for part in message.parts]
+    texts = [part.text for message in turn.new_messages for part in message.parts]
     assert texts == [other["content"], question(0), question(1)]
 
 
@@ -246,7 +246,7 @@ def test_a_question_without_an_answer_that_is_asked_again_with_more_is_a_change(
         ([SYSTEM, more], answer(0)),
         ([SYSTEM, more, assistant(answer(0)), user(question(2))], answer(1)),
     )
-    assert [len(turn.asked) for turn in transcript(rows).turns] == [2, 0, 1]
+    assert [len(turn.new_messages) for turn in transcript(rows).turns] == [2, 0, 1]
     assert changes(rows) == ["User message changed: 8 words added"]
     assert {turn.thread for turn in transcript(rows).turns} == {0}
 
@@ -275,9 +275,9 @@ def test_questions_that_a_client_keeps_beside_a_summary_are_not_shown_again():
         ([*summed_up, assistant(answer(2)), user(question(3))], answer(3)),
     )
     turns = transcript(rows).turns
-    assert [len(turn.asked) for turn in turns] == [3, 1, 1, 2, 1]
+    assert [len(turn.new_messages) for turn in turns] == [3, 1, 1, 2, 1]
     assert changes(rows) == ["Starts from a summary of the conversation so far"]
-    assert {(turn.thread, turn.branches) for turn in turns} == {(0, False)}
+    assert {(turn.thread, turn.starts_line) for turn in turns} == {(0, False)}
     assert [turn.parent_number for turn in turns] == [None, 1, 2, 3, 4]
 
 
@@ -290,12 +290,12 @@ def test_a_summary_in_the_system_prompt_continues_the_conversation():
         ([summed_up, user(question(1)), assistant(answer(1)), user(question(2))], answer(2)),
     )
     turns = transcript(rows).turns
-    assert [len(turn.asked) for turn in turns] == [2, 1, 1, 1]
+    assert [len(turn.new_messages) for turn in turns] == [2, 1, 1, 1]
     assert [one.sentence.split(":")[0] for one in turns[2].changes] == [
         "System prompt changed",
         "Starts from a summary of the conversation so far",
     ]
-    assert {(turn.thread, turn.branches) for turn in turns} == {(0, False)}
+    assert {(turn.thread, turn.starts_line) for turn in turns} == {(0, False)}
 
 
 def test_an_answer_in_words_of_the_system_prompt_is_no_summary():
@@ -358,21 +358,21 @@ def test_an_answer_that_is_named_by_the_ids_of_its_items_is_the_same(sent):
         ([*SEEN, named("msg_1"), user("And?"), named("msg_1"), user("So?")], []),
     )
     turns = transcript(rows).turns
-    assert {(turn.thread, turn.branches) for turn in turns} == {(0, False)}
-    assert [[one.role for one in turn.asked] for turn in turns] == [
+    assert {(turn.thread, turn.starts_line) for turn in turns} == {(0, False)}
+    assert [[one.role for one in turn.new_messages] for turn in turns] == [
         ["user"],
         ["tool", "tool"],
         ["user"],
         ["user"],
     ]
-    assert [part.name for one in turns[1].asked for part in one.parts] == ["north", "south"]
+    assert [part.name for one in turns[1].new_messages for part in one.parts] == ["north", "south"]
     assert changes(rows) == ["Starts later: 2 messages no longer sent"]
 
 
 def test_what_names_an_item_of_no_known_answer_is_shown():
     rows = responses(([user("Look."), named("msg_9"), user("And?")], [SAID]))
     (turn,) = transcript(rows).turns
-    assert [part.text for one in turn.asked for part in one.parts] == [
+    assert [part.text for one in turn.new_messages for part in one.parts] == [
         "Look.",
         "Refers to msg_9, stored by the provider",
         "And?",
@@ -416,12 +416,15 @@ def test_text_retrieved_into_a_system_message_is_shown_each_time(is_before, is_k
     texts = [
         part.text
         for turn in transcript(rows).turns
-        for one in (*turn.asked, *(new for change in turn.changes for new in change.messages))
+        for one in (
+            *turn.new_messages,
+            *(new for change in turn.changes for new in change.messages),
+        )
         for part in one.parts
     ]
     assert [sum(text in one for one in texts) for text in DOCUMENTS] == [1] * 4
     assert [texts.count(question(at)) for at in range(4)] == [1] * 4
-    assert {(turn.thread, turn.branches) for turn in transcript(rows).turns} == {(0, False)}
+    assert {(turn.thread, turn.starts_line) for turn in transcript(rows).turns} == {(0, False)}
 
 
 def test_prompts_that_a_client_goes_back_to_are_shown_once():
@@ -434,6 +437,6 @@ def test_prompts_that_a_client_goes_back_to_are_shown_once():
     turns = transcript(rows).turns
     assert [turn.thread for turn in turns] == [0, 1, 0, 1, 0, 1]
     assert [turn.parent_number for turn in turns] == [None, 1, 2, 3, 4, 5]
-    assert [turn.branches for turn in turns] == [False, True, False, False, False, False]
-    assert [len(turn.asked) for turn in turns] == [2, 2, 1, 1, 1, 1]
+    assert [turn.starts_line for turn in turns] == [False, True, False, False, False, False]
+    assert [len(turn.new_messages) for turn in turns] == [2, 2, 1, 1, 1, 1]
     assert changes(rows) == ["Same conversation with another system prompt"] * 5

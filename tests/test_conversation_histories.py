@@ -329,7 +329,7 @@ def test_every_history_is_told_here():
 
 def test_masked_arguments_of_a_call_are_still_json():
     masked, _ = redacted(transcript(shape("23-maskjson", "histories")), ALL)
-    (call,) = masked.turns[0].answered[0].parts
+    (call,) = masked.turns[0].responses[0].parts
     assert json.loads(call.text) == {
         "card": "[card]",
         "phone": "[phone]",

@@ -91,7 +91,7 @@ def unseen(stored: object, path: tuple[str, ...] = ()) -> Iterator[str]:
 
 def all_messages(asked: object, answered: object, call_type: str, heard: object) -> list[Message]:
     one = read_turn(made(asked, answered, call_type=call_type, messages_body=heard))
-    return [*map(as_message, one.question.messages), *one.answered]
+    return [*map(as_message, one.question.messages), *one.responses]
 
 
 def all_shown(asked: object, answered: object, call_type: str, heard: object = None) -> str:
@@ -286,7 +286,7 @@ def test_a_cut_in_bytes_counts_as_cut():
     cut = f"{PNG}... (litellm_truncated skipped 9000 chars) ...{PNG}"
     asked = {"messages": [{"role": "user", "content": [{"type": "scan", "of": cut}]}]}
     (turn,) = transcript([made(asked, choice("ok"))]).turns
-    (part,) = turn.asked[0].parts
+    (part,) = turn.new_messages[0].parts
     assert (part.truncated_chars, part.kind) == (9_000, "data")
     assert "[image/png, 6.9 kB, stored truncated]" in part.text
 

@@ -55,7 +55,7 @@ def test_any_json_at_all_is_read_and_can_be_sent_to_a_browser(stored: list[Any])
     whole = transcript(rows)
     assert len(whole.turns) == len(rows)
     for turn in whole.turns:
-        for message in (*turn.asked, *turn.answered):
+        for message in (*turn.new_messages, *turn.responses):
             assert isinstance(message.role, str)
             for part in message.parts:
                 shown = f"{message.role}{message.name}{part.text}{part.name}{part.call_id}"
@@ -79,13 +79,13 @@ SHOWN_AS_DATA = {
 def test_an_answer_of_no_known_shape_is_shown_as_it_is(name):
     stored, text, is_json = SHOWN_AS_DATA[name]
     (turn,) = transcript([made({}, stored)]).turns
-    assert turn.answered[0].parts == (Part("data", text, is_json=is_json),)
+    assert turn.responses[0].parts == (Part("data", text, is_json=is_json),)
 
 
 @pytest.mark.parametrize("stored", [None, {}, [], "", "{}", "null", "[]", '"{}"'])
 def test_an_empty_column_is_no_answer(stored):
     (turn,) = transcript([made({}, stored)]).turns
-    assert turn.answered == ()
+    assert turn.responses == ()
 
 
 @pytest.mark.parametrize("encode", [json.dumps, lambda body: json.dumps(json.dumps(body))])
@@ -95,8 +95,8 @@ def test_bodies_may_be_json_in_a_text_even_twice(encode):
         transcript([made(with_(asked), with_(choice("yes")))]).turns[0]
         for with_ in (lambda body: body, encode)
     )
-    assert (encoded.asked, encoded.answered) == (plain.asked, plain.answered)
-    assert plain.asked and plain.answered
+    assert (encoded.new_messages, encoded.responses) == (plain.new_messages, plain.responses)
+    assert plain.new_messages and plain.responses
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,9 @@ def test_bodies_may_be_json_in_a_text_even_twice(encode):
 def test_characters_that_nothing_can_carry_are_replaced_all_others_kept(stored, shown):
     asked = {"messages": [{"role": "user", "content": stored}]}
     (turn,) = transcript([made(asked, choice(stored))]).turns
-    assert [message.parts[0].text for message in (*turn.asked, *turn.answered)] == [shown] * 2
+    assert [message.parts[0].text for message in (*turn.new_messages, *turn.responses)] == [
+        shown
+    ] * 2
 
 
 def nested(depth: int) -> Any:
@@ -125,7 +127,7 @@ def nested(depth: int) -> Any:
 def test_content_nested_a_thousand_deep_is_no_harm(depth):
     message = {"role": "user", "content": [{"type": "unheard", "deep": nested(depth)}]}
     (turn,) = transcript([made({"messages": [message]}, {"deep": nested(depth)})]).turns
-    for part in (turn.asked[0].parts[0], turn.answered[0].parts[0]):
+    for part in (turn.new_messages[0].parts[0], turn.responses[0].parts[0]):
         assert part.kind == "data"
         assert part.text == TOO_DEEP or "bottom" in part.text
 
@@ -143,8 +145,8 @@ def test_content_as_text_nested_a_thousand_deep_is_no_harm():
     call = {"id": "c", "function": {"name": "f", "arguments": deep}}
     row = made({"messages": [{"content": deep}]}, choice(None, tool_calls=[call]))
     (turn,) = transcript([row]).turns
-    assert turn.asked[0].parts[0].text == deep
-    assert turn.answered[0].parts[0].name == "f"
+    assert turn.new_messages[0].parts[0].text == deep
+    assert turn.responses[0].parts[0].name == "f"
 
 
 @pytest.mark.parametrize(
@@ -164,7 +166,7 @@ def test_two_megabytes_are_read_in_a_moment(text):
     started = time.process_time()
     (turn,) = transcript([made({"messages": [{"role": "user", "content": text}]}, text)]).turns
     assert time.process_time() - started < 5  # measured: at most 0.5; the square of it is hours
-    assert turn.asked and turn.answered
+    assert turn.new_messages and turn.responses
 
 
 @pytest.mark.parametrize(
@@ -190,14 +192,14 @@ def test_two_megabytes_are_read_in_a_moment(text):
 )
 def test_the_marks_of_all_three_versions_are_read(text, cut, shown):
     (turn,) = transcript([made({"messages": [{"role": "user", "content": text}]})]).turns
-    assert turn.asked[0].parts == (Part("text", shown, truncated_chars=cut),)
+    assert turn.new_messages[0].parts == (Part("text", shown, truncated_chars=cut),)
 
 
 @pytest.mark.parametrize("text", ["redacted-by-litellm", "REDACTED_BY_LITELM"])
 def test_both_spellings_of_redaction_are_read(text):
     call = {"id": "c", "function": {"name": "f", "arguments": text}}
     (turn,) = transcript([made({"prompt": text}, choice(text, tool_calls=[call]))]).turns
-    parts = [part for said in (*turn.asked, *turn.answered) for part in said.parts]
+    parts = [part for said in (*turn.new_messages, *turn.responses) for part in said.parts]
     assert [(part.kind, part.is_redacted) for part in parts] == [
         ("text", True),
         ("text", True),

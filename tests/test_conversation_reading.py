@@ -90,8 +90,8 @@ def words(page: TurnPage) -> list[tuple[int, list[str], list[str]]]:
     return [
         (
             turn.number,
-            [said.parts[0].text for said in turn.asked],
-            [said.parts[0].text for said in turn.answered],
+            [said.parts[0].text for said in turn.new_messages],
+            [said.parts[0].text for said in turn.responses],
         )
         for turn in page.turns
     ]
@@ -167,14 +167,14 @@ def test_what_is_too_much_to_be_read_at_once_is_read_bit_by_bit(database):
     assert [(turn.parent_id, turn.parent_number, turn.repeated) for turn in whole.turns] == [
         (f"r{at - 1}", at, 2 * at) for at in range(55, 60)
     ]
-    assert not any(turn.branches for page in pages for turn in page.turns)
+    assert not any(turn.starts_line for page in pages for turn in page.turns)
 
 
 def test_a_page_that_was_read_alone_shows_all_where_nothing_was_answered_before(database):
     made = [*growing(2), chat_row(2, "of its own"), chat_row(3, "another")]
     page = turns(source_of(database(rows=made)), Reading(SESSION), 3, 2, most_characters=0)
     assert words(page) == [(3, ["of its own"], ["answer"]), (4, ["another"], ["answer"])]
-    assert [(turn.branches, turn.repeated) for turn in page.turns] == [(False, 0), (False, 0)]
+    assert [(turn.starts_line, turn.repeated) for turn in page.turns] == [(False, 0), (False, 0)]
 
 
 def test_results_read_alone_carry_the_name_of_the_tool(database):
@@ -186,7 +186,7 @@ def test_results_read_alone_carry_the_name_of_the_tool(database):
     ]
     made = [chat_row(0, "q"), chat_row(1, proxy_server_request={"messages": messages})]
     page = turns(source_of(database(rows=made)), Reading(SESSION), 2, 1, most_characters=0)
-    (result,) = page.turns[0].asked
+    (result,) = page.turns[0].new_messages
     assert (result.parts[0].name, result.parts[0].text) == ("look", "seen")
 
 
@@ -216,7 +216,7 @@ def test_call_ids_that_are_used_again_keep_the_name_of_their_time(database):
         number: [
             (part.name, part.text)
             for turn in turns(source, reading, number, 1).turns
-            for said in turn.asked
+            for said in turn.new_messages
             for part in said.parts
             if part.kind == "tool_result"
         ]

@@ -250,7 +250,7 @@ def client_of(steps: Sequence[tuple[str, int, int, int, bool]], name: str = "") 
 def marks_in(turn: Turn) -> list[str]:
     texts = [
         part.text
-        for message in (*turn.asked, *turn.answered)
+        for message in (*turn.new_messages, *turn.responses)
         if message.role != "system"
         for part in message.parts
     ]
@@ -287,7 +287,7 @@ def test_a_request_that_goes_on_from_another_says_so(steps):
             assert turn.parent_number == before.number
             assert turn.parent_id == before.request.request_id
             assert turn.thread == before.thread
-            assert turn.branches == (newest[turn.thread] != turn.parent_id)
+            assert turn.starts_line == (newest[turn.thread] != turn.parent_id)
         newest[turn.thread] = turn.request.request_id
 
 
@@ -299,7 +299,7 @@ def test_a_system_prompt_is_shown_where_its_thread_starts_and_where_it_changes(s
     for turn in transcript(client.rows).turns:
         mine = systems[turn.number - 1]
         before = systems[turn.parent_number - 1] if turn.parent_number else None
-        shown = [said.parts[0].text for said in turn.asked if said.role == "system"]
+        shown = [said.parts[0].text for said in turn.new_messages if said.role == "system"]
         changed = [said.parts[0].text for one in turn.changes for said in one.messages]
         assert shown == ([mine] if mine and before is None else [])
         assert changed == ([mine] if before is not None and mine != before else [])
@@ -324,7 +324,7 @@ def test_the_generated_conversations_do_branch_call_fail_and_are_cut():
     ]
     client = client_of(steps)
     turns = transcript(client.rows).turns
-    assert [(turn.thread, turn.parent_id, turn.branches) for turn in turns] == [
+    assert [(turn.thread, turn.parent_id, turn.starts_line) for turn in turns] == [
         (0, None, False),
         (0, "r0", False),
         (0, "r0", True),
@@ -340,6 +340,6 @@ def test_the_generated_conversations_do_branch_call_fail_and_are_cut():
         (4, None, False),
     ]
     assert [turn.number for turn in turns if turn.changes] == [9]
-    parts = [part for turn in turns for said in turn.asked for part in said.parts]
+    parts = [part for turn in turns for said in turn.new_messages for part in said.parts]
     assert any(part.truncated_chars for part in parts)
     assert {part.kind for part in parts} == {"text", "tool_result"}

@@ -207,9 +207,9 @@ def told_by(turn: Turn) -> Told:
     return Told(
         turn.number,
         turn.request.request_id,
-        tuple(map(plain, turn.asked)),
+        tuple(map(plain, turn.new_messages)),
         turn.repeated,
-        tuple(map(plain, turn.answered)),
+        tuple(map(plain, turn.responses)),
         known,
     )
 

@@ -33,7 +33,7 @@ def test_the_agent_session_is_the_tree_that_its_requests_were():
     assert {child: parent for child, parent in parents.items() if parent} == {
         child: parent for chain in chains.split(",") for parent, child in pairwise(chain.split())
     }
-    assert [number[turn.request.request_id] for turn in whole.turns if turn.branches] == (
+    assert [number[turn.request.request_id] for turn in whole.turns if turn.starts_line] == (
         ["02", "04", "08", "09", "19", "23"]
     )
     assert [turn.parent_number and f"{turn.parent_number:02}" for turn in whole.turns] == (
@@ -43,8 +43,8 @@ def test_the_agent_session_is_the_tree_that_its_requests_were():
     assert [turn.request.request_id for turn in whole.turns if turn.request.is_failure] == (
         [failed.request.request_id]
     )
-    assert (failed.request.error_code, failed.answered) == ("429", ())
-    assert (again.asked, again.repeated, len(again.answered)) == ((), 9, 1)
+    assert (failed.request.error_code, failed.responses) == ("429", ())
+    assert (again.new_messages, again.repeated, len(again.responses)) == ((), 9, 1)
 
 
 def test_a_system_prompt_shows_once_and_each_turn_adds_what_is_new():
@@ -248,4 +248,4 @@ def test_every_message_of_every_real_request_is_shown_or_counted():
             body = json.loads(turn.request.request_body)
             if "messages" in body:
                 sent = len(body["messages"]) + ("system" in body)
-                assert len(turn.asked) + turn.repeated == sent
+                assert len(turn.new_messages) + turn.repeated == sent

@@ -133,7 +133,7 @@ def test_a_real_row_is_noted_where_something_is_missing_and_only_there():
 @pytest.mark.parametrize(("file", "cut"), [(NEW, 3973), (OLD, 3973)])
 def test_a_cut_text_says_how_much_was_cut_and_keeps_both_ends(file, cut):
     (turn,) = transcript([scenario("truncated_prompt", file)]).turns
-    (part,) = turn.asked[0].parts
+    (part,) = turn.new_messages[0].parts
     assert part.truncated_chars == cut
     assert part.text.startswith("STARTppp")
     assert part.text.count("… [3,973 characters cut by LiteLLM] …") == 1
@@ -144,7 +144,7 @@ def test_a_cut_text_says_how_much_was_cut_and_keeps_both_ends(file, cut):
 def test_a_cut_file_is_named_and_sized_as_it_was_before_the_cut():
     (turn,) = transcript([scenario("input_file_pdf", MORE)]).turns
     whole = (2048 + 1981 - len("data:application/pdf;base64,")) * 3 // 4
-    file, text = turn.asked[0].parts
+    file, text = turn.new_messages[0].parts
     assert (file.kind, file.name, file.text) == (
         "file",
         "report.pdf",
@@ -163,7 +163,7 @@ def test_a_document_s_own_text_is_shown_below_its_name():
         "        What is this?",
         " => assistant: A picture and a text about bees.",
     ]
-    assert turn.asked[0].parts[0].truncated_chars == 1953
+    assert turn.new_messages[0].parts[0].truncated_chars == 1953
 
 
 def test_the_fields_that_may_be_shown_of_a_request_are_its_settings():
@@ -203,7 +203,7 @@ def test_a_field_that_is_not_on_the_list_is_not_among_the_settings():
 
 def test_nothing_of_a_request_is_shown_but_its_prompt_and_settings():
     for name, row in every_row():
-        shown = repr([(t.asked, t.settings, t.notes) for t in transcript([row]).turns])
+        shown = repr([(t.new_messages, t.settings, t.notes) for t in transcript([row]).turns])
         for secret in ("user_api_key", "alice@example.com", "10.1.2.3", "user-agent", "litellm_"):
             assert secret not in shown.replace("store_prompts_in", "").replace(
                 "litellm_settings", ""
@@ -570,22 +570,22 @@ def test_a_request_in_object_storage_says_where_it_is_and_how_to_change_that():
 def test_an_answer_that_broke_off_is_shown_and_noted():
     asked = {"messages": [{"role": "user", "content": "hi"}]}
     (turn,) = transcript([made(asked, choice("Answer 1: y"), is_failure=True)]).turns
-    assert turn.answered == (Message("assistant", (Part("text", "Answer 1: y"),)),)
+    assert turn.responses == (Message("assistant", (Part("text", "Answer 1: y"),)),)
     assert turn.notes == (BROKEN_OFF,)
 
 
 def test_a_success_without_an_answer_is_noted_a_failure_is_not():
     asked = {"messages": [{"role": "user", "content": "hi"}]}
     (turn,) = transcript([made(asked, {})]).turns
-    assert (turn.answered, turn.notes) == ((), (NO_RESPONSE,))
+    assert (turn.responses, turn.notes) == ((), (NO_RESPONSE,))
     (turn,) = transcript([made(asked, {}, is_failure=True)]).turns
-    assert (turn.answered, turn.notes) == ((), ())
+    assert (turn.responses, turn.notes) == ((), ())
 
 
 def test_a_request_of_no_known_shape_is_not_shown_because_of_what_it_may_hold():
     for body in ({"secret": "sk-1"}, '{"secret": "sk-1", "cut', ["sk-1"], [{"secret": "sk-1"}]):
         (turn,) = transcript([made(body, choice("yes"))]).turns
-        assert (turn.asked, turn.settings, turn.notes) == ((), (), (UNREADABLE,))
+        assert (turn.new_messages, turn.settings, turn.notes) == ((), (), (UNREADABLE,))
 
 
 def test_a_note_that_holds_for_every_turn_is_said_once():

@@ -29,7 +29,7 @@ def response(at, text, answer, *, after=None, instructions=None, link="previous_
 def heads(rows) -> list[tuple[str | None, int, bool, int, int]]:
     """Parent, thread, branch, messages shown, messages repeated; a row per turn."""
     return [
-        (turn.parent_id, turn.thread, turn.branches, len(turn.asked), turn.repeated)
+        (turn.parent_id, turn.thread, turn.starts_line, len(turn.new_messages), turn.repeated)
         for turn in transcript(rows).turns
     ]
 
@@ -103,7 +103,7 @@ def test_a_system_prompt_with_a_clock_is_a_change_and_nothing_is_said_again():
         chat(2, clock(46), "U:q", "A:a", "U:more", "A:b", "U:most", answer="c"),
     ]
     assert heads(rows)[1:] == [("r0", 0, False, 1, 3), ("r1", 0, False, 1, 5)]
-    second = transcript(rows).turns[1].asked
+    second = transcript(rows).turns[1].new_messages
     assert [message.parts[0].text for message in second] == ["more"]
     assert changes(rows) == [
         [],
@@ -122,7 +122,7 @@ def test_a_system_prompt_that_changes_is_a_change_also_when_it_changes_back():
         chat(4, "S:Another one.", "U:q", answer="e"),
     ]
     shown = [
-        [said.parts[0].text for said in turn.asked if said.role == "system"]
+        [said.parts[0].text for said in turn.new_messages if said.role == "system"]
         for turn in transcript(rows).turns
     ]
     assert shown == [[one[2:]], [], [], [], ["Another one."]]
@@ -382,5 +382,5 @@ def test_a_long_session_takes_no_more_than_its_share_of_time():
     started = time.process_time()
     whole = transcript(rows)
     assert time.process_time() - started < 10  # measured: 1.2
-    assert {len(turn.asked) for turn in whole.turns} == {1}
+    assert {len(turn.new_messages) for turn in whole.turns} == {1}
     assert {turn.thread for turn in whole.turns} == {0}

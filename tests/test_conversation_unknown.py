@@ -39,7 +39,7 @@ SECRETS = ("hash-of-a-key", "of-a-secret", "ada@", "10.1.2.3", "internal.example
 
 def asked_of(body: object) -> tuple[Message, ...]:
     (turn,) = transcript([made(body, choice("yes"), call_type="pass_through_endpoint")]).turns
-    return turn.asked
+    return turn.new_messages
 
 
 def test_fields_of_an_unknown_request_are_shown_without_what_litellm_added():
@@ -88,13 +88,13 @@ def test_what_looks_private_is_hidden_in_names_and_in_values(sent, shown):
 )
 def test_where_nothing_may_be_shown_a_note_says_so(body):
     (turn,) = transcript([made(body, choice("yes"))]).turns
-    assert (turn.asked, turn.notes) == ((), (UNREADABLE,))
+    assert (turn.new_messages, turn.notes) == ((), (UNREADABLE,))
 
 
 @pytest.mark.parametrize("body", [ADDED, {}, {"model": "m", "n": 1, "stream": True}])
 def test_a_body_of_nothing_but_settings_and_what_was_added_is_no_unreadable_one(body):
     (turn,) = transcript([made(body, choice("yes"))]).turns
-    assert turn.asked == ()
+    assert turn.new_messages == ()
     assert UNREADABLE not in turn.notes
 
 
@@ -126,5 +126,7 @@ def test_names_of_secrets_are_known_in_every_spelling():
 def test_no_true_row_is_shown_as_unknown():
     for name, row in every_row():
         (turn,) = transcript([row]).turns
-        data = [part for message in turn.asked for part in message.parts if part.kind == "data"]
+        data = [
+            part for message in turn.new_messages for part in message.parts if part.kind == "data"
+        ]
         assert data == [] or "batch" in name, name

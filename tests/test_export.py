@@ -221,7 +221,7 @@ def test_unmasked_it_says_what_was_said(database):
     document = document_of(database, conversation(), NONE)
     assert document.masked == {}
     assert document.figures.end_user == "ada@example.org"
-    assert document.transcript.turns[0].asked[0].parts[0].text == ASKED["content"]
+    assert document.transcript.turns[0].new_messages[0].parts[0].text == ASKED["content"]
     assert "ada@example.org" in export.as_json(document)
     assert "Nothing was masked." in html_of(document)
 

@@ -13,7 +13,7 @@ from tracelib import errors
 from tracelib.page.base import identity
 from tracelib.permissions.access import EVERYONE, Access, Scope
 from tracelib.permissions.people import Listed, Person, access_of, read_people
-from tracelib.querying.installation import installation, note_once
+from tracelib.querying.installation import installation, log_once
 from tracelib.settings import read_settings
 
 NOW = 1_800_000_000
@@ -166,7 +166,7 @@ def test_the_secret_is_never_written_out():
 
 def test_who_signed_in_is_known_by_a_verified_address():
     claims = FRESH | {"email_verified": True, "groups": ["a", "b"], "sub": "17", "level": 3}
-    assert identity.said_of(claims, NOW) == Person(
+    assert identity.person_of_claims(claims, NOW) == Person(
         "ada@example.com",
         "Ada",
         {
@@ -183,16 +183,16 @@ def test_who_signed_in_is_known_by_a_verified_address():
 
 @pytest.mark.parametrize("unverified", [False, "false", "False", None, 0, 1, "0", "no", [False]])
 def test_an_address_that_nobody_verified_is_nobodys(unverified):
-    person = identity.said_of(FRESH | {"email_verified": unverified, "sub": "17"}, NOW)
+    person = identity.person_of_claims(FRESH | {"email_verified": unverified, "sub": "17"}, NOW)
     assert (person.who, "email" in person.claims) == ("17", False)
 
 
 def test_what_only_looks_like_an_address_fits_no_entry_with_one():
-    person = identity.said_of({"iat": NOW, "sub": "eve@example.com"}, NOW)
+    person = identity.person_of_claims({"iat": NOW, "sub": "eve@example.com"}, NOW)
     assert access_of(person, read_people(entry("*@example.com"))) is None
     assert access_of(person, read_people(entry("eve@example.com"))) is None
     assert access_of(person, read_people(entry("*"))) is not None
-    subject = identity.said_of({"iat": NOW, "sub": "17"}, NOW)
+    subject = identity.person_of_claims({"iat": NOW, "sub": "17"}, NOW)
     assert access_of(subject, read_people(entry("17"))) is not None
 
 
@@ -209,8 +209,8 @@ def test_what_only_looks_like_an_address_fits_no_entry_with_one():
     ],
 )
 def test_a_sign_in_runs_out(issued):
-    assert identity.said_of(FRESH | {"iat": issued}, NOW) is None
-    assert identity.said_of({}, NOW) is None
+    assert identity.person_of_claims(FRESH | {"iat": issued}, NOW) is None
+    assert identity.person_of_claims({}, NOW) is None
 
 
 # What a proxy says
@@ -218,7 +218,7 @@ def test_a_sign_in_runs_out(issued):
 
 def test_a_proxy_that_proves_itself_is_believed():
     groups = GIVEN | {"x-forwarded-groups": ["platform, staff,,"]}
-    person = identity.vouched_for(groups, HEADER, SECRET)
+    person = identity.person_of_headers(groups, HEADER, SECRET)
     assert (person.who, person.claims) == (
         "ada@example.com",
         {"x-forwarded-email": ("ada@example.com",), "x-forwarded-groups": ("platform", "staff")},
@@ -242,17 +242,17 @@ def test_a_proxy_that_proves_itself_is_believed():
     ],
 )
 def test_a_header_that_anybody_could_have_sent_is_nobodys(changed):
-    assert identity.vouched_for(GIVEN | changed, HEADER, SECRET) is None
+    assert identity.person_of_headers(GIVEN | changed, HEADER, SECRET) is None
 
 
 def test_without_a_secret_no_header_counts():
-    assert identity.vouched_for(GIVEN, HEADER, None) is None
-    assert identity.vouched_for(GIVEN | {"x-tracelib-proxy-secret": [""]}, HEADER, "") is None
+    assert identity.person_of_headers(GIVEN, HEADER, None) is None
+    assert identity.person_of_headers(GIVEN | {"x-tracelib-proxy-secret": [""]}, HEADER, "") is None
 
 
 def test_a_claims_header_that_is_there_twice_says_nothing():
     twice = GIVEN | {"x-forwarded-groups": ["staff", "admins"]}
-    assert "x-forwarded-groups" not in identity.vouched_for(twice, HEADER, SECRET).claims
+    assert "x-forwarded-groups" not in identity.person_of_headers(twice, HEADER, SECRET).claims
 
 
 # What the pages do
@@ -324,7 +324,7 @@ def test_a_list_without_a_way_to_tell_who_somebody_is_shows_nothing(log):
     ],
 )
 def test_a_stranger_is_told_no_detail_of_a_setting(log, monkeypatch, caplog, user, environ):
-    note_once.cache_clear()
+    log_once.cache_clear()
     monkeypatch.delenv("TRACELIB_PEOPLE")
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
@@ -340,7 +340,7 @@ def test_a_header_that_is_called_as_a_claim_is_no_sign_in_that_runs_out(log, mon
     monkeypatch.setenv("TRACELIB_IDENTITY_HEADER", HEADER)
     monkeypatch.setenv("TRACELIB_PROXY_SECRET", SECRET)
     person = Person("ada@example.com", claims={"iat": (said,)})
-    assert identity.still(person, installation()).access.scope == EVERYONE
+    assert identity.with_current_access(person, installation()).access.scope == EVERYONE
 
 
 def test_whoever_set_an_open_app_up_is_told_the_detail(log, monkeypatch):

@@ -18,7 +18,7 @@ from tests.database import Database, role
 from tests.page_words import figures, plain, words
 from tests.rows import failure, real_rows, spend_log
 from tracelib.querying import runner
-from tracelib.querying.runner import forget_answers
+from tracelib.querying.runner import expire_results
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["Home.py", "pages/Overview.py", "pages/Models.py", "pages/Sessions.py", "pages/Status.py"]
@@ -53,17 +53,17 @@ def content(value: object) -> str:
 def test_a_page_changes_nothing_of_what_all_are_told(
     page, open_page, real_rows_database, monkeypatch
 ):
-    tried, given = runner._tried, set()
+    attempted, given = runner._attempted, set()
 
-    def noted(question, installed):
-        value, error = tried(question, installed)
+    def recording(query, installed):
+        value, error = attempted(query, installed)
         given.add(content(value))
         return value, error
 
-    monkeypatch.setattr(runner, "_tried", noted)
+    monkeypatch.setattr(runner, "_attempted", recording)
     open_page(page, real_rows_database.url, **DAYS_OF_THE_REAL_ROWS).run()
-    views = runner.STORE.figures.views.values()
-    kept = [content(one.answer.value) for view in views for one in view.ticks.values()]
+    views = runner.STORE.figures.histories.values()
+    kept = [content(one.result.value) for view in views for one in view.ticks.values()]
     assert kept
     assert set(kept) <= given
 
@@ -344,7 +344,7 @@ def test_status_says_no_while_the_last_good_figures_stand(open_page, spare_serve
     app = open_page("pages/Status.py", log.url)
     assert "yes&#44;" in words(app)
     spare_server.stop()
-    forget_answers()
+    expire_results()
     app.run()
     assert "no&#44;" in words(app)
     assert "The database is not responding. The figures are those of" in words(app)
@@ -356,7 +356,7 @@ def test_stale_figures_are_dated_on_the_clock_of_the_viewer(open_page, spare_ser
     before = datetime.now(ZoneInfo("Pacific/Kiritimati"))
     app = open_page("pages/Overview.py", log.url, zone="Pacific/Kiritimati")
     spare_server.stop()
-    forget_answers()
+    expire_results()
     app.run()
     (notice,) = [one.value for one in app.warning]
     at = re.search(f"The figures are those of .* ({CLOCK})", notice)[1]

@@ -84,6 +84,44 @@ INSTEAD_IN_CODE = {
     r"nobody|somebody|anybody|everybody": "no one, a person, everyone",
 }
 
+# The same for names of functions, classes, arguments, variables, fields and modules.
+INSTEAD_IN_NAMES = {
+    r"said|told|untold|heard": "text, message, shown",
+    r"ask|asks|asked|asking": "query, request, submit",
+    r"answers?|answered|answering|unanswered": "result, response; respond",
+    r"sought": "matches, target",
+    r"noted|noting": "recorded",
+    r"beside": "next to, second, suffix",
+    r"goes on|going on|go on": "continues, is running",
+    r"hand(?:s|ed)? on": "export",
+    r"stands?|standing|stood": "is, matches, shown",
+    r"vouch(?:es|ed)?": "identify",
+    r"anew|dearest|shelf|doors?|flights?": "a word of the field",
+    r"whoever|nobody|somebody|anybody": "the viewer, no one",
+}
+# The same where the words of a page and of the store have one meaning each.
+INSTEAD_ON_PAGES = INSTEAD_IN_NAMES | {
+    r"given": "arguments, results, parameters",
+    r"kept": "stored, others",
+    r"places?|ground|arriving|following": "position, captions, navigation",
+    r"away": "unavailable",
+    r"questions?": "query",
+}
+# Names that others see, or that are of another file's format.
+NAMES_AS_THEY_ARE = {
+    "said": "a parameter of the URL, whose fields have its name",
+    "asked_model": "a column of CSV files and of the relation of requests",
+    "answered": "a figure: requests whose response time is known",
+    "answered_in": "a field of the JSON export",
+    "goes_on": "a column of the CSV of sessions",
+}
+ON_PAGES = (
+    *sorted((ROOT / "tracelib" / "page").rglob("*.py")),
+    *sorted((ROOT / "tracelib" / "querying").rglob("*.py")),
+    *sorted((ROOT / "pages").glob("*.py")),
+    ROOT / "Home.py",
+)
+
 
 def pattern_of(phrases: Iterable[str]) -> re.Pattern[str]:
     """A pattern of these phrases as whole words, in any case."""
@@ -190,6 +228,45 @@ def explanations(source: str) -> Iterator[str]:
             yield NO_EXPLANATION.sub(" ", token.string)
 
 
+def names(source: str) -> Iterator[str]:
+    """The names that a module gives: to what it defines, imports, takes and assigns."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                yield node.name
+            case ast.arg():
+                yield node.arg
+            case ast.Name(ctx=ast.Store()):
+                yield node.id
+            case ast.Attribute(ctx=ast.Store()):
+                yield node.attr
+            case ast.alias(asname=str()):
+                yield node.asname
+            case (
+                ast.ExceptHandler(name=str()) | ast.MatchAs(name=str()) | ast.MatchStar(name=str())
+            ):
+                yield node.name
+
+
+def words_of(name: str) -> str:
+    """The words of a name, in small letters.
+
+    >>> words_of("_was_HTTPAnswer2"), words_of("st.key")
+    ('was http answer 2', 'st key')
+    """
+    return " ".join(re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)).lower()
+
+
+def old_names(found: Iterable[str], instead: Mapping[str, str]) -> list[str]:
+    """Those of these names that have an old word, each with the remedy."""
+    return [
+        f"{name}: write {_remedy(old[0], instead)}"
+        for name in found
+        if name not in NAMES_AS_THEY_ARE
+        for old in pattern_of(instead).finditer(words_of(name))
+    ]
+
+
 def old_words(text: str, instead: Mapping[str, str] = INSTEAD) -> list[str]:
     """The phrases of this text that are not used, each with what is around it and the remedy."""
     return [
@@ -231,6 +308,23 @@ def test_the_app_speaks_plain_english(path):
 def test_docstrings_and_comments_are_in_plain_english(path):
     texts = [" ".join(text.split()) for text in explanations(path.read_text())]
     assert [old for text in texts for old in old_words(text, INSTEAD_IN_CODE)] == []
+
+
+# The sample's clients ask and are answered.
+@pytest.mark.parametrize(
+    "path",
+    [path for path in CODE if "demo" not in path.parts],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_names_are_plain_english(path):
+    instead = INSTEAD_ON_PAGES if path in ON_PAGES else INSTEAD_IN_NAMES
+    module = path.relative_to(ROOT).with_suffix("").parts
+    assert old_names([*module, *names(path.read_text())], instead) == []
+
+
+def test_each_exception_is_a_name_of_the_code():
+    found = {name for path in CODE for name in names(path.read_text())}
+    assert NAMES_AS_THEY_ARE.keys() - found == set()
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
@@ -336,3 +430,41 @@ def test_an_old_word_is_found_in_docstrings_and_comments_but_not_in_names_or_exa
         "again",
         "highest cost",
     ]
+
+
+NAMED = '''
+"""What was told."""
+import tracelib.answers
+from tracelib.asking import told as heard
+class Answer(Told):
+    kept: int = 0
+    def is_going_on(self, asked_at, *, asked_model=None):
+        self.place, standard = asked_at, [said for said in answers]
+        try:
+            with shelf as (doors, key):
+                return ask(question)
+        except Told as sought:
+            match key:
+                case {"asked": noted}:
+                    pass
+'''
+
+
+def test_an_old_word_is_found_in_names_that_a_module_gives():
+    found = [old.partition(":")[0] for old in old_names(names(NAMED), INSTEAD_IN_NAMES)]
+    assert sorted(found) == [
+        "Answer",
+        "asked_at",
+        "doors",
+        "heard",
+        "is_going_on",
+        "noted",
+        "sought",
+    ]
+    on_pages = [old.partition(":")[0] for old in old_names(names(NAMED), INSTEAD_ON_PAGES)]
+    assert sorted(set(on_pages) - set(found)) == ["kept", "place"]
+
+
+@pytest.mark.parametrize("name", ["standard", "task", "mask_keys", "Placeholder", "displaced"])
+def test_a_name_of_plain_words_is_none(name):
+    assert old_names([name], INSTEAD_ON_PAGES) == []

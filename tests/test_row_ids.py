@@ -56,7 +56,9 @@ def chat(
 def said(source, chosen: Selection) -> list[tuple[str, ...]]:
     """The texts of each turn of a conversation, in order."""
     return [
-        tuple(part.text for message in (*turn.asked, *turn.answered) for part in message.parts)
+        tuple(
+            part.text for message in (*turn.new_messages, *turn.responses) for part in message.parts
+        )
         for turn in turns(source, Reading(chosen)).turns
     ]
 
@@ -383,9 +385,7 @@ def opened(open_page, made, **query):
 
 def marked(app) -> str:
     """What the turn says that the page was opened at."""
-    (block,) = (
-        one for one in nodes(app.main) if "sought" in getattr(one.proto, "id", "").split("-")
-    )
+    (block,) = (one for one in nodes(app.main) if "target-turn" in getattr(one.proto, "id", ""))
     texts = (getattr(one, "value", None) for one in nodes(block))
     return "\n".join(plain(text) for text in texts if isinstance(text, str))
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests import rows
-from tests.test_ground import COLUMNS, COUNT
+from tests.test_fixtures import COLUMNS, COUNT
 
 
 def test_a_made_up_row_has_a_value_for_every_column(empty_database):

@@ -175,7 +175,7 @@ def test_a_search_for_what_was_said_finds_it_and_says_what_it_read(open_page, da
 def test_a_search_is_stopped_and_goes_on_where_it_was(open_page, database, monkeypatch):
     def stopped(*asked):
         """A step of the search, in which Stop is clicked."""
-        streamlit.session_state[scan.READING].is_stopped = True
+        streamlit.session_state[scan.RUNNING].is_stopped = True
         return step(*asked[:-1], for_seconds=0)
 
     step = sessions.scan
@@ -202,10 +202,10 @@ def test_what_is_found_is_put_in_another_order_without_reading_again(open_page, 
     ]
     app = open_page(PAGE, database(rows=rows).url, said="refund")
     assert listed(app) == ["new", "old"]
-    reading = app.session_state[scan.READING]
+    reading = app.session_state[scan.RUNNING]
     app.selectbox("search sort").set_value("cost").run()
     assert listed(app) == ["old", "new"]
-    assert app.session_state[scan.READING] is reading
+    assert app.session_state[scan.RUNNING] is reading
 
 
 def test_a_search_goes_on_after_the_database_was_away(open_page, spare_server):
@@ -226,7 +226,7 @@ def test_a_search_that_found_its_most_goes_on_from_there(open_page, database, mo
     rows = [asking("refund", n + 1, session_id=f"s{n}") for n in range(5)]
     app = open_page(PAGE, database(rows=rows).url, said="refund")
     # The class took its own limit over when it was made.
-    app.session_state[scan.READING].scan = Scan(most=2, requests_in_window=5)
+    app.session_state[scan.RUNNING].scan = Scan(most=2, requests_in_window=5)
     app.run()
     for found in (2, 4):
         assert listed(app) == [f"s{n}" for n in range(found)]
@@ -338,7 +338,7 @@ def test_a_name_makes_a_kept_search_of_a_link(open_page, database):
     log = database(rows=[spend_log(startTime=minutes_ago(n), user="ada") for n in range(60)])
     app = open_page(PAGE, log.url, q="ada", sort="cost")
     app.button("next page").click().run()
-    app.text_input("name to keep").set_value(" Ada’s ![x](y) ").run()
+    app.text_input("name to save").set_value(" Ada’s ![x](y) ").run()
     (link,) = [code.value for code in app.code]
     assert link.split("?")[1] == "name=Ada%E2%80%99s+%21%5Bx%5D%28y%29&refresh=off&q=ada&sort=cost"
 
@@ -346,7 +346,7 @@ def test_a_name_makes_a_kept_search_of_a_link(open_page, database):
     (heading,) = [one.value for one in kept.subheader]
     assert "![x](" not in heading
     assert heading.startswith("Ada’s")
-    kept.button("forget the name").click().run()
+    kept.button("remove the name").click().run()
     assert not kept.subheader
     assert said_in_url(kept) == {"q": "ada"}
 

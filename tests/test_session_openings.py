@@ -137,7 +137,7 @@ def test_the_first_words_of_true_rows_are_those_of_their_transcripts(real_rows_d
 
 def said_first(request) -> str:
     (turn,) = transcript([request]).turns
-    for message in turn.asked:
+    for message in turn.new_messages:
         texts = [part.text for part in message.parts if part.kind == "text"]
         if message.role == "user" and texts:
             return " ".join(" ".join(texts).split())[:LONGEST]

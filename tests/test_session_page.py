@@ -15,7 +15,7 @@ from tracelib import conversation
 from tracelib.conversation.notes import WITHHELD
 from tracelib.conversation.turn_diff import diff_between
 from tracelib.querying.installation import installation
-from tracelib.querying.runner import Question, answers, forget_answers
+from tracelib.querying.runner import Query, expire_results, run_together
 from tracelib.selection import session
 
 PAGE = "pages/Sessions.py"
@@ -342,11 +342,11 @@ def test_a_request_in_the_url_opens_its_page_and_a_jump_leads_there_each_time(op
 
 def test_a_search_leads_to_the_first_place_on_the_page_unless_the_url_names_one(open_session, made):
     app = open_session(made, "long", said="ANSWER 7")
-    assert (followed(app), labels(app, "said ")) == ("turn-7", ["7"])
+    assert (followed(app), labels(app, "match ")) == ("turn-7", ["7"])
     app.button("failure 3").click().run()
     assert followed(app) == "turn-3"
     app = open_session(made, "long", said="answer 44", page="2")
-    assert (followed(app), labels(app, "said ")) == (None, ["44"])
+    assert (followed(app), labels(app, "match ")) == (None, ["44"])
 
 
 @pytest.mark.parametrize(("words", "is_open"), [("Needle", True), ("thread", False), ("", False)])
@@ -463,7 +463,7 @@ def test_nothing_private_reaches_the_browser_of_a_masked_page(open_session, made
     assert "`[e-mail] is no model`" in blocks[2]
     assert "End user: [e-mail]" in plain(words(app))
     assert "“[e-mail]” appears in request" in plain(words(app))
-    assert labels(app, "said ") == ["1", "2"]
+    assert labels(app, "match ") == ["1", "2"]
 
 
 def test_without_masks_all_of_it_is_there(open_session, made):
@@ -496,7 +496,7 @@ def test_what_took_several_attempts_is_told_whole(open_session, real_rows_databa
             "started_at": datetime(2026, 11, 23, 7, 42, 42, 885_000, tzinfo=UTC),
             "request": 1,
             "request_id": "chatcmpl-9b6ff86e9c15c89d43e85144",
-            "asked": "primary",
+            "requested": "primary",
             "served": "gpt-4o-mini",
             "deployment": "openai/gpt-4o-mini",
             "attempts": 2,
@@ -517,7 +517,7 @@ def test_attempts_name_nobody_on_a_masked_page(open_session, made):
             "started_at": NOON + 4 * SECOND,
             "request": 4,
             "request_id": "private-4",
-            "asked": "[e-mail]",
+            "requested": "[e-mail]",
             "served": "[e-mail]",
             "deployment": "openai/[e-mail]",
             "attempts": 2,
@@ -630,7 +630,7 @@ def test_figures_stay_and_words_do_not_while_the_database_is_away(open_page, spa
     app = open_page(PAGE, log.url, session="system", zone="UTC", of=KEY)
     assert len(turns(app)) == 3
     spare_server.stop()
-    forget_answers()
+    expire_results()
     app.run()
     assert not app.exception
     assert figures(app)["Requests"] == "3"
@@ -648,13 +648,13 @@ def test_what_was_said_is_never_kept_as_a_last_good_answer(fresh_caches, monkeyp
     monkeypatch.setenv("DATABASE_URL", log.url)
     place, of = installation(), session("system", KEY)
     wordy = [
-        Question(conversation.turns, (conversation.Reading(of),)),
-        Question(diff_between, (of, *map(row_id, system_session()[:2]))),
+        Query(conversation.turns, (conversation.Reading(of),)),
+        Query(diff_between, (of, *map(row_id, system_session()[:2]))),
     ]
-    first = answers(place, NOON, wordy)
+    first = run_together(place, NOON, wordy)
     assert [one.error for one in first] == [None, None]
     spare_server.stop()
-    later = answers(place, NOON + 30 * SECOND, wordy)
+    later = run_together(place, NOON + 30 * SECOND, wordy)
     assert [(one.value, one.is_stale) for one in later] == [(None, False)] * 2
 
 
@@ -713,8 +713,8 @@ def test_the_other_session_is_chosen_from_those_opened_before_or_by_its_id(open_
     click(app, "All sessions")
     app.query_params.update({"session": "system", "redacted": "yes"})
     app.run()
-    assert labels(app, "beside ") == ["user-1, 23 Nov 2026 12:00:01, 5 requests"]
-    app.button(f"beside private {KEY}").click().run()
+    assert labels(app, "compare with ") == ["user-1, 23 Nov 2026 12:00:01, 5 requests"]
+    app.button(f"compare with private {KEY}").click().run()
     assert said_in_url(app)["with"] == ["private"]
     assert ADA not in "\n".join(sent_to_browser(app))
     click(app, "Close the comparison")

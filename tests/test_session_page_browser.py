@@ -113,8 +113,8 @@ def test_a_click_leads_to_its_message_as_often_as_it_is_made(visit):
 def test_a_search_leads_to_its_words_under_a_bar_that_stays(visit):
     visit.open(f"{PAGE}short&said=answer+8")
     expect(turn(visit, 8)).to_be_focused(timeout=SLOW)
-    visit.page.wait_for_function("() => CSS.highlights.get('sought')?.size === 1")
-    bar = visit.page.locator(".st-key-way")
+    visit.page.wait_for_function("() => CSS.highlights.get('match')?.size === 1")
+    bar = visit.page.locator(".st-key-conversation-bar")
     box = bar.bounding_box()
     assert 0 < box["y"] + box["height"] <= turn(visit, 8).bounding_box()["y"]
     visit.page.keyboard.press("G")

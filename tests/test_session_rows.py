@@ -14,7 +14,7 @@ from tracelib.conversation.session_rows import stored_requests
 from tracelib.selection import session
 
 SECOND = timedelta(seconds=1)
-BODIES = ("request_body", "response_body", "messages_body")
+BODY_FIELDS = ("request_body", "response_body", "messages_body")
 
 
 @pytest.fixture(params=litellm.VERSIONS)
@@ -159,7 +159,7 @@ def test_bodies_and_facts_that_are_not_granted_are_none(database, role):
     source = source_of(made, role(made, "narrow", [f'SELECT ({granted}) ON "LiteLLM_SpendLogs"']))
     [one] = stored_requests(source, session("s", KEY))
     assert one.is_failure
-    assert {getattr(one, name) for name in (*BODIES, "error_class", "call_type")} == {None}
+    assert {getattr(one, name) for name in (*BODY_FIELDS, "error_class", "call_type")} == {None}
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_bodies_and_facts_that_are_not_granted_are_none(database, role):
 def test_a_body_is_whatever_the_column_held(database, body, expected):
     row = spend_log(session_id="s", proxy_server_request=body, response=body, messages=body)
     [one] = stored_requests(source_of(database(rows=[row])), session("s", KEY))
-    assert [getattr(one, name) for name in BODIES] == [expected] * 3
+    assert [getattr(one, name) for name in BODY_FIELDS] == [expected] * 3
 
 
 def test_a_body_nested_deeper_than_python_reads_stays_text(database):

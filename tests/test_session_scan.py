@@ -665,7 +665,9 @@ def true_turns() -> list[tuple[str, Turn]]:
 def test_what_the_transcript_shows_of_a_true_row_is_found(real_rows_database, true_turns):
     said: dict[str, set[str]] = {}
     for session_id, turn in true_turns:
-        parts = [part for message in (*turn.asked, *turn.answered) for part in message.parts]
+        parts = [
+            part for message in (*turn.new_messages, *turn.responses) for part in message.parts
+        ]
         texts = [one.text for one in parts if one.kind in IN_WORDS and not one.is_redacted]
         phrases = [phrase for text in texts for phrase in PHRASE.findall(text)]
         if phrases:
@@ -680,7 +682,7 @@ def test_the_tools_that_true_rows_call_are_found_by_name(real_rows_database, tru
     called: dict[str, set[str]] = {}
     for session_id, turn in true_turns:
         is_mcp = turn.request.call_type == "call_mcp_tool"
-        for message in turn.asked if is_mcp else turn.answered:
+        for message in turn.new_messages if is_mcp else turn.responses:
             for part in message.parts:
                 if part.kind == "tool_call":
                     called.setdefault(part.name, set()).add(session_id)

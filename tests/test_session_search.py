@@ -19,7 +19,7 @@ from tests.sources import FILTERS, HOUR, WINDOW, source_of
 from tracelib import choice, sessions
 from tracelib.sessions import SessionSearch, read_search
 from tracelib.sessions.cursor import COMPLAINT, MOVED, Cursor
-from tracelib.sessions.search import FLAGS, PARAMETERS, RANGES, SORTS, STATUSES, TEXTS
+from tracelib.sessions.search import BOUNDS, FLAGS, PARAMETERS, SORTS, STATUSES, TEXTS
 from tracelib.source import Source
 
 ALL = SessionSearch()
@@ -249,7 +249,7 @@ searches = st.builds(
     **{
         name: st.none()
         | (st.integers if one.number is int else st.floats)(one.smallest, one.greatest)
-        for one in RANGES
+        for one in BOUNDS
         for name in one.fields
     },
 )
@@ -263,7 +263,7 @@ searches = st.builds(
 @example(SessionSearch(metadata_key=" = ", metadata_value="v"))
 @example(SessionSearch(metadata_key="x" * 300, metadata_value="y" * 300))
 def test_a_search_comes_back_from_the_url_as_it_was(search):
-    for one in RANGES:
+    for one in BOUNDS:
         least, most = (getattr(search, name) for name in one.fields)
         assume(least is None or most is None or least <= most)
     query = search.to_query()

@@ -155,7 +155,7 @@ def said(source, chosen: Selection) -> list[tuple[list[str], list[str]]]:
     return [
         tuple(
             [part.text for one in some for part in one.parts]
-            for some in (turn.asked, turn.answered)
+            for some in (turn.new_messages, turn.responses)
         )
         for turn in turns(source, Reading(chosen)).turns
     ]
@@ -203,7 +203,7 @@ def test_an_answer_that_is_still_being_made_says_so(database):
     chosen = session("h1-poll", POLLED[0]["api_key"])
     [turn] = turns(source, Reading(chosen)).turns
     assert turn.notes == (NOT_FETCHED,)
-    [answer] = turn.answered
+    [answer] = turn.responses
     assert (answer.parts, answer.ending) == ((), "Not finished when it was stored (in_progress)")
 
 
@@ -433,7 +433,7 @@ def test_a_client_that_hung_up_and_a_stream_that_broke_are_shown_for_what_they_a
     for session_id, note in (("gone", HUNG_UP), ("broken", BROKEN_OFF)):
         [turn] = turns(source, Reading(session(session_id, KEY))).turns
         assert note in turn.notes
-        assert turn.answered[0].parts[0].text == "It was a dark and"
+        assert turn.responses[0].parts[0].text == "It was a dark and"
     totals = overview.totals(source, FILTERS)
     assert (totals.requests, totals.failures) == (4, 2)
     assert status.losses(source, FILTERS) == Losses(1, 0.5, 1, 0.125, 4, 4)

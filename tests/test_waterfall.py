@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from tests.test_timeline import going_on, requests
 from tracelib.charts import context, palette, waterfall
 from tracelib.charts import strip as strips
-from tracelib.querying.store import Answer
+from tracelib.querying.store import Result
 from tracelib.timeline import activity, drawn, timeline
 
 BLUE = "#4C6EF5"
@@ -222,14 +222,14 @@ def the_cards():
 
     from tracelib.page.session import session_timeline
 
-    view, answer, parents, opened = st.session_state["given"]
-    session_timeline.show(view, answer, parents, lambda _: None, opened)
+    view, result, parents, opened = st.session_state["given"]
+    session_timeline.show(view, result, parents, lambda _: None, opened)
 
 
 def shown(frame, parents=None, opened=None):
     app = AppTest.from_function(the_cards, default_timeout=30)
-    answer = Answer(frame, None, datetime(2026, 11, 23, tzinfo=UTC), 0.0)
-    app.session_state["given"] = (SimpleNamespace(colours={}), answer, parents, opened)
+    result = Result(frame, None, datetime(2026, 11, 23, tzinfo=UTC), 0.0)
+    app.session_state["given"] = (SimpleNamespace(colours={}), result, parents, opened)
     return app.run()
 
 

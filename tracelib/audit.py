@@ -29,7 +29,7 @@ class Record:
 
     `who` is None if the app is open; `origin` is page or api. Sessions by their IDs and their key;
     requests, by their IDs and starts, if they were joined or compared one by one. `page` is that of
-    the transcript, `format` that of a file, `sought` the text of a search, `redaction` the kinds
+    the transcript, `format` that of a file, `search_text` that of a search, `redaction` the kinds
     masked.
     """
 
@@ -43,7 +43,7 @@ class Record:
     request_starts: tuple[datetime, ...] = ()
     page: int | None = None
     format: str | None = None
-    sought: str | None = None
+    search_text: str | None = None
     redaction: tuple[str, ...] = ()
 
 
@@ -74,7 +74,7 @@ def _line(done: Record, at: datetime) -> bytes:
         "api_key": done.api_key,
         "page": done.page,
         "format": done.format,
-        "sought": done.sought,
+        "sought": done.search_text,
         "redaction": done.redaction,
     }
     # ASCII, so that no character in it can end a line or be refused.

@@ -99,7 +99,7 @@ class QuestionTooSlow(TraceError):
     is_passing = True
 
 
-class NotAnsweredYet(TraceError):
+class StillRunning(TraceError):
     sentence = "The database has not responded yet."
     remedy = "The query is still running; the next refresh shows its result."
     is_passing = True

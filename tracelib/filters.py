@@ -52,7 +52,7 @@ class Filters:
         """The same filters with a window of their own."""
         return replace(self, window=window, range=None)
 
-    def view(self) -> tuple[object, ...]:
+    def without_clock(self) -> tuple[object, ...]:
         """What is viewed, regardless of now: equal for the last 7 days at any moment."""
         dimensions = tuple(getattr(self, dimension) for dimension in DIMENSIONS)
         return self.range or self.window, self.zone, *dimensions

@@ -18,7 +18,7 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 disable_created_metrics()  # type: ignore[no-untyped-call]
 # A registry of its own, so that two apps in a process do not collide.
 REGISTRY = CollectorRegistry()
-QUESTIONS = Counter(
+QUERIES = Counter(
     "tracelib_questions",
     "Queries requested by pages and programs",
     ["question"],
@@ -47,21 +47,21 @@ LAST_GOOD_AGE = Gauge(
 )
 
 
-def count_query(question: str, is_new: bool) -> None:
+def count_query(query: str, is_new: bool) -> None:
     """Count a query; one that is not new is served from the store."""
-    QUESTIONS.labels(question).inc()
+    QUERIES.labels(query).inc()
     if not is_new:
-        CACHE_HITS.labels(question).inc()
+        CACHE_HITS.labels(query).inc()
 
 
-def observe_query(question: str, seconds: float, error: TraceError | None) -> None:
+def observe_query(query: str, seconds: float, error: TraceError | None) -> None:
     """Record how long the database took for a query, and whether it failed."""
-    SECONDS.labels(question).observe(seconds)
+    SECONDS.labels(query).observe(seconds)
     if error:
         DATABASE_ERRORS.labels(type(error).__name__).inc()
         return
-    answered_at = time.monotonic()
-    LAST_GOOD_AGE.set_function(lambda: time.monotonic() - answered_at)
+    succeeded_at = time.monotonic()
+    LAST_GOOD_AGE.set_function(lambda: time.monotonic() - succeeded_at)
 
 
 def as_text() -> bytes:

@@ -47,7 +47,7 @@ KNOWN_INDEXES = (
     KnownIndex(("litellm_call_id",), "2026-08-31", "Search by call ID reads the whole time range."),
 )
 # The bodies; a column of SpendLogs each.
-BODIES = frozenset({"proxy_server_request", "response", "messages"})
+BODY_COLUMNS = frozenset({"proxy_server_request", "response", "messages"})
 # Tables with the names of IDs; if one is missing or unreadable, the ID is shown.
 NAME_TABLES = (
     "LiteLLM_VerificationToken",
@@ -78,7 +78,7 @@ class Schema:
 
     def seen_by(self, access: Access) -> "Schema":
         """The schema for this access: without the bodies for those who may not read them."""
-        withheld = frozenset() if access.reads_messages else self.columns & BODIES
+        withheld = frozenset() if access.reads_messages else self.columns & BODY_COLUMNS
         return replace(
             self,
             columns=self.columns - withheld,

@@ -86,17 +86,17 @@ def with_security_headers(app: ASGIApp, policy: str) -> ASGIApp:
     """
     headers = HEADERS | {"Content-Security-Policy": policy}
 
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                given = MutableHeaders(scope=message)
-                given.update(headers)
-                given.setdefault("Cache-Control", "no-store")
+                response_headers = MutableHeaders(scope=message)
+                response_headers.update(headers)
+                response_headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
         await app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
-    return answer
+    return respond
 
 
 def _digest(script: bytes) -> str:
@@ -123,7 +123,7 @@ def only_what_is_used(app: ASGIApp, type_of: Callable[[bytes], str | None]) -> A
     that is too long ends the connection.
     """
 
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await app(scope, _used(receive, send, type_of), send)
         elif scope["type"] == "http" and not is_open(scope["path"]):
@@ -131,7 +131,7 @@ def only_what_is_used(app: ASGIApp, type_of: Callable[[bytes], str | None]) -> A
         else:
             await app(scope, receive, send)
 
-    return answer
+    return respond
 
 
 def is_open(path: str) -> bool:

@@ -27,7 +27,7 @@ HEAD, TAIL = int(0.35 * LONGEST_STORED), int(0.65 * LONGEST_STORED)
 
 def said_by(read: Sequence[Turn]) -> list[str]:
     """The messages of these turns, in order."""
-    return [_line(message) for turn in read for message in (*turn.asked, *turn.answered)]
+    return [_line(message) for turn in read for message in (*turn.new_messages, *turn.responses)]
 
 
 def changed_by(read: Sequence[Turn]) -> list[str]:
@@ -86,7 +86,7 @@ def assert_habit(live: Live, habit: Habit) -> None:
     assert said_by(read) == list(habit.said)
     assert changed_by(read) == list(habit.changed)
     came_back = Counter(line for one in sent for line in answered(one.answers))
-    assert Counter(_line(message) for turn in read for message in turn.answered) == came_back
+    assert Counter(_line(message) for turn in read for message in turn.responses) == came_back
 
 
 def assert_all_was_said(live: Live, habits: Iterable[Habit]) -> None:

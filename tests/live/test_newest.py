@@ -239,7 +239,7 @@ def test_a_request_turned_away_at_the_door_is_counted_and_says_nothing(live):
     assert len(rows) == sum(one.status == 401 for one in turned_away)
     for row in rows:
         (turn,) = session_turns(live, live.session_of(row))
-        assert (turn.asked, turn.answered, turn.notes) == ((), (), (REFUSED,))
+        assert (turn.new_messages, turn.responses, turn.notes) == ((), (), (REFUSED,))
 
 
 @pytest.mark.parametrize("habit", HABITS, ids=lambda habit: habit.name)

@@ -17,7 +17,7 @@ def totals(caller: Caller, given: params.Chosen) -> responses.Overview:
     """How much traffic, what did it cost, how fast, how many errors; and in the window before?"""
     filters = given.filters(caller.now)
     earlier = filters.previous()
-    now, before, sessions, sessions_before = caller.ask_all(
+    now, before, sessions, sessions_before = caller.query_together(
         (overview.totals, filters),
         (overview.totals, earlier),
         (overview.sessions, filters),
@@ -30,7 +30,7 @@ def totals(caller: Caller, given: params.Chosen) -> responses.Overview:
 def usage(caller: Caller, given: params.Chosen) -> responses.Models:
     """Which models are used, what do they cost, and how fast do they respond?"""
     filters = given.filters(caller.now)
-    found = caller.ask(models.usage_by_model, filters)
+    found = caller.query(models.usage_by_model, filters)
     used = [_usage(row) for row in records(found)]
     return responses.Models(window=window(filters.window), models=used)
 
@@ -39,7 +39,7 @@ def over_time(caller: Caller, given: params.OverTime) -> responses.Timeseries:
     """How did a figure change over time?"""
     filters = given.filters(caller.now)
     bucket = given.chosen_bucket(filters.window)
-    found = caller.ask(overview.over_time, filters, bucket)
+    found = caller.query(overview.over_time, filters, bucket)
     column = METRICS.get(given.metric, given.metric)
     rows = records(found[["bucket", column]])
     points = [responses.Point(start=row["bucket"], value=row[column]) for row in rows]
@@ -51,7 +51,7 @@ def over_time(caller: Caller, given: params.OverTime) -> responses.Timeseries:
 def failures(caller: Caller, given: params.Failed) -> responses.Failures:
     """Which failures are most frequent, and which are newest?"""
     filters = given.filters(caller.now)
-    totals_now, groups, newest = caller.ask_all(
+    totals_now, groups, newest = caller.query_together(
         (overview.totals, filters),
         (status.failure_groups, filters),
         (status.newest_failures, filters),

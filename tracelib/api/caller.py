@@ -17,7 +17,7 @@ from tracelib.api.params import Params
 from tracelib.api.problems import Complaint, Problem, refused, unreadable
 from tracelib.permissions.tokens import Token
 from tracelib.querying.installation import Installation
-from tracelib.querying.runner import PATIENCE_S, Question, answers
+from tracelib.querying.runner import PATIENCE_S, Query, run_together
 from tracelib.settings import TICKS
 from tracelib.window import ticked
 
@@ -30,23 +30,23 @@ class Caller:
     token: Token
     now: datetime
 
-    def ask(self, question: Callable[..., Any], *arguments: Any) -> Any:
+    def query(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run one query. Raises a TraceError."""
-        return self.ask_all((question, *arguments))[0]
+        return self.query_together((function, *arguments))[0]
 
-    def ask_all(self, *questions: tuple[Any, ...]) -> list[Any]:
-        """Run these (question, argument…) tuples in parallel.
+    def query_together(self, *queries: tuple[Any, ...]) -> list[Any]:
+        """Run these (function, argument…) tuples in parallel.
 
         Programs do not get the stored results that a page still shows while the database is down:
         they could not tell them from current ones. Raises a TraceError.
         """
-        queries = [Question(ask, tuple(arguments)) for ask, *arguments in questions]
+        submitted = [Query(function, tuple(arguments)) for function, *arguments in queries]
         patience_s = PATIENCE_S + self.installed.settings.statement_timeout_s
-        given = answers(self.installed, self.now, queries, patience_s)
-        for result in given:
+        results = run_together(self.installed, self.now, submitted, patience_s)
+        for result in results:
             if result.error:
                 raise result.error
-        return [result.value for result in given]
+        return [result.value for result in results]
 
     def note(self, what: audit.What, **of: Any) -> None:
         """Record in the audit log what is about to be read.

@@ -149,18 +149,17 @@ def _failed(error: errors.TraceError) -> Response:
 class Guarded:
     """One path and its method; without one, every method.
 
-    `answer` runs in a thread and may raise a Problem, or a TraceError, which `failed` turns into a
-    response. `is_open` accepts requests without a token: `answer` must reveal nothing to them.
-    `doors` is the limiter for authentication, `limiter` the one for responses: open paths have
-    their own.
+    `respond` runs in a thread and may raise a Problem, or a TraceError, which `failed` turns into a
+    response. `is_open` accepts requests without a token: `respond` must reveal nothing to them.
+    `auth_limiter` is for authentication, `limiter` for responses: open paths have their own.
     """
 
     installed: Callable[[], Installation]
     gate: Gate
-    doors: CapacityLimiter
+    auth_limiter: CapacityLimiter
     limiter: CapacityLimiter
     method: str | None
-    answer: Callable[[Visit], Response]
+    respond: Callable[[Visit], Response]
     is_open: bool = False
     failed: Callable[[errors.TraceError], Response] = _failed
 
@@ -181,7 +180,9 @@ class Guarded:
 
     async def _response(self, request: Request, headers: dict[str, str]) -> Response:
         """Adds the rate limit headers of the token to `headers`."""
-        installed, token = await to_thread.run_sync(self._let_in, request, limiter=self.doors)
+        installed, token = await to_thread.run_sync(
+            self._let_in, request, limiter=self.auth_limiter
+        )
 
         def charge(cost: int) -> None:
             if token:
@@ -193,15 +194,15 @@ class Guarded:
         if self.method and request.method not in _methods(self.method):
             raise _not_allowed(self.method)
         body = await body_of(request) if self.method == "POST" else b""
-        return await self._answered(Visit(installed, token, request, body, charge))
+        return await self._queued(Visit(installed, token, request, body, charge))
 
-    async def _answered(self, visit: Visit) -> Response:
+    async def _queued(self, visit: Visit) -> Response:
         """Queue per token first, so a busy token only delays itself."""
         if self.is_open or visit.token is None:
-            return await to_thread.run_sync(self.answer, visit, limiter=self.limiter)
+            return await to_thread.run_sync(self.respond, visit, limiter=self.limiter)
         self.limiter.total_tokens = at_once(visit.installed.settings.pool_size)
         async with self.gate.lane(visit.token):
-            return await to_thread.run_sync(self.answer, visit, limiter=self.limiter)
+            return await to_thread.run_sync(self.respond, visit, limiter=self.limiter)
 
     def _let_in(self, request: Request) -> tuple[Installation, Token | None]:
         installed = self.installed()

@@ -9,8 +9,8 @@ from tracelib.api import responses
 from tracelib.permissions.access import FULL
 from tracelib.permissions.tokens import Token
 from tracelib.querying.installation import Installation
-from tracelib.querying.runner import Question, answers
-from tracelib.querying.store import Answer
+from tracelib.querying.runner import Query, run_together
+from tracelib.querying.store import Result
 from tracelib.status import Freshness, ServerFacts
 from tracelib.window import ticked
 
@@ -46,15 +46,15 @@ def sees_whole(token: Token) -> bool:
     return token.access.scope.is_all or token.access.sees_installation
 
 
-def _queried(installed: Installation) -> tuple[Answer[ServerFacts], Answer[Freshness]]:
+def _queried(installed: Installation) -> tuple[Result[ServerFacts], Result[Freshness]]:
     now = ticked(datetime.now(UTC), TICK_S)
-    questions = [Question(status.server, ()), Question(status.freshness, (now,))]
-    server, fresh = answers(installed, now, questions, PATIENCE_S)
+    queries = [Query(status.server, ()), Query(status.freshness, (now,))]
+    server, fresh = run_together(installed, now, queries, PATIENCE_S)
     return server, fresh
 
 
 def _status(
-    server: Answer[ServerFacts], fresh: Answer[Freshness]
+    server: Result[ServerFacts], fresh: Result[Freshness]
 ) -> Literal["ok", "degraded", "down"]:
     if server.error or server.value is None:
         return "down"
@@ -63,7 +63,7 @@ def _status(
     return "degraded" if (fresh.value.ingest_lag_s or 0) > LATE_S else "ok"
 
 
-def _database(server: Answer[ServerFacts]) -> responses.Database:
+def _database(server: Result[ServerFacts]) -> responses.Database:
     facts = None if server.error else server.value
     return responses.Database(
         reachable=facts is not None,

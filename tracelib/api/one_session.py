@@ -27,7 +27,7 @@ NOT_CONTENT = ("tool_call", "reasoning", "citation")
 
 def summary(caller: Caller, given: params.OfSession, session_id: str) -> session_responses.Summary:
     """Which figures does this session have? Raises a Problem where it is not one."""
-    one = caller.ask(sessions.summary, _selection(caller, session_id, given.key))
+    one = caller.query(sessions.summary, _selection(caller, session_id, given.key))
     return session_responses.Summary(
         **{name: getattr(one, name) for name in SAME},
         api_key_alias=one.key_name,
@@ -57,7 +57,7 @@ def messages(
         redaction=redaction.names(),
     )
     reading = reading_of(caller.installed, selection)
-    read: TurnPage = caller.ask(conversation.turns, reading, given.first, given.count)
+    read: TurnPage = caller.query(conversation.turns, reading, given.first, given.count)
     page, _ = redacted(read, redaction)
     after = given.first + len(page.turns)
     return session_responses.SessionMessages(
@@ -78,7 +78,7 @@ def _redaction(caller: Caller, given: params.Messages) -> Redaction:
 
 def _selection(caller: Caller, session_id: str, key: str | None) -> Selection:
     """Which session is requested? Only keys that the caller may see are mentioned."""
-    keys = records(caller.ask(sessions.keys_of, session_id))
+    keys = records(caller.query(sessions.keys_of, session_id))
     if key is not None:
         keys = [one for one in keys if one["api_key"] == key_identity(key)]
     if not keys:
@@ -110,11 +110,11 @@ def _messages(turn: Turn, shared: Sequence[str]) -> Iterator[session_responses.S
     are its notes, except those of the whole part; a request without a response has an empty one.
     """
     notes = [note for note in turn.notes if note not in shared]
-    for message in turn.asked:
+    for message in turn.new_messages:
         for piece in _pieces(message):
             yield _message(turn, piece, notes, has_figures=False)
     is_first = True
-    for message in turn.answered or (Message("assistant", ()),):
+    for message in turn.responses or (Message("assistant", ()),):
         for piece in _pieces(message):
             yield _message(turn, piece, notes, has_figures=is_first)
             is_first = False

@@ -22,7 +22,7 @@ BASE = "/api/v1"
 class Endpoint:
     """One path. `takes` is read from the query of a GET, from the JSON body of a POST.
 
-    `answer` is called with the caller, the parameters and the values in the path; its docstring
+    `respond` is called with the caller, the parameters and the values in the path; its docstring
     begins with the question. `refuses` are its own error responses, in addition to the common ones.
     """
 
@@ -30,16 +30,16 @@ class Endpoint:
     path: str
     takes: type[Params]
     gives: type[BaseModel]
-    answer: Callable[..., BaseModel]
+    respond: Callable[..., BaseModel]
     refuses: tuple[HTTPStatus, ...] = ()
     reads_messages: bool = False
 
     @property
-    def question(self) -> str:
-        return (self.answer.__doc__ or "").partition("?")[0] + "?"
+    def summary(self) -> str:
+        return (self.respond.__doc__ or "").partition("?")[0] + "?"
 
 
-OF_A_SESSION = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
+SESSION_ERRORS = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 ENDPOINTS = (
     Endpoint("GET", "/analytics/overview", params.Chosen, responses.Overview, analytics.totals),
     Endpoint("GET", "/analytics/models", params.Chosen, responses.Models, analytics.usage),
@@ -60,7 +60,7 @@ ENDPOINTS = (
         params.OfSession,
         session_responses.Summary,
         one_session.summary,
-        OF_A_SESSION,
+        SESSION_ERRORS,
     ),
     Endpoint(
         "GET",
@@ -68,7 +68,7 @@ ENDPOINTS = (
         params.Messages,
         session_responses.SessionMessages,
         one_session.messages,
-        (*OF_A_SESSION, HTTPStatus.FORBIDDEN),
+        (*SESSION_ERRORS, HTTPStatus.FORBIDDEN),
         reads_messages=True,
     ),
     Endpoint("GET", "/failures", params.Failed, responses.Failures, analytics.failures),
@@ -84,7 +84,7 @@ COMMON = (
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
-OF_BODIES = (
+BODY_ERRORS = (
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -112,10 +112,10 @@ def document() -> dict[str, Any]:
 
 
 def _path(one: Endpoint) -> dict[str, Any]:
-    own = (*one.refuses, *(OF_BODIES if one.method == "POST" else ()))
+    own = (*one.refuses, *(BODY_ERRORS if one.method == "POST" else ()))
     operation: dict[str, Any] = {
-        "operationId": one.answer.__name__,
-        "summary": one.question,
+        "operationId": one.respond.__name__,
+        "summary": one.summary,
         "security": BEARER,
         "parameters": _named_in_path(one),
         "responses": _responses(one.gives, JSON, (*COMMON, *own)),

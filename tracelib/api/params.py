@@ -74,7 +74,7 @@ class Params(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Range(Params):
+class TimeRangeParams(Params):
     """A time range: the last `days`, or from `start` to `end`."""
 
     days: int | None = Field(
@@ -87,7 +87,7 @@ class Range(Params):
     end: Moment | None = Field(None, description=END)
 
     @model_validator(mode="after")
-    def _says_one_range(self) -> Self:
+    def _has_one_range(self) -> Self:
         if self.days is not None and (self.start or self.end):
             raise ValueError("Give either days, or start with an optional end.")
         if self.end and not self.start:
@@ -118,7 +118,7 @@ def _placed(moment: datetime, zone: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
 
 
-class Chosen(Range):
+class Chosen(TimeRangeParams):
     """The filters in the sidebar of the pages."""
 
     zone: Zone = Field("UTC", description="The time zone of days and of times without an offset.")
@@ -168,7 +168,7 @@ class Failed(Chosen):
     )
 
 
-class Search(Range):
+class Search(TimeRangeParams):
     """Search conditions, order and position in the list."""
 
     user_id: Name | None = None

@@ -75,7 +75,7 @@ def _endpoint(one: Endpoint, visit: Visit) -> Response:
     if isinstance(given, Search) and given.text:
         visit.charge(SEARCH_COST - 1)
     caller = Caller(visit.installed, token, tick(visit.installed))
-    return _json(one.answer(caller, given, **request.path_params))
+    return _json(one.respond(caller, given, **request.path_params))
 
 
 def _document(visit: Visit) -> Response:

@@ -64,13 +64,13 @@ def search_page(caller: Caller, given: params.Search, filters: Filters) -> Page:
     if not caller.token.access.reads_messages:
         raise forbidden("Message search needs the auditor role.")
     place, search = read_position(given.cursor), given.search()
-    caller.note("searched", sought=search.said)
+    caller.note("searched", search_text=search.said)
     begun = Scan(last=place.order) if place else None
-    scan: Scan = caller.ask(sessions.scan, filters, search, begun, SCAN_S)
+    scan: Scan = caller.query(sessions.scan, filters, search, begun, SCAN_S)
     seen = place.marks if place else ()
     new = [one for one in scan.found if _mark(one) not in seen]
     shown = new[: given.limit]
-    rows: pd.DataFrame = caller.ask(
+    rows: pd.DataFrame = caller.query(
         sessions.scanned_sessions,
         filters,
         search,
@@ -133,7 +133,7 @@ def found(caller: Caller, given: params.Search) -> session_responses.Sessions:
         return _searched(caller, given, filters)
     if read_cursor(given.cursor, given.sort)[1]:
         raise refused("Invalid cursor: it must come from a search with the same order.")
-    page = caller.ask(
+    page = caller.query(
         sessions.found_sessions, filters, given.search(), given.cursor or None, given.limit
     )
     return session_responses.Sessions(
@@ -159,7 +159,7 @@ def _listed(
 ) -> list[session_responses.FoundSession]:
     """The sessions of a list, each with all of its models; the list on a page shows some."""
     keys = tuple(zip(rows["session_key"], rows["session_id"], strict=True))
-    models = caller.ask(models_of, filters, keys) if keys else {}
+    models = caller.query(models_of, filters, keys) if keys else {}
     return [
         session_responses.FoundSession(
             **{name: row[name] for name in SAME},

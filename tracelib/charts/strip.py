@@ -154,7 +154,7 @@ def strip(busy: pd.DataFrame, shown_ms: tuple[float, float]) -> go.Figure:
         marker={"color": palette.REQUESTS, "line": {"width": 0}},
         unselected={"marker": {"opacity": 1}},
         customdata=list(busy["number"]),
-        hovertext=[_said(row) for row in busy.to_dict("records")],
+        hovertext=[_hover_text(row) for row in busy.to_dict("records")],
         hovertemplate="%{hovertext}<extra></extra>",
     )
     failed = busy[busy["failures"] > 0]
@@ -180,7 +180,7 @@ def strip(busy: pd.DataFrame, shown_ms: tuple[float, float]) -> go.Figure:
     return chart
 
 
-def _said(row: dict[object, float]) -> str:
+def _hover_text(row: dict[object, float]) -> str:
     failures = f", {formatting.exact(row['failures'])} failed" if row["failures"] else ""
     return (
         f"After {formatting.duration(row['start_ms'])}: "

@@ -193,7 +193,7 @@ def _bars(facts: pd.DataFrame) -> list[go.Bar]:
                 # Plotly fades everything that was not clicked; here a click opens something else.
                 unselected={"marker": {"opacity": phase.opacity}},
                 showlegend=False,
-                **_answering(shown),
+                **_responding(shown),
             )
         )
         bases = bases + facts[phase.column]
@@ -206,7 +206,7 @@ def _marker(phase: Phase, colour: Any) -> dict[str, Any]:
     return marker | ({"pattern": pattern} if phase.pattern else {})
 
 
-def _answering(shown: pd.DataFrame) -> dict[str, Any]:
+def _responding(shown: pd.DataFrame) -> dict[str, Any]:
     """The hover of a trace, and which request a click on it means."""
     return {
         "hovertext": list(shown["said"]),
@@ -245,7 +245,7 @@ def _mark(shown: pd.DataFrame, name: str, marker: dict[str, Any]) -> go.Scatter:
         unselected={"marker": {"opacity": 1}},
         showlegend=bool(name),
         cliponaxis=False,
-        **_answering(shown),
+        **_responding(shown),
     )
 
 

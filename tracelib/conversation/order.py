@@ -175,13 +175,13 @@ def _quoted(
 
 def _quotes(request: ReadTurn, earlier: ReadTurn) -> bool:
     """Does this request begin with all messages of the other and its response, or name it?"""
-    if request.question.kind != CHAT or not any(one.parts for one in earlier.answered):
+    if request.question.kind != CHAT or not any(one.parts for one in earlier.responses):
         return False
     length = len(earlier.question.messages)
     history = History()
     history.add(earlier)
     place = history.placed(history.add(request)).place
-    if place.parent != 0 or place.branches:
+    if place.parent != 0 or place.starts_line:
         return False
     is_whole = not place.changes and all(position > length for position, _ in place.fresh)
     return is_whole or bool(request.question.previous_ids)

@@ -118,7 +118,7 @@ def _alone(
         parent_number = turn.parent_number
         if parent_number is None:
             newest = turn_of(history, index, one, hidden=_quoted_count(one))
-            turn = replace(newest, branches=False)
+            turn = replace(newest, starts_line=False)
         else:
             parent_number += first - 1
         yield replace(turn, number=first + index, parent_number=parent_number)

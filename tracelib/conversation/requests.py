@@ -234,8 +234,8 @@ def _outer_and_inner(rows: Sequence[Light], places: Sequence[int]) -> Iterator[t
             if rows[other].started_at > rows[one].ended_at + ONE_PROCESS:
                 break
             above, below = sorted((one, other), key=lambda place: _depth(rows[place]))
-            is_answered_through = _depth(rows[above]) < _depth(rows[below]) < len(APIS)
-            if is_answered_through and _is_one_call(rows[above], rows[below]):
+            is_served_through = _depth(rows[above]) < _depth(rows[below]) < len(APIS)
+            if is_served_through and _is_one_call(rows[above], rows[below]):
                 yield above, below
 
 

@@ -10,12 +10,12 @@ from sqlalchemy.types import Text
 
 from tracelib.conversation.json_values import read_json
 from tracelib.conversation.requests import StoredRequest, TurnRows
-from tracelib.schema import BODIES as BODY_COLUMNS
+from tracelib.schema import BODY_COLUMNS
 from tracelib.selection import Selection
 from tracelib.source import Source
 from tracelib.spendlogs.facts import with_facts
 
-BODIES = ("request_body", "response_body", "messages_body")
+BODY_FIELDS = ("request_body", "response_body", "messages_body")
 FACTS = (
     "error_class",
     "error_code",
@@ -84,7 +84,7 @@ def stored_in_batches(
         some, turns = turns[:batch], turns[batch:]
         needed = [row for turn in some for row in turn]
         rows = source.rows(_page(source, replace(selection, rows=tuple(needed)), len(needed)))
-        size = sum(len(row._mapping[name] or "") for row in rows for name in BODIES)
+        size = sum(len(row._mapping[name] or "") for row in rows for name in BODY_FIELDS)
         yield from _as_turns(some, _requests(source, rows))
         read += size
         batch = min(max(BATCH_CHARACTERS * len(some) // (size + 1), 1), LARGEST_BATCH)
@@ -127,7 +127,7 @@ def _beyond(requests: Subquery, after: tuple[datetime, str] | None) -> Sequence[
 
 def _with_bodies(page: Subquery) -> Select[Any]:
     """Bodies are fetched as text: a client's JSON may be nested deeper than a parser allows."""
-    bodies = [cast(page.c[name], Text()).label(name) for name in BODIES]
+    bodies = [cast(page.c[name], Text()).label(name) for name in BODY_FIELDS]
     known = with_facts(page, *COLUMNS).add_columns(*bodies)
     return known.order_by(page.c.started_at, page.c.request_id)
 
@@ -143,7 +143,7 @@ def _request(row: Row[Any], is_withheld: bool) -> StoredRequest:
     facts["spend_usd"] = float(stored["spend_usd"])
     if facts["asked_model"] == facts["model"]:
         facts["asked_model"] = None
-    bodies = {name: _parsed(stored[name]) for name in BODIES}
+    bodies = {name: _parsed(stored[name]) for name in BODY_FIELDS}
     return StoredRequest(**facts, **bodies, is_withheld=is_withheld)
 
 

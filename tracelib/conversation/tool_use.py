@@ -86,11 +86,11 @@ class _Ledger:
         self._open: dict[str | None, list[int]] = defaultdict(list)  # by call ID
 
     def read(self, turn: Turn) -> None:
-        for message, part in _parts(turn.asked):
+        for message, part in _parts(turn.new_messages):
             is_quoted = message.role == "assistant" and _mark(part) in self._met
             if not is_quoted:
                 self._remember(part, turn)
-        for _, part in _parts(turn.answered):
+        for _, part in _parts(turn.responses):
             self._remember(part, turn)
 
     def _remember(self, part: Part, turn: Turn) -> None:

@@ -32,25 +32,25 @@ class Turn:
     """One request, with the messages that it added to the conversation and its response.
 
     `number` counts the turns of the session from 1, by start. `parent` and `parent_number` are the
-    request whose conversation this one continues, None if it starts one. `branches` is True if it
+    request whose conversation this one continues, None if it starts one. `starts_line` if it
     continues anything but the newest state of its thread (an edited question, another choice, a
     parallel call) and if it starts another thread after the first (a sub-agent, a compacted
     history). `thread` numbers the threads from 0, in order of appearance. Single calls (embedding,
     image, tool) never branch; a request whose prompt cannot be read stays in the thread before it.
-    Messages that a client changed are in `changes`, not in `asked`.
+    Messages that a client changed are in `changes`, not in `new_messages`.
     """
 
     request: StoredRequest
     number: int
     parent: RowId | None
     parent_number: int | None
-    branches: bool
+    starts_line: bool
     thread: int
-    asked: tuple[Message, ...]  # only the new messages, compared with the parent
+    new_messages: tuple[Message, ...]  # only the new messages, compared with the parent
     repeated: int  # messages of this request that were shown before
     repeated_share: float  # of its characters, from 0 to 1
     changes: tuple[ShownChange, ...]  # how its history differs from the conversation before
-    answered: tuple[Message, ...]  # one per choice
+    responses: tuple[Message, ...]  # one per choice
     notes: tuple[str, ...]
     settings: tuple[tuple[str, str], ...] = ()
 
@@ -109,21 +109,21 @@ def turn_of(history: History, index: int, one: ReadTurn, hidden: int = 0) -> Tur
         number=index + 1,
         parent=None if place.parent is None else history.row(place.parent),
         parent_number=None if place.parent is None else place.parent + 1,
-        branches=place.branches,
+        starts_line=place.starts_line,
         thread=place.thread,
-        asked=shown,
+        new_messages=shown,
         repeated=len(messages) - len(shown),
         repeated_share=place.repeated_share,
         changes=tuple(_shown_change(change, messages) for change in place.changes),
-        answered=one.answered,
+        responses=one.responses,
         notes=notes_on(
             one.request,
             one.question,
             shown,
-            one.answered,
+            one.responses,
             continues_elsewhere=placed.continues_elsewhere,
         ),
-        settings=settings(one.question.body, one.answered),
+        settings=settings(one.question.body, one.responses),
     )
 
 
@@ -203,8 +203,8 @@ def origin_in_words(turn: Turn, above: Turn | None) -> str | None:
     """Which request a turn continues, as text; None if it is the one just above, or unknown."""
     if turn.parent_number is None:
         # A turn without a stored prompt is not known to start a thread.
-        origin = "Starts a new thread" if turn.branches else None
-    elif turn.branches:
+        origin = "Starts a new thread" if turn.starts_line else None
+    elif turn.starts_line:
         origin = f"Branches off request {turn.parent_number}"
     elif above is None or turn.parent_number != above.number:
         origin = f"Continues request {turn.parent_number}"

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from tracelib import sessions
 from tracelib.conversation import StoredRequest, Transcript, Turn
 from tracelib.conversation.order import turns_in_order
-from tracelib.conversation.session_rows import BODIES, stored_in_batches
+from tracelib.conversation.session_rows import BODY_FIELDS, stored_in_batches
 from tracelib.conversation.threading.history import History, read_turn
 from tracelib.conversation.transcript import turn_of, with_shared_notes
 from tracelib.redaction import NONE, Redaction, masked
@@ -74,7 +74,7 @@ IDS = frozenset(
     }
 )
 # Stored bodies, and fields that hold arguments or images unmasked to compare them.
-LEFT_OUT: dict[str, Any] = {**dict.fromkeys(BODIES), "fingerprint": ""}
+LEFT_OUT: dict[str, Any] = {**dict.fromkeys(BODY_FIELDS), "fingerprint": ""}
 SHORT = 200
 
 
@@ -202,5 +202,5 @@ def _turn(history: History, request: StoredRequest) -> Turn:
 
 
 def _characters(turn: Turn) -> int:
-    messages = (*turn.asked, *turn.answered)
+    messages = (*turn.new_messages, *turn.responses)
     return sum(len(part.text) for message in messages for part in message.parts)

@@ -167,15 +167,15 @@ def _turn(turn: Turn) -> dict[str, Any]:
         "number": turn.number,
         "parent_id": turn.parent_id,
         "parent_number": turn.parent_number,
-        "branches": turn.branches,
+        "branches": turn.starts_line,
         "thread": turn.thread,
         "request": _chosen(turn.request, REQUEST),
         "other_rows": [_chosen(one, REQUEST) for one in turn.request.rest],
         "settings": dict(turn.settings),
         "repeated": turn.repeated,
         "changes": [_change(change) for change in turn.changes],
-        "asked": [_message(message) for message in turn.asked],
-        "answered": [_message(message) for message in turn.answered],
+        "asked": [_message(message) for message in turn.new_messages],
+        "answered": [_message(message) for message in turn.responses],
         "notes": turn.notes,
     }
 

@@ -1,8 +1,6 @@
 """Everything with Streamlit: the frame of a page, its state in the URL, its cards."""
 
-from tracelib.page.base.cards import chart
-from tracelib.page.base.frame import end_page, let_first_screen_draw
-from tracelib.page.base.ground import (
+from tracelib.page.base.captions import (
     FIRST_TOKEN,
     NO_TAGS,
     RESPONSE_TIME,
@@ -10,11 +8,13 @@ from tracelib.page.base.ground import (
     TOKENS,
     TOKENS_PER_SECOND,
     choose_bucket,
-    foot,
     rows_or_stop,
+    source_caption,
     stop_without_database,
     stop_without_requests,
 )
+from tracelib.page.base.cards import chart
+from tracelib.page.base.frame import end_page, let_first_screen_draw
 from tracelib.page.base.view import View, begin
 
 __all__ = [
@@ -29,9 +29,9 @@ __all__ = [
     "chart",
     "choose_bucket",
     "end_page",
-    "foot",
     "let_first_screen_draw",
     "rows_or_stop",
+    "source_caption",
     "stop_without_database",
     "stop_without_requests",
 ]

@@ -9,14 +9,14 @@ from tracelib.export import Column
 from tracelib.filters import NONE
 from tracelib.formatting import Kind
 from tracelib.page.base import address, table
-from tracelib.page.base.cards import card, nothing, unanswered
+from tracelib.page.base.cards import card, show_empty_state, show_missing_result
 from tracelib.page.base.identity import WayIn, way_in
 from tracelib.page.base.view import View
-from tracelib.page.text.safe import label
-from tracelib.querying.store import Answer
+from tracelib.page.text.markdown_escape import label
+from tracelib.querying.store import Result
 from tracelib.status import Freshness, Losses, ServerFacts, Size
 
-SIGNS = {True: ":green[:material/check_circle:] ", False: ":red[:material/error:] ", None: ""}
+ICONS = {True: ":green[:material/check_circle:] ", False: ":red[:material/error:] ", None: ""}
 NO_FAILURES = "No failures in this time range."
 GROUPS = (("class", "Class"), ("code", "Code"), ("provider", "Provider"), ("model", "Model"))
 GAPS = {
@@ -40,16 +40,16 @@ NEWEST = {
 IDS = {name: Column(name, name) for name in ("request_id", "session_id")}
 
 
-def database(view: View, answer: Answer[ServerFacts]) -> None:
+def database(view: View, result: Result[ServerFacts]) -> None:
     """Draw the server, its connection and the role of the app."""
     with card("Database"):
-        if answer.value is None:
-            unanswered(answer)
+        if result.value is None:
+            show_missing_result(result)
             return
-        facts = answer.value
-        reachable = "no" if answer.is_stale else "yes"
+        facts = result.value
+        reachable = "no" if result.is_stale else "yes"
         _facts(
-            ("Reachable", f"{reachable}, {view.installed.in_words()}", not answer.is_stale),
+            ("Reachable", f"{reachable}, {view.installed.in_words()}", not result.is_stale),
             ("Round trip", formatting.duration(facts.round_trip_ms)),
             ("Version", f"PostgreSQL {facts.version}"),
             ("Role", f"{facts.role}, {_may(facts)}"),
@@ -63,22 +63,22 @@ INGEST_LAG = (
 )
 
 
-def freshness(view: View, answer: Answer[Freshness]) -> None:
+def freshness(view: View, result: Result[Freshness]) -> None:
     """Draw how fresh the log is, and how far back it reaches."""
     with card("Freshness", INGEST_LAG):
-        if answer.value is None:
-            unanswered(answer)
+        if result.value is None:
+            show_missing_result(result)
             return
-        fresh = answer.value
+        fresh = result.value
         zone = view.filters.zone
         newest = fresh.newest_started_at
-        said = f", {formatting.age(newest, view.now)}" if newest else ""
+        ago = f", {formatting.age(newest, view.now)}" if newest else ""
         lag = None if fresh.ingest_lag_s is None else fresh.ingest_lag_s * 1_000
         _facts(
-            ("Newest request", f"{formatting.clock(newest, zone)}{said}"),
+            ("Newest request", f"{formatting.clock(newest, zone)}{ago}"),
             ("Ingest lag", formatting.duration(lag)),
             ("Oldest request", formatting.clock(fresh.oldest_started_at, zone)),
-            ("Last updated", formatting.clock(answer.asked_at, zone)),
+            ("Last updated", formatting.clock(result.computed_at, zone)),
         )
         if fresh.ahead_of_clock:
             st.warning(
@@ -96,13 +96,13 @@ def _retention(view: View, fresh: Freshness) -> None:
         )
 
 
-def size(answer: Answer[Size]) -> None:
+def size(result: Result[Size]) -> None:
     """Draw the size of the log."""
     with card("Size"):
-        if answer.value is None:
-            unanswered(answer)
+        if result.value is None:
+            show_missing_result(result)
             return
-        facts = answer.value
+        facts = result.value
         _facts(
             ("Rows, estimated", formatting.exact(facts.estimated_rows)),
             ("On disk, with indexes", formatting.size(facts.bytes)),
@@ -115,7 +115,7 @@ def proxy(view: View) -> None:
     url = view.installed.settings.proxy_url
     with card("LiteLLM proxy"):
         if not url:
-            nothing("Set LITELLM_PROXY_URL to see whether the proxy is alive and ready.")
+            show_empty_state("Set LITELLM_PROXY_URL to see whether the proxy is alive and ready.")
             return
         health = _proxy_health(url, view.now)
         _facts(
@@ -129,28 +129,28 @@ def proxy(view: View) -> None:
 
 
 @st.cache_data(ttl="5m", max_entries=8, show_spinner=False)
-def _proxy_health(url: str, now: object) -> status.ProxyHealth:  # noqa: ARG001 - asked once a tick
+def _proxy_health(url: str, now: object) -> status.ProxyHealth:  # noqa: ARG001 - queried once a tick
     return status.proxy_health(url)
 
 
-def missing(answer: Answer[pd.DataFrame]) -> None:
+def missing(result: Result[pd.DataFrame]) -> None:
     """Draw what this LiteLLM version lacks, and the consequences."""
     explained = "Read from the database catalog."
-    with table.card("Columns and indexes", answer.value, GAPS, explained):
-        if answer.value is None:
-            unanswered(answer)
-        elif answer.value.empty:
+    with table.card("Columns and indexes", result.value, GAPS, explained):
+        if result.value is None:
+            show_missing_result(result)
+        elif result.value.empty:
             st.text("All columns and indexes of current LiteLLM are present and readable.")
         else:
-            table.draw(answer.value, GAPS, "missing")
+            table.draw(result.value, GAPS, "missing")
 
 
-def losses(answer: Answer[Losses]) -> None:
+def losses(result: Result[Losses]) -> None:
     """Draw what was billed without a complete response; nothing if there is none."""
-    if answer.value is None:
-        unanswered(answer)
+    if result.value is None:
+        show_missing_result(result)
         return
-    lost = answer.value
+    lost = result.value
     if not lost.paid_failures and not lost.hang_ups:
         return
     with card("Billed, but incomplete", _about(lost)):
@@ -175,15 +175,15 @@ def _counted(requests: int, usd: float) -> str:
     return f"{formatting.counted(requests, 'request')}, {formatting.money(usd)}"
 
 
-def failure_groups(answer: Answer[pd.DataFrame]) -> None:
+def failure_groups(result: Result[pd.DataFrame]) -> None:
     """Draw what fails most: by class, code, provider and model."""
-    if answer.value is None or answer.value.empty:
-        if answer.value is None:
-            unanswered(answer)
+    if result.value is None or result.value.empty:
+        if result.value is None:
+            show_missing_result(result)
         return
     with st.grid(columns=2, min_column_width=320, gap="small"):
         for by, title in GROUPS:
-            _group(answer.value[answer.value["by"] == by], by, title)
+            _group(result.value[result.value["by"] == by], by, title)
 
 
 def _group(rows: pd.DataFrame, by: str, title: str) -> None:
@@ -198,31 +198,33 @@ def _group(rows: pd.DataFrame, by: str, title: str) -> None:
         table.draw(shown, columns, f"by {by}", tones=tones)
 
 
-def newest_failures(view: View, answer: Answer[pd.DataFrame]) -> None:
+def newest_failures(view: View, result: Result[pd.DataFrame]) -> None:
     """Draw the newest failures; a click on one opens its session at that failure."""
     explained = "Click a row to open its session at this failure."
-    with table.card("Newest failures", answer.value, NEWEST | IDS, explained):
-        if answer.value is None:
-            unanswered(answer)
-        elif answer.value.empty:
-            nothing(NO_FAILURES)
+    with table.card("Newest failures", result.value, NEWEST | IDS, explained):
+        if result.value is None:
+            show_missing_result(result)
+        elif result.value.empty:
+            show_empty_state(NO_FAILURES)
         else:
-            _failures_table(view, answer.value)
+            _failures_table(view, result.value)
 
 
 def _failures_table(view: View, failures: pd.DataFrame) -> None:
     table.draw(
         failures,
         NEWEST,
-        table.element("newest failures"),
+        table.element_key("newest failures"),
         zone=view.filters.zone,
         tones={"error_class": _class_tone},
-        on_open=lambda: table.take("newest failures"),
+        on_open=lambda: table.store_click("newest failures"),
     )
-    table.show("newest failures", failures)
-    if picked := table.taken():
-        opened = address.of_session(picked.session_id, picked.api_key, picked.row)
-        st.switch_page("pages/Sessions.py", query_params=address.query_of(view.choice, **opened))
+    table.remember_rows("newest failures", failures)
+    if click := table.clicked():
+        opened = address.of_session(click.session_id, click.api_key, click.row)
+        st.switch_page(
+            "pages/Sessions.py", query_params=address.parameters_of(view.choice, **opened)
+        )
 
 
 def _class_tone(name: object) -> str | None:
@@ -244,10 +246,10 @@ def _kind(facts: ServerFacts) -> str:
 def _facts(*facts: tuple[str, str] | tuple[str, str, bool | None]) -> None:
     """Draw names on the left and values on the right; a third value says whether it is fine."""
     for name, value, *is_well in facts:
-        sign = SIGNS[is_well[0] if is_well else None]
+        icon = ICONS[is_well[0] if is_well else None]
         with st.container(horizontal=True, horizontal_alignment="distribute", gap="small"):
             st.caption(name, width="content")
-            st.markdown(f"{sign}{label(value, 120)}", width="content")
+            st.markdown(f"{icon}{label(value, 120)}", width="content")
 
 
 WAYS: dict[WayIn, str] = {
@@ -255,11 +257,11 @@ WAYS: dict[WayIn, str] = {
     "sign-in": "People sign in, and see what TRACELIB_PEOPLE grants them.",
     "proxy": "A proxy identifies people, and they see what TRACELIB_PEOPLE grants them.",
 }
-NOTED = "Access to messages is audited."
-NOT_NOTED = "No audit log is configured (TRACELIB_AUDIT_LOG)."
+AUDITED = "Access to messages is audited."
+NOT_AUDITED = "No audit log is configured (TRACELIB_AUDIT_LOG)."
 
 
-def who_may_look(view: View) -> None:
+def access(view: View) -> None:
     """Draw who has access, and whether reading is audited."""
     settings = view.installed.settings
     way = way_in(settings)
@@ -268,4 +270,4 @@ def who_may_look(view: View) -> None:
             st.warning(WAYS[way], icon=":material/lock_open:")
         else:
             st.text(WAYS[way])
-        st.text(NOTED if settings.audit_log else NOT_NOTED)
+        st.text(AUDITED if settings.audit_log else NOT_AUDITED)

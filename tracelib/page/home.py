@@ -8,10 +8,10 @@ import streamlit as st
 from tracelib import formatting
 from tracelib.overview import SessionCounts, Totals
 from tracelib.page.base import address
-from tracelib.page.base.cards import card, literal, unanswered
+from tracelib.page.base.cards import card, escaped_figure, show_missing_result
 from tracelib.page.base.view import View
-from tracelib.page.text.safe import label
-from tracelib.querying.store import Answer
+from tracelib.page.text.markdown_escape import label
+from tracelib.querying.store import Result
 from tracelib.status import Freshness, ServerFacts
 
 FIRST_STEPS = """
@@ -29,7 +29,7 @@ this dashboard which teams, users and keys you have access to.
 """
 
 
-def database(view: View, server: Answer[ServerFacts], fresh: Answer[Freshness]) -> None:
+def database(view: View, server: Result[ServerFacts], fresh: Result[Freshness]) -> None:
     """Draw which database this is, and how fresh it is."""
     words = ["The requests that you may see"]
     if view.installed.access.sees_installation:
@@ -47,11 +47,11 @@ def first_steps(view: View) -> None:
         st.markdown(FIRST_STEPS if view.installed.access.scope.is_all else NONE_OF_YOURS)
 
 
-def overview_card(view: View, totals: Answer[Totals], series: Answer[pd.DataFrame]) -> None:
+def overview_card(view: View, totals: Result[Totals], series: Result[pd.DataFrame]) -> None:
     """Overview's headline: the total cost."""
     with card("Overview"):
         if totals.value is None:
-            unanswered(totals)
+            show_missing_result(totals)
         else:
             trend = None if series.value is None else list(series.value["cost_usd"].astype(float))
             _headline(
@@ -64,19 +64,19 @@ def overview_card(view: View, totals: Answer[Totals], series: Answer[pd.DataFram
         _way_in(view, "pages/Overview.py", "Open Overview")
 
 
-def models_card(view: View, usage: Answer[pd.DataFrame]) -> None:
+def models_card(view: View, usage: Result[pd.DataFrame]) -> None:
     """Models' headline: how many, and the one with the highest cost."""
     with card("Models"):
         if usage.value is None:
-            unanswered(usage)
+            show_missing_result(usage)
         elif usage.value.empty:
             _headline("Models in use", "0", "None in this time range", None)
         else:
-            dearest = usage.value.iloc[0]
+            costliest = usage.value.iloc[0]
             _headline(
                 "Models in use",
                 formatting.count(len(usage.value)),
-                f"{dearest['model']} costs most: {formatting.money(dearest['cost_usd'])}",
+                f"{costliest['model']} costs most: {formatting.money(costliest['cost_usd'])}",
                 [float(cost) for cost in usage.value["cost_usd"].head(12)],
                 "bar",
             )
@@ -84,12 +84,12 @@ def models_card(view: View, usage: Answer[pd.DataFrame]) -> None:
 
 
 def sessions_card(
-    view: View, sessions: Answer[SessionCounts], series: Answer[pd.DataFrame]
+    view: View, sessions: Result[SessionCounts], series: Result[pd.DataFrame]
 ) -> None:
     """Sessions' headline: how many there were."""
     with card("Sessions"):
         if sessions.value is None:
-            unanswered(sessions)
+            show_missing_result(sessions)
         else:
             trend = None if series.value is None else list(series.value["new_sessions"].astype(int))
             _headline(
@@ -103,22 +103,22 @@ def sessions_card(
 
 def status_card(
     view: View,
-    totals: Answer[Totals],
-    series: Answer[pd.DataFrame],
-    fresh: Answer[Freshness],
+    totals: Result[Totals],
+    series: Result[pd.DataFrame],
+    fresh: Result[Freshness],
 ) -> None:
     """Status' headline: what fails, and how fresh the log is."""
     with card("Status"):
         if totals.value is None:
-            unanswered(totals)
+            show_missing_result(totals)
         else:
             trend = None if series.value is None else list(series.value["failures"].astype(int))
             newest = fresh.value.newest_started_at if fresh.value else None
-            said = formatting.age(newest, view.now) if newest else formatting.UNKNOWN
+            ago = formatting.age(newest, view.now) if newest else formatting.UNKNOWN
             _headline(
                 "Error rate",
                 formatting.share(totals.value.error_rate),
-                f"{formatting.exact(totals.value.failures)} failures, newest request {said}",
+                f"{formatting.exact(totals.value.failures)} failures, newest request {ago}",
                 trend,
             )
         _way_in(view, "pages/Status.py", "Open Status")
@@ -127,14 +127,14 @@ def status_card(
 def _headline(
     title: str,
     value: str,
-    beside: str,
+    secondary: str,
     trend: list[float] | list[int] | None,
     kind: Literal["line", "bar"] = "line",
 ) -> None:
-    st.metric(title, literal(value), chart_data=trend, chart_type=kind)
-    st.caption(label(beside, 90))
+    st.metric(title, escaped_figure(value), chart_data=trend, chart_type=kind)
+    st.caption(label(secondary, 90))
 
 
 def _way_in(view: View, path: str, words: str) -> None:
-    query = address.query_of(view.choice)
+    query = address.parameters_of(view.choice)
     st.page_link(path, label=words, icon=":material/arrow_forward:", query_params=query)

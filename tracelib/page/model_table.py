@@ -8,9 +8,14 @@ from tracelib.export import Column
 from tracelib.formatting import Kind
 from tracelib.models import OF_A_DEPLOYMENT
 from tracelib.page.base import table
-from tracelib.page.base.cards import known, literal, nothing, unanswered
-from tracelib.page.text.safe import label
-from tracelib.querying.store import Answer
+from tracelib.page.base.cards import (
+    escaped_figure,
+    none_if_nan,
+    show_empty_state,
+    show_missing_result,
+)
+from tracelib.page.text.markdown_escape import label
+from tracelib.querying.store import Result
 
 SHARE = Kind.SHARE
 FIGURES = {
@@ -46,20 +51,21 @@ FEW = 10
 
 def headline(usage: pd.DataFrame) -> None:
     """Draw how many models are in use, and which cost, are used and take the most."""
-    dearest = usage.iloc[0]
+    costliest = usage.iloc[0]
+    share_of_cost = formatting.share(none_if_nan(costliest["cost_share"]))
     busiest = usage.nlargest(1, "requests").iloc[0]
     with st.grid(columns=4, min_column_width=145, gap="small"):
         count = formatting.counted(int(usage["deployments"].sum()), "deployment")
         _figure("Models in use", formatting.count(len(usage)), count)
         _figure(
             "Highest cost",
-            formatting.money(known(dearest["cost_usd"])),
-            f"{dearest['model']}, {formatting.share(known(dearest['cost_share']))} of cost",
+            formatting.money(none_if_nan(costliest["cost_usd"])),
+            f"{costliest['model']}, {share_of_cost} of cost",
         )
         _figure(
             "Most requests",
             formatting.count(int(busiest["requests"])),
-            f"{busiest['model']}, {formatting.share(known(busiest['share']))} of requests",
+            f"{busiest['model']}, {formatting.share(none_if_nan(busiest['share']))} of requests",
         )
         _slowest(usage)
 
@@ -74,10 +80,10 @@ def _slowest(usage: pd.DataFrame) -> None:
     _figure(title, formatting.duration(slowest["response_ms_p95"]), slowest["model"], of)
 
 
-def _figure(title: str, value: str, beside: str, definition: str | None = None) -> None:
+def _figure(title: str, value: str, secondary: str, definition: str | None = None) -> None:
     with st.container(border=True, height="stretch", gap="xxsmall"):
-        st.metric(title, literal(value), help=definition)
-        st.caption(label(beside, 80))
+        st.metric(title, escaped_figure(value), help=definition)
+        st.caption(label(secondary, 80))
 
 
 def all_figures(usage: pd.DataFrame) -> None:
@@ -87,12 +93,12 @@ def all_figures(usage: pd.DataFrame) -> None:
         table.draw(usage, FIGURES, "all figures")
 
 
-def deployments(answer: Answer[pd.DataFrame]) -> None:
+def deployments(result: Result[pd.DataFrame]) -> None:
     """Draw the deployments behind each public model name."""
-    with table.card("Deployments behind each model", answer.value, DEPLOYMENTS):
-        if answer.value is None:
-            unanswered(answer)
-        elif answer.value.empty:
-            nothing("No requests in this time range.")
+    with table.card("Deployments behind each model", result.value, DEPLOYMENTS):
+        if result.value is None:
+            show_missing_result(result)
+        elif result.value.empty:
+            show_empty_state("No requests in this time range.")
         else:
-            table.draw(answer.value, DEPLOYMENTS, "deployments")
+            table.draw(result.value, DEPLOYMENTS, "deployments")

@@ -12,15 +12,15 @@ from tracelib.charts import traffic
 from tracelib.charts.base import TimeAxis
 from tracelib.filters import Filters
 from tracelib.overview import CacheSavings, PromptCaching, SessionCounts, Totals
-from tracelib.page.base import ground
-from tracelib.page.base.cards import card, chart, literal, tile, unanswered
-from tracelib.querying.store import Answer
+from tracelib.page.base import captions
+from tracelib.page.base.cards import card, chart, escaped_figure, show_missing_result, tile
+from tracelib.querying.store import Result
 from tracelib.spendlogs.figures import FIGURES
 
 MOST_POINTS = 60
 
 
-def why_no_change(earlier: Filters, log_start: Answer[datetime | None]) -> str | None:
+def why_no_change(earlier: Filters, log_start: Result[datetime | None]) -> str | None:
     """Why is there no comparison with this earlier window? None if the log covers all of it."""
     if log_start.value is None:
         return "No change is shown: the start of the log is unknown."
@@ -33,11 +33,11 @@ def why_no_change(earlier: Filters, log_start: Answer[datetime | None]) -> str |
 
 
 def headline(
-    totals: Answer[Totals],
-    before: Answer[Totals],
-    sessions: Answer[SessionCounts],
-    sessions_before: Answer[SessionCounts],
-    over_time: Answer[pd.DataFrame],
+    totals: Result[Totals],
+    before: Result[Totals],
+    sessions: Result[SessionCounts],
+    sessions_before: Result[SessionCounts],
+    over_time: Result[pd.DataFrame],
     no_change: str | None = None,
 ) -> None:
     """Draw requests, sessions, cost, response time and errors, each against the window before.
@@ -45,7 +45,7 @@ def headline(
     With `no_change`, the reason, there is no comparison.
     """
     if totals.value is None or sessions.value is None:
-        unanswered(totals if totals.value is None else sessions)
+        show_missing_result(totals if totals.value is None else sessions)
         return
     was = None if no_change else before.value
     sessions_were = None if no_change else sessions_before.value
@@ -69,7 +69,7 @@ TILES: Mapping[str, Callable[[Totals], str]] = {
 WORSE = frozenset({"response_ms_avg", "error_rate"})
 
 
-def _tile(name: str, now: Totals, was: Totals | None, over_time: Answer[pd.DataFrame]) -> None:
+def _tile(name: str, now: Totals, was: Totals | None, over_time: Result[pd.DataFrame]) -> None:
     figure = FIGURES[name]
     value = getattr(now, name)
     tile(
@@ -85,7 +85,7 @@ def _tile(name: str, now: Totals, was: Totals | None, over_time: Answer[pd.DataF
 
 
 def _sessions(
-    now: SessionCounts, was: SessionCounts | None, over_time: Answer[pd.DataFrame]
+    now: SessionCounts, was: SessionCounts | None, over_time: Result[pd.DataFrame]
 ) -> None:
     tile(
         "Unique sessions",
@@ -99,7 +99,7 @@ def _sessions(
     )
 
 
-def _trend(over_time: Answer[pd.DataFrame], column: str) -> list[float] | None:
+def _trend(over_time: Result[pd.DataFrame], column: str) -> list[float] | None:
     """A sparkline of at most 60 points; unknown buckets are left out, not drawn as zero."""
     if over_time.value is None:
         return None
@@ -120,9 +120,9 @@ PROVIDER = (
 
 
 def cache_cards(
-    saved: Answer[CacheSavings],
-    prompts: Answer[PromptCaching],
-    series: Answer[pd.DataFrame],
+    saved: Result[CacheSavings],
+    prompts: Result[PromptCaching],
+    series: Result[pd.DataFrame],
     axis: TimeAxis,
 ) -> None:
     """Draw how many requests the caches served, and what was saved."""
@@ -134,27 +134,27 @@ def cache_cards(
         _provider(prompts)
 
 
-def _saved(saved: Answer[CacheSavings]) -> None:
+def _saved(saved: Result[CacheSavings]) -> None:
     with card("Served from LiteLLM’s cache", ESTIMATE):
         if saved.value is None:
-            unanswered(saved)
+            show_missing_result(saved)
             return
         with st.container(horizontal=True):
             st.metric("Hits", formatting.count(saved.value.hits))
             st.metric("Tokens served", formatting.count(saved.value.replayed_tokens))
             money = formatting.money(saved.value.saved_usd_estimate)
-            st.metric("Cost saved, estimated", literal(money))
+            st.metric("Cost saved, estimated", escaped_figure(money))
 
 
-def _provider(prompts: Answer[PromptCaching]) -> None:
+def _provider(prompts: Result[PromptCaching]) -> None:
     with card("Provider prompt caching", PROVIDER):
         if prompts.value is None:
-            unanswered(prompts)
+            show_missing_result(prompts)
             return
         facts = prompts.value
         with st.container(horizontal=True):
             st.metric("Cached prompt tokens", formatting.count(facts.cached_prompt_tokens))
-            st.metric("Share of prompt tokens", literal(formatting.share(facts.share)))
+            st.metric("Share of prompt tokens", escaped_figure(formatting.share(facts.share)))
             st.metric("Cache write tokens", formatting.count(facts.cache_write_tokens))
         if facts.requests_read < facts.requests:
             st.caption(
@@ -163,13 +163,13 @@ def _provider(prompts: Answer[PromptCaching]) -> None:
             )
 
 
-def over_time_charts(series: Answer[pd.DataFrame], axis: TimeAxis) -> None:
+def over_time_charts(series: Result[pd.DataFrame], axis: TimeAxis) -> None:
     """Requests across the page; cost, response time, tokens and errors two by two below."""
     chart("Requests", series, traffic.requests, axis)
     left, right = st.columns(2)
     with left:
         chart("Cost", series, traffic.cost, axis)
-        chart("Response time", series, traffic.response_time, axis, caption=ground.RESPONSE_TIME)
+        chart("Response time", series, traffic.response_time, axis, caption=captions.RESPONSE_TIME)
     with right:
-        chart("Tokens", series, traffic.tokens, axis, caption=ground.TOKENS)
+        chart("Tokens", series, traffic.tokens, axis, caption=captions.TOKENS)
         chart("Error rate", series, traffic.error_rate, axis)

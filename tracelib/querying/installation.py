@@ -18,8 +18,8 @@ from tracelib.source import Source, pool, source_over
 
 log = logging.getLogger(__name__)
 API_TOKENS = "TRACELIB_API_TOKENS"
-WAYS_IN = ("TRACELIB_PEOPLE", "TRACELIB_IDENTITY_HEADER", "TRACELIB_PROXY_SECRET")
-LOOK_AGAIN_AFTER_S = 600
+SIGN_IN_SETTINGS = ("TRACELIB_PEOPLE", "TRACELIB_IDENTITY_HEADER", "TRACELIB_PROXY_SECRET")
+REREAD_SCHEMA_AFTER_S = 600
 SAMPLE_LOCK = threading.Lock()
 
 
@@ -51,7 +51,7 @@ def installation(for_programs: bool = False) -> Installation:
     try:
         settings = read_settings(environment)
     except errors.BadSetting as error:
-        note_once(str(error))
+        log_once(str(error))
         raise
     if settings.database:
         return Installation(settings, settings.database, is_sample=False)
@@ -67,30 +67,30 @@ def shared(installed: Installation) -> Installation:
 def source(installed: Installation) -> Source:
     """The connection to the database with the viewer's access. Raises TraceError if it is down."""
     # One connection for all viewers: the statements limit what they see.
-    return _met(shared(installed)).seen_by(installed.access)
+    return _shared_source(shared(installed)).seen_by(installed.access)
 
 
-def says_who_may_look() -> bool:
+def has_sign_in_settings() -> bool:
     """Is any setting for sign-in present, valid or not?"""
     try:
-        known = _environment()
-        return any(name in known or f"{name}_FILE" in known for name in WAYS_IN)
+        names = _environment()
+        return any(name in names or f"{name}_FILE" in names for name in SIGN_IN_SETTINGS)
     except errors.BadSetting:
         return False
 
 
-def look_again() -> None:
+def reread_schema() -> None:
     """Let the next query read the schema again, over the same connections."""
-    _met.clear()
+    _shared_source.clear()
 
 
 @st.cache_resource(
-    ttl=LOOK_AGAIN_AFTER_S,
+    ttl=REREAD_SCHEMA_AFTER_S,
     max_entries=4,
     show_spinner=False,
     hash_funcs={Installation: hash},
 )
-def _met(installed: Installation) -> Source:
+def _shared_source(installed: Installation) -> Source:
     # Read again every ten minutes, so that an upgrade of LiteLLM shows without a restart.
     settings = installed.settings
     return source_over(_pool(installed.address, settings.pool_size), settings, installed.address)
@@ -103,11 +103,11 @@ _pool = lru_cache(maxsize=4)(pool)
 @st.cache_resource(show_spinner="Preparing the sample traffic: 30 days, about 10 seconds, once.")
 def _sample(folder: str | None) -> DatabaseAddress:
     with SAMPLE_LOCK:
-        return _started(folder)
+        return _sample_once(folder)
 
 
 @cache
-def _started(folder: str | None) -> DatabaseAddress:
+def _sample_once(folder: str | None) -> DatabaseAddress:
     """Once per process, however often Streamlit's caches are cleared."""
     sample = demo.start(Path(folder) if folder else None)
     demo.keep_arriving(sample, threading.Event())
@@ -115,7 +115,7 @@ def _started(folder: str | None) -> DatabaseAddress:
 
 
 @lru_cache(maxsize=20)
-def note_once(complaint: str) -> None:
+def log_once(complaint: str) -> None:
     """Log what is wrong, once, if not every viewer may know it."""
     log.error("%s", complaint)
 

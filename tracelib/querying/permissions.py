@@ -11,7 +11,7 @@ from tracelib import conversation, errors, export, status, stitching
 from tracelib.conversation.turn_diff import diff_between
 from tracelib.permissions.access import Access
 
-OF_WHAT_WAS_SAID: frozenset[Callable[..., Any]] = frozenset(
+READS_MESSAGES: frozenset[Callable[..., Any]] = frozenset(
     {
         conversation.first_lines,
         conversation.snippets,
@@ -21,17 +21,17 @@ OF_WHAT_WAS_SAID: frozenset[Callable[..., Any]] = frozenset(
         stitching.conversation_around,
     }
 )
-OF_THE_INSTALLATION: frozenset[Callable[..., Any]] = frozenset({status.server, status.size})
+READS_INSTALLATION: frozenset[Callable[..., Any]] = frozenset({status.server, status.size})
 
 
-def refusal(ask: Callable[..., Any], access: Access) -> errors.NotForThisRole | None:
+def refusal(function: Callable[..., Any], access: Access) -> errors.NotForThisRole | None:
     """Why is this query refused for this access? None if it is not."""
-    is_refused = (ask in OF_WHAT_WAS_SAID and not access.reads_messages) or (
-        ask in OF_THE_INSTALLATION and not access.sees_installation
+    is_refused = (function in READS_MESSAGES and not access.reads_messages) or (
+        function in READS_INSTALLATION and not access.sees_installation
     )
     return errors.NotForThisRole() if is_refused else None
 
 
-def told(error: errors.TraceError, access: Access) -> errors.TraceError:
+def for_access(error: errors.TraceError, access: Access) -> errors.TraceError:
     """The error for this access. The server's message names hosts, roles and columns."""
     return error if access.sees_installation else type(error)()

@@ -23,7 +23,7 @@ from tracelib.database_url import DatabaseAddress
 from tracelib.filters import Filters
 from tracelib.querying import permissions
 from tracelib.querying.installation import Installation, shared, source
-from tracelib.querying.store import Answer, Flight, Store
+from tracelib.querying.store import QueryRun, Result, Store
 from tracelib.selection import Selection
 
 log = logging.getLogger(__name__)
@@ -32,94 +32,94 @@ HEAVY: frozenset[Callable[..., Any]] = frozenset({conversation.turns, diff_betwe
 # The longest wait for a result; the query itself continues.
 PATIENCE_S = 60.0
 # Conversations that are being read, of at most 60 MB, most of them of kilobytes.
-READINGS_KEPT = 12
+MOST_READINGS = 12
 # How often the status of a waiting viewer is updated.
 STEP_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Query:
     """A query with its arguments, so that a page can submit several at once.
 
     `tick` is given if it differs from that of the queries with it.
     """
 
-    ask: Callable[..., Any]
+    function: Callable[..., Any]
     arguments: tuple[Any, ...]
     tick: datetime | None = None
 
     @property
     def name(self) -> str:
-        return f"{self.ask.__module__}.{self.ask.__qualname__}"
+        return f"{self.function.__module__}.{self.function.__qualname__}"
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """What it queries, in a few words.
 
-        >>> Question(conversation.turn_order, ()).words
+        >>> Query(conversation.turn_order, ()).description
         'turn order'
         """
-        return self.ask.__name__.replace("_", " ").strip()
+        return self.function.__name__.replace("_", " ").strip()
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A query with its view, and its result or the flight to wait for."""
+class Submitted:
+    """A query with its key, and its result or the run to wait for."""
 
-    question: Question
-    view: str
-    found: Answer[Any] | Flight
+    query: Query
+    key: str
+    found: Result[Any] | QueryRun
 
     @property
-    def is_open(self) -> bool:
-        return isinstance(self.found, Flight) and not self.found.answer.done()
+    def is_pending(self) -> bool:
+        return isinstance(self.found, QueryRun) and not self.found.future.done()
 
-    def answer(self) -> Answer[Any]:
+    def result(self) -> Result[Any]:
         """The result; the last good one if it is still pending, or failed with a passing error."""
-        given = self._given()
-        if given.error is None or not given.error.is_passing:
-            return given
-        good = STORE.last_good(self.view)
-        return replace(good, error=given.error, is_stale=True) if good else given
+        own = self._own_result()
+        if own.error is None or not own.error.is_passing:
+            return own
+        last_good = STORE.last_good(self.key)
+        return replace(last_good, error=own.error, is_stale=True) if last_good else own
 
-    def _given(self) -> Answer[Any]:
-        if isinstance(self.found, Answer):
+    def _own_result(self) -> Result[Any]:
+        if isinstance(self.found, Result):
             return self.found
-        if self.found.answer.done():
-            return self.found.answer.result()
-        return Answer(None, errors.NotAnsweredYet(), datetime.now(UTC), 0.0)
+        if self.found.future.done():
+            return self.found.future.result()
+        return Result(None, errors.StillRunning(), datetime.now(UTC), 0.0)
 
 
-def answers(
+def run_together(
     installed: Installation,
     now: datetime,
-    questions: Sequence[Question],
+    queries: Sequence[Query],
     patience_s: float = PATIENCE_S,
-    while_waiting: Callable[[list[Question]], None] | None = None,
-) -> list[Answer[Any]]:
+    while_waiting: Callable[[list[Query]], None] | None = None,
+) -> list[Result[Any]]:
     """Run all of these queries in parallel and return their results, in order.
 
     `while_waiting` is called several times a second with the pending ones; an exception in it ends
     the waiting. After a minute the last good results are used if all pending ones have one, else
     after `patience_s` an error that says so.
     """
-    views = [_view(question, question.tick or now, installed) for question in questions]
-    together = [view for view, one in zip(views, questions, strict=True) if one.tick is None]
+    keys = [_key(query, query.tick or now, installed) for query in queries]
+    together = [key for key, one in zip(keys, queries, strict=True) if one.tick is None]
     since = STORE.since(together, now)
-    asked: list[Asked] = []
+    submitted: list[Submitted] = []
     try:
-        for question, view in zip(questions, views, strict=True):
-            ticks = (question.tick, question.tick) if question.tick else (now, since)
-            asked.append(_asked(installed, question, view, *ticks))
-        _wait(asked, patience_s, while_waiting)
-        return [one.answer() for one in asked]
+        for query, key in zip(queries, keys, strict=True):
+            ticks = (query.tick, query.tick) if query.tick else (now, since)
+            submitted.append(_submit(installed, query, key, *ticks))
+        _wait(submitted, patience_s, while_waiting)
+        return [one.result() for one in submitted]
     finally:
-        for one in asked:
-            if isinstance(one.found, Flight):
-                STORE.leave(one.found)
+        for one in submitted:
+            if isinstance(one.found, QueryRun):
+                STORE.stop_waiting(one.found)
 
 
-def ask_alone(installed: Installation, question: Question) -> Any:
+def run_alone(installed: Installation, query: Query) -> Any:
     """Run a query that only one viewer needs, and do not store its result.
 
     For a step of a search, or a file.
@@ -127,117 +127,117 @@ def ask_alone(installed: Installation, question: Question) -> Any:
     Permissions and metrics apply as for any other query. The pause after a failed connection does
     not: the viewer has just clicked. Raises a TraceError.
     """
-    if refused := permissions.refusal(question.ask, installed.access):
+    if refused := permissions.refusal(query.function, installed.access):
         raise refused
-    metrics.count_query(question.name, True)
-    answer = _worked_out(question, installed)
-    if answer.error:
-        raise answer.error
-    return answer.value
+    metrics.count_query(query.name, True)
+    result = _timed(query, installed)
+    if result.error:
+        raise result.error
+    return result.value
 
 
-@lru_cache(READINGS_KEPT)
+@lru_cache(MOST_READINGS)
 def reading_of(installed: Installation, selection: Selection) -> Reading:  # noqa: ARG001
     """The reading state of this conversation, which all viewers of an installation share."""
     return Reading(selection)
 
 
-def forget_answers() -> None:
+def expire_results() -> None:
     """Let every query run again; the last good results stay."""
     STORE.expire()
 
 
-def _asked(
-    installed: Installation, question: Question, view: str, now: datetime, since: datetime
-) -> Asked:
-    if refused := permissions.refusal(question.ask, installed.access):
-        return Asked(question, view, _failed(refused, installed))
-    found, is_new = STORE.find(view, now, since)
-    metrics.count_query(question.name, is_new)
-    if is_new and isinstance(found, Flight):
+def _submit(
+    installed: Installation, query: Query, key: str, now: datetime, since: datetime
+) -> Submitted:
+    if refused := permissions.refusal(query.function, installed.access):
+        return Submitted(query, key, _failed(refused, installed))
+    found, is_new = STORE.result_or_run(key, now, since)
+    metrics.count_query(query.name, is_new)
+    if is_new and isinstance(found, QueryRun):
         workers = _workers(installed.address, installed.settings.pool_size)
-        workers.submit(_carry_out, found, question, installed)
-    return Asked(question, view, found)
+        workers.submit(_run, found, query, installed)
+    return Submitted(query, key, found)
 
 
 def _wait(
-    asked: Sequence[Asked],
+    submitted: Sequence[Submitted],
     patience_s: float,
-    while_waiting: Callable[[list[Question]], None] | None,
+    while_waiting: Callable[[list[Query]], None] | None,
 ) -> None:
     started = time.monotonic()
-    while open_ones := [one for one in asked if one.is_open]:
+    while pending := [one for one in submitted if one.is_pending]:
         waited_s = time.monotonic() - started
-        can_stand_in = waited_s > PATIENCE_S and all(STORE.last_good(o.view) for o in open_ones)
-        if waited_s > patience_s or can_stand_in:
+        can_be_replaced = waited_s > PATIENCE_S and all(STORE.last_good(o.key) for o in pending)
+        if waited_s > patience_s or can_be_replaced:
             return
-        flights = [one.found.answer for one in open_ones if isinstance(one.found, Flight)]
-        if wait(flights, STEP_S).not_done and while_waiting:
-            while_waiting([one.question for one in open_ones])
+        runs = [one.found.future for one in pending if isinstance(one.found, QueryRun)]
+        if wait(runs, STEP_S).not_done and while_waiting:
+            while_waiting([one.query for one in pending])
 
 
 # As many at once as there are connections: the others wait for their turn, not for a connection.
 @lru_cache(maxsize=4)
 def _workers(address: DatabaseAddress, pool_size: int) -> ThreadPoolExecutor:  # noqa: ARG001
-    return ThreadPoolExecutor(pool_size, thread_name_prefix="question")
+    return ThreadPoolExecutor(pool_size, thread_name_prefix="query")
 
 
-def _carry_out(flight: Flight, question: Question, installed: Installation) -> None:
+def _run(run: QueryRun, query: Query, installed: Installation) -> None:
     """Run the query, for all who wait. They get a result in any case."""
-    if not STORE.begin(flight):
+    if not STORE.start(run):
         return
     try:
-        away = STORE.away(installed.address)
-        answer = _failed(away, installed) if away else _worked_out(question, installed)
-        size = len(pickle.dumps(answer.value))
+        unavailable = STORE.unavailable(installed.address)
+        result = _failed(unavailable, installed) if unavailable else _timed(query, installed)
+        size = len(pickle.dumps(result.value))
     except Exception:
-        log.exception("Query failed: %s", question.name)
-        answer, size = _failed(errors.OwnFault(), installed), 0
-    STORE.land(flight, answer, size, is_heavy=question.ask in HEAVY)
+        log.exception("Query failed: %s", query.name)
+        result, size = _failed(errors.OwnFault(), installed), 0
+    STORE.finish(run, result, size, is_heavy=query.function in HEAVY)
 
 
-def _failed(error: errors.TraceError, installed: Installation) -> Answer[Any]:
-    shown = permissions.told(error, installed.access)
-    return Answer(None, shown, datetime.now(UTC), 0.0)
+def _failed(error: errors.TraceError, installed: Installation) -> Result[Any]:
+    shown = permissions.for_access(error, installed.access)
+    return Result(None, shown, datetime.now(UTC), 0.0)
 
 
-def _worked_out(question: Question, installed: Installation) -> Answer[Any]:
+def _timed(query: Query, installed: Installation) -> Result[Any]:
     started = time.perf_counter()
-    value, error = _tried(question, installed)
+    value, error = _attempted(query, installed)
     seconds = time.perf_counter() - started
-    metrics.observe_query(question.name, seconds, error)
-    shown = error and permissions.told(error, installed.access)
-    return Answer(value, shown, datetime.now(UTC), seconds)
+    metrics.observe_query(query.name, seconds, error)
+    shown = error and permissions.for_access(error, installed.access)
+    return Result(value, shown, datetime.now(UTC), seconds)
 
 
-def _tried(question: Question, installed: Installation) -> tuple[Any, errors.TraceError | None]:
+def _attempted(query: Query, installed: Installation) -> tuple[Any, errors.TraceError | None]:
     try:
-        return question.ask(source(installed), *question.arguments), None
+        return query.function(source(installed), *query.arguments), None
     except errors.DatabaseUnreachable as unreachable:
-        STORE.note_away(installed.address, unreachable)
+        STORE.mark_unavailable(installed.address, unreachable)
         return None, unreachable
     except errors.TraceError as explained:
         return None, explained
     except Exception:
-        log.exception("Query failed: %s", question.name)
+        log.exception("Query failed: %s", query.name)
         return None, errors.OwnFault()
 
 
-def _view(question: Question, now: datetime, installed: Installation) -> str:
+def _key(query: Query, now: datetime, installed: Installation) -> str:
     """The key of this query on this database with this access.
 
     It stays the same at the next tick, when only the clock has moved on. As short as a name:
     arguments may be long.
     """
-    relative = [_relative(argument, now) for argument in question.arguments]
-    words = f"{question.name} {relative} {hash(shared(installed))} {installed.access!r}"
-    return blake2b(words.encode("utf-8", "surrogatepass"), digest_size=24).hexdigest()
+    relative = [_relative(argument, now) for argument in query.arguments]
+    description = f"{query.name} {relative} {hash(shared(installed))} {installed.access!r}"
+    return blake2b(description.encode("utf-8", "surrogatepass"), digest_size=24).hexdigest()
 
 
 def _relative(argument: object, now: datetime) -> str:
-    """A moment as its distance from now; filters as their view, without the clock."""
+    """A moment as its distance from now; filters without the clock."""
     if isinstance(argument, datetime):
         return repr(now - argument)
     if isinstance(argument, Filters):
-        return repr(argument.view())
+        return repr(argument.without_clock())
     return repr(argument)

@@ -18,7 +18,7 @@ from tracelib import errors
 from tracelib.database_url import DatabaseAddress
 
 T = TypeVar("T")
-# The limit for the serialised size of all results on each shelf.
+# The limit for the serialised size of all results in each segment.
 FIGURES_BYTES = 128_000_000
 # A conversation may be megabytes large: few are stored, and none for when the database is down.
 HEAVY_BYTES = 32_000_000
@@ -26,217 +26,221 @@ HEAVY_BYTES = 32_000_000
 MOST_TICKS = 4
 # After a failed connection, no query waits for the next one for this long, and the error is valid
 # for as long.
-BREATHER_S = 10.0
+RETRY_AFTER_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Generic[T]):
+class Result(Generic[T]):
     """The result of a query: a value, or why there is none; its time, and how long it took.
 
-    It is shared by all viewers: to be read, not to be changed. Results with one key show the same.
+    It is shared by all viewers: to be read, not to be changed. Those of one version are equal.
     """
 
     value: T | None
     error: errors.TraceError | None
-    asked_at: datetime
+    computed_at: datetime
     seconds: float
     is_stale: bool = False
-    key: str = field(default_factory=lambda: uuid4().hex)
+    version: str = field(default_factory=lambda: uuid4().hex)
 
 
-def rewritten(answer: Answer[T], change: Callable[[T], T]) -> Answer[T]:
-    """The same result with its value changed, under another key for what is drawn from it."""
-    if answer.value is None:
-        return answer
-    return replace(answer, value=change(answer.value), key=uuid4().hex)
+def rewritten(result: Result[T], change: Callable[[T], T]) -> Result[T]:
+    """The same result with its value changed, as another version for what is drawn from it."""
+    if result.value is None:
+        return result
+    return replace(result, value=change(result.value), version=uuid4().hex)
 
 
 @dataclass(eq=False, slots=True)
-class Flight:
-    """A query under way: its view and tick, and how many wait for it.
+class QueryRun:
+    """A query under way: its key and tick, and how many wait for it.
 
-    `age` is the store's when the query ran, or will run; `answer` is done once it has.
+    `generation` is the store's when the query ran, or will run; `future` is done once it has.
     """
 
-    view: str
-    now: datetime
-    age: int
-    answer: "Future[Answer[Any]]" = field(default_factory=Future)
+    key: str
+    tick: datetime
+    generation: int
+    future: "Future[Result[Any]]" = field(default_factory=Future)
     waiting: int = 0
-    is_begun: bool = False
+    has_started: bool = False
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Kept:
-    """A result with its tick, its size, and the store's age when the query ran.
+class StoredResult:
+    """A result with its tick, its size, and the store's generation when the query ran.
 
     It is used until `until`, on the monotonic clock: a good one while its tick lasts.
     """
 
-    answer: Answer[Any]
+    result: Result[Any]
     tick: datetime
     size: int
-    age: int
+    generation: int
     until: float = math.inf
 
     @property
     def order(self) -> tuple[datetime, int]:
         """The order by which the newer of two is chosen."""
-        return self.tick, self.age
+        return self.tick, self.generation
 
 
 @dataclass(eq=False, slots=True)
-class OfView:
-    """The results of one view: those of its latest ticks, and the last good one."""
+class ResultHistory:
+    """The results of one key: those of its latest ticks, and the last good one."""
 
-    ticks: OrderedDict[datetime, Kept] = field(default_factory=OrderedDict)
-    good: Kept | None = None
+    ticks: OrderedDict[datetime, StoredResult] = field(default_factory=OrderedDict)
+    last_good: StoredResult | None = None
 
     @property
     def size(self) -> int:
-        return sum(kept.size for kept in {*self.ticks.values(), self.good} if kept)
+        return sum(stored.size for stored in {*self.ticks.values(), self.last_good} if stored)
 
-    def keep(self, kept: Kept) -> None:
-        """Store it, but never in place of a newer one; those of an earlier age are dropped."""
-        if kept.answer.error is None and (not self.good or self.good.order <= kept.order):
-            self.good = kept
-        if any(one.age > kept.age for one in self.ticks.values()):
+    def add(self, stored: StoredResult) -> None:
+        """Store it, never in place of a newer one; those of an earlier generation are dropped."""
+        if stored.result.error is None and (
+            not self.last_good or self.last_good.order <= stored.order
+        ):
+            self.last_good = stored
+        if any(one.generation > stored.generation for one in self.ticks.values()):
             return
         self.ticks = OrderedDict(
-            (tick, one) for tick, one in self.ticks.items() if one.age == kept.age
+            (tick, one) for tick, one in self.ticks.items() if one.generation == stored.generation
         )
-        self.ticks[kept.tick] = kept
-        self.ticks.move_to_end(kept.tick)
+        self.ticks[stored.tick] = stored
+        self.ticks.move_to_end(stored.tick)
         if len(self.ticks) > MOST_TICKS:
             self.ticks.popitem(last=False)
 
 
-class Shelf:
-    """The results of many views. Above the size limit, the least recently used view is dropped."""
+class Segment:
+    """The results of many keys. Above the size limit, the least recently used key is dropped."""
 
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes = most_bytes
         self.size = 0
-        self.views: OrderedDict[str, OfView] = OrderedDict()
+        self.histories: OrderedDict[str, ResultHistory] = OrderedDict()
 
-    def known(self, view: str, ticks: Sequence[datetime], age: int) -> Answer[Any] | None:
-        """The result of the first of these ticks that has one of this age."""
-        for tick in ticks if view in self.views else ():
-            kept = self.views[view].ticks.get(tick)
-            if kept and kept.age == age and time.monotonic() < kept.until:
-                self.views.move_to_end(view)
-                return kept.answer
+    def current(self, key: str, ticks: Sequence[datetime], generation: int) -> Result[Any] | None:
+        """The result of the first of these ticks that has one of this generation."""
+        for tick in ticks if key in self.histories else ():
+            stored = self.histories[key].ticks.get(tick)
+            if stored and stored.generation == generation and time.monotonic() < stored.until:
+                self.histories.move_to_end(key)
+                return stored.result
         return None
 
-    def last_good(self, view: str) -> Answer[Any] | None:
+    def last_good(self, key: str) -> Result[Any] | None:
         """The good result of the latest tick."""
-        if view not in self.views:
+        if key not in self.histories:
             return None
-        self.views.move_to_end(view)
-        good = self.views[view].good
-        return good.answer if good else None
+        self.histories.move_to_end(key)
+        last_good = self.histories[key].last_good
+        return last_good.result if last_good else None
 
-    def keep(self, view: str, kept: Kept) -> None:
-        """Store a result of this view, and make room for it."""
-        of_view = self.views.setdefault(view, OfView())
-        self.size -= of_view.size
-        of_view.keep(kept)
-        self.size += of_view.size
-        self.views.move_to_end(view)
-        while self.size > self.most_bytes and len(self.views) > 1:
-            self.size -= self.views.popitem(last=False)[1].size
+    def add(self, key: str, stored: StoredResult) -> None:
+        """Store a result of this key, and make room for it."""
+        history = self.histories.setdefault(key, ResultHistory())
+        self.size -= history.size
+        history.add(stored)
+        self.size += history.size
+        self.histories.move_to_end(key)
+        while self.size > self.most_bytes and len(self.histories) > 1:
+            self.size -= self.histories.popitem(last=False)[1].size
 
 
 class Store:
-    """The only place for results: each view is queried once at a time, and its result shared.
+    """The only place for results: each key is queried once at a time, and its result shared.
 
-    `age` counts the refreshes; an earlier result is only used while the database is down.
+    `generation` counts the refreshes; an earlier result is only used while the database is down.
     """
 
     def __init__(self) -> None:
-        self.figures = Shelf(FIGURES_BYTES)
-        self.heavy = Shelf(HEAVY_BYTES)
-        self.flights: dict[str, Flight] = {}
-        self.age = 0
-        self._away: dict[DatabaseAddress, tuple[errors.TraceError, float]] = {}
+        self.figures = Segment(FIGURES_BYTES)
+        self.heavy = Segment(HEAVY_BYTES)
+        self.runs: dict[str, QueryRun] = {}
+        self.generation = 0
+        self._unavailable: dict[DatabaseAddress, tuple[errors.TraceError, float]] = {}
         self._lock = Lock()
 
-    def since(self, views: Sequence[str], now: datetime) -> datetime:
-        """The earliest tick for which one of these views is under way, or now.
+    def since(self, keys: Sequence[str], now: datetime) -> datetime:
+        """The earliest tick for which one of these keys is under way, or now.
 
         Queries that are run together have one tick: the results that arrived at that tick are used
         until the last one has arrived.
         """
         with self._lock:
-            flights = (self.flights.get(view) for view in views)
-            return min([now, *(one.now for one in flights if one and self._may_join(one))])
+            runs = (self.runs.get(key) for key in keys)
+            return min([now, *(one.tick for one in runs if one and self._may_join(one))])
 
-    def find(self, view: str, now: datetime, since: datetime) -> tuple[Answer[Any] | Flight, bool]:
-        """The result of one of these ticks, or the flight to wait for; whether it is a new one.
+    def result_or_run(
+        self, key: str, now: datetime, since: datetime
+    ) -> tuple[Result[Any] | QueryRun, bool]:
+        """The result of one of these ticks, or the run to wait for; whether it is a new one.
 
-        A caller that gets a flight must leave it again, and run the query if it is new.
+        A caller that gets a run must stop waiting in the end, and run the query if it is new.
         """
         with self._lock:
-            for shelf in (self.figures, self.heavy):
-                if answer := shelf.known(view, (now, since), self.age):
-                    return answer, False
-            flight = self.flights.get(view)
-            is_new = flight is None or not self._may_join(flight)
-            if flight is None or is_new:
-                flight = self.flights[view] = Flight(view, now, self.age)
-            flight.waiting += 1
-            return flight, is_new
+            for segment in (self.figures, self.heavy):
+                if result := segment.current(key, (now, since), self.generation):
+                    return result, False
+            run = self.runs.get(key)
+            is_new = run is None or not self._may_join(run)
+            if run is None or is_new:
+                run = self.runs[key] = QueryRun(key, now, self.generation)
+            run.waiting += 1
+            return run, is_new
 
-    def leave(self, flight: Flight) -> None:
+    def stop_waiting(self, run: QueryRun) -> None:
         """Stop waiting for this result."""
         with self._lock:
-            flight.waiting -= 1
+            run.waiting -= 1
 
-    def begin(self, flight: Flight) -> bool:
+    def start(self, run: QueryRun) -> bool:
         """Does this query, whose turn has come, still have to run? Not if no one waits for it."""
         with self._lock:
-            if not flight.waiting:
-                self._forget(flight)
+            if not run.waiting:
+                self._remove(run)
                 return False
-            flight.is_begun, flight.age = True, self.age
+            run.has_started, run.generation = True, self.generation
             return True
 
-    def land(self, flight: Flight, answer: Answer[Any], size: int, is_heavy: bool) -> None:
-        """Store the result of a flight, and give it to all who wait."""
+    def finish(self, run: QueryRun, result: Result[Any], size: int, is_heavy: bool) -> None:
+        """Store the result of a run, and give it to all who wait."""
         with self._lock:
-            shelf = self.heavy if is_heavy else self.figures
-            until = time.monotonic() + BREATHER_S if answer.error else math.inf
-            shelf.keep(flight.view, Kept(answer, flight.now, size, flight.age, until))
-            self._forget(flight)
-        flight.answer.set_result(answer)
+            segment = self.heavy if is_heavy else self.figures
+            until = time.monotonic() + RETRY_AFTER_S if result.error else math.inf
+            segment.add(run.key, StoredResult(result, run.tick, size, run.generation, until))
+            self._remove(run)
+        run.future.set_result(result)
 
-    def last_good(self, view: str) -> Answer[Any] | None:
+    def last_good(self, key: str) -> Result[Any] | None:
         """The result to use while there is no better one."""
         with self._lock:
-            return self.figures.last_good(view)
+            return self.figures.last_good(key)
 
     def expire(self) -> None:
         """Let every query run again; the last good results stay."""
         with self._lock:
-            self.age += 1
-            self._away.clear()
+            self.generation += 1
+            self._unavailable.clear()
 
-    def away(self, address: DatabaseAddress) -> errors.TraceError | None:
+    def unavailable(self, address: DatabaseAddress) -> errors.TraceError | None:
         """Why is this database not queried at the moment?"""
-        error, until = self._away.get(address, (None, 0.0))
+        error, until = self._unavailable.get(address, (None, 0.0))
         return error if time.monotonic() < until else None
 
-    def note_away(self, address: DatabaseAddress, error: errors.TraceError) -> None:
+    def mark_unavailable(self, address: DatabaseAddress, error: errors.TraceError) -> None:
         """Do not query this database for some seconds: it did not respond."""
-        self._away[address] = (error, time.monotonic() + BREATHER_S)
+        self._unavailable[address] = (error, time.monotonic() + RETRY_AFTER_S)
 
-    def _may_join(self, flight: Flight) -> bool:
-        """May a query join this flight?
+    def _may_join(self, run: QueryRun) -> bool:
+        """May a query join this run?
 
         One that still waits for its turn will run after the refresh.
         """
-        return not flight.is_begun or flight.age == self.age
+        return not run.has_started or run.generation == self.generation
 
-    def _forget(self, flight: Flight) -> None:
-        if self.flights.get(flight.view) is flight:
-            del self.flights[flight.view]
+    def _remove(self, run: QueryRun) -> None:
+        if self.runs.get(run.key) is run:
+            del self.runs[run.key]

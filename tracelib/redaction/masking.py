@@ -127,7 +127,7 @@ def _programs(table: str) -> Mapping[str, re.Pattern[bytes]]:
 
 _SPACED, _JOINED, _WITH_USER = map(_programs, ("commands", "commands_joined", "commands_with_user"))
 
-Range = tuple[int, int, str]
+MaskedSpan = tuple[int, int, str]
 Finder = Callable[[Searched], Iterator[Span]]
 
 _FINDERS: dict[str, Finder] = {
@@ -185,7 +185,7 @@ class _Masker:
         found = self._found(Searched(_without_surrogates(readable)))
         if not found:
             return text, []
-        cover = documents.Cover(self._ranges(readable, found))
+        cover = documents.Cover(self._spans(readable, found))
         return documents.written(parts, cover), cover.found
 
     def _found(self, searched: Searched) -> list[tuple[int, int, int]]:
@@ -196,7 +196,7 @@ class _Masker:
             if start < end
         ]
 
-    def _ranges(self, text: bytes, found: list[tuple[int, int, int]]) -> list[Range]:
+    def _spans(self, text: bytes, found: list[tuple[int, int, int]]) -> list[MaskedSpan]:
         """The ranges to replace: all finds except placeholders, under the name of their longest."""
         cover = bytearray(len(text))
         for start, end, number in sorted(found, key=lambda span: span[1] - span[0]):

@@ -81,7 +81,7 @@ class DocumentReader:
         self._source = source
         self._search = search
         self._batch = FIRST_BATCH
-        self._told: dict[Position, int] = {}
+        self._judged: dict[Position, int] = {}
 
     def met(self, row: Row[Any], following: Iterable[Row[Any]]) -> int:
         """Which conditions does this request meet, one bit each?
@@ -89,10 +89,10 @@ class DocumentReader:
         If it is not read yet, some of the following ones are read with it.
         """
         place = position_of(row)
-        if place not in self._told:
+        if place not in self._judged:
             batch = [row, *islice(following, self._batch - 1)]
-            self._told = dict.fromkeys(map(position_of, batch), 0) | dict(self._read(batch))
-        return self._told[place]
+            self._judged = dict.fromkeys(map(position_of, batch), 0) | dict(self._read(batch))
+        return self._judged[place]
 
     def _read(self, batch: Sequence[Row[Any]]) -> Iterator[tuple[Position, int]]:
         rows_to_read = {position_of(row) for row in batch}

@@ -22,7 +22,7 @@ from sqlalchemy.types import BigInteger, Boolean, Double, Numeric, Text
 from tracelib.filters import Filters
 from tracelib.keys import HIDDEN, NAMES
 from tracelib.schema import Schema
-from tracelib.sessions.search import RANGES, SessionSearch
+from tracelib.sessions.search import BOUNDS, SessionSearch
 from tracelib.source import Source
 from tracelib.spendlogs import conditions, measures
 from tracelib.spendlogs.measures import is_tagged
@@ -210,7 +210,7 @@ def _carried(requests: Subquery, search: SessionSearch) -> list[ColumnElement[bo
 
 def _in_ranges(requests: Subquery, search: SessionSearch) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
-    for one in RANGES:
+    for one in BOUNDS:
         least, most = (getattr(search, name) for name in one.fields)
         figure = NARROWED_BY[one.figure](requests)
         exact = one.figure == "cost_usd"

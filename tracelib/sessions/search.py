@@ -35,7 +35,7 @@ IN_DOCUMENTS = (
 )
 
 
-class Range(NamedTuple):
+class Bounds(NamedTuple):
     """A minimum and a maximum of a figure, both inclusive: two fields and two URL parameters."""
 
     figure: str
@@ -47,26 +47,28 @@ class Range(NamedTuple):
     greatest: float
 
 
-def _range(figure: str, number: Callable[[str], float], smallest: float, greatest: float) -> Range:
+def _bounds(
+    figure: str, number: Callable[[str], float], smallest: float, greatest: float
+) -> Bounds:
     named = (f"min_{figure}", f"max_{figure}")
     parameters = ("min_cost", "max_cost") if figure == "cost_usd" else named
-    return Range(figure, named, parameters, number, smallest, greatest)
+    return Bounds(figure, named, parameters, number, smallest, greatest)
 
 
-RANGES = (
-    _range("cost_usd", float, -1e15, 1e15),
-    _range("requests", int, 0, 10**15),
-    _range("error_share", float, 0, 1),
-    _range("duration_s", float, 0, 1e12),
-    _range("tokens", int, 0, 10**15),
-    _range("models", int, 0, 10**6),
+BOUNDS = (
+    _bounds("cost_usd", float, -1e15, 1e15),
+    _bounds("requests", int, 0, 10**15),
+    _bounds("error_share", float, 0, 1),
+    _bounds("duration_s", float, 0, 1e12),
+    _bounds("tokens", int, 0, 10**15),
+    _bounds("models", int, 0, 10**6),
 )
 PARAMETERS = (
     *TEXTS.values(),
     METADATA,
     *FLAGS.values(),
     *CHOICES,
-    *(name for one in RANGES for name in one.parameters),
+    *(name for one in BOUNDS for name in one.parameters),
 )
 
 
@@ -156,7 +158,7 @@ class SessionSearch:
         params |= {url: YES if getattr(self, name) else "" for name, url in FLAGS.items()}
         for name, allowed in CHOICES.items():
             params[name] = getattr(self, name) if getattr(self, name) != allowed[0] else ""
-        for one in RANGES:
+        for one in BOUNDS:
             ends = zip(one.parameters, one.fields, strict=True)
             params |= {url: _written(getattr(self, name)) for url, name in ends}
         if self.metadata_key:
@@ -182,13 +184,13 @@ def read_search(query: Mapping[str, Iterable[str]]) -> tuple[SessionSearch, tupl
         name: _one_of(params, url, ("", YES), complaints) == YES for name, url in FLAGS.items()
     }
     read |= {name: _one_of(params, name, allowed, complaints) for name, allowed in CHOICES.items()}
-    for one in RANGES:
+    for one in BOUNDS:
         read |= _ends(params, one, complaints)
     read |= _metadata(params, complaints)
     return SessionSearch(**read), tuple(complaints)
 
 
-def _ends(params: Mapping[str, str], one: Range, complaints: list[str]) -> dict[str, float | None]:
+def _ends(params: Mapping[str, str], one: Bounds, complaints: list[str]) -> dict[str, float | None]:
     least, most = (_number(params, name, one, complaints) for name in one.parameters)
     if least is not None and most is not None and least > most:
         low, high = one.parameters
@@ -198,7 +200,7 @@ def _ends(params: Mapping[str, str], one: Range, complaints: list[str]) -> dict[
 
 
 def _number(
-    params: Mapping[str, str], name: str, one: Range, complaints: list[str]
+    params: Mapping[str, str], name: str, one: Bounds, complaints: list[str]
 ) -> float | None:
     text = params.get(name, "").strip()
     if not text:

@@ -20,7 +20,7 @@ from sqlalchemy.types import BigInteger, Text
 
 from tracelib.filters import Filters
 from tracelib.formatting import shortened
-from tracelib.sessions.search import RANGES, Range, SessionSearch
+from tracelib.sessions.search import BOUNDS, Bounds, SessionSearch
 from tracelib.source import Source
 from tracelib.spendlogs import documents
 from tracelib.spendlogs.facts import with_facts
@@ -101,7 +101,7 @@ def in_words(search: SessionSearch) -> tuple[str, ...]:
     phrases += [_metadata(search)] if search.metadata_key else []
     phrases += [phrase for name, phrase in FLAGS.items() if getattr(search, name)]
     phrases += [search.status] if search.status != "any" else []
-    phrases += [phrase for one in RANGES if (phrase := _limits(search, one))]
+    phrases += [phrase for one in BOUNDS if (phrase := _limits(search, one))]
     return tuple(phrases)
 
 
@@ -110,7 +110,7 @@ def _metadata(search: SessionSearch) -> str:
     return f"metadata {key} = {value}" if value else f"metadata {key}"
 
 
-def _limits(search: SessionSearch, one: Range) -> str | None:
+def _limits(search: SessionSearch, one: Bounds) -> str | None:
     least, most = (getattr(search, name) for name in one.fields)
     phrase, format_value = LIMITED[one.figure]
     between = _between(least, most, format_value)

@@ -160,9 +160,9 @@ def spend_logs(schema: Schema) -> FromClause:
 
 def _is_within(logs: FromClause, scope: Scope) -> ColumnElement[bool]:
     named = {"team_id": scope.teams, "user": scope.users}
-    somebody = [one for one in map(key_identity, _storable(scope.keys)) if one]
+    keys = [one for one in map(key_identity, _storable(scope.keys)) if one]
     return or_(
-        is_key_of(logs.c.api_key, somebody),
+        is_key_of(logs.c.api_key, keys),
         *(stored(logs, name).in_(_storable(ids)) for name, ids in named.items() if ids),
     )
 

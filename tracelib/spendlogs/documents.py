@@ -256,9 +256,9 @@ def has_metadata(requests: Subquery, key: str, value: str) -> ColumnElement[bool
     facts = _facts(requests)
     own = facts.op("->>", return_type=Text())(key)
     sent = facts.op("->", return_type=JSONB())(CLIENT_NOTES)
-    noted = [func.nullif(one, "") for one in (own, sent.op("->>", return_type=Text())(key))]
-    is_noted = [one == value if value else one.is_not(None) for one in noted]
-    return func.coalesce(or_(*is_noted), False, type_=Boolean())
+    values = [func.nullif(one, "") for one in (own, sent.op("->>", return_type=Text())(key))]
+    is_present = [one == value if value else one.is_not(None) for one in values]
+    return func.coalesce(or_(*is_present), False, type_=Boolean())
 
 
 def fell_back(requests: Subquery) -> ColumnElement[bool]:

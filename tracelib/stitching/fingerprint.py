@@ -100,7 +100,7 @@ class Fingerprint:
     @property
     def is_left_open(self) -> bool:
         """Did it end without a response, or with one that waits for a tool?"""
-        return self.is_failure or any(answer.calls for answer in self.responses)
+        return self.is_failure or any(response.calls for response in self.responses)
 
 
 def _is_system(message: Canonical) -> bool:
@@ -110,7 +110,7 @@ def _is_system(message: Canonical) -> bool:
 def fingerprint(request: StoredRequest, reader: Reader) -> Fingerprint:
     """The messages of this request as keys. `reader` knows the messages of other requests."""
     one = read_turn(request)
-    question, replies = one.question, one.answered
+    question, replies = one.question, one.responses
     named = Fingerprint(
         request.request_id,
         request.started_at,
@@ -120,7 +120,7 @@ def fingerprint(request: StoredRequest, reader: Reader) -> Fingerprint:
         question.previous_ids,
     )
     history = tuple(reader.read(raw) for raw in question.messages)
-    responses = tuple(canonical(reply, is_answer=True) for reply in replies)
+    responses = tuple(canonical(reply, is_response=True) for reply in replies)
     if question.kind != CHAT or question.previous_ids or not history or _redacted(history):
         return named
     if _redacted(responses):

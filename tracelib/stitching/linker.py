@@ -50,11 +50,11 @@ RESPONSES_IN_A_PART = 2
 class KnownHistory:
     """One history as far as it is known in the tree, and whether that proves where it belongs.
 
-    `answers` are the nodes of its responses, the last first.
+    `responses` are the nodes of its responses, the last first.
     """
 
     found: Located
-    answers: tuple[int, ...]
+    responses: tuple[int, ...]
     is_proven: bool
 
 
@@ -65,9 +65,9 @@ class Histories:
         self._tree = ItemTree()
         self._starts: dict[Hashable, int] = {}
         # node of a response -> the requests that received it
-        self._answered: dict[int, list[int]] = {}
+        self._received: dict[int, list[int]] = {}
         # node of a last message -> the requests that ended with it
-        self._asked: dict[int, list[int]] = {}
+        self._ended_with: dict[int, list[int]] = {}
         self._opened: dict[Hashable, list[int]] = {}  # opening -> the requests that began with it
 
     def read(self, request: Fingerprint) -> KnownHistory:
@@ -79,12 +79,12 @@ class Histories:
 
     def response_requests(self, node: int) -> Sequence[int]:
         """Which requests received this response, the first on top?"""
-        return self._answered.get(node, ())
+        return self._received.get(node, ())
 
     def prompt_requests(self, reading: KnownHistory) -> Sequence[int]:
         """Which requests sent exactly these messages, the first on top?"""
         is_whole = reading.found.is_followed and not reading.found.fresh
-        return self._asked.get(reading.found.node, ()) if is_whole else ()
+        return self._ended_with.get(reading.found.node, ()) if is_whole else ()
 
     def same_opening(self, request: Fingerprint) -> Sequence[int]:
         """Which requests have the system prompt and the first message of this one?"""
@@ -99,12 +99,12 @@ class Histories:
         pieces = SentHistory().extended(request.history).pieces
         for piece in found.fresh if reading.is_proven else pieces:
             end = self._tree.add(end, piece.item, number, begins_message=True)
-        self._asked.setdefault(end, []).append(number)
+        self._ended_with.setdefault(end, []).append(number)
         for response in request.responses:
             node = end
             for item in response.items:
                 node = self._tree.add(node, item, number, begins_message=node == end)
-                self._answered.setdefault(node, []).append(number)
+                self._received.setdefault(node, []).append(number)
         if request.opening:
             self._opened.setdefault(_opening(request), []).append(number)
 
@@ -115,7 +115,7 @@ class Histories:
     def _responses_above(self, found: Located) -> Iterator[int]:
         node = found.node
         while not self._tree.is_start(node):
-            if node in self._answered:
+            if node in self._received:
                 yield node
             node = self._tree.parent(node)
 
@@ -123,7 +123,7 @@ class Histories:
 def _is_proven(found: Located) -> bool:
     if found.is_followed:
         return True
-    return found.answers >= (1 if found.is_whole else RESPONSES_IN_A_PART)
+    return found.responses_known >= (1 if found.is_whole else RESPONSES_IN_A_PART)
 
 
 def _opening(request: Fingerprint) -> Hashable:
@@ -202,7 +202,7 @@ class Linker:
         """The request whose messages and response this history contains; the longest such."""
         if not reading.is_proven:
             return None
-        for node in reading.answers:
+        for node in reading.responses:
             others = self.histories.response_requests(node)
             meant = [other for other in others if self.may_follow(number, other)]
             if meant:

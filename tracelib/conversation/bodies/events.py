@@ -60,7 +60,7 @@ class Connection:
         self._pieces: dict[str, dict[str, object]] = {}
         # The last item of each response -> how the response ended.
         self._ended: dict[str, str | None] = {}
-        self._heard: dict[str, str] = {}
+        self._transcripts: dict[str, str] = {}
 
     def messages(self) -> tuple[Message, ...]:
         """The conversation, in order; tool results have the names of their tools."""
@@ -138,10 +138,10 @@ class Connection:
         if kind.endswith("failed"):
             self._items[key] = {"type": _UNHEARD, "error": event.get("error")}
         transcript = string(event.get("transcript"))
-        whole = transcript if kind.endswith("completed") else self._heard.get(key, "")
-        text = whole or self._heard.get(key, "") + string(event.get("delta"))
+        whole = transcript if kind.endswith("completed") else self._transcripts.get(key, "")
+        text = whole or self._transcripts.get(key, "") + string(event.get("delta"))
         if text:
-            self._heard[key] = text
+            self._transcripts[key] = text
             self._items.setdefault(key, {"role": "user", "type": "message"})
 
     def _grow(self, event: Event, kind: str) -> None:
@@ -174,7 +174,7 @@ class Connection:
         yield from _read(run, None)
 
     def _whole(self, key: str, item: Event) -> Raw:
-        transcript = self._heard.get(key)
+        transcript = self._transcripts.get(key)
         if transcript and transcript not in _words(item):
             block = {"type": "input_audio", "transcript": transcript}
             return {"role": "user", "type": "message", "content": [block]}
@@ -193,7 +193,7 @@ def _item(entry: object, role: str = "assistant") -> Event:
 def _read(items: Sequence[Raw], ended: str | None) -> Iterator[Message]:
     """The messages of these items; `ended` belongs to the last one."""
     shown = [item for item in items if _is_whole(item) or item.get("type") == "function_call"]
-    found = [message(raw) for raw in item_messages(shown, is_answer=True)]
+    found = [message(raw) for raw in item_messages(shown, is_response=True)]
     if ended:
         last = found.pop() if found and found[-1].role != "user" else Message("assistant", ())
         found.append(replace(last, ending=ended))

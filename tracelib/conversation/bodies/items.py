@@ -21,7 +21,7 @@ _RESPONSE_ROLES = ("assistant", "model", "agent")
 ITEM_ID = "_item_id"
 
 
-def item_messages(items: object, *, is_answer: bool = False) -> list[Raw]:
+def item_messages(items: object, *, is_response: bool = False) -> list[Raw]:
     """The items of `input` or `output` as messages.
 
     What an assistant does in one turn (reasoning, text, calls) comes as several consecutive items
@@ -31,7 +31,7 @@ def item_messages(items: object, *, is_answer: bool = False) -> list[Raw]:
     gathered: list[Raw] = []
     open_blocks: list[object] | None = None
     for item in array(items):
-        blocks = _assistant_blocks(item, is_answer) if isinstance(item, dict) else None
+        blocks = _assistant_blocks(item, is_response) if isinstance(item, dict) else None
         if blocks is None:
             open_blocks = None
             gathered.append(_other_message(item))
@@ -39,7 +39,7 @@ def item_messages(items: object, *, is_answer: bool = False) -> list[Raw]:
         if open_blocks is None:
             open_blocks = []
             gathered.append({"role": "assistant", "content": open_blocks})
-        open_blocks.extend([_with_id(one, item) for one in blocks] if is_answer else blocks)
+        open_blocks.extend([_with_id(one, item) for one in blocks] if is_response else blocks)
     return gathered
 
 
@@ -48,10 +48,10 @@ def _with_id(block: object, item: object) -> object:
     return {**block, ITEM_ID: named} if named and isinstance(block, dict) else block
 
 
-def _assistant_blocks(item: Mapping[str, object], is_answer: bool) -> list[object] | None:
+def _assistant_blocks(item: Mapping[str, object], is_response: bool) -> list[object] | None:
     kind, role = string(item.get("type")), string(item.get("role"))
     is_message = "content" in item and (kind in ("", "message", *_TURNS) or bool(role))
-    if is_message and (_TURNS.get(kind, role) in _RESPONSE_ROLES or (is_answer and not role)):
+    if is_message and (_TURNS.get(kind, role) in _RESPONSE_ROLES or (is_response and not role)):
         fields = Fields(item)
         content = fields.value("content")
         rest = fields.rest()
@@ -59,7 +59,7 @@ def _assistant_blocks(item: Mapping[str, object], is_answer: bool) -> list[objec
         return [*(content if isinstance(content, list) else [content]), *other]
     if is_message or (role and role not in _RESPONSE_ROLES):
         return None
-    if is_answer or kind in _ACTIONS or kind.endswith("_call"):
+    if is_response or kind in _ACTIONS or kind.endswith("_call"):
         return [item]
     return None
 

@@ -101,11 +101,11 @@ def responses_api(fields: Fields, _: str) -> tuple[Message, ...]:
     ended = response_ending(fields)
     fields.drop(*_OF_THE_REQUEST)
     output = fields.array("output")
-    messages = [message(raw) for raw in item_messages(output, is_answer=True)]
+    messages = [message(raw) for raw in item_messages(output, is_response=True)]
     parts = tuple(part for one in messages for part in one.parts)
     ended = ended or next((one.ending for one in messages if one.ending), None)
-    says_anything = parts or ended or fields.rest()
-    return (Message("assistant", parts, ending=ended),) if says_anything else ()
+    has_content = parts or ended or fields.rest()
+    return (Message("assistant", parts, ending=ended),) if has_content else ()
 
 
 def _bedrock(fields: Fields) -> tuple[Message, ...]:
@@ -121,7 +121,7 @@ def _bedrock(fields: Fields) -> tuple[Message, ...]:
 def _interaction(fields: Fields, _: str) -> tuple[Message, ...]:
     steps = fields.array("outputs", "steps")
     ended = response_ending(fields)
-    found = [message(raw) for raw in item_messages(steps, is_answer=True)]
+    found = [message(raw) for raw in item_messages(steps, is_response=True)]
     last = found.pop() if found and found[-1].role == "assistant" else Message("assistant", ())
     return (*found, replace(last, ending=ended)) if last.parts or ended else tuple(found)
 
@@ -218,8 +218,8 @@ def _pages(fields: Fields, _: str) -> tuple[Message, ...]:
     parts = [part for number, page in numbered for part in _page(page, number)]
     if not parts:
         return ()
-    noted = fields.value("document_annotation")
-    return (Message("assistant", (*parts, *parts_of(noted))),)
+    annotation = fields.value("document_annotation")
+    return (Message("assistant", (*parts, *parts_of(annotation))),)
 
 
 def _page(fields: Fields, number: int) -> tuple[Part, ...]:

@@ -141,8 +141,8 @@ def terminal(fields: Fields, read: Reader) -> tuple[Part, ...]:
         phrases.STDERR.format(text=complained) if complained else "",
     ]
     lines += [phrases.TIMED_OUT] if is_late else []
-    says_nothing = not (printed or complained or is_late)
-    if code is not None and (code != 0 or says_nothing):
+    is_blank = not (printed or complained or is_late)
+    if code is not None and (code != 0 or is_blank):
         lines.append(phrases.EXIT_CODE.format(code=code))
     fields.drop("return_code", "exit_code")
     files = read(fields.value("content"))

@@ -66,8 +66,8 @@ def continued(known: Sequence[Item], sent: Sequence[Item]) -> tuple[Match, ...]:
         fate: Fate = "kept" if is_same(known[found], item) else "changed"
         matches.append(Match(at, found, fate))
         start = found + 1
-    is_answered = [match.sent in responses for match in matches]
-    return tuple(matches[: len(is_answered) - _trailing(is_answered)])
+    has_response = [match.sent in responses for match in matches]
+    return tuple(matches[: len(has_response) - _trailing(has_response)])
 
 
 def is_same(one: Item, other: Item) -> bool:
@@ -101,15 +101,15 @@ def is_like(one: Item, other: Item) -> bool:
     return is_same(one, other) or is_alike(one, other)
 
 
-def _trailing(is_answered: Sequence[bool]) -> int:
+def _trailing(has_response: Sequence[bool]) -> int:
     """How many items come after the last response?"""
-    return next((at for at, one in enumerate(reversed(is_answered)) if one), len(is_answered))
+    return next((at for at, one in enumerate(reversed(has_response)) if one), len(has_response))
 
 
 def _follows(known: Sequence[Item], start: int, item: Item) -> int | None:
     """The next known item that is the same, or may be this one before a change."""
-    is_answer = item.kind in ("words", "call")
-    reach = range(start, _next_question(known, start) if is_answer else len(known))
+    is_response = item.kind in ("words", "call")
+    reach = range(start, _next_question(known, start) if is_response else len(known))
     found = (
         at for test in (is_same, is_alike, _is_same_call) for at in reach if test(known[at], item)
     )

@@ -140,8 +140,8 @@ class Located:
     """How much of a request's history is known.
 
     `node` is the last known item. It `is_followed` if all known items were sent unchanged, from the
-    first on. Else `answers` counts the known responses among them, and it `is_whole` if nothing was
-    dropped and changed items have most words in common.
+    first on. Else `responses_known` counts the responses among them, and it `is_whole` if nothing
+    was dropped and changed items have most words in common.
 
     `fresh` are the new pieces, in order; the last `tail` of them follow the known ones. `changed`
     are pieces with the nodes that they replace. `restated` are system messages with changed words.
@@ -153,7 +153,7 @@ class Located:
     is_known: bool
     is_followed: bool
     is_whole: bool
-    answers: int
+    responses_known: int
     fresh: tuple[Piece, ...]
     tail: int
     changed: tuple[tuple[Piece, int], ...]

@@ -91,10 +91,10 @@ class Canonical:
         return tuple((item.call_id, item.name) for item in calls if item.call_id and item.name)
 
 
-def canonical(message: Message, *, is_answer: bool = False) -> Canonical:
+def canonical(message: Message, *, is_response: bool = False) -> Canonical:
     """The items of this message; those of a response have more keys, for what clients change."""
-    items = tuple(_items(message, is_answer))
-    if is_answer:
+    items = tuple(_items(message, is_response))
+    if is_response:
         items = tuple(_with_call_key(item) for item in items)
     size = sum(len(part.text) for part in message.parts)
     return Canonical(message.role, items, size, any(part.is_redacted for part in message.parts))
@@ -134,11 +134,11 @@ def joined(item: Item, before: str, words: str) -> Item:
     return replace(item, keys=(*item.keys, words_key(before + words)))
 
 
-def _items(message: Message, is_answer: bool) -> Iterator[Item]:
+def _items(message: Message, is_response: bool) -> Iterator[Item]:
     if message.role in SYSTEM_ROLES:
         yield from _system(message)
     elif message.role == "assistant":
-        yield from _assistant(message, is_answer)
+        yield from _assistant(message, is_response)
     else:
         yield from _received(message)
 
@@ -202,34 +202,34 @@ def _results(message: Message, places: Sequence[int]) -> Iterator[Item]:
         yield Item("result", (key,), ats, size, b"", call_id, name, by_id)
 
 
-def _assistant(message: Message, is_answer: bool) -> Iterator[Item]:
+def _assistant(message: Message, is_response: bool) -> Iterator[Item]:
     """Its text first, then its calls, which clients send back in any order."""
     parts = message.parts
     texts = [at for at, part in enumerate(parts) if part.kind == "text"]
     calls = [at for at, part in enumerate(parts) if part.kind == "tool_call"]
     results = [at for at, part in enumerate(parts) if _is_result(part)]
-    named = [] if is_answer else [at for at, part in enumerate(parts) if part.item_id]
+    named = [] if is_response else [at for at, part in enumerate(parts) if part.item_id]
     others = [at for at in range(len(parts)) if at not in {*texts, *calls, *results, *named}]
-    keys = tuple(_words_keys(message, texts, is_answer))
+    keys = tuple(_words_keys(message, texts, is_response))
     sounds = tuple(_sound_keys(parts))
     if keys or sounds:
         places = tuple(sorted((*texts, *others)))
         text_parts = [parts[at] for at in texts]
         alike = vocabulary(visible_text("\n".join(part.text for part in text_parts)))
-        ids = _item_keys(parts[at] for at in places) if is_answer else ()
+        ids = _item_keys(parts[at] for at in places) if is_response else ()
         yield Item("words", (*keys, *sounds, *ids), places, _size(text_parts), alike)
         others = []
     made = [_call(parts[at], at) for at in calls]
     for position, item in enumerate(made):
         places = item.parts if position or keys or sounds else (*others, *item.parts)
-        ids = _item_keys(parts[at] for at in places) if is_answer else ()
+        ids = _item_keys(parts[at] for at in places) if is_response else ()
         yield replace(item, parts=places, keys=(*item.keys, *ids))
     yield from _results(message, results)
     if not (keys or sounds or made or results or others or named):
         yield Item("words", (words_key(""),), _all(message))
     elif others and not (keys or sounds or made or results):
         content = tuple((parts[at].kind, parts[at].fingerprint or parts[at].text) for at in others)
-        ids = _item_keys(parts[at] for at in others) if is_answer else ()
+        ids = _item_keys(parts[at] for at in others) if is_response else ()
         yield Item("other", (digest(("other", content)), *ids), tuple(others))
     for at in named:
         yield Item("other", _item_keys([parts[at]]), (at,), name=REFERENCE)
@@ -241,13 +241,13 @@ def _item_keys(parts: Iterable[Part]) -> tuple[Key, ...]:
     return tuple(digest(("item", one)) for one in ids)
 
 
-def _words_keys(message: Message, texts: Sequence[int], is_answer: bool) -> Iterator[Key]:
+def _words_keys(message: Message, texts: Sequence[int], is_response: bool) -> Iterator[Key]:
     text = "".join(message.parts[at].text for at in texts)
     words = bare_response(text)
     if not words:
         return
     yield words_key(words)
-    old = cut_as_old_versions_did(text) if is_answer else None
+    old = cut_as_old_versions_did(text) if is_response else None
     if old:
         yield words_key(bare_response(old))
 

@@ -92,7 +92,7 @@ class Placement:
 
     parent: int | None
     thread: int
-    branches: bool
+    starts_line: bool
     fresh: tuple[tuple[int, tuple[int, ...] | None], ...] = ()
     changes: tuple[Change, ...] = ()
     repeated_share: float = 0.0

@@ -109,7 +109,7 @@ class ReadTurn:
 
     request: StoredRequest
     question: RequestMessages
-    answered: tuple[Message, ...]  # one per choice
+    responses: tuple[Message, ...]  # one per choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +226,8 @@ def _replies(one: ReadTurn, messages: Sequence[Canonical]) -> list[Reply]:
     before = "".join(response_text(as_message(one.question.messages[at])) for at in [*begun][::-1])
     return [
         Reply(
-            canonical(message, is_answer=True),
+            canonical(message, is_response=True),
             words_key(before + response_text(message)) if before else None,
         )
-        for message in one.answered
+        for message in one.responses
     ]

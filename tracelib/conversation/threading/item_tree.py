@@ -20,9 +20,9 @@ class ItemTree:
         self._classes: dict[Key, int] = {}
         self._children: dict[tuple[int, int], int] = {}
         self._newest_child: dict[int, int] = {}
-        self._answers: dict[int, list[int]] = {}  # class -> nodes of responses
+        self._responses: dict[int, list[int]] = {}  # class -> nodes of responses
         self._reminders: dict[tuple[int, int], Item] = {}  # (start, class) -> the newest
-        self._newest_answers: deque[int] = deque(maxlen=MOST_ALIKE)
+        self._newest_responses: deque[int] = deque(maxlen=MOST_ALIKE)
         self._parent: list[int] = []
         self._item: list[Item | None] = []
         self._request: list[int] = []
@@ -56,10 +56,10 @@ class ItemTree:
         if item.kind == "system":
             self.remind(self._start[node], item)
         if item.kind in RESPONSE_KINDS:
-            alike = self._answers.setdefault(self._class_of(item.keys), [])
+            alike = self._responses.setdefault(self._class_of(item.keys), [])
             if node not in alike:
                 alike.append(node)
-                self._newest_answers.append(node)
+                self._newest_responses.append(node)
         return node
 
     def learn(self, parent: int, item: Item, node: int) -> None:
@@ -80,12 +80,12 @@ class ItemTree:
     def responses_like(self, item: Item) -> Sequence[int]:
         """The nodes of responses with this item, oldest first, at most 20."""
         known = (self._classes.get(key) for key in item.keys)
-        found = (self._answers.get(one) for one in known if one is not None)
+        found = (self._responses.get(one) for one in known if one is not None)
         return next((nodes[-MOST_ALIKE:] for nodes in found if nodes), ())
 
     def newest_responses(self) -> Iterator[int]:
         """The nodes of the last responses, newest first, at most 20."""
-        return reversed(self._newest_answers)
+        return reversed(self._newest_responses)
 
     def question_of(self, node: int) -> Item | None:
         """The last question before this node; None if there is none."""
@@ -109,7 +109,7 @@ class ItemTree:
         """Let a response with this key lead from `parent` to `node`, skipping the nodes between."""
         known = self._class_of((key,))
         self._children.setdefault((parent, known), node)
-        self._answers.setdefault(known, []).append(node)
+        self._responses.setdefault(known, []).append(node)
 
     def parent(self, node: int) -> int:
         """The node above this one; ROOT above a start."""
@@ -198,7 +198,7 @@ class ItemTree:
             yield node
             node = self._parent[node]
 
-    def unanswered(self, node: int) -> int | None:
+    def without_response(self, node: int) -> int | None:
         """The question that last followed this node, if nothing followed it."""
         child = self._newest_child.get(node)
         if child is None or child in self._newest_child or self.item(child).kind != "user":

@@ -133,8 +133,8 @@ class _Search:
             above = set(self.tree.above(node, self.tree.start_of(node)))
             self.node, self.at = self._walked(self.start, 0, above)
         here = Followed(self.start, self.node, self.at)
-        before_answer = run_before(self.tree, self.pieces, last - 1, self.tree.parent(node), here)
-        run = [(last, node), *before_answer]
+        before_response = run_before(self.tree, self.pieces, last - 1, self.tree.parent(node), here)
+        run = [(last, node), *before_response]
         first, first_node = run[-1]
         sent = [piece.item for piece in self.pieces[self.at : first]]
         gap: list[int] = []
@@ -214,7 +214,7 @@ class _Search:
 
     def match_question(self) -> None:
         """Match the newest question with the last, unanswered one if it contains all of it."""
-        child = self.tree.unanswered(self.node)
+        child = self.tree.without_response(self.node)
         if child is None or self.at != len(self.pieces) - 1:
             return
         old, new = self.tree.item(child), self.pieces[self.at].item

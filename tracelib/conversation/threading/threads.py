@@ -182,8 +182,8 @@ class Threads:
         The summary is the response of an earlier request, word for word, in a question or in the
         system prompt, which is otherwise that of the conversation: judges quote responses too.
         """
-        goes_on = found.is_known and self._tree.item(found.node).kind not in ("user", "system")
-        if not sent.prompts or goes_on:
+        continues = found.is_known and self._tree.item(found.node).kind not in ("user", "system")
+        if not sent.prompts or continues:
             return None
         for node, holder in summaries(self._tree, (*found.fresh, *sent.prompts)):
             writer = self._response_nodes.get(node)
@@ -234,8 +234,8 @@ class Threads:
         if parent is None or origin.is_apart:
             return self._has_chat
         is_newest = self._newest[self._requests[parent].thread] == parent
-        is_its_answer = self._response_nodes.get(node) == parent
-        return not (is_newest and (is_its_answer or self._requests[parent].state == node))
+        is_its_response = self._response_nodes.get(node) == parent
+        return not (is_newest and (is_its_response or self._requests[parent].state == node))
 
     def _changes(
         self, found: Located, prompts: Sequence[Piece], origin: _Origin

@@ -15,40 +15,40 @@ from tracelib.choice import PARAMETERS, Choice, read_choice
 from tracelib.selection import RowId
 
 CHOICE = "choice"
-SAID = "said in the URL"
-PLACE = "after"
+URL_READ = "choice parameters of the URL"
+AFTER = "after"
 # The parameters of a session's page: which session, which second one, and the position in it.
 SESSION, OF_KEY, PAGE, REQUEST = "session", "of", "page", "request"
 WITH, WITH_OF, DIFF = "with", "with_of", "diff"
 FORMATTED, REDACTED, JOINED = "formatted", "redacted", "joined"
 # Whether the list shows a message snippet of each session.
-WORDS = "words"
+SNIPPETS = "words"
 # How often the viewer moved to another position in the open session.
 MOVES = "moves in the session"
-YES = "yes"
-PLACES_BESIDE = (WITH, WITH_OF, PAGE, REQUEST, DIFF)
-OF_A_SESSION = (SESSION, OF_KEY, JOINED, *PLACES_BESIDE)
+ON = "yes"
+COMPARISON_AND_POSITION = (WITH, WITH_OF, PAGE, REQUEST, DIFF)
+SESSION_PARAMETERS = (SESSION, OF_KEY, JOINED, *COMPARISON_AND_POSITION)
 
 
 def read() -> tuple[Choice, tuple[str, ...]]:
     """The choice in the URL, and which of its parts are not valid."""
-    said = _said()
-    if CHOICE in st.session_state and st.session_state.get(SAID) == said:
+    parameters = _choice_parameters()
+    if CHOICE in st.session_state and st.session_state.get(URL_READ) == parameters:
         return st.session_state[CHOICE], ()
-    choice, complaints = read_choice(said)
+    choice, complaints = read_choice(parameters)
     st.session_state[CHOICE] = choice
     return choice, complaints
 
 
 def write(choice: Choice, keeps_others: bool) -> None:
     """Write this choice to the URL; other parameters stay only if the page has its own."""
-    wanted = whole(choice, keeps_others)
-    if wanted != {name: st.query_params.get_all(name) for name in st.query_params}:
-        _say(wanted)
-    st.session_state[SAID] = _said()
+    parameters = parameters_with(choice, keeps_others)
+    if parameters != {name: st.query_params.get_all(name) for name in st.query_params}:
+        _write_url(parameters)
+    st.session_state[URL_READ] = _choice_parameters()
 
 
-def whole(choice: Choice, keeps_others: bool) -> dict[str, list[str]]:
+def parameters_with(choice: Choice, keeps_others: bool) -> dict[str, list[str]]:
     """All parameters of the URL with this choice."""
     return {**(_without(*PARAMETERS) if keeps_others else {}), **choice.to_query()}
 
@@ -57,8 +57,8 @@ def change(**changes: Any) -> None:
     """Change the choice; for callbacks, which run before the page does."""
     st.session_state[CHOICE] = replace(st.session_state[CHOICE], **changes)
     # Another choice is another list, which begins with its first page.
-    if PLACE in st.query_params:
-        _say(_without(PLACE))
+    if AFTER in st.query_params:
+        _write_url(_without(AFTER))
 
 
 def from_widget(
@@ -74,26 +74,26 @@ def opened() -> tuple[tuple[str, ...], ...]:
     The same at any position in it.
     """
     return tuple(
-        tuple(st.query_params.get_all(name)) for name in (SESSION, OF_KEY, WITH, WITH_OF, PLACE)
+        tuple(st.query_params.get_all(name)) for name in (SESSION, OF_KEY, WITH, WITH_OF, AFTER)
     )
 
 
 def open_session(session_id: str, api_key: str, row: RowId | None = None) -> None:
     """Open a session in the URL, optionally at a request; for callbacks."""
-    _arrive(_without(*OF_A_SESSION) | of_session(session_id, api_key, row))
+    _open_at_start(_without(*SESSION_PARAMETERS) | of_session(session_id, api_key, row))
 
 
 def of_session(session_id: str, api_key: str, row: RowId | None = None) -> dict[str, list[str]]:
     """The parameters that open this session, optionally at this request."""
-    place = {REQUEST: [row.written()]} if row else {}
-    return {SESSION: [session_id], OF_KEY: [api_key], **place}
+    position = {REQUEST: [row.written()]} if row else {}
+    return {SESSION: [session_id], OF_KEY: [api_key], **position}
 
 
 def open_pair(first: tuple[str, str], second: tuple[str, str]) -> None:
     """Open two sessions in the URL, each by its ID and key, for comparison."""
     (one, of_one), (other, of_other) = first, second
     pair = {SESSION: [one], OF_KEY: [of_one], WITH: [other], WITH_OF: [of_other]}
-    _arrive(_without(*OF_A_SESSION) | pair)
+    _open_at_start(_without(*SESSION_PARAMETERS) | pair)
 
 
 def close_session() -> None:
@@ -101,12 +101,12 @@ def close_session() -> None:
 
     A link does not work: within one page it changes what is shown but not the URL.
     """
-    _arrive(_without(*OF_A_SESSION))
+    _open_at_start(_without(*SESSION_PARAMETERS))
 
 
 def search_id(some_id: str) -> None:
     """Close the session in the URL, and search for this ID in the list; for callbacks."""
-    _arrive({**_without(*OF_A_SESSION, "id"), "id": [some_id]})
+    _open_at_start({**_without(*SESSION_PARAMETERS, "id"), "id": [some_id]})
 
 
 def open_request(row: str) -> None:
@@ -114,33 +114,33 @@ def open_request(row: str) -> None:
 
     `row` is what `RowId.written` returns.
     """
-    _move({**_without(PAGE, DIFF), REQUEST: [row]})
+    _move_within({**_without(PAGE, DIFF), REQUEST: [row]})
 
 
 def open_page(page: int) -> None:
     """Go to this page of the transcript in the URL; for callbacks."""
-    _move({**_without(REQUEST, DIFF), PAGE: [str(page)]})
+    _move_within({**_without(REQUEST, DIFF), PAGE: [str(page)]})
 
 
 def open_diff(before: RowId, after: RowId) -> None:
     """Open the comparison of two requests in the URL; for callbacks."""
-    _say({**_without(DIFF), DIFF: [before.written(), after.written()]})
+    _write_url({**_without(DIFF), DIFF: [before.written(), after.written()]})
 
 
-def open_beside(session_id: str, api_key: str | None) -> None:
+def open_second(session_id: str, api_key: str | None) -> None:
     """Open a second session in the URL, to compare it with the first; for callbacks."""
     key = {} if api_key is None else {WITH_OF: [api_key]}
-    _arrive({**_without(*PLACES_BESIDE), WITH: [session_id], **key})
+    _open_at_start({**_without(*COMPARISON_AND_POSITION), WITH: [session_id], **key})
 
 
-def close_beside() -> None:
+def close_second() -> None:
     """Close the second session in the URL; for callbacks."""
-    _arrive(_without(*PLACES_BESIDE))
+    _open_at_start(_without(*COMPARISON_AND_POSITION))
 
 
 def close(*names: str) -> None:
     """Remove these parameters from the URL; for callbacks."""
-    _say(_without(*names))
+    _write_url(_without(*names))
 
 
 def moves() -> int:
@@ -148,17 +148,17 @@ def moves() -> int:
     return int(st.session_state.get(MOVES, 0))
 
 
-def is_said(name: str) -> bool:
+def is_on(name: str) -> bool:
     """Is this parameter on in the URL?"""
-    return bool(st.query_params.get(name) == YES)
+    return bool(st.query_params.get(name) == ON)
 
 
-def say(name: str, is_wanted: bool) -> None:
+def switch(name: str, is_on: bool) -> None:
     """Set this parameter in the URL, or remove it; for callbacks."""
-    _say({**_without(name), **({name: [YES]} if is_wanted else {})})
+    _write_url({**_without(name), **({name: [ON]} if is_on else {})})
 
 
-def query_of(choice: Choice, **more: Any) -> Mapping[str, Any]:
+def parameters_of(choice: Choice, **more: Any) -> Mapping[str, Any]:
     """The query that leads to this choice on another page."""
     return choice.to_query() | more
 
@@ -167,22 +167,22 @@ def _without(*names: str) -> dict[str, list[str]]:
     return {name: st.query_params.get_all(name) for name in st.query_params if name not in names}
 
 
-def _arrive(query: dict[str, list[str]]) -> None:
+def _open_at_start(query: dict[str, list[str]]) -> None:
     """Open something else, at its start."""
     st.session_state[MOVES] = 0
-    _say(query)
+    _write_url(query)
 
 
-def _move(query: dict[str, list[str]]) -> None:
+def _move_within(query: dict[str, list[str]]) -> None:
     """Move to a position of the open session; a repeated move counts, too."""
     st.session_state[MOVES] = moves() + 1
-    _say(query)
+    _write_url(query)
 
 
-def _say(query: dict[str, list[str]]) -> None:
+def _write_url(query: dict[str, list[str]]) -> None:
     """Change the URL in one step: each step is an entry in the browser's history."""
     st.query_params.from_dict(query)
 
 
-def _said() -> dict[str, list[str]]:
+def _choice_parameters() -> dict[str, list[str]]:
     return {name: st.query_params.get_all(name) for name in st.query_params if name in PARAMETERS}

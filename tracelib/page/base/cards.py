@@ -11,10 +11,10 @@ import streamlit as st
 
 from tracelib import errors, formatting
 from tracelib.page.base import address
-from tracelib.querying.store import Answer
+from tracelib.querying.store import Result
 
-KEPT = 400
-KEPT_FOR_S = 600
+MOST_FIGURES = 400
+FIGURES_EXPIRE_S = 600
 # For every chart.
 CONFIG = {
     "displaylogo": False,
@@ -23,7 +23,7 @@ CONFIG = {
 }
 
 
-class Finished(go.Figure):  # type: ignore[misc]
+class FinishedFigure(go.Figure):  # type: ignore[misc]
     """A chart that no longer changes, so that it is serialised only once."""
 
     @cached_property
@@ -36,37 +36,37 @@ class Finished(go.Figure):  # type: ignore[misc]
         return self._sent
 
 
-def figure(answer: Answer[Any], draw: Callable[..., go.Figure], *arguments: Any) -> go.Figure:
+def figure(result: Result[Any], draw: Callable[..., go.Figure], *arguments: Any) -> go.Figure:
     """The chart of this result. It is shared: to be shown, not to be changed."""
     # By keyword: Streamlit computes the name of a positional argument each time.
     chart: go.Figure = _figure(
-        words=_words(draw, answer, *arguments),
+        key=_key(draw, result, *arguments),
         _draw=draw,
-        _answer=answer,
+        _result=result,
         _arguments=arguments,
     )
     return chart
 
 
-@st.cache_resource(ttl=KEPT_FOR_S, max_entries=KEPT, show_spinner=False)
+@st.cache_resource(ttl=FIGURES_EXPIRE_S, max_entries=MOST_FIGURES, show_spinner=False)
 def _figure(
-    words: str,  # noqa: ARG001 - the cache's key
+    key: str,  # noqa: ARG001 - the cache's key
     _draw: Callable[..., go.Figure],
-    _answer: Answer[Any],
+    _result: Result[Any],
     _arguments: tuple[Any, ...],
 ) -> go.Figure:
-    return Finished(_draw(_answer.value, *_arguments))
+    return FinishedFigure(_draw(_result.value, *_arguments))
 
 
-def _words(*given: Any) -> str:
+def _key(*arguments: Any) -> str:
     """The arguments of a chart as text: equal for equal arguments, in any run of a page."""
-    return "\n".join(map(_name, given))
+    return "\n".join(map(_name, arguments))
 
 
 def _name(argument: object) -> str:
     """The name of a function, which must be one of a module; the key of a result."""
-    if isinstance(argument, Answer):
-        return f"result {argument.key} {argument.is_stale}"
+    if isinstance(argument, Result):
+        return f"result {argument.version} {argument.is_stale}"
     name = getattr(argument, "__qualname__", None)
     if name is None:
         return repr(argument)
@@ -75,7 +75,7 @@ def _name(argument: object) -> str:
     return f"{getattr(argument, '__module__', '')}.{name}"
 
 
-def failed(error: errors.TraceError) -> None:
+def show_error(error: errors.TraceError) -> None:
     """Show what is wrong, what to do, and the server's message."""
     st.error(f"**{error.sentence}** {error.remedy}", icon=":material/error:")
     if error.detail:
@@ -92,7 +92,7 @@ def card(title: str, caption: str | None = None, key: str | None = None) -> Iter
 
 def chart(
     title: str,
-    answer: Answer[pd.DataFrame],
+    result: Result[pd.DataFrame],
     draw: Callable[..., go.Figure],
     *arguments: Any,
     caption: str | None = None,
@@ -104,17 +104,17 @@ def chart(
     If it `narrows` a dimension, a click on a bar selects it in the filters.
     """
     with card(title, caption):
-        if answer.value is None:
-            unanswered(answer)
-        elif answer.value.empty:
-            nothing(empty)
+        if result.value is None:
+            show_missing_result(result)
+        elif result.value.empty:
+            show_empty_state(empty)
         else:
-            _drawn(title, figure(answer, draw, *arguments), narrows)
-        if answer.is_stale and answer.error:
-            st.caption(f"Last updated {answer.asked_at:%H:%M:%S}. {answer.error.sentence}")
+            _plot(title, figure(result, draw, *arguments), narrows)
+        if result.is_stale and result.error:
+            st.caption(f"Last updated {result.computed_at:%H:%M:%S}. {result.error.sentence}")
 
 
-def _drawn(title: str, figure: go.Figure, narrows: str | None) -> None:
+def _plot(title: str, figure: go.Figure, narrows: str | None) -> None:
     key = f"chart {title}"
     if narrows is None:
         st.plotly_chart(figure, key=key, config=CONFIG, alt=title)
@@ -136,13 +136,13 @@ def _narrow(key: str, dimension: str) -> None:
         address.change(**{dimension: (chosen,)})
 
 
-def unanswered(answer: Answer[Any]) -> None:
+def show_missing_result(result: Result[Any]) -> None:
     """Show why there is no result."""
-    if answer.error:
-        failed(answer.error)
+    if result.error:
+        show_error(result.error)
 
 
-def nothing(sentence: str) -> None:
+def show_empty_state(sentence: str) -> None:
     """An empty state that keeps its place and explains itself."""
     with st.container(height=120, border=False, vertical_alignment="center"):
         st.caption(sentence)
@@ -153,7 +153,7 @@ def tile(
     value: str,
     compared: tuple[float | None, float | None],
     written: Callable[[float | None], str],
-    beside: str,
+    secondary: str,
     definition: str,
     trend: list[float] | None = None,
     more_is_worse: bool = False,
@@ -164,14 +164,15 @@ def tile(
     only if more is plainly worse (errors, response time), else it is grey.
     """
     now, before = compared
+    shown_now, shown_before = (escaped_figure(written(one)) for one in compared)
     st.metric(
         title,
-        literal(value),
+        escaped_figure(value),
         delta=formatting.change(now, before),
         delta_color="inverse" if more_is_worse else "off",
         delta_arrow=_arrow(now, before),
-        delta_description=literal(beside),
-        help=f"{definition} Now {literal(written(now))}, before {literal(written(before))}.",
+        delta_description=escaped_figure(secondary),
+        help=f"{definition} Now {shown_now}, before {shown_before}.",
         border=True,
         height="stretch",
         chart_data=trend,
@@ -179,7 +180,7 @@ def tile(
     )
 
 
-def literal(figure: str) -> str:
+def escaped_figure(figure: str) -> str:
     """The figure with its dollar signs escaped: they would start a formula."""
     return figure.replace("$", "\\$").replace("<", "\\<")
 
@@ -204,6 +205,6 @@ def money_format(costs: "pd.Series[float]") -> str:
     return f"$%.{decimals}f"
 
 
-def known(value: float) -> float | None:
+def none_if_nan(value: float) -> float | None:
     """A figure from a frame, in which unknown is NaN."""
     return None if pd.isna(value) else float(value)

@@ -35,12 +35,16 @@ EARLIEST, LATEST = date(1999, 12, 31), date(2201, 1, 1)
 
 def show(choice: Choice, now: datetime, zone: str) -> None:
     """Draw the time range: one of the list, or the form below it."""
-    of_its_own = () if choice.range in NAMED else (choice.range,)
-    titles = {_code(one): one.title for one in (*of_its_own, *NAMED)} | FORMS
+    unlisted = () if choice.range in NAMED else (choice.range,)
+    titles = {_code(one): one.title for one in (*unlisted, *NAMED)} | FORMS
     opened = st.session_state.get(FORM)
     st.session_state[LIST] = opened or _code(choice.range)
     st.selectbox(
-        "Time range", list(titles), format_func=titles.__getitem__, key=LIST, on_change=_take
+        "Time range",
+        list(titles),
+        format_func=titles.__getitem__,
+        key=LIST,
+        on_change=_apply_selection,
     )
     if opened == LAST:
         _fill_in(_count_of(choice.range, now, zone))
@@ -54,7 +58,7 @@ def _code(chosen: NamedRange) -> str:
     return chosen.query()["range"]
 
 
-def _take() -> None:
+def _apply_selection() -> None:
     """Take over the selection in the list, or open its form."""
     chosen = st.session_state[LIST]
     _close()
@@ -74,20 +78,20 @@ def _fill_in(fields: dict[str, Any]) -> None:
         st.session_state.setdefault(key, value)
 
 
-def _count_of(shown: NamedRange, now: datetime, zone: str) -> dict[str, Any]:
+def _count_of(current: NamedRange, now: datetime, zone: str) -> dict[str, Any]:
     """How many hours or days does the current range have?"""
-    hours = ceil(shown.window(now, zone).length.total_seconds() / 3_600)
+    hours = ceil(current.window(now, zone).length.total_seconds() / 3_600)
     count, unit = Last(min(hours, ranges.LONGEST_H)).count_and_unit()
     return {COUNT: count, UNIT: unit}
 
 
-def _ends_of(shown: NamedRange, now: datetime, zone: str) -> dict[str, Any]:
+def _ends_of(current: NamedRange, now: datetime, zone: str) -> dict[str, Any]:
     """The first and the last day of the current range, and its times if it has any.
 
     A range of days has no times here, so that changing its days gives whole days again.
     """
-    start, end = shown.local_ends(now, zone)
-    if shown.is_of_days:
+    start, end = current.local_ends(now, zone)
+    if current.is_of_days:
         last = (end - timedelta(microseconds=1)).date()
         return {FIRST_DAY: start.date(), FIRST_TIME: None, LAST_DAY: last, LAST_TIME: None}
     return {
@@ -181,7 +185,7 @@ def menu(choice: Choice) -> None:
                 on_click=address.close_session,
             )
         else:
-            st.page_link(path, label=title, icon=icon, query_params=address.query_of(choice))
+            st.page_link(path, label=title, icon=icon, query_params=address.parameters_of(choice))
 
 
 def time_range(choice: Choice, now: datetime, viewer_zone: str) -> None:

@@ -15,7 +15,7 @@ import streamlit as st
 from tracelib import errors, export
 from tracelib.export import SessionDocument
 from tracelib.filters import Filters
-from tracelib.page.base import address, audited, identity
+from tracelib.page.base import address, auditing, identity
 from tracelib.page.base.view import View
 from tracelib.redaction import KINDS, NONE, Redaction, masked
 from tracelib.selection import Selection
@@ -48,7 +48,7 @@ class File:
 
 def shown(view: View) -> Redaction:
     """What is masked on the page itself? Everything if the URL says so, else nothing."""
-    return _everything(view) if address.is_said(address.REDACTED) else NONE
+    return _everything(view) if address.is_on(address.REDACTED) else NONE
 
 
 def session_buttons(view: View, selection: Selection) -> None:
@@ -59,10 +59,10 @@ def session_buttons(view: View, selection: Selection) -> None:
         zone = view.filters.zone
 
         def document(kind: str) -> SessionDocument:
-            looking = _looking(view)
-            audited.handed_on(looking, selection, redaction, kind)
+            current = _with_current_access(view)
+            auditing.record_export(current, selection, redaction, kind)
             now = datetime.now(UTC)
-            return looking.ask_alone(export.session_document, selection, redaction, now)
+            return current.query_alone(export.session_document, selection, redaction, now)
 
         def html() -> Iterable[bytes]:
             return (piece.encode() for piece in export.as_html(document("html"), zone))
@@ -87,11 +87,11 @@ def list_buttons(
         named = _name("sessions", Selection(""), redaction, view.now)
 
         def pages() -> Iterable[pd.DataFrame]:
-            looking = _looking(view)
+            current = _with_current_access(view)
             if found is None:
-                return looking.ask_alone(export.listed_sessions, filters, search)
+                return current.query_alone(export.listed_sessions, filters, search)
             # They were found with the access of that time, and are not searched for again.
-            if looking.installed.access != view.installed.access:
+            if current.installed.access != view.installed.access:
                 raise errors.NotForThisRole()
             return [found]
 
@@ -105,9 +105,9 @@ def list_buttons(
         _button(File("JSON lines", f"{named}.jsonl", "application/jsonl", lines))
 
 
-def _looking(view: View) -> View:
+def _with_current_access(view: View) -> View:
     """The view with the viewer's current access: the page may have been drawn hours ago."""
-    return replace(view, installed=identity.still(view.person, view.installed))
+    return replace(view, installed=identity.with_current_access(view.person, view.installed))
 
 
 def _everything(view: View) -> Redaction:
@@ -117,9 +117,9 @@ def _everything(view: View) -> Redaction:
 def _choose(view: View, of: str) -> Redaction:
     """Draw what is masked in the file: everything by default."""
     st.caption("Mask", help=EXPLAINED)
-    own = view.installed.settings.redact
+    custom = view.installed.settings.redact
     kinds = [kind for kind, title in TITLES.items() if _is_on(title, f"mask {of} {kind}")]
-    chosen = [one for one in own if _is_on(one.name, f"mask {of} own {one.name}")]
+    chosen = [one for one in custom if _is_on(one.name, f"mask {of} own {one.name}")]
     return Redaction(frozenset(kinds), tuple(chosen))
 
 

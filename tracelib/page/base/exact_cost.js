@@ -1,10 +1,10 @@
 // Shows the exact cost of the row of a table that the pointer is on.
-// Trusted: what it is given becomes an attribute's text, never markup.
+// Trusted: its input becomes the text of an attribute, never markup.
 
 const FRAME = "[data-testid=stDataFrame]";
-const LATER = 400; // ms after which the grid has written down which rows are in view
-const costs = new Map(); // the exact costs of a table's rows, by the class of what it is in
-let again = null; // the timer that looks once more where the pointer rests
+const LATER = 400; // ms after which the grid has updated its rows
+const costs = new Map(); // the exact costs of a table's rows, by the class of its container
+let again = null; // the timer that checks the resting pointer again
 
 export default function ({ data }) {
   costs.set(data.table, data.costs);
@@ -32,8 +32,8 @@ function show(event) {
 }
 
 // Which number has the row at this height? The grid is a canvas whose rows are as high as its
-// heading, which is another canvas with a line below; what it says to those who hear it is a
-// table within, whose first cells are the numbers.
+// heading, which is another canvas with a line below. For screen readers it contains a table, whose
+// first cells are the numbers.
 function number(frame, y) {
   const [grid, heading] = frame.querySelectorAll("canvas");
   if (!heading) return 0;

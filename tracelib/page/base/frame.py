@@ -17,8 +17,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from tracelib import formatting
 from tracelib.facets import Facets
-from tracelib.querying.runner import Question
-from tracelib.querying.store import Answer
+from tracelib.querying.runner import Query
+from tracelib.querying.store import Result
 
 T = TypeVar("T")
 SHOWN = "page shown"
@@ -26,13 +26,13 @@ SKELETON_PX = 560
 MOST_NAMED = 4
 FIRST_SCREEN_S = 0.25
 
-Place = tuple[str, dict[str, list[str]]]  # a page by its name, and the parameters of its URL
+PageAddress = tuple[str, dict[str, list[str]]]  # a page by its name, and the parameters of its URL
 
 
 class Shown(NamedTuple):
     """What a tab shows: which page, updated when by the viewer's clock, and finished when."""
 
-    place: Place
+    page: PageAddress
     at: str
     finished: float
 
@@ -40,23 +40,23 @@ class Shown(NamedTuple):
 class Pending(Generic[T]):
     """A query that a page has requested; `wait` runs it and all other pending ones."""
 
-    def __init__(self, question: Question, wait: Callable[[], None]) -> None:
-        self.question = question
+    def __init__(self, query: Query, wait: Callable[[], None]) -> None:
+        self.query = query
         self._wait = wait
-        self._answer: Answer[T] | None = None
+        self._result: Result[T] | None = None
 
     @property
-    def answer(self) -> Answer[T]:
+    def result(self) -> Result[T]:
         """The result; waits for it."""
-        if self._answer is None:
+        if self._result is None:
             self._wait()
-        if self._answer is None:
+        if self._result is None:
             raise RuntimeError("no result arrived")  # a run of a page that was ended
-        return self._answer
+        return self._result
 
-    def settle(self, answer: Answer[T]) -> None:
+    def set_result(self, result: Result[T]) -> None:
         """Take the result."""
-        self._answer = answer
+        self._result = result
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Frame:
     `facets` are None until their result is there; `pending` are the queries without a result.
     """
 
-    of: Place
+    page: PageAddress
     notice: DeltaGenerator
     dimensions: DeltaGenerator
     chips: DeltaGenerator
@@ -76,15 +76,15 @@ class Frame:
     began: float = field(default_factory=time.monotonic)
     _line: DeltaGenerator | None = None
 
-    def say(self, status: str) -> None:
+    def show_status(self, status: str) -> None:
         """Show in the sidebar how fresh the page is, replacing the previous text."""
         self._line = (self._line or self.status).caption(status)
 
     def finish(self, zone: str, every_s: int) -> None:
         """Show when the page was updated, and run it again in this many seconds; never for 0."""
         at = f"{datetime.now(UTC).astimezone(ZoneInfo(zone)):%H:%M:%S}"
-        st.session_state[SHOWN] = Shown(self.of, at, time.monotonic())
-        self.say(f"Updated {at}")
+        st.session_state[SHOWN] = Shown(self.page, at, time.monotonic())
+        self.show_status(f"Updated {at}")
         if every_s:
             with st.sidebar:
                 st.fragment(_run_again, run_every=every_s)(every_s)
@@ -115,24 +115,24 @@ class Waiting:
     viewer has chosen something else or has left.
     """
 
-    def __init__(self, frame: Frame, place: DeltaGenerator) -> None:
-        self._frame, self._place = frame, place
+    def __init__(self, frame: Frame, placeholder: DeltaGenerator) -> None:
+        self._frame, self._placeholder = frame, placeholder
         self._line: DeltaGenerator | None = None
 
-    def __call__(self, awaited: Sequence[Question]) -> None:
+    def __call__(self, pending: Sequence[Query]) -> None:
         shown: Shown | None = st.session_state.get(SHOWN)
-        earlier = shown if shown and shown.place[0] == self._frame.of[0] else None
+        earlier = shown if shown and shown.page[0] == self._frame.page[0] else None
         waited_s = time.monotonic() - self._frame.began
-        self._frame.say(_status(waited_s, earlier and earlier.at))
-        if earlier and earlier.place == self._frame.of:
+        self._frame.show_status(_status(waited_s, earlier and earlier.at))
+        if earlier and earlier.page == self._frame.page:
             return
         if self._line is None:
             self._line = self._begin(is_first=earlier is None)
-        self._line.caption(in_words(awaited))
+        self._line.caption(in_words(pending))
 
     def _begin(self, is_first: bool) -> DeltaGenerator:
         """Keep what the page showed for another URL; reserve a place on a first load."""
-        with self._place.container():
+        with self._placeholder.container():
             line = st.empty()
             if is_first:
                 st.skeleton(SKELETON_PX)
@@ -141,22 +141,22 @@ class Waiting:
     def end(self) -> None:
         """Make room for the results."""
         if self._line is not None:
-            self._place.empty()
+            self._placeholder.empty()
 
 
-def is_shown(place: Place) -> bool:
+def is_shown(page: PageAddress) -> bool:
     """Does this tab show this page of this URL? Then it stays until there is a newer one."""
     shown: Shown | None = st.session_state.get(SHOWN)
-    return shown is not None and shown.place == place
+    return shown is not None and shown.page == page
 
 
-def in_words(awaited: Sequence[Question]) -> str:
+def in_words(pending: Sequence[Query]) -> str:
     """What a page waits for, as text.
 
-    >>> in_words([Question(in_words, ())])
+    >>> in_words([Query(in_words, ())])
     'Waiting for the database: in words.'
     """
-    names = list(dict.fromkeys(question.words for question in awaited))
+    names = list(dict.fromkeys(query.description for query in pending))
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return f"Waiting for the database: {', '.join(names[:MOST_NAMED])}{more}."
 

@@ -7,7 +7,7 @@ import streamlit as st
 from tracelib.facets import Facets
 from tracelib.filters import DIMENSIONS
 from tracelib.page.base import address
-from tracelib.page.text.safe import label
+from tracelib.page.text.markdown_escape import label
 
 
 def title(name: str, time_range: str, is_sample: bool, complaints: Iterable[str]) -> None:
@@ -58,23 +58,23 @@ RULES = """
 [data-testid="stMetricValue"], [data-testid="stMetricDelta"], [data-testid="stCaptionContainer"] {
   font-variant-numeric: tabular-nums;
 }
-/* A name is read whole, on two lines where a tile is narrow. */
+/* A long label wraps in a narrow tile. */
 [data-testid="stMetricLabel"] p { white-space: normal; }
-/* What belongs to a change stands below it in every tile, so that the lines under it align. */
+/* The second figure is below the change in every tile, so that the lines align. */
 :has(> [data-testid="stMetricDeltaDescription"]) { flex-wrap: wrap; }
 [data-testid="stMetricDeltaDescription"] { flex-basis: 100%; font-variant-numeric: tabular-nums; }
-/* A caption is faint; what went wrong is not. */
+/* Captions are faint, except errors. */
 [data-testid="stCaptionContainer"]:has(.stMarkdownColoredText) { opacity: 1; }
-/* An open list shows as many of its choices as there is room for: all of the time ranges. */
+/* An open list uses the available height: all time ranges are visible. */
 [data-testid="stSelectboxVirtualDropdown"] > div { max-height: inherit; }
-/* The icon says it; the words are for those who hear the page. */
+/* Only the icon is visible; the text is for screen readers. */
 [class*="st-key-csv-"] [data-testid="stMarkdownContainer"] {
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
 }
-/* The same sessions twice: the browser knows which of the two there is room for. */
+/* The sessions are drawn twice: cards on a narrow screen, a table elsewhere. */
 .st-key-sessions-as-cards { display: none; }
 .st-key-transcript { max-width: 52rem; }
-/* What somebody wrote runs as its own script does, each paragraph by itself. */
+/* Each paragraph of a message has the direction of its own script. */
 [data-testid="stText"], [data-testid="stText"] > span,
 :is([class*="st-key-role-"], [class*="st-key-history-"]) [data-testid="stMarkdown"]
   :is(p, li, h1, h2, h3, h4, h5, h6, td, th, blockquote) {
@@ -84,26 +84,26 @@ RULES = """
 [class*="st-key-role-"], [class*="st-key-history-"] {
   border-left: 3px solid #868E96; padding-left: 0.9rem;
 }
-/* Another text of what stands further up is no message of its own. */
+/* Another version of an earlier message is indented. */
 [class*="st-key-history-"] { border-left-style: dotted; margin-left: 1.5rem; }
 :is([class*="st-key-role-user"], [class*="st-key-history-user"]) { border-left-color: #4C6EF5; }
 :is([class*="st-key-role-assistant"], [class*="st-key-history-assistant"]) {
   border-left-color: #12B886;
 }
 :is([class*="st-key-role-tool"], [class*="st-key-history-tool"]) { border-left-color: #F59F00; }
-.st-key-sought {
+.st-key-target-turn {
   background: rgba(245, 159, 0, 0.08); box-shadow: 0 0 0 0.5rem rgba(245, 159, 0, 0.08);
 }
-/* The ways through a conversation stay below the header, over what is read. */
-[data-testid="stLayoutWrapper"]:has(> .st-key-way) {
+/* The jumps in a conversation stay below the header. */
+[data-testid="stLayoutWrapper"]:has(> .st-key-conversation-bar) {
   position: sticky; top: 3.5rem; z-index: 50; padding: 0.3rem 0;
   background: light-dark(#FFFFFF, #14161B);
 }
-.st-key-ways { row-gap: 0; }
+.st-key-conversation-jumps { row-gap: 0; }
 [data-testid="stLayoutWrapper"]:has(> [class*="st-key-jumps-"]) { max-width: 100%; }
 [class*="st-key-jumps-"] { overflow-x: auto; scrollbar-width: thin; align-items: center; }
 [class*="st-key-jumps-"] > * { flex-shrink: 0; white-space: nowrap; }
-/* Where a session is open, its menu entry is a button that looks like the links beside it. */
+/* If a session is open, its menu entry is a button that looks like a link. */
 .st-key-menu-sessions { margin: -0.35rem 0 -0.28rem; }
 .st-key-menu-sessions button {
   padding: 0 0.5rem; min-height: 1.9rem; font-weight: 600; justify-content: flex-start;

@@ -15,9 +15,9 @@ from typing import Any, Literal, NoReturn
 import streamlit as st
 
 from tracelib import errors
-from tracelib.page.text.safe import label
+from tracelib.page.text.markdown_escape import label
 from tracelib.permissions.people import ANYONE, Person, access_of
-from tracelib.querying.installation import Installation, installation, says_who_may_look
+from tracelib.querying.installation import Installation, has_sign_in_settings, installation
 from tracelib.settings import Settings
 
 WayIn = Literal["open", "sign-in", "proxy"]
@@ -27,10 +27,10 @@ SIGNED_IN_FOR_S = 12 * 3_600
 CLOCKS_DIFFER_S = 60
 # A longer name, or one with invisible characters, is not valid.
 NAMED = re.compile(r"[^\x00-\x20\x7f-\xa0]{1,320}")
-LOOKING = "who looks"
+VIEWER = "viewer"
 
 
-def let_in(installed: Installation) -> tuple[Person, Installation]:
+def identify(installed: Installation) -> tuple[Person, Installation]:
     """Who is the viewer, and what of the installation may they see?
 
     Stops the page with a sentence for viewers who are not signed in or may see nothing. Raises
@@ -39,11 +39,11 @@ def let_in(installed: Installation) -> tuple[Person, Installation]:
     way = way_in(installed.settings)
     if way == "open":
         return ANYONE, installed
-    person = _signed_in() if way == "sign-in" else _vouched_for(installed.settings)
+    person = _signed_in() if way == "sign-in" else _person_by_proxy(installed.settings)
     access = access_of(person, installed.settings.people or ())
     if access is None:
-        _turned_away(person, way)
-    _forget_another(person)
+        _refuse(person, way)
+    _clear_state_of_another(person)
     return person, replace(installed, access=access)
 
 
@@ -69,10 +69,10 @@ def way_in(settings: Settings) -> WayIn:
 
 def is_open() -> bool:
     """Is the app open to everyone? A best guess if a setting is not valid."""
-    return "is_logged_in" not in st.user and not says_who_may_look()
+    return "is_logged_in" not in st.user and not has_sign_in_settings()
 
 
-def said_of(claims: Mapping[str, Any], now_s: float) -> Person | None:
+def person_of_claims(claims: Mapping[str, Any], now_s: float) -> Person | None:
     """The person with these claims of a sign-in. None if it is too long ago.
 
     An address is ignored if `email_verified` has any value but true.
@@ -80,16 +80,18 @@ def said_of(claims: Mapping[str, Any], now_s: float) -> Person | None:
     if not _is_signed_in(claims.get("iat"), now_s):
         return None
     is_verified = str(claims.get("email_verified", True)).lower() == "true"
-    known = {
+    by_name = {
         name: values
         for name, value in claims.items()
         if (values := _values(value)) and (is_verified or name != "email")
     }
-    who, name = (known.get(one, (None,))[0] for one in ("email", "name"))
-    return Person(who or known.get("sub", (None,))[0], name or who, known, has_address=bool(who))
+    who, name = (by_name.get(one, (None,))[0] for one in ("email", "name"))
+    return Person(
+        who or by_name.get("sub", (None,))[0], name or who, by_name, has_address=bool(who)
+    )
 
 
-def still(person: Person, installed: Installation) -> Installation:
+def with_current_access(person: Person, installed: Installation) -> Installation:
     """The current access of a viewer whose page was drawn some time ago.
 
     Raises NotForThisRole if they have none any more, and BadSetting if it cannot be known.
@@ -105,7 +107,7 @@ def still(person: Person, installed: Installation) -> Installation:
     return replace(installed, access=access)
 
 
-def vouched_for(
+def person_of_headers(
     headers: Mapping[str, list[str]], named_in: str, secret: str | None
 ) -> Person | None:
     """The person in a proxy's headers. None if they may not be the proxy's.
@@ -113,14 +115,14 @@ def vouched_for(
     `headers` are by their names in small letters. One that occurs twice is ignored: one of the two
     may be the visitor's own.
     """
-    said = {name: values[0].strip() for name, values in headers.items() if len(values) == 1}
-    proof, who = said.get(SECRET_HEADER.lower(), ""), said.get(named_in.lower(), "")
+    single = {name: values[0].strip() for name, values in headers.items() if len(values) == 1}
+    proof, who = single.get(SECRET_HEADER.lower(), ""), single.get(named_in.lower(), "")
     if not secret or not hmac.compare_digest(proof.encode(), secret.encode()):
         return None
     if not NAMED.fullmatch(who):
         return None
-    del said[SECRET_HEADER.lower()]
-    return Person(who, who, {name: _parts(value) for name, value in said.items()})
+    del single[SECRET_HEADER.lower()]
+    return Person(who, who, {name: _parts(value) for name, value in single.items()})
 
 
 def _is_signed_in(issued: object, now_s: float) -> bool:
@@ -139,7 +141,7 @@ def _is_still_signed_in(person: Person) -> bool:
 
 
 def _signed_in() -> Person:
-    person = said_of(st.user.to_dict(), time.time()) if st.user.is_logged_in else None
+    person = person_of_claims(st.user.to_dict(), time.time()) if st.user.is_logged_in else None
     if person is None:
         _begin()
         st.button("Sign in", type="primary", on_click=st.login, key="sign in")
@@ -147,9 +149,9 @@ def _signed_in() -> Person:
     return person
 
 
-def _vouched_for(settings: Settings) -> Person:
+def _person_by_proxy(settings: Settings) -> Person:
     headers = {name.lower(): st.context.headers.get_all(name) for name in st.context.headers}
-    person = vouched_for(headers, settings.identity_header or "", settings.proxy_secret)
+    person = person_of_headers(headers, settings.identity_header or "", settings.proxy_secret)
     if person is None:
         _begin()
         st.text(
@@ -159,7 +161,7 @@ def _vouched_for(settings: Settings) -> Person:
     return person
 
 
-def _turned_away(person: Person, way: WayIn) -> NoReturn:
+def _refuse(person: Person, way: WayIn) -> NoReturn:
     _begin()
     st.text(
         f"You are signed in as {person.name or person.who}, but have not been given access. "
@@ -188,13 +190,13 @@ def _begin() -> None:
     st.header("LLM traceability", anchor=False)
 
 
-def _forget_another(person: Person) -> None:
+def _clear_state_of_another(person: Person) -> None:
     """Forget the state of a tab if another person uses it now."""
-    if st.session_state.get(LOOKING, person.who) != person.who:
+    if st.session_state.get(VIEWER, person.who) != person.who:
         # `clear` would stop at the first widget that is not drawn yet.
         for remembered in list(st.session_state):
             st.session_state.pop(remembered, None)
-    st.session_state[LOOKING] = person.who
+    st.session_state[VIEWER] = person.who
 
 
 def _values(value: object) -> tuple[str, ...]:

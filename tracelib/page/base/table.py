@@ -19,7 +19,7 @@ from pandas.io.formats.style import Styler
 from tracelib import formatting
 from tracelib.export import Column, table_csv
 from tracelib.formatting import Kind
-from tracelib.page.base import following
+from tracelib.page.base import navigation
 from tracelib.selection import RowId
 
 _component = st.components.v2.component(
@@ -33,12 +33,12 @@ _component = st.components.v2.component(
 
 
 @contextmanager
-def over(key: str, costs_usd: Iterable[float | None]) -> Iterator[None]:
+def with_exact_costs(key: str, costs_usd: Iterable[float | None]) -> Iterator[None]:
     """A container, with this key, of a table with numbered rows: each shows its exact cost."""
     costs = [formatting.exact_money(None if pd.isna(one) else one) for one in costs_usd]
     with st.container(key=key):
         yield
-        data = {"table": following.css_class(key), "costs": costs}
+        data = {"table": navigation.css_class(key), "costs": costs}
         _component(key=f"exact cost {key}", data=data)
 
 
@@ -115,7 +115,7 @@ def draw(
     opening: dict[str, Any] = {}
     if on_open is not None:
         opening = {"on_select": on_open, "selection_mode": selection_mode}
-    with over(f"{key} with costs", rows[cost]) if cost is not None else nullcontext():
+    with with_exact_costs(f"{key} with costs", rows[cost]) if cost is not None else nullcontext():
         st.dataframe(
             _styled(shown, columns, tones or {}),
             hide_index=not is_numbered,
@@ -140,19 +140,19 @@ def _configs(columns: Columns, rows: pd.DataFrame, zone: str) -> dict[str, Any]:
 
 def _config(column: Column, values: "pd.Series[Any]", zone: str) -> Any:
     kinds = st.column_config
-    said: dict[str, Any] = {"width": column.width, "help": column.explained}
+    options: dict[str, Any] = {"width": column.width, "help": column.explained}
     if column.kind is Kind.TEXT:
-        return kinds.TextColumn(column.heading, alignment=column.alignment, **said)
+        return kinds.TextColumn(column.heading, alignment=column.alignment, **options)
     if column.kind is Kind.MOMENT:
         written = "D MMM HH:mm:ss"
-        return kinds.DatetimeColumn(column.heading, timezone=zone, format=written, **said)
+        return kinds.DatetimeColumn(column.heading, timezone=zone, format=written, **options)
     if column.is_bar:
         highest = float(values.max()) if len(values) else 0.0
         # The figure is next to the bar: a bar's own would have as many decimals in each row.
         return kinds.ProgressColumn(
-            column.heading, format=" ", min_value=0.0, max_value=highest or 1.0, **said
+            column.heading, format=" ", min_value=0.0, max_value=highest or 1.0, **options
         )
-    return kinds.NumberColumn(column.heading, alignment=column.alignment, **said)
+    return kinds.NumberColumn(column.heading, alignment=column.alignment, **options)
 
 
 def _widest(heading: str, values: "pd.Series[Any]") -> int:
@@ -179,11 +179,11 @@ def _behind(value: Any, tone: Callable[[Any], str | None]) -> str:
     return f"background-color: {colour}" if colour else ""
 
 
-PICKED = "row picked"
-TAKEN = "rows taken"
+CLICKED = "row clicked"
+CLICKS = "number of clicks"
 
 
-class Picked(NamedTuple):
+class Click(NamedTuple):
     """A click: a session, the request of the row if it has one, and the column."""
 
     session_id: str
@@ -192,15 +192,15 @@ class Picked(NamedTuple):
     column: str | None
 
 
-def element(key: str) -> str:
+def element_key(key: str) -> str:
     """The key of the table in the browser. A new one after each row that was taken.
 
     A browser keeps the selection of a table, and a click on the selected row is not reported.
     """
-    return f"{key} {st.session_state.get(TAKEN, 0)}"
+    return f"{key} {st.session_state.get(CLICKS, 0)}"
 
 
-def show(key: str, rows: pd.DataFrame) -> None:
+def remember_rows(key: str, rows: pd.DataFrame) -> None:
     """Remember which session each row of the table with this key has.
 
     Rows of requests, with `request_id` and `started_at`, lead to the request in it.
@@ -213,54 +213,54 @@ def show(key: str, rows: pd.DataFrame) -> None:
     )
 
 
-def take(key: str) -> None:
+def store_click(key: str) -> None:
     """Take over a clicked row; for the table's callback, which runs before the page does."""
-    selection = st.session_state[element(key)]["selection"]
+    selection = st.session_state[element_key(key)]["selection"]
     cells = selection["cells"] or [(row, None) for row in selection["rows"]]
     for row, column in cells[:1]:
-        take_row(key, row, column)
+        store_row_click(key, row, column)
 
 
-def take_row(key: str, position: int, column: str | None = None) -> None:
+def store_row_click(key: str, position: int, column: str | None = None) -> None:
     """Take over the row at this position of the table with this key; for callbacks."""
-    drawn = st.session_state.get(f"{key} as drawn", [])
-    if position < len(drawn):
-        session_id, api_key, row = drawn[position]
-        st.session_state[PICKED] = Picked(session_id, api_key, row, column)
+    drawn_rows = st.session_state.get(f"{key} as drawn", [])
+    if position < len(drawn_rows):
+        session_id, api_key, row = drawn_rows[position]
+        st.session_state[CLICKED] = Click(session_id, api_key, row, column)
 
 
-def take_or_tick(key: str) -> None:
+def store_click_or_ticks(key: str) -> None:
     """Take over a clicked cell or ticked rows; for the callback of a table that has both."""
-    selection = st.session_state[element(key)]["selection"]
+    selection = st.session_state[element_key(key)]["selection"]
     if selection["cells"]:
-        take(key)
-    drawn = st.session_state.get(f"{key} as drawn", [])
+        store_click(key)
+    drawn_rows = st.session_state.get(f"{key} as drawn", [])
     st.session_state[f"{key} ticked"] = [
-        drawn[position][:2] for position in selection["rows"] if position < len(drawn)
+        drawn_rows[position][:2] for position in selection["rows"] if position < len(drawn_rows)
     ]
 
 
 def ticked(key: str, rows: pd.DataFrame) -> pd.DataFrame:
     """Which of these sessions are ticked, at whatever position they were ticked?"""
     sessions = st.session_state.get(f"{key} ticked", [])
-    standing = zip(rows["session_id"], rows["api_key"], strict=True)
-    return rows[[one in sessions for one in standing]]
+    shown = zip(rows["session_id"], rows["api_key"], strict=True)
+    return rows[[one in sessions for one in shown]]
 
 
-def hold(key: str, rows: pd.DataFrame) -> None:
+def keep_ticks(key: str, rows: pd.DataFrame) -> None:
     """Keep each tick with its session when rows have moved; before the table."""
-    places = rows.index.get_indexer(ticked(key, rows).index).tolist()
-    name = element(key)
-    if sorted(_rows_chosen(name)) != places:
-        st.session_state[name] = {"selection": {"rows": places, "columns": [], "cells": []}}
+    positions = rows.index.get_indexer(ticked(key, rows).index).tolist()
+    name = element_key(key)
+    if sorted(_rows_chosen(name)) != positions:
+        st.session_state[name] = {"selection": {"rows": positions, "columns": [], "cells": []}}
 
 
-def taken() -> Picked | None:
+def clicked() -> Click | None:
     """Which row was clicked? Each click is returned once."""
-    picked: Picked | None = st.session_state.pop(PICKED, None)
-    if picked is not None:
-        st.session_state[TAKEN] = st.session_state.get(TAKEN, 0) + 1
-    return picked
+    click: Click | None = st.session_state.pop(CLICKED, None)
+    if click is not None:
+        st.session_state[CLICKS] = st.session_state.get(CLICKS, 0) + 1
+    return click
 
 
 def _rows_chosen(name: str) -> list[int]:

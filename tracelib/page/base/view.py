@@ -24,9 +24,9 @@ from tracelib.filters import Filters
 from tracelib.page.base import address, cards, controls, frame, head, identity
 from tracelib.page.base.frame import Frame, Pending, Waiting
 from tracelib.permissions.people import ANYONE, Person
-from tracelib.querying.installation import Installation, installation, look_again, note_once
-from tracelib.querying.runner import Question, answers, ask_alone, forget_answers
-from tracelib.querying.store import Answer
+from tracelib.querying.installation import Installation, installation, log_once, reread_schema
+from tracelib.querying.runner import Query, expire_results, run_alone, run_together
+from tracelib.querying.store import Result
 from tracelib.settings import TICKS
 from tracelib.source import Source
 
@@ -66,7 +66,7 @@ class View:
     def facets(self) -> Facets:
         """The values to filter by. They come with the first results of the page."""
         if self.frame.facets is None:
-            self._answer()
+            self._run_pending()
         return self.frame.facets or Facets.none()
 
     @property
@@ -74,25 +74,25 @@ class View:
         """The colour of each model, by its rank over the whole log."""
         return model_colours(facet.id for facet in self.facets.of("model"))
 
-    def ask(
+    def query(
         self,
-        question: Callable[Concatenate[Source, P], T],
+        function: Callable[Concatenate[Source, P], T],
         *arguments: P.args,
         **named: P.kwargs,
     ) -> Pending[T]:
-        """Request a query. Returns at once; `.answer` of the returned value waits.
+        """Request a query. Returns at once; `.result` of the returned value waits.
 
         All queries requested before the first result is read run in parallel.
         """
         if named:
-            raise TypeError("arguments of a question go by their place")
-        pending: Pending[T] = Pending(Question(question, arguments), self._answer)
+            raise TypeError("arguments of a query are positional")
+        pending: Pending[T] = Pending(Query(function, arguments), self._run_pending)
         self.frame.pending.append(pending)
         return pending
 
-    def ask_alone(
+    def query_alone(
         self,
-        question: Callable[Concatenate[Source, P], T],
+        function: Callable[Concatenate[Source, P], T],
         *arguments: P.args,
         **named: P.kwargs,
     ) -> T:
@@ -101,51 +101,51 @@ class View:
         Raises a TraceError.
         """
         if named:
-            raise TypeError("arguments of a question go by their place")
-        value: T = ask_alone(self.installed, Question(question, arguments))
+            raise TypeError("arguments of a query are positional")
+        value: T = run_alone(self.installed, Query(function, arguments))
         return value
 
-    def ask_aside(
-        self, question: Callable[[Source, Filters], T], every_s: int, patience_s: float
+    def query_optional(
+        self, function: Callable[[Source, Filters], T], every_s: int, patience_s: float
     ) -> T | None:
         """Run a query with the filters of a longer tick; None if it takes too long."""
         tick = windows.ticked(self.now, every_s)
         filters = self.choice.filters(tick, self.filters.zone)
-        (given,) = answers(self.installed, tick, [Question(question, (filters,))], patience_s)
-        value: T | None = given.value
+        (result,) = run_together(self.installed, tick, [Query(function, (filters,))], patience_s)
+        value: T | None = result.value
         return value
 
-    def _answer(self) -> None:
+    def _run_pending(self) -> None:
         """Run all requested queries, and show what is loading; the first time including facets."""
-        asked, self.frame.pending = self.frame.pending, []
+        pending, self.frame.pending = self.frame.pending, []
         is_first = self.frame.facets is None
-        questions = [one.question for one in asked]
+        queries = [one.query for one in pending]
         waiting = Waiting(self.frame, st.empty())
-        given = answers(
+        results = run_together(
             self.installed,
             self.now,
-            [*questions, _facets_question(self.now)] if is_first else questions,
+            [*queries, _facets_query(self.now)] if is_first else queries,
             PATIENCE_S,
             waiting,
         )
         waiting.end()
         if is_first:
-            _name_choices(self, given.pop().value or Facets.none())
-        self._note_stale(given)
-        for one, answer in zip(asked, given, strict=True):
-            one.settle(self._in_zone(answer))
+            _name_choices(self, results.pop().value or Facets.none())
+        self._warn_if_stale(results)
+        for one, result in zip(pending, results, strict=True):
+            one.set_result(self._in_zone(result))
 
-    def _note_stale(self, given: list[Answer[Any]]) -> None:
-        stale = [answer for answer in given if answer.is_stale]
+    def _warn_if_stale(self, results: list[Result[Any]]) -> None:
+        stale = [result for result in results if result.is_stale]
         if stale and stale[0].error:
-            at = formatting.clock(min(one.asked_at for one in stale), self.filters.zone)
+            at = formatting.clock(min(one.computed_at for one in stale), self.filters.zone)
             self.frame.notice.warning(f"{stale[0].error.sentence} The figures are those of {at}.")
 
-    def _in_zone(self, answer: Answer[Any]) -> Answer[Any]:
+    def _in_zone(self, result: Result[Any]) -> Result[Any]:
         """A stale result with its time in the viewer's zone; any other as it is."""
         zone = ZoneInfo(self.filters.zone)
-        at = answer.asked_at.astimezone(zone)
-        return replace(answer, asked_at=at) if answer.is_stale else answer
+        at = result.computed_at.astimezone(zone)
+        return replace(result, computed_at=at) if result.is_stale else result
 
 
 @contextmanager
@@ -156,7 +156,7 @@ def begin(name: str, has_parameters: bool = False) -> Iterator[View]:
     is no database, or the viewer has no access, shows a sentence and stops the page.
     """
     st.set_page_config(page_title=f"{name} · LLM traceability", page_icon=str(ICON), layout="wide")
-    view = _begun(name, has_parameters)
+    view = _opened(name, has_parameters)
     is_finished = True
     try:
         with suppress(frame.PageEndError):
@@ -169,9 +169,9 @@ def begin(name: str, has_parameters: bool = False) -> Iterator[View]:
             _finish(view)
 
 
-def _begun(name: str, has_parameters: bool) -> View:
+def _opened(name: str, has_parameters: bool) -> View:
     choice, complaints = address.read()
-    shown = (name, address.whole(choice, has_parameters))
+    shown = (name, address.parameters_with(choice, has_parameters))
     head.apply(is_refresh=frame.is_shown(shown))
     person, installed = _installation(choice)
     now = _tick(choice, installed)
@@ -192,11 +192,11 @@ def _finish(view: View) -> None:
     _ = view.facets  # a page without queries has its drop-downs, too
     every_s = TICKS[_refresh(view.choice, view.installed)]
     view.frame.finish(view.filters.zone, every_s)
-    _keep_what_is_loaded()
+    _freeze_loaded_objects()
 
 
 @cache
-def _keep_what_is_loaded() -> None:
+def _freeze_loaded_objects() -> None:
     """Exclude loaded objects from garbage collection, which took a fifth of a run."""
     gc.freeze()
 
@@ -204,18 +204,18 @@ def _keep_what_is_loaded() -> None:
 def _installation(choice: Choice) -> tuple[Person, Installation]:
     """Who is the viewer, and which database may they see?"""
     try:
-        return identity.let_in(installation())
+        return identity.identify(installation())
     except errors.TraceError as error:
         with st.sidebar:
             controls.menu(choice)
         st.header("Nothing can be shown yet", anchor=False)
-        cards.failed(error if identity.is_open() else _without_detail(error))
+        cards.show_error(error if identity.is_open() else _without_detail(error))
         st.stop()
 
 
 def _without_detail(error: errors.TraceError) -> errors.TraceError:
     """The error without its detail, which may name people: the viewer is still unknown."""
-    note_once(str(error))
+    log_once(str(error))
     return type(error)()
 
 
@@ -237,18 +237,18 @@ def _viewer_zone() -> str:
     return zone
 
 
-def _facets_question(now: datetime) -> Question:
+def _facets_query(now: datetime) -> Query:
     tick = windows.ticked(now, FACETS_TICK_S)
-    return Question(facets.facets, (tick,), tick)
+    return Query(facets.facets, (tick,), tick)
 
 
-def _name_choices(view: View, known: Facets) -> None:
+def _name_choices(view: View, values: Facets) -> None:
     """Draw what needs names: the drop-downs, and the active filters."""
-    view.frame.facets = known
+    view.frame.facets = values
     with view.frame.dimensions:
-        controls.dimensions(view.choice, known)
+        controls.dimensions(view.choice, values)
     with view.frame.chips:
-        head.chips(view.filters.chosen(), known)
+        head.chips(view.filters.chosen(), values)
 
 
 def _sidebar(
@@ -266,5 +266,5 @@ def _sidebar(
 
 def refresh_now() -> None:
     """Run all queries again, and read the schema again."""
-    forget_answers()
-    look_again()
+    expire_results()
+    reread_schema()

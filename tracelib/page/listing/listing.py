@@ -5,12 +5,12 @@ import streamlit as st
 
 from tracelib import errors, sessions
 from tracelib.filters import Filters
-from tracelib.page.base import address, audited, downloads
-from tracelib.page.base.cards import failed, unanswered
+from tracelib.page.base import address, auditing, downloads
+from tracelib.page.base.cards import show_error, show_missing_result
 from tracelib.page.base.view import View
 from tracelib.page.listing import scan, search_form, sessions_table, toolbar
-from tracelib.page.text.safe import label
-from tracelib.querying.store import Answer
+from tracelib.page.text.markdown_escape import label
+from tracelib.querying.store import Result
 from tracelib.sessions import SessionPage, SessionSearch
 from tracelib.window import TimeWindow
 
@@ -39,9 +39,9 @@ def show(view: View) -> None:
 
 def _found(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
     try:
-        audited.searched(view, search.said)
+        auditing.record_search(view, search.said)
     except errors.AuditFailed as error:
-        failed(error)
+        show_error(error)
         return
     if search.needs_scan:
         scan.show(view, search, part)
@@ -51,16 +51,16 @@ def _found(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
 
 def _listed(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
     """Draw a page of the list; pages are by keyset."""
-    filters, after = toolbar.narrowed(view.filters, part), st.query_params.get(address.PLACE)
+    filters, after = toolbar.narrowed(view.filters, part), st.query_params.get(address.AFTER)
     with toolbar.line():
         count = st.empty()
         toolbar.sentence(view, search, part)
-    listed = view.ask(sessions.found_sessions, filters, search, after, PAGE_LENGTH)
-    over_time = view.ask(sessions.sessions_over_time, view.filters, search, view.bucket)
-    found, spread = listed.answer, over_time.answer
+    listed = view.query(sessions.found_sessions, filters, search, after, PAGE_LENGTH)
+    over_time = view.query(sessions.sessions_over_time, view.filters, search, view.bucket)
+    found, spread = listed.result, over_time.result
     count.markdown(f"**{_how_many(view, filters, search, spread)}**", width="content")
     if found.value is None:
-        unanswered(found)
+        show_missing_result(found)
         return
     if found.value.complaint:
         st.warning(label(found.value.complaint, 200))
@@ -84,14 +84,14 @@ def _listed(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
 
 
 def _how_many(
-    view: View, filters: Filters, search: SessionSearch, spread: Answer[pd.DataFrame]
+    view: View, filters: Filters, search: SessionSearch, spread: Result[pd.DataFrame]
 ) -> str:
     """How many sessions match? The sum of the bars, except for a part of them, and for an ID."""
     if not search.id and filters == view.filters:
         if spread.value is None:
             return "Sessions"
         return toolbar.counted(int(spread.value["sessions"].sum()))
-    counted = view.ask(sessions.session_counts, filters, search).answer
+    counted = view.query(sessions.session_counts, filters, search).result
     if counted.error:
         return "Sessions"
     return "More than 10,000 sessions" if counted.value is None else toolbar.counted(counted.value)
@@ -104,11 +104,17 @@ def _pager(after: str | None, page: SessionPage) -> None:
         "First page",
         disabled=not after,
         on_click=address.close,
-        args=(address.PLACE,),
+        args=(address.AFTER,),
         key="first page",
     )
-    st.button("Next page", disabled=not page.next, on_click=_go, args=(page.next,), key="next page")
+    st.button(
+        "Next page",
+        disabled=not page.next,
+        on_click=_go_to_page,
+        args=(page.next,),
+        key="next page",
+    )
 
 
-def _go(after: str) -> None:
-    st.query_params[address.PLACE] = after
+def _go_to_page(after: str) -> None:
+    st.query_params[address.AFTER] = after

@@ -16,23 +16,23 @@ import streamlit as st
 from tracelib import errors, formatting, sessions
 from tracelib.filters import Filters
 from tracelib.page.base import downloads
-from tracelib.page.base.cards import failed
+from tracelib.page.base.cards import show_error
 from tracelib.page.base.view import View
 from tracelib.page.listing import sessions_table, toolbar
-from tracelib.page.listing.snippets import Sought
+from tracelib.page.listing.snippets import TextMatches
 from tracelib.querying import permissions
 from tracelib.selection import RowId
 from tracelib.sessions import Scan, SessionSearch
 from tracelib.sessions.scanning import MOST_FOUND
 from tracelib.window import TimeWindow
 
-READING = "reading"
+RUNNING = "running scan"
 STEP_S = 1.0
 WITHOUT_STREAMLITS_STOP = "<style>[data-testid=stStatusWidget] { visibility: hidden; }</style>"
 
 
 @dataclass
-class Reading:
+class RunningScan:
     """A search under way in one browser: its conditions, its start, and its progress.
 
     `rows` are the sessions found, as they were looked up for `rows_of`: keys and order; `passages`
@@ -55,23 +55,23 @@ class Reading:
         return self.scan or Scan()
 
     @property
-    def is_going_on(self) -> bool:
+    def is_running(self) -> bool:
         is_over = self.so_far.is_finished or self.so_far.is_capped
         return not (is_over or self.is_stopped or self.error)
 
 
 def show(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
     """Draw the sessions whose messages match. Reads on while the page is open."""
-    reading = _reading(view, search, part)
+    running = _running_scan(view, search, part)
     with toolbar.line():
         toolbar.sentence(view, search, part)
-    _draw(view, search, part, reading)
-    if reading.is_going_on:
-        _step(view, search, reading)
+    _draw(view, search, part, running)
+    if running.is_running:
+        _step(view, search, running)
         st.rerun()
 
 
-def _step(view: View, search: SessionSearch, reading: Reading) -> None:
+def _step(view: View, search: SessionSearch, running: RunningScan) -> None:
     """Read on for a while; a click meanwhile is handled as soon as it is over.
 
     The page runs again by itself, and not by a timer of the browser's: that would send the URL from
@@ -79,89 +79,91 @@ def _step(view: View, search: SessionSearch, reading: Reading) -> None:
     """
     # Streamlit's own button would stop a step of the search, and leave it unfinished.
     st.html(WITHOUT_STREAMLITS_STOP)
-    with _noted(reading):
-        reading.scan = view.ask_alone(sessions.scan, reading.filters, search, reading.scan, STEP_S)
+    with _keeping_errors(running):
+        running.scan = view.query_alone(
+            sessions.scan, running.filters, search, running.scan, STEP_S
+        )
 
 
-def _reading(view: View, search: SessionSearch, part: TimeWindow | None) -> Reading:
+def _running_scan(view: View, search: SessionSearch, part: TimeWindow | None) -> RunningScan:
     """The current search, or a new one if the conditions have changed."""
     choice = replace(view.choice, refresh=None, bucket=None)
     of = (replace(search, sort="recent"), part, choice, hash(view.installed))
-    kept: Reading | None = st.session_state.get(READING)
-    if kept is None or kept.of != of:
+    running: RunningScan | None = st.session_state.get(RUNNING)
+    if running is None or running.of != of:
         filters = toolbar.narrowed(view.filters, part)
-        kept = Reading(of, filters, view.filters.window, datetime.now(UTC))
-        st.session_state[READING] = kept
-    return kept
+        running = RunningScan(of, filters, view.filters.window, datetime.now(UTC))
+        st.session_state[RUNNING] = running
+    return running
 
 
-def _draw(view: View, search: SessionSearch, part: TimeWindow | None, reading: Reading) -> None:
-    with _noted(reading):
-        _look_up(view, search, reading)
-    _progress(reading)
-    if reading.error:
-        failed(permissions.told(reading.error, view.installed.access))
-    if reading.rows is not None and not reading.rows.empty:
-        _strip(view, part, reading, reading.rows)
-        found_in = {one.session_key: one.row for one in reading.so_far.found}
+def _draw(view: View, search: SessionSearch, part: TimeWindow | None, running: RunningScan) -> None:
+    with _keeping_errors(running):
+        _look_up(view, search, running)
+    _progress(running)
+    if running.error:
+        show_error(permissions.for_access(running.error, view.installed.access))
+    if running.rows is not None and not running.rows.empty:
+        _strip(view, part, running, running.rows)
+        found_in = {one.session_key: one.row for one in running.so_far.found}
         sessions_table.show(
             view,
-            reading.filters,
-            reading.rows,
+            running.filters,
+            running.rows,
             "sessions found",
             search.is_of_failures,
-            Sought(search.said, found_in, reading.passages),
-            offer_files=lambda: _offer_files(view, search, reading),
+            TextMatches(search.said, found_in, running.passages),
+            offer_files=lambda: _offer_files(view, search, running),
         )
-    elif reading.so_far.is_finished:
-        sessions_table.show_empty(view, search, part, reading.so_far.requests_read)
+    elif running.so_far.is_finished:
+        sessions_table.show_empty(view, search, part, running.so_far.requests_read)
 
 
-def _offer_files(view: View, search: SessionSearch, reading: Reading) -> None:
-    if not reading.is_going_on:
-        downloads.list_buttons(view, reading.filters, search, reading.rows)
+def _offer_files(view: View, search: SessionSearch, running: RunningScan) -> None:
+    if not running.is_running:
+        downloads.list_buttons(view, running.filters, search, running.rows)
 
 
-def _look_up(view: View, search: SessionSearch, reading: Reading) -> None:
+def _look_up(view: View, search: SessionSearch, running: RunningScan) -> None:
     """Look up the figures of the sessions. Only if others are found or the order has changed."""
-    wanted = (reading.so_far.keys, search.sort)
-    if reading.so_far.keys and reading.rows_of != wanted:
-        reading.rows = view.ask_alone(
-            sessions.scanned_sessions, reading.filters, search, reading.so_far
+    needed = (running.so_far.keys, search.sort)
+    if running.so_far.keys and running.rows_of != needed:
+        running.rows = view.query_alone(
+            sessions.scanned_sessions, running.filters, search, running.so_far
         )
-        reading.rows_of = wanted
+        running.rows_of = needed
 
 
 @contextmanager
-def _noted(reading: Reading) -> Iterator[None]:
+def _keeping_errors(running: RunningScan) -> Iterator[None]:
     try:
         yield
     except errors.TraceError as error:
-        reading.error = error
+        running.error = error
 
 
-def _strip(view: View, part: TimeWindow | None, reading: Reading, rows: pd.DataFrame) -> None:
+def _strip(view: View, part: TimeWindow | None, running: RunningScan, rows: pd.DataFrame) -> None:
     """Bars come as the search goes back in time; what is not read yet is under a veil."""
-    axis = replace(view.axis, window=reading.whole, now=reading.began_at)
-    unread = None if reading.so_far.is_finished else reading.so_far.reached
+    axis = replace(view.axis, window=running.whole, now=running.began_at)
+    unread = None if running.so_far.is_finished else running.so_far.reached
     spread = toolbar.spread_of(rows, axis)
-    toolbar.show(spread, axis, part, unread, is_still=not reading.is_going_on)
+    toolbar.show(spread, axis, part, unread, is_final=not running.is_running)
 
 
-def _progress(reading: Reading) -> None:
-    told = in_words(reading.so_far, reading.filters.zone)
+def _progress(running: RunningScan) -> None:
+    text = in_words(running.so_far, running.filters.zone)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"**{_how_many(reading)}**", width="content")
-        if reading.is_going_on:
-            st.progress(share_read(reading.so_far, reading.filters.window), told)
-            st.button("Stop", key="stop", icon=":material/stop:", on_click=_stop, args=(reading,))
+        st.markdown(f"**{_how_many(running)}**", width="content")
+        if running.is_running:
+            st.progress(share_read(running.so_far, running.filters.window), text)
+            st.button("Stop", key="stop", icon=":material/stop:", on_click=_stop, args=(running,))
             return
-        st.caption(f"{_end(reading)} {told}")
-        if reading.so_far.is_capped:
-            st.button(f"Find {MOST_FOUND} more", key="find more", on_click=_more, args=(reading,))
-        if reading.is_stopped or reading.error:
-            st.button("Continue", key="continue", on_click=_go_on, args=(reading,))
-        st.button("Search again", key="search again", on_click=_forget)
+        st.caption(f"{_end(running)} {text}")
+        if running.so_far.is_capped:
+            st.button(f"Find {MOST_FOUND} more", key="find more", on_click=_more, args=(running,))
+        if running.is_stopped or running.error:
+            st.button("Continue", key="continue", on_click=_resume, args=(running,))
+        st.button("Search again", key="search again", on_click=_restart)
 
 
 def share_read(scan: Scan, window: TimeWindow) -> float:
@@ -190,42 +192,42 @@ def in_words(scan: Scan, zone: str) -> str:
     return f"Read {formatting.exact(scan.requests_read)} of {of} requests{back} in {took}."
 
 
-def _how_many(reading: Reading) -> str:
-    found = toolbar.counted(len(reading.so_far.keys))
-    if reading.so_far.is_capped:
+def _how_many(running: RunningScan) -> str:
+    found = toolbar.counted(len(running.so_far.keys))
+    if running.so_far.is_capped:
         return f"The newest {found}"
-    return found if reading.so_far.is_finished else f"{found} so far"
+    return found if running.so_far.is_finished else f"{found} so far"
 
 
-def _end(reading: Reading) -> str:
+def _end(running: RunningScan) -> str:
     """Why has the search ended?"""
-    if reading.error:
+    if running.error:
         return "Search interrupted."
-    if reading.so_far.is_capped:
-        return f"Complete back to {_back_to(reading)}."
-    if reading.is_stopped and not reading.so_far.is_finished:
+    if running.so_far.is_capped:
+        return f"Complete back to {_back_to(running)}."
+    if running.is_stopped and not running.so_far.is_finished:
         return "Stopped."
-    at = formatting.clock(reading.began_at, reading.filters.zone)[-8:]
+    at = formatting.clock(running.began_at, running.filters.zone)[-8:]
     return f"Searched everything logged up to {at}."
 
 
-def _back_to(reading: Reading) -> str:
+def _back_to(running: RunningScan) -> str:
     """To the second, as in the table: one minute may have many sessions."""
-    reached = reading.so_far.reached or reading.began_at
-    return formatting.clock(reached, reading.filters.zone)
+    reached = running.so_far.reached or running.began_at
+    return formatting.clock(reached, running.filters.zone)
 
 
-def _stop(reading: Reading) -> None:
-    reading.is_stopped = True
+def _stop(running: RunningScan) -> None:
+    running.is_stopped = True
 
 
-def _go_on(reading: Reading) -> None:
-    reading.is_stopped, reading.error = False, None
+def _resume(running: RunningScan) -> None:
+    running.is_stopped, running.error = False, None
 
 
-def _more(reading: Reading) -> None:
-    reading.scan = reading.so_far.with_more()
+def _more(running: RunningScan) -> None:
+    running.scan = running.so_far.with_more()
 
 
-def _forget() -> None:
-    st.session_state.pop(READING, None)
+def _restart() -> None:
+    st.session_state.pop(RUNNING, None)

@@ -14,10 +14,10 @@ from tracelib import sessions
 from tracelib.choice import LONGEST_VALUE
 from tracelib.page.base import address
 from tracelib.page.base.view import View
-from tracelib.page.text.safe import label
+from tracelib.page.text.markdown_escape import label
 from tracelib.permissions.access import Access
 from tracelib.sessions import SessionSearch, read_search
-from tracelib.sessions.search import LONGEST_ID, PARAMETERS, RANGES, STATUSES
+from tracelib.sessions.search import BOUNDS, LONGEST_ID, PARAMETERS, STATUSES
 from tracelib.sessions.search_fields import Suggestions
 
 METADATA = ("metadata_key", "metadata_value")
@@ -42,19 +42,19 @@ MORE = (
     ("agent",),
     ("call_type",),
     ("many_requests_only",),
-    *(one.fields for one in RANGES),
+    *(one.fields for one in BOUNDS),
 )
 CONDITIONS = (*FIRST, *MORE)
 # Conditions that read prompts and responses.
-OF_WHAT_WAS_SAID = ("said", "tool", "has_tool_calls")
+MESSAGE_CONDITIONS = ("said", "tool", "has_tool_calls")
 WITHHELD = "Message search needs the auditor role and was removed from this link."
 
 
 def form(access: Access) -> SessionSearch:
     """Draw the fields and return the search; the URL holds it."""
-    asked, complaints = read_search(_query(PARAMETERS))
-    search = asked if access.reads_messages else without(asked, OF_WHAT_WAS_SAID)
-    for complaint in (*complaints, *([WITHHELD] if search != asked else [])):
+    requested, complaints = read_search(_query(PARAMETERS))
+    search = requested if access.reads_messages else without(requested, MESSAGE_CONDITIONS)
+    for complaint in (*complaints, *([WITHHELD] if search != requested else [])):
         st.warning(label(complaint, 200))
     with field_row():
         if access.reads_messages:
@@ -83,23 +83,23 @@ def without(search: SessionSearch, fields: tuple[str, ...]) -> SessionSearch:
     return replace(search, **{field: getattr(plain, field) for field in fields})
 
 
-def say(search: SessionSearch) -> None:
+def write(search: SessionSearch) -> None:
     """Write this search to the URL; for callbacks."""
-    say_instead(PARAMETERS, search.to_query())
+    replace_parameters(PARAMETERS, search.to_query())
 
 
-def say_instead(names: Iterable[str], query: Mapping[str, list[str]]) -> None:
+def replace_parameters(names: Iterable[str], query: Mapping[str, list[str]]) -> None:
     """Replace these parameters of the URL in one step, and go to the first page."""
-    dropped = {*names, address.PLACE}
-    kept = [name for name in st.query_params if name not in dropped]
-    st.query_params.from_dict({**_query(kept), **query})
+    dropped = {*names, address.AFTER}
+    others = [name for name in st.query_params if name not in dropped]
+    st.query_params.from_dict({**_query(others), **query})
 
 
 def _query(names: Iterable[str]) -> dict[str, list[str]]:
     return {name: st.query_params.get_all(name) for name in names if name in st.query_params}
 
 
-def take(key: str, field: str, read_value: Callable[[Any], Any]) -> None:
+def read_widget(key: str, field: str, read_value: Callable[[Any], Any]) -> None:
     """Take over the value of a field; for callbacks."""
     change(**{field: read_value(st.session_state[key])})
 
@@ -110,7 +110,7 @@ def change(**changes: Any) -> None:
     Two fields may be left in one run of the page, so each changes the current URL.
     """
     search, _ = read_search(_query(PARAMETERS))
-    say(replace(search, **changes))
+    write(replace(search, **changes))
 
 
 def begin(field: str, shown: Any) -> str:
@@ -133,7 +133,7 @@ def text(search: SessionSearch, title: str, field: str, placeholder: str) -> Non
         key=key,
         placeholder=placeholder,
         max_chars=LONGEST_ID,
-        on_change=take,
+        on_change=read_widget,
         args=(key, field, str.strip),
     )
 
@@ -148,7 +148,7 @@ def choice(
     """A field for one of these."""
     key = begin(field, getattr(search, field))
     st.selectbox(
-        title, options, format_func=written, key=key, on_change=take, args=(key, field, str)
+        title, options, format_func=written, key=key, on_change=read_widget, args=(key, field, str)
     )
 
 
@@ -174,21 +174,21 @@ def show(view: View, search: SessionSearch) -> None:
 
 
 def _conditions(view: View, search: SessionSearch) -> None:
-    known = _suggestions(view)
+    suggestions = _suggestions(view)
     reads_messages = view.installed.access.reads_messages
     st.caption("Activity and errors")
     with field_row():
         if reads_messages:
-            _suggested(search, known, "Tool called", "tool")
-        _suggested(search, known, "Call type", "call_type")
-        _suggested(search, known, "Error class", "error_class")
+            _suggested(search, suggestions, "Tool called", "tool")
+        _suggested(search, suggestions, "Call type", "call_type")
+        _suggested(search, suggestions, "Error class", "error_class")
         _metadata(search)
         _toggles(search, reads_messages)
     st.caption("Who")
     with field_row():
-        _suggested(search, known, "End user", "end_user")
-        _suggested(search, known, "Tag", "tag")
-        _suggested(search, known, "Agent", "agent")
+        _suggested(search, suggestions, "End user", "end_user")
+        _suggested(search, suggestions, "Tag", "tag")
+        _suggested(search, suggestions, "Agent", "agent")
     st.caption("Totals of the whole session")
     with st.grid(columns=6, min_column_width=140, gap="small"):
         _from_to(search, "Cost, $", "cost_usd", 0.01)
@@ -204,41 +204,41 @@ def _suggestions(view: View) -> Suggestions:
 
     Empty if they cannot be queried; any text can be typed.
     """
-    return view.ask_aside(sessions.suggestions, SUGGESTED_EVERY_S, PATIENCE_S) or {}
+    return view.query_optional(sessions.suggestions, SUGGESTED_EVERY_S, PATIENCE_S) or {}
 
 
-def _suggested(search: SessionSearch, known: Suggestions, title: str, field: str) -> None:
+def _suggested(search: SessionSearch, suggestions: Suggestions, title: str, field: str) -> None:
     """A field for a whole name: one of the suggestions, or any other."""
-    said = getattr(search, field) or None
-    options = known.get(field, ())
-    key = begin(field, said)
+    current = getattr(search, field) or None
+    options = suggestions.get(field, ())
+    key = begin(field, current)
     st.selectbox(
         title,
-        options if said is None or said in options else (said, *options),
+        options if current is None or current in options else (current, *options),
         index=None,
         key=key,
         placeholder="Choose or type",
         accept_new_options=True,
-        on_change=take,
+        on_change=read_widget,
         args=(key, field, lambda name: (name or "").strip()),
     )
 
 
 def _metadata(search: SessionSearch) -> None:
     """One field for key and value: neither is useful without the other."""
-    said = f"{search.metadata_key}={search.metadata_value}" if search.metadata_key else ""
-    key = begin("metadata", said.removesuffix("="))
+    current = f"{search.metadata_key}={search.metadata_value}" if search.metadata_key else ""
+    key = begin("metadata", current.removesuffix("="))
     st.text_input(
         "Metadata, key = value",
         key=key,
         placeholder="environment = production",
         max_chars=LONGEST_VALUE,
-        on_change=_take_metadata,
+        on_change=_read_metadata,
         args=(key,),
     )
 
 
-def _take_metadata(key: str) -> None:
+def _read_metadata(key: str) -> None:
     name, _, value = st.session_state[key].partition("=")
     change(metadata_key=name, metadata_value=value)
 
@@ -253,7 +253,7 @@ def _toggles(search: SessionSearch, reads_messages: bool) -> None:
 
 def _toggle(search: SessionSearch, title: str, field: str) -> None:
     key = begin(field, getattr(search, field))
-    st.toggle(title, key=key, on_change=take, args=(key, field, bool))
+    st.toggle(title, key=key, on_change=read_widget, args=(key, field, bool))
 
 
 def _from_to(
@@ -279,6 +279,6 @@ def _amount(
         key=key,
         placeholder=placeholder,
         label_visibility="visible" if placeholder == "From" else "collapsed",
-        on_change=take,
+        on_change=read_widget,
         args=(key, field, lambda typed: typed if typed is None or times == 1 else typed / times),
     )

@@ -1,4 +1,4 @@
-// Draws a card for each session. All that it is given becomes text, never markup.
+// Draws a card for each session. Its input becomes text, never markup.
 export default function ({ data, parentElement, setTriggerValue }) {
   const list = parentElement.querySelector("ul");
   const cards = data?.cards ?? [];

@@ -13,11 +13,11 @@ from tracelib.export import Column
 from tracelib.filters import DIMENSIONS, Filters
 from tracelib.formatting import Kind
 from tracelib.page.base import address, controls, table
-from tracelib.page.base.cards import nothing
-from tracelib.page.base.table import Picked
+from tracelib.page.base.cards import show_empty_state
+from tracelib.page.base.table import Click
 from tracelib.page.base.view import View
 from tracelib.page.listing import search_form, snippets, toolbar
-from tracelib.page.listing.snippets import NOTHING, Sought
+from tracelib.page.listing.snippets import NO_MATCHES, TextMatches
 from tracelib.ranges import Last
 from tracelib.selection import RowId, session
 from tracelib.sessions import SessionSearch
@@ -44,7 +44,7 @@ def show_cards(view: View, rows: pd.DataFrame, key: str) -> None:
 
     def open_tapped() -> None:
         if (position := st.session_state[name].get("opened")) is not None:
-            table.take_row(key, int(position))
+            table.store_row_click(key, int(position))
 
     _component(key=name, data={"cards": cards}, on_opened_change=open_tapped)
 
@@ -122,7 +122,7 @@ def show(
     rows: pd.DataFrame,
     key: str,
     is_of_failures: bool,
-    sought: Sought = NOTHING,
+    matches: TextMatches = NO_MATCHES,
     has_more: bool = False,
     offer_files: Callable[[], None] = lambda: None,
 ) -> None:
@@ -132,31 +132,31 @@ def show(
     `has_more` says that there are others; `offer_files` draws the downloads of all of them.
     """
     with st.container(horizontal=True, vertical_alignment="center"):
-        snippets.switch(view, sought)
+        snippets.switch(view, matches)
         _compare(table.ticked(key, rows))
         offer_files()
-    words = snippets.of(view, filters, rows, sought)
+    words = snippets.snippets_of(view, filters, rows, matches)
     beyond = rows["goes_on"].map({True: "continues", False: ""})
     shown = rows.assign(words=words, cost=rows["cost_usd"], beyond=beyond)
-    table.hold(key, rows)
+    table.keep_ticks(key, rows)
     # The browser decides which of the two is visible: only it knows its width.
     with st.container(key="sessions-as-table"):
-        _table(shown, key, filters.zone, None if words is None else sought.heading)
+        _table(shown, key, filters.zone, None if words is None else matches.heading)
         if has_more:
             st.caption(f"Headings sort only the {len(rows)} sessions shown; Order sorts all.")
     with st.container(key="sessions-as-cards"):
         show_cards(view, shown, key)
-    table.show(key, rows)
-    if picked := table.taken():
-        is_at_failure = is_of_failures or picked.column == "failures"
-        place = _first_failure(view, picked) if is_at_failure else None
-        address.open_session(picked.session_id, picked.api_key, place)
+    table.remember_rows(key, rows)
+    if click := table.clicked():
+        is_at_failure = is_of_failures or click.column == "failures"
+        failure = _first_failure(view, click) if is_at_failure else None
+        address.open_session(click.session_id, click.api_key, failure)
         st.rerun()
 
 
-def _first_failure(view: View, picked: Picked) -> RowId | None:
+def _first_failure(view: View, click: Click) -> RowId | None:
     """Which request of this session failed first? None without failures."""
-    order = view.ask(conversation.turn_order, session(picked.session_id, picked.api_key)).answer
+    order = view.query(conversation.turn_order, session(click.session_id, click.api_key)).result
     if order.value is None or not order.value["is_failure"].any():
         return None
     first = order.value[order.value["is_failure"]].iloc[0]
@@ -168,11 +168,11 @@ def _table(shown: pd.DataFrame, key: str, zone: str, heading: str | None) -> Non
     table.draw(
         shown,
         BEFORE_WORDS | words | AFTER_WORDS,
-        table.element(key),
+        table.element_key(key),
         zone=zone,
         tones={"failures": tone},
         height=min(ROW_PX * (len(shown) + 1) + 4, TALLEST_PX),
-        on_open=lambda: table.take_or_tick(key),
+        on_open=lambda: table.store_click_or_ticks(key),
         selection_mode=["multi-row", "single-cell"],
     )
 
@@ -196,7 +196,7 @@ def show_empty(
     view: View, search: SessionSearch, part: TimeWindow | None, read: int | None = None
 ) -> None:
     """Draw why there are none, and what may help. `read` requests were searched, if known."""
-    nothing(_why(view, search, part, read))
+    show_empty_state(_why(view, search, part, read))
     with st.container(horizontal=True, gap="xsmall"):
         if part is not None and not search.id:
             _offer("Search the whole range", toolbar.choose_whole)
@@ -204,7 +204,7 @@ def show_empty(
             _offer(f"Search the {longer.title.lower()}", address.change, range=longer)
         if not search.is_plain:
             plain = SessionSearch(sort=search.sort)
-            _offer("Clear the search", search_form.say, search=plain)
+            _offer("Clear the search", search_form.write, search=plain)
         if view.filters.chosen() and not search.id:
             _offer("Remove the filters", address.change, **dict.fromkeys(DIMENSIONS, ()))
 

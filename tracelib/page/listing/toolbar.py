@@ -21,7 +21,7 @@ from tracelib.page.base import address
 from tracelib.page.base.view import View
 from tracelib.page.listing import search_form
 from tracelib.page.listing.search_form import CONDITIONS, SORTS
-from tracelib.page.text.safe import label
+from tracelib.page.text.markdown_escape import label
 from tracelib.sessions import SessionSearch, in_words
 from tracelib.window import TimeWindow, bucket_edges, bucket_starts
 
@@ -85,7 +85,7 @@ def minute(moment: datetime, zone: str) -> str:
 
 def choose_whole() -> None:
     """Use the whole range for the list again; for callbacks."""
-    search_form.say_instead((SINCE, UNTIL), {})
+    search_form.replace_parameters((SINCE, UNTIL), {})
 
 
 def show(
@@ -93,19 +93,19 @@ def show(
     axis: TimeAxis,
     chosen: TimeWindow | None,
     unread_until: datetime | None = None,
-    is_still: bool = True,
+    is_final: bool = True,
 ) -> None:
     """Draw the sessions over time. A drag over bars narrows the list to them.
 
-    A strip that is not still is drawn again every second, and a drag on it would be lost.
+    A strip that is not final is drawn again every second, and a drag on it would be lost.
     """
     figure = strip.sessions(spread, axis, chosen, unread_until)
     st.plotly_chart(
         figure,
-        key=KEY if is_still else f"{KEY} moving",
+        key=KEY if is_final else f"{KEY} moving",
         config=CONFIG,
         alt="Sessions over time",
-        on_select=_narrow_by(axis) if is_still else "ignore",
+        on_select=_narrow_by(axis) if is_final else "ignore",
         selection_mode="box",
     )
 
@@ -115,11 +115,11 @@ def spread_of(rows: pd.DataFrame, axis: TimeAxis) -> pd.DataFrame:
     starts = pd.Series(
         bucket_starts(axis.window, axis.bucket, axis.zone), dtype="datetime64[us, UTC]"
     )
-    place = starts.searchsorted(rows["last_started_at"], side="right") - 1
+    position = starts.searchsorted(rows["last_started_at"], side="right") - 1
     has_failures = rows["failures"] > 0
     counts = {
-        "sessions": pd.Series(place).value_counts(),
-        "with_failures": pd.Series(place[has_failures.to_numpy()]).value_counts(),
+        "sessions": pd.Series(position).value_counts(),
+        "with_failures": pd.Series(position[has_failures.to_numpy()]).value_counts(),
     }
     spread = pd.DataFrame(counts).reindex(range(len(starts))).fillna(0)
     return spread.assign(bucket=starts)
@@ -132,7 +132,7 @@ def bars_between(axis: TimeAxis, first: pd.Timestamp, last: pd.Timestamp) -> Tim
     """
     starts = bucket_starts(axis.window, axis.bucket, axis.zone)
     middles = axis.local(pd.Series(starts, dtype="datetime64[us, UTC]"))
-    inside = [place for place, middle in enumerate(middles) if first <= middle <= last]
+    inside = [position for position, middle in enumerate(middles) if first <= middle <= last]
     inside = inside or [int((middles - first).abs().argmin())]
     edges = bucket_edges(axis.window, axis.bucket, axis.zone)
     return TimeWindow(edges[inside[0]], edges[inside[-1] + 1])
@@ -149,7 +149,7 @@ def _narrow(axis: TimeAxis) -> None:
         return
     chosen = bars_between(axis, *sorted(pd.Timestamp(end) for end in boxes[0]["x"]))
     since, until = _written(chosen.start), _written(chosen.end)
-    search_form.say_instead((SINCE, UNTIL), {SINCE: [since], UNTIL: [until]})
+    search_form.replace_parameters((SINCE, UNTIL), {SINCE: [since], UNTIL: [until]})
 
 
 def _moment(written: str | None) -> datetime:
@@ -166,7 +166,7 @@ def _written(moment: datetime) -> str:
 NAME = "name"
 LONGEST_NAME = 80
 # The position in the list is not part of a search.
-LEFT_OUT = (NAME, address.PLACE)
+LEFT_OUT = (NAME, address.AFTER)
 
 
 def heading() -> None:
@@ -179,7 +179,7 @@ def heading() -> None:
         st.subheader(label(name, LONGEST_NAME), anchor=False, width="content")
         st.button(
             "Close",
-            key="forget the name",
+            key="remove the name",
             icon=":material/close:",
             type="tertiary",
             help="Remove the name, keep the search",
@@ -188,14 +188,14 @@ def heading() -> None:
         )
 
 
-def keep(view: View) -> None:
+def save_search(view: View) -> None:
     """Draw the button that saves this search under a name and a link."""
     with st.popover("Save search", icon=":material/bookmark:", type="tertiary"):
         name = st.text_input(
             "Name",
             _name(),
             max_chars=LONGEST_NAME,
-            key="name to keep",
+            key="name to save",
             placeholder="e.g. Refunds this week",
         ).strip()
         st.caption(
@@ -238,7 +238,7 @@ def sentence(view: View, search: SessionSearch, part: TimeWindow | None) -> None
             words = ", ".join(in_words(search_form.only(search, fields)))
             _chip(words, fields[0], "Remove this condition", _remover(search, fields))
     st.caption(f"{_range(view, search, part)}{SORTS[search.sort].lower()} first")
-    keep(view)
+    save_search(view)
 
 
 def counted(count: int) -> str:
@@ -269,4 +269,4 @@ def _chip(words: str, key: str, what: str, remove: Callable[[], None]) -> None:
 
 
 def _remover(search: SessionSearch, fields: tuple[str, ...]) -> Callable[[], None]:
-    return lambda: search_form.say(search_form.without(search, fields))
+    return lambda: search_form.write(search_form.without(search, fields))

@@ -13,10 +13,10 @@ from tracelib.conversation.operations import Operation, operations
 from tracelib.export import Column, redacted
 from tracelib.formatting import Kind
 from tracelib.page.base import address, table
-from tracelib.page.base.cards import literal
+from tracelib.page.base.cards import escaped_figure
 from tracelib.page.base.view import View
 from tracelib.page.text.message import Look
-from tracelib.querying.store import Answer
+from tracelib.querying.store import Result
 from tracelib.redaction import NONE, Redaction
 from tracelib.selection import RowId, Selection
 
@@ -34,7 +34,7 @@ COLUMNS = {
     "started_at": Column("Started", "started_at_utc", Kind.MOMENT, 120),
     "request": Column("Request", "request", Kind.COUNT, 66),
     "request_id": Column("Request ID", "request_id"),
-    "asked": Column("Requested", "asked_model", width=130),
+    "requested": Column("Requested", "asked_model", width=130),
     "served": Column("Served by", "served_model", width=130),
     "deployment": Column("Deployment", "deployment", width=170),
     "attempts": Column("Attempts", "attempts", Kind.COUNT, 70),
@@ -50,7 +50,7 @@ EXACT = {
 }
 # The most important columns first.
 SHOWN = (
-    *("request", "asked", "served", "because", "wasted_time", "wasted_cost"),
+    *("request", "requested", "served", "because", "wasted_time", "wasted_cost"),
     *("attempts", "deployment", "started_at", "how"),
 )
 
@@ -58,7 +58,7 @@ SHOWN = (
 def show(
     view: View,
     selection: Selection,
-    requests: Answer[pd.DataFrame],
+    requests: Result[pd.DataFrame],
     order: pd.DataFrame,
     look: Look,
 ) -> None:
@@ -67,7 +67,7 @@ def show(
         return
     same_prompt = None
     if requests.value["is_failure"].any():
-        same_prompt = view.ask(same_prompt_neighbours, selection).answer
+        same_prompt = view.query(same_prompt_neighbours, selection).result
     found = operations(requests.value, same_prompt.value if same_prompt else None)
     if found:
         _card(found, numbers_of(order), look)
@@ -80,7 +80,7 @@ def numbers_of(order: pd.DataFrame) -> dict[RowId, int]:
 
 
 def _card(found: Sequence[Operation], numbers: Mapping[RowId, int], look: Look) -> None:
-    rows = told(found, numbers, look.redaction)
+    rows = table_rows(found, numbers, look.redaction)
     exact = rows.assign(
         wasted_time=pd.Series([one.lost_ms for one in found], dtype="float64"),
         wasted_cost=pd.Series([one.lost_usd for one in found], dtype="float64"),
@@ -101,12 +101,12 @@ def _card(found: Sequence[Operation], numbers: Mapping[RowId, int], look: Look) 
         )
 
 
-def told(
+def table_rows(
     found: Sequence[Operation], numbers: Mapping[RowId, int], redaction: Redaction = NONE
 ) -> pd.DataFrame:
     """These operations as rows of the table.
 
-    A row per operation: started_at, request (its number, None if it has none), asked, served,
+    A row per operation: started_at, request (its number, None if it has none), requested, served,
     deployment, attempts, because, wasted_time, wasted_cost, how; request_id and row, the first of
     its requests that has a number, by its ID and as in links.
     """
@@ -114,15 +114,15 @@ def told(
 
 
 def _row(one: Operation, numbers: Mapping[RowId, int], redaction: Redaction) -> dict[str, Any]:
-    own = next((known for known in one.rows if known in numbers), None)
+    numbered_row = next((known for known in one.rows if known in numbers), None)
     names = (one.asked_model, one.served_model, one.served_by, _because(one.reasons))
-    (asked, served, deployment, because), _ = redacted(names, redaction)
+    (requested, served, deployment, because), _ = redacted(names, redaction)
     return {
         "started_at": one.started_at,
-        "request": numbers[own] if own else None,
-        "request_id": own.request_id if own else None,
-        "row": own.written() if own else None,
-        "asked": asked,
+        "request": numbers[numbered_row] if numbered_row else None,
+        "request_id": numbered_row.request_id if numbered_row else None,
+        "row": numbered_row.written() if numbered_row else None,
+        "requested": requested,
         "served": served or "nothing",
         "deployment": deployment,
         "attempts": one.attempts,
@@ -145,17 +145,17 @@ def _lost(found: Sequence[Operation]) -> str:
     """The known total, and for how many operations it is known."""
     times = [one.lost_ms for one in found if one.lost_ms is not None]
     costs = [one.lost_usd for one in found if one.lost_usd is not None]
-    said = []
+    parts = []
     for name, values, written in (
         ("Wasted time", times, formatting.duration),
         ("Wasted cost", costs, formatting.money),
     ):
         of = f" (known for {len(values)} of {len(found)})" if 0 < len(values) < len(found) else ""
-        said.append(f"{name}: {literal(written(sum(values) if values else None))}{of}")
-    return ". ".join(said) + "."
+        parts.append(f"{name}: {escaped_figure(written(sum(values) if values else None))}{of}")
+    return ". ".join(parts) + "."
 
 
 def _because(reasons: Sequence[str | None]) -> str | None:
     counted = Counter(reason for reason in reasons if reason)
-    said = [name + (f" ×{times}" if times > 1 else "") for name, times in counted.items()]
-    return ", ".join(said) or None
+    parts = [name + (f" ×{times}" if times > 1 else "") for name, times in counted.items()]
+    return ", ".join(parts) or None

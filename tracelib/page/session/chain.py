@@ -12,17 +12,17 @@ import streamlit as st
 from tracelib import formatting
 from tracelib.conversation.links import LinkedSession, Links, chained, linked_sessions
 from tracelib.page.base import address
-from tracelib.page.base.cards import nothing, unanswered
+from tracelib.page.base.cards import show_empty_state, show_missing_result
 from tracelib.page.base.view import View
+from tracelib.page.text.markdown_escape import label
 from tracelib.page.text.message import Look
-from tracelib.page.text.safe import label
 from tracelib.redaction import masked
 from tracelib.selection import Selection
 from tracelib.sessions import SessionSummary
 from tracelib.stitching import REACH, Reason, Stitched, conversation_around
 
 STITCH = "joined conversation"
-SIGNS: dict[Reason, str] = {
+EVIDENCE: dict[Reason, str] = {
     "names it": "names the response it continues",
     "extends it": "repeats the messages and response of another",
     "sends it again": "repeats a request that failed just before",
@@ -38,19 +38,19 @@ def offer(view: View, selection: Selection) -> Selection:
     Draws a switch; the URL holds it. If it is off, or nothing is found, the selection stays as it
     is. For sessions of one request: for all others the stored ID says what belongs together.
     """
-    st.session_state[STITCH] = address.is_said(address.JOINED)
-    is_wanted = st.toggle(
+    st.session_state[STITCH] = address.is_on(address.JOINED)
+    is_on = st.toggle(
         "Combine requests that appear to continue this one",
         key=STITCH,
-        on_change=lambda: address.say(address.JOINED, st.session_state[STITCH]),
+        on_change=lambda: address.switch(address.JOINED, st.session_state[STITCH]),
         help="If a client sends no session ID, each request is stored as its own session. "
         "Their messages may still show which belong together.",
     )
-    if not is_wanted:
+    if not is_on:
         return selection
-    found = view.ask(conversation_around, selection).answer
+    found = view.query(conversation_around, selection).result
     if found.value is None:
-        unanswered(found)
+        show_missing_result(found)
         return selection
     stitched: Stitched = found.value
     _explained(stitched)
@@ -59,22 +59,26 @@ def offer(view: View, selection: Selection) -> Selection:
 
 def _explained(stitched: Stitched) -> None:
     if not stitched.found:
-        nothing(f"No related requests found. {_searched(stitched)}")
+        show_empty_state(f"No related requests found. {_searched(stitched)}")
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.badge("Inferred", color="orange")
         st.caption(
             "This request appears to belong to a conversation of "
             f"{formatting.exact(stitched.found)} requests, which LiteLLM stored as separate "
-            f"sessions. {_signs(stitched)} {_searched(stitched)}",
+            f"sessions. {_evidence(stitched)} {_searched(stitched)}",
             width="content",
         )
 
 
-def _signs(stitched: Stitched) -> str:
+def _evidence(stitched: Stitched) -> str:
     counted = Counter(link.reason for link in stitched.links)
-    told = [f"{sign} ({counted[reason]:,})" for reason, sign in SIGNS.items() if counted[reason]]
-    return f"Evidence: {'; '.join(told)}."
+    evidence = [
+        f"{description} ({counted[reason]:,})"
+        for reason, description in EVIDENCE.items()
+        if counted[reason]
+    ]
+    return f"Evidence: {'; '.join(evidence)}."
 
 
 def _searched(stitched: Stitched) -> str:
@@ -95,23 +99,23 @@ def joined(view: View, stored: Selection, summary: SessionSummary, look: Look) -
     The session, or with it those of its chain if the URL says so. A session of a single request in
     no chain may be joined with requests that seem to continue it.
     """
-    links = view.ask(linked_sessions, stored).answer
+    links = view.query(linked_sessions, stored).result
     if links.value is None:
-        unanswered(links)
+        show_missing_result(links)
         return stored
     if not links.value.earlier and not links.value.later:
         _missing(links.value)
         return offer(view, stored) if summary.requests == 1 else stored
-    _told(links.value, look)
-    if not _is_wanted():
+    _show_links(links.value, look)
+    if not _is_joined():
         return stored
-    whole = view.ask(chained, stored).answer
+    whole = view.query(chained, stored).result
     if whole.value is None:
-        unanswered(whole)
+        show_missing_result(whole)
     return whole.value or stored
 
 
-def _told(links: Links, look: Look) -> None:
+def _show_links(links: Links, look: Look) -> None:
     """Draw the nearest sessions of the chain on either side."""
     _missing(links)
     _line("Continued from", links.earlier[-MOST_SHOWN:], len(links.earlier), look)
@@ -148,11 +152,11 @@ def _line(title: str, linked: tuple[LinkedSession, ...], of: int, look: Look) ->
             st.caption(f"and {of - len(linked):,} more", width="content")
 
 
-def _is_wanted() -> bool:
-    st.session_state[TOGGLE] = address.is_said(address.JOINED)
+def _is_joined() -> bool:
+    st.session_state[TOGGLE] = address.is_on(address.JOINED)
     return st.toggle(
         "Show the chain as one conversation",
         key=TOGGLE,
-        on_change=lambda: address.say(address.JOINED, st.session_state[TOGGLE]),
+        on_change=lambda: address.switch(address.JOINED, st.session_state[TOGGLE]),
         help="Each turn names the response it continues; LiteLLM stores each as a session.",
     )

@@ -19,15 +19,15 @@ from tracelib.conversation.turn_diff import (
     diff_between,
 )
 from tracelib.export import Column, redacted
-from tracelib.page.base import address, audited, table
-from tracelib.page.base.cards import nothing, unanswered
+from tracelib.page.base import address, auditing, table
+from tracelib.page.base.cards import show_empty_state, show_missing_result
 from tracelib.page.base.view import View
 from tracelib.page.session import session_conversation, transcript
-from tracelib.page.session.arriving import only_key
-from tracelib.page.session.session_conversation import Place, named_row, number_of
+from tracelib.page.session.link_target import only_key
+from tracelib.page.session.session_conversation import Position, named_row, number_of
 from tracelib.page.text import message
+from tracelib.page.text.markdown_escape import label
 from tracelib.page.text.message import Look
-from tracelib.page.text.safe import label
 from tracelib.selection import RowId, Selection, session
 from tracelib.sessions import SessionSummary
 
@@ -82,12 +82,12 @@ FIGURES = (
 def show(view: View, first: Selection, second_id: str, second_key: str | None, look: Look) -> None:
     """Draw the differences of these two sessions, and their messages."""
     if second_key is None:
-        second_key = only_key(view, second_id, look.redaction, address.open_beside)
+        second_key = only_key(view, second_id, look.redaction, address.open_second)
     second = session(second_id, second_key)
-    both = view.ask(sessions.summary, first), view.ask(sessions.summary, second)
-    left, right = (one.answer for one in both)
+    both = view.query(sessions.summary, first), view.query(sessions.summary, second)
+    left, right = (one.result for one in both)
     if left.value is None or right.value is None:
-        unanswered(left if left.value is None else right)
+        show_missing_result(left if left.value is None else right)
         return
     first_one, _ = redacted(left.value, look.redaction)
     second_one, _ = redacted(right.value, look.redaction)
@@ -97,7 +97,7 @@ def show(view: View, first: Selection, second_id: str, second_key: str | None, l
         with column:
             _conversation(view, selection, summary, look, side)
     if not view.installed.access.reads_messages:
-        nothing(session_conversation.WITHHELD)
+        show_empty_state(session_conversation.WITHHELD)
 
 
 def compared(left: SessionSummary, right: SessionSummary) -> pd.DataFrame:
@@ -141,24 +141,24 @@ def _conversation(
     st.caption(f"{label(who)}, {formatting.clock(summary.started_at, look.zone)}")
     if not view.installed.access.reads_messages:
         return
-    order = view.ask(conversation.turn_order, selection).answer
+    order = view.query(conversation.turn_order, selection).result
     if order.value is None:
-        unanswered(order)
+        show_missing_result(order)
         return
-    said = session_conversation.place(order.value)
-    at = Place(said.page, said.pages, None)
-    told = session_conversation.read(view, selection, order.value, at, look, "compared")
-    if told.value is None:
-        unanswered(told)
+    position = session_conversation.position_in_url(order.value)
+    at = Position(position.page, position.pages, None)
+    messages = session_conversation.read(view, selection, order.value, at, look, "compared")
+    if messages.value is None:
+        show_missing_result(messages)
         return
-    page, _ = redacted(told.value, look.redaction)
+    page, _ = redacted(messages.value, look.redaction)
     transcript.show(page, replace(look, side=side))
     session_conversation.pager(at, side)
 
 
 MOST_MESSAGES = 60
 GONE = "One of the two requests is no longer in the log."
-SIGNS: dict[LineKind, str] = {"added": "+", "removed": "-", "same": " ", "gap": "@@"}
+LINE_PREFIXES: dict[LineKind, str] = {"added": "+", "removed": "-", "same": " ", "gap": "@@"}
 FATES: dict[Fate, str] = {
     "added": "Added",
     "removed": "Removed",
@@ -169,9 +169,9 @@ FATES: dict[Fate, str] = {
 
 def show_changes(view: View, selection: Selection, order: pd.DataFrame, look: Look) -> None:
     """Draw the changes between the two requests in the URL. `order` is the conversation's."""
-    asked = st.query_params.get_all(address.DIFF)
-    if len(asked) == 2:
-        before, after = (named_row(order, one) for one in asked)
+    rows = st.query_params.get_all(address.DIFF)
+    if len(rows) == 2:
+        before, after = (named_row(order, row) for row in rows)
         _dialog(view, selection, order, look, before, after)
 
 
@@ -185,15 +185,15 @@ def _dialog(
     after: RowId | None,
 ) -> None:
     if before is None or after is None:
-        nothing(GONE)
+        show_empty_state(GONE)
         return
     compared = replace(selection, rows=(before, after))
-    noted = audited.of(view, "compared", compared, look.redaction)
-    found = audited.ask(view, noted, diff_between, selection, before, after, look.redaction)
+    record = auditing.record_of(view, "compared", compared, look.redaction)
+    found = auditing.query(view, record, diff_between, selection, before, after, look.redaction)
     if found.error:
-        unanswered(found)
+        show_missing_result(found)
     elif found.value is None:
-        nothing(GONE)
+        show_empty_state(GONE)
     else:
         diff, _ = redacted(found.value, look.redaction)
         _between(order, before, after)
@@ -208,8 +208,8 @@ def _between(order: pd.DataFrame, before: RowId, after: RowId) -> None:
 
 def _changes(diff: TurnDiff, look: Look) -> None:
     counts = Counter(one.fate for one in diff.messages)
-    said = [f"{FATES[fate].lower()} {counts[fate]}" for fate in FATES if counts[fate]]
-    st.caption(f"Messages of the request: {', '.join(said) or 'none is stored'}.")
+    parts = [f"{FATES[fate].lower()} {counts[fate]}" for fate in FATES if counts[fate]]
+    st.caption(f"Messages of the request: {', '.join(parts) or 'none is stored'}.")
     if diff.is_redacted:
         st.info("LiteLLM redacted prompts here: different messages may look the same.")
     if diff.is_system_changed:
@@ -267,7 +267,7 @@ def _message(one: MessageDiff, look: Look, position: int) -> None:
 
 
 def _written(lines: tuple[Line, ...]) -> str:
-    return "\n".join(f"{SIGNS[kind]} {text}" for kind, text in lines)
+    return "\n".join(f"{LINE_PREFIXES[kind]} {text}" for kind, text in lines)
 
 
 def _as_diff(text: str) -> None:

@@ -12,7 +12,7 @@ from tracelib.conversation import TurnPage
 from tracelib.conversation.order import turn_frame
 from tracelib.export import redacted
 from tracelib.page.base import address, downloads
-from tracelib.page.base.cards import card, literal, unanswered
+from tracelib.page.base.cards import card, escaped_figure, show_missing_result
 from tracelib.page.base.view import View
 from tracelib.page.session import (
     attempts,
@@ -21,10 +21,10 @@ from tracelib.page.session import (
     session_conversation,
     session_timeline,
 )
-from tracelib.page.session.arriving import also_called, not_there, only_key
+from tracelib.page.session.link_target import only_key, show_namesakes, show_not_found
+from tracelib.page.text.markdown_escape import label
 from tracelib.page.text.message import Look
-from tracelib.page.text.safe import label
-from tracelib.querying.store import Answer, rewritten
+from tracelib.querying.store import Result, rewritten
 from tracelib.redaction import NONE, Redaction, masked
 from tracelib.selection import Selection, session
 from tracelib.sessions import SessionSummary
@@ -35,12 +35,12 @@ CHOSEN_BY_CLIENTS = ("model", "deployment", "asked_model", "error_class", "error
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SessionData:
     """The queries of the page for a selection, before the messages."""
 
-    summary: Answer[SessionSummary]
-    order: Answer[pd.DataFrame]
-    requests: Answer[pd.DataFrame]
+    summary: Result[SessionSummary]
+    order: Result[pd.DataFrame]
+    requests: Result[pd.DataFrame]
 
 
 def show(view: View, session_id: str, api_key: str | None) -> None:
@@ -53,61 +53,61 @@ def show(view: View, session_id: str, api_key: str | None) -> None:
     stored = session(session_id, api_key)
     with bar:
         compare(session_id, api_key, look)
-    if beside := st.query_params.get(address.WITH):
-        comparison.show(view, stored, beside, st.query_params.get(address.WITH_OF), look)
+    if second := st.query_params.get(address.WITH):
+        comparison.show(view, stored, second, st.query_params.get(address.WITH_OF), look)
     else:
-        _alone(view, stored, look, bar)
+        _show_one(view, stored, look, bar)
 
 
-def _alone(view: View, stored: Selection, look: Look, bar: DeltaGenerator) -> None:
-    known = _asked(view, stored)
-    if isinstance(known.summary.error, errors.NoSuchSession):
-        not_there(stored.session_ids[0])
+def _show_one(view: View, stored: Selection, look: Look, bar: DeltaGenerator) -> None:
+    data = _query_data(view, stored)
+    if isinstance(data.summary.error, errors.NoSuchSession):
+        show_not_found(stored.session_ids[0])
         return
-    if known.summary.value is None:
-        unanswered(known.summary)
+    if data.summary.value is None:
+        show_missing_result(data.summary)
         return
-    remember(known.summary.value)
+    remember(data.summary.value)
     selection = stored
     if view.installed.access.reads_messages:
-        selection = chain.joined(view, stored, known.summary.value, look)
+        selection = chain.joined(view, stored, data.summary.value, look)
         with bar:
             downloads.session_buttons(view, selection)
     if selection != stored:
-        known = _asked(view, selection)
-    _whole(view, selection, known, look)
+        data = _query_data(view, selection)
+    _show_all(view, selection, data, look)
 
 
-def _asked(view: View, selection: Selection) -> Asked:
-    summary = view.ask(sessions.summary, selection)
-    order = view.ask(conversation.turn_order, selection)
-    requests = view.ask(requests_of, selection)
-    return Asked(summary.answer, order.answer, requests.answer)
+def _query_data(view: View, selection: Selection) -> SessionData:
+    summary = view.query(sessions.summary, selection)
+    order = view.query(conversation.turn_order, selection)
+    requests = view.query(requests_of, selection)
+    return SessionData(summary.result, order.result, requests.result)
 
 
-def _whole(view: View, selection: Selection, known: Asked, look: Look) -> None:
-    if known.summary.value is None:
-        unanswered(known.summary)
+def _show_all(view: View, selection: Selection, data: SessionData, look: Look) -> None:
+    if data.summary.value is None:
+        show_missing_result(data.summary)
         return
-    summary, _ = redacted(known.summary.value, look.redaction)
+    summary, _ = redacted(data.summary.value, look.redaction)
     show_figures(summary, look.zone, _title(selection))
-    if known.order.value is None:
-        unanswered(known.order)
+    if data.order.value is None:
+        show_missing_result(data.order)
         return
-    place = session_conversation.place(known.order.value)
-    if place.by_id:
-        also_called(view, place.by_id)
-    page = session_conversation.read(view, selection, known.order.value, place, look)
-    opened = place.row.written() if place.row else None
-    order = known.order.value
-    by_turn = rewritten(known.requests, lambda frame: turn_frame(frame, order))
+    position = session_conversation.position_in_url(data.order.value)
+    if position.by_id:
+        show_namesakes(view, position.by_id)
+    page = session_conversation.read(view, selection, data.order.value, position, look)
+    opened = position.row.written() if position.row else None
+    order = data.order.value
+    by_turn = rewritten(data.requests, lambda frame: turn_frame(frame, order))
     named = _without_names(by_turn, look.redaction)
     session_timeline.show(
         view, named, _parents(page), address.open_request, opened, _repeated_shares(page)
     )
-    attempts.show(view, selection, known.requests, known.order.value, look)
-    session_conversation.show(page, known.order.value, place, look)
-    comparison.show_changes(view, selection, known.order.value, look)
+    attempts.show(view, selection, data.requests, data.order.value, look)
+    session_conversation.show(page, data.order.value, position, look)
+    comparison.show_changes(view, selection, data.order.value, look)
 
 
 def _title(selection: Selection) -> str:
@@ -117,7 +117,7 @@ def _title(selection: Selection) -> str:
     return f"{several:,} sessions shown as one conversation" if several > 1 else "Session"
 
 
-def _without_names(requests: Answer[pd.DataFrame], redaction: Redaction) -> Answer[pd.DataFrame]:
+def _without_names(requests: Result[pd.DataFrame], redaction: Redaction) -> Result[pd.DataFrame]:
     """The same requests, with the names chosen by clients formatted as on the rest of the page."""
     if redaction == NONE:
         return requests
@@ -125,14 +125,14 @@ def _without_names(requests: Answer[pd.DataFrame], redaction: Redaction) -> Answ
         requests,
         lambda frame: frame.assign(
             **{
-                name: frame[name].map(lambda said: redacted(said, redaction)[0])
+                name: frame[name].map(lambda value: redacted(value, redaction)[0])
                 for name in CHOSEN_BY_CLIENTS
             }
         ),
     )
 
 
-def _parents(page: Answer[TurnPage]) -> dict[str, str | None] | None:
+def _parents(page: Result[TurnPage]) -> dict[str, str | None] | None:
     """Which request continues which, if the page of the transcript has them all?
 
     A request without stored messages has an unknown parent, and is left out.
@@ -142,11 +142,11 @@ def _parents(page: Answer[TurnPage]) -> dict[str, str | None] | None:
     return {
         turn.request.row.written(): turn.parent.written() if turn.parent else None
         for turn in page.value.turns
-        if turn.parent or turn.asked
+        if turn.parent or turn.new_messages
     }
 
 
-def _repeated_shares(page: Answer[TurnPage]) -> dict[str, float]:
+def _repeated_shares(page: Result[TurnPage]) -> dict[str, float]:
     """For requests whose client changed the history, the share of it that was sent before."""
     turns = page.value.turns if page.value else ()
     return {turn.request.row.written(): turn.repeated_share for turn in turns if turn.changes}
@@ -170,13 +170,15 @@ def show_figures(summary: SessionSummary, zone: str, title: str = "Session") -> 
         with st.grid(columns=6, min_column_width=130, gap="small"):
             for name, written in FIGURES:
                 exact = formatting.exact_money(summary.cost_usd) if name == "Cost" else None
-                st.metric(name, literal(written(summary)), help=exact and literal(exact))
+                st.metric(
+                    name, escaped_figure(written(summary)), help=exact and escaped_figure(exact)
+                )
         st.caption(" · ".join(_who(summary, zone)))
 
 
 def _who(summary: SessionSummary, zone: str) -> list[str]:
     """Users, models and times: only what is known."""
-    known = (
+    facts = (
         ("User", summary.user_name),
         ("Team", summary.team_name),
         ("Key", summary.key_name),
@@ -188,7 +190,7 @@ def _who(summary: SessionSummary, zone: str) -> list[str]:
         ("To", formatting.clock(summary.ended_at, zone)),
         ("Zone", zone),
     )
-    return [f"{name}: {label(value, 120)}" for name, value in known if value]
+    return [f"{name}: {label(value, 120)}" for name, value in facts if value]
 
 
 OPENED = "sessions opened"
@@ -207,7 +209,7 @@ def others(session_id: str, api_key: str) -> list[SessionSummary]:
     return [one for one in opened if (one.session_id, one.api_key) != (session_id, api_key)]
 
 
-def called(summary: SessionSummary, look: Look) -> str:
+def title_of(summary: SessionSummary, look: Look) -> str:
     """The title of this session in a list. For a label."""
     who, _ = masked(
         summary.user_name or summary.key_name or summary.end_user or "Unknown user", look.redaction
@@ -216,7 +218,7 @@ def called(summary: SessionSummary, look: Look) -> str:
     return f"{label(who, 24)}, {formatting.clock(summary.started_at, look.zone)}, {requests}"
 
 
-BESIDE = "session to compare"
+SECOND = "session to compare"
 MASKED = (
     "Masks e-mail addresses, keys and passwords, card, telephone, bank account and US social "
     "security numbers, and custom patterns, in all messages."
@@ -238,7 +240,7 @@ def chosen_look(view: View) -> Look:
     _switch("Masked", address.REDACTED, MASKED)
     if view.installed.access.reads_messages:
         _switch("Formatted", address.FORMATTED, FORMATTED)
-    is_formatted = address.is_said(address.FORMATTED)
+    is_formatted = address.is_on(address.FORMATTED)
     return Look(view.filters.zone, is_formatted, redaction=downloads.shown(view))
 
 
@@ -248,35 +250,35 @@ def compare(session_id: str, api_key: str, look: Look) -> None:
         st.button(
             "Close the comparison",
             icon=":material/close:",
-            on_click=address.close_beside,
+            on_click=address.close_second,
         )
         return
     with st.popover("Compare", icon=":material/compare_arrows:"):
         st.text_input(
-            "ID of the session to compare with", key=BESIDE, on_change=_open_said, max_chars=2_000
+            "ID of the session to compare with", key=SECOND, on_change=_open_typed, max_chars=2_000
         )
         for other in others(session_id, api_key):
             st.button(
-                called(other, look),
-                key=f"beside {other.session_id} {other.api_key}",
+                title_of(other, look),
+                key=f"compare with {other.session_id} {other.api_key}",
                 type="tertiary",
-                on_click=address.open_beside,
+                on_click=address.open_second,
                 args=(other.session_id, other.api_key),
             )
         st.caption("Sessions opened in this tab are listed here.")
 
 
-def _open_said() -> None:
-    if session_id := st.session_state[BESIDE].strip():
-        address.open_beside(session_id, None)
+def _open_typed() -> None:
+    if session_id := st.session_state[SECOND].strip():
+        address.open_second(session_id, None)
 
 
 def _switch(title: str, name: str, explained: str) -> None:
     key = f"switch {name}"
-    st.session_state[key] = address.is_said(name)
+    st.session_state[key] = address.is_on(name)
     st.toggle(
         title,
         key=key,
         help=explained,
-        on_change=lambda: address.say(name, st.session_state[key]),
+        on_change=lambda: address.switch(name, st.session_state[key]),
     )

@@ -16,14 +16,14 @@ from tracelib.conversation.reading import (
     TurnPage,
 )
 from tracelib.export import redacted
-from tracelib.page.base import address, audited, following
-from tracelib.page.base.cards import nothing, unanswered
+from tracelib.page.base import address, auditing, navigation
+from tracelib.page.base.cards import show_empty_state, show_missing_result
 from tracelib.page.base.view import View
 from tracelib.page.session import session_timeline, transcript
+from tracelib.page.text.markdown_escape import label
 from tracelib.page.text.message import Look
-from tracelib.page.text.safe import label
 from tracelib.querying.runner import reading_of
-from tracelib.querying.store import Answer
+from tracelib.querying.store import Result
 from tracelib.redaction import Redaction, masked
 from tracelib.selection import RowId, Selection, read_row_id
 
@@ -36,44 +36,44 @@ Jump = tuple[int, str]  # the number of a turn, and its request as in links
 def to_failures(order: pd.DataFrame) -> None:
     """Draw a jump to each failure of the conversation. Nothing if there are none."""
     failed = order.index[order["is_failure"]]
-    places = [(int(index) + 1, order["rows"][index][0].written()) for index in failed]
-    _line(f"{formatting.counted(len(failed), 'failure')}: request", places, "failure")
+    jumps = [(int(index) + 1, order["rows"][index][0].written()) for index in failed]
+    _line(f"{formatting.counted(len(failed), 'failure')}: request", jumps, "failure")
 
 
-def standing(page: TurnPage, said: str) -> list[Jump]:
+def matches_on(page: TurnPage, text: str) -> list[Jump]:
     """Which requests of this page contain this text, as it is stored?"""
-    sought = said.casefold()
+    folded = text.casefold()
     return [
         (turn.number, turn.request.row.written())
         for turn in page.turns
-        if sought
+        if folded
         and any(
-            sought in part.text.casefold()
-            for message in (*turn.asked, *turn.answered)
+            folded in part.text.casefold()
+            for message in (*turn.new_messages, *turn.responses)
             for part in message.parts
         )
     ]
 
 
-def to_words(page: TurnPage, said: str, places: Sequence[Jump], redaction: Redaction) -> None:
+def to_matches(page: TurnPage, text: str, jumps: Sequence[Jump], redaction: Redaction) -> None:
     """Draw a jump to each of the places with this text, formatted as the rest of the page."""
-    if not said:
+    if not text:
         return
     where = "" if len(page.turns) == page.total else " on this page"
-    quoted = f"“{label(masked(said, redaction)[0])}”"
-    if places:
-        _line(f"{quoted} appears{where} in request", places, "said")
+    quoted = f"“{label(masked(text, redaction)[0])}”"
+    if jumps:
+        _line(f"{quoted} appears{where} in request", jumps, "match")
     else:
         st.caption(f"{quoted} appears in no request{where}.", width="content")
 
 
-def _line(title: str, places: Sequence[Jump], kind: str) -> None:
-    if not places:
+def _line(title: str, jumps: Sequence[Jump], kind: str) -> None:
+    if not jumps:
         return
     key = f"jumps-{kind}"
     with st.container(horizontal=True, wrap=False, width="content", key=key, gap="xsmall"):
         st.caption(title, width="content")
-        for number, row in places[:MOST]:
+        for number, row in jumps[:MOST]:
             st.button(
                 str(number),
                 key=f"{kind} {number}",
@@ -81,15 +81,15 @@ def _line(title: str, places: Sequence[Jump], kind: str) -> None:
                 on_click=address.open_request,
                 args=(row,),
             )
-        if len(places) > MOST:
-            st.caption(f"and {len(places) - MOST:,} more", width="content")
+        if len(jumps) > MOST:
+            st.caption(f"and {len(jumps) - MOST:,} more", width="content")
 
 
 WITHHELD = "Messages are shown to auditors and admins; your role shows figures only."
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Position:
     """The viewer's position in a conversation: on which page of how many, going to which turn.
 
     `row` is that of the turn's own request; `by_id` is the row that a link names by its ID only.
@@ -102,7 +102,7 @@ class Place:
     by_id: RowId | None = None
 
 
-def place(order: pd.DataFrame) -> Place:
+def position_in_url(order: pd.DataFrame) -> Position:
     """The viewer's position in the URL."""
     text = st.query_params.get(address.REQUEST)
     row = named_row(order, text)
@@ -110,7 +110,7 @@ def place(order: pd.DataFrame) -> Place:
     pages = max(1, -(-len(order) // TURNS_A_PAGE))
     first = order["rows"][target - 1][0] if target else None
     by_id = row if row and row.written() != text else None
-    return Place(page_of(target) if target else _said_page(pages), pages, target, first, by_id)
+    return Position(page_of(target) if target else _page_in_url(pages), pages, target, first, by_id)
 
 
 def named_row(order: pd.DataFrame, text: str | None) -> RowId | None:
@@ -147,60 +147,60 @@ def read(
     view: View,
     selection: Selection,
     order: pd.DataFrame,
-    at: Place,
+    at: Position,
     look: Look,
     what: What = "opened",
-) -> Answer[TurnPage]:
+) -> Result[TurnPage]:
     """Read the messages of the viewer's page. The access is audited."""
-    noted = audited.of(view, what, selection, look.redaction)
+    record = auditing.record_of(view, what, selection, look.redaction)
     first = (at.page - 1) * TURNS_A_PAGE + 1
-    noted = replace(noted, page=at.page)
+    record = replace(record, page=at.page)
     reading = reading_of(view.installed, selection)
     known = KnownOrder(tuple(order["rows"]))
-    return audited.ask(
-        view, noted, conversation.turns, reading, first, TURNS_A_PAGE, CHARACTERS_AT_ONCE, known
+    return auditing.query(
+        view, record, conversation.turns, reading, first, TURNS_A_PAGE, CHARACTERS_AT_ONCE, known
     )
 
 
-def show(told: Answer[TurnPage], order: pd.DataFrame, at: Place, look: Look) -> None:
+def show(messages: Result[TurnPage], order: pd.DataFrame, at: Position, look: Look) -> None:
     """Draw the messages: one page of them, at the position in the URL."""
     st.subheader("Conversation", anchor=False)
-    if isinstance(told.error, errors.NotForThisRole):
-        nothing(WITHHELD)
+    if isinstance(messages.error, errors.NotForThisRole):
+        show_empty_state(WITHHELD)
         return
     words = st.query_params.get("said", "")
     # Masked like the messages: the page itself sends nothing private to the browser.
     look = replace(look, words=masked(words, look.redaction)[0])
-    sought = _bar(told.value, order, at, look, words)
-    if told.value is None:
-        unanswered(told)
+    target = _bar(messages.value, order, at, look, words)
+    if messages.value is None:
+        show_missing_result(messages)
         return
-    if not told.value.turns:
-        nothing("The requests of this conversation are no longer in the log.")
-    page, _ = redacted(told.value, look.redaction)
-    transcript.show(page, look, sought)
+    if not messages.value.turns:
+        show_empty_state("The requests of this conversation are no longer in the log.")
+    page, _ = redacted(messages.value, look.redaction)
+    transcript.show(page, look, target)
     pager(at, "below")
 
 
 def _bar(
-    page: TurnPage | None, order: pd.DataFrame, at: Place, look: Look, said: str
+    page: TurnPage | None, order: pd.DataFrame, at: Position, look: Look, text: str
 ) -> int | None:
     """Draw the jumps, at the top of the screen; returns the turn to scroll to."""
-    places = standing(page, said) if page else []
+    jumps = matches_on(page, text) if page else []
     # A search that names no position leads to the first match on the page.
     is_named = address.REQUEST in st.query_params or address.PAGE in st.query_params
-    sought = at.target or (places[0][0] if places and not is_named else None)
-    with st.container(key="way", gap="xxsmall"):
-        with st.container(horizontal=True, vertical_alignment="center", key="ways"):
+    target = at.target or (jumps[0][0] if jumps and not is_named else None)
+    with st.container(key="conversation-bar", gap="xxsmall"):
+        with st.container(horizontal=True, vertical_alignment="center", key="conversation-jumps"):
             pager(at, "above")
             to_failures(order)
             if page:
-                to_words(page, said, places, look.redaction)
-        _follow(at, sought, look.words)
-    return sought
+                to_matches(page, text, jumps, look.redaction)
+        _scroll(at, target, look.words)
+    return target
 
 
-def pager(at: Place, where: str) -> None:
+def pager(at: Position, where: str) -> None:
     """Draw the links to the other pages; `where` distinguishes several of them."""
     if at.pages == 1:
         return
@@ -214,15 +214,15 @@ def pager(at: Place, where: str) -> None:
     )
 
 
-def _said_page(pages: int) -> int:
-    said = st.query_params.get(address.PAGE, "1")
-    return min(max(int(said), 1), pages) if said.isdecimal() and len(said) < 6 else 1
+def _page_in_url(pages: int) -> int:
+    page = st.query_params.get(address.PAGE, "1")
+    return min(max(int(page), 1), pages) if page.isdecimal() and len(page) < 6 else 1
 
 
-def _follow(at: Place, sought: int | None, said: str) -> None:
+def _scroll(at: Position, turn: int | None, text: str) -> None:
     """Scroll to what the URL names: a request, a match, or the top of a new page."""
     moves = address.moves()
-    token = f"{hash(st.query_params.get(address.SESSION))} {at.page} {sought} {moves}"
+    token = f"{hash(st.query_params.get(address.SESSION))} {at.page} {turn} {moves}"
     top = "transcript" if moves else None
-    target = transcript.turn_key(sought) if sought else top
-    following.follow(target, token, said, session_timeline.KEY)
+    target = transcript.turn_key(turn) if turn else top
+    navigation.scroll_to(target, token, text, session_timeline.KEY)

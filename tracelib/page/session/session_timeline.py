@@ -8,9 +8,15 @@ import streamlit as st
 
 from tracelib import formatting
 from tracelib.charts import context, strip, waterfall
-from tracelib.page.base.cards import CONFIG, card, literal, nothing, unanswered
+from tracelib.page.base.cards import (
+    CONFIG,
+    card,
+    escaped_figure,
+    show_empty_state,
+    show_missing_result,
+)
 from tracelib.page.base.view import View
-from tracelib.querying.store import Answer
+from tracelib.querying.store import Result
 from tracelib.sessions.lookup import MOST_REQUESTS
 from tracelib.timeline import NEAR_LIMIT, Timeline, drawn, timeline
 from tracelib.timeline import activity as busy_bins
@@ -22,8 +28,8 @@ MAP = (
     "time, the wait for the first token and the generation, where known. Click a bar to see its "
     "messages."
 )
-KNOWN = "Parent requests are known from the messages."
-GUESSED = (
+PARENTS_KNOWN = "Parent requests are known from the messages."
+PARENTS_ASSUMED = (
     "Some parent requests are unknown; for those the nearest earlier response of the same model "
     "is assumed."
 )
@@ -36,7 +42,7 @@ KEY = "timeline"  # of the element that holds it
 
 def show(
     view: View,
-    requests: Answer[pd.DataFrame],
+    requests: Result[pd.DataFrame],
     parents: Mapping[str, str | None] | None,
     on_open: Callable[[str], None],
     opened: str | None = None,
@@ -51,74 +57,74 @@ def show(
     """
     if requests.value is None:
         with card("Timeline", key=KEY):
-            unanswered(requests)
+            show_missing_result(requests)
         return
     if requests.value.empty:
         return
-    told = timeline(requests.value, parents, shares)
+    data = timeline(requests.value, parents, shares)
     with card("Timeline", MAP, key=KEY):
-        if len(told.turns) >= MOST_REQUESTS:
+        if len(data.turns) >= MOST_REQUESTS:
             st.caption(f"Only the first {MOST_REQUESTS:,} requests are shown here.")
-        if len(told.turns) > 1:
-            _figures(told)
-        _map(view, told, on_open, opened)
-    if len(told.turns) > 1:
-        how = KNOWN if set(told.turns["row"]) <= set(parents or ()) else GUESSED
+        if len(data.turns) > 1:
+            _figures(data)
+        _map(view, data, on_open, opened)
+    if len(data.turns) > 1:
+        how = PARENTS_KNOWN if set(data.turns["row"]) <= set(parents or ()) else PARENTS_ASSUMED
         left, right = st.columns([3, 2])
         with left, card("What each request sent, tokens", f"{RESENT} {how}"):
-            _context(told, on_open)
+            _context(data, on_open)
         with right, card("Cost so far"):
-            _drawn("cost so far", context.cost_so_far(told.turns), told, on_open)
+            _plot("cost so far", context.cost_so_far(data.turns), data, on_open)
 
 
-def _figures(told: Timeline) -> None:
-    resent = _ratio(told.repeated_tokens, told.prompt_tokens)
+def _figures(data: Timeline) -> None:
+    resent = _ratio(data.repeated_tokens, data.prompt_tokens)
     with st.grid(columns=5, min_column_width=130, gap="small"):
-        _figure("Model time", formatting.duration(told.model_ms), _at_once(told))
-        _figure("Idle time", formatting.duration(told.idle_ms), _of_all(told))
-        _figure("Longest gap", formatting.duration(told.longest_gap_ms), _after(told))
+        _figure("Model time", formatting.duration(data.model_ms), _at_once(data))
+        _figure("Idle time", formatting.duration(data.idle_ms), _of_all(data))
+        _figure("Longest gap", formatting.duration(data.longest_gap_ms), _after(data))
         _figure(
             "Cost of resent context",
-            formatting.money(told.resending_usd),
+            formatting.money(data.resending_usd),
             f"{formatting.share(resent)} of prompt tokens",
             "Estimated: what the prompt tokens cost that an earlier request of the conversation "
             "had sent. Cached tokens count at their own price.",
         )
-        _figure("Peak context use", formatting.share(told.fullest_share), _fullest(told))
+        _figure("Peak context use", formatting.share(data.fullest_share), _fullest(data))
 
 
-def _figure(title: str, value: str, beside: str, definition: str | None = None) -> None:
+def _figure(title: str, value: str, secondary: str, definition: str | None = None) -> None:
     with st.container(gap="xxsmall"):
-        st.metric(title, literal(value), help=definition)
-        st.caption(literal(beside))
+        st.metric(title, escaped_figure(value), help=definition)
+        st.caption(escaped_figure(secondary))
 
 
-def _at_once(told: Timeline) -> str:
-    if told.overlap_ms:
-        return f"up to {told.most_at_once} requests at once"
+def _at_once(data: Timeline) -> str:
+    if data.overlap_ms:
+        return f"up to {data.most_at_once} requests at once"
     return "one request at a time"
 
 
-def _of_all(told: Timeline) -> str:
-    share = _ratio(told.idle_ms, told.wall_ms)
-    return f"{formatting.share(share)} of {formatting.duration(told.wall_ms)}"
+def _of_all(data: Timeline) -> str:
+    share = _ratio(data.idle_ms, data.wall_ms)
+    return f"{formatting.share(share)} of {formatting.duration(data.wall_ms)}"
 
 
-def _after(told: Timeline) -> str:
+def _after(data: Timeline) -> str:
     """Which request came before the longest gap?"""
-    if told.gaps.empty:
+    if data.gaps.empty:
         return "no idle gaps"
-    (begins,) = told.gaps.nlargest(1, "length_ms")["start_ms"]
-    return f"after request {(told.turns['start_ms'] <= begins).sum()}"
+    (start,) = data.gaps.nlargest(1, "length_ms")["start_ms"]
+    return f"after request {(data.turns['start_ms'] <= start).sum()}"
 
 
-def _fullest(told: Timeline) -> str:
-    if told.fullest_share is None:
+def _fullest(data: Timeline) -> str:
+    if data.fullest_share is None:
         return "the model’s limit is unknown"
-    if told.near_limit:
-        requests = formatting.counted(told.near_limit, "request")
+    if data.near_limit:
+        requests = formatting.counted(data.near_limit, "request")
         return f"{requests} at {NEAR_LIMIT * 100:.0f} % or more"
-    (request,) = told.turns.nlargest(1, "context_share")["number"]
+    (request,) = data.turns.nlargest(1, "context_share")["number"]
     return f"of the limit, request {request}"
 
 
@@ -126,16 +132,16 @@ def _ratio(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 
-def _map(view: View, told: Timeline, on_open: Callable[[str], None], opened: str | None) -> None:
-    turns = _shown(told, opened)
-    placed, cuts = drawn(turns, skips_idle=_skips_idle(told))
+def _map(view: View, data: Timeline, on_open: Callable[[str], None], opened: str | None) -> None:
+    turns = _shown(data, opened)
+    placed, cuts = drawn(turns, skips_idle=_skips_idle(data))
     chart = waterfall.waterfall(placed, cuts, view.colours, opened)
-    _drawn("waterfall", chart, told, on_open)
+    _plot("waterfall", chart, data, on_open)
 
 
-def _shown(told: Timeline, opened: str | None) -> pd.DataFrame:
+def _shown(data: Timeline, opened: str | None) -> pd.DataFrame:
     """The requests of one chart: in a long session a page, under a strip of the whole."""
-    turns, rows = told.turns, waterfall.ROWS_SHOWN
+    turns, rows = data.turns, waterfall.ROWS_SHOWN
     if len(turns) <= rows:
         return turns
     pages = -(-len(turns) // rows)
@@ -144,16 +150,16 @@ def _shown(told: Timeline, opened: str | None) -> pd.DataFrame:
     key = f"timeline page of {turns['row'].iloc[0]} {opened}"
     page = min(max(int(st.session_state.get(key, default)), 1), pages)
     shown = turns.iloc[(page - 1) * rows : page * rows]
-    _strip(told, shown, key)
+    _strip(data, shown, key)
     numbers = f"Requests {shown['number'].iloc[0]:,} to {shown['number'].iloc[-1]:,}"
     st.caption(f"{numbers} of {len(turns):,} below; the strip shows the whole session.")
     st.pagination(pages, default=default, key=key)
     return shown
 
 
-def _strip(told: Timeline, shown: pd.DataFrame, key: str) -> None:
+def _strip(data: Timeline, shown: pd.DataFrame, key: str) -> None:
     reaches = float(shown["start_ms"].min()), float(shown["end_ms"].max())
-    chart = strip.strip(busy_bins(told.turns), reaches)
+    chart = strip.strip(busy_bins(data.turns), reaches)
     name = "activity"
 
     def turn_to() -> None:
@@ -170,28 +176,28 @@ def _strip(told: Timeline, shown: pd.DataFrame, key: str) -> None:
     )
 
 
-def _skips_idle(told: Timeline) -> bool:
-    if told.gaps.empty:
+def _skips_idle(data: Timeline) -> bool:
+    if data.gaps.empty:
         return False
-    is_mostly_idle = told.idle_ms > IDLE_FROM * told.wall_ms
+    is_mostly_idle = data.idle_ms > IDLE_FROM * data.wall_ms
     return st.toggle(
         "Skip idle time",
         value=is_mostly_idle,
-        key=f"skip idle time of {told.turns['row'].iloc[0]}",
+        key=f"skip idle time of {data.turns['row'].iloc[0]}",
         help="Grey bands are idle time.",
     )
 
 
-def _context(told: Timeline, on_open: Callable[[str], None]) -> None:
-    if not told.prompt_tokens:
-        nothing("No request of this session sent a prompt to a model.")
+def _context(data: Timeline, on_open: Callable[[str], None]) -> None:
+    if not data.prompt_tokens:
+        show_empty_state("No request of this session sent a prompt to a model.")
         return
-    _drawn("context", context.context(told.turns, NEAR_LIMIT), told, on_open)
+    _plot("context", context.context(data.turns, NEAR_LIMIT), data, on_open)
 
 
-def _drawn(name: str, chart: go.Figure, told: Timeline, on_open: Callable[[str], None]) -> None:
+def _plot(name: str, chart: go.Figure, data: Timeline, on_open: Callable[[str], None]) -> None:
     """A chart in which a click on a request opens it."""
-    last = f"last click on {name} of {told.turns['row'].iloc[0]}"
+    last = f"last click on {name} of {data.turns['row'].iloc[0]}"
 
     def open_clicked() -> None:
         # A second click on the same request clears the selection, and opens it all the same.

@@ -17,8 +17,8 @@ from tracelib.conversation.tool_use import offered_never_called, tool_uses
 from tracelib.conversation.transcript import failure_in_words, figures_in_words, origin_in_words
 from tracelib.page.base import address
 from tracelib.page.text import message
+from tracelib.page.text.markdown_escape import label
 from tracelib.page.text.message import Look
-from tracelib.page.text.safe import label
 
 # What a tool may return in addition to text.
 _FILES = frozenset({"image", "audio", "file", "data", "citation"})
@@ -38,7 +38,7 @@ class Tools:
         self._result_of = {id(use.arguments): use.result for use in uses}
         placed = {id(use.result) for use in uses}
         for turn in turns:
-            for call, result in _quoted(turn.asked, self._result_of.keys() | placed):
+            for call, result in _quoted(turn.new_messages, self._result_of.keys() | placed):
                 self._result_of[id(call)] = result
         self._files_of = dict(_files(turns))
         self._placed = {
@@ -71,13 +71,13 @@ class Tools:
 def _files(turns: Iterable[Turn]) -> Iterator[tuple[int, tuple[Part, ...]]]:
     """Each result, by its identity, with the images and files that came with it."""
     for turn in turns:
-        for said in (*turn.asked, *turn.answered):
-            for at, part in enumerate(said.parts):
+        for one in (*turn.new_messages, *turn.responses):
+            for at, part in enumerate(one.parts):
                 if part.kind == "tool_result":
-                    yield id(part), tuple(_following(said.parts[at + 1 :], part.call_id))
+                    yield id(part), tuple(_parts_after(one.parts[at + 1 :], part.call_id))
 
 
-def _following(parts: Sequence[Part], call_id: str | None) -> Iterator[Part]:
+def _parts_after(parts: Sequence[Part], call_id: str | None) -> Iterator[Part]:
     return takewhile(lambda part: part.call_id == call_id and part.kind in _FILES, parts)
 
 
@@ -97,8 +97,8 @@ CHANGED = ":material/edit_note:"
 AS_SENT_NOW = ", as it is sent now"
 
 
-def show(page: TurnPage, look: Look, sought: int | None = None) -> None:
-    """Draw the messages of this page of the conversation, in order. The turn `sought` is marked."""
+def show(page: TurnPage, look: Look, target: int | None = None) -> None:
+    """Draw the messages of this page of the conversation, in order. The turn `target` is marked."""
     for note in page.notes:
         st.info(label(note, 400), icon=":material/info:")
     is_whole = len(page.turns) == page.total
@@ -110,8 +110,8 @@ def show(page: TurnPage, look: Look, sought: int | None = None) -> None:
         for turn in page.turns:
             with st.container(key=turn_key(turn.number, look.side), gap="small"):
                 _thread(turn, above)
-                is_sought = turn.number == sought
-                with st.container(key="sought", gap="small") if is_sought else nullcontext():
+                is_target = turn.number == target
+                with st.container(key="target-turn", gap="small") if is_target else nullcontext():
                     _turn(turn, tools, look)
             above = turn
 
@@ -123,24 +123,24 @@ def turn_key(number: int, side: str = "") -> str:
 
 def _tools_used(calls: Mapping[str, int], never_called: Sequence[str], where: str) -> None:
     if calls:
-        said = ", ".join(f"{label(name)} ({times})" for name, times in calls.items())
-        st.caption(f":material/build: Tools called{where}: {said}")
+        names = ", ".join(f"{label(name)} ({times})" for name, times in calls.items())
+        st.caption(f":material/build: Tools called{where}: {names}")
     if never_called:
-        said = ", ".join(label(name) for name in never_called)
-        st.caption(f":material/build: Offered, never called{where}: {said}")
+        names = ", ".join(label(name) for name in never_called)
+        st.caption(f":material/build: Offered, never called{where}: {names}")
 
 
 def _turn(turn: Turn, tools: Tools, look: Look) -> None:
     for number, change in enumerate(turn.changes):
         _change(change, turn, look, f"{turn.number}-change-{number}")
-    for position, asked in enumerate(turn.asked):
-        left = tools.without_results(asked)
-        if left.parts or not asked.parts:
+    for position, request_message in enumerate(turn.new_messages):
+        left = tools.without_results(request_message)
+        if left.parts or not request_message.parts:
             _message(left, turn, tools, look, f"{turn.number}-{position}")
-    for number, answer in enumerate(turn.answered, start=1):
-        choice = f", choice {answer.choice}" if answer.choice else ""
-        left = tools.without_results(answer)
-        if left.parts or left.ending or not answer.parts:
+    for number, response in enumerate(turn.responses, start=1):
+        choice = f", choice {response.choice}" if response.choice else ""
+        left = tools.without_results(response)
+        if left.parts or left.ending or not response.parts:
             _message(left, turn, tools, look, f"{turn.number}-answer-{number}", choice)
     _figures(turn, look)
     for note in turn.notes:
@@ -153,31 +153,31 @@ def _change(change: ShownChange, turn: Turn, look: Look, key: str) -> None:
         st.caption(f"{CHANGED} {label(change.sentence)}")
         return
     with st.expander(label(change.sentence), icon=CHANGED, type="compact"):
-        for number, said in enumerate(change.messages):
-            frame = (said, turn.request.started_at, look, f"{key}-{number}", AS_SENT_NOW)
+        for number, shown in enumerate(change.messages):
+            frame = (shown, turn.request.started_at, look, f"{key}-{number}", AS_SENT_NOW)
             with message.framed(*frame, kind="history"):
-                for part in said.parts:
+                for part in shown.parts:
                     message.show_part(part, look)
 
 
 def _message(
-    said: Message, turn: Turn, tools: Tools, look: Look, key: str, beside: str = ""
+    shown: Message, turn: Turn, tools: Tools, look: Look, key: str, suffix: str = ""
 ) -> None:
-    with message.framed(said, turn.request.started_at, look, key, beside):
-        for part in said.parts:
+    with message.framed(shown, turn.request.started_at, look, key, suffix):
+        for part in shown.parts:
             if part.kind == "tool_call":
                 _call(part, tools, look)
             else:
                 message.show_part(part, look)
-        message.show_ending(said)
+        message.show_ending(shown)
 
 
 def _call(part: Part, tools: Tools, look: Look) -> None:
     """Draw a call, and next to it its result."""
-    called, came_back = st.columns(2, gap="small")
-    with called:
+    call_column, result_column = st.columns(2, gap="small")
+    with call_column:
         message.show_part(part, look)
-    with came_back:
+    with result_column:
         if results := tools.results_of(part):
             for result in results:
                 message.show_part(result, look)

@@ -1,7 +1,7 @@
 """One message: its role, its time, and its parts in order.
 
 Untrusted text is never given to anything that reads Markdown or HTML, except in the formatted view,
-which a viewer opts into and which shows the result of `defused`.
+which a viewer opts into and which shows the result of `safe_markdown`.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,8 +16,8 @@ import streamlit as st
 from tracelib import formatting
 from tracelib.conversation import Message, Part
 from tracelib.conversation.transcript import ROLES
-from tracelib.page.text.defused import defused
-from tracelib.page.text.safe import label
+from tracelib.page.text.markdown_escape import label
+from tracelib.page.text.safe_markdown import safe_markdown
 from tracelib.redaction import NONE, Redaction
 from tracelib.signs import visible
 
@@ -49,13 +49,13 @@ class Look:
 @contextmanager
 def framed(
     message: Message,
-    said_at: datetime,
+    sent_at: datetime,
     look: Look,
     key: str,
-    beside: str = "",
+    suffix: str = "",
     kind: Literal["role", "history"] = "role",
 ) -> Iterator[None]:
-    """The frame of a message: its role and time. `beside` comes after the role.
+    """The frame of a message: its role and time. `suffix` comes after the role.
 
     Another version of an earlier message is of kind `history`: it is indented, and the keyboard
     skips it.
@@ -63,10 +63,10 @@ def framed(
     role = message.role if message.role in ROLES else "assistant"
     # The beginning of the key decides the colour of the edge.
     with st.container(key=f"{kind}-{role}-{look.side}{key}", gap="xxsmall"):
-        clock = said_at.astimezone(ZoneInfo(look.zone))
+        clock = sent_at.astimezone(ZoneInfo(look.zone))
         name = ROLES.get(message.role, label(message.role.capitalize()))
-        said_by = f" {label(message.name)}" if message.name else ""
-        st.caption(f"**{name}**{said_by}{beside} · {clock:%H:%M:%S}")
+        sender = f" {label(message.name)}" if message.name else ""
+        st.caption(f"**{name}**{sender}{suffix} · {clock:%H:%M:%S}")
         yield
 
 
@@ -119,9 +119,9 @@ def show_ending(message: Message) -> None:
     """Draw how this response ended. Nothing if it ended normally."""
     if message.ending is None:
         return
-    said = label(message.ending, 2 * LONGEST_LINE)
+    ending = label(message.ending, 2 * LONGEST_LINE)
     is_open = message.ending.startswith(OPEN_ENDINGS)
-    st.caption(f":material/hourglass_empty: {said}" if is_open else f":red[**{said}**]")
+    st.caption(f":material/hourglass_empty: {ending}" if is_open else f":red[**{ending}**]")
 
 
 def _folded(part: Part, write: Callable[[str], None], look: Look) -> None:
@@ -162,7 +162,7 @@ def _code(text: str) -> None:
 
 
 def _formatted(text: str) -> None:
-    st.markdown(defused(text), anchors=False)
+    st.markdown(safe_markdown(text), anchors=False)
 
 
 def _size(part: Part) -> int:

@@ -9,10 +9,10 @@ import streamlit as st
 from tracelib import errors, formatting, sessions
 from tracelib.filters import NONE
 from tracelib.page.base import address
-from tracelib.page.base.cards import card, unanswered
+from tracelib.page.base.cards import card, show_missing_result
 from tracelib.page.base.frame import end_page
 from tracelib.page.base.view import View
-from tracelib.page.text.safe import label
+from tracelib.page.text.markdown_escape import label
 from tracelib.redaction import Redaction, masked
 from tracelib.selection import RowId, read_row_id
 
@@ -28,19 +28,19 @@ def only_key(
     If several have, the page stops and the viewer chooses: `on_choose` is called with the session
     ID and the key. If none has, it shows that and stops.
     """
-    keys = view.ask(sessions.keys_of, session_id).answer
+    keys = view.query(sessions.keys_of, session_id).result
     if keys.value is not None and len(keys.value) == 1:
         return str(keys.value.iloc[0]["api_key"])
     if keys.value is None:
-        unanswered(keys)
+        show_missing_result(keys)
     elif keys.value.empty:
-        not_there(session_id)
+        show_not_found(session_id)
     else:
         _which_key(session_id, keys.value, redaction, on_choose)
     end_page()
 
 
-def of_request(view: View) -> tuple[str, str] | None:
+def session_of_request(view: View) -> tuple[str, str] | None:
     """Which session has the request of a link without a session? Its ID and key.
 
     None if the link names no request. Of several requests with one ID the newest; if there is none,
@@ -50,20 +50,20 @@ def of_request(view: View) -> tuple[str, str] | None:
     if not text:
         return None
     named = read_row_id(text)
-    found = view.ask(sessions.requests_called, named.request_id if named else text).answer
+    found = view.query(sessions.requests_called, named.request_id if named else text).result
     if found.value is None:
-        unanswered(found)
+        show_missing_result(found)
         st.stop()
     exact = [one for one in found.value if one.row == named]
     for one in exact or found.value:
         return one.session_id, one.api_key
-    not_there(text)
+    show_not_found(text)
     st.stop()
 
 
-def also_called(view: View, shown: RowId) -> None:
+def show_namesakes(view: View, shown: RowId) -> None:
     """Offer the other requests with the ID of this one; nothing if there are none."""
-    found = view.ask(sessions.requests_called, shown.request_id).answer
+    found = view.query(sessions.requests_called, shown.request_id).result
     called = [one for one in found.value or () if one.row.request_id == shown.request_id]
     others = [one for one in called if one.row != shown]
     if not others:
@@ -85,7 +85,7 @@ def also_called(view: View, shown: RowId) -> None:
             )
 
 
-def not_there(session_id: str) -> None:
+def show_not_found(session_id: str) -> None:
     """Show that there is no such session, and offer to search for the ID."""
     st.caption(f"{errors.NoSuchSession.sentence} {errors.NoSuchSession.remedy}")
     st.code(session_id[:LONGEST_SHOWN], language=None, wrap_lines=True)
@@ -110,14 +110,14 @@ def _which_key(
 
 
 _component = st.components.v2.component(
-    "arriving",
+    "start_position",
     html="<span></span>",
-    css=".st-key-arriving { position: absolute; width: 0 !important; overflow: hidden; }",
+    css=".st-key-start-position { position: absolute; width: 0 !important; overflow: hidden; }",
     js=Path(__file__).with_suffix(".js").read_text("utf-8"),
     isolate_styles=False,
 )
 
 
-def arrive() -> None:
+def scroll_to_start() -> None:
     """Scroll to the start position, once for each session and page of the list."""
-    _component(key="arriving", data={"shown": str(hash(address.opened()))})
+    _component(key="start-position", data={"shown": str(hash(address.opened()))})

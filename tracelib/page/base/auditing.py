@@ -11,17 +11,19 @@ from tracelib import audit, errors, export
 from tracelib.audit import Record
 from tracelib.page.base.view import View
 from tracelib.querying import permissions
-from tracelib.querying.store import Answer
+from tracelib.querying.store import Result
 from tracelib.redaction import NONE, Redaction
 from tracelib.selection import Selection
 from tracelib.source import Source
 
 T = TypeVar("T")
 P = ParamSpec("P")
-NOTED = "noted in this tab"
+RECORDED = "accesses recorded in this tab"
 
 
-def of(view: View, what: audit.What, selection: Selection, redaction: Redaction = NONE) -> Record:
+def record_of(
+    view: View, what: audit.What, selection: Selection, redaction: Redaction = NONE
+) -> Record:
     """The audit record of this viewer reading these requests."""
     return Record(
         who=view.person.who,
@@ -36,13 +38,13 @@ def of(view: View, what: audit.What, selection: Selection, redaction: Redaction 
     )
 
 
-def ask(
+def query(
     view: View,
-    noted: Record,
-    question: Callable[Concatenate[Source, P], T],
+    record: Record,
+    function: Callable[Concatenate[Source, P], T],
     *arguments: P.args,
     **named: P.kwargs,
-) -> Answer[T]:
+) -> Result[T]:
     """Run a query for messages, after the audit record is written.
 
     If the record cannot be written, that is the result, and no query is run. A refused query is not
@@ -50,35 +52,38 @@ def ask(
     """
     try:
         if view.installed.access.reads_messages:
-            once(view, noted)
+            record_once(view, record)
     except errors.AuditFailed as error:
-        return Answer(None, error, datetime.now(UTC), 0.0)
-    return view.ask(question, *arguments, **named).answer
+        return Result(None, error, datetime.now(UTC), 0.0)
+    return view.query(function, *arguments, **named).result
 
 
-def once(view: View, noted: Record) -> None:
+def record_once(view: View, record: Record) -> None:
     """Write the record once per browser tab: a page runs again with each tick.
 
     Raises AuditFailed.
     """
-    done: set[Record] = st.session_state.setdefault(NOTED, set())
-    if noted not in done:
-        audit.record(view.installed.settings, noted)
-        done.add(noted)
+    done: set[Record] = st.session_state.setdefault(RECORDED, set())
+    if record not in done:
+        audit.record(view.installed.settings, record)
+        done.add(record)
 
 
-def searched(view: View, words: str) -> None:
-    """Record a search for this text in messages; nothing for an empty text. As `once`."""
+def record_search(view: View, words: str) -> None:
+    """Record a search for this text in messages; nothing for an empty text. As `record_once`."""
     if words:
-        once(view, replace(of(view, "searched", Selection("")), api_key=None, sought=words))
+        record_once(
+            view,
+            replace(record_of(view, "searched", Selection("")), api_key=None, search_text=words),
+        )
 
 
-def handed_on(view: View, selection: Selection, redaction: Redaction, file_format: str) -> None:
+def record_export(view: View, selection: Selection, redaction: Redaction, file_format: str) -> None:
     """Record the export of a session before the file is made: each time, because each is a copy.
 
     Raises NotForThisRole or AuditFailed, and then it must not be made.
     """
     if refused := permissions.refusal(export.session_document, view.installed.access):
         raise refused
-    noted = replace(of(view, "exported", selection, redaction), format=file_format)
-    audit.record(view.installed.settings, noted)
+    record = replace(record_of(view, "exported", selection, redaction), format=file_format)
+    audit.record(view.installed.settings, record)

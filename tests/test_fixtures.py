@@ -1,4 +1,4 @@
-"""That the ground is what it claims to be: real schema, true rows, real server, real pooler."""
+"""That the fixtures are what they claim to be: real schema, true rows, real server, real pooler."""
 
 from datetime import date, timedelta
 

@@ -11,7 +11,7 @@ expect = playwright.expect
 
 SCRIPT = """
 import streamlit as st
-from tracelib.page.base import following
+from tracelib.page.base import navigation
 
 def jump(target, token):
     st.session_state.update(target=target, token=token)
@@ -20,7 +20,7 @@ st.text_input("Search", key="search")
 st.text(f"Searched for: {st.session_state.search}")
 st.button("To message 20", on_click=jump, args=("role-user-20", "20"))
 st.button("Nowhere", on_click=jump, args=(None, "nowhere"))
-following.follow(
+navigation.scroll_to(
     st.session_state.get("target", st.query_params.get("at")),
     st.session_state.get("token", "opened"),
     st.query_params.get("said", ""),
@@ -129,7 +129,7 @@ def test_keys_move_from_message_to_message(visit):
 
 
 def test_where_there_is_no_further_failure_a_line_says_so_for_a_while(visit):
-    told = visit.page.locator(".following [role=status]")
+    told = visit.page.locator(".navigation [role=status]")
     visit.page.keyboard.press("p")
     expect(told).to_have_text("No earlier failures on this page")
     assert press(visit, "n", "n", "n", "n")[0] == "failed-30"
@@ -140,14 +140,14 @@ def test_where_there_is_no_further_failure_a_line_says_so_for_a_while(visit):
 def test_sought_words_are_marked_and_a_button_leads_back(visit):
     visit.open("?said=MESSAGE+2&at=role-user-20")
     wait_for_focus(visit, "role-user-20")
-    visit.page.wait_for_function("() => CSS.highlights.get('sought')?.size === 11")
-    marked = "() => [...CSS.highlights.get('sought')].map(String)"
+    visit.page.wait_for_function("() => CSS.highlights.get('match')?.size === 11")
+    marked = "() => [...CSS.highlights.get('match')].map(String)"
     assert set(visit.page.evaluate(marked)) == {"Message 2"}
     visit.page.get_by_role("button", name="Back to the timeline").click()
     wait_for_focus(visit, "top")
     visit.open("?said=.*")
     visit.page.wait_for_timeout(500)
-    assert not visit.page.evaluate("() => CSS.highlights.has('sought')")
+    assert not visit.page.evaluate("() => CSS.highlights.has('match')")
 
 
 def test_keys_that_are_typed_stay_where_they_are_typed(visit):
@@ -166,7 +166,7 @@ def test_a_line_says_which_keys_there_are_and_a_strict_policy_lets_them_be(brows
     visit.page.goto(conversation)
     visit.page.get_by_text("Failure 30").wait_for()
     visit.settle()
-    said = visit.page.locator(".following").inner_text()
+    said = visit.page.locator(".navigation").inner_text()
     assert " ".join(said.split()) == (
         "j next message k previous n next failure p previous failure g first G last"
     )

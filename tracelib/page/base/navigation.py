@@ -20,33 +20,33 @@ KEYS = (
 )
 HELP = "".join(f"<span><kbd>{key}</kbd> {meaning}</span>\n" for key, meaning in KEYS)
 HTML = f"""
-<div class="following">
+<div class="navigation">
   <button type="button" hidden>Back to the timeline</button>
   <span class="keys" aria-label="Keys">{HELP}</span>
   <span role="status"></span>
 </div>
 """
 STYLE = """
-.following, .following .keys { display: flex; flex-wrap: wrap; gap: 0.2rem 0.9rem; }
-.following { font-size: 0.8rem; }
-.following .keys { opacity: 0.7; }
-.following [role="status"] { font-weight: 600; }
-.following button {
+.navigation, .navigation .keys { display: flex; flex-wrap: wrap; gap: 0.2rem 0.9rem; }
+.navigation { font-size: 0.8rem; }
+.navigation .keys { opacity: 0.7; }
+.navigation [role="status"] { font-weight: 600; }
+.navigation button {
   padding: 0; border: none; background: none; font: inherit; cursor: pointer;
   color: var(--st-link-color);
 }
-::highlight(sought) { background-color: rgba(245, 159, 0, 0.4); }
-.following kbd {
+::highlight(match) { background-color: rgba(245, 159, 0, 0.4); }
+.navigation kbd {
   padding: 0 0.3rem; font-size: 0.75rem;
   border: 1px solid var(--st-border-color); border-radius: 3px;
 }
 [tabindex="-1"][class*="st-key-"]:focus {
   outline: 2px solid var(--st-primary-color); outline-offset: 4px; border-radius: 2px;
 }
-@media (hover: none) { .following .keys { display: none; } }
+@media (hover: none) { .navigation .keys { display: none; } }
 """
 _component = st.components.v2.component(
-    "following",
+    "navigation",
     html=HTML,
     css=STYLE,
     js=Path(__file__).with_suffix(".js").read_text("utf-8"),
@@ -54,7 +54,7 @@ _component = st.components.v2.component(
 )
 
 
-def follow(
+def scroll_to(
     target_key: str | None, token: str, words: str = "", back_key: str | None = None
 ) -> None:
     """Bring the element with this key into view, once per token.
@@ -70,7 +70,7 @@ def follow(
         "words": words,
         "back": css_class(back_key) if back_key else None,
     }
-    _component(key="following", data=data)
+    _component(key="navigation", data=data)
 
 
 def css_class(key: str) -> str:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from tracelib.page.text.defused import LONGEST, MOST_PARTS, defused
-from tracelib.page.text.safe import WORD_JOINER
+from tracelib.page.text.markdown_escape import WORD_JOINER
+from tracelib.page.text.safe_markdown import LONGEST, MOST_PARTS, safe_markdown
 from tracelib.signs import HIDDEN, SPACES
 
 READER = MarkdownIt("commonmark", {"html": True, "maxNesting": 100}).enable(
@@ -60,7 +60,7 @@ def parts(tokens: list[Token]) -> list[Token]:
 
 
 def read(text: str) -> list[Token]:
-    return parts(READER.parse(defused(text)))
+    return parts(READER.parse(safe_markdown(text)))
 
 
 def shown(text: str) -> str:
@@ -112,7 +112,7 @@ def words_of(inline: Token) -> str:
 @settings(max_examples=30, deadline=None)
 @given(markdown)
 def test_no_icon_is_made_of_what_stands_in_code(text):
-    assert ":material/" not in defused(text + "`:material/home:`")
+    assert ":material/" not in safe_markdown(text + "`:material/home:`")
 
 
 plain_words = st.lists(
@@ -135,7 +135,7 @@ def test_words_stay_in_their_order(said, data):
 def test_defused_twice_says_the_same(said, data):
     text = said[0] + "".join(data.draw(between) + word for word in said[1:])
     once = shown(text).replace(WORD_JOINER, "")
-    assert shown(defused(text)).replace(WORD_JOINER, "") == once
+    assert shown(safe_markdown(text)).replace(WORD_JOINER, "") == once
 
 
 @pytest.mark.parametrize(
@@ -176,13 +176,13 @@ def test_defused_twice_says_the_same(said, data):
     ],
 )
 def test_what_is_written(text, written):
-    assert defused(text).replace(WORD_JOINER, "|") == written
+    assert safe_markdown(text).replace(WORD_JOINER, "|") == written
 
 
 def test_too_long_a_text_stays_as_it_was_written():
     text = "# a\n" + "b" * LONGEST
     first = "*Longer than 60,000 characters: shown as plain text.*"
-    assert defused(text) == f"{first}\n\n```\n{text}\n```"
+    assert safe_markdown(text) == f"{first}\n\n```\n{text}\n```"
 
 
 @pytest.mark.parametrize(
@@ -190,12 +190,12 @@ def test_too_long_a_text_stays_as_it_was_written():
 )
 def test_too_rich_a_text_stays_as_it_was_written(text):
     first = "*Too complex to format: shown as plain text.*"
-    assert defused(text) == f"{first}\n\n```\n{text}\n```"
+    assert safe_markdown(text) == f"{first}\n\n```\n{text}\n```"
 
 
 def test_long_code_is_not_coloured():
-    assert defused("```python\n" + "x\n" * 9_000 + "```").startswith("```\nx\n")
+    assert safe_markdown("```python\n" + "x\n" * 9_000 + "```").startswith("```\nx\n")
 
 
 def test_an_image_written_out_as_its_own_address_is_cut():
-    assert len(defused(f"![x](data:image/png;base64,{'A' * 9_000})")) < 400
+    assert len(safe_markdown(f"![x](data:image/png;base64,{'A' * 9_000})")) < 400

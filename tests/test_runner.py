@@ -19,9 +19,9 @@ from tracelib.database_url import read_address
 from tracelib.filters import Filters
 from tracelib.permissions.access import Access, Scope
 from tracelib.querying import store
-from tracelib.querying.installation import Installation, look_again
-from tracelib.querying.runner import Question, answers, forget_answers
-from tracelib.querying.store import BREATHER_S
+from tracelib.querying.installation import Installation, reread_schema
+from tracelib.querying.runner import Query, expire_results, run_together
+from tracelib.querying.store import RETRY_AFTER_S
 from tracelib.ranges import Between, Last
 from tracelib.settings import Settings
 from tracelib.window import days, recent
@@ -35,8 +35,8 @@ def installed_on(url: str) -> Installation:
     return Installation(Settings(statement_timeout_s=5), read_address(url), is_sample=False)
 
 
-def totals_at(now: datetime) -> Question:
-    return Question(overview.totals, (Choice(Last(24)).filters(now, "UTC"),))
+def totals_at(now: datetime) -> Query:
+    return Query(overview.totals, (Choice(Last(24)).filters(now, "UTC"),))
 
 
 class Counted:
@@ -56,15 +56,15 @@ class Counted:
             assert self.may_tell.wait(30)
         return value
 
-    def at(self, now: datetime) -> Question:
-        return Question(self, totals_at(now).arguments)
+    def at(self, now: datetime) -> Query:
+        return Query(self, totals_at(now).arguments)
 
     @contextmanager
     def held(self, place: Installation, now: datetime):
         """One who waits for an answer that is known and not yet told; told at the end."""
         self.is_held = True
         with ThreadPoolExecutor(1) as asker:
-            told = asker.submit(answers, place, now, [self.at(now)])
+            told = asker.submit(run_together, place, now, [self.at(now)])
             assert self.is_worked_out.wait(30)
             try:
                 yield told
@@ -77,7 +77,7 @@ def test_the_same_question_of_the_same_tick_is_asked_once(database):
     place = installed_on(database(rows=[spend_log(startTime=NOW - TICK)]).url)
     counted = Counted()
     with counted.held(place, NOW), ThreadPoolExecutor(8) as viewers:
-        given = [viewers.submit(answers, place, NOW, [counted.at(NOW)]) for _ in range(8)]
+        given = [viewers.submit(run_together, place, NOW, [counted.at(NOW)]) for _ in range(8)]
         counted.may_tell.set()
     assert {one.result()[0].value.requests for one in given} == {1}
     assert len(counted.asked) == 1
@@ -90,21 +90,21 @@ def test_what_was_answered_is_known_for_that_tick_and_view_only(database):
     def asks(place: Installation, now: datetime, span: str = "24h") -> int:
         """How often the database is asked for this."""
         before = len(counted.asked)
-        answers(place, now, [Question(counted, (Filters(recent(span, now)),))])
+        run_together(place, now, [Query(counted, (Filters(recent(span, now)),))])
         return len(counted.asked) - before
 
     assert [asks(place, NOW), asks(place, NOW)] == [1, 0]
     assert [asks(place, NOW, "7d"), asks(place, NOW + TICK), asks(place, NOW)] == [1, 1, 0]
     seen_by_less = replace(place, access=Access(Scope(teams=("a",)), "viewer"))
     assert asks(seen_by_less, NOW) == 1
-    forget_answers()
+    expire_results()
     assert [asks(place, NOW), asks(place, NOW)] == [1, 0]
 
 
 def test_all_who_ask_share_one_answer(database):
     place = installed_on(database(rows=[spend_log(startTime=NOW - TICK)]).url)
-    (first,) = answers(place, NOW, [totals_at(NOW)])
-    (again,) = answers(place, NOW, [totals_at(NOW)])
+    (first,) = run_together(place, NOW, [totals_at(NOW)])
+    (again,) = run_together(place, NOW, [totals_at(NOW)])
     assert again is first
 
 
@@ -112,13 +112,13 @@ def test_what_is_under_way_at_a_later_tick_is_waited_for(database):
     place = installed_on(database(rows=[spend_log(startTime=NOW - TICK)]).url)
     counted, later = Counted(), NOW + TICK
     with counted.held(place, NOW) as first, ThreadPoolExecutor(1) as viewer:
-        second = viewer.submit(answers, place, later, [counted.at(later)])
+        second = viewer.submit(run_together, place, later, [counted.at(later)])
         with pytest.raises(TimeoutError):
             second.result(0.5)
         counted.may_tell.set()
     assert second.result()[0] is first.result()[0]
     assert [one.window.end for one in counted.asked] == [NOW]
-    answers(place, later, [counted.at(later)])
+    run_together(place, later, [counted.at(later)])
     assert [one.window.end for one in counted.asked] == [NOW, later]
 
 
@@ -126,10 +126,10 @@ def test_what_is_asked_together_is_of_the_tick_that_is_under_way(database):
     place = installed_on(database(rows=[spend_log(startTime=NOW - TICK)]).url)
     slow, quick, later = Counted(), Counted(), NOW + TICK
     quick.__qualname__ = "quick"
-    (known,) = answers(place, NOW, [quick.at(NOW)])
+    (known,) = run_together(place, NOW, [quick.at(NOW)])
     with slow.held(place, NOW), ThreadPoolExecutor(1) as viewer:
-        both = viewer.submit(answers, place, later, [quick.at(later), slow.at(later)])
-        apart = viewer.submit(answers, place, later, [quick.at(later)])
+        both = viewer.submit(run_together, place, later, [quick.at(later), slow.at(later)])
+        apart = viewer.submit(run_together, place, later, [quick.at(later)])
         slow.may_tell.set()
     assert both.result()[0] is known
     assert apart.result()[0] is not known
@@ -151,13 +151,13 @@ def test_a_question_that_nobody_waits_for_any_more_is_not_asked(database):
     waiting.__qualname__, wanted.__qualname__ = "waiting", "wanted"
     with slow.held(place, NOW):
         with pytest.raises(LeftError):
-            answers(place, NOW, [waiting.at(NOW)], while_waiting=leave)
+            run_together(place, NOW, [waiting.at(NOW)], while_waiting=leave)
         with ThreadPoolExecutor(1) as viewer:
-            told = viewer.submit(answers, place, NOW, [wanted.at(NOW)])
+            told = viewer.submit(run_together, place, NOW, [wanted.at(NOW)])
             slow.may_tell.set()
             assert told.result()[0].value.requests == 0
     assert (len(slow.asked), len(waiting.asked), len(wanted.asked)) == (1, 0, 1)
-    answers(place, NOW, [waiting.at(NOW)])
+    run_together(place, NOW, [waiting.at(NOW)])
     assert len(waiting.asked) == 1
 
 
@@ -165,36 +165,36 @@ def test_who_leaves_a_question_that_is_asked_already_leaves_its_answer_to_others
     place = installed_on(database().url)
     counted = Counted()
     with counted.held(place, NOW), pytest.raises(LeftError):
-        answers(place, NOW, [counted.at(NOW)], while_waiting=leave)
-    (answer,) = answers(place, NOW, [counted.at(NOW)])
-    assert (answer.value.requests, len(counted.asked)) == (0, 1)
+        run_together(place, NOW, [counted.at(NOW)], while_waiting=leave)
+    (result,) = run_together(place, NOW, [counted.at(NOW)])
+    assert (result.value.requests, len(counted.asked)) == (0, 1)
 
 
 def test_who_waits_is_told_what_for(database):
     place = installed_on(database().url)
     slow, quick, told = Counted(), Counted(), []
     quick.__qualname__ = "quick"
-    answers(place, NOW, [quick.at(NOW)])
+    run_together(place, NOW, [quick.at(NOW)])
 
     def note(awaited):
-        told.append([one.ask for one in awaited])
+        told.append([one.function for one in awaited])
         slow.may_tell.set()
 
     with slow.held(place, NOW):
-        answers(place, NOW, [quick.at(NOW), slow.at(NOW)], while_waiting=note)
+        run_together(place, NOW, [quick.at(NOW), slow.at(NOW)], while_waiting=note)
     assert told[0] == [slow]
 
 
 def test_after_some_patience_the_last_good_answer_stands_in(database, monkeypatch):
     place = installed_on(database(rows=[spend_log(startTime=NOW - TICK)]).url)
     counted, later = Counted(), NOW + TICK
-    (good,) = answers(place, NOW, [counted.at(NOW)])
+    (good,) = run_together(place, NOW, [counted.at(NOW)])
     with counted.held(place, later):
         monkeypatch.setattr("tracelib.querying.runner.PATIENCE_S", 0.0)
-        (stale,) = answers(place, later, [counted.at(later)], patience_s=600)
-    assert (stale.value, stale.asked_at, stale.is_stale) == (good.value, good.asked_at, True)
-    assert isinstance(stale.error, errors.NotAnsweredYet)
-    (fresh,) = answers(place, later, [counted.at(later)])
+        (stale,) = run_together(place, later, [counted.at(later)], patience_s=600)
+    assert (stale.value, stale.computed_at, stale.is_stale) == (good.value, good.computed_at, True)
+    assert isinstance(stale.error, errors.StillRunning)
+    (fresh,) = run_together(place, later, [counted.at(later)])
     assert (fresh.error, fresh.is_stale, len(counted.asked)) == (None, False, 2)
 
 
@@ -203,16 +203,16 @@ def test_without_one_it_is_waited_for_longer_and_then_said_so(database, monkeypa
     counted, waited = Counted(), []
     with counted.held(place, NOW):
         monkeypatch.setattr("tracelib.querying.runner.PATIENCE_S", 0.0)
-        (none,) = answers(place, NOW, [counted.at(NOW)], 0.6, while_waiting=waited.append)
-    assert (none.value, type(none.error)) == (None, errors.NotAnsweredYet)
+        (none,) = run_together(place, NOW, [counted.at(NOW)], 0.6, while_waiting=waited.append)
+    assert (none.value, type(none.error)) == (None, errors.StillRunning)
     assert waited
 
 
 def test_answers_come_in_the_order_of_their_questions(database):
     place = installed_on(database(rows=[spend_log(startTime=NOW - TICK)]).url)
     filters = Filters(recent("24h", NOW))
-    now, before = answers(
-        place, NOW, [Question(overview.totals, (one,)) for one in (filters, filters.previous())]
+    now, before = run_together(
+        place, NOW, [Query(overview.totals, (one,)) for one in (filters, filters.previous())]
     )
     assert (now.value.requests, before.value.requests) == (1, 0)
 
@@ -221,31 +221,31 @@ def test_the_last_good_answer_stays_while_the_database_is_away(spare_server):
     log = Database(spare_server)
     log.insert([spend_log(startTime=NOW - timedelta(hours=1))])
     place = installed_on(log.url)
-    (good,) = answers(place, NOW, [totals_at(NOW)])
+    (good,) = run_together(place, NOW, [totals_at(NOW)])
     assert (good.value.requests, good.error, good.is_stale) == (1, None, False)
 
     spare_server.stop()
     later = NOW + TICK
-    (stale,) = answers(place, later, [totals_at(later)])
-    assert (stale.value.requests, stale.asked_at, stale.is_stale) == (1, good.asked_at, True)
+    (stale,) = run_together(place, later, [totals_at(later)])
+    assert (stale.value.requests, stale.computed_at, stale.is_stale) == (1, good.computed_at, True)
     assert isinstance(stale.error, errors.DatabaseUnreachable)
 
     spare_server.start()
-    forget_answers()
-    look_again()
+    expire_results()
+    reread_schema()
     later += TICK
-    (back,) = answers(place, later, [totals_at(later)])
+    (back,) = run_together(place, later, [totals_at(later)])
     assert (back.value.requests, back.error, back.is_stale) == (1, None, False)
 
 
 def test_an_answer_of_another_view_never_stands_in(spare_server):
     log = Database(spare_server)
     place = installed_on(log.url)
-    answers(place, NOW, [totals_at(NOW)])
+    run_together(place, NOW, [totals_at(NOW)])
     spare_server.stop()
-    week = Question(overview.totals, (Choice(Last(24 * 7)).filters(NOW + TICK, "UTC"),))
-    (answer,) = answers(place, NOW + TICK, [week])
-    assert answer.value is None
+    week = Query(overview.totals, (Choice(Last(24 * 7)).filters(NOW + TICK, "UTC"),))
+    (result,) = run_together(place, NOW + TICK, [week])
+    assert result.value is None
 
 
 @pytest.fixture
@@ -264,23 +264,23 @@ def hangs_up():
         yield listener.getsockname()[1], came
 
 
-@pytest.mark.parametrize(("breather_s", "attempts"), [(BREATHER_S, 1), (0.0, 20)])
+@pytest.mark.parametrize(("retry_after_s", "attempts"), [(RETRY_AFTER_S, 1), (0.0, 20)])
 def test_nobody_waits_twice_for_a_database_that_is_away(
-    hangs_up, monkeypatch, breather_s, attempts
+    hangs_up, monkeypatch, retry_after_s, attempts
 ):
     port, came = hangs_up
-    monkeypatch.setattr(store, "BREATHER_S", breather_s)
+    monkeypatch.setattr(store, "RETRY_AFTER_S", retry_after_s)
     parameters = "sslmode=disable&gssencmode=disable"
     place = installed_on(f"postgresql://ada@127.0.0.1:{port}/litellm?{parameters}")
     for tick in range(20):
-        (answer,) = answers(place, NOW + tick * TICK, [totals_at(NOW + tick * TICK)])
-        assert isinstance(answer.error, errors.DatabaseUnreachable)
+        (result,) = run_together(place, NOW + tick * TICK, [totals_at(NOW + tick * TICK)])
+        assert isinstance(result.error, errors.DatabaseUnreachable)
     assert len(came) == attempts
 
 
-@pytest.mark.parametrize(("breather_s", "asks"), [(BREATHER_S, 1), (0.0, 3)])
-def test_an_error_is_shared_for_some_seconds(database, monkeypatch, breather_s, asks):
-    monkeypatch.setattr(store, "BREATHER_S", breather_s)
+@pytest.mark.parametrize(("retry_after_s", "asks"), [(RETRY_AFTER_S, 1), (0.0, 3)])
+def test_an_error_is_shared_for_some_seconds(database, monkeypatch, retry_after_s, asks):
+    monkeypatch.setattr(store, "RETRY_AFTER_S", retry_after_s)
     place, asked = installed_on(database().url), []
 
     def slow(source):
@@ -288,30 +288,30 @@ def test_an_error_is_shared_for_some_seconds(database, monkeypatch, breather_s, 
         raise errors.QuestionTooSlow
 
     for _ in range(3):
-        (answer,) = answers(place, NOW, [Question(slow, ())])
-        assert isinstance(answer.error, errors.QuestionTooSlow)
+        (result,) = run_together(place, NOW, [Query(slow, ())])
+        assert isinstance(result.error, errors.QuestionTooSlow)
     assert len(asked) == asks
 
 
 def test_an_error_that_will_not_pass_never_hides_behind_an_old_answer(database):
     log = database(rows=[spend_log(startTime=NOW - TICK)])
     place = installed_on(log.url)
-    answers(place, NOW, [totals_at(NOW)])
+    run_together(place, NOW, [totals_at(NOW)])
     log.execute('ALTER TABLE "LiteLLM_SpendLogs" RENAME TO "Elsewhere"')
-    (answer,) = answers(place, NOW + TICK, [totals_at(NOW + TICK)])
-    assert answer.value is None
-    assert isinstance(answer.error, errors.TableMissing)
+    (result,) = run_together(place, NOW + TICK, [totals_at(NOW + TICK)])
+    assert result.value is None
+    assert isinstance(result.error, errors.TableMissing)
 
 
 def test_chosen_days_keep_their_last_good_answer_too(spare_server):
     log = Database(spare_server)
     place = installed_on(log.url)
     filters = Filters(days(date(2026, 11, 1), date(2026, 11, 3), "UTC"))
-    question = Question(overview.totals, (filters,))
-    answers(place, NOW, [question])
+    query = Query(overview.totals, (filters,))
+    run_together(place, NOW, [query])
     spare_server.stop()
-    (answer,) = answers(place, NOW + TICK, [question])
-    assert (answer.value.requests, answer.is_stale) == (0, True)
+    (result,) = run_together(place, NOW + TICK, [query])
+    assert (result.value.requests, result.is_stale) == (0, True)
 
 
 def test_today_keeps_its_last_good_answer_and_what_lies_before_it(spare_server):
@@ -323,7 +323,7 @@ def test_today_keeps_its_last_good_answer_and_what_lies_before_it(spare_server):
         today = Choice(range=Between.days(NOW.date(), NOW.date()))
         filters = today.filters(now, "UTC")
         both = (filters, filters.previous())
-        return answers(place, now, [Question(overview.totals, (one,)) for one in both])
+        return run_together(place, now, [Query(overview.totals, (one,)) for one in both])
 
     asked_at(NOW)
     spare_server.stop()
@@ -334,11 +334,11 @@ def test_today_keeps_its_last_good_answer_and_what_lies_before_it(spare_server):
 
 def test_another_database_is_asked_while_one_is_away(database):
     away = installed_on("postgresql://ada@127.0.0.1:1/litellm")
-    (none,) = answers(away, NOW, [totals_at(NOW)])
+    (none,) = run_together(away, NOW, [totals_at(NOW)])
     assert isinstance(none.error, errors.DatabaseUnreachable)
     here = installed_on(database(rows=[spend_log(startTime=NOW - TICK)]).url)
-    (answer,) = answers(here, NOW, [totals_at(NOW)])
-    assert (answer.error, answer.value.requests) == (None, 1)
+    (result,) = run_together(here, NOW, [totals_at(NOW)])
+    assert (result.error, result.value.requests) == (None, 1)
 
 
 @pytest.mark.parametrize("sign", ["\0", "\ud800"])
@@ -346,16 +346,16 @@ def test_another_database_is_asked_while_one_is_away(database):
 def test_a_filter_that_no_row_can_hold_finds_nothing(database, sign, dimension, value):
     place = installed_on(database(rows=[spend_log(startTime=NOW - TICK)]).url)
     chosen = Filters(recent("24h", NOW), **{dimension: (f"{value}{sign}",)})
-    (answer,) = answers(place, NOW, [Question(overview.totals, (chosen,))])
-    assert (answer.error, answer.value.requests) == (None, 0)
+    (result,) = run_together(place, NOW, [Query(overview.totals, (chosen,))])
+    assert (result.error, result.value.requests) == (None, 0)
 
 
 def test_a_fault_of_our_own_is_a_sentence_and_stands_in_the_log(database, caplog):
     def faulty(source):
         raise ZeroDivisionError
 
-    (answer,) = answers(installed_on(database().url), NOW, [Question(faulty, ())])
-    assert isinstance(answer.error, errors.OwnFault)
+    (result,) = run_together(installed_on(database().url), NOW, [Query(faulty, ())])
+    assert isinstance(result.error, errors.OwnFault)
     assert "ZeroDivisionError" in caplog.text
 
 
@@ -364,9 +364,9 @@ def test_what_was_asked_before_all_was_forgotten_is_not_told_after(database):
     place, counted = installed_on(log.url), Counted()
     with counted.held(place, NOW):
         log.insert([spend_log(startTime=NOW - TICK)])
-        forget_answers()
-    (answer,) = answers(place, NOW, [counted.at(NOW)])
-    assert (answer.value.requests, len(counted.asked)) == (2, 2)
+        expire_results()
+    (result,) = run_together(place, NOW, [counted.at(NOW)])
+    assert (result.value.requests, len(counted.asked)) == (2, 2)
 
 
 @pytest.mark.parametrize("later", [NOW, NOW + TICK])
@@ -376,13 +376,13 @@ def test_an_answer_that_comes_late_takes_no_newer_ones_place(spare_server, later
     place, counted = installed_on(log.url), Counted()
     with counted.held(place, NOW):
         log.insert([spend_log(startTime=NOW - TICK)])
-        forget_answers()
-        (newer,) = answers(place, later, [counted.at(later)])
+        expire_results()
+        (newer,) = run_together(place, later, [counted.at(later)])
         assert newer.value.requests == 2
-    assert answers(place, later, [counted.at(later)])[0] is newer
+    assert run_together(place, later, [counted.at(later)])[0] is newer
     spare_server.stop()
     after = later + TICK
-    (stale,) = answers(place, after, [counted.at(after)])
+    (stale,) = run_together(place, after, [counted.at(after)])
     assert (stale.value.requests, stale.is_stale) == (2, True)
 
 
@@ -397,9 +397,9 @@ def test_to_look_again_opens_no_further_connection(database):
     counted = []
     with ThreadPoolExecutor(12) as viewers:
         for number in range(12):
-            viewers.submit(answers, place, NOW, [Question(slow, (number,))])
-            forget_answers()
-            look_again()
+            viewers.submit(run_together, place, NOW, [Query(slow, (number,))])
+            expire_results()
+            reread_schema()
             counted += log.execute(
                 "SELECT count(*) FROM pg_stat_activity"
                 " WHERE application_name = 'tracelib' AND datname = current_database()"
@@ -409,34 +409,34 @@ def test_to_look_again_opens_no_further_connection(database):
 
 
 def kept(tick: datetime, error: errors.TraceError | None = None, size: int = 1_000, age: int = 0):
-    return store.Kept(store.Answer("x", error, tick, 0.0), tick, size, age)
+    return store.StoredResult(store.Result("x", error, tick, 0.0), tick, size, age)
 
 
 def test_many_views_push_the_one_told_longest_ago_out_by_their_weight():
-    shelf = store.Shelf(most_bytes=9_000)
+    segment = store.Segment(most_bytes=9_000)
     for number in range(100):
-        shelf.keep(f"view {number}", kept(NOW))
-        shelf.last_good("view 5")
-    assert list(shelf.views) == [*(f"view {number}" for number in range(92, 100)), "view 5"]
-    assert shelf.size == sum(view.size for view in shelf.views.values()) == 9_000
+        segment.add(f"view {number}", kept(NOW))
+        segment.last_good("view 5")
+    assert list(segment.histories) == [*(f"view {number}" for number in range(92, 100)), "view 5"]
+    assert segment.size == sum(view.size for view in segment.histories.values()) == 9_000
 
 
 def test_of_a_view_the_latest_ticks_are_kept_and_the_last_good_one():
-    shelf = store.Shelf(most_bytes=1_000_000)
-    shelf.keep("view", kept(NOW))
+    segment = store.Segment(most_bytes=1_000_000)
+    segment.add("view", kept(NOW))
     for number in range(1, 10):
-        shelf.keep("view", kept(NOW + number * TICK, errors.QuestionTooSlow()))
+        segment.add("view", kept(NOW + number * TICK, errors.QuestionTooSlow()))
     ticks = [NOW + number * TICK for number in range(10)]
-    known = [tick for tick in ticks if shelf.known("view", [tick], 0)]
+    known = [tick for tick in ticks if segment.current("view", [tick], 0)]
     assert known == ticks[6:]
-    assert shelf.last_good("view").asked_at == NOW
-    assert shelf.size == 5_000
+    assert segment.last_good("view").computed_at == NOW
+    assert segment.size == 5_000
 
 
 def test_an_answer_that_is_rewritten_is_drawn_apart():
-    one = store.Answer("x", None, NOW, 0.0)
+    one = store.Result("x", None, NOW, 0.0)
     other, another = (store.rewritten(one, str.upper) for _ in range(2))
     assert (other.value, another.value) == ("X", "X")
-    assert len({one.key, other.key, another.key}) == 3
-    nothing = store.Answer(None, errors.NoSuchSession(), NOW, 0.0)
+    assert len({one.version, other.version, another.version}) == 3
+    nothing = store.Result(None, errors.NoSuchSession(), NOW, 0.0)
     assert store.rewritten(nothing, str.upper) is nothing

@@ -13,7 +13,14 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
-from tracelib.page.text.safe import WORD_JOINER, iconless, inline, literally, longest_run, one_line
+from tracelib.page.text.markdown_escape import (
+    WORD_JOINER,
+    iconless,
+    inline,
+    literal_line,
+    longest_run,
+    one_line,
+)
 from tracelib.signs import visible
 
 LONGEST = 60_000
@@ -48,14 +55,14 @@ def _parser() -> MarkdownIt:
 PARSER = _parser()
 
 
-def defused(markdown: str) -> str:
+def safe_markdown(markdown: str) -> str:
     """This text as Markdown that st.markdown formats without any effects.
 
     Line breaks stay. A text of more than 60,000 characters, or with more levels or parts than a
     browser can take, stays as it was: one block of code under a sentence with the reason. To be
     shown with `anchors=False`, else each heading gets a link.
 
-    >>> print(defused("# Hi\\n\\n![x](http://a.b/c) *really*"))
+    >>> print(safe_markdown("# Hi\\n\\n![x](http://a.b/c) *really*"))
     #### H\u2060i
     <BLANKLINE>
     Image x &#40;\u2060`http://a.b/c`\u2060&#41; *really*
@@ -174,7 +181,7 @@ def _cell(node: SyntaxTreeNode) -> str:
     """A cell; with a bar in its code, which would end the cell, as it was written."""
     (line,) = node.children
     words = one_line(line)
-    return literally(line.content) if "|" in words else words
+    return literal_line(line.content) if "|" in words else words
 
 
 BLOCKS: dict[str, Callable[[SyntaxTreeNode], list[str]]] = {

@@ -70,11 +70,11 @@ def _text(node: SyntaxTreeNode) -> str:
     """Text as it is; addresses in it as code."""
     parts = enumerate(ADDRESS.split(node.content))
     return "".join(
-        _code_span(part) if position % 2 else literally(part) for position, part in parts
+        _code_span(part) if position % 2 else literal_line(part) for position, part in parts
     )
 
 
-def literally(text: str) -> str:
+def literal_line(text: str) -> str:
     """This text as Markdown that shows it literally, on one line.
 
     The parser has decoded entities: invisible characters are searched for again.
@@ -98,16 +98,16 @@ def _link(node: SyntaxTreeNode) -> str:
     """The text of a link, and its target. Never joined with the text before it."""
     if node.info == "auto":
         return _code_span(node.children[0].content)
-    return f"{WORD_JOINER}{inline(node)} {_led_to(node, 'href')}"
+    return f"{WORD_JOINER}{inline(node)} {_target_of(node, 'href')}"
 
 
 def _image(node: SyntaxTreeNode) -> str:
-    return f"Image {inline(node)} {_led_to(node, 'src')}"
+    return f"Image {inline(node)} {_target_of(node, 'src')}"
 
 
-def _led_to(node: SyntaxTreeNode, attribute: str) -> str:
+def _target_of(node: SyntaxTreeNode, attribute: str) -> str:
     address = _code_span(shortened(str(node.attrs[attribute]), LONGEST_ADDRESS))
-    title = literally(str(node.attrs.get("title", "")))
+    title = literal_line(str(node.attrs.get("title", "")))
     return f"&#40;{address}{title and ' '}{title}&#41;"
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracelib.page.text.safe import WORD_JOINER, label
+from tracelib.page.text.markdown_escape import WORD_JOINER, label
 from tracelib.signs import HIDDEN, visible
 
 

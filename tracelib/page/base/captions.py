@@ -10,10 +10,10 @@ from tracelib import formatting
 from tracelib import window as windows
 from tracelib.overview import Totals
 from tracelib.page.base import address
-from tracelib.page.base.cards import nothing, unanswered
+from tracelib.page.base.cards import show_empty_state, show_missing_result
 from tracelib.page.base.frame import end_page
 from tracelib.page.base.view import View, refresh_now
-from tracelib.querying.store import Answer
+from tracelib.querying.store import Result
 from tracelib.spendlogs import figures
 
 TOKENS = "Excludes tokens served from LiteLLM’s cache, which are shown separately."
@@ -28,29 +28,29 @@ NOTHING_HERE = (
 )
 
 
-def stop_without_database(answer: Answer[Any]) -> None:
+def stop_without_database(result: Result[Any]) -> None:
     """If the database cannot be queried, show why and how to continue, and stop the page."""
-    if answer.value is None:
-        unanswered(answer)
+    if result.value is None:
+        show_missing_result(result)
         st.button("Try again", on_click=refresh_now, key="try again")
         end_page()
 
 
-def stop_without_requests(totals: Answer[Totals]) -> None:
+def stop_without_requests(totals: Result[Totals]) -> None:
     """If the range has no requests, show that instead of empty charts."""
     stop_without_database(totals)
     if totals.value is not None and totals.value.requests == 0:
-        nothing(NOTHING_HERE)
+        show_empty_state(NOTHING_HERE)
         end_page()
 
 
-def rows_or_stop(answer: Answer[pd.DataFrame]) -> pd.DataFrame:
+def rows_or_stop(result: Result[pd.DataFrame]) -> pd.DataFrame:
     """The rows of a result; if there are none, show that and stop the page."""
-    stop_without_database(answer)
-    if answer.value is None or answer.value.empty:
-        nothing(NOTHING_HERE)
+    stop_without_database(result)
+    if result.value is None or result.value.empty:
+        show_empty_state(NOTHING_HERE)
         end_page()
-    return answer.value
+    return result.value
 
 
 def choose_bucket(view: View) -> None:
@@ -70,18 +70,18 @@ def choose_bucket(view: View) -> None:
     )
 
 
-def foot(
-    view: View, *answers: Answer[Any], requests: int | None = None, newest: datetime | None = None
+def source_caption(
+    view: View, *results: Result[Any], requests: int | None = None, newest: datetime | None = None
 ) -> None:
     """Draw the source of the figures: how many rows, how long it took, how fresh."""
-    totals = next((one.value for one in answers if isinstance(one.value, Totals)), None)
+    totals = next((one.value for one in results if isinstance(one.value, Totals)), None)
     if totals is not None:
         requests, newest = totals.requests, totals.newest_at
     parts = [] if requests is None else [f"{formatting.exact(requests)} requests"]
-    parts.append(f"{sum(answer.seconds for answer in answers):.2f} s of database time")
+    parts.append(f"{sum(result.seconds for result in results):.2f} s of database time")
     if newest is not None:
         parts.append(f"newest {formatting.age(newest, view.now)}")
-    stale = [answer.asked_at for answer in answers if answer.is_stale]
+    stale = [result.computed_at for result in results if result.is_stale]
     if stale:
         parts.append(f"as of {formatting.clock(min(stale), view.filters.zone)}")
     st.caption(", ".join(parts))
