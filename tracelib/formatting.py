@@ -27,11 +27,6 @@ class Kind(Enum):
         """Can a figure have this kind?"""
         return self not in (Kind.TEXT, Kind.MOMENT)
 
-    @property
-    def adds_up(self) -> bool:
-        """Is a figure of this kind a sum, 0 for no requests? Times, shares and rates are not."""
-        return self in (Kind.COUNT, Kind.MONEY)
-
     def headline(self, value: float | None) -> str:
         """A figure in a headline: large counts are shortened.
 

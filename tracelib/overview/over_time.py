@@ -14,7 +14,7 @@ from tracelib.window import Bucket, bucket_starts
 
 SERIES = tuple(METRICS.values())
 # 0 in a bucket without requests; the others are unknown there.
-SUMS = (*(name for name in SERIES if FIGURES[name].kind.adds_up), "new_sessions")
+SUMS = (*(name for name in SERIES if FIGURES[name].is_sum), "new_sessions")
 # The hours are counted from a Thursday.
 MONDAY_TO_THURSDAY_H = 72
 

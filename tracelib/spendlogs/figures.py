@@ -19,7 +19,8 @@ class Figure:
     """A figure of a set of requests.
 
     `title`, `definition` and `kind`, the unit, are shown to users; `exported` is its name in files,
-    with the unit in it; `metric` its name as a time series, None if it has none.
+    with the unit in it; `metric` its name as a time series, None if it has none. A sum is 0 for no
+    requests; any other figure is unknown.
     """
 
     title: str
@@ -28,6 +29,7 @@ class Figure:
     exported: str
     compute: Callable[[Relation], ColumnElement[Any]]
     metric: str | None = None
+    is_sum: bool = False
 
 
 def chosen(requests: Relation, *names: str) -> list[ColumnElement[Any]]:
@@ -46,6 +48,7 @@ FIGURES: Mapping[str, Figure] = {
         "requests",
         measures.requests_count,
         metric="requests",
+        is_sum=True,
     ),
     "failures": Figure(
         "Failures",
@@ -54,6 +57,7 @@ FIGURES: Mapping[str, Figure] = {
         "failures",
         measures.failures,
         metric="failures",
+        is_sum=True,
     ),
     "cache_hits": Figure(
         "Cache hits",
@@ -62,6 +66,7 @@ FIGURES: Mapping[str, Figure] = {
         "cache_hits",
         measures.cache_hits,
         metric="cache_hits",
+        is_sum=True,
     ),
     "cost_usd": Figure(
         "Cost",
@@ -70,6 +75,7 @@ FIGURES: Mapping[str, Figure] = {
         "cost_usd",
         measures.cost_usd,
         metric="cost_usd",
+        is_sum=True,
     ),
     "prompt_tokens": Figure(
         "Prompt tokens",
@@ -78,6 +84,7 @@ FIGURES: Mapping[str, Figure] = {
         "prompt_tokens",
         lambda requests: measures.billed(requests, "prompt_tokens"),
         metric="prompt_tokens",
+        is_sum=True,
     ),
     "completion_tokens": Figure(
         "Completion tokens",
@@ -86,6 +93,7 @@ FIGURES: Mapping[str, Figure] = {
         "completion_tokens",
         lambda requests: measures.billed(requests, "completion_tokens"),
         metric="completion_tokens",
+        is_sum=True,
     ),
     "total_tokens": Figure(
         "Tokens",
@@ -94,6 +102,7 @@ FIGURES: Mapping[str, Figure] = {
         "total_tokens",
         measures.total_tokens,
         metric="total_tokens",
+        is_sum=True,
     ),
     "replayed_tokens": Figure(
         "Served from cache",
@@ -102,6 +111,7 @@ FIGURES: Mapping[str, Figure] = {
         "served_from_cache_tokens",
         measures.replayed_tokens,
         metric="replayed_tokens",
+        is_sum=True,
     ),
     "answered": Figure(
         "Responses",
@@ -109,6 +119,7 @@ FIGURES: Mapping[str, Figure] = {
         Kind.COUNT,
         "responses",
         lambda requests: func.count(requests.c.response_ms),
+        is_sum=True,
     ),
     "response_ms_avg": Figure(
         "Average response time",
@@ -154,6 +165,7 @@ FIGURES: Mapping[str, Figure] = {
         Kind.COUNT,
         "first_tokens_known",
         lambda requests: func.count(requests.c.ttft_ms),
+        is_sum=True,
     ),
     "ttft_ms_p50": Figure(
         "First token p50",
@@ -210,6 +222,7 @@ FIGURES: Mapping[str, Figure] = {
         Kind.COUNT,
         "deployments",
         lambda requests: func.count(distinct(requests.c.deployment)),
+        is_sum=True,
     ),
 }
 METRICS: Mapping[str, str] = {
