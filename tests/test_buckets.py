@@ -16,7 +16,7 @@ from tests.sources import source_of
 from tests.test_window import ODD_ZONES
 from tracelib import overview
 from tracelib.filters import Filters
-from tracelib.spendlogs.measures import in_buckets
+from tracelib.spendlogs.buckets import in_buckets
 from tracelib.window import BUCKETS, TimeWindow, bucket_starts, zones
 
 # The clock is put forward or back: in Cairo, Paris, New York, on Lord Howe Island, in St John's

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.test_ranges import ranges
+from tests.test_ranges import PARIS, ranges
 from tracelib.choice import MOST_VALUES, PARAMETERS, Choice, read_choice
-from tracelib.filters import DIMENSIONS, Filters
-from tracelib.ranges import Between, Calendar, Last, Since
+from tracelib.filters import DIMENSIONS, NONE, Filters
+from tracelib.ranges import DAY, Between, Calendar, Last, Since
 from tracelib.settings import TICKS
 from tracelib.window import BUCKETS, TimeWindow
 
@@ -159,3 +159,12 @@ def test_what_is_looked_at_is_the_same_a_tick_later(chosen):
         == 3
     )
     assert now.without_clock() != replace(now, model=()).without_clock()
+
+
+def test_the_filters_of_another_window_are_the_same_otherwise():
+    filters = Filters(TimeWindow(NOW - DAY, NOW), PARIS, model=("m",), key=(NONE,), range=Last(24))
+    before = TimeWindow(NOW - 2 * DAY, NOW - DAY)
+    assert filters.key == (NONE,)
+    assert filters.previous() == replace(filters, window=before, range=Last(24).previous())
+    assert filters.within(before) == Filters(before, PARIS, model=("m",), key=(NONE,))
+    assert filters.within(before).previous().range is None

@@ -2,6 +2,7 @@
 
 import json
 import time
+from itertools import permutations
 
 import pytest
 
@@ -156,6 +157,35 @@ def test_a_client_that_forgets_its_oldest_messages_goes_on_all_the_same():
         ("r1", 0, False, 1, 3),
         ("r2", 0, False, 1, 3),
     ]
+
+
+def test_a_cut_history_continues_the_conversation_that_has_more_of_it():
+    rows = [
+        chat(0, "U:one", "A:first", "U:go on", answer="done"),
+        chat(1, "U:two", "A:second", "U:go on", answer="done"),
+        chat(2, "A:first", "U:go on", "A:done", "U:more", answer="c"),
+    ]
+    assert heads(rows)[2] == ("r0", 0, False, 1, 3)
+
+
+@pytest.mark.parametrize("calls", [*permutations(["c1", "c2", "c3"])])
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_the_calls_of_a_response_may_be_sent_back_in_any_order(calls, is_cut):
+    def call(number):
+        return {"id": number, "type": "function", "function": {"name": "look", "arguments": number}}
+
+    start = [{"role": "user", "content": text} for text in ("old", "q")]
+    sent = {"role": "assistant", "content": None, "tool_calls": [call(one) for one in calls]}
+    results = [{"role": "tool", "tool_call_id": one, "content": f"of {one}"} for one in calls]
+    response = choice(None, tool_calls=[call(one) for one in ("c2", "c3", "c1")])
+    history = [*start[is_cut:], sent, *results]
+    rows = [
+        made({"messages": start}, response, request_id="r0"),
+        made({"messages": history}, choice("a"), request_id="r1", at=1),
+    ]
+    assert heads(rows)[1] == ("r0", 0, False, 3, len(history) - 3)
+    dropped = [("Starts later: 1 message no longer sent",)]
+    assert changes(rows)[1] == (dropped if is_cut else [])
 
 
 def test_a_task_on_the_conversation_is_a_thread_of_its_own_that_repeats_nothing():

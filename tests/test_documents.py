@@ -1,16 +1,23 @@
 """What the documents promise, held against the code."""
 
+import json
+import os
 import re
+import shutil
 import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from tests.rows import spend_log
 from tracelib import errors
 from tracelib.database_url import read_address
 from tracelib.settings import Settings
 from tracelib.source import connect
+from tracelib.spendlogs.figures import FIGURES
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -103,11 +110,80 @@ def connected():
     return connect_to
 
 
-def test_the_example_of_a_new_figure_works_as_written(database, connected):
+def recipe(heading: str) -> list[str]:
+    """The blocks of Python below this heading of the guide."""
     document = (ROOT / "docs" / "customizing.md").read_text()
+    (section,) = (one for one in document.split("\n## ") if one.startswith(f"{heading}\n"))
+    return re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+
+
+# Draws pages of the copy that it is run in, and prints what they show.
+SHOW_FIGURES = """
+import json
+from pathlib import Path
+from streamlit.testing.v1 import AppTest
+from tracelib.spendlogs.figures import METRICS
+app = AppTest.from_file(Path("Home.py").absolute(), default_timeout=120)
+app.query_params["refresh"] = "off"
+app.run()
+app.switch_page("pages/Overview.py").run()
+assert not app.exception, app.exception
+tiles = [[one.label, one.value, one.proto.delta_description] for one in app.metric]
+print(json.dumps({"tiles": tiles, "is_metric": "cost_per_request_usd" in METRICS}))
+app.switch_page("pages/Models.py").run()
+assert not app.exception, app.exception
+tables = [one.value for one in app.dataframe if "cost_per_request_usd" in one.value]
+print(json.dumps([list(one["cost_per_request_usd"]) for one in tables]))
+"""
+
+
+def test_a_new_tile_and_a_new_column_take_the_lines_of_the_guide(database, tmp_path):
+    for name in ("tracelib", "pages"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / "Home.py", tmp_path)
+    figure, total, tile, column = recipe("A new tile, in three lines")
+    places = (
+        ("spendlogs/figures.py", "FIGURES: Mapping[str, Figure] = {\n", figure),
+        ("overview/totals.py", "    cost_usd: float\n", total),
+        ("page/overview_cards.py", "TILES: Mapping[str, Callable[[Totals], str]] = {\n", tile),
+        ("models.py", "OF_A_MODEL = (\n", '    "cost_per_request_usd",\n'),
+        ("page/model_table.py", '    "cost_usd": Column.of("cost_usd"),\n', column),
+    )
+    for place, line, added in places:
+        path = tmp_path / "tracelib" / place
+        assert path.read_text().count(line) == 1
+        path.write_text(path.read_text().replace(line, line + added))
+    now = datetime.now(UTC)
+    rows = [spend_log(startTime=now - timedelta(hours=1), spend=cost) for cost in (0.5, 1.0)]
+    shown = subprocess.run(
+        [sys.executable, "-c", SHOW_FIGURES],
+        cwd=tmp_path,
+        env=os.environ | {"DATABASE_URL": database(rows=rows).url, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert shown.returncode == 0, shown.stderr[-3_000:]
+    overview, models = map(json.loads, shown.stdout.splitlines()[-2:])
+    assert ["Cost per request", "\\$0.75", "2 requests"] in overview["tiles"]
+    assert overview["is_metric"]
+    assert models == [[0.75]]
+
+
+def test_the_example_of_a_new_chart_works_as_written(database, connected):
     written: dict = {}
-    for block in re.findall(r"```python\n(.*?)```", document, re.DOTALL):
+    for block in recipe("A new chart, in three steps"):
         exec(compile(block, "customizing.md", "exec"), written)
     written["test_the_busiest_end_user_comes_first"](database, connected)
     frame = pd.DataFrame({"end_user": ["ada"], "requests": [3]})
     assert list(written["end_users"](frame).data[0].x) == [3.0]
+
+
+def test_every_figure_is_listed_with_its_definition():
+    lines = [
+        f"| {figure.title} | {figure.definition} | {figure.kind.value} "
+        f"| {f'`{figure.metric}`' if figure.metric else ''} | `{figure.exported}` |"
+        for figure in FIGURES.values()
+    ]
+    listed = (ROOT / "docs" / "figures.md").read_text().splitlines()
+    assert [line for line in listed if line.startswith("| ")][2:] == lines

@@ -104,7 +104,9 @@ def test_the_true_rows_have_something_of_everything(source):
 
 def test_totals(source, ask):
     expected = ask(
-        f"""SELECT {FIGURES}, {TIMES}, count(*) FILTER (WHERE {ANSWERED}) AS answered,
+        f"""SELECT {FIGURES}, {TIMES}, {RATES}, count(*) FILTER (WHERE {ANSWERED}) AS answered,
+            (count(*) FILTER (WHERE {STREAMED}))::float
+                / count(*) FILTER (WHERE {ANSWERED}) AS ttft_coverage,
         count(*) FILTER (WHERE {STREAMED}) AS ttft_known FROM {LOG} WHERE {WHERE}"""
     )
     found = asdict(overview.totals(source, FILTERS))

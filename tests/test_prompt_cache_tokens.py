@@ -96,3 +96,15 @@ def test_a_row_that_keeps_the_whole_usage_alone_counts(database):
     for stored in (row, as_text(row)):
         found = overview.prompt_caching(source_of(database(rows=[stored])), window)
         assert (found.cached_prompt_tokens, found.prompt_tokens) == (1920, 2000)
+
+
+def test_the_providers_own_usage_comes_first_where_both_are_written(database):
+    own, usual = ((usage, "cache_read_input_tokens") for usage in USAGE)
+    both = holding((own, 7), (usual, 9))
+    assert read_of(database, both, holding((usual, 9))) == [7, 9]
+
+
+def test_a_count_is_known_as_far_as_an_integer_reaches(database):
+    greatest = 2**31 - 1
+    counts = [holding((READ[0], count)) for count in (greatest, greatest + 1)]
+    assert read_of(database, *counts) == [greatest, None]

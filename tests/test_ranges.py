@@ -1,5 +1,6 @@
 """Ranges of time: what each means when, what it is called, and how a link holds it."""
 
+import time
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from tracelib.ranges import (
     CALENDAR,
+    DAY,
     DEFAULT,
     LONGEST_H,
     PARAMETERS,
@@ -16,6 +18,7 @@ from tracelib.ranges import (
     Calendar,
     Last,
     complaint,
+    days_complaint,
     read_range,
 )
 from tracelib.window import TimeWindow, days
@@ -90,8 +93,18 @@ def test_today_moves_with_the_clock_and_is_the_next_day_after_midnight():
     before, after = utc(11, 23, 22, 59), utc(11, 23, 23, 1)
     assert today.window(before, PARIS) == TimeWindow(utc(11, 22, 23), before)
     assert today.window(after, PARIS) == TimeWindow(utc(11, 23, 23), after)
-    # At midnight nothing of the day is over: it is the whole of it.
-    assert today.window(utc(11, 23, 23), PARIS).length == timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "end"),
+    [
+        ("today", utc(11, 22, 23), utc(11, 23, 23)),
+        ("this-week", utc(11, 22, 23), utc(11, 29, 23)),
+        ("this-month", utc(10, 31, 23), utc(11, 30, 23)),
+    ],
+)
+def test_a_range_that_begins_now_is_whole_because_nothing_of_it_is_over(name, start, end):
+    assert Calendar(name).window(start, PARIS) == TimeWindow(start, end)
 
 
 def test_so_many_hours_end_now():
@@ -203,6 +216,7 @@ BACKWARDS = "The range ends before it starts. Showing the last 7 days."
         ({"from": "2026-11-01T14:00", "to": "2026-11-01T14:00"}, BACKWARDS),
         ({"from": "2026-11-02", "to": "2026-11-01"}, BACKWARDS),
         ({"from": "2026-11-01T14:00", "to": "2027-12-24T14:00"}, TOO_LONG),
+        ({"range": "x" * 50}, f"Unknown range “{'x' * 40}” in the link; showing the last 7 days."),
     ],
 )
 def test_a_link_that_makes_no_sense_says_so_and_means_the_default(link, said):
@@ -274,6 +288,12 @@ def test_a_link_that_makes_no_sense_says_so_and_means_the_default(link, said):
             "compared with the 2 h 0 min before",
         ),
         (
+            Between(datetime(2026, 11, 1, 14), datetime(2026, 11, 3, 9, 30)),
+            "UTC",
+            "1 November 2026 14:00 to 3 November 2026 09:30, UTC, "
+            "compared with the 1 d 19 h before",
+        ),
+        (
             Between(utc(11, 2, 14), utc(11, 2, 15)),
             PARIS,
             "2 November 2026 15:00 to 16:00, Europe/Paris, compared with the 1 h 0 min before",
@@ -294,8 +314,67 @@ def test_the_ends_of_a_custom_range_are_those_that_were_chosen(chosen, zone):
         assert start == chosen.start.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
 
 
+@pytest.mark.parametrize(
+    ("chosen", "ends"),
+    [
+        (Last(1), (datetime(2026, 11, 23, 12, 0, 30), datetime(2026, 11, 23, 13, 0, 30))),
+        (Calendar("yesterday"), (datetime(2026, 11, 22), datetime(2026, 11, 23))),
+    ],
+)
+def test_the_ends_of_a_range_are_shown_on_the_viewers_clock(chosen, ends):
+    assert chosen.local_ends(NOW, PARIS) == ends
+
+
+@pytest.mark.parametrize(
+    ("chosen", "is_of_days"),
+    [
+        (Last(23), False),
+        (Last(24), True),
+        (Calendar("today"), True),
+        (Between.days(date(2026, 11, 1), date(2026, 11, 2)), True),
+        (Between(datetime(2026, 11, 1), datetime(2026, 11, 2, 12)), False),
+        # Moments in UTC are not midnights of the viewer.
+        (Between(utc(11, 1), utc(11, 2)), False),
+    ],
+)
+def test_a_day_or_more_is_edited_by_days_but_times_of_day_are_kept(chosen, is_of_days):
+    assert chosen.is_of_days is is_of_days
+
+
+def test_a_single_day_is_named_once():
+    assert Between.days(date(2026, 11, 1), date(2026, 11, 1)).title == "1 Nov 2026"
+
+
+@pytest.fixture
+def machine_in_kathmandu(monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_a_link_with_an_offset_is_shown_and_kept_as_its_moments_in_utc(machine_in_kathmandu):
+    between, _ = read_range("custom", "2026-11-01T14:00+01:00", "2026-11-02T18:30-05:00")
+    assert between.title == "1 Nov 13:00 – 2 Nov 23:30 UTC"
+    assert between.query() == {
+        "range": "custom",
+        "from": "2026-11-01T13:00Z",
+        "to": "2026-11-02T23:30Z",
+    }
+
+
+def test_a_range_lies_in_the_years_2000_to_2200():
+    outside = "The range is outside the years 2000 to 2200."
+    first, last = date(2000, 1, 1), date(2200, 12, 31)
+    assert [days_complaint(first, first), days_complaint(last, last)] == [None, None]
+    assert days_complaint(first - DAY, first) == days_complaint(last, last + DAY) == outside
+
+
 def test_two_times_are_a_range_of_at_most_400_days():
     start = datetime(2026, 1, 1, 12)
+    # A midnight belongs to the day before it.
+    assert complaint(datetime(2026, 1, 1), datetime(2027, 2, 6)) is None
     assert complaint(start, start + timedelta(days=400)) is None
     assert complaint(start, start + timedelta(days=402)) == "The range is longer than 400 days."
     assert complaint(start, start) == "The range ends before it starts."

@@ -342,9 +342,10 @@ def test_another_database_is_asked_while_one_is_away(database):
 
 
 @pytest.mark.parametrize("sign", ["\0", "\ud800"])
-def test_a_filter_that_no_row_can_hold_finds_nothing(database, sign):
+@pytest.mark.parametrize(("dimension", "value"), [("model", "gpt"), ("key", "cli-session-")])
+def test_a_filter_that_no_row_can_hold_finds_nothing(database, sign, dimension, value):
     place = installed_on(database(rows=[spend_log(startTime=NOW - TICK)]).url)
-    chosen = Filters(recent("24h", NOW), model=(f"gpt{sign}",))
+    chosen = Filters(recent("24h", NOW), **{dimension: (f"{value}{sign}",)})
     (result,) = run_together(place, NOW, [Query(overview.totals, (chosen,))])
     assert (result.error, result.value.requests) == (None, 0)
 
@@ -434,7 +435,8 @@ def test_of_a_view_the_latest_ticks_are_kept_and_the_last_good_one():
 
 def test_an_answer_that_is_rewritten_is_drawn_apart():
     one = store.Result("x", None, NOW, 0.0)
-    other = store.rewritten(one, str.upper)
-    assert (other.value, other.version == one.version) == ("X", False)
+    other, another = (store.rewritten(one, str.upper) for _ in range(2))
+    assert (other.value, another.value) == ("X", "X")
+    assert len({one.version, other.version, another.version}) == 3
     nothing = store.Result(None, errors.NoSuchSession(), NOW, 0.0)
     assert store.rewritten(nothing, str.upper) is nothing

@@ -321,7 +321,7 @@ def test_an_answer_of_another_shape_calls_nothing(log, response):
 
 @pytest.mark.parametrize("tool", ["weather/get_forecast", "get_forecast"])
 def test_an_mcp_tool_goes_by_its_own_name_and_with_its_server(database, tool):
-    called = {"call_type": "call_mcp_tool", "model_group": "", "model": "MCP: get_forecast"}
+    called = {"call_type": "call_mcp_tool", "model_group": "", "model": "MCP: weather-get_forecast"}
     made = [
         spend_log(session_id="s", mcp_namespaced_tool_name="weather/get_forecast", **called),
         spend_log(mcp_namespaced_tool_name="weather/get_forecasts"),

@@ -5,7 +5,9 @@ import pytest
 import sqlalchemy as sa
 
 from tests import litellm, rows
+from tests.sources import HOUR
 from tests.test_source import ALL_LOGS, DAY, started
+from tracelib import facets
 from tracelib.source import Source
 
 
@@ -19,9 +21,12 @@ def test_every_version_of_litellm_can_be_read(open_source, database, version, pa
 
 
 def test_tables_in_another_schema_are_found_by_the_urls_schema(open_source, database):
-    made = database(rows=[rows.spend_log()])
+    made = database(rows=[rows.spend_log(user="u-1")])
+    rows.name_user(made.engine, "u-1", "Ada")
     made.execute("ALTER SCHEMA public RENAME TO llm", "CREATE SCHEMA public")
-    assert started(open_source(made.url + "&schema=llm")) == [rows.NOON]
+    source = open_source(made.url + "&schema=llm")
+    assert started(source) == [rows.NOON]
+    assert [one.name for one in facets.facets(source, rows.NOON + HOUR).user] == ["Ada"]
 
 
 def test_a_frame_has_the_same_columns_and_types_with_and_without_rows(

@@ -25,7 +25,9 @@ class Querying(RuleBasedStateMachine):
         self.queue: list[QueryRun] = []
         self.started: list[QueryRun] = []
         self.good: dict[str, Result] = {}
-        self.ran_at_generation: dict[str, int] = {}  # by the key of an answer
+        self.refreshes = 0
+        self.started_after: dict[QueryRun, int] = {}  # how many refreshes
+        self.ran_after: dict[str, int] = {}  # the same, by the version of a result
 
     @rule(key=KEYS, tick=TICKS)
     def query(self, key: str, tick: datetime) -> None:
@@ -35,14 +37,14 @@ class Querying(RuleBasedStateMachine):
         if isinstance(found, Result):
             assert not is_new
             assert found.computed_at in (tick, since)
-            assert self.ran_at_generation[found.version] == self.store.generation
+            assert self.ran_after[found.version] == self.refreshes
             return
         self.waiting.append(found)
         if is_new:
             assert found.tick == tick
             self.queue.append(found)
         # What is joined will have been asked after the last Refresh now.
-        assert found in self.queue or found.generation == self.store.generation
+        assert found in self.queue or self.started_after[found] == self.refreshes
 
     @precondition(lambda self: self.waiting)
     @rule(choice=CHOICE)
@@ -54,11 +56,11 @@ class Querying(RuleBasedStateMachine):
     @rule()
     def begin(self) -> None:
         run = self.queue.pop(0)
-        is_awaited = run in self.waiting
-        assert self.store.start(run) == is_awaited
-        if is_awaited:
-            assert run.generation == self.store.generation
+        is_wanted = run in self.waiting
+        assert self.store.start(run) == is_wanted
+        if is_wanted:
             self.started.append(run)
+            self.started_after[run] = self.refreshes
 
     @precondition(lambda self: self.started)
     @rule(choice=CHOICE, is_good=st.booleans())
@@ -66,7 +68,7 @@ class Querying(RuleBasedStateMachine):
         run = self.started.pop(choice.randrange(len(self.started)))
         error = None if is_good else errors.QuestionTooSlow()
         result = Result("x" if is_good else None, error, run.tick, 0.0)
-        self.ran_at_generation[result.version] = run.generation
+        self.ran_after[result.version] = self.started_after[run]
         self.store.finish(run, result, 100, is_heavy=False)
         assert run.future.result() is result
         before = self.good.get(run.key)
@@ -76,17 +78,16 @@ class Querying(RuleBasedStateMachine):
     @rule()
     def refresh_now(self) -> None:
         self.store.expire()
+        self.refreshes += 1
 
     def _is_newer(self, result: Result, before: Result) -> bool:
-        order = (result.computed_at, self.ran_at_generation[result.version])
-        return order >= (before.computed_at, self.ran_at_generation[before.version])
+        order = (result.computed_at, self.ran_after[result.version])
+        return order >= (before.computed_at, self.ran_after[before.version])
 
     @invariant()
     def nothing_is_asked_twice_at_once(self) -> None:
-        under_way = [
-            *self.queue,
-            *(one for one in self.started if one.generation == self.store.generation),
-        ]
+        of_now = (one for one in self.started if self.started_after[one] == self.refreshes)
+        under_way = [*self.queue, *of_now]
         keys = [run.key for run in under_way]
         assert len(keys) == len(set(keys))
 
@@ -118,10 +119,27 @@ def test_after_refresh_now_only_the_newest_of_the_answers_before_is_kept():
     assert store.figures.size == 200
 
 
-def _answered(store: Store, tick: datetime) -> None:
+def test_a_heavy_result_is_kept_apart_and_not_for_when_the_database_is_down():
+    store = Store()
+    _answered(store, NOON, is_heavy=True)
+    assert (store.figures.size, store.heavy.size) == (0, 100)
+    found, is_new = store.result_or_run("totals", NOON, NOON)
+    assert (found.value, is_new) == ("x", False)
+    assert store.last_good("totals") is None
+
+
+def test_a_good_result_is_used_as_long_as_its_tick_lasts(monkeypatch):
+    monkeypatch.setattr("tracelib.querying.store.RETRY_AFTER_S", 0.0)
+    store = Store()
+    _answered(store, NOON)
+    found, is_new = store.result_or_run("totals", NOON, NOON)
+    assert (found.value, is_new) == ("x", False)
+
+
+def _answered(store: Store, tick: datetime, is_heavy: bool = False) -> None:
     run, is_new = store.result_or_run("totals", tick, tick)
     assert is_new
     assert isinstance(run, QueryRun)
     assert store.start(run)
-    store.finish(run, Result("x", None, tick, 0.0), 100, is_heavy=False)
+    store.finish(run, Result("x", None, tick, 0.0), 100, is_heavy)
     store.stop_waiting(run)

@@ -10,7 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.rows import failure, spend_log
-from tracelib.export import Column, Kind
+from tracelib.export import Column
+from tracelib.formatting import Kind
 from tracelib.page.listing.sessions_table import FAILED, OK
 
 LONG = "text-completion-openai"

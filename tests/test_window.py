@@ -1,6 +1,6 @@
 from bisect import bisect_right
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import given
@@ -41,7 +41,7 @@ def test_a_window_is_kept_in_utc():
     assert window == TimeWindow(
         datetime(2026, 6, 30, 22, tzinfo=UTC), datetime(2026, 7, 1, 22, tzinfo=UTC)
     )
-    assert window.start.tzinfo is UTC
+    assert window.start.tzinfo is window.end.tzinfo is UTC
 
 
 @pytest.mark.parametrize(
@@ -159,6 +159,20 @@ def test_a_clock_put_back_by_half_an_hour_makes_half_an_hour_of_its_own():
     assert local == ["00:00", "01:00", "01:30", "02:00", "03:00"]
 
 
+@pytest.mark.parametrize(
+    ("bucket", "start", "end"),
+    [
+        ("6h", "2026-11-01T04:00", "2026-11-01T11:00"),
+        ("1d", "2026-11-01T04:00", "2026-11-02T05:00"),
+    ],
+)
+def test_the_last_hour_of_a_longer_bucket_belongs_to_it(bucket, start, end):
+    """In New York a quarter of this day has seven hours, and the day 25."""
+    edges = tuple(datetime.fromisoformat(one).replace(tzinfo=UTC) for one in (start, end))
+    last_minute = TimeWindow(edges[1] - timedelta(minutes=1), edges[1])
+    assert bucket_edges(last_minute, BUCKETS[bucket], "America/New_York") == edges
+
+
 def test_six_hours_are_quarters_of_the_viewers_day_through_a_change_of_clocks():
     window = days(date(2026, 10, 31), date(2026, 11, 1), "America/New_York")
     edges = bucket_edges(window, BUCKETS["6h"], "America/New_York")
@@ -225,6 +239,17 @@ def test_hours_of_a_half_hour_zone_begin_on_its_clock():
     ]
 
 
+def test_the_named_spans_are_as_long_as_their_names():
+    hours = {"1h": 1, "24h": 24, "7d": 7 * 24, "30d": 30 * 24}
+    assert {name: timedelta(hours=count) for name, count in hours.items()} == SPANS
+
+
+def test_the_zones_are_utc_and_all_others_by_name():
+    first, *others = zones()
+    assert first == "UTC"
+    assert others == sorted(available_timezones() - {"UTC"})
+
+
 @given(moments, st.sampled_from(list(SPANS)))
 def test_the_fitting_bucket_is_one_of_the_usable_ones(now, span):
     window = recent(span, now)
@@ -235,6 +260,26 @@ def test_a_window_shorter_than_every_bucket_still_has_one():
     now = datetime(2026, 1, 1, tzinfo=UTC)
     window = TimeWindow(now, now + timedelta(seconds=5))
     assert [bucket.name for bucket in usable_buckets(window)] == ["1m"]
+
+
+@pytest.mark.parametrize(
+    ("length", "usable", "fitting"),
+    [
+        # A bucket is shorter than its window.
+        (timedelta(minutes=5), ["1m"], "1m"),
+        (timedelta(minutes=5, seconds=1), ["1m", "5m"], "1m"),
+        # Of the fitting ones at most 200 are shown, of all at most 1,500.
+        (timedelta(minutes=200), ["1m", "5m", "15m", "1h"], "1m"),
+        (timedelta(minutes=200, seconds=1), ["1m", "5m", "15m", "1h"], "5m"),
+        (timedelta(hours=25), ["1m", "5m", "15m", "1h", "6h", "1d"], "15m"),
+        (timedelta(hours=25, seconds=1), ["5m", "15m", "1h", "6h", "1d"], "15m"),
+        (timedelta(days=400), ["1d"], "1d"),
+    ],
+)
+def test_the_buckets_of_a_window_are_neither_too_many_nor_too_long(length, usable, fitting):
+    window = recent(length, datetime(2026, 11, 23, tzinfo=UTC))
+    assert [bucket.name for bucket in usable_buckets(window)] == usable
+    assert fitting_bucket(window).name == fitting
 
 
 @given(moments, st.sampled_from([10, 30, 60, 300]))

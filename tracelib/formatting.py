@@ -5,9 +5,58 @@ Every function takes None for unknown and writes an en dash for it, never a zero
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import Enum
 from zoneinfo import ZoneInfo
 
 UNKNOWN = "–"
+
+
+class Kind(Enum):
+    """The kind of a value: its unit, and how it is written."""
+
+    TEXT = "text"
+    COUNT = "whole numbers"
+    MONEY = "US dollars"
+    DURATION = "milliseconds"
+    SHARE = "0 to 1"
+    RATE = "a second"
+    MOMENT = "aware times"
+
+    @property
+    def is_number(self) -> bool:
+        """Can a figure have this kind?"""
+        return self not in (Kind.TEXT, Kind.MOMENT)
+
+    def headline(self, value: float | None) -> str:
+        """A figure in a headline: large counts are shortened.
+
+        >>> Kind.COUNT.headline(128_400), Kind.SHARE.headline(0.042), Kind.MONEY.headline(None)
+        ('128k', '4.2 %', '–')
+        """
+        return count(value) if self is Kind.COUNT else self.written(value)
+
+    def written(self, value: float | None) -> str:
+        """A figure in a table.
+
+        >>> Kind.COUNT.written(128_400), Kind.DURATION.written(840), Kind.RATE.written(48.26)
+        ('128,400', '840 ms', '48 /s')
+        """
+        writers = {
+            Kind.COUNT: exact,
+            Kind.MONEY: money,
+            Kind.DURATION: duration,
+            Kind.SHARE: share,
+            Kind.RATE: rate,
+        }
+        return writers[self](value)
+
+    def exact(self, value: float | None) -> str:
+        """A figure with all its digits, as far as anyone needs them.
+
+        >>> Kind.COUNT.exact(128_400), Kind.MONEY.exact(1.4e-7), Kind.SHARE.exact(None)
+        ('128,400', '$0.00000014', '–')
+        """
+        return exact_money(value) if self is Kind.MONEY else self.written(value)
 
 
 def count(value: float | None) -> str:

@@ -10,13 +10,7 @@ from tracelib.api.caller import Caller
 from tracelib.api.values import records, window
 from tracelib.filters import Filters
 from tracelib.overview import SessionCounts, Totals
-
-# A metric -> the column of `overview.over_time`, if its name differs.
-COLUMNS = {
-    "latency_ms_avg": "response_ms_avg",
-    "latency_ms_p50": "response_ms_p50",
-    "latency_ms_p95": "response_ms_p95",
-}
+from tracelib.spendlogs.figures import METRICS
 
 
 def totals(caller: Caller, given: params.Chosen) -> responses.Overview:
@@ -46,7 +40,7 @@ def over_time(caller: Caller, given: params.OverTime) -> responses.Timeseries:
     filters = given.filters(caller.now)
     bucket = given.chosen_bucket(filters.window)
     found = caller.query(overview.over_time, filters, bucket)
-    column = COLUMNS.get(given.metric, given.metric)
+    column = METRICS.get(given.metric, given.metric)
     rows = records(found[["bucket", column]])
     points = [responses.Point(start=row["bucket"], value=row[column]) for row in rows]
     return responses.Timeseries(

@@ -1,7 +1,7 @@
 """The request parameters: each by name, and nothing that is not one."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -23,6 +23,7 @@ from tracelib.conversation.reading import TURNS_A_PAGE
 from tracelib.filters import NONE, Filters
 from tracelib.sessions import SessionSearch
 from tracelib.sessions.cursor import LONGEST as LONGEST_CURSOR
+from tracelib.spendlogs.figures import METRICS
 from tracelib.window import Bucket, TimeWindow
 
 DEFAULT_DAYS = 7
@@ -61,22 +62,10 @@ Usd = Annotated[float, Field(ge=-MOST_USD, le=MOST_USD, allow_inf_nan=False)]
 START = "Start of the range, inclusive, ISO 8601; in `zone` if it has no offset."
 END = "End of the range, exclusive; default: now."
 WITHOUT = f"`{NONE}` means requests without one; may be repeated."
-Metric = Literal[
-    "requests",
-    "failures",
-    "cache_hits",
-    "cost_usd",
-    "prompt_tokens",
-    "completion_tokens",
-    "total_tokens",
-    "replayed_tokens",
-    "new_sessions",
-    "latency_ms_avg",
-    "latency_ms_p50",
-    "latency_ms_p95",
-    "error_rate",
-    "cache_hit_rate",
-]
+if TYPE_CHECKING:
+    Metric = str
+else:
+    Metric = Literal[(*METRICS, "new_sessions")]
 
 
 class Params(BaseModel):

@@ -14,12 +14,11 @@ from tracelib.export.document import (
     rows_sha256,
     session_document,
 )
-from tracelib.export.files import Column, Kind, as_html, as_json, table_csv
+from tracelib.export.files import Column, as_html, as_json, table_csv
 from tracelib.export.session_list import listed_sessions, sessions_csv, sessions_jsonl
 
 __all__ = [
     "Column",
-    "Kind",
     "SessionDocument",
     "as_html",
     "as_json",

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +21,9 @@ from tracelib.conversation.transcript import (
     origin_in_words,
 )
 from tracelib.export.document import SessionDocument
+from tracelib.formatting import Kind
 from tracelib.sessions import SessionSummary
+from tracelib.spendlogs.figures import FIGURES as DECLARED
 
 BYTE_ORDER_MARK = "\ufeff".encode()  # without it Excel does not read the file as UTF-8
 # A spreadsheet takes text that begins like this for a formula; some skip the space before it.
@@ -30,24 +31,11 @@ FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 SPLITTING = ("\t", "\r", "\n")
 
 
-class Kind(Enum):
-    """The kind of a column's values: how they are written on a page and in a file."""
-
-    TEXT = "text"
-    COUNT = "whole numbers"
-    MONEY = "US dollars"
-    BAR = "US dollars, drawn as a bar"
-    DURATION = "milliseconds"
-    SHARE = "0 to 1"
-    RATE = "a second"
-    MOMENT = "aware times"
-
-
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column of a table: its heading on a page, and its name in a file with the unit in it.
 
-    `written` formats its values on a page, if not as all of its kind.
+    `written` formats its values on a page, if not as all of its kind. Money can be drawn as a bar.
     """
 
     heading: str
@@ -57,6 +45,19 @@ class Column:
     explained: str | None = None
     alignment: Literal["left", "right"] | None = None
     written: Callable[[Any], str] | None = None
+    is_bar: bool = False
+
+    @classmethod
+    def of(cls, figure: str, **others: Any) -> "Column":
+        """The column of one of `FIGURES`, as it is declared except for these fields."""
+        declared = DECLARED[figure]
+        fields: dict[str, Any] = {
+            "heading": declared.title,
+            "exported": declared.exported,
+            "kind": declared.kind,
+            "explained": declared.definition,
+        }
+        return cls(**fields | others)
 
 
 def table_csv(frame: pd.DataFrame, columns: Mapping[str, Column]) -> bytes:

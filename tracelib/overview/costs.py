@@ -13,6 +13,7 @@ from tracelib.source import Source
 from tracelib.spendlogs import measures
 from tracelib.spendlogs.conditions import key_or_none
 from tracelib.spendlogs.facts import with_prompt_caching
+from tracelib.spendlogs.figures import chosen
 from tracelib.spendlogs.measures import client_tags
 from tracelib.spendlogs.names import name_of
 
@@ -67,10 +68,7 @@ def _trios(requests: Subquery) -> CTE:
     grouped = (
         select(
             *owners,
-            measures.requests_count().label("requests"),
-            measures.failures(requests).label("failures"),
-            measures.cost_usd(requests).label("cost_usd"),
-            measures.billed(requests, "total_tokens").label("total_tokens"),
+            *chosen(requests, "requests", "failures", "cost_usd", "total_tokens"),
             func.max(requests.c.request_id, type_=Text()).label("sample_request_id"),
         )
         .group_by(*owners)
@@ -129,12 +127,9 @@ def _costliest_tags(requests: Subquery, limit: int) -> Select[Any]:
 
 
 def _tag_lists(requests: Subquery) -> Select[Any]:
-    return select(
-        requests.c.request_tags,
-        measures.requests_count().label("requests"),
-        measures.cost_usd(requests).label("cost_usd"),
-        measures.billed(requests, "total_tokens").label("total_tokens"),
-    ).group_by(requests.c.request_tags)
+    tags = requests.c.request_tags
+    figures = chosen(requests, "requests", "cost_usd", "total_tokens")
+    return select(tags, *figures).group_by(tags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,23 +186,18 @@ def prompt_caching(source: Source, filters: Filters, newest: int = 20_000) -> Pr
 
 def _cache_savings(requests: Subquery) -> Select[Any]:
     each = _tokens_by_model(requests).subquery("each")
-    price = measures.ratio(each.c.cost_usd, each.c.billed_tokens)
+    price = measures.ratio(each.c.cost_usd, each.c.total_tokens)
     saved = func.sum(each.c.replayed_tokens * price, type_=Double())
     figures = measures.named(
-        hits=func.coalesce(measures.added_up(each.c.hits), 0),
+        hits=func.coalesce(measures.added_up(each.c.cache_hits), 0),
         replayed_tokens=func.coalesce(measures.added_up(each.c.replayed_tokens), 0),
-        saved_usd_estimate=saved.filter(each.c.hits > 0),
+        saved_usd_estimate=saved.filter(each.c.cache_hits > 0),
     )
     return select(*figures)
 
 
 def _tokens_by_model(requests: Subquery) -> Select[Any]:
-    figures = measures.named(
-        hits=measures.hits(requests),
-        replayed_tokens=measures.replayed(requests, "total_tokens"),
-        billed_tokens=measures.billed(requests, "total_tokens"),
-        cost_usd=measures.cost_usd(requests),
-    )
+    figures = chosen(requests, "cache_hits", "replayed_tokens", "total_tokens", "cost_usd")
     return select(*figures).group_by(requests.c.model)
 
 
@@ -215,7 +205,7 @@ def _prompt_caching(requests: Subquery, newest: int) -> Select[Any]:
     read = _newest(requests, newest).subquery("read")
     facts = with_prompt_caching(read, "is_cache_hit", "prompt_tokens").subquery("facts")
     figures = measures.named(
-        requests_read=measures.requests_count(),
+        requests_read=func.count(),
         requests=select(func.count()).select_from(requests).scalar_subquery(),
         prompt_tokens=measures.billed(facts, "prompt_tokens"),
         cached_prompt_tokens=measures.billed(facts, "cached_prompt_tokens"),

@@ -8,22 +8,13 @@ from sqlalchemy.types import Integer
 
 from tracelib.filters import Filters
 from tracelib.source import Source
-from tracelib.spendlogs import measures
-from tracelib.spendlogs.measures import WEEK_H, in_buckets, in_hours_of_week
+from tracelib.spendlogs.buckets import WEEK_H, in_buckets, in_hours_of_week
+from tracelib.spendlogs.figures import FIGURES, METRICS, chosen
 from tracelib.window import Bucket, bucket_starts
 
-# Sums: 0 in a bucket without requests; averages and rates are unknown there.
-SUMS = (
-    "requests",
-    "failures",
-    "cache_hits",
-    "cost_usd",
-    "prompt_tokens",
-    "completion_tokens",
-    "total_tokens",
-    "replayed_tokens",
-    "new_sessions",
-)
+SERIES = tuple(METRICS.values())
+# 0 in a bucket without requests; the others are unknown there.
+SUMS = (*(name for name in SERIES if FIGURES[name].is_sum), "new_sessions")
 # The hours are counted from a Thursday.
 MONDAY_TO_THURSDAY_H = 72
 
@@ -33,14 +24,9 @@ def over_time(source: Source, filters: Filters, bucket: Bucket) -> pd.DataFrame:
 
     A row per bucket of `window.bucket_starts`, in order, none missing:
 
-        bucket             its start, aware UTC
-        requests, failures, cache_hits                        int
-        cost_usd           US dollars
-        prompt_tokens, completion_tokens, total_tokens        int, without cache hits
-        replayed_tokens    int, served from LiteLLM's cache
-        response_ms_avg, response_ms_p50, response_ms_p95     over successes, not cache hits
-        error_rate, cache_hit_rate                            0 to 1, of all requests
-        new_sessions       int, sessions whose first request in the window is in the bucket
+        bucket         its start, aware UTC
+        each figure of `METRICS`, under its name in `FIGURES`
+        new_sessions   int, sessions whose first request in the window is in the bucket
 
     In a bucket without requests its sums are 0 and the rest NaN. Every sum over the buckets is that
     of `totals`; new sessions add up to `sessions`.
@@ -85,23 +71,8 @@ def _over_time(requests: Subquery) -> Select[Any]:
 
 
 def _traffic(requests: Subquery) -> Select[Any]:
-    count = measures.requests_count()
-    figures = measures.named(
-        requests=count,
-        failures=measures.failures(requests),
-        cache_hits=measures.hits(requests),
-        cost_usd=measures.cost_usd(requests),
-        prompt_tokens=measures.billed(requests, "prompt_tokens"),
-        completion_tokens=measures.billed(requests, "completion_tokens"),
-        total_tokens=measures.billed(requests, "total_tokens"),
-        replayed_tokens=measures.replayed(requests, "total_tokens"),
-        response_ms_avg=measures.average(requests.c.response_ms),
-        response_ms_p50=measures.percentile(requests.c.response_ms, 0.5),
-        response_ms_p95=measures.percentile(requests.c.response_ms, 0.95),
-        error_rate=measures.ratio(measures.failures(requests), count),
-        cache_hit_rate=measures.ratio(measures.hits(requests), count),
-    )
-    return select(requests.c.bucket_number, *figures).group_by(requests.c.bucket_number)
+    number = requests.c.bucket_number
+    return select(number, *chosen(requests, *SERIES)).group_by(number)
 
 
 def _new_sessions(requests: Subquery) -> Select[Any]:
@@ -116,8 +87,5 @@ def _new_sessions(requests: Subquery) -> Select[Any]:
 
 
 def _by_hour_of_week(requests: Subquery) -> Select[Any]:
-    figures = measures.named(
-        requests=measures.requests_count(), cost_usd=measures.cost_usd(requests)
-    )
     hour = requests.c.hour_of_week
-    return select(hour, *figures).group_by(hour).order_by(hour)
+    return select(hour, *chosen(requests, "requests", "cost_usd")).group_by(hour).order_by(hour)

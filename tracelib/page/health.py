@@ -5,8 +5,9 @@ import streamlit as st
 
 from tracelib import formatting, status
 from tracelib.charts.palette import class_mark, tint
-from tracelib.export import Column, Kind
+from tracelib.export import Column
 from tracelib.filters import NONE
+from tracelib.formatting import Kind
 from tracelib.page.base import address, table
 from tracelib.page.base.cards import card, show_empty_state, show_missing_result
 from tracelib.page.base.identity import WayIn, way_in

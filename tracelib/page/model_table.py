@@ -4,7 +4,9 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import formatting
-from tracelib.export import Column, Kind
+from tracelib.export import Column
+from tracelib.formatting import Kind
+from tracelib.models import OF_A_DEPLOYMENT
 from tracelib.page.base import table
 from tracelib.page.base.cards import (
     escaped_figure,
@@ -15,39 +17,30 @@ from tracelib.page.base.cards import (
 from tracelib.page.text.markdown_escape import label
 from tracelib.querying.store import Result
 
-COUNT, SHARE, TIME = Kind.COUNT, Kind.SHARE, Kind.DURATION
+SHARE = Kind.SHARE
 FIGURES = {
     "model": Column("Model", "model"),
     "providers": Column("Providers", "providers"),
-    "requests": Column("Requests", "requests", COUNT),
+    "requests": Column.of("requests"),
     "share": Column("Share of requests", "requests_share_percent", SHARE),
-    "cost_usd": Column("Cost", "cost_usd", Kind.MONEY),
+    "cost_usd": Column.of("cost_usd"),
     "cost_share": Column("Share of cost", "cost_share_percent", SHARE),
-    "response_ms_avg": Column("Average", "response_time_avg_ms", TIME),
-    "response_ms_p50": Column("p50", "response_time_p50_ms", TIME),
-    "response_ms_p95": Column("p95", "response_time_p95_ms", TIME),
-    "response_ms_p99": Column("p99", "response_time_p99_ms", TIME),
-    "response_ms_max": Column("Maximum", "response_time_max_ms", TIME),
-    "ttft_ms_p50": Column("First token p50", "time_to_first_token_p50_ms", TIME),
-    "ttft_ms_p95": Column("First token p95", "time_to_first_token_p95_ms", TIME),
-    "ttft_coverage": Column("First token known", "time_to_first_token_known_percent", SHARE),
-    "tokens_per_second": Column("Tokens per second", "tokens_per_second", Kind.RATE),
-    "error_rate": Column("Error rate", "error_rate_percent", SHARE),
-    "failures": Column("Failures", "failures", COUNT),
-    "cache_hit_rate": Column("Cache hit rate", "cache_hit_rate_percent", SHARE),
-    "cache_hits": Column("Cache hits", "cache_hits", COUNT),
-    "prompt_tokens": Column("Prompt tokens", "prompt_tokens", COUNT),
-    "completion_tokens": Column("Completion tokens", "completion_tokens", COUNT),
-    "total_tokens": Column("Tokens", "total_tokens", COUNT),
-    "replayed_tokens": Column("Served from cache", "served_from_cache_tokens", COUNT),
-    "deployments": Column("Deployments", "deployments", COUNT),
+    "response_ms_avg": Column.of("response_ms_avg", heading="Average"),
+    "response_ms_p50": Column.of("response_ms_p50", heading="p50"),
+    "response_ms_p95": Column.of("response_ms_p95", heading="p95"),
+    "response_ms_p99": Column.of("response_ms_p99", heading="p99"),
+    "response_ms_max": Column.of("response_ms_max", heading="Maximum"),
+    **{name: Column.of(name) for name in ("ttft_ms_p50", "ttft_ms_p95", "ttft_coverage")},
+    **{name: Column.of(name) for name in ("tokens_per_second", "error_rate", "failures")},
+    **{name: Column.of(name) for name in ("cache_hit_rate", "cache_hits", "prompt_tokens")},
+    **{name: Column.of(name) for name in ("completion_tokens", "total_tokens")},
+    **{name: Column.of(name) for name in ("replayed_tokens", "deployments")},
 }
 DEPLOYMENTS = {
     "model": FIGURES["model"],
     "deployment": Column("Deployment", "deployment"),
     "provider": Column("Provider", "provider"),
-    **{name: FIGURES[name] for name in ("requests", "failures", "error_rate", "cost_usd")},
-    **{name: FIGURES[name] for name in ("response_ms_p50", "response_ms_p95")},
+    **{name: FIGURES[name] for name in OF_A_DEPLOYMENT},
     "api_base": Column("Address", "address"),
 }
 

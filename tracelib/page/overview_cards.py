@@ -1,5 +1,6 @@
 """The cards of Overview: the headline figures, the charts over time, the caches."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from statistics import fmean
 
@@ -14,6 +15,7 @@ from tracelib.overview import CacheSavings, PromptCaching, SessionCounts, Totals
 from tracelib.page.base import captions
 from tracelib.page.base.cards import card, chart, escaped_figure, show_missing_result, tile
 from tracelib.querying.store import Result
+from tracelib.spendlogs.figures import FIGURES
 
 MOST_POINTS = 60
 
@@ -48,25 +50,37 @@ def headline(
     was = None if no_change else before.value
     sessions_were = None if no_change else sessions_before.value
     with st.container(key="tiles"), st.grid(columns=5, min_column_width=145, gap="small"):
-        _requests(totals.value, was, over_time)
-        _sessions(sessions.value, sessions_were, over_time)
-        _cost(totals.value, was, over_time)
-        _response_time(totals.value, was, over_time)
-        _error_rate(totals.value, was, over_time)
+        for name in TILES:
+            if name == "cost_usd":
+                _sessions(sessions.value, sessions_were, over_time)
+            _tile(name, totals.value, was, over_time)
     if no_change:
         st.caption(no_change)
 
 
-def _requests(now: Totals, was: Totals | None, over_time: Result[pd.DataFrame]) -> None:
+# The figures of the tiles in their order, and a second figure of each.
+TILES: Mapping[str, Callable[[Totals], str]] = {
+    "requests": lambda now: f"cache hit rate {formatting.share(now.cache_hit_rate)}",
+    "cost_usd": lambda now: f"{formatting.count(now.total_tokens)} tokens",
+    "response_ms_avg": lambda now: f"p95 {formatting.duration(now.response_ms_p95)}",
+    "error_rate": lambda now: f"{formatting.exact(now.failures)} failed",
+}
+# More of these is plainly worse.
+WORSE = frozenset({"response_ms_avg", "error_rate"})
+
+
+def _tile(name: str, now: Totals, was: Totals | None, over_time: Result[pd.DataFrame]) -> None:
+    figure = FIGURES[name]
+    value = getattr(now, name)
     tile(
-        "Requests",
-        formatting.count(now.requests),
-        (now.requests, was.requests if was else None),
-        formatting.exact,
-        f"cache hit rate {formatting.share(now.cache_hit_rate)}",
-        "Rows of LiteLLM’s log that started in this time range; failures count. Cache hit rate: "
-        "those served from LiteLLM’s cache ÷ all requests.",
-        _trend(over_time, "requests"),
+        figure.title,
+        figure.kind.headline(value),
+        (value, getattr(was, name) if was else None),
+        figure.kind.exact,
+        TILES[name](now),
+        figure.definition,
+        _trend(over_time, name),
+        more_is_worse=name in WORSE,
     )
 
 
@@ -82,45 +96,6 @@ def _sessions(
         "Distinct session IDs per key; if no ID is sent, each request is its own session. "
         "Continued: sessions with more than one request.",
         _trend(over_time, "new_sessions"),
-    )
-
-
-def _cost(now: Totals, was: Totals | None, over_time: Result[pd.DataFrame]) -> None:
-    tile(
-        "Cost",
-        formatting.money(now.cost_usd),
-        (now.cost_usd, was.cost_usd if was else None),
-        lambda value: formatting.UNKNOWN if value is None else f"${value:,.6f}",
-        f"{formatting.count(now.total_tokens)} tokens",
-        "Sum of the spend that LiteLLM recorded, US dollars. Tokens exclude those "
-        "served from cache.",
-        _trend(over_time, "cost_usd"),
-    )
-
-
-def _response_time(now: Totals, was: Totals | None, over_time: Result[pd.DataFrame]) -> None:
-    tile(
-        "Average response time",
-        formatting.duration(now.response_ms_avg),
-        (now.response_ms_avg, was.response_ms_avg if was else None),
-        formatting.duration,
-        f"p95 {formatting.duration(now.response_ms_p95)}",
-        "Over successes that were not cache hits. p95: 95 of 100 were faster.",
-        _trend(over_time, "response_ms_avg"),
-        more_is_worse=True,
-    )
-
-
-def _error_rate(now: Totals, was: Totals | None, over_time: Result[pd.DataFrame]) -> None:
-    tile(
-        "Error rate",
-        formatting.share(now.error_rate),
-        (now.error_rate, was.error_rate if was else None),
-        formatting.share,
-        f"{formatting.exact(now.failures)} failed",
-        "Failed requests ÷ all requests.",
-        _trend(over_time, "error_rate"),
-        more_is_worse=True,
     )
 
 

@@ -1,7 +1,7 @@
 """The figures of some sessions by their IDs, and the summary of one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -27,10 +27,12 @@ from tracelib.schema import Schema
 from tracelib.selection import Selection
 from tracelib.source import Source
 from tracelib.spendlogs import conditions, measures
+from tracelib.spendlogs.figures import FIGURES, chosen
 from tracelib.spendlogs.measures import client_tags
 from tracelib.spendlogs.names import name_of
 
 MODELS_SHOWN = 5
+OF_LISTED = ("requests", "failures", "cache_hits", "total_tokens", "cost_usd")
 
 
 def figures(
@@ -41,8 +43,8 @@ def figures(
     A key is a pair of session key and session ID. Without filters, of the whole sessions.
     """
     session_keys = [session_key for session_key, _ in keys]
-    chosen, goes_on = _chosen(source, filters, keys)
-    frame = source.frame(_named(source.schema, _figures(chosen, session_keys), goes_on))
+    requests, goes_on = _chosen(source, filters, keys)
+    frame = source.frame(_named(source.schema, _figures(requests, session_keys), goes_on))
     frame["models"] = pd.Series([_few(models) for models in frame["models"]], dtype="str")
     order = {session_key: position for position, session_key in enumerate(session_keys)}
     return frame.sort_values("session_key", key=lambda one: one.map(order), ignore_index=True)
@@ -56,12 +58,12 @@ def models_of(
     A key is a pair of session key and session ID. By session key, models by name. A session without
     such a request is left out.
     """
-    chosen, _ = _chosen(source, filters, keys)
+    requests, _ = _chosen(source, filters, keys)
     used = (
-        select(chosen.c.session_key, chosen.c.model)
-        .where(chosen.c.session_key.in_([session_key for session_key, _ in keys]))
+        select(requests.c.session_key, requests.c.model)
+        .where(requests.c.session_key.in_([session_key for session_key, _ in keys]))
         .distinct()
-        .order_by(chosen.c.session_key, chosen.c.model)
+        .order_by(requests.c.session_key, requests.c.model)
     )
     models: dict[str, tuple[str, ...]] = {}
     for row in source.rows(used):
@@ -78,34 +80,30 @@ def _chosen(
         return whole, select(whole.c.session_key).where(literal(False))
     if source.schema.has("session_id") and not source.schema.is_indexed("session_id"):
         return source.requests(filters), None
-    chosen = select(*whole.c).where(*conditions.passes(whole, filters)).subquery("chosen")
+    requests = select(*whole.c).where(*conditions.passes(whole, filters)).subquery("chosen")
     is_inside = and_(*conditions.passes(whole, Filters(filters.window)))
     outside = select(whole.c.session_key).where(not_(is_inside))
-    return chosen, outside
+    return requests, outside
 
 
-def _figures(chosen: Subquery, session_keys: Sequence[str]) -> Subquery:
-    models = func.array_agg(chosen.c.model.distinct(), type_=ARRAY(Text()))
+def _figures(requests: Subquery, session_keys: Sequence[str]) -> Subquery:
+    models = func.array_agg(requests.c.model.distinct(), type_=ARRAY(Text()))
     return (
         select(
-            chosen.c.session_key,
-            func.min(chosen.c.session_id).label("session_id"),
-            func.min(chosen.c.api_key).label("api_key"),
-            *(func.max(chosen.c[name]).label(name) for name in ("key", "user", "team")),
-            *(func.max(chosen.c[name]).label(name) for name in ("agent", "end_user")),
+            requests.c.session_key,
+            func.min(requests.c.session_id).label("session_id"),
+            func.min(requests.c.api_key).label("api_key"),
+            *(func.max(requests.c[name]).label(name) for name in ("key", "user", "team")),
+            *(func.max(requests.c[name]).label(name) for name in ("agent", "end_user")),
             models.label("models"),
-            func.max(chosen.c.request_id).label("sample_request_id"),
-            func.min(chosen.c.started_at).label("started_at"),
-            func.max(chosen.c.started_at).label("last_started_at"),
-            func.max(chosen.c.ended_at).label("ended_at"),
-            measures.requests_count().label("requests"),
-            measures.failures(chosen).label("failures"),
-            measures.hits(chosen).label("cache_hits"),
-            measures.billed(chosen, "total_tokens").label("total_tokens"),
-            measures.cost_usd(chosen).label("cost_usd"),
+            func.max(requests.c.request_id).label("sample_request_id"),
+            func.min(requests.c.started_at).label("started_at"),
+            func.max(requests.c.started_at).label("last_started_at"),
+            func.max(requests.c.ended_at).label("ended_at"),
+            *chosen(requests, *OF_LISTED),
         )
-        .where(chosen.c.session_key.in_(session_keys))
-        .group_by(chosen.c.session_key)
+        .where(requests.c.session_key.in_(session_keys))
+        .group_by(requests.c.session_key)
         .subquery("figures")
     )
 
@@ -127,11 +125,7 @@ def _named(schema: Schema, one: Subquery, outside: Select[Any] | None) -> Select
         one.c.started_at,
         one.c.last_started_at,
         one.c.ended_at,
-        one.c.requests,
-        one.c.failures,
-        one.c.cache_hits,
-        one.c.total_tokens,
-        one.c.cost_usd,
+        *(one.c[name] for name in OF_LISTED),
         measures.elapsed_ms(one.c.started_at, one.c.ended_at).label("duration_ms"),
         _continues_outside(one.c.session_key, outside).label("goes_on"),
     )
@@ -194,6 +188,9 @@ class SessionSummary:
     tags: tuple[str, ...]
 
 
+OF_SUMMARY = tuple(field.name for field in fields(SessionSummary) if field.name in FIGURES)
+
+
 def summary(source: Source, selection: Selection) -> SessionSummary:
     """What are the figures of this session, from its first request to its last?
 
@@ -224,17 +221,7 @@ def _summed(requests: Subquery) -> Subquery:
         func.min(requests.c.started_at).label("started_at"),
         func.max(requests.c.ended_at).label("ended_at"),
         func.sum(requests.c.latency_ms).label("model_ms"),
-        measures.requests_count().label("requests"),
-        measures.failures(requests).label("failures"),
-        measures.hits(requests).label("cache_hits"),
-        measures.cost_usd(requests).label("cost_usd"),
-        measures.billed(requests, "prompt_tokens").label("prompt_tokens"),
-        measures.billed(requests, "completion_tokens").label("completion_tokens"),
-        measures.billed(requests, "total_tokens").label("total_tokens"),
-        measures.replayed(requests, "total_tokens").label("replayed_tokens"),
-        measures.average(requests.c.response_ms).label("response_ms_avg"),
-        measures.percentile(requests.c.response_ms, 0.95).label("response_ms_p95"),
-        measures.percentile(requests.c.ttft_ms, 0.5).label("ttft_ms_p50"),
+        *chosen(requests, *OF_SUMMARY),
     ).subquery("figures")
 
 

@@ -15,9 +15,9 @@ from tracelib.sessions.lookup import newest_sessions
 from tracelib.sessions.matching import SORTED_BY, of_sessions, searched_requests
 from tracelib.sessions.search import SessionSearch
 from tracelib.source import Source
-from tracelib.spendlogs import measures
+from tracelib.spendlogs.buckets import in_buckets
 from tracelib.spendlogs.conditions import shown_key
-from tracelib.spendlogs.measures import in_buckets
+from tracelib.spendlogs.figures import chosen
 from tracelib.window import Bucket, bucket_starts
 
 MOST_COUNTED = 10_000
@@ -149,7 +149,7 @@ def _by_session(requests: Subquery, search: SessionSearch) -> Subquery:
     return (
         select(
             func.max(requests.c.start_order, type_=DateTime()).label("start_order"),
-            measures.failures(requests).label("failures"),
+            *chosen(requests, "failures"),
         )
         .group_by(requests.c.session_group)
         .having(and_(True, *of_sessions(requests, search)))

@@ -12,7 +12,7 @@ from tracelib.filters import Filters
 from tracelib.selection import RowId, Selection
 from tracelib.sessions.cursor import Cursor
 from tracelib.source import Source
-from tracelib.spendlogs import conditions, measures
+from tracelib.spendlogs import conditions
 from tracelib.spendlogs.facts import with_run_facts
 from tracelib.spendlogs.names import name_of
 
@@ -80,7 +80,7 @@ def keys_of(source: Source, session_id: str) -> pd.DataFrame:
             requests.c.api_key,
             func.max(requests.c.key).label("key"),
             func.max(requests.c.request_id).label("sample_request_id"),
-            measures.requests_count().label("requests"),
+            func.count().label("requests"),
             func.min(requests.c.started_at).label("started_at"),
         )
         .group_by(requests.c.api_key)

@@ -124,15 +124,11 @@ def _by_key(requests: Subquery, text: str) -> list[ColumnElement[bool]]:
     return named
 
 
-Figure = Callable[[Subquery], ColumnElement[Any]]
+OfSession = Callable[[Subquery], ColumnElement[Any]]
 # The list is sorted by whole trillionths of a dollar, as long as the number of them fits.
 TRILLIONTHS: ColumnElement[float] = literal(1e12, Double())
 TRILLIONTH = literal(Decimal("1e-12"), Numeric())
 MOST_IN_TRILLIONTHS: ColumnElement[float] = literal(1e6, Double())
-
-
-def _requests(_: Subquery) -> ColumnElement[int]:
-    return measures.requests_count()
 
 
 def _last_start(requests: Subquery) -> ColumnElement[Any]:
@@ -156,10 +152,6 @@ def _duration_order(requests: Subquery) -> ColumnElement[int]:
     return case((last >= first, cast(seconds * 1000, BigInteger)), else_=0)
 
 
-def _tokens(requests: Subquery) -> ColumnElement[int]:
-    return measures.billed(requests, "total_tokens")
-
-
 def _cost_order(requests: Subquery) -> ColumnElement[Any]:
     """The cost for sorting: integers add up as exactly as decimals, in half the time."""
     spend = requests.c.spend_order
@@ -170,20 +162,20 @@ def _cost_order(requests: Subquery) -> ColumnElement[Any]:
 
 
 # Each order of the list, always the greatest first.
-SORTED_BY: dict[str, Figure] = {
+SORTED_BY: dict[str, OfSession] = {
     "recent": _last_start,
     "cost": _cost_order,
-    "length": _requests,
+    "length": measures.requests_count,
     "errors": measures.failures,
     "duration": _duration_order,
-    "tokens": _tokens,
+    "tokens": measures.total_tokens,
 }
-NARROWED_BY: dict[str, Figure] = {
+NARROWED_BY: dict[str, OfSession] = {
     "cost_usd": measures.cost_usd,
-    "requests": _requests,
-    "error_share": lambda one: measures.ratio(measures.failures(one), measures.requests_count()),
+    "requests": measures.requests_count,
+    "error_share": measures.error_rate,
     "duration_s": lambda one: _duration_ms(one) / 1000,
-    "tokens": _tokens,
+    "tokens": measures.total_tokens,
     "models": lambda one: func.count(one.c.model.distinct()),
 }
 
@@ -200,7 +192,7 @@ def of_sessions(requests: Subquery, search: SessionSearch) -> list[ColumnElement
         is_failing = measures.failures(requests) > 0
         conditions.append(is_failing if search.status == "with failures" else ~is_failing)
     if search.many_requests_only:
-        conditions.append(measures.requests_count() > 1)
+        conditions.append(measures.requests_count(requests) > 1)
     return conditions
 
 

@@ -78,7 +78,7 @@ def is_key_of(key: ColumnElement[str], identities: Iterable[str]) -> ColumnEleme
     known = [key_identity(one) for one in identities]
     stored = [one for one in known if is_stored_so(one)]
     stored += NO_KEY if "" in known else ()
-    others = [one for one in known if one and not is_stored_so(one) and "\0" not in one]
+    others = [one for one in known if can_be_stored(one) and not is_stored_so(one)]
     found = [key.in_(stored)] if stored else []
     found += [shown_key(key).in_(others)] if others else []
     return or_(false(), *found)

@@ -1,37 +1,30 @@
-"""The figures that many queries share, as aggregates over `requests`: by time bucket, by tag."""
+"""The aggregates over requests that figures are made of, and the tags of a request."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import groupby, pairwise
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     FromClause,
     Subquery,
+    and_,
     case,
     cast,
     column,
     extract,
     func,
-    literal,
     select,
     type_coerce,
 )
 from sqlalchemy.sql.selectable import CTE
-from sqlalchemy.types import BigInteger, DateTime, Double, Integer, Numeric, Text
+from sqlalchemy.types import BigInteger, Double, Numeric, Text
 
-from tracelib.clock import clock_periods
-from tracelib.filters import Filters
 from tracelib.spendlogs.documents import decoded
-from tracelib.window import HOUR_S, Bucket, TimeWindow, bucket_edges
 
 Relation = Subquery | CTE
 
 
 def named(**figures: ColumnElement[Any]) -> list[ColumnElement[Any]]:
-    """These figures as columns of a statement, each under its name, in their order."""
+    """These columns of a statement, each under its name, in their order."""
     return [figure.label(name) for name, figure in figures.items()]
 
 
@@ -46,7 +39,7 @@ def computed_once(requests: Relation) -> Subquery:
     return select(requests).offset(0).subquery("once")
 
 
-def requests_count() -> ColumnElement[int]:
+def requests_count(_: Relation) -> ColumnElement[int]:
     """How many requests, including failures?"""
     return func.count()
 
@@ -61,9 +54,14 @@ def failures(requests: Relation) -> ColumnElement[int]:
     return func.count().filter(requests.c.is_failure)
 
 
-def hits(requests: Relation) -> ColumnElement[int]:
+def cache_hits(requests: Relation) -> ColumnElement[int]:
     """How many were served from LiteLLM's own cache?"""
     return func.count().filter(requests.c.is_cache_hit)
+
+
+def error_rate(requests: Relation) -> ColumnElement[float]:
+    """What share of all requests failed?"""
+    return ratio(failures(requests), requests_count(requests))
 
 
 def billed(requests: Relation, tokens: str) -> ColumnElement[int]:
@@ -72,10 +70,27 @@ def billed(requests: Relation, tokens: str) -> ColumnElement[int]:
     return func.coalesce(total, 0, type_=BigInteger())
 
 
-def replayed(requests: Relation, tokens: str) -> ColumnElement[int]:
-    """How many tokens of a kind were served from LiteLLM's cache instead?"""
-    served = func.sum(requests.c[tokens], type_=BigInteger()).filter(requests.c.is_cache_hit)
+def total_tokens(requests: Relation) -> ColumnElement[int]:
+    """How many tokens, prompt and completion, were billed by a provider?"""
+    return billed(requests, "total_tokens")
+
+
+def replayed_tokens(requests: Relation) -> ColumnElement[int]:
+    """How many tokens were served from LiteLLM's cache instead?"""
+    served = func.sum(requests.c.total_tokens, type_=BigInteger()).filter(requests.c.is_cache_hit)
     return func.coalesce(served, 0, type_=BigInteger())
+
+
+def tokens_per_second(requests: Relation) -> ColumnElement[float]:
+    """How fast were completions generated? None for embeddings and images.
+
+    A ratio of sums, so that a long response counts for more than a short one.
+    """
+    generated = and_(requests.c.completion_tokens > 0, requests.c.response_ms.is_not(None))
+    waited = func.coalesce(requests.c.ttft_ms, 0, type_=Double())
+    seconds = func.sum((requests.c.response_ms - waited) / 1000, type_=Double()).filter(generated)
+    tokens = func.sum(requests.c.completion_tokens).filter(generated)
+    return case((seconds > 0, ratio(tokens, seconds)))
 
 
 def average(value: ColumnElement[Any]) -> ColumnElement[float]:
@@ -84,7 +99,7 @@ def average(value: ColumnElement[Any]) -> ColumnElement[float]:
 
 
 def percentile(value: ColumnElement[Any], fraction: float) -> ColumnElement[float]:
-    """Which value are `fraction` of the known ones below? Interpolated; None if there are none.
+    """Below which value is this fraction of the known ones? Interpolated; None if there are none.
 
     The only definition of a percentile: a source that cannot sort all rows (Citus pulls them to one
     node) puts a histogram here.
@@ -128,88 +143,3 @@ def client_tags(request_tags: ColumnElement[Any]) -> FromClause:
 def is_tagged(request_tags: ColumnElement[Any], tag: str) -> ColumnElement[bool]:
     """Which rows have this whole tag? NULL if the tags are not a list."""
     return decoded(request_tags, "array").contains([tag])
-
-
-WEEK_H = 168
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Neighboring buckets of one length: the first has this number and starts at `start_s`.
-
-    In seconds; moments since 1970, UTC.
-    """
-
-    start_s: int
-    first_number: int
-    length_s: int
-
-
-def in_buckets(requests: Subquery, filters: Filters, bucket: Bucket) -> Subquery:
-    """Which bucket does each request belong to?
-
-    The same rows and columns with `bucket_number`: the position in `window.bucket_starts`.
-    """
-    runs = runs_of(bucket_edges(filters.window, bucket, filters.zone))
-    numbers = [(run.start_s, _number(requests, run)) for run in runs]
-    columns = (*requests.c, _by_time(requests, numbers).label("bucket_number"))
-    return select(*columns).subquery("bucketed")
-
-
-def in_hours_of_week(requests: Subquery, filters: Filters) -> Subquery:
-    """In which hour of the viewer's week does each request start?
-
-    The same rows and columns with `hour_of_week`: 0 is Thursday from 0 to 1 o'clock, because 1
-    January 1970 was a Thursday.
-    """
-    hours = cast(func.floor(local_s(requests, filters.window, filters.zone) / HOUR_S), Integer)
-    return select(*requests.c, (hours % WEEK_H).label("hour_of_week")).subquery("bucketed")
-
-
-def local_s(requests: Subquery, window: TimeWindow, zone: str) -> ColumnElement[float]:
-    """When did each request start on the zone's clock, in seconds since 1970 on that clock?"""
-    periods = clock_periods(window.start, window.end, zone)
-    offsets = [(period.start_s, literal(period.offset_s)) for period in periods]
-    return _utc_s(requests) + _by_time(requests, offsets)
-
-
-def runs_of(edges: Sequence[datetime]) -> Iterator[Run]:
-    """Which neighbouring buckets between these edges are equally long?
-
-    In order; all buckets are one run unless the zone's clock changes among them.
-
-    >>> hours = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in (0, 1, 2, 4)]
-    >>> [(run.first_number, run.length_s) for run in runs_of(hours)]
-    [(0, 3600), (2, 7200)]
-    """
-    seconds = [int(edge.timestamp()) for edge in edges]
-    lengths = enumerate(later - start for start, later in pairwise(seconds))
-    for length_s, buckets in groupby(lengths, key=lambda bucket: bucket[1]):
-        first_number = next(buckets)[0]
-        yield Run(seconds[first_number], first_number, length_s)
-
-
-def _number(requests: Subquery, run: Run) -> ColumnElement[int]:
-    passed = func.floor((_utc_s(requests) - run.start_s) / run.length_s)
-    return cast(passed, Integer) + run.first_number
-
-
-def _by_time(
-    requests: Subquery, values: Sequence[tuple[int, ColumnElement[int]]]
-) -> ColumnElement[int]:
-    """The last of these values whose second, since 1970, is not after the request's start."""
-    (_, first), *later = values
-    if not later:
-        return first
-    start = requests.c.start_order
-    passed = [(start >= _stored(since_s), value) for since_s, value in reversed(later)]
-    return case(*passed, else_=first)
-
-
-def _utc_s(requests: Subquery) -> ColumnElement[float]:
-    """Seconds as a double; `extract` returns a numeric since PostgreSQL 14, which is slower."""
-    return func.date_part("epoch", requests.c.start_order, type_=Double())
-
-
-def _stored(moment_s: int) -> ColumnElement[datetime]:
-    return literal(datetime.fromtimestamp(moment_s, UTC).replace(tzinfo=None), DateTime())

@@ -25,8 +25,8 @@ from sqlalchemy.types import BigInteger, Double, Text
 from tracelib.filters import NONE, Filters
 from tracelib.source import Source
 from tracelib.spendlogs import measures
+from tracelib.spendlogs.buckets import in_buckets
 from tracelib.spendlogs.facts import with_facts, with_hang_ups
-from tracelib.spendlogs.measures import in_buckets
 from tracelib.spendlogs.names import name_of
 from tracelib.window import Bucket, bucket_starts
 
@@ -247,7 +247,7 @@ def losses(source: Source, filters: Filters, newest: int = 20_000) -> Losses:
 def _paid_failures(requests: Subquery) -> Subquery:
     paid = (requests.c.is_failure, requests.c.spend_order > 0)
     figures = measures.named(
-        requests=measures.requests_count(),
+        requests=func.count(),
         paid_failures=func.count().filter(*paid),
         paid_failures_usd=func.coalesce(func.sum(requests.c.spend_usd).filter(*paid), 0),
     )
@@ -258,7 +258,7 @@ def _hang_ups(requests: Subquery, newest: int) -> Subquery:
     read = _newest(requests, newest).subquery("read")
     known = with_hang_ups(read, "spend_usd").subquery("known")
     figures = measures.named(
-        requests_read=measures.requests_count(),
+        requests_read=func.count(),
         hang_ups=func.count().filter(known.c.is_hang_up),
         hang_ups_usd=func.coalesce(func.sum(known.c.spend_usd).filter(known.c.is_hang_up), 0),
     )

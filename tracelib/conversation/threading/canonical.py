@@ -203,7 +203,7 @@ def _results(message: Message, places: Sequence[int]) -> Iterator[Item]:
 
 
 def _assistant(message: Message, is_response: bool) -> Iterator[Item]:
-    """Its text first, then its calls by their IDs: clients send calls in any order."""
+    """Its text first, then its calls, which clients send back in any order."""
     parts = message.parts
     texts = [at for at, part in enumerate(parts) if part.kind == "text"]
     calls = [at for at, part in enumerate(parts) if part.kind == "tool_call"]
@@ -219,7 +219,7 @@ def _assistant(message: Message, is_response: bool) -> Iterator[Item]:
         ids = _item_keys(parts[at] for at in places) if is_response else ()
         yield Item("words", (*keys, *sounds, *ids), places, _size(text_parts), alike)
         others = []
-    made = sorted((_call(parts[at], at) for at in calls), key=lambda one: one.call_id or "")
+    made = [_call(parts[at], at) for at in calls]
     for position, item in enumerate(made):
         places = item.parts if position or keys or sounds else (*others, *item.parts)
         ids = _item_keys(parts[at] for at in places) if is_response else ()

@@ -14,14 +14,12 @@ from tracelib.page.base.cards import show_empty_state, show_missing_result
 from tracelib.page.base.frame import end_page
 from tracelib.page.base.view import View, refresh_now
 from tracelib.querying.store import Result
+from tracelib.spendlogs import figures
 
-RESPONSE_TIME = "Over successes that were not cache hits, from request to last token."
 TOKENS = "Excludes tokens served from LiteLLM’s cache, which are shown separately."
 FIRST_TOKEN = "Known for streamed responses only; the table shows their share."
-TOKENS_PER_SECOND = (
-    "Completion tokens per second, from the first token if known, else over the whole response "
-    "time."
-)
+RESPONSE_TIME = figures.RESPONSE_TIME
+TOKENS_PER_SECOND = figures.FIGURES["tokens_per_second"].definition
 TAGS = "A request counts once for each of its tags, so these do not add up to the total."
 NO_TAGS = "No request in this time range has a tag."
 NOTHING_HERE = (

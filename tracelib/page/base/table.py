@@ -17,7 +17,8 @@ import streamlit as st
 from pandas.io.formats.style import Styler
 
 from tracelib import formatting
-from tracelib.export import Column, Kind, table_csv
+from tracelib.export import Column, table_csv
+from tracelib.formatting import Kind
 from tracelib.page.base import navigation
 from tracelib.selection import RowId
 
@@ -44,13 +45,6 @@ def with_exact_costs(key: str, costs_usd: Iterable[float | None]) -> Iterator[No
 NUMBER = "_index"
 LETTER_PX, PADDING_PX = 6.2, 18
 MOST_LETTERS = 48  # of a column that makes itself as wide as its texts
-WRITTEN: Mapping[Kind, Callable[[Any], str]] = {
-    Kind.COUNT: formatting.exact,
-    Kind.MONEY: formatting.money,
-    Kind.DURATION: formatting.duration,
-    Kind.SHARE: formatting.share,
-    Kind.RATE: formatting.rate,
-}
 Columns = Mapping[str, Column]
 # From a cell's value, the colour behind it; None for none.
 Tones = Mapping[str, Callable[[Any], str | None]]
@@ -152,7 +146,7 @@ def _config(column: Column, values: "pd.Series[Any]", zone: str) -> Any:
     if column.kind is Kind.MOMENT:
         written = "D MMM HH:mm:ss"
         return kinds.DatetimeColumn(column.heading, timezone=zone, format=written, **options)
-    if column.kind is Kind.BAR:
+    if column.is_bar:
         highest = float(values.max()) if len(values) else 0.0
         # The figure is next to the bar: a bar's own would have as many decimals in each row.
         return kinds.ProgressColumn(
@@ -170,9 +164,9 @@ def _widest(heading: str, values: "pd.Series[Any]") -> int:
 
 def _styled(rows: pd.DataFrame, columns: Columns, tones: Tones) -> Styler:
     written: dict[Any, Any] = {
-        name: column.written or WRITTEN[column.kind]
+        name: column.written or column.kind.written
         for name, column in columns.items()
-        if column.written or column.kind in WRITTEN
+        if column.written or (column.kind.is_number and not column.is_bar)
     }
     styled = rows.style.format(written, na_rep=formatting.UNKNOWN)
     for name, tone in tones.items():

@@ -9,8 +9,9 @@ import streamlit as st
 
 from tracelib import conversation, formatting
 from tracelib.charts import palette
-from tracelib.export import Column, Kind
+from tracelib.export import Column
 from tracelib.filters import DIMENSIONS, Filters
+from tracelib.formatting import Kind
 from tracelib.page.base import address, controls, table
 from tracelib.page.base.cards import show_empty_state
 from tracelib.page.base.table import Click
@@ -89,23 +90,25 @@ BEFORE_WORDS = {
     "last_started_at": Column(
         "Last activity", "last_activity_utc", Kind.MOMENT, 106, "When its last request began."
     ),
-    "failures": Column("Status", "failures", Kind.COUNT, 70, None, "left", status),
-    "cost": Column("Cost", "cost_usd", Kind.MONEY, 76),
-    "cost_usd": Column(
-        "Cost, bar",
-        "cost_usd",
-        Kind.BAR,
-        70,
-        "Length of the bar: cost, relative to the sessions shown.",
+    "failures": Column.of(
+        "failures", heading="Status", width=70, explained=None, alignment="left", written=status
     ),
-    "requests": Column("Requests", "requests", Kind.COUNT, 68),
+    "cost": Column.of("cost_usd", width=76),
+    "cost_usd": Column.of(
+        "cost_usd",
+        heading="Cost, bar",
+        width=70,
+        explained="Length of the bar: cost, relative to the sessions shown.",
+        is_bar=True,
+    ),
+    "requests": Column.of("requests", width=68),
 }
 AFTER_WORDS = {
     "user_name": Column("User", "user", width=120),
     "team_name": Column("Team", "team", width=126),
     "key_name": Column("Key", "key", width=126),
     "models": Column("Models", "models", width=157),
-    "total_tokens": Column("Tokens", "tokens", Kind.COUNT, 76),
+    "total_tokens": Column.of("total_tokens", width=76),
     "duration_ms": Column("Duration", "duration_ms", Kind.DURATION, 85),
     "started_at": Column("First activity", "first_activity_utc", Kind.MOMENT, 106),
     "beyond": Column("Outside the range", "goes_on"),

@@ -10,7 +10,8 @@ import streamlit as st
 from tracelib import formatting
 from tracelib.conversation.attempts import same_prompt_neighbours
 from tracelib.conversation.operations import Operation, operations
-from tracelib.export import Column, Kind, redacted
+from tracelib.export import Column, redacted
+from tracelib.formatting import Kind
 from tracelib.page.base import address, table
 from tracelib.page.base.cards import escaped_figure
 from tracelib.page.base.view import View
