@@ -2,23 +2,27 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
 from tests.database import Database
 from tests.rows import NOON, failure, spend_log
 from tests.sources import FILTERS, source_of
-from tracelib import conversation, errors, overview, status, stitching
+from tracelib import conversation, errors, export, overview, sessions, status, stitching
+from tracelib.api import problems
 from tracelib.conversation.reading import Reading
 from tracelib.conversation.turn_diff import diff_between
+from tracelib.page.base import auditing
 from tracelib.permissions.access import EVERYONE, FULL, Access, Scope
 from tracelib.permissions.people import Listed
 from tracelib.permissions.tokens import Token
 from tracelib.querying import permissions
 from tracelib.querying.installation import Installation, installation, source
-from tracelib.querying.runner import Query, run_together
+from tracelib.querying.runner import Query, run_alone, run_together
 from tracelib.schema import BODY_COLUMNS
 from tracelib.selection import RowId, session
+from tracelib.sessions import Scan, SessionSearch
 
 ADMIN, AUDITOR, VIEWER = (Access(EVERYONE, role) for role in ("admin", "auditor", "viewer"))
 ROWS = [
@@ -92,15 +96,25 @@ def installed(log, fresh_caches, monkeypatch) -> Installation:
 
 
 SAID = session(ROWS[0]["session_id"], "k-1")
+EVERY_ROLE = {VIEWER, AUDITOR, ADMIN}
 REFUSED = [
     (conversation.first_lines, (FILTERS, ()), {AUDITOR, ADMIN}),
     (conversation.snippets, ((), "said"), {AUDITOR, ADMIN}),
     (conversation.turns, (Reading(SAID),), {AUDITOR, ADMIN}),
     (diff_between, (SAID, RowId("a", NOON), RowId("b", NOON)), {AUDITOR, ADMIN}),
     (stitching.conversation_around, (SAID,), {AUDITOR, ADMIN}),
+    (sessions.scan, (FILTERS, SessionSearch(said="refund"), None, 1.0), {AUDITOR, ADMIN}),
+    (sessions.scan, (FILTERS, SessionSearch(tool="refund"), None, 1.0), {AUDITOR, ADMIN}),
+    (sessions.scan, (FILTERS, SessionSearch(has_tool_calls=True), None, 1.0), {AUDITOR, ADMIN}),
+    (sessions.scan, (FILTERS, SessionSearch(error_class="E"), None, 1.0), EVERY_ROLE),
+    (sessions.scan, (FILTERS, SessionSearch(metadata_key="k"), None, 1.0), EVERY_ROLE),
+    (sessions.scanned_sessions, (FILTERS, SessionSearch(said="a"), Scan()), {AUDITOR, ADMIN}),
+    (sessions.found_sessions, (FILTERS, SessionSearch(said="a"), None, 9), {AUDITOR, ADMIN}),
+    (sessions.session_counts, (FILTERS, SessionSearch(tool="a")), {AUDITOR, ADMIN}),
+    (sessions.found_sessions, (FILTERS, SessionSearch("name"), None, 9), EVERY_ROLE),
     (status.server, (), {ADMIN}),
     (status.size, (), {ADMIN}),
-    (overview.totals, (FILTERS,), {VIEWER, AUDITOR, ADMIN}),
+    (overview.totals, (FILTERS,), EVERY_ROLE),
 ]
 
 
@@ -114,6 +128,33 @@ def test_a_question_is_answered_for_some_roles(installed, ask, arguments, for_wh
             assert answer.error is None
         else:
             assert (answer.value, type(answer.error)) == (None, errors.NotForThisRole)
+
+
+EXPORTED = (export.listed_sessions, (FILTERS, SessionSearch(said="a")), {AUDITOR, ADMIN})
+
+
+@pytest.mark.parametrize(("function", "arguments", "for_whom"), [*REFUSED, EXPORTED])
+def test_a_query_that_is_run_alone_is_refused_to_the_same_roles(
+    installed, function, arguments, for_whom
+):
+    for access in {ADMIN, AUDITOR, VIEWER} - for_whom:
+        with pytest.raises(errors.NotForThisRole):
+            run_alone(replace(installed, access=access), Query(function, arguments))
+
+
+def test_a_refused_search_is_not_recorded(installed, tmp_path):
+    log = tmp_path / "audit.jsonl"
+    settings = replace(installed.settings, audit_log=str(log))
+    view = SimpleNamespace(installed=replace(installed, settings=settings, access=VIEWER))
+    with pytest.raises(errors.NotForThisRole):
+        auditing.record_search(view, SessionSearch(said="refund"))
+    auditing.record_search(view, SessionSearch("name"))
+    assert not log.exists()
+
+
+def test_a_program_is_told_that_its_role_does_not_show_this():
+    problem = problems.of_error(errors.NotForThisRole())
+    assert (problem.status, problem.detail.split(".")[0]) == (403, "Your role does not show this")
 
 
 def test_one_answer_is_never_given_to_another(installed):

@@ -96,6 +96,8 @@ def of_error(error: errors.TraceError) -> Problem:
     """
     if isinstance(error, errors.NoSuchSession):
         return Problem(HTTPStatus.NOT_FOUND, f"{error.sentence} {error.remedy}")
+    if isinstance(error, errors.NotForThisRole):
+        return forbidden(f"{error.sentence} {error.remedy}")
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"{error.sentence} {error.remedy}")
 
 

@@ -16,6 +16,7 @@ from tracelib.api.caller import Caller
 from tracelib.api.problems import forbidden, refused
 from tracelib.api.values import records, seconds, window
 from tracelib.filters import Filters
+from tracelib.querying import permissions
 from tracelib.sessions import Scan
 from tracelib.sessions.cursor import LONGEST, read_cursor
 from tracelib.sessions.figures import models_of
@@ -61,9 +62,9 @@ class Page:
 
 def search_page(caller: Caller, given: params.Search, filters: Filters) -> Page:
     """Which sessions match, from the end of the page before? Raises a Problem or TraceError."""
-    if not caller.token.access.reads_messages:
-        raise forbidden("Message search needs the auditor role.")
     place, search = read_position(given.cursor), given.search()
+    if permissions.refusal(sessions.scan, (search,), caller.installed.access):
+        raise forbidden("Message search needs the auditor role.")
     caller.note("searched", search_text=search.said)
     begun = Scan(last=place.order) if place else None
     scan: Scan = caller.query(sessions.scan, filters, search, begun, SCAN_S)

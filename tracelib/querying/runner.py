@@ -127,7 +127,7 @@ def run_alone(installed: Installation, query: Query) -> Any:
     Permissions and metrics apply as for any other query. The pause after a failed connection does
     not: the viewer has just clicked. Raises a TraceError.
     """
-    if refused := permissions.refusal(query.function, installed.access):
+    if refused := permissions.refusal(query.function, query.arguments, installed.access):
         raise refused
     metrics.count_query(query.name, True)
     result = _timed(query, installed)
@@ -150,7 +150,7 @@ def expire_results() -> None:
 def _submit(
     installed: Installation, query: Query, key: str, now: datetime, since: datetime
 ) -> Submitted:
-    if refused := permissions.refusal(query.function, installed.access):
+    if refused := permissions.refusal(query.function, query.arguments, installed.access):
         return Submitted(query, key, _failed(refused, installed))
     found, is_new = STORE.result_or_run(key, now, since)
     metrics.count_query(query.name, is_new)

@@ -33,6 +33,8 @@ IN_DOCUMENTS = (
     *("said", "tool", "error_class", "metadata_key"),
     *("has_tool_calls", "used_fallback"),
 )
+# Those that read prompts and responses.
+IN_MESSAGES = ("said", "tool", "has_tool_calls")
 
 
 class Bounds(NamedTuple):
@@ -141,6 +143,11 @@ class SessionSearch:
         """Which of its conditions are on JSON documents, which only `scan` reads?"""
         names = tuple(name for name in IN_DOCUMENTS if getattr(self, name))
         return () if self.id else names
+
+    @property
+    def reads_messages(self) -> bool:
+        """Does it search in messages? Then its result says what is in them."""
+        return any(name in IN_MESSAGES for name in self.in_documents)
 
     @property
     def needs_scan(self) -> bool:

@@ -14,6 +14,7 @@ from tracelib.querying import permissions
 from tracelib.querying.store import Result
 from tracelib.redaction import NONE, Redaction
 from tracelib.selection import Selection
+from tracelib.sessions import SessionSearch, scan
 from tracelib.source import Source
 
 T = TypeVar("T")
@@ -69,13 +70,16 @@ def record_once(view: View, record: Record) -> None:
         done.add(record)
 
 
-def record_search(view: View, words: str) -> None:
-    """Record a search for this text in messages; nothing for an empty text. As `record_once`."""
-    if words:
-        record_once(
-            view,
-            replace(record_of(view, "searched", Selection("")), api_key=None, search_text=words),
-        )
+def record_search(view: View, search: SessionSearch) -> None:
+    """Record a search for text in messages, as `record_once`; nothing for another search.
+
+    Raises NotForThisRole, as the query would, or AuditFailed.
+    """
+    if refused := permissions.refusal(scan, (search,), view.installed.access):
+        raise refused
+    if search.said:
+        record = record_of(view, "searched", Selection(""))
+        record_once(view, replace(record, api_key=None, search_text=search.said))
 
 
 def record_export(view: View, selection: Selection, redaction: Redaction, file_format: str) -> None:
@@ -83,7 +87,7 @@ def record_export(view: View, selection: Selection, redaction: Redaction, file_f
 
     Raises NotForThisRole or AuditFailed, and then it must not be made.
     """
-    if refused := permissions.refusal(export.session_document, view.installed.access):
+    if refused := permissions.refusal(export.session_document, (), view.installed.access):
         raise refused
     record = replace(record_of(view, "exported", selection, redaction), format=file_format)
     audit.record(view.installed.settings, record)

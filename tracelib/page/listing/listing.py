@@ -39,8 +39,8 @@ def show(view: View) -> None:
 
 def _found(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
     try:
-        auditing.record_search(view, search.said)
-    except errors.AuditFailed as error:
+        auditing.record_search(view, search)
+    except errors.TraceError as error:
         show_error(error)
         return
     if search.needs_scan:

@@ -16,8 +16,9 @@ from tracelib.page.base import address
 from tracelib.page.base.view import View
 from tracelib.page.text.markdown_escape import label
 from tracelib.permissions.access import Access
+from tracelib.querying import permissions
 from tracelib.sessions import SessionSearch, read_search
-from tracelib.sessions.search import BOUNDS, LONGEST_ID, PARAMETERS, STATUSES
+from tracelib.sessions.search import BOUNDS, IN_MESSAGES, LONGEST_ID, PARAMETERS, STATUSES
 from tracelib.sessions.search_fields import Suggestions
 
 METADATA = ("metadata_key", "metadata_value")
@@ -45,15 +46,14 @@ MORE = (
     *(one.fields for one in BOUNDS),
 )
 CONDITIONS = (*FIRST, *MORE)
-# Conditions that read prompts and responses.
-MESSAGE_CONDITIONS = ("said", "tool", "has_tool_calls")
 WITHHELD = "Message search needs the auditor role and was removed from this link."
 
 
 def form(access: Access) -> SessionSearch:
     """Draw the fields and return the search; the URL holds it."""
     requested, complaints = read_search(_query(PARAMETERS))
-    search = requested if access.reads_messages else without(requested, MESSAGE_CONDITIONS)
+    is_refused = permissions.refusal(sessions.scan, (requested,), access)
+    search = without(requested, IN_MESSAGES) if is_refused else requested
     for complaint in (*complaints, *([WITHHELD] if search != requested else [])):
         st.warning(label(complaint, 200))
     with field_row():
