@@ -89,6 +89,31 @@ def test_a_digest_is_in_no_text_of_the_settings():
         ([PLAIN | {"role": ["admin"]}], "viewer, auditor, admin"),
         ([PLAIN, PLAIN | {"sha256": OTHER}], "two tokens are named 'ci'"),
         ([PLAIN, PLAIN | {"name": "more"}], "another token has"),
+        ([{}], "token 1: `name`"),
+        ([None], "token 1: must be a JSON object."),
+        ([[PLAIN]], "token 1: must be a JSON object."),
+        ([PLAIN, PLAIN | {"name": {"of": SECRET}}], "token 2: `name`"),
+        ([{"sha256": DIGEST, "scope": {"all": True}}], "token 1: `name`"),
+        ([{"name": "ci", "scope": {"all": True}}], "token 'ci': `sha256`"),
+        ([PLAIN | {"sha256": [DIGEST]}], "64 hexadecimal digits"),
+        ([PLAIN | {"sha256": DIGEST + "\n"}], "64 hexadecimal digits"),
+        ([PLAIN | {"sha256": f" {DIGEST}"}], "64 hexadecimal digits"),
+        ([PLAIN | {"digest": SECRET}], "token 'ci': unknown field 'digest'."),
+        ([PLAIN | {"scope": None}], 'must be {"all": true}'),
+        ([PLAIN | {"scope": SECRET}], 'must be {"all": true}'),
+        ([PLAIN | {"scope": {"all": 1}}], 'must be {"all": true}'),
+        ([PLAIN | {"scope": {"all": False, "teams": ["a"]}}], 'must be {"all": true}'),
+        ([PLAIN | {"scope": {"teams": None}}], "`scope.teams` must be a list"),
+        ([PLAIN | {"scope": {"teams": {"claim": "groups"}}}], "`scope.teams` must be a list"),
+        ([PLAIN | {"scope": {"users": [["u"]]}}], "`scope.users` must be a list"),
+        ([PLAIN | {"scope": {"users": [SECRET, None]}}], "`scope.users` must be a list"),
+        ([PLAIN | {"scope": {"keys": ["k"] * 1_001}}], "`scope.keys` must be a list"),
+        ([PLAIN | {"role": None}], "viewer, auditor, admin"),
+        ([PLAIN | {"role": "Admin"}], "viewer, auditor, admin"),
+        ([PLAIN | {"role": {"is": SECRET}}], "viewer, auditor, admin"),
+        ([PLAIN | {"scope": {"users": [SECRET * 200_000]}}], "`scope.users` must be a list"),
+        ([SECRET * 200_000], "token 1: must be a JSON object."),
+        ([[]] * 1_000_000, "must be a list of 1 to 200 tokens."),
     ],
 )
 def test_a_mistake_is_named_and_no_digest_said(written, complaint):
@@ -97,3 +122,16 @@ def test_a_mistake_is_named_and_no_digest_said(written, complaint):
     assert complaint in raised.value.detail
     assert DIGEST not in raised.value.detail
     assert SECRET not in raised.value.detail
+
+
+def test_of_a_field_that_is_written_twice_the_last_counts():
+    written = (
+        f'[{{"role": "admin", "name": "a", "name": "ci", "sha256": "{DIGEST}", "role": "viewer"'
+    )
+    [token] = read(written + ', "scope": {"all": true}, "scope": {"teams": ["a"]}}]')
+    assert (token.name, token.access) == ("ci", Access(Scope(teams=("a",)), "viewer"))
+
+
+def test_an_id_may_be_of_any_characters():
+    [token] = read([PLAIN | {"scope": {"users": ["\ud800", "é ß", "u" * 300]}}])
+    assert token.access.scope.users == ("u" * 300, "é ß", "\ud800")

@@ -119,11 +119,95 @@ def test_whom_an_entry_fits(pattern, who, fits):
         entry(scope={"teams": {"claim": 1}}),
         entry(scope={"keys": ["sk-1234"]}),
         entry(scope="all"),
+        "null",
+        '"ada@example.com"',
+        "[null]",
+        "[[]]",
+        '[{"who": "*", "role": "viewer", "scope": {"all": true}}',
+        json.dumps([{"who": "*", "role": "viewer", "Scope": {"all": True}}]),
+        entry(role="Admin"),
+        entry(role={"is": "admin"}),
+        entry(who=None),
+        entry(who=["ada@example.com"]),
+        entry(who={"claim": "", "value": "platform"}),
+        entry(who={"claim": "groups", "value": ["platform"]}),
+        entry(who={"claim": "groups", "value": "platform", "of": "x"}),
+        entry(scope={"all": None}),
+        entry(scope={"all": "true"}),
+        entry(scope={"all": False, "teams": ["a"]}),
+        entry(scope=[{"all": True}]),
+        entry(scope={"teams": None}),
+        entry(scope={"teams": [["a"]]}),
+        entry(scope={"teams": {"claim": "groups", "value": "x"}}),
+        entry(scope={"teams": {"claim": None}}),
+        entry(scope={"teams": {"claim": ["groups"]}}),
+        entry(scope={"keys": ["k", "sk-1234"]}),
+        entry(scope={"users": ["u" * 301]}),
+        pytest.param(entry(who="x" * 2_000_000, scope={"users": [""]}), id="2 MB of a name"),
+        pytest.param(entry(scope={"users": ["u" * 2_000_000]}), id="2 MB of an ID"),
     ],
 )
 def test_a_list_that_is_none_is_refused_in_a_sentence(written):
     with pytest.raises(ValueError, match=r"^(not valid JSON: |must be |entry 1: ).*\.$"):
         read_people(written)
+
+
+SHAPE_OF_A_SCOPE = '`scope` must be {"all": true}, or contain `teams`, `users` or `keys`.'
+
+
+@pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        ("{}", "must be a JSON list with at least one entry."),
+        ("[1]", "entry 1: must have exactly `who`, `role` and `scope`."),
+        ("[{}]", "entry 1: must have exactly `who`, `role` and `scope`."),
+        (entry(role="owner"), "entry 1: `role` must be one of viewer, auditor, admin."),
+        (entry(who=7), "entry 1: `who` must be text."),
+        (entry(who="a*"), "entry 1: `who` may contain * only alone or directly before an @."),
+        (entry(scope=7), f"entry 1: {SHAPE_OF_A_SCOPE}"),
+        (entry(scope={"all": 1}), f"entry 1: {SHAPE_OF_A_SCOPE}"),
+        (entry(scope={"team": ["a"]}), "entry 1: `scope` has the unknown field 'team'."),
+        (entry(scope={"t" * 90: 1}), f"entry 1: `scope` has the unknown field '{'t' * 40}'."),
+        (entry(scope={"users": "a"}), "entry 1: `scope.users` must be a list of at most 1000 IDs."),
+        (
+            entry(scope={"teams": []}),
+            "entry 1: `scope` is empty: it needs at least one team, user or key.",
+        ),
+        (
+            entry(scope={"keys": ["sk-1"]}),
+            "entry 1: `scope.keys` must be the hashes that LiteLLM stores, "
+            "not the keys themselves.",
+        ),
+    ],
+)
+def test_each_mistake_in_the_list_has_its_sentence(written, sentence):
+    with pytest.raises(ValueError, match=r"\.$") as refused:
+        read_people(written)
+    assert (str(refused.value), refused.value.__cause__) == (sentence, None)
+    assert refused.value.__suppress_context__ or not refused.value.__context__
+
+
+def test_of_a_field_that_is_written_twice_the_last_counts():
+    (listed,) = read_people(
+        '[{"who": "a", "who": "*", "role": "admin", "role": "viewer", "scope": {"all": true}}]'
+    )
+    assert listed == Listed(Access(EVERYONE, "viewer"), "*")
+
+
+def test_a_claim_may_fill_in_ids_where_others_are_empty():
+    (listed,) = read_people(entry(scope={"teams": [], "keys": {"claim": "k"}, "users": ["u"]}))
+    scope = Scope(users=("u",))
+    assert listed == Listed(Access(scope, "viewer"), "*", claimed=(("keys", "k"),))
+
+
+def test_a_list_of_two_megabytes_is_read_to_its_end():
+    some = [json.loads(entry(f"{number}@example.com"))[0] for number in range(30_000)]
+    assert len(json.dumps(some)) > 2_000_000
+    listed = read_people(json.dumps([*some, *json.loads(entry("*", "admin"))]))
+    assert access_of(Person("29999@example.com"), listed) == Access(EVERYONE, "viewer")
+    assert access_of(Person("other"), listed) == Access(EVERYONE, "admin")
+    with pytest.raises(ValueError, match=r"^entry 30001: `who` must be text\.$"):
+        read_people(json.dumps([*some, *json.loads(entry(7))]))
 
 
 # How it is set

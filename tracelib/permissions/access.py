@@ -2,7 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal, Self, get_args
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 Role = Literal["viewer", "auditor", "admin"]
 
@@ -52,44 +61,105 @@ FULL = Access(EVERYONE, "admin")
 KINDS = ("teams", "users", "keys")
 MOST_IDS = 1_000
 LONGEST_ID = 300
+LONGEST_NAME = 40  # of an unknown field, in a sentence
+OF_FIELDS = ("missing", "extra_forbidden")
+ROLE_SENTENCE = f"`role` must be one of {', '.join(get_args(Role))}."
+SCOPE_SENTENCE = '`scope` must be {"all": true}, or contain `teams`, `users` or `keys`.'
+# By the path of the field; see `complaint`.
+SCOPE_SENTENCES = {
+    "scope": SCOPE_SENTENCE,
+    "scope.unknown": "`scope` has the unknown field {}.",
+    **{
+        f"scope.{kind}": f"`scope.{kind}` must be a list of at most {MOST_IDS} IDs."
+        for kind in KINDS
+    },
+}
 
 
-def read_scope(document: object) -> Scope:
-    """The scope in this JSON. Raises ValueError with the end of a sentence about it.
+class Document(BaseModel):
+    """A JSON object in a setting: no value is converted, and an unknown field is a mistake."""
 
-    Either `{"all": true}`, or any of `teams`, `users` and `keys`, lists of IDs.
-
-    >>> read_scope({"teams": ["b", "a"]})
-    Scope(is_all=False, teams=('a', 'b'), users=(), keys=())
-    """
-    if isinstance(document, dict) and [*document] == ["all"] and document["all"] is True:
-        return EVERYONE
-    if not isinstance(document, dict) or not document or "all" in document:
-        raise ValueError('`scope` must be {"all": true}, or contain `teams`, `users` or `keys`.')
-    scope = read_ids(document)
-    if scope == Scope():
-        raise ValueError("`scope` is empty: it needs at least one team, user or key.")
-    return scope
+    model_config = ConfigDict(strict=True, extra="forbid", regex_engine="python-re")
 
 
-def read_ids(document: Mapping[str, object]) -> Scope:
-    """The scope with these IDs. Raises ValueError with the end of a sentence about it."""
-    if unknown := document.keys() - set(KINDS):
-        raise ValueError(f"`scope` has the unknown field {min(map(str, unknown))[:40]!r}.")
-    teams, users, keys = (_ids(kind, document.get(kind, [])) for kind in KINDS)
-    if any(key.startswith("sk-") for key in keys):
+class Claim(Document):
+    """IDs that the directory states of a person, by the name of the claim."""
+
+    claim: str
+
+
+def _id(text: str) -> str:
+    if not 0 < len(text) <= LONGEST_ID:
+        raise ValueError
+    return text
+
+
+def _hash(key: str) -> str:
+    if key.startswith("sk-"):
         raise ValueError(
             "`scope.keys` must be the hashes that LiteLLM stores, not the keys themselves."
         )
-    return Scope(teams=teams, users=users, keys=keys)
+    return key
 
 
-def _ids(kind: str, named: object) -> tuple[str, ...]:
-    ids = named if isinstance(named, list) else [None]
-    if len(ids) > MOST_IDS or not all(_is_id(one) for one in ids):
-        raise ValueError(f"`scope.{kind}` must be a list of at most {MOST_IDS} IDs.")
-    return tuple(ids)
+Id = Annotated[str, AfterValidator(_id)]
+Ids = Annotated[list[Id], Field(max_length=MOST_IDS)]
+Hashes = Annotated[list[Annotated[Id, AfterValidator(_hash)]], Field(max_length=MOST_IDS)]
 
 
-def _is_id(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID
+class PersonScope(Document):
+    """The scope of a person: `{"all": true}`, or IDs of any kind, each listed or from a claim."""
+
+    all: bool = False
+    teams: Ids | Claim = []
+    users: Ids | Claim = []
+    keys: Hashes | Claim = []
+
+    @model_validator(mode="after")
+    def _is_all_or_ids(self) -> Self:
+        fields = self.model_fields_set
+        if self.all and fields == {"all"}:
+            return self
+        if not fields or "all" in fields:
+            raise ValueError(SCOPE_SENTENCE)
+        if not any(getattr(self, kind) for kind in KINDS):
+            raise ValueError("`scope` is empty: it needs at least one team, user or key.")
+        return self
+
+    def claimed(self) -> tuple[tuple[str, str], ...]:
+        """The kinds of IDs that come from a claim, each with its claim."""
+        ids = ((kind, getattr(self, kind)) for kind in KINDS)
+        return tuple((kind, one.claim) for kind, one in ids if isinstance(one, Claim))
+
+    def listed(self) -> Scope:
+        """The scope with the listed IDs."""
+        ids = {kind: getattr(self, kind) for kind in KINDS}
+        return Scope(self.all, **{k: tuple(one) for k, one in ids.items() if isinstance(one, list)})
+
+
+class ProgramScope(PersonScope):
+    """The scope of a program, which has no claims."""
+
+    teams: Ids = []
+    users: Ids = []
+    keys: Hashes = []
+
+
+def complaint(error: ValidationError, sentences: Mapping[str, str]) -> str:
+    """What is wrong with a document, as a sentence that quotes no value, as pydantic's own would.
+
+    It is that of a validator, or the one in `sentences` for the path of the field, such as
+    `scope.teams`; for `scope.missing` if that is missing; for `scope.unknown` if the object has an
+    unknown field; for the empty path if the document is no object. The document's own missing and
+    unknown fields come first.
+    """
+    mistakes = error.errors(include_url=False, include_input=False)
+    first = min(mistakes, key=lambda one: len(one["loc"]) > 1 or one["type"] not in OF_FIELDS)
+    path = [str(part) for part in first["loc"]]
+    unknown = ".".join([*path[:-1], "unknown"])
+    if first["type"] == "extra_forbidden" and unknown in sentences:
+        return sentences[unknown].format(repr(path[-1][:LONGEST_NAME]))
+    if own := str(first.get("ctx", {}).get("error", "")):
+        return own
+    paths = (".".join([*path, first["type"]]), ".".join(path[:2]), ".".join(path[:1]), "")
+    return next(sentences[one] for one in paths if one in sentences)

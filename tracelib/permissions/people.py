@@ -12,12 +12,30 @@ import json
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, get_args
+from typing import Annotated
 
-from tracelib.permissions.access import Access, Role, Scope, read_ids, read_scope
+from pydantic import AfterValidator, ValidationError
 
-ROLES = get_args(Role)
+from tracelib.permissions.access import (
+    ROLE_SENTENCE,
+    SCOPE_SENTENCES,
+    Access,
+    Document,
+    PersonScope,
+    Role,
+    Scope,
+    complaint,
+)
+
 ANY = "*"
+FIELDS_SENTENCE = "must have exactly `who`, `role` and `scope`."
+SENTENCES = SCOPE_SENTENCES | {
+    **dict.fromkeys(
+        ("", "unknown", "who.missing", "role.missing", "scope.missing"), FIELDS_SENTENCE
+    ),
+    "role": ROLE_SENTENCE,
+    "who": "`who` must be text.",
+}
 SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
@@ -51,6 +69,36 @@ class Listed:
 
 
 ANYONE = Person()
+
+
+def _text(text: str) -> str:
+    if not text:
+        raise ValueError
+    return text
+
+
+def _pattern(who: str) -> str:
+    if ANY in who.removeprefix(ANY) or (who.startswith(ANY) and who != ANY and who[1] != "@"):
+        raise ValueError("`who` may contain * only alone or directly before an @.")
+    return who
+
+
+Text = Annotated[str, AfterValidator(_text)]
+
+
+class PersonClaim(Document):
+    """What the directory states of the people whom an entry matches."""
+
+    claim: Text
+    value: Text
+
+
+class PersonDocument(Document):
+    """An entry of the list, as JSON."""
+
+    role: Role
+    scope: PersonScope
+    who: Annotated[Text, AfterValidator(_pattern)] | PersonClaim
 
 
 def access_of(person: Person, listed: tuple[Listed, ...]) -> Access | None:
@@ -104,45 +152,11 @@ def _granted(one: Listed, person: Person) -> Access:
 
 
 def _listed(entry: object, place: int) -> Listed:
-    if not isinstance(entry, dict) or entry.keys() != {"who", "role", "scope"}:
-        raise ValueError(f"entry {place}: must have exactly `who`, `role` and `scope`.")
-    if entry["role"] not in ROLES:
-        raise ValueError(f"entry {place}: `role` must be one of {', '.join(ROLES)}.")
     try:
-        scope, claimed = _scope(entry["scope"])
-        who, claim = _whom(entry["who"])
-    except ValueError as error:
-        raise ValueError(f"entry {place}: {error}") from None
-    return Listed(Access(scope, entry["role"]), who, claim, claimed)
-
-
-def _whom(document: object) -> tuple[str | None, tuple[str, str] | None]:
-    if isinstance(document, dict) and document.keys() == {"claim", "value"}:
-        name, value = _texts([document["claim"], document["value"]], "who")
-        return None, (name, value)
-    (who,) = _texts([document], "who")
-    if ANY in who.removeprefix(ANY) or (who.startswith(ANY) and who != ANY and who[1] != "@"):
-        raise ValueError("`who` may contain * only alone or directly before an @.")
-    return who, None
-
-
-def _scope(document: object) -> tuple[Scope, tuple[tuple[str, str], ...]]:
-    """The scope, and which kinds of IDs are taken from which claims of a person."""
-    given = document if isinstance(document, dict) else {}
-    claimed = {kind: ids["claim"] for kind, ids in given.items() if _is_claim(ids)}
-    if not claimed:
-        return read_scope(document), ()
-    # Claims are checked as if they named no IDs, so that `all` excludes them, too.
-    return read_ids({kind: [] if kind in claimed else ids for kind, ids in given.items()}), tuple(
-        claimed.items()
-    )
-
-
-def _is_claim(ids: Any) -> bool:
-    return isinstance(ids, dict) and ids.keys() == {"claim"} and isinstance(ids["claim"], str)
-
-
-def _texts(values: object, where: str) -> tuple[str, ...]:
-    if not isinstance(values, list) or not all(isinstance(one, str) and one for one in values):
-        raise ValueError(f"`{where}` must be text.")
-    return tuple(values)
+        one = PersonDocument.model_validate(entry)
+    except ValidationError as error:
+        raise ValueError(f"entry {place}: {complaint(error, SENTENCES)}") from None
+    access = Access(one.scope.listed(), one.role)
+    if isinstance(one.who, PersonClaim):
+        return Listed(access, None, (one.who.claim, one.who.value), one.scope.claimed())
+    return Listed(access, one.who, None, one.scope.claimed())

@@ -2,17 +2,39 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, get_args
 
-from tracelib.permissions.access import Access, Role, Scope, read_scope
+from pydantic import Field, ValidationError
+
+from tracelib.permissions.access import (
+    ROLE_SENTENCE,
+    SCOPE_SENTENCES,
+    Access,
+    Document,
+    ProgramScope,
+    Role,
+    complaint,
+)
 
 MOST_TOKENS = 200
-NAME = re.compile(r"[\w][\w .-]{0,59}")
-DIGEST = re.compile(r"[0-9a-fA-F]{64}")
-FIELDS = {"name", "sha256", "scope", "role"}
-DEFAULT_ROLE = "auditor"
+NAME = r"^\w[\w .-]{0,59}\Z"
+SENTENCES = SCOPE_SENTENCES | {
+    "": "must be a JSON object.",
+    "unknown": "unknown field {}.",
+    "name": "`name` must be 1 to 60 letters, digits, spaces, dots or hyphens.",
+    "sha256": "`sha256` must be 64 hexadecimal digits.",
+    "role": ROLE_SENTENCE,
+}
+
+
+class TokenDocument(Document):
+    """A token in the setting, as JSON."""
+
+    name: str = Field(pattern=NAME)
+    sha256: str = Field(pattern=r"^[0-9a-fA-F]{64}\Z")
+    scope: ProgramScope
+    role: Role = "auditor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,31 +83,14 @@ def _refuse_twins(tokens: Iterable[Token]) -> None:
 
 
 def _token(number: int, value: object) -> Token:
-    if not isinstance(value, dict):
-        raise ValueError(f"token {number}: must be a JSON object.")
-    name = value.get("name")
-    if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise ValueError(
-            f"token {number}: `name` must be 1 to 60 letters, digits, spaces, dots or hyphens."
-        )
-    if unknown := value.keys() - FIELDS:
-        raise ValueError(f"token {name!r}: unknown field {min(map(str, unknown))[:40]!r}.")
-    digest = value.get("sha256")
-    if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
-        raise ValueError(f"token {name!r}: `sha256` must be 64 hexadecimal digits.")
-    return Token(name, bytes.fromhex(digest), Access(_scope(name, value), _role(name, value)))
-
-
-def _role(name: str, value: Mapping[str, Any]) -> Role:
-    role = value.get("role", DEFAULT_ROLE)
-    if role not in get_args(Role):
-        raise ValueError(f"token {name!r}: `role` must be one of {', '.join(get_args(Role))}.")
-    found: Role = role
-    return found
-
-
-def _scope(name: str, value: Mapping[str, Any]) -> Scope:
     try:
-        return read_scope(value.get("scope"))
-    except ValueError as error:
-        raise ValueError(f"token {name!r}: {error}") from None
+        one = TokenDocument.model_validate(value)
+    except ValidationError as error:
+        raise ValueError(f"token {_called(number, value)}: {complaint(error, SENTENCES)}") from None
+    return Token(one.name, bytes.fromhex(one.sha256), Access(one.scope.listed(), one.role))
+
+
+def _called(number: int, value: object) -> str:
+    """The name of this token in a sentence, or its number if it has no valid name."""
+    name = value.get("name") if isinstance(value, dict) else None
+    return repr(name) if isinstance(name, str) and re.match(NAME, name) else str(number)
