@@ -1,27 +1,32 @@
-"""A dimension that filters name is in every place that has one field for each."""
-
-from dataclasses import fields
+"""A dimension that is declared in the filters is a choice, a facet, a parameter and a condition."""
 
 import pytest
 
-from tests.rows import NOON
+from tests.rows import NOON, spend_log
+from tests.sources import source_of
 from tracelib.api.params import Chosen
-from tracelib.choice import PARAMETERS, Choice
-from tracelib.facets import Facets
-from tracelib.filters import DIMENSIONS, Filters
+from tracelib.choice import PARAMETERS, Choice, read_choice
+from tracelib.facets import facets
+from tracelib.filters import DIMENSIONS
+from tracelib.spendlogs.names import NAMED_BY
+
+
+def test_what_a_program_or_a_link_chooses_reaches_the_filters():
+    ids = {dimension: (f"a {dimension}",) for dimension in DIMENSIONS}
+    chosen = Chosen(**ids).filters(NOON).chosen()
+    assert chosen == Choice(**ids).filters(NOON, "UTC").chosen()
+    assert list(chosen) == list(DIMENSIONS)
+    read, complaints = read_choice({name: list(values) for name, values in ids.items()})
+    assert (read, complaints) == (Choice(**ids), ())
+    assert set(DIMENSIONS) < set(PARAMETERS)
 
 
 @pytest.mark.parametrize("dimension", DIMENSIONS)
-def test_each_dimension_is_a_filter_a_choice_a_facet_and_a_parameter(dimension):
-    for place in (Filters, Choice, Facets):
-        assert dimension in {field.name for field in fields(place)}, place
-    assert dimension in Chosen.model_fields
-    assert dimension in PARAMETERS
+def test_each_dimension_has_values_to_choose_from(database, dimension):
+    made = database(rows=[spend_log(startTime=NOON)])
+    (value,) = facets(source_of(made), NOON.replace(hour=13)).of(dimension)
+    assert value.requests == 1
 
 
-def test_what_a_program_chooses_reaches_the_filters():
-    chosen = Chosen(**{dimension: (f"a {dimension}",) for dimension in DIMENSIONS})
-    from_api = chosen.filters(NOON).chosen()
-    choice = Choice(**{dimension: (f"a {dimension}",) for dimension in DIMENSIONS})
-    assert from_api == choice.filters(NOON, "UTC").chosen()
-    assert list(from_api) == list(DIMENSIONS)
+def test_only_dimensions_have_tables_of_names():
+    assert set(NAMED_BY) < set(DIMENSIONS)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from tracelib import ranges
 from tracelib import window as windows
-from tracelib.filters import DIMENSIONS, Filters, known_keys
+from tracelib.filters import DIMENSIONS, ChosenIds, Filters
 from tracelib.ranges import Between, NamedRange
 from tracelib.settings import TICKS
 
@@ -21,28 +21,19 @@ LONGEST_VALUE = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(ChosenIds):
     """The sidebar's state. `zone`, `refresh` and `bucket` are None for the default."""
 
     range: NamedRange = ranges.DEFAULT
     zone: str | None = None
-    model: tuple[str, ...] = ()
-    provider: tuple[str, ...] = ()
-    user: tuple[str, ...] = ()
-    team: tuple[str, ...] = ()
-    key: tuple[str, ...] = ()
     refresh: str | None = None
     bucket: str | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "key", known_keys(self.key))
 
     def filters(self, now: datetime, viewer_zone: str) -> Filters:
         """Which filters does this mean at `now` in the viewer's zone?"""
         zone = self.zone or viewer_zone
         window = self.range.window(now, zone)
-        chosen = (self.model, self.provider, self.user, self.team, self.key)
-        return Filters(window, zone, *chosen, range=self.range)
+        return Filters(window, zone, self.range, **self.chosen())
 
     def in_words(self, filters: Filters) -> str:
         """Which window is shown, with its zone and comparison, as text?"""
@@ -65,9 +56,7 @@ class Choice:
         of_range = self.range.query() if self.range != ranges.DEFAULT else {}
         others = {"zone": self.zone, "refresh": self.refresh, "bucket": self.bucket}
         query = {name: [value] for name, value in {**of_range, **others}.items() if value}
-        return query | {
-            name: list(getattr(self, name)) for name in DIMENSIONS if getattr(self, name)
-        }
+        return query | {name: list(ids) for name, ids in self.chosen().items()}
 
 
 def read_choice(query: Mapping[str, Iterable[str]]) -> tuple[Choice, tuple[str, ...]]:
@@ -76,8 +65,8 @@ def read_choice(query: Mapping[str, Iterable[str]]) -> tuple[Choice, tuple[str, 
     The second value holds a sentence for each part that was left out.
 
     >>> read_choice({"range": ["24h"], "model": ["gpt-4o"]})
-    (Choice(range=Last(hours=24), zone=None, model=('gpt-4o',), \
-provider=(), user=(), team=(), key=(), refresh=None, bucket=None), ())
+    (Choice(model=('gpt-4o',), provider=(), user=(), team=(), key=(), \
+range=Last(hours=24), zone=None, refresh=None, bucket=None), ())
     >>> read_choice({"range": ["banana"]})[1]
     ('Unknown range “banana” in the link; showing the last 7 days.',)
     """
@@ -89,11 +78,7 @@ provider=(), user=(), team=(), key=(), refresh=None, bucket=None), ())
         zone=_one_of(params, "zone", windows.zones(), complaints),
         refresh=_one_of(params, "refresh", TICKS, complaints),
         bucket=_one_of(params, "bucket", windows.BUCKETS, complaints),
-        model=_ids(params, "model", complaints),
-        provider=_ids(params, "provider", complaints),
-        user=_ids(params, "user", complaints),
-        team=_ids(params, "team", complaints),
-        key=_ids(params, "key", complaints),
+        **{name: _ids(params, name, complaints) for name in DIMENSIONS},
     )
     return choice, tuple(complaints)
 

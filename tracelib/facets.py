@@ -1,8 +1,8 @@
 """The values to filter by: the recent models, providers, users, teams and keys."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,21 +33,11 @@ class Facet:
 class Facets:
     """The values of each of `filters.DIMENSIONS`, the most used first."""
 
-    model: tuple[Facet, ...] = ()
-    provider: tuple[Facet, ...] = ()
-    user: tuple[Facet, ...] = ()
-    team: tuple[Facet, ...] = ()
-    key: tuple[Facet, ...] = ()
-
-    @classmethod
-    def none(cls) -> "Facets":
-        """Facets without any values."""
-        return cls()
+    by_dimension: Mapping[str, tuple[Facet, ...]] = field(default_factory=dict)
 
     def of(self, dimension: str) -> tuple[Facet, ...]:
         """The values of this dimension."""
-        offered: tuple[Facet, ...] = getattr(self, dimension)
-        return offered
+        return self.by_dimension.get(dimension, ())
 
     def names(self, dimension: str) -> dict[str, str]:
         """The name of each ID of this dimension, in the order of the facets."""
@@ -94,7 +84,7 @@ def facets(source: Source, now: datetime) -> Facets:
     """
     requests = source.requests(Filters(recent(REACH, now)))
     rows = source.rows(_facets(source.schema, requests))
-    return Facets(**{dimension: _of(dimension, rows) for dimension in DIMENSIONS})
+    return Facets({dimension: _of(dimension, rows) for dimension in DIMENSIONS})
 
 
 def _of(dimension: str, rows: Iterable[Row[Any]]) -> tuple[Facet, ...]:

@@ -1,7 +1,7 @@
 """The requests that a person wants to see: one frozen value, equal for equal filters."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 from tracelib.keys import key_identity
 from tracelib.ranges import Range
@@ -9,7 +9,6 @@ from tracelib.window import TimeWindow
 
 # Means "without one" among the values of a dimension: no user, no team, no provider.
 NONE = "(none)"
-DIMENSIONS = ("model", "provider", "user", "team", "key")
 
 
 def known_keys(keys: Iterable[str]) -> tuple[str, ...]:
@@ -21,9 +20,47 @@ def known_keys(keys: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({one if one == NONE else key_identity(one) or NONE for one in keys}))
 
 
+def _dimension(described: str) -> tuple[str, ...]:
+    ids: tuple[str, ...] = field(default=(), metadata={"described": described})
+    return ids
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenIds:
+    """For each dimension the IDs to include, sorted; none includes all.
+
+    A dimension is declared here, with its explanation in the API, and nowhere else: the field is
+    also the column of the relation, the parameter of links and of the API, and the heading.
+    """
+
+    model: tuple[str, ...] = _dimension("")
+    provider: tuple[str, ...] = _dimension("")
+    user: tuple[str, ...] = _dimension("IDs. ")
+    team: tuple[str, ...] = _dimension("IDs. ")
+    key: tuple[str, ...] = _dimension("Hashes, as LiteLLM stores them. ")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", known_keys(self.key))
+        for dimension in DIMENSIONS:
+            object.__setattr__(self, dimension, tuple(sorted(set(getattr(self, dimension)))))
+
+    def chosen(self) -> Mapping[str, tuple[str, ...]]:
+        """The dimensions with a filter, and their IDs.
+
+        >>> ChosenIds(model=("b", "a", "b")).chosen()
+        {'model': ('a', 'b')}
+        """
+        of_each = {dimension: getattr(self, dimension) for dimension in DIMENSIONS}
+        return {dimension: ids for dimension, ids in of_each.items() if ids}
+
+
+DESCRIBED = {one.name: one.metadata["described"] for one in fields(ChosenIds)}
+DIMENSIONS = tuple(DESCRIBED)
+
+
 @dataclass(frozen=True, slots=True)
-class Filters:
-    """A window, and for each dimension the IDs to include; none includes all.
+class Filters(ChosenIds):
+    """A window, and for each dimension the IDs to include.
 
     `zone` is the viewer's time zone: it decides where days begin, not which rows are read. `range`
     is the range of the window, such as "the last 7 days"; None for a window of its own.
@@ -31,17 +68,7 @@ class Filters:
 
     window: TimeWindow
     zone: str = "UTC"
-    model: tuple[str, ...] = ()
-    provider: tuple[str, ...] = ()
-    user: tuple[str, ...] = ()
-    team: tuple[str, ...] = ()
-    key: tuple[str, ...] = ()
     range: Range | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "key", known_keys(self.key))
-        for dimension in DIMENSIONS:
-            object.__setattr__(self, dimension, tuple(sorted(set(getattr(self, dimension)))))
 
     def previous(self) -> "Filters":
         """The same filters with the window just before."""
@@ -56,14 +83,3 @@ class Filters:
         """What is viewed, regardless of now: equal for the last 7 days at any moment."""
         dimensions = tuple(getattr(self, dimension) for dimension in DIMENSIONS)
         return self.range or self.window, self.zone, *dimensions
-
-    def chosen(self) -> Mapping[str, tuple[str, ...]]:
-        """The dimensions with a filter, and their IDs.
-
-        >>> from datetime import UTC, datetime
-        >>> window = TimeWindow(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
-        >>> Filters(window, model=("b", "a", "b")).chosen()
-        {'model': ('a', 'b')}
-        """
-        named = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {dimension: named[dimension] for dimension in DIMENSIONS if named[dimension]}

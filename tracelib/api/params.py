@@ -12,6 +12,7 @@ from pydantic import (
     Field,
     StringConstraints,
     WithJsonSchema,
+    create_model,
     model_validator,
 )
 
@@ -20,7 +21,7 @@ from tracelib import window as windows
 from tracelib.api.problems import refused
 from tracelib.choice import LONGEST_VALUE, MOST_VALUES
 from tracelib.conversation.reading import TURNS_A_PAGE
-from tracelib.filters import NONE, Filters
+from tracelib.filters import DESCRIBED, NONE, Filters
 from tracelib.sessions import SessionSearch
 from tracelib.sessions.cursor import LONGEST as LONGEST_CURSOR
 from tracelib.spendlogs.figures import METRICS
@@ -118,28 +119,33 @@ def _placed(moment: datetime, zone: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
 
 
-class Chosen(TimeRangeParams):
-    """The filters in the sidebar of the pages."""
+class ZonedRange(TimeRangeParams):
+    """A time range in a time zone."""
 
     zone: Zone = Field("UTC", description="The time zone of days and of times without an offset.")
-    model: Names = Field((), description=WITHOUT)
-    provider: Names = Field((), description=WITHOUT)
-    user: Names = Field((), description=f"IDs. {WITHOUT}")
-    team: Names = Field((), description=f"IDs. {WITHOUT}")
-    key: Names = Field((), description=f"Hashes, as LiteLLM stores them. {WITHOUT}")
+
+
+if TYPE_CHECKING:
+    ByDimension = ZonedRange
+else:
+    ByDimension = create_model(
+        "ByDimension",
+        __base__=ZonedRange,
+        **{
+            name: (Names, Field((), description=f"{described}{WITHOUT}"))
+            for name, described in DESCRIBED.items()
+        },
+    )
+
+
+class Chosen(ByDimension):
+    """The filters in the sidebar of the pages."""
 
     def filters(self, now: datetime) -> Filters:
         """Which filters are requested at `now`? Raises a Problem if they are not valid."""
-        return Filters(
-            self.window(now, self.zone),
-            self.zone,
-            self.model,
-            self.provider,
-            self.user,
-            self.team,
-            self.key,
-            self.range(self.zone),
-        )
+        chosen = {name: getattr(self, name) for name in DESCRIBED}
+        window = self.window(now, self.zone)
+        return Filters(window, self.zone, self.range(self.zone), **chosen)
 
 
 class OverTime(Chosen):

@@ -67,7 +67,7 @@ class View:
         """The values to filter by. They come with the first results of the page."""
         if self.frame.facets is None:
             self._run_pending()
-        return self.frame.facets or Facets.none()
+        return self.frame.facets or Facets()
 
     @property
     def colours(self) -> Mapping[str, str]:
@@ -130,7 +130,7 @@ class View:
         )
         waiting.end()
         if is_first:
-            _name_choices(self, results.pop().value or Facets.none())
+            _name_choices(self, results.pop().value or Facets())
         self._warn_if_stale(results)
         for one, result in zip(pending, results, strict=True):
             one.set_result(self._in_zone(result))
