@@ -156,7 +156,7 @@ def test_nobody_is_not_a_key_called_none(database):
     others = [failure(api_key=key, session_id="h1-key-none", startTime=at) for key in unlike]
     source = source_of(database(rows=[*rows_of_nobody, *others]))
     assert owners(source, filters) == [(None, None)]
-    assert [one.id for one in facets.facets(source, filters.window.end).key] == [NONE]
+    assert [one.id for one in facets.facets(source, filters.window.end).of("key")] == [NONE]
     for none in (NONE, *NO_KEYS):
         assert overview.totals(source, replace(filters, key=(none,))).requests == 6
     assert overview.sessions(source, filters) == overview.SessionCounts(1, 1)

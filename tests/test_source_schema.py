@@ -26,7 +26,7 @@ def test_tables_in_another_schema_are_found_by_the_urls_schema(open_source, data
     made.execute("ALTER SCHEMA public RENAME TO llm", "CREATE SCHEMA public")
     source = open_source(made.url + "&schema=llm")
     assert started(source) == [rows.NOON]
-    assert [one.name for one in facets.facets(source, rows.NOON + HOUR).user] == ["Ada"]
+    assert [one.name for one in facets.facets(source, rows.NOON + HOUR).of("user")] == ["Ada"]
 
 
 def test_a_frame_has_the_same_columns_and_types_with_and_without_rows(

@@ -182,7 +182,6 @@ def row(outcome: Outcome) -> Row:
     """The row that LiteLLM writes for it."""
     ask, key, failure = outcome.ask, outcome.ask.key, outcome.failure
     reached = failure is None or failure.reached
-    written = moment(outcome.written)
     return {
         "request_id": outcome.request_id,
         "call_type": ask.call_type,
@@ -214,8 +213,7 @@ def row(outcome: Outcome) -> Row:
         "organization_id": cast().organization_id,
         "agent_id": key.agent,
         "request_duration_ms": int((outcome.ended - ask.at) * 1000),
-        "created_at": written,
-        "updated_at": written,
+        **dict.fromkeys(("created_at", "updated_at"), moment(outcome.written)),
         "litellm_call_id": outcome.call_id,
         "billing_agent_id": key.agent,
     }
