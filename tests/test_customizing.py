@@ -121,6 +121,14 @@ print(json.dumps([one.options for one in app.multiselect if one.label == "Deploy
 print(json.dumps([one.value for one in app.metric if one.label == "Requests"]))
 print(json.dumps("deployment" in Chosen.model_fields))
 """
+SHOW_NAMES = f"""{OPEN_HOME}
+print(json.dumps([one.options for one in app.multiselect if one.label == "Deployment"]))
+app.query_params["q"] = "bee"
+app.switch_page("pages/Sessions.py").run()
+assert not app.exception, app.exception
+(table,) = (one.value for one in app.dataframe)
+print(json.dumps(len(table)))
+"""
 SHOW_LAST_CHART = f"""{OPEN_OVERVIEW}
 print(json.dumps([one.value for one in app.main.markdown if one.value.startswith("**")][-1]))
 print(app.get("plotly_chart")[-1].proto.spec)
@@ -174,13 +182,27 @@ def test_the_test_of_the_new_chart_passes(database, open_source, copy, monkeypat
 
 
 def test_a_new_filter_takes_the_line_of_the_guide(database, copy):
-    (line,) = recipe("A new filter, in one line")
+    line, _ = recipe("A new filter, in one line")
     copy.add("tracelib/filters.py", '    provider: tuple[str, ...] = _dimension("")\n', line)
     made = database(rows=[spend_log(startTime=recent(), model=model) for model in "abb"])
     options, requests, is_parameter = copy.run(SHOW_FILTER, made.url)
     assert options == [["b", "a"]]
     assert requests == ["2"]
     assert is_parameter
+
+
+def test_the_ids_of_a_new_filter_are_shown_and_found_by_their_names(database, copy):
+    line, names = recipe("A new filter, in one line")
+    copy.add("tracelib/filters.py", '    provider: tuple[str, ...] = _dimension("")\n', line)
+    copy.add("tracelib/schema.py", "NAMED_BY = {\n", names)
+    made = database(rows=[spend_log(startTime=recent(), model=model) for model in "abb"])
+    made.execute(
+        'CREATE TABLE "Deployments" (id text PRIMARY KEY, alias text)',
+        """INSERT INTO "Deployments" VALUES ('b', 'Bee')""",
+    )
+    options, sessions = copy.run(SHOW_NAMES, made.url)
+    assert options == [["Bee", "a"]]
+    assert sessions == 2
 
 
 def test_a_colour_is_changed_in_one_line(database, copy):

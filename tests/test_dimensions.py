@@ -8,7 +8,7 @@ from tracelib.api.params import Chosen
 from tracelib.choice import PARAMETERS, Choice, read_choice
 from tracelib.facets import facets
 from tracelib.filters import DIMENSIONS
-from tracelib.spendlogs.names import NAMED_BY
+from tracelib.schema import NAMED_BY
 
 
 def test_what_a_program_or_a_link_chooses_reaches_the_filters():

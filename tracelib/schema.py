@@ -48,13 +48,17 @@ KNOWN_INDEXES = (
 )
 # The bodies; a column of SpendLogs each.
 BODY_COLUMNS = frozenset({"proxy_server_request", "response", "messages"})
-# Tables with the names of IDs; if one is missing or unreadable, the ID is shown.
-NAME_TABLES = (
-    "LiteLLM_VerificationToken",
-    "LiteLLM_DeletedVerificationToken",
-    "LiteLLM_UserTable",
-    "LiteLLM_TeamTable",
-)
+# Dimension -> tables with the names of its IDs: each a table, its ID column, and its name columns
+# in order of preference. If one is missing or unreadable, the ID is shown.
+NAMED_BY = {
+    "key": (
+        ("LiteLLM_VerificationToken", "token", ("key_alias", "key_name")),
+        ("LiteLLM_DeletedVerificationToken", "token", ("key_alias",)),
+    ),
+    "user": (("LiteLLM_UserTable", "user_id", ("user_alias", "user_email")),),
+    "team": (("LiteLLM_TeamTable", "team_id", ("team_alias",)),),
+}
+NAME_TABLES = tuple(name for tables in NAMED_BY.values() for name, *_ in tables)
 
 
 @dataclass(frozen=True, slots=True)

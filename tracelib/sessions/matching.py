@@ -21,12 +21,12 @@ from sqlalchemy.types import BigInteger, Boolean, Double, Numeric, Text
 
 from tracelib.filters import Filters
 from tracelib.keys import HIDDEN, NAMES
-from tracelib.schema import Schema
+from tracelib.schema import NAMED_BY, Schema
 from tracelib.sessions.search import BOUNDS, SessionSearch
 from tracelib.source import Source
 from tracelib.spendlogs import conditions, measures
 from tracelib.spendlogs.measures import is_tagged
-from tracelib.spendlogs.names import NAMED_BY, ids_called
+from tracelib.spendlogs.names import ids_called
 from tracelib.spendlogs.relation import utc
 
 # What a page shows of a request next to its key; one text, so that one match searches it.

@@ -16,19 +16,10 @@ from sqlalchemy import (
 from sqlalchemy.types import Text
 
 from tracelib.keys import NAMES as KEYS
-from tracelib.schema import Schema
+from tracelib.schema import NAMED_BY, Schema
 from tracelib.spendlogs.conditions import shown_key, spend_logs, stored
 from tracelib.spendlogs.documents import decoded
 
-# Dimension -> (table, ID column, name columns in order of preference)
-NAMED_BY = {
-    "key": (
-        ("LiteLLM_VerificationToken", "token", ("key_alias", "key_name")),
-        ("LiteLLM_DeletedVerificationToken", "token", ("key_alias",)),
-    ),
-    "user": (("LiteLLM_UserTable", "user_id", ("user_alias", "user_email")),),
-    "team": (("LiteLLM_TeamTable", "team_id", ("team_alias",)),),
-}
 LONG_HASH = "([0-9a-fA-F]{8})[0-9a-fA-F]{8,}$"
 IN_METADATA = {"key": "user_api_key_alias", "team": "user_api_key_team_alias"}
 
