@@ -167,6 +167,16 @@ REQUESTS = {
 }
 
 
+@pytest.mark.parametrize(
+    "kind", ["session.created", "session.updated", "transcription_session.updated", "error"]
+)
+def test_an_event_of_a_connection_shows_its_error_and_its_other_words(kind):
+    event = {"type": kind, "error": {"message": "what failed"}, "action": "and more words"}
+    shown = all_shown({}, {"results": [event]}, "acompletion")
+    assert "what failed" in shown
+    assert "and more words" in shown
+
+
 @pytest.mark.parametrize("place", REQUESTS)
 @settings(parent=relaxed, max_examples=150)
 @given(any_object)

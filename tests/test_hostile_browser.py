@@ -215,10 +215,10 @@ def test_a_hostile_conversation_is_harmless(browser, hostile_app, look):
 
 FORMATTED = """
 import json, os, pathlib, streamlit as st
-from tracelib.page.text.safe_markdown import defused
+from tracelib.page.text.safe_markdown import safe_markdown
 for number, text in enumerate(json.loads(pathlib.Path(os.environ["TEXTS"]).read_text("utf-8"))):
     with st.container(key=f"text-{number}"):
-        st.markdown(defused(text), anchors=False)
+        st.markdown(safe_markdown(text), anchors=False)
 """
 
 

@@ -33,8 +33,8 @@ _SILENT = (
     *("response.output_audio.", "response.reasoning_summary_part.", "conversation.created"),
     *("response.image_generation_call.", "response.web_search_call.", "response.mcp_call."),
     *("response.file_search_call.", "response.code_interpreter_call.", "response.mcp_list_tools."),
-    *("conversation.item.deleted", "conversation.item.truncated", "response.create", "session."),
-    *("transcription_session.", "response.output_text.annotation", "keepalive", "response.cancel"),
+    *("conversation.item.deleted", "conversation.item.truncated", "response.create"),
+    *("response.output_text.annotation", "keepalive", "response.cancel"),
 )
 
 # Events whose fields are read, or repeated by an item.
@@ -88,10 +88,10 @@ class Connection:
             self._instruct(mapping(event["session"]))
         elif kind == "response.create":
             self._read_request(event)
-        elif kind == "error":
-            self._put({"type": _ERROR, "error": event.get("error") or event.get("message")})
         elif "delta" in event or kind.endswith(".done"):
             self._grow(event, kind)
+        if kind == "error" or (event.get("error") and not kind.startswith(_TRANSCRIBED)):
+            self._put({"type": _ERROR, "error": event.get("error") or event.get("message")})
         if not kind.startswith(_SILENT) and not kind.endswith(".delta"):
             self._keep({key: value for key, value in event.items() if key not in _READ})
 
