@@ -64,9 +64,9 @@ def read_choice(query: Mapping[str, Iterable[str]]) -> tuple[Choice, tuple[str, 
 
     The second value holds a sentence for each part that was left out.
 
-    >>> read_choice({"range": ["24h"], "model": ["gpt-4o"]})
-    (Choice(model=('gpt-4o',), provider=(), user=(), team=(), key=(), \
-range=Last(hours=24), zone=None, refresh=None, bucket=None), ())
+    >>> choice, complaints = read_choice({"range": ["24h"], "model": ["gpt-4o"]})
+    >>> choice.range, choice.chosen(), complaints
+    (Last(hours=24), {'model': ('gpt-4o',)}, ())
     >>> read_choice({"range": ["banana"]})[1]
     ('Unknown range “banana” in the link; showing the last 7 days.',)
     """
