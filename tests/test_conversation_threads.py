@@ -159,6 +159,23 @@ def test_a_client_that_forgets_its_oldest_messages_goes_on_all_the_same():
     ]
 
 
+def test_of_two_conversations_that_end_alike_the_one_that_begins_alike_is_continued():
+    trains = ("U:When does the train to Riga leave?", "A:At nine, from the north station.")
+    soups = ("U:How much salt belongs into beetroot soup?", "A:A spoon for each litre.")
+    rows = [
+        chat(0, *trains, "U:Go on. [reminder]", answer="Ok."),
+        chat(1, *soups, "U:Go on. [reminder]", answer="Ok."),
+        chat(2, *trains, "U:Go on.", "A:Ok.", "U:And then?", answer="c"),
+        chat(3, *soups, "U:Go on.", "A:Ok.", "U:And then?", answer="d"),
+    ]
+    assert [(parent, thread) for parent, thread, *_ in heads(rows)] == [
+        (None, 0),
+        (None, 1),
+        ("r0", 0),
+        ("r1", 1),
+    ]
+
+
 def test_a_cut_history_continues_the_conversation_that_has_more_of_it():
     rows = [
         chat(0, "U:one", "A:first", "U:go on", answer="done"),

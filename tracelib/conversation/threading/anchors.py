@@ -68,8 +68,29 @@ def _last_known(
             newest = _not_followed(tree, tree.newest_responses(), followed)
             nodes = [node for node in newest if _is_edited(tree, pieces, at, node)]
         if nodes:
-            return at, max(nodes, key=lambda node: _context(tree, pieces, at, node, followed))
+            return at, _best(tree, pieces, at, nodes, followed)
     return None
+
+
+def _best(
+    tree: ItemTree, pieces: Sequence[Piece], at: int, nodes: Sequence[int], followed: Followed
+) -> int:
+    """The node that fits the piece best; of equals the one with most in common, then the newest."""
+    contexts = {node: _context(tree, pieces, at, node, followed) for node in nodes}
+    best = max(contexts.values())
+    equals = [node for node, context in contexts.items() if context == best]
+    if len(equals) == 1:
+        return equals[0]
+    newest = sorted(equals)[-MOST_COMPARED:]
+    return max(newest, key=lambda node: (_common(tree, pieces, at, node), node))
+
+
+def _common(tree: ItemTree, pieces: Sequence[Piece], at: int, node: int) -> int:
+    """How many of the items shortly before the piece are also shortly before the node?"""
+    above = tree.above(tree.parent(node), tree.start_of(node), MOST_COMPARED)
+    known = [tree.item(one) for one in above]
+    sent = [piece.item for piece in pieces[max(0, at - MOST_COMPARED) : at]]
+    return sum(any(is_same(one, item) for one in known) for item in sent)
 
 
 def run_before(
@@ -99,8 +120,8 @@ def _is_edited(tree: ItemTree, pieces: Sequence[Piece], at: int, node: int) -> b
 
 def _context(
     tree: ItemTree, pieces: Sequence[Piece], at: int, node: int, followed: Followed
-) -> tuple[bool, float, int, bool, bool, int]:
-    """How well does this node fit the piece? By what comes before both, then the newest."""
+) -> tuple[bool, float, int, bool, bool]:
+    """How well does this node fit the piece? By what comes just before both."""
     item, known = pieces[at].item, tree.item(node)
     sent, question = _question_before(pieces, at), tree.question_of(node)
     is_same_question = sent is not None and question is not None and is_same(sent, question)
@@ -109,7 +130,7 @@ def _context(
     share = common_share(item.vocabulary, known.vocabulary)
     is_here = tree.start_of(node) == followed.start
     same_call = item.call_id is not None and item.call_id == known.call_id
-    return same_call, share, alike, is_same_question, is_here, node
+    return same_call, share, alike, is_same_question, is_here
 
 
 def _question_before(pieces: Sequence[Piece], at: int) -> Item | None:
