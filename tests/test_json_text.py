@@ -1,6 +1,7 @@
 """JSON columns that hold a text in which the JSON is: read like any other, malformed or not."""
 
 import json
+from decimal import Decimal
 
 import pytest
 import sqlalchemy as sa
@@ -82,6 +83,10 @@ def test_an_object_or_array_is_found_in_a_text_and_as_it_is(read):
         assert read(stored) == [(one, one) for one in held]
 
 
+def test_a_number_in_a_text_keeps_all_its_digits(read):
+    assert read(['"[-16e23, 5e-1]"']) == [([-16 * 10**23, 0.5], [-16 * 10**23, 0.5])]
+
+
 def test_other_values_are_just_what_is_stored(read):
     stored = ["null", "1", "true", '"words"', '"7"', '"null"', '"\\"words\\""']
     assert read(stored) == [(None, json.loads(one)) for one in stored]
@@ -116,7 +121,13 @@ def test_whatever_text_there_is_is_read_or_left_alone(read, values, data):
             structure if structure is not None else json.dumps(value, ensure_ascii=False)
         )
     for (structure, body), text in zip(found[len(texts) :], spoiled, strict=True):
-        assert body == (text if structure is None else json.loads(text))
+        assert body == (text if structure is None else json.loads(text, parse_float=_number))
+
+
+def _number(written: str) -> float:
+    """As PostgreSQL has it: -16e23 with all its digits, a whole number, which no float is."""
+    number = Decimal(written)
+    return int(number) if number == number.to_integral_value() else float(number)
 
 
 def _spoiled(text: str, data: st.DataObject) -> str:
