@@ -57,14 +57,13 @@ with page.begin("Models") as view:
             colours,
             caption=page.FIRST_TOKEN,
         )
-    figures = (
-        ("Tokens per second", "tokens_per_second", formatting.rate, page.TOKENS_PER_SECOND),
-        ("Error rate", "error_rate", formatting.share, None),
-        ("Cache hit rate", "cache_hit_rate", formatting.share, None),
-    )
     with st.grid(columns=3, min_column_width=320, gap="small"):
-        for title, figure, written, caption in figures:
-            page.chart(title, usage, ranking.by_model, figure, written, colours, caption=caption)
+        for name, written in (
+            ("tokens_per_second", formatting.rate),
+            ("error_rate", formatting.share),
+            ("cache_hit_rate", formatting.share),
+        ):
+            page.figure_chart(name, usage, ranking.by_model, name, written, colours)
 
     model_table.all_figures(rows)
     model_table.deployments(deployments)

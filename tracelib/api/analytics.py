@@ -1,8 +1,10 @@
 """The figures of Overview, Models and Status."""
 
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
+from pydantic import BaseModel
 
 from tracelib import models, overview, status
 from tracelib.api import params, responses
@@ -69,41 +71,28 @@ def failures(caller: Caller, given: params.Failed) -> responses.Failures:
 
 
 def _figures(filters: Filters, one: Totals, sessions: SessionCounts) -> dict[str, Any]:
-    return {
+    return _of(asdict(one), responses.Figures) | {
         "window": window(filters.window),
-        "requests": one.requests,
         "unique_sessions": sessions.unique,
         "multi_request_sessions": sessions.with_many_requests,
-        "cost_usd": one.cost_usd,
-        "prompt_tokens": one.prompt_tokens,
-        "completion_tokens": one.completion_tokens,
-        "total_tokens": one.total_tokens,
-        "latency_ms": responses.Latency(
-            avg=one.response_ms_avg,
-            p50=one.response_ms_p50,
-            p95=one.response_ms_p95,
-            p99=one.response_ms_p99,
-            max=one.response_ms_max,
-        ),
-        "ttft_ms": responses.FirstToken(
-            p50=one.ttft_ms_p50, p95=one.ttft_ms_p95, coverage=one.ttft_coverage
-        ),
-        "cache_hit_rate": one.cache_hit_rate,
-        "error_rate": one.error_rate,
     }
 
 
 def _usage(row: dict[str, Any]) -> responses.ModelUsage:
-    latency = ("avg", "p50", "p95", "p99", "max")
-    same = ("model", "requests", "share", "cost_usd", "prompt_tokens", "completion_tokens")
-    return responses.ModelUsage(
-        **{name: row[name] for name in (*same, "total_tokens", "cache_hit_rate", "error_rate")},
-        provider=row["providers"],
-        latency_ms=responses.Latency(**{name: row[f"response_ms_{name}"] for name in latency}),
-        ttft_ms=responses.FirstToken(
-            p50=row["ttft_ms_p50"], p95=row["ttft_ms_p95"], coverage=row["ttft_coverage"]
+    return responses.ModelUsage(**_of(row, responses.ModelUsage), provider=row["providers"])
+
+
+def _of(figures: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
+    """These figures, by the names of `FIGURES`, as fields of this response."""
+    latency, first_token = responses.Latency, responses.FirstToken
+    return {name: figures[name] for name in model.model_fields if name in figures} | {
+        "latency_ms": latency(**{of: figures[f"response_ms_{of}"] for of in latency.model_fields}),
+        "ttft_ms": first_token(
+            p50=figures["ttft_ms_p50"],
+            p95=figures["ttft_ms_p95"],
+            coverage=figures["ttft_coverage"],
         ),
-    )
+    }
 
 
 def _groups(groups: pd.DataFrame, by: str) -> list[responses.FailureGroup]:

@@ -6,14 +6,13 @@ from tracelib.page.base.captions import (
     RESPONSE_TIME,
     TAGS,
     TOKENS,
-    TOKENS_PER_SECOND,
     choose_bucket,
     rows_or_stop,
     source_caption,
     stop_without_database,
     stop_without_requests,
 )
-from tracelib.page.base.cards import chart
+from tracelib.page.base.cards import chart, figure_chart
 from tracelib.page.base.frame import end_page, let_first_screen_draw
 from tracelib.page.base.view import View, begin
 
@@ -23,12 +22,12 @@ __all__ = [
     "RESPONSE_TIME",
     "TAGS",
     "TOKENS",
-    "TOKENS_PER_SECOND",
     "View",
     "begin",
     "chart",
     "choose_bucket",
     "end_page",
+    "figure_chart",
     "let_first_screen_draw",
     "rows_or_stop",
     "source_caption",

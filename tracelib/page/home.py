@@ -12,6 +12,7 @@ from tracelib.page.base.cards import card, escaped_figure, show_missing_result
 from tracelib.page.base.view import View
 from tracelib.page.text.markdown_escape import label
 from tracelib.querying.store import Result
+from tracelib.spendlogs.figures import FIGURES
 from tracelib.status import Freshness, ServerFacts
 
 FIRST_STEPS = """
@@ -55,7 +56,7 @@ def overview_card(view: View, totals: Result[Totals], series: Result[pd.DataFram
         else:
             trend = None if series.value is None else list(series.value["cost_usd"].astype(float))
             _headline(
-                "Cost",
+                FIGURES["cost_usd"].title,
                 formatting.money(totals.value.cost_usd),
                 f"{formatting.count(totals.value.requests)} requests, "
                 f"{formatting.count(totals.value.total_tokens)} tokens",
@@ -116,7 +117,7 @@ def status_card(
             newest = fresh.value.newest_started_at if fresh.value else None
             ago = formatting.age(newest, view.now) if newest else formatting.UNKNOWN
             _headline(
-                "Error rate",
+                FIGURES["error_rate"].title,
                 formatting.share(totals.value.error_rate),
                 f"{formatting.exact(totals.value.failures)} failures, newest request {ago}",
                 trend,

@@ -13,7 +13,14 @@ from tracelib.charts.base import TimeAxis
 from tracelib.filters import Filters
 from tracelib.overview import CacheSavings, PromptCaching, SessionCounts, Totals
 from tracelib.page.base import captions
-from tracelib.page.base.cards import card, chart, escaped_figure, show_missing_result, tile
+from tracelib.page.base.cards import (
+    card,
+    chart,
+    escaped_figure,
+    figure_chart,
+    show_missing_result,
+    tile,
+)
 from tracelib.querying.store import Result
 from tracelib.spendlogs.figures import FIGURES
 
@@ -128,7 +135,7 @@ def cache_cards(
     """Draw how many requests the caches served, and what was saved."""
     left, right = st.columns(2)
     with left:
-        chart("Cache hit rate", series, traffic.cache_hit_rate, axis)
+        figure_chart("cache_hit_rate", series, traffic.cache_hit_rate, axis)
     with right:
         _saved(saved)
         _provider(prompts)
@@ -165,11 +172,11 @@ def _provider(prompts: Result[PromptCaching]) -> None:
 
 def over_time_charts(series: Result[pd.DataFrame], axis: TimeAxis) -> None:
     """Requests across the page; cost, response time, tokens and errors two by two below."""
-    chart("Requests", series, traffic.requests, axis)
+    figure_chart("requests", series, traffic.requests, axis)
     left, right = st.columns(2)
     with left:
-        chart("Cost", series, traffic.cost, axis)
+        figure_chart("cost_usd", series, traffic.cost, axis)
         chart("Response time", series, traffic.response_time, axis, caption=captions.RESPONSE_TIME)
     with right:
         chart("Tokens", series, traffic.tokens, axis, caption=captions.TOKENS)
-        chart("Error rate", series, traffic.error_rate, axis)
+        figure_chart("error_rate", series, traffic.error_rate, axis)

@@ -19,7 +19,6 @@ from tracelib.spendlogs import figures
 TOKENS = "Excludes tokens served from LiteLLM’s cache, which are shown separately."
 FIRST_TOKEN = "Known for streamed responses only; the table shows their share."
 RESPONSE_TIME = figures.RESPONSE_TIME
-TOKENS_PER_SECOND = figures.FIGURES["tokens_per_second"].definition
 TAGS = "A request counts once for each of its tags, so these do not add up to the total."
 NO_TAGS = "No request in this time range has a tag."
 NOTHING_HERE = (

@@ -12,6 +12,7 @@ import streamlit as st
 from tracelib import errors, formatting
 from tracelib.page.base import address
 from tracelib.querying.store import Result
+from tracelib.spendlogs.figures import FIGURES
 
 MOST_FIGURES = 400
 FIGURES_EXPIRE_S = 600
@@ -112,6 +113,13 @@ def chart(
             _plot(title, figure(result, draw, *arguments), narrows)
         if result.is_stale and result.error:
             st.caption(f"Last updated {result.computed_at:%H:%M:%S}. {result.error.sentence}")
+
+
+def figure_chart(
+    name: str, result: Result[pd.DataFrame], draw: Callable[..., go.Figure], *arguments: Any
+) -> None:
+    """A card with the chart of one of `FIGURES`, under its title and with its definition."""
+    chart(FIGURES[name].title, result, draw, *arguments, caption=FIGURES[name].definition)
 
 
 def _plot(title: str, figure: go.Figure, narrows: str | None) -> None:
