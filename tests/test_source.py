@@ -62,6 +62,14 @@ def started(source: Source) -> list[datetime]:
     return [moment.astimezone(UTC) for (moment,) in source.rows(order)]
 
 
+def test_an_integer_that_python_refuses_is_read_as_its_digits(open_source, database):
+    made = database(rows=[rows.spend_log()])
+    made.execute("""UPDATE "LiteLLM_SpendLogs" SET response = '{"a": [1e4400, -7]}'""")
+    requests = (source := open_source(made.url)).requests(DAY)
+    [(body,)] = source.rows(sa.select(requests.c.response_body))
+    assert body == {"a": ["1" + "0" * 4_400, -7]}
+
+
 def test_every_question_is_asked_under_all_guards(open_source, ways, empty_database):
     source = open_source(ways(empty_database), statement_timeout_s=2.5)
     assert settings_of(source) == {
