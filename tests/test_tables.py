@@ -85,3 +85,22 @@ def colours(table) -> set[str]:
     """The colours behind cells."""
     styles = table.proto.arrow_data.styler.styles
     return set(re.findall(r"background-color: (\S+\))", styles.replace(", ", ",")))
+
+
+def _clicked_twice() -> None:
+    import streamlit as st
+
+    from tracelib.page.base import table
+
+    st.session_state["list ticked"] = [("s1", "k")]
+    st.session_state["list as drawn"] = [("s1", "k", None), ("s2", "k", None)]
+    st.session_state[table.CLICKS] = 1  # the table that was clicked is "list 0"
+    table.store_click("list")
+    table.store_click_or_ticks("list")
+    st.json({"ticked": st.session_state["list ticked"], "clicked": table.clicked()})
+
+
+def test_a_click_that_is_reported_again_after_it_was_taken_changes_nothing():
+    app = AppTest.from_function(_clicked_twice).run()
+    assert not app.exception
+    assert json.loads(app.json[0].value) == {"ticked": [["s1", "k"]], "clicked": None}

@@ -215,7 +215,7 @@ def remember_rows(key: str, rows: pd.DataFrame) -> None:
 
 def store_click(key: str) -> None:
     """Take over a clicked row; for the table's callback, which runs before the page does."""
-    selection = st.session_state[element_key(key)]["selection"]
+    selection = _selection(key)
     cells = selection["cells"] or [(row, None) for row in selection["rows"]]
     for row, column in cells[:1]:
         store_row_click(key, row, column)
@@ -231,7 +231,9 @@ def store_row_click(key: str, position: int, column: str | None = None) -> None:
 
 def store_click_or_ticks(key: str) -> None:
     """Take over a clicked cell or ticked rows; for the callback of a table that has both."""
-    selection = st.session_state[element_key(key)]["selection"]
+    if element_key(key) not in st.session_state:
+        return
+    selection = _selection(key)
     if selection["cells"]:
         store_click(key)
     drawn_rows = st.session_state.get(f"{key} as drawn", [])
@@ -250,9 +252,10 @@ def ticked(key: str, rows: pd.DataFrame) -> pd.DataFrame:
 def keep_ticks(key: str, rows: pd.DataFrame) -> None:
     """Keep each tick with its session when rows have moved; before the table."""
     positions = rows.index.get_indexer(ticked(key, rows).index).tolist()
-    name = element_key(key)
-    if sorted(_rows_chosen(name)) != positions:
-        st.session_state[name] = {"selection": {"rows": positions, "columns": [], "cells": []}}
+    if sorted(_selection(key)["rows"]) != positions:
+        st.session_state[element_key(key)] = {
+            "selection": {"rows": positions, "columns": [], "cells": []}
+        }
 
 
 def clicked() -> Click | None:
@@ -263,6 +266,12 @@ def clicked() -> Click | None:
     return click
 
 
-def _rows_chosen(name: str) -> list[int]:
-    chosen: list[int] = st.session_state.get(name, {"selection": {"rows": []}})["selection"]["rows"]
-    return chosen
+def _selection(key: str) -> dict[str, list[Any]]:
+    """The cells and rows selected in the table with this key; empty if it is not drawn.
+
+    A browser reports a click again if the run that took it over was interrupted, for example by
+    the next click. The table has another key then.
+    """
+    nothing: dict[str, dict[str, list[Any]]] = {"selection": {"rows": [], "cells": []}}
+    selection: dict[str, list[Any]] = st.session_state.get(element_key(key), nothing)["selection"]
+    return selection
