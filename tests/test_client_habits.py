@@ -52,6 +52,11 @@ def sentences(rows: list[StoredRequest]) -> list[str]:
 @example(frozenset({"window of messages"}), 1163, 40, APIS[0], True)
 @example(frozenset({"answers trimmed", "first and last", "split"}), 21, 40, APIS[0], True)
 @example(frozenset({"placeholder", "split", "calls reversed", "failures"}), 663, 25, APIS[1], True)
+# Emptied results in another order than before, whose calls the window has cut off.
+@example(
+    frozenset({"calls interleaved", "calls reversed", "old results emptied", "window of messages"}),
+    *(0, 1, "acompletion", True),
+)
 def test_each_message_is_shown_once_whatever_clients_make_of_it(names, seed, turns, api, has_tools):
     talking = client(names, seed, turns, api, has_tools)
     told = transcript(talking.rows)

@@ -153,19 +153,21 @@ def _may_change(old: Item, new: Item) -> bool:
 def moved(known: Sequence[Item], sent: Sequence[Item], taken: Collection[int]) -> tuple[Match, ...]:
     """Which of these items are known ones at another position? `taken` are those already matched.
 
-    Calls and results may come in any order, and some clients move messages behind the newest
-    response each time. If a user repeats a text, it is a new message, unless the first one was
-    removed from between two others, alone or with everything there.
+    Calls and results may come in any order, results also emptied, and some clients move messages
+    behind the newest response each time. If a user repeats a text, it is a new message, unless the
+    first one was removed from between two others, alone or with everything there.
     """
     left = [at for at in range(len(known)) if at not in taken]
     found = []
     for place, item in enumerate(sent):
-        at = next((i for i in left if is_same(known[i], item)), None)
+        at = next(
+            (i for test in (is_same, _is_same_call) for i in left if test(known[i], item)), None
+        )
         if at is not None and (
             known[at].kind != "user" or _was_moved_away(known, sent[place:], taken, at)
         ):
             left.remove(at)
-            found.append(Match(place, at, "moved"))
+            found.append(Match(place, at, "moved" if is_same(known[at], item) else "changed"))
     return tuple(found)
 
 
