@@ -128,6 +128,8 @@ def test_a_change_is_told_where_it_happened_and_not_again():
 )
 # Both agents lose a reminder just before an answer that is the same for both.
 @example(frozenset({"reminder in question"}), 1724, 3, "acompletion")
+# The same, where that answer is all that the two conversations have yet.
+@example(frozenset({"ids renamed", "retrieved in question"}), 23436, 9, "aresponses")
 def test_conversations_of_one_session_are_not_mixed(names, seed, turns, api):
     """Two agents at work at once, under one system prompt, with much alike in what they say."""
     rows, said = [], Counter()

@@ -82,15 +82,20 @@ def _best(
     if len(equals) == 1:
         return equals[0]
     newest = sorted(equals)[-MOST_COMPARED:]
-    return max(newest, key=lambda node: (_common(tree, pieces, at, node), node))
+    return max(newest, key=lambda node: (*_common(tree, pieces, at, node), node))
 
 
-def _common(tree: ItemTree, pieces: Sequence[Piece], at: int, node: int) -> int:
-    """How many of the items shortly before the piece are also shortly before the node?"""
+def _common(tree: ItemTree, pieces: Sequence[Piece], at: int, node: int) -> tuple[int, float]:
+    """How many items shortly before the piece and the node are the same; how alike questions are.
+
+    The latter is the share of words that the questions before both have in common.
+    """
     above = tree.above(tree.parent(node), tree.start_of(node), MOST_COMPARED)
     known = [tree.item(one) for one in above]
     sent = [piece.item for piece in pieces[max(0, at - MOST_COMPARED) : at]]
-    return sum(any(is_same(one, item) for one in known) for item in sent)
+    question, before = tree.question_of(node), _question_before(pieces, at)
+    share = common_share(before.vocabulary, question.vocabulary) if before and question else 0.0
+    return sum(any(is_same(one, item) for one in known) for item in sent), share
 
 
 def run_before(
