@@ -1,5 +1,6 @@
 """What the tests run on: a real PostgreSQL with LiteLLM's real schema."""
 
+import os
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,13 +22,15 @@ from tracelib.database_url import read_address
 from tracelib.querying import runner
 from tracelib.querying.store import Store
 from tracelib.settings import Settings
-from tracelib.source import Source, connect
+from tracelib.source import Postgres, connect
 
 # Speed is measured by benchmarks. A busy machine must not fail a property.
 hypothesis_settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("untimed")
+# Each test that needs a replica says so: otherwise every database of a test would be weighed.
+os.environ["TRACELIB_REPLICA"] = "off"
 
 
 class CompiledStatements(LRUCache):
@@ -183,11 +186,11 @@ def open_page(fresh_caches, monkeypatch) -> Callable[..., AppTest]:
 
 
 @pytest.fixture
-def open_source() -> Iterator[Callable[..., Source]]:
+def open_source() -> Iterator[Callable[..., Postgres]]:
     """Makes sources: `open_source(url, **settings)`; their pools are closed after the test."""
     with ExitStack() as opened:
 
-        def make(url: str, **settings: object) -> Source:
+        def make(url: str, **settings: object) -> Postgres:
             source = connect(Settings(**settings), read_address(url))
             opened.callback(source.engine.dispose)
             return source

@@ -10,11 +10,12 @@ from sqlalchemy.types import DateTime, Text
 
 from tracelib.filters import Filters
 from tracelib.selection import RowId, Selection
-from tracelib.sessions.cursor import Cursor
-from tracelib.source import Source
-from tracelib.spendlogs import conditions
+from tracelib.sessions.cursor import Cursor, Listed
+from tracelib.source import Postgres
+from tracelib.spendlogs import conditions, measures
 from tracelib.spendlogs.facts import with_run_facts
-from tracelib.spendlogs.names import name_of
+from tracelib.spendlogs.measures import alphabetical, first_of, last_of
+from tracelib.spendlogs.types import believable
 
 MOST_KEYS = 1_000
 MOST_CALLED = 20
@@ -64,7 +65,7 @@ class FoundRequest:
     api_key: str
 
 
-def keys_of(source: Source, session_id: str) -> pd.DataFrame:
+def keys_of(source: Postgres, session_id: str) -> pd.DataFrame:
     """Which keys have a session with this ID? Clients choose IDs, so two keys may choose the same.
 
     A row per key, the one that began first on top, at most 1,000:
@@ -78,8 +79,8 @@ def keys_of(source: Source, session_id: str) -> pd.DataFrame:
     one = (
         select(
             requests.c.api_key,
-            func.max(requests.c.key).label("key"),
-            func.max(requests.c.request_id).label("sample_request_id"),
+            last_of(requests.c.key).label("key"),
+            measures.sample(requests),
             func.count().label("requests"),
             func.min(requests.c.started_at).label("started_at"),
         )
@@ -91,14 +92,14 @@ def keys_of(source: Source, session_id: str) -> pd.DataFrame:
     return source.frame(
         select(
             one.c.api_key,
-            name_of(source.schema, "key", one.c.key, one.c.sample_request_id).label("key_name"),
+            source.name_of("key", one.c.key, one.c.sample).label("key_name"),
             one.c.requests,
             one.c.started_at,
         ).order_by(one.c.started_at, one.c.api_key)
     )
 
 
-def requests_called(source: Source, some_id: str) -> tuple[FoundRequest, ...]:
+def requests_called(source: Postgres, some_id: str) -> tuple[FoundRequest, ...]:
     """Which requests have this ID? Several may, in a partitioned log or if clients choose IDs.
 
     First those with the request ID, then those with the call ID that LiteLLM returns to clients, if
@@ -124,7 +125,7 @@ def requests_called(source: Source, some_id: str) -> tuple[FoundRequest, ...]:
     )
 
 
-def session_of_request(source: Source, request_id: str) -> tuple[str, str] | None:
+def session_of_request(source: Postgres, request_id: str) -> tuple[str, str] | None:
     """Which session does this request belong to? Its session ID and key; None for no request.
 
     Of several requests with this ID, the first of `requests_called` counts.
@@ -133,7 +134,7 @@ def session_of_request(source: Source, request_id: str) -> tuple[str, str] | Non
     return (found[0].session_id, found[0].api_key) if found else None
 
 
-def requests_of(source: Source, selection: Selection, limit: int = MOST_REQUESTS) -> pd.DataFrame:
+def requests_of(source: Postgres, selection: Selection, limit: int = MOST_REQUESTS) -> pd.DataFrame:
     """Which requests does this selection have, when, and how did each run? Light rows, no bodies.
 
     A row per request, the first on top, ties by request_id, at most `limit`:
@@ -176,14 +177,13 @@ REQUESTS_A_SESSION = 20
 
 
 def newest_sessions(
-    source: Source, filters: Filters, cursor: Cursor | None, limit: int
-) -> Sequence[Row[Any]] | None:
+    source: Postgres, filters: Filters, cursor: Cursor | None, limit: int
+) -> Sequence[Listed] | None:
     """Which sessions had the latest requests, from the cursor on? None if a few do not decide it.
 
-    Rows of session_key, session_id and sort_value, the newest first, ties by key. Reads the whole
-    window if long sessions fill the newest requests.
+    The newest first, ties by key. Reads the whole window if long sessions fill the newest requests.
     """
-    if cursor and source.schema.has("session_id") and not source.schema.is_indexed("session_id"):
+    if cursor and source.of_sessions([]) is None:
         return None
     most = limit * REQUESTS_A_SESSION
     read = source.rows(_among_newest(source, filters, cursor, most))
@@ -192,40 +192,48 @@ def newest_sessions(
     reach = min((row.oldest for row in read), default=None)
     complete = [row for row in read if is_all or row.sort_value > reach]
     seen = _seen_before(source, filters, cursor, complete) if cursor else set()
-    found = [row for row in complete if row.session_key not in seen]
+    found = [
+        Listed(row.session_key, row.session_id, row.sort_value, row.last_start)
+        for row in complete
+        if row.session_key not in seen
+    ]
     return found[:limit] if is_all or len(found) >= limit else None
 
 
 def _among_newest(
-    source: Source, filters: Filters, cursor: Cursor | None, most: int
+    source: Postgres, filters: Filters, cursor: Cursor | None, most: int
 ) -> Select[Any]:
     requests = source.requests(filters)
-    newest = select(requests.c.session_key, requests.c.session_id, requests.c.started_at)
+    columns = ("session_key", "session_id", "started_at", "start_order")
+    newest = select(*(requests.c[name] for name in columns))
     if cursor:
-        last = func.timezone("UTC", cursor.bound(), type_=DateTime())
-        newest = newest.where(requests.c.start_order <= last)
+        newest = newest.where(requests.c.start_order <= literal(cursor.last_start, DateTime()))
     some = newest.order_by(requests.c.start_order.desc()).limit(most).subquery("newest")
     last_start = func.max(some.c.started_at)
     statement = select(
         some.c.session_key,
-        func.min(some.c.session_id).label("session_id"),
+        first_of(some.c.session_id).label("session_id"),
         last_start.label("sort_value"),
+        believable(func.max(some.c.start_order)).label("last_start"),
         func.min(some.c.started_at).label("oldest"),
         func.count().label("requests"),
     ).group_by(some.c.session_key)
-    return statement.order_by(last_start.desc(), some.c.session_key)
+    return statement.order_by(last_start.desc(), measures.alphabetical(some.c.session_key))
 
 
 def _seen_before(
-    source: Source, filters: Filters, cursor: Cursor, sessions: Sequence[Row[Any]]
+    source: Postgres, filters: Filters, cursor: Cursor, sessions: Sequence[Row[Any]]
 ) -> set[str]:
     """Which of these were on an earlier page, for a newer request or an earlier key?"""
-    requests = source.by_id("session_id", sorted({row.session_id for row in sessions}))
+    requests = source.of_sessions([(row.session_key, row.session_id) for row in sessions])
+    if requests is None:
+        return set()
     last_start = func.max(requests.c.started_at)
+    last_stored = believable(func.max(requests.c.start_order))
     listed = (
         select(requests.c.session_key)
         .where(*conditions.passes(requests, filters))
         .group_by(requests.c.session_key)
-        .having(~cursor.is_before(last_start, requests.c.session_key))
+        .having(~cursor.is_before(last_start, last_stored, alphabetical(requests.c.session_key)))
     )
     return {row.session_key for row in source.rows(listed)}

@@ -1,0 +1,82 @@
+"""The types and times of the relation that PostgreSQL and a replica must agree on."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, case, literal
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import DateTime, Numeric, Text
+
+# Without a precision PostgreSQL keeps every digit, and DuckDB three decimals.
+MONEY: Numeric[Any] = Numeric(38, 15)
+# NaN, infinity and more than this are no amounts; a hundred million of these still add up.
+GREATEST_AMOUNT = 1e15
+
+
+class Identity(Text):
+    """A text that is the identity of a key already: `keys.key_identity` of it is itself."""
+
+
+class Tags(Text):
+    """The client's own tags as one text: each once, in order, with `BETWEEN` between them."""
+
+
+# A row from before LiteLLM, or from far ahead, has a wrong clock: it counts, at the edge.
+BELIEVABLE = (datetime(2000, 1, 1), datetime(2200, 1, 1))  # noqa: DTZ001 - stored without zone
+# No tag contains it.
+BETWEEN = "\x1f"
+
+
+class Aware(FunctionElement[Any]):
+    """A time that is stored without a zone, in UTC, as an aware one."""
+
+    type = DateTime(timezone=True)
+    inherit_cache = True
+
+
+@compiles(Aware)
+def _by_zone(element: Aware, compiler: SQLCompiler, **options: Any) -> str:
+    return f"timezone('UTC', {compiler.process(element.clauses, **options)})"
+
+
+@compiles(Aware, "duckdb")
+def _by_arithmetic(element: Aware, compiler: SQLCompiler, **options: Any) -> str:
+    # The same number with another type; its `timezone` computes with a calendar, for each row.
+    return f"make_timestamptz(epoch_us({compiler.process(element.clauses, **options)}))"
+
+
+class Later(FunctionElement[Any]):
+    """A time so many milliseconds after another, both as they are stored."""
+
+    type = DateTime()
+    inherit_cache = True
+
+
+@compiles(Later)
+def _later(element: Later, compiler: SQLCompiler, **options: Any) -> str:
+    start, ms = (compiler.process(one, **options) for one in element.clauses)
+    return f"({start} + {ms} * INTERVAL '1 millisecond')"
+
+
+@compiles(Later, "duckdb")
+def _later_by_arithmetic(element: Later, compiler: SQLCompiler, **options: Any) -> str:
+    start, ms = (compiler.process(one, **options) for one in element.clauses)
+    return f"make_timestamp(epoch_us({start}) + {ms} * 1000)"
+
+
+def utc(stored_time: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The time as aware UTC, which Prisma stores without a zone."""
+    return Aware(believable(stored_time))
+
+
+def believable(stored_time: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The time within bounds: PostgreSQL has years and infinities that Python does not."""
+    early, late = (literal(moment, DateTime()) for moment in BELIEVABLE)
+    return case((stored_time < early, early), (stored_time > late, late), else_=stored_time)
+
+
+def are_columns(requests: FromClause) -> bool:
+    """Are the facts of these requests columns, as in a replica? Else they are in documents."""
+    return "metadata" not in requests.c
