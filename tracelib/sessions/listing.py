@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, timedelta
 from typing import Any
 
 import pandas as pd
@@ -20,11 +21,12 @@ from tracelib.spendlogs.conditions import shown_key
 from tracelib.spendlogs.figures import chosen
 from tracelib.spendlogs.measures import alphabetical, first_of
 from tracelib.spendlogs.types import are_columns, believable
-from tracelib.window import Bucket, bucket_starts
+from tracelib.window import Bucket, TimeWindow, bucket_starts
 
 MOST_COUNTED = 10_000
 # Read beyond a page of the list, in case the sessions at its end differ only by their keys.
 SPARE = 50
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +91,7 @@ def _listed_rows(
             return newest
     requests = searched_requests(source, filters, search)
     if are_columns(requests):
-        return _numbered(source, requests, search, cursor, limit)
+        return _from_replica(source, filters, search, cursor, limit)
     rows = source.rows(_found_keys(requests, search, cursor, limit))
     return [Listed._make(row) for row in rows]
 
@@ -108,6 +110,24 @@ def _found_keys(
     if cursor:
         statement = statement.where(cursor.is_before(*order))
     return statement.order_by(order[0].desc(), order[1].desc(), order[2]).limit(limit)
+
+
+def _from_replica(
+    source: Source, filters: Filters, search: SessionSearch, cursor: Cursor | None, limit: int
+) -> list[Listed]:
+    """The most recent sessions are those of the last hour, or day, if these have enough."""
+    spans = (HOUR, DAY) if search == SessionSearch() else ()
+    for span in spans:
+        last = cursor.last_start.replace(tzinfo=UTC) if cursor else filters.window.end
+        if last - span <= filters.window.start:
+            break
+        latest = filters.within(TimeWindow(last - span, filters.window.end))
+        requests = searched_requests(source, latest, search)
+        listed = _numbered(source, requests, search, cursor, limit)
+        if len(listed) == limit:
+            return listed
+    requests = searched_requests(source, filters, search)
+    return _numbered(source, requests, search, cursor, limit)
 
 
 def _numbered(

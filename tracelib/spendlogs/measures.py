@@ -10,7 +10,6 @@ from sqlalchemy import (
     case,
     cast,
     column,
-    extract,
     func,
     literal,
     select,
@@ -21,7 +20,7 @@ from sqlalchemy.sql.selectable import CTE
 from sqlalchemy.types import BigInteger, Double, Numeric, Text
 
 from tracelib.spendlogs.documents import decoded
-from tracelib.spendlogs.types import BETWEEN, Tags, are_columns
+from tracelib.spendlogs.types import BETWEEN, Elapsed, Tags, are_columns
 
 Relation = Subquery | CTE
 THOUSANDTHS: Numeric[Any] = Numeric(30, 3)
@@ -118,7 +117,7 @@ def percentile(value: ColumnElement[Any], fraction: float) -> ColumnElement[floa
 
 def elapsed_ms(start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[float]:
     """How many milliseconds from start to end? None if the end comes first."""
-    return case((end >= start, cast(extract("epoch", end - start) * 1000, Double)))
+    return case((end >= start, Elapsed(start, end)))
 
 
 def alphabetical(text: ColumnElement[str]) -> ColumnElement[str]:

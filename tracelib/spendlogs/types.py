@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, FromClause, case, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import DateTime, Numeric, Text
+from sqlalchemy.types import DateTime, Double, Numeric, Text
 
 # Without a precision PostgreSQL keeps every digit, and DuckDB three decimals.
 MONEY: Numeric[Any] = Numeric(38, 15)
@@ -64,6 +64,26 @@ def _later(element: Later, compiler: SQLCompiler, **options: Any) -> str:
 def _later_by_arithmetic(element: Later, compiler: SQLCompiler, **options: Any) -> str:
     start, ms = (compiler.process(one, **options) for one in element.clauses)
     return f"make_timestamp(epoch_us({start}) + {ms} * 1000)"
+
+
+class Elapsed(FunctionElement[Any]):
+    """The milliseconds from one time to a later one, as a double."""
+
+    type = Double()
+    inherit_cache = True
+
+
+@compiles(Elapsed)
+def _elapsed(element: Elapsed, compiler: SQLCompiler, **options: Any) -> str:
+    start, end = (compiler.process(one, **options) for one in element.clauses)
+    # A double, where `extract` returns a numeric: a fifth of the time of a query.
+    return f"round(date_part('epoch', {end} - {start}) * 1000000) / 1000"
+
+
+@compiles(Elapsed, "duckdb")
+def _elapsed_by_arithmetic(element: Elapsed, compiler: SQLCompiler, **options: Any) -> str:
+    start, end = (compiler.process(one, **options) for one in element.clauses)
+    return f"((epoch_us({end}) - epoch_us({start})) / 1000)"
 
 
 def utc(stored_time: ColumnElement[Any]) -> ColumnElement[Any]:
