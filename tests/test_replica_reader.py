@@ -245,7 +245,7 @@ def test_what_it_does_not_hold_is_left_to_postgresql(database, tmp_path):
         for ask in (
             lambda: sessions.found_sessions(replica, FILTERS, SessionSearch(id="x")),
             lambda: replica.by_id("request_id", ["x"]),
-            lambda: replica.finds_calls,
+            lambda: replica.finds_calls(),
         ):
             with pytest.raises(NotHeld):
                 ask()

@@ -99,6 +99,20 @@ class Files:
                 self._views[names] = view
             return self._views[names]
 
+    def with_sessions(
+        self, snapshot: Snapshot, numbers: Sequence[int], timeout_s: float
+    ) -> list[str]:
+        """The names of the spans that have any of these sessions."""
+        if not numbers or not snapshot.spans:
+            return []
+        wanted = ", ".join(str(int(number)) for number in numbers)
+        arms = [
+            f'(SELECT {place} FROM "{name}".sessions WHERE session_number IN ({wanted}) LIMIT 1)'  # noqa: S608
+            for place, (name, _) in enumerate(snapshot.spans)
+        ]
+        found = self.rows(" UNION ALL ".join(arms), [], timeout_s)
+        return [snapshot.spans[place][0] for (place,) in found]
+
     def rows(self, text: str, values: Sequence[Any], timeout_s: float) -> list[tuple[Any, ...]]:
         """The rows of this statement. Raises QuestionTooSlow, or NotHeld if it fails."""
         with self._limited(timeout_s) as cursor:

@@ -22,7 +22,7 @@ from sqlalchemy.types import DateTime
 from tracelib.filters import Filters
 from tracelib.permissions.access import Access, Scope
 from tracelib.replica.dialect import compiled, converted
-from tracelib.replica.files import Files, Snapshot
+from tracelib.replica.files import EMPTY, Files, Snapshot
 from tracelib.source.frames import frame_of
 from tracelib.source.protocol import NotHeld
 from tracelib.spendlogs import replicated
@@ -59,7 +59,6 @@ class Replica:
         """PostgreSQL finds requests by ID, along its indexes."""
         raise NotHeld(f"{column} of {len(ids)} requests")
 
-    @property
     def finds_calls(self) -> bool:
         """PostgreSQL finds calls by ID."""
         raise NotHeld("call IDs")
@@ -68,8 +67,14 @@ class Replica:
         """Which requests have these sessions, at any time? None while history is being filled."""
         if self.snapshot.manifest.complete_from is not None:
             return None
-        every = replicated.requests(self._tables(None, None), self.scope, None, None)
-        numbers = [replicated.session_number(session_key) for session_key, _ in keys]
+        return self.numbered([replicated.session_number(session_key) for session_key, _ in keys])
+
+    def numbered(self, numbers: Sequence[int]) -> Subquery:
+        """Which requests have the sessions with these numbers, at any time? Only few files do."""
+        names = self.files.with_sessions(self.snapshot, numbers, self.timeout_s)
+        tables = [replicated.stored_table("requests", name) for name in names]
+        tables = tables or [replicated.stored_table(EMPTY)]
+        every = replicated.requests(tables, self.scope, None, None)
         is_one = every.c.session_group.in_(numbers)
         return select(*every.c).where(is_one).subquery("of_sessions")
 

@@ -83,6 +83,9 @@ def build(
         every = " UNION ALL ".join(arms)
         database.execute(f"CREATE TABLE made.requests AS {every} ORDER BY start_order")
         database.execute(f"CREATE TABLE made.carried AS {_carried()}")
+        # Which sessions the file has, sorted, so that most files need not be searched for one.
+        numbers = "SELECT DISTINCT session_number FROM made.requests ORDER BY session_number"
+        database.execute(f"CREATE TABLE made.sessions AS {numbers}")
         rows = _count(database, "made.requests")
     return Built(file, rows, (settings.folder / file).stat().st_size, hours)
 

@@ -15,12 +15,12 @@ from tracelib.sessions.figures import figures
 from tracelib.sessions.lookup import newest_sessions
 from tracelib.sessions.matching import SORTED_BY, of_sessions, searched_requests
 from tracelib.sessions.search import SessionSearch
-from tracelib.source import Postgres, Source
+from tracelib.source import Numbered, Postgres, Source
 from tracelib.spendlogs.buckets import in_buckets
 from tracelib.spendlogs.conditions import shown_key
 from tracelib.spendlogs.figures import chosen
 from tracelib.spendlogs.measures import alphabetical, first_of
-from tracelib.spendlogs.types import are_columns, believable
+from tracelib.spendlogs.types import believable
 from tracelib.window import Bucket, TimeWindow, bucket_starts
 
 MOST_COUNTED = 10_000
@@ -89,9 +89,9 @@ def _listed_rows(
         newest = newest_sessions(source, filters, cursor, limit)
         if newest is not None:
             return newest
+    if isinstance(source, Numbered):
+        return _by_number(source, filters, search, cursor, limit)
     requests = searched_requests(source, filters, search)
-    if are_columns(requests):
-        return _from_replica(source, filters, search, cursor, limit)
     rows = source.rows(_found_keys(requests, search, cursor, limit))
     return [Listed._make(row) for row in rows]
 
@@ -112,8 +112,8 @@ def _found_keys(
     return statement.order_by(order[0].desc(), order[1].desc(), order[2]).limit(limit)
 
 
-def _from_replica(
-    source: Source, filters: Filters, search: SessionSearch, cursor: Cursor | None, limit: int
+def _by_number(
+    source: Numbered, filters: Filters, search: SessionSearch, cursor: Cursor | None, limit: int
 ) -> list[Listed]:
     """The most recent sessions are those of the last hour, or day, if these have enough."""
     spans = (HOUR, DAY) if search == SessionSearch() else ()
@@ -131,7 +131,7 @@ def _from_replica(
 
 
 def _numbered(
-    source: Source, requests: Subquery, search: SessionSearch, cursor: Cursor | None, limit: int
+    source: Numbered, requests: Subquery, search: SessionSearch, cursor: Cursor | None, limit: int
 ) -> list[Listed]:
     """The same from a replica, where IDs are read only for the sessions of one page.
 
@@ -151,23 +151,18 @@ def _numbered(
         if len(found) < limit + spare or ends[-1] != ends[limit - 1]:
             break
         spare *= 10
-    return _with_ids(source, requests, found, cursor)[:limit]
+    return _with_ids(source, found, cursor)[:limit]
 
 
-def _with_ids(
-    source: Source, requests: Subquery, found: Sequence[Row[Any]], cursor: Cursor | None
-) -> list[Listed]:
+def _with_ids(source: Numbered, found: Sequence[Row[Any]], cursor: Cursor | None) -> list[Listed]:
     """These sessions with their IDs, in the order of the list, without those before the cursor."""
+    requests = source.numbered([row.session_group for row in found])
     number = requests.c.session_group
-    ids = (
-        select(
-            number,
-            first_of(requests.c.session_key).label("session_key"),
-            first_of(requests.c.session_id).label("session_id"),
-        )
-        .where(number.in_([row.session_group for row in found]))
-        .group_by(number)
-    )
+    ids = select(
+        number,
+        first_of(requests.c.session_key).label("session_key"),
+        first_of(requests.c.session_id).label("session_id"),
+    ).group_by(number)
     by_number = {row.session_group: row for row in source.rows(ids)}
     rows = ((row, by_number[row.session_group]) for row in found)
     listed = [

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Select,
     Subquery,
     and_,
@@ -46,7 +47,9 @@ def searched_requests(source: Source, filters: Filters, search: SessionSearch) -
     """
     if not search.id:
         requests = source.requests(filters)
-        return _narrowed(_marked(requests, _carries(source, requests, search.text)), search)
+        if are_columns(requests):
+            return _narrowed(source, requests, search)
+        return _marked(requests, _carries(source, requests, search.text))
     keys = source.rows(_sessions_by_any_id(source, filters, search.id))
     found = [(key.session_key, key.session_id) for key in keys]
     requests = source.by_id("session_id", sorted({session_id for _, session_id in found}))
@@ -68,17 +71,20 @@ def requests_in(
     return _marked(requests, _carries(source, requests, search.text))
 
 
-def _narrowed(requests: Subquery, search: SessionSearch) -> Subquery:
+def _narrowed(source: Source, requests: Subquery, search: SessionSearch) -> Subquery:
     """In a replica, only the requests of sessions that carry what is searched for.
 
-    There it is quicker to find those few first than to carry the condition through the grouping.
+    There it is quicker to find those few first, by each condition alone, than to carry it through
+    the grouping.
     """
-    if not are_columns(requests):
-        return requests
     number = requests.c.session_group
-    carrying = [select(number).where(one) for one in _carried(requests, search)]
+    found = [select(number).where(one) for one in _carried(requests, search)]
+    carrying: list[Select[Any] | CompoundSelect[Any]] = [*found]
+    if search.text:
+        ways = _ways_to_carry(source, requests, search.text)
+        carrying.append(union_all(*(select(number).where(one) for one in ways)))
     of_these = (number.in_(one) for one in carrying)
-    return select(*requests.c).where(*of_these).subquery("narrowed")
+    return _marked(requests, literal(True), *of_these)
 
 
 def _marked(
@@ -104,7 +110,7 @@ def _sessions_by_any_id(source: Source, filters: Filters, identity: str) -> Sele
 
 def _by_call_id(source: Source, filters: Filters, identity: str) -> Select[Any]:
     """Requests by call ID; within the window if LiteLLM has not created its index."""
-    if source.finds_calls:
+    if source.finds_calls():
         requests = source.by_id("call_id", [identity])
         return select(requests.c.session_key, requests.c.session_id)
     requests = source.requests(Filters(filters.window))
@@ -114,13 +120,20 @@ def _by_call_id(source: Source, filters: Filters, identity: str) -> Select[Any]:
 
 
 def _carries(source: Source, requests: Subquery, text: str) -> ColumnElement[bool]:
-    if not text or BETWEEN in text:
-        return literal(not text)
-    named = [*_by_name(requests, text), *_by_key(requests, text)]
+    if not text:
+        return literal(True)
+    return func.coalesce(or_(*_ways_to_carry(source, requests, text)), False, type_=Boolean())
+
+
+def _ways_to_carry(source: Source, requests: Subquery, text: str) -> list[ColumnElement[bool]]:
+    """Conditions of which one is met by each request with this text in a name or an ID."""
+    if BETWEEN in text:
+        return [literal(False)]
+    named = [or_(*_by_name(requests, text)), *_by_key(requests, text)]
     for dimension in NAMED_BY:
         ids = requests.c["stored_key" if dimension == "key" else dimension]
         named += [ids.in_(called) for called in source.ids_called(dimension, text)]
-    return func.coalesce(or_(*named), False, type_=Boolean())
+    return named
 
 
 def _by_name(requests: Subquery, text: str) -> list[ColumnElement[bool]]:
@@ -198,6 +211,7 @@ def of_sessions(requests: Subquery, search: SessionSearch) -> list[ColumnElement
     conditions = _in_ranges(requests, search)
     if not are_columns(requests):
         conditions += [func.bool_or(is_carried) for is_carried in _carried(requests, search)]
+        conditions += [func.bool_or(requests.c.is_match)] if search.text else []
     if search.status != "any":
         is_failing = measures.failures(requests) > 0
         conditions.append(is_failing if search.status == "with failures" else ~is_failing)
@@ -209,7 +223,6 @@ def of_sessions(requests: Subquery, search: SessionSearch) -> list[ColumnElement
 def _carried(requests: Subquery, search: SessionSearch) -> list[ColumnElement[bool]]:
     """Conditions of which each is met by a session if one of its requests meets it."""
     carried: list[tuple[object, ColumnElement[bool]]] = [
-        (search.text, requests.c.is_match),
         (search.tag, is_tagged(requests.c.request_tags, search.tag)),
         (search.end_user, requests.c.end_user == search.end_user),
         (search.agent, requests.c.agent == search.agent),

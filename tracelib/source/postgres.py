@@ -92,7 +92,6 @@ class Postgres:
         is_one = found.c.session_key.in_(session_keys)
         return select(*found.c).where(is_one).subquery("of_sessions")
 
-    @property
     def finds_calls(self) -> bool:
         """Can requests be found by their call ID without a scan? There may be none to find."""
         return self.schema.is_indexed("litellm_call_id") or not self.schema.has("litellm_call_id")

@@ -1,7 +1,7 @@
 """Who answers a query: a question that takes a `Source` does not know who it is."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import pandas as pd
 from sqlalchemy import ColumnElement, Row, Select, Subquery
@@ -34,7 +34,6 @@ class Source(Protocol):
         None if it would take a scan.
         """
 
-    @property
     def finds_calls(self) -> bool:
         """Can requests be found by their call ID without a scan? There may be none to find."""
 
@@ -57,3 +56,11 @@ class Source(Protocol):
 
     def frame(self, statement: Select[Any]) -> pd.DataFrame:
         """The rows as a frame, whose columns keep their types without rows. Raises a TraceError."""
+
+
+@runtime_checkable
+class Numbered(Source, Protocol):
+    """A source whose sessions have numbers: `session_group` is one."""
+
+    def numbered(self, numbers: Sequence[int]) -> Subquery:
+        """Which requests have the sessions with these numbers, at any time?"""

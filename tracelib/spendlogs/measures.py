@@ -12,6 +12,7 @@ from sqlalchemy import (
     column,
     func,
     literal,
+    null,
     select,
     type_coerce,
 )
@@ -20,7 +21,7 @@ from sqlalchemy.sql.selectable import CTE
 from sqlalchemy.types import BigInteger, Double, Numeric, Text
 
 from tracelib.spendlogs.documents import decoded
-from tracelib.spendlogs.types import BETWEEN, Elapsed, Tags, are_columns
+from tracelib.spendlogs.types import BETWEEN, Elapsed, Identity, Tags, are_columns
 
 Relation = Subquery | CTE
 THOUSANDTHS: Numeric[Any] = Numeric(30, 3)
@@ -137,6 +138,8 @@ def last_of(text: ColumnElement[str]) -> ColumnElement[str]:
 
 def sample(requests: Relation) -> ColumnElement[str]:
     """The ID of one of these requests, to look up names in; a replica does not need it."""
+    if isinstance(requests.c.api_key.type, Identity):
+        return null().cast(Text()).label("sample")
     return last_of(requests.c.request_id).label("sample")
 
 
