@@ -12,7 +12,7 @@ from benchmarks.filling import DAYS, TABLE
 from tracelib import sessions
 from tracelib.filters import Filters
 from tracelib.sessions.search import SORTS
-from tracelib.source import Source
+from tracelib.source import Postgres
 from tracelib.window import TimeWindow, fitting_bucket
 
 TRIES = 5
@@ -20,7 +20,7 @@ PAGE_LENGTH = 50
 DEPTHS = (1, 10, 100)
 
 
-def list_times(source: Source) -> Iterator[tuple[str, float, float, str]]:
+def list_times(source: Postgres) -> Iterator[tuple[str, float, float, str]]:
     """How long do the questions of the page take, in each order and at each depth?
 
     Which list, the least and the first time in ms, and the questions one by one.
@@ -46,7 +46,7 @@ def list_times(source: Source) -> Iterator[tuple[str, float, float, str]]:
             yield name, best["all"], tries[0]["all"], beside
 
 
-def _last_days(source: Source) -> TimeWindow:
+def _last_days(source: Postgres) -> TimeWindow:
     logs = sa.table(TABLE, sa.column("startTime"))
     newest: datetime = source.row(sa.select(sa.func.max(logs.c.startTime)))[0]
     end = newest.replace(tzinfo=UTC) + timedelta(seconds=1)
@@ -54,7 +54,7 @@ def _last_days(source: Source) -> TimeWindow:
 
 
 def _place(
-    source: Source, filters: Filters, search: sessions.SessionSearch, depth: int
+    source: Postgres, filters: Filters, search: sessions.SessionSearch, depth: int
 ) -> str | None:
     """Where that page of the list begins, as the URL says it."""
     if depth == 1:
@@ -65,7 +65,7 @@ def _place(
     return place
 
 
-def _side_by_side(source: Source, questions: dict[str, tuple[Any, ...]]) -> dict[str, float]:
+def _side_by_side(source: Postgres, questions: dict[str, tuple[Any, ...]]) -> dict[str, float]:
     """Milliseconds of each question, asked at once as the page does, and of all together."""
 
     def asked(question: tuple[Any, ...]) -> float:

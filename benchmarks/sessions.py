@@ -36,7 +36,7 @@ from benchmarks.filling import LONG_SESSION, SHORT_SESSION, TABLE, grown
 from benchmarks.session_list import TRIES, list_times, milliseconds
 from tracelib.database_url import read_address
 from tracelib.settings import Settings
-from tracelib.source import Source, connect
+from tracelib.source import Postgres, connect
 
 HOME = Path(__file__).parent.parent / "Home.py"
 
@@ -95,7 +95,7 @@ def _session_figures() -> Iterator[Figure]:
     yield Figure(f"{name}, memory", "MB", long["most_mb"], long["most_mb"], 300, beside)
 
 
-def _list_figures(source: Source) -> Iterator[Figure]:
+def _list_figures(source: Postgres) -> Iterator[Figure]:
     for name, least, first, beside in list_times(source):
         yield Figure(name, "ms", least, first, 300, beside)
 

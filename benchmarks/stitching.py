@@ -43,7 +43,7 @@ from tracelib.conversation.threading.history import Reader
 from tracelib.database_url import read_address
 from tracelib.selection import RowId, Selection
 from tracelib.settings import Settings
-from tracelib.source import Source, connect
+from tracelib.source import Postgres, connect
 from tracelib.stitching import conversation_around, joined
 from tracelib.stitching.fingerprint import fingerprint
 
@@ -84,7 +84,7 @@ def main() -> None:
         asked.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 
-def hidden(url: str, days: int | None = None) -> tuple[Source, Truth]:
+def hidden(url: str, days: int | None = None) -> tuple[Postgres, Truth]:
     """The database with its session ids hidden, and what they were; older days are deleted."""
     engine = sa.create_engine(url)
     with engine.begin() as connection:
@@ -122,7 +122,7 @@ def _truth(connection: sa.Connection) -> Truth:
     return truth
 
 
-def measured(source: Source, truth: Truth) -> dict[str, object]:
+def measured(source: Postgres, truth: Truth) -> dict[str, object]:
     """The measures over the whole database, and how many links of each kind were right or wrong."""
     readable: set[RowId] = set()
     found: dict[RowId, RowId] = {}
@@ -150,7 +150,7 @@ def measured(source: Source, truth: Truth) -> dict[str, object]:
     }
 
 
-def opened(source: Source, truth: Truth, count: int = OPENED) -> dict[str, object]:
+def opened(source: Postgres, truth: Truth, count: int = OPENED) -> dict[str, object]:
     """How well the conversation around some requests is found, as the page searches it."""
     members: dict[tuple[str, str], set[RowId]] = {}
     for row, session in truth.items():

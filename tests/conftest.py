@@ -21,7 +21,7 @@ from tracelib.database_url import read_address
 from tracelib.querying import runner
 from tracelib.querying.store import Store
 from tracelib.settings import Settings
-from tracelib.source import Source, connect
+from tracelib.source import Postgres, connect
 
 # Speed is measured by benchmarks. A busy machine must not fail a property.
 hypothesis_settings.register_profile(
@@ -183,11 +183,11 @@ def open_page(fresh_caches, monkeypatch) -> Callable[..., AppTest]:
 
 
 @pytest.fixture
-def open_source() -> Iterator[Callable[..., Source]]:
+def open_source() -> Iterator[Callable[..., Postgres]]:
     """Makes sources: `open_source(url, **settings)`; their pools are closed after the test."""
     with ExitStack() as opened:
 
-        def make(url: str, **settings: object) -> Source:
+        def make(url: str, **settings: object) -> Postgres:
             source = connect(Settings(**settings), read_address(url))
             opened.callback(source.engine.dispose)
             return source

@@ -13,10 +13,10 @@ from tracelib.conversation.operations import operations
 from tracelib.filters import Filters
 from tracelib.selection import Selection
 from tracelib.sessions import SessionSearch
-from tracelib.source import Source
+from tracelib.source import Postgres
 from tracelib.window import fitting_bucket
 
-Ask = Callable[[Source], Any]
+Ask = Callable[[Postgres], Any]
 
 
 def of_a_window(filters: Filters) -> dict[str, Ask]:

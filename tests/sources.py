@@ -7,7 +7,7 @@ from tests.database import Database
 from tracelib.database_url import read_address
 from tracelib.filters import Filters
 from tracelib.settings import Settings
-from tracelib.source import Source, connect
+from tracelib.source import Postgres, connect
 from tracelib.window import TimeWindow
 
 HOUR = timedelta(hours=1)
@@ -17,7 +17,7 @@ WINDOW = TimeWindow(rows.NOON, rows.NOON + HOUR)
 FILTERS = Filters(WINDOW)
 
 
-def source_of(database: Database, url: str | None = None, **settings: object) -> Source:
+def source_of(database: Database, url: str | None = None, **settings: object) -> Postgres:
     """The database as the app asks it; with `url` as whoever that signs in as."""
     return connect(Settings(**settings), read_address(url or database.url))
 

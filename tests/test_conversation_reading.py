@@ -21,14 +21,14 @@ from tracelib.conversation import Reading, StoredRequest, Turn, TurnPage, transc
 from tracelib.conversation.notes import NOT_COMPARED, TOO_MANY, TRUNCATED
 from tracelib.conversation.session_rows import stored_in_batches, stored_requests
 from tracelib.selection import RowId, Selection, session
-from tracelib.source import Source
+from tracelib.source import Postgres
 
 SECOND = timedelta(seconds=1)
 SESSION = session("s", KEY)
 
 
 @pytest.fixture(scope="module")
-def shared(server: Server) -> Iterator[tuple[Database, Source]]:
+def shared(server: Server) -> Iterator[tuple[Database, Postgres]]:
     """A database that all examples of this module add sessions of their own to."""
     made = Database(server)
     source = source_of(made)

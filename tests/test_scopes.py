@@ -39,7 +39,7 @@ from tracelib.permissions.access import EVERYONE, FULL, Access, Scope
 from tracelib.redaction import NONE
 from tracelib.selection import RowId, Selection
 from tracelib.sessions import Scan, SessionSearch, scan
-from tracelib.source import Source
+from tracelib.source import Postgres
 from tracelib.window import BUCKETS, TimeWindow
 
 BUCKET = BUCKETS["1m"]
@@ -87,7 +87,7 @@ def scans(mark: str) -> Iterable[SessionSearch]:
     yield replace(PLAIN, metadata_key="note", metadata_value=f"{mark} note")
 
 
-def whole_scan(whole: Source) -> Scan:
+def whole_scan(whole: Postgres) -> Scan:
     """What somebody has found who may see all."""
     return scan(whole, FILTERS, replace(PLAIN, said=SAID))
 
@@ -181,7 +181,7 @@ def offered() -> dict[str, Callable[..., Any]]:
 def _is_question(one: Any) -> bool:
     if not inspect.isfunction(one) or one.__name__.startswith("_"):
         return False
-    return any(named.annotation is Source for named in inspect.signature(one).parameters.values())
+    return any(named.annotation is Postgres for named in inspect.signature(one).parameters.values())
 
 
 def _name(one: Callable[..., Any]) -> str:
@@ -233,11 +233,11 @@ def _log(server, *marks: str) -> Iterator[Database]:
         database.drop()
 
 
-def _made(argument: Any, whole: Source) -> Any:
+def _made(argument: Any, whole: Postgres) -> Any:
     return argument(whole) if inspect.isfunction(argument) else argument
 
 
-def _answer(source: Source, ask: Callable[..., Any], arguments: list[Any]) -> str:
+def _answer(source: Postgres, ask: Callable[..., Any], arguments: list[Any]) -> str:
     try:
         return text_of(ask(source, *arguments))
     except errors.TraceError as error:

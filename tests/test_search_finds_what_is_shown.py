@@ -13,7 +13,7 @@ from tests.sources import FILTERS, source_of
 from tracelib import sessions
 from tracelib.conversation.shown_text import Bodies, anchors, called_tools, shown_texts, shows
 from tracelib.sessions import SessionSearch, document_search
-from tracelib.source import Source
+from tracelib.source import Postgres
 
 LONGEST_SOUGHT = 60
 
@@ -30,7 +30,7 @@ ANSWERS = {
 class Filled:
     """A database whose sessions are a row each, and by session id what was put into the row."""
 
-    source: Source
+    source: Postgres
     bodies: dict[str, Bodies]
 
 
@@ -59,7 +59,7 @@ def filled(server) -> Iterator[Filled]:
     made.drop()
 
 
-def found(source: Source, **search: object) -> set[str]:
+def found(source: Postgres, **search: object) -> set[str]:
     scan = sessions.scan(source, FILTERS, SessionSearch(**search), for_seconds=60)
     assert scan.is_finished
     return {session_id for _, session_id in scan.keys}

@@ -27,7 +27,7 @@ from tracelib.conversation.bodies.unknown_shapes import OWN_FIELDS
 from tracelib.database_url import read_address
 from tracelib.sessions import Scan, SessionSearch, document_search
 from tracelib.settings import Settings
-from tracelib.source import Source, connect
+from tracelib.source import Postgres, connect
 from tracelib.spendlogs import documents
 from tracelib.spendlogs.relation import all_requests
 
@@ -92,7 +92,7 @@ def indexed(url) -> Iterator:
     """Makes sources of the database with indexes on these expressions, for one test."""
     made = []
 
-    def make(*expressions: str) -> Source:
+    def make(*expressions: str) -> Postgres:
         for number, expression in enumerate(expressions):
             name = f"made_{number}"
             made.append(name)
@@ -107,7 +107,7 @@ def trigrams(*columns: str) -> list[str]:
     return [f"gin (({column}::text) gin_trgm_ops)" for column in columns]
 
 
-def scanned(source: Source, **conditions: object) -> Scan:
+def scanned(source: Postgres, **conditions: object) -> Scan:
     return sessions.scan(source, FILTERS, SessionSearch(**conditions), for_seconds=60)
 
 

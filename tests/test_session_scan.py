@@ -18,7 +18,7 @@ from tracelib import errors, sessions
 from tracelib.conversation import Turn, transcript
 from tracelib.filters import Filters
 from tracelib.sessions import Scan, SessionSearch, scanning
-from tracelib.source import Source
+from tracelib.source import Postgres
 from tracelib.window import TimeWindow
 
 SECOND = timedelta(seconds=1)
@@ -26,13 +26,13 @@ AGES = Filters(TimeWindow(datetime(2025, 1, 1, tzinfo=UTC), datetime(2027, 1, 1,
 """A window that holds every true row."""
 
 
-def scanned(source: Source, search: SessionSearch, filters=FILTERS, so_far=None) -> Scan:
+def scanned(source: Postgres, search: SessionSearch, filters=FILTERS, so_far=None) -> Scan:
     """The scan at its end."""
     assert search.needs_scan
     return sessions.scan(source, filters, search, so_far, for_seconds=60)
 
 
-def found(source: Source, search: SessionSearch, filters=FILTERS) -> list[str]:
+def found(source: Postgres, search: SessionSearch, filters=FILTERS) -> list[str]:
     """The ids of the sessions found, in their order."""
     return [session_id for _, session_id in scanned(source, search, filters).keys]
 
@@ -471,14 +471,14 @@ def test_the_sessions_found_are_listed_with_their_figures_in_the_order_asked_for
 
 
 @pytest.fixture(scope="module")
-def log(server) -> Iterator[tuple[Database, Source]]:
+def log(server) -> Iterator[tuple[Database, Postgres]]:
     """A log that one test fills and empties again and again."""
     made = Database(server)
     yield made, source_of(made)
     made.drop()
 
 
-def refilled(log: tuple[Database, Source], made: list[dict]) -> None:
+def refilled(log: tuple[Database, Postgres], made: list[dict]) -> None:
     """Put these rows in place of those of the example before."""
     log[0].execute('TRUNCATE "LiteLLM_SpendLogs"')
     log[0].insert(made)

@@ -20,7 +20,7 @@ from tracelib import choice, sessions
 from tracelib.sessions import SessionSearch, read_search
 from tracelib.sessions.cursor import COMPLAINT, MOVED, Cursor
 from tracelib.sessions.search import BOUNDS, FLAGS, PARAMETERS, SORTS, STATUSES, TEXTS
-from tracelib.source import Source
+from tracelib.source import Postgres
 
 ALL = SessionSearch()
 OTHER_KEY = "b" * 64
@@ -29,7 +29,7 @@ MOST_PAGES = 40
 ENDS = ((min, "startTime"), (max, "endTime"))
 
 
-def found(source: Source, search: SessionSearch = ALL, filters=FILTERS) -> set[str]:
+def found(source: Postgres, search: SessionSearch = ALL, filters=FILTERS) -> set[str]:
     """The ids of all sessions found."""
     page = sessions.found_sessions(source, filters, search, limit=500)
     assert sessions.session_counts(source, filters, search) == len(page.rows)
@@ -367,7 +367,7 @@ def test_the_plain_search_is_the_plain_url():
 
 
 @pytest.fixture(scope="module")
-def log(server) -> Iterator[tuple[Database, Source]]:
+def log(server) -> Iterator[tuple[Database, Postgres]]:
     """A log that one test fills and empties again and again."""
     made = Database(server)
     yield made, source_of(made)
@@ -481,7 +481,7 @@ def test_the_newest_sessions_are_the_same_from_a_few_requests_as_from_all(
     assert listed == sorted(figure, key=lambda key: (-figure[key], key))
 
 
-def refilled(log: tuple[Database, Source], changes: list[dict]) -> list[dict]:
+def refilled(log: tuple[Database, Postgres], changes: list[dict]) -> list[dict]:
     """Put these rows in place of those of the example before."""
     made = [spend_log(**change) for change in changes]
     log[0].execute('TRUNCATE "LiteLLM_SpendLogs"')
@@ -489,7 +489,7 @@ def refilled(log: tuple[Database, Source], changes: list[dict]) -> list[dict]:
     return made
 
 
-def pages(source: Source, search: SessionSearch, limit: int) -> Iterator[str]:
+def pages(source: Postgres, search: SessionSearch, limit: int) -> Iterator[str]:
     """The session keys of one page after the other."""
     after = None
     for _ in range(MOST_PAGES):

@@ -18,7 +18,7 @@ from tracelib.conversation.links import linked_sessions
 from tracelib.filters import Filters
 from tracelib.selection import session
 from tracelib.sessions import SessionSearch
-from tracelib.source import Source
+from tracelib.source import Postgres
 from tracelib.window import TimeWindow
 
 TRUE_ROWS = rows.real_rows()
@@ -48,7 +48,7 @@ def by_side_car(server) -> Database:
 
 
 @pytest.fixture
-def both(real_rows_database, by_side_car) -> tuple[Source, Source]:
+def both(real_rows_database, by_side_car) -> tuple[Postgres, Postgres]:
     """The true rows as LiteLLM wrote them, and as a side-car would have."""
     return source_of(real_rows_database), source_of(by_side_car)
 

@@ -15,7 +15,7 @@ from tracelib import errors
 from tracelib.database_url import read_address
 from tracelib.filters import Filters
 from tracelib.settings import Settings
-from tracelib.source import Source, connect, postgres
+from tracelib.source import Postgres, connect, postgres
 from tracelib.window import TimeWindow
 
 DAY = Filters(TimeWindow(rows.NOON - timedelta(hours=12), rows.NOON + timedelta(hours=12)))
@@ -42,7 +42,7 @@ def ways(request) -> Callable:
     return request.getfixturevalue("pgbouncer").url
 
 
-def settings_of(source: Source) -> dict[str, str]:
+def settings_of(source: Postgres) -> dict[str, str]:
     names = [sa.func.current_setting(name).label(name) for name in GUARDS]
     return source.row(sa.select(*names))._asdict()
 
@@ -56,7 +56,7 @@ def sessions(database, state: str = "%") -> int:
     return count
 
 
-def started(source: Source) -> list[datetime]:
+def started(source: Postgres) -> list[datetime]:
     requests = source.requests(DAY)
     order = sa.select(requests.c.started_at).order_by(requests.c.started_at)
     return [moment.astimezone(UTC) for (moment,) in source.rows(order)]

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from tests.server import free_port
 from tests.test_source import ALL_LOGS
 from tracelib import errors
-from tracelib.source import Source
+from tracelib.source import Postgres
 
 ODD_PASSWORDS = ("p@ss/w#rd%", "a:b?c&d", "it's", "two words", "ключ", "50%off", "+")
 
@@ -27,7 +27,7 @@ def told(kind: type[errors.TraceError], said: str = "") -> Iterator[None]:
     assert said in raised.value.detail
 
 
-def count(source: Source, column: str = "*") -> int:
+def count(source: Postgres, column: str = "*") -> int:
     selected = sa.text(f'SELECT count({column}) FROM "LiteLLM_SpendLogs"')
     return source.row(selected)[0]
 

@@ -8,7 +8,7 @@ from tests import litellm, rows
 from tests.sources import HOUR
 from tests.test_source import ALL_LOGS, DAY, started
 from tracelib import facets
-from tracelib.source import Source
+from tracelib.source import Postgres
 
 
 @pytest.mark.parametrize("version", litellm.VERSIONS)
@@ -37,7 +37,7 @@ def test_a_frame_has_the_same_columns_and_types_with_and_without_rows(
     assert full.dtypes.to_dict() == empty.dtypes.to_dict()
 
 
-def _frame(source: Source) -> pd.DataFrame:
+def _frame(source: Postgres) -> pd.DataFrame:
     requests = source.requests(DAY)
     return source.frame(sa.select(*requests.c).order_by(requests.c.request_id))
 

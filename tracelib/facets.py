@@ -10,11 +10,10 @@ from sqlalchemy import CTE, Row, Select, Subquery, func, literal, select, union_
 from sqlalchemy.types import BigInteger, Text
 
 from tracelib.filters import DIMENSIONS, NONE, Filters
-from tracelib.schema import Schema
 from tracelib.source import Source
 from tracelib.spendlogs import measures
 from tracelib.spendlogs.conditions import key_or_none
-from tracelib.spendlogs.names import name_of
+from tracelib.spendlogs.types import are_columns
 from tracelib.window import recent
 
 SHORT = 8
@@ -78,12 +77,12 @@ MOST = 200
 def facets(source: Source, now: datetime) -> Facets:
     """Which models, providers, users, teams and keys are there to choose from?
 
-    From the newest 100,000 requests of the 90 days before `now`; in each dimension at most 200, the
-    most used first, ties by ID. Requests without a value are the facet `NONE`. If two IDs share a
+    From the requests of the 90 days before `now`, the newest 100,000 of them outside a replica; in
+    each dimension at most 200, the most used first, ties by ID. Requests without a value are the facet `NONE`. If two IDs share a
     name, it is followed by the ID. No request gives empty dimensions.
     """
     requests = source.requests(Filters(recent(REACH, now)))
-    rows = source.rows(_facets(source.schema, requests))
+    rows = source.rows(_facets(source, requests))
     return Facets({dimension: _of(dimension, rows) for dimension in DIMENSIONS})
 
 
@@ -99,12 +98,20 @@ def _of(dimension: str, rows: Iterable[Row[Any]]) -> tuple[Facet, ...]:
     )
 
 
-def _facets(schema: Schema, requests: Subquery) -> Select[Any]:
-    """The rows are read once, and summed per combination of values."""
-    together = _together(requests)
-    arms = (_most_used(schema, together, dimension) for dimension in DIMENSIONS)
+def _facets(source: Source, requests: Subquery) -> Select[Any]:
+    counts = {dimension: _counts(requests, dimension) for dimension in DIMENSIONS}
+    if not are_columns(requests):
+        # The rows are read once, and counted per combination of values.
+        counts = dict.fromkeys(DIMENSIONS, _together(requests))
+    arms = (_most_used(source, counts[dimension], dimension) for dimension in DIMENSIONS)
     found = union_all(*arms).subquery("found")
     return select(*found.c).order_by(found.c.dimension, found.c.rank)
+
+
+def _counts(requests: Subquery, dimension: str) -> CTE:
+    value = requests.c[dimension]
+    counted = select(value, func.count().label("requests"), measures.sample(requests))
+    return counted.group_by(value).cte(f"counts_{dimension}")
 
 
 def _together(requests: Subquery) -> CTE:
@@ -113,7 +120,7 @@ def _together(requests: Subquery) -> CTE:
     columns = [requests.c[name] for name in grouped_by]
     newest = (
         select(*columns, requests.c.request_id)
-        .order_by(requests.c.start_order.desc(), requests.c.request_id)
+        .order_by(requests.c.start_order.desc(), measures.alphabetical(requests.c.request_id))
         .limit(NEWEST)
         .subquery("newest")
     )
@@ -122,7 +129,7 @@ def _together(requests: Subquery) -> CTE:
         select(
             *values,
             func.count().label("requests"),
-            func.max(newest.c.request_id, type_=Text()).label("sample_request_id"),
+            measures.last_of(newest.c.request_id).label("sample"),
         )
         .group_by(*values)
         .subquery("grouped")
@@ -130,12 +137,12 @@ def _together(requests: Subquery) -> CTE:
     return select(*grouped.c, key_or_none(grouped.c.key_group).label("key")).cte("together")
 
 
-def _most_used(schema: Schema, together: CTE, dimension: str) -> Select[Any]:
+def _most_used(source: Source, together: CTE, dimension: str) -> Select[Any]:
     each = _ranked(together, dimension).subquery(f"each_{dimension}")
     return select(
         literal(dimension, Text()).label("dimension"),
         each.c.id,
-        name_of(schema, dimension, each.c.id, each.c.sample_request_id).label("name"),
+        source.name_of(dimension, each.c.id, each.c.sample).label("name"),
         each.c.requests,
         each.c.rank,
     ).where(each.c.rank <= MOST)
@@ -144,9 +151,10 @@ def _most_used(schema: Schema, together: CTE, dimension: str) -> Select[Any]:
 def _ranked(together: CTE, dimension: str) -> Select[Any]:
     value = together.c[dimension]
     requests = measures.added_up(together.c.requests)
+    order = (requests.desc(), measures.alphabetical(value))
     return select(
         value.label("id"),
         requests.label("requests"),
-        func.max(together.c.sample_request_id, type_=Text()).label("sample_request_id"),
-        func.row_number(type_=BigInteger()).over(order_by=(requests.desc(), value)).label("rank"),
+        measures.last_of(together.c.sample).label("sample"),
+        func.row_number(type_=BigInteger()).over(order_by=order).label("rank"),
     ).group_by(value)

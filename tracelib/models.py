@@ -5,13 +5,15 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Select, Subquery, distinct, func, literal, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
-from sqlalchemy.types import Numeric, Text
+from sqlalchemy.types import Text
 
 from tracelib.filters import Filters
 from tracelib.source import Source
 from tracelib.spendlogs import measures
 from tracelib.spendlogs.buckets import in_buckets
 from tracelib.spendlogs.figures import chosen
+from tracelib.spendlogs.measures import alphabetical
+from tracelib.spendlogs.types import MONEY
 from tracelib.window import Bucket, bucket_starts
 
 OF_A_MODEL = (
@@ -49,20 +51,20 @@ def usage_by_model(source: Source, filters: Filters, limit: int = 200) -> pd.Dat
 def _usage(requests: Subquery, limit: int) -> Select[Any]:
     one = _by_name(measures.computed_once(requests)).subquery("each")
     requests_of_all = func.sum(one.c.requests).over()
-    cost_of_all = func.sum(one.c.cost_usd, type_=Numeric()).over()
+    cost_of_all = func.sum(one.c.cost_usd, type_=MONEY).over()
     shares = measures.named(
         share=measures.ratio(one.c.requests, requests_of_all),
         cost_share=measures.ratio(one.c.cost_usd, cost_of_all),
     )
     return (
         select(*one.c, *shares)
-        .order_by(one.c.cost_usd.desc(), one.c.requests.desc(), one.c.model)
+        .order_by(one.c.cost_usd.desc(), one.c.requests.desc(), alphabetical(one.c.model))
         .limit(limit)
     )
 
 
 def _by_name(requests: Subquery) -> Select[Any]:
-    model, provider = requests.c.model, requests.c.provider
+    model, provider = requests.c.model, alphabetical(requests.c.provider)
     listed = func.string_agg(
         distinct(provider), aggregate_order_by(literal(", "), provider), type_=Text()
     )
@@ -103,7 +105,7 @@ def _by_model(requests: Subquery, models: tuple[str, ...]) -> Select[Any]:
         select(model, number, *chosen(requests, *OF_A_BUCKET))
         .where(model.in_(models))
         .group_by(model, number)
-        .order_by(model, number)
+        .order_by(alphabetical(model), number)
     )
 
 
@@ -122,9 +124,10 @@ def deployments(source: Source, filters: Filters, limit: int = 500) -> pd.DataFr
 
 def _deployments(requests: Subquery, limit: int) -> Select[Any]:
     ways = [requests.c[name] for name in ("model", "deployment", "provider", "api_base")]
+    model, *others = ways
     return (
         select(*ways, *chosen(requests, *OF_A_DEPLOYMENT))
         .group_by(*ways)
-        .order_by(requests.c.model, func.count().desc(), *ways[1:])
+        .order_by(alphabetical(model), func.count().desc(), *map(alphabetical, others))
         .limit(limit)
     )

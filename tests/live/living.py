@@ -18,7 +18,7 @@ from tests.live.vendor import Vendor
 from tests.sources import source_of
 from tracelib.filters import Filters
 from tracelib.selection import Selection, session
-from tracelib.source import Source
+from tracelib.source import Postgres
 from tracelib.window import days
 
 MISSING_TABLES = Path(__file__).parent / "missing_tables.sql"
@@ -40,7 +40,7 @@ class Live:
     vendor: Vendor
     client: Client
     database: Database
-    source: Source
+    source: Postgres
 
     @property
     def filters(self) -> Filters:

@@ -29,7 +29,7 @@ from sqlalchemy.types import DateTime, Text, TypeEngine
 
 from tracelib.conversation.requests import row_id
 from tracelib.selection import RowId, Selection
-from tracelib.source import Source
+from tracelib.source import Postgres
 from tracelib.spendlogs.conditions import of_key
 from tracelib.spendlogs.documents import decoded
 from tracelib.spendlogs.facts import with_facts
@@ -211,7 +211,7 @@ FACTS = (
 Period = tuple[datetime, datetime]
 
 
-def same_prompt_neighbours(source: Source, selection: Selection) -> pd.DataFrame:
+def same_prompt_neighbours(source: Postgres, selection: Selection) -> pd.DataFrame:
     """Which requests of the key may be retries of failed ones of this selection, in any session?
 
     For the first 200 failures: requests that started from 10 s before one until 10 s after its end
@@ -243,7 +243,7 @@ def same_prompt_neighbours(source: Source, selection: Selection) -> pd.DataFrame
     return found[is_alike].reset_index(drop=True)
 
 
-def _failures(source: Source, selection: Selection) -> Select[Any]:
+def _failures(source: Postgres, selection: Selection) -> Select[Any]:
     requests = source.selected(selection)
     return (
         select(requests.c.request_id, requests.c.started_at, requests.c.ended_at)
@@ -265,7 +265,7 @@ def _periods(failures: Iterable[Row[Any]]) -> Sequence[Period]:
     return periods
 
 
-def _near(source: Source, api_key: str, periods: Iterable[Period]) -> Subquery:
+def _near(source: Postgres, api_key: str, periods: Iterable[Period]) -> Subquery:
     every = all_requests(source.schema)
     near = (started_between(every, start, end) for start, end in periods)
     names = (*KEPT, "spend_usd", "metadata", "request_body")

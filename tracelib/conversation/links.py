@@ -16,7 +16,7 @@ from sqlalchemy.types import Text
 from tracelib.conversation.attempts import body_fields, started_between
 from tracelib.conversation.requests import CLOCKS_APART, spellings
 from tracelib.selection import RowId, Selection
-from tracelib.source import Source
+from tracelib.source import Postgres
 from tracelib.spendlogs.conditions import of_key
 from tracelib.spendlogs.relation import all_requests
 
@@ -85,7 +85,7 @@ class _Chain:
     read_until: datetime
 
 
-def linked_sessions(source: Source, selection: Selection) -> Links:
+def linked_sessions(source: Postgres, selection: Selection) -> Links:
     """Which sessions of the key do these requests continue, and which continue them?
 
     `earlier` are the continued ones, of the last 50 turns. `later` are all others of the chain,
@@ -103,7 +103,7 @@ def linked_sessions(source: Source, selection: Selection) -> Links:
     return Links(earlier, later, is_complete, chain.read_until)
 
 
-def chained(source: Source, selection: Selection) -> Selection:
+def chained(source: Postgres, selection: Selection) -> Selection:
     """Which sessions are read as one conversation with these, in the order they started?
 
     The selection itself if nothing is linked to it, or if it names its requests one by one.
@@ -117,7 +117,7 @@ def chained(source: Source, selection: Selection) -> Selection:
     return Selection(selection.api_key, tuple(ids))
 
 
-def _chain(source: Source, selection: Selection) -> _Chain | None:
+def _chain(source: Postgres, selection: Selection) -> _Chain | None:
     own = _turns(source, _first_responses(source.selected(selection)))
     if not own:
         return None
@@ -128,7 +128,7 @@ def _chain(source: Source, selection: Selection) -> _Chain | None:
     return _Chain(own, above, below, until)
 
 
-def _turns(source: Source, statement: Select[Any]) -> list[_Turn]:
+def _turns(source: Postgres, statement: Select[Any]) -> list[_Turn]:
     """The rows of a statement that starts with `_with_links`, as turns, by start."""
     turns = [
         _Turn(
@@ -174,7 +174,7 @@ def _with_links(requests: Subquery) -> Select[Any]:
     ).select_from(requests.outerjoin(fields, true()))
 
 
-def _above(source: Source, api_key: str, own: Sequence[_Turn]) -> list[_Turn]:
+def _above(source: Postgres, api_key: str, own: Sequence[_Turn]) -> list[_Turn]:
     """The turns that these continue, by their IDs, and the turns that those continue in turn."""
     found: list[_Turn] = []
     newest, known = own, {name for turn in own for name in turn.ids}
@@ -209,7 +209,7 @@ def _continued_by(turns: Sequence[_Turn], others: Sequence[_Turn]) -> list[_Turn
     return sorted(found.values(), key=lambda one: _order(one.session))
 
 
-def _upwards(source: Source, api_key: str, ids: Collection[str], limit: int) -> Select[Any]:
+def _upwards(source: Postgres, api_key: str, ids: Collection[str], limit: int) -> Select[Any]:
     """The turns with these IDs, and those they continue as far as the log has the exact IDs.
 
     A UNION keeps each turn once, so that a cycle ends; the nearest come first.
@@ -230,7 +230,7 @@ def _is_resolved(turns: Sequence[_Turn]) -> bool:
 
 
 def _below(
-    source: Source, api_key: str, chain: Sequence[_Turn], period: Period
+    source: Postgres, api_key: str, chain: Sequence[_Turn], period: Period
 ) -> tuple[list[_Turn], datetime]:
     """The turns that continue a chain, and the start up to which they were searched for."""
     until = _reach(source, api_key, period)
@@ -257,7 +257,7 @@ def _named_from(turns: Iterable[_Turn], known: set[str]) -> list[_Turn]:
     return found
 
 
-def _reach(source: Source, api_key: str, period: Period) -> datetime:
+def _reach(source: Postgres, api_key: str, period: Period) -> datetime:
     """Up to which start does the allowed number of requests reach?"""
     every = _started(source, period)
     # Without an index on the key, requests of other keys are read too.
@@ -277,7 +277,7 @@ def _reach(source: Source, api_key: str, period: Period) -> datetime:
     return row.reach if row.requests == MOST_WALKED else period[1]
 
 
-def _started(source: Source, period: Period) -> Subquery:
+def _started(source: Postgres, period: Period) -> Subquery:
     every = all_requests(source.schema)
     return select(*every.c).where(started_between(every, *period)).subquery("started")
 

@@ -26,7 +26,7 @@ from tracelib.conversation.requests import (
 from tracelib.conversation.session_rows import stored_in_batches
 from tracelib.conversation.threading.history import History, ReadTurn, read_turn
 from tracelib.selection import Selection, row_ids
-from tracelib.source import Source
+from tracelib.source import Postgres
 
 MOST_TURNS = 20_000
 # If more requests of a session would have to be read, all are ordered by start.
@@ -63,7 +63,7 @@ class KnownOrder:
         return f"KnownOrder({hash(self.turns)})"
 
 
-def turn_order(source: Source, selection: Selection) -> pd.DataFrame:
+def turn_order(source: Postgres, selection: Selection) -> pd.DataFrame:
     """Which turns does this conversation have, in order?
 
         request_id  text         of the client's own request
@@ -80,7 +80,7 @@ def turn_order(source: Source, selection: Selection) -> pd.DataFrame:
     return frame.astype({"started_at": "datetime64[us, UTC]", "is_failure": "boolean"})
 
 
-def turns_in_order(source: Source, selection: Selection) -> list[TurnRows]:
+def turns_in_order(source: Postgres, selection: Selection) -> list[TurnRows]:
     """Which rows make up each turn of this conversation, in the order of its turns?"""
     return [_row_ids(rows) for rows in _in_order(source, selection)]
 
@@ -95,13 +95,13 @@ def _row_ids(rows: Sequence[Row[Any]]) -> TurnRows:
     return tuple([row_id(row) for row in rows])
 
 
-def _in_order(source: Source, selection: Selection) -> list[tuple[Row[Any], ...]]:
+def _in_order(source: Postgres, selection: Selection) -> list[tuple[Row[Any], ...]]:
     turns = by_turn(source.rows(_light(source, selection)))
     places = after_responses(turns, lambda some: stored_in_batches(source, selection, some))
     return [turns[place] for place in places]
 
 
-def _light(source: Source, selection: Selection) -> Select[Any]:
+def _light(source: Postgres, selection: Selection) -> Select[Any]:
     requests = source.selected(selection)
     return (
         select(*(requests.c[name] for name in LIGHT))

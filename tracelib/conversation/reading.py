@@ -11,7 +11,7 @@ from tracelib.conversation.session_rows import stored_in_batches
 from tracelib.conversation.threading.history import History, ReadTurn, as_message, read_turn
 from tracelib.conversation.transcript import Turn, turn_of, with_shared_notes
 from tracelib.selection import Selection
-from tracelib.source import Source
+from tracelib.source import Postgres
 
 TURNS_A_PAGE = 40
 # Characters of earlier bodies per call: about a second for PostgreSQL and Python.
@@ -57,7 +57,7 @@ class Reading:
         if list(self._read) != list(order[: len(self._read)]):
             self._history, self._read = History(), {}
 
-    def read_up_to(self, source: Source, order: Sequence[TurnRows], most_characters: int) -> bool:
+    def read_up_to(self, source: Postgres, order: Sequence[TurnRows], most_characters: int) -> bool:
         """Read on as far as is allowed. Are all these requests read?"""
         left = order[len(self._read) :]
         if left and self._history.messages_known() < MOST_MESSAGES_KNOWN:
@@ -65,7 +65,7 @@ class Reading:
                 self._add(read_turn(request))
         return len(self._read) >= len(order)
 
-    def turns(self, source: Source, page: Sequence[TurnRows]) -> Iterator[Turn]:
+    def turns(self, source: Postgres, page: Sequence[TurnRows]) -> Iterator[Turn]:
         """These turns, which are read already or follow what was read."""
         for request in stored_in_batches(source, self.selection, page):
             one = read_turn(request)
@@ -79,7 +79,7 @@ class Reading:
 
 
 def turns(
-    source: Source,
+    source: Postgres,
     reading: Reading,
     first: int = 1,
     count: int = TURNS_A_PAGE,
@@ -107,7 +107,7 @@ def turns(
 
 
 def _alone(
-    source: Source, reading: Reading, page: Sequence[TurnRows], first: int
+    source: Postgres, reading: Reading, page: Sequence[TurnRows], first: int
 ) -> Iterator[Turn]:
     """A page compared with itself only: for turns that start there, only the newest is shown."""
     history = History()

@@ -12,7 +12,7 @@ from tracelib.conversation.json_values import read_json
 from tracelib.conversation.requests import StoredRequest, TurnRows
 from tracelib.schema import BODY_COLUMNS
 from tracelib.selection import Selection
-from tracelib.source import Source
+from tracelib.source import Postgres
 from tracelib.spendlogs.facts import with_facts
 
 BODY_FIELDS = ("request_body", "response_body", "messages_body")
@@ -53,7 +53,7 @@ BATCH_CHARACTERS = 4_000_000
 
 
 def stored_requests(
-    source: Source,
+    source: Postgres,
     selection: Selection,
     limit: int = 200,
     after: tuple[datetime, str] | None = None,
@@ -68,7 +68,7 @@ def stored_requests(
 
 
 def stored_in_batches(
-    source: Source,
+    source: Postgres,
     selection: Selection,
     turns: Sequence[TurnRows],
     most_characters: int | None = None,
@@ -101,7 +101,7 @@ def _as_turns(
 
 
 def _page(
-    source: Source,
+    source: Postgres,
     selection: Selection,
     limit: int,
     after: tuple[datetime, str] | None = None,
@@ -132,7 +132,7 @@ def _with_bodies(page: Subquery) -> Select[Any]:
     return known.order_by(page.c.started_at, page.c.request_id)
 
 
-def _requests(source: Source, rows: Sequence[Row[Any]]) -> Iterator[StoredRequest]:
+def _requests(source: Postgres, rows: Sequence[Row[Any]]) -> Iterator[StoredRequest]:
     is_withheld = not BODY_COLUMNS.isdisjoint(source.schema.unreadable)
     return (_request(row, is_withheld) for row in rows)
 

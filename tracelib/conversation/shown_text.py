@@ -22,7 +22,7 @@ from tracelib.conversation.json_values import TOO_DEEP
 from tracelib.conversation.threading.history import as_message
 from tracelib.filters import Filters
 from tracelib.selection import RowId
-from tracelib.source import Source
+from tracelib.source import Postgres
 
 MOST_ANCHORS = 2
 _WORD = re.compile(r"\w+")
@@ -138,7 +138,7 @@ class Prompt(NamedTuple):
 
 
 def first_lines(
-    source: Source, filters: Filters, keys: Sequence[tuple[str, str]]
+    source: Postgres, filters: Filters, keys: Sequence[tuple[str, str]]
 ) -> dict[str, str]:
     """What is the first user message in each of these sessions?
 
@@ -166,7 +166,7 @@ def first_line(prompt: Prompt) -> str:
     return ""
 
 
-def _requests(source: Source, filters: Filters, keys: Sequence[tuple[str, str]]) -> Subquery:
+def _requests(source: Postgres, filters: Filters, keys: Sequence[tuple[str, str]]) -> Subquery:
     if source.schema.has("session_id") and not source.schema.is_indexed("session_id"):
         requests = source.requests(filters)
     else:
@@ -202,7 +202,7 @@ def short_text(body: ColumnElement[Any]) -> ColumnElement[Any]:
 AROUND = 300
 
 
-def snippets(source: Source, rows: Sequence[RowId], text: str) -> dict[RowId, str]:
+def snippets(source: Postgres, rows: Sequence[RowId], text: str) -> dict[RowId, str]:
     """Where do these requests contain this text, whatever its case?
 
     By row, the text with 300 characters on either side, on one line: of the first part of a message

@@ -15,7 +15,7 @@ from tracelib.conversation.threading.history import as_message, read_turn
 from tracelib.formatting import counted
 from tracelib.redaction import NONE, Redaction, masked
 from tracelib.selection import RowId, Selection
-from tracelib.source import Source
+from tracelib.source import Postgres
 
 LineKind = Literal["same", "removed", "added", "gap"]
 Line = tuple[LineKind, str]
@@ -141,7 +141,7 @@ class TurnDiff:
 
 
 def diff_between(
-    source: Source,
+    source: Postgres,
     selection: Selection,
     before: RowId,
     after: RowId,

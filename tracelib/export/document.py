@@ -18,7 +18,7 @@ from tracelib.conversation.transcript import turn_of, with_shared_notes
 from tracelib.redaction import NONE, Redaction, masked
 from tracelib.selection import RowId, Selection
 from tracelib.sessions import SessionSummary
-from tracelib.source import Source
+from tracelib.source import Postgres
 
 TOO_DEEP = "nested too deeply"
 
@@ -157,7 +157,7 @@ class SessionDocument:
 
 
 def session_document(
-    source: Source,
+    source: Postgres,
     selection: Selection,
     redaction: Redaction,
     now: datetime,

@@ -13,7 +13,7 @@ from tracelib.export.files import BYTE_ORDER_MARK, csv_lines, iso_utc
 from tracelib.filters import Filters
 from tracelib.redaction import Redaction
 from tracelib.sessions import SessionSearch
-from tracelib.source import Source
+from tracelib.source import Postgres
 
 # Name of the column, and of the key in JSON -> its heading in CSV.
 COLUMNS = {
@@ -42,7 +42,7 @@ Record = dict[str, Any]
 
 
 def listed_sessions(
-    source: Source, filters: Filters, search: SessionSearch
+    source: Postgres, filters: Filters, search: SessionSearch
 ) -> Iterator[pd.DataFrame]:
     """Which sessions match, page after page, in the order of the list?
 

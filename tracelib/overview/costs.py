@@ -5,17 +5,15 @@ from typing import Any
 
 import pandas as pd
 from sqlalchemy import CTE, Select, Subquery, func, literal, select, true, union_all
-from sqlalchemy.types import BigInteger, Double, Numeric, Text
+from sqlalchemy.types import BigInteger, Double, Text
 
 from tracelib.filters import Filters
-from tracelib.schema import Schema
 from tracelib.source import Source
-from tracelib.spendlogs import measures
+from tracelib.spendlogs import facts, measures
 from tracelib.spendlogs.conditions import key_or_none
-from tracelib.spendlogs.facts import with_prompt_caching
 from tracelib.spendlogs.figures import chosen
 from tracelib.spendlogs.measures import client_tags
-from tracelib.spendlogs.names import name_of
+from tracelib.spendlogs.types import MONEY, are_columns
 
 OWNERS = ("user", "team", "key")
 
@@ -35,7 +33,7 @@ def cost_by_owner(source: Source, filters: Filters, limit: int = 10) -> pd.DataF
 
     No request gives the same columns without rows.
     """
-    return source.frame(_costliest_owners(source.schema, source.requests(filters), limit))
+    return source.frame(_costliest_owners(source, source.requests(filters), limit))
 
 
 def cost_by_tag(source: Source, filters: Filters, limit: int = 10) -> pd.DataFrame:
@@ -54,36 +52,40 @@ def cost_by_tag(source: Source, filters: Filters, limit: int = 10) -> pd.DataFra
     return source.frame(_costliest_tags(source.requests(filters), limit))
 
 
-def _costliest_owners(schema: Schema, requests: Subquery, limit: int) -> Select[Any]:
-    """The rows are read once, and summed per combination of user, team and key."""
-    trios = _trios(requests)
-    found = union_all(*(_costliest(schema, trios, one, limit) for one in OWNERS)).subquery("found")
+def _costliest_owners(source: Source, requests: Subquery, limit: int) -> Select[Any]:
+    sums = {one: _sums(requests, one) for one in OWNERS}
+    if not are_columns(requests):
+        # The rows are read once, and summed per combination of user, team and key.
+        sums = dict.fromkeys(OWNERS, _trios(requests))
+    costliest = (_costliest(source, sums[one], one, limit) for one in OWNERS)
+    found = union_all(*costliest).subquery("found")
     # Descending, the three are in the order of OWNERS.
     return select(*found.c).order_by(found.c.dimension.desc(), found.c.rank)
 
 
 def _trios(requests: Subquery) -> CTE:
     """The identity of a key is computed per combination rather than per row."""
-    owners = [requests.c[one] for one in ("user", "team", "key_group")]
-    grouped = (
-        select(
-            *owners,
-            *chosen(requests, "requests", "failures", "cost_usd", "total_tokens"),
-            func.max(requests.c.request_id, type_=Text()).label("sample_request_id"),
-        )
-        .group_by(*owners)
-        .subquery("grouped")
-    )
+    grouped = _summed(requests, "user", "team", "key_group").subquery("grouped")
     return select(*grouped.c, key_or_none(grouped.c.key_group).label("key")).cte("trios")
 
 
-def _costliest(schema: Schema, trios: CTE, dimension: str, limit: int) -> Select[Any]:
-    each = _ranked(trios, dimension).subquery(f"each_{dimension}")
-    whole = select(func.sum(trios.c.cost_usd, type_=Numeric())).scalar_subquery()
+def _sums(requests: Subquery, dimension: str) -> CTE:
+    return _summed(requests, dimension).cte(f"sums_{dimension}")
+
+
+def _summed(requests: Subquery, *owners: str) -> Select[Any]:
+    by = [requests.c[one] for one in owners]
+    figures = chosen(requests, "requests", "failures", "cost_usd", "total_tokens")
+    return select(*by, *figures, measures.sample(requests)).group_by(*by)
+
+
+def _costliest(source: Source, sums: CTE, dimension: str, limit: int) -> Select[Any]:
+    each = _ranked(sums, dimension).subquery(f"each_{dimension}")
+    whole = select(func.sum(sums.c.cost_usd, type_=MONEY)).scalar_subquery()
     return select(
         literal(dimension, Text()).label("dimension"),
         each.c.id,
-        name_of(schema, dimension, each.c.id, each.c.sample_request_id).label("name"),
+        source.name_of(dimension, each.c.id, each.c.sample).label("name"),
         each.c.requests,
         each.c.failures,
         each.c.cost_usd,
@@ -95,15 +97,16 @@ def _costliest(schema: Schema, trios: CTE, dimension: str, limit: int) -> Select
 
 def _ranked(trios: CTE, dimension: str) -> Select[Any]:
     owner = trios.c[dimension]
-    cost = func.sum(trios.c.cost_usd, type_=Numeric())
+    cost = func.sum(trios.c.cost_usd, type_=MONEY)
+    order = (cost.desc(), measures.alphabetical(owner))
     return select(
         owner.label("id"),
         measures.added_up(trios.c.requests).label("requests"),
         measures.added_up(trios.c.failures).label("failures"),
         cost.label("cost_usd"),
         measures.added_up(trios.c.total_tokens).label("total_tokens"),
-        func.max(trios.c.sample_request_id, type_=Text()).label("sample_request_id"),
-        func.row_number(type_=BigInteger()).over(order_by=(cost.desc(), owner)).label("rank"),
+        measures.last_of(trios.c.sample).label("sample"),
+        func.row_number(type_=BigInteger()).over(order_by=order).label("rank"),
     ).group_by(owner)
 
 
@@ -111,7 +114,7 @@ def _costliest_tags(requests: Subquery, limit: int) -> Select[Any]:
     """Equal lists of tags are added up before they are split: there are few of them."""
     lists = _tag_lists(requests).cte("lists")
     tag = client_tags(lists.c.request_tags)
-    cost = func.sum(lists.c.cost_usd, type_=Numeric())
+    cost = func.sum(lists.c.cost_usd, type_=MONEY)
     return (
         select(
             tag.c.tag,
@@ -121,7 +124,7 @@ def _costliest_tags(requests: Subquery, limit: int) -> Select[Any]:
         )
         .select_from(lists.join(tag, true()))
         .group_by(tag.c.tag)
-        .order_by(cost.desc(), tag.c.tag)
+        .order_by(cost.desc(), measures.alphabetical(tag.c.tag))
         .limit(limit)
     )
 
@@ -177,8 +180,8 @@ def cache_savings(source: Source, filters: Filters) -> CacheSavings:
 def prompt_caching(source: Source, filters: Filters, newest: int = 20_000) -> PromptCaching:
     """How much of the prompts did the provider read from its own cache?
 
-    Over at most the `newest` requests of the window, because the figures are in a JSON document of
-    each row; exact if `requests_read` equals `requests`.
+    Over at most the `newest` requests of the window where the figures are in a JSON document of
+    each row, over all of them in a replica; exact if `requests_read` equals `requests`.
     """
     found = source.row(_prompt_caching(source.requests(filters), newest))
     return PromptCaching(**found._mapping)
@@ -202,21 +205,13 @@ def _tokens_by_model(requests: Subquery) -> Select[Any]:
 
 
 def _prompt_caching(requests: Subquery, newest: int) -> Select[Any]:
-    read = _newest(requests, newest).subquery("read")
-    facts = with_prompt_caching(read, "is_cache_hit", "prompt_tokens").subquery("facts")
+    read = facts.newest(requests, newest, "is_cache_hit", "prompt_tokens")
+    known = facts.with_prompt_caching(read, "is_cache_hit", "prompt_tokens").subquery("known")
     figures = measures.named(
         requests_read=func.count(),
         requests=select(func.count()).select_from(requests).scalar_subquery(),
-        prompt_tokens=measures.billed(facts, "prompt_tokens"),
-        cached_prompt_tokens=measures.billed(facts, "cached_prompt_tokens"),
-        cache_write_tokens=measures.billed(facts, "cache_write_tokens"),
+        prompt_tokens=measures.billed(known, "prompt_tokens"),
+        cached_prompt_tokens=measures.billed(known, "cached_prompt_tokens"),
+        cache_write_tokens=measures.billed(known, "cache_write_tokens"),
     )
-    return select(*figures).select_from(facts)
-
-
-def _newest(requests: Subquery, newest: int) -> Select[Any]:
-    return (
-        select(*(requests.c[name] for name in ("is_cache_hit", "prompt_tokens", "metadata")))
-        .order_by(requests.c.start_order.desc(), requests.c.request_id)
-        .limit(newest)
-    )
+    return select(*figures).select_from(known)

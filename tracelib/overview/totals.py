@@ -8,7 +8,7 @@ from sqlalchemy import Select, Subquery, func, select
 
 from tracelib.filters import Filters
 from tracelib.source import Source
-from tracelib.spendlogs import extent, measures
+from tracelib.spendlogs import measures
 from tracelib.spendlogs.figures import FIGURES, chosen
 from tracelib.window import LONGEST, TimeWindow
 
@@ -101,5 +101,5 @@ def log_start(source: Source, filters: Filters) -> datetime | None:
     by the index on the start, but not further back than the longest window and its comparison.
     """
     window = TimeWindow(filters.window.start - REACH, filters.window.end)
-    first: datetime | None = source.row(extent.first_start(source.schema, window)).first
+    first: datetime | None = source.row(source.first_start(window)).first
     return first

@@ -14,7 +14,7 @@ from tracelib import demo, errors
 from tracelib.database_url import DatabaseAddress, read_address
 from tracelib.permissions.access import FULL, Access
 from tracelib.settings import Settings, read_settings
-from tracelib.source import Source, pool, source_over
+from tracelib.source import Postgres, pool, source_over
 
 log = logging.getLogger(__name__)
 API_TOKENS = "TRACELIB_API_TOKENS"
@@ -64,7 +64,7 @@ def shared(installed: Installation) -> Installation:
     return replace(installed, settings=settings, access=FULL)
 
 
-def source(installed: Installation) -> Source:
+def source(installed: Installation) -> Postgres:
     """The connection to the database with the viewer's access. Raises TraceError if it is down."""
     # One connection for all viewers: the statements limit what they see.
     return _shared_source(shared(installed)).seen_by(installed.access)
@@ -90,7 +90,7 @@ def reread_schema() -> None:
     show_spinner=False,
     hash_funcs={Installation: hash},
 )
-def _shared_source(installed: Installation) -> Source:
+def _shared_source(installed: Installation) -> Postgres:
     # Read again every ten minutes, so that an upgrade of LiteLLM shows without a restart.
     settings = installed.settings
     return source_over(_pool(installed.address, settings.pool_size), settings, installed.address)

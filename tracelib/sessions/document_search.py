@@ -28,7 +28,7 @@ from tracelib.conversation.shown_text import Bodies, anchors, called_tools, show
 from tracelib.filters import Filters
 from tracelib.selection import RowId
 from tracelib.sessions.search import SessionSearch
-from tracelib.source import Source
+from tracelib.source import Postgres
 from tracelib.spendlogs import documents
 
 # Bodies are of any size: the size of a batch follows from the batches before.
@@ -50,7 +50,7 @@ class Walk(NamedTuple):
 
 
 def walked(
-    source: Source, search: SessionSearch, read: Sequence[Row[Any]], met_before: Mapping[str, int]
+    source: Postgres, search: SessionSearch, read: Sequence[Row[Any]], met_before: Mapping[str, int]
 ) -> Walk:
     """Which sessions have met every condition now, and what has each met so far?
 
@@ -77,7 +77,7 @@ def walked(
 class DocumentReader:
     """Reads the documents of requests, some at a time, and decides which conditions they meet."""
 
-    def __init__(self, source: Source, search: SessionSearch) -> None:
+    def __init__(self, source: Postgres, search: SessionSearch) -> None:
         self._source = source
         self._search = search
         self._batch = FIRST_BATCH
@@ -139,7 +139,7 @@ INDEXED_WORD = re.compile(r"[^\W_]{3}")
 
 
 def next_requests(
-    source: Source,
+    source: Postgres,
     filters: Filters,
     search: SessionSearch,
     after: tuple[datetime, str] | None,
@@ -178,7 +178,7 @@ def next_requests(
 
 
 def requests_by_index(
-    source: Source, filters: Filters, search: SessionSearch
+    source: Postgres, filters: Filters, search: SessionSearch
 ) -> Sequence[Row[Any]] | None:
     """Which requests may contain the text, if an index of the database leads to them?
 

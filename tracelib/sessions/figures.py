@@ -23,13 +23,11 @@ from sqlalchemy.types import Boolean, Text
 
 from tracelib import errors
 from tracelib.filters import Filters
-from tracelib.schema import Schema
 from tracelib.selection import Selection
-from tracelib.source import Source
+from tracelib.source import Postgres, Source
 from tracelib.spendlogs import conditions, measures
 from tracelib.spendlogs.figures import FIGURES, chosen
-from tracelib.spendlogs.measures import client_tags
-from tracelib.spendlogs.names import name_of
+from tracelib.spendlogs.measures import alphabetical, client_tags, first_of, last_of
 
 MODELS_SHOWN = 5
 OF_LISTED = ("requests", "failures", "cache_hits", "total_tokens", "cost_usd")
@@ -42,11 +40,10 @@ def figures(
 
     A key is a pair of session key and session ID. Without filters, of the whole sessions.
     """
-    session_keys = [session_key for session_key, _ in keys]
     requests, goes_on = _chosen(source, filters, keys)
-    frame = source.frame(_named(source.schema, _figures(requests, session_keys), goes_on))
+    frame = source.frame(_named(source, _figures(requests), goes_on))
     frame["models"] = pd.Series([_few(models) for models in frame["models"]], dtype="str")
-    order = {session_key: position for position, session_key in enumerate(session_keys)}
+    order = {session_key: position for position, (session_key, _) in enumerate(keys)}
     return frame.sort_values("session_key", key=lambda one: one.map(order), ignore_index=True)
 
 
@@ -61,9 +58,8 @@ def models_of(
     requests, _ = _chosen(source, filters, keys)
     used = (
         select(requests.c.session_key, requests.c.model)
-        .where(requests.c.session_key.in_([session_key for session_key, _ in keys]))
         .distinct()
-        .order_by(requests.c.session_key, requests.c.model)
+        .order_by(alphabetical(requests.c.session_key), alphabetical(requests.c.model))
     )
     models: dict[str, tuple[str, ...]] = {}
     for row in source.rows(used):
@@ -75,50 +71,58 @@ def _chosen(
     source: Source, filters: Filters | None, keys: Sequence[tuple[str, str]]
 ) -> tuple[Subquery, Select[Any] | None]:
     """The requests to count, and the session keys that have others outside the window."""
-    whole = source.by_id("session_id", sorted({session_id for _, session_id in keys}))
+    whole = source.of_sessions(keys)
+    if whole is None:
+        return _scanned(source, filters, keys), None
     if filters is None:
         return whole, select(whole.c.session_key).where(literal(False))
-    if source.schema.has("session_id") and not source.schema.is_indexed("session_id"):
-        return source.requests(filters), None
     requests = select(*whole.c).where(*conditions.passes(whole, filters)).subquery("chosen")
     is_inside = and_(*conditions.passes(whole, Filters(filters.window)))
     outside = select(whole.c.session_key).where(not_(is_inside))
     return requests, outside
 
 
-def _figures(requests: Subquery, session_keys: Sequence[str]) -> Subquery:
+def _scanned(source: Source, filters: Filters | None, keys: Sequence[tuple[str, str]]) -> Subquery:
+    if filters is None:
+        found = source.by_id("session_id", sorted({session_id for _, session_id in keys}))
+    else:
+        found = source.requests(filters)
+    is_one = found.c.session_key.in_([session_key for session_key, _ in keys])
+    return select(*found.c).where(is_one).subquery("scanned")
+
+
+def _figures(requests: Subquery) -> Subquery:
     models = func.array_agg(requests.c.model.distinct(), type_=ARRAY(Text()))
     return (
         select(
             requests.c.session_key,
-            func.min(requests.c.session_id).label("session_id"),
-            func.min(requests.c.api_key).label("api_key"),
-            *(func.max(requests.c[name]).label(name) for name in ("key", "user", "team")),
-            *(func.max(requests.c[name]).label(name) for name in ("agent", "end_user")),
+            first_of(requests.c.session_id).label("session_id"),
+            first_of(requests.c.api_key).label("api_key"),
+            *(last_of(requests.c[name]).label(name) for name in ("key", "user", "team")),
+            *(last_of(requests.c[name]).label(name) for name in ("agent", "end_user")),
             models.label("models"),
-            func.max(requests.c.request_id).label("sample_request_id"),
+            measures.sample(requests),
             func.min(requests.c.started_at).label("started_at"),
             func.max(requests.c.started_at).label("last_started_at"),
             func.max(requests.c.ended_at).label("ended_at"),
             *chosen(requests, *OF_LISTED),
         )
-        .where(requests.c.session_key.in_(session_keys))
         .group_by(requests.c.session_key)
         .subquery("figures")
     )
 
 
-def _named(schema: Schema, one: Subquery, outside: Select[Any] | None) -> Select[Any]:
+def _named(source: Source, one: Subquery, outside: Select[Any] | None) -> Select[Any]:
     """Look up names here, once per session instead of once per request."""
     return select(
         one.c.session_key,
         one.c.session_id,
         one.c.api_key,
-        name_of(schema, "key", one.c.key, one.c.sample_request_id).label("key_name"),
+        source.name_of("key", one.c.key, one.c.sample).label("key_name"),
         one.c.user,
-        name_of(schema, "user", one.c.user, one.c.sample_request_id).label("user_name"),
+        source.name_of("user", one.c.user, one.c.sample).label("user_name"),
         one.c.team,
-        name_of(schema, "team", one.c.team, one.c.sample_request_id).label("team_name"),
+        source.name_of("team", one.c.team, one.c.sample).label("team_name"),
         one.c.models,
         one.c.agent,
         one.c.end_user,
@@ -191,13 +195,13 @@ class SessionSummary:
 OF_SUMMARY = tuple(field.name for field in fields(SessionSummary) if field.name in FIGURES)
 
 
-def summary(source: Source, selection: Selection) -> SessionSummary:
+def summary(source: Postgres, selection: Selection) -> SessionSummary:
     """What are the figures of this session, from its first request to its last?
 
     Raises NoSuchSession if none of its rows is left.
     """
     requests = source.selected(selection)
-    row = source.row(_with_names(source.schema, _summed(requests), _tags(requests)))._asdict()
+    row = source.row(_with_names(source, _summed(requests), _tags(requests)))._asdict()
     if not row["requests"]:
         raise errors.NoSuchSession()
     row |= {
@@ -213,9 +217,9 @@ def summary(source: Source, selection: Selection) -> SessionSummary:
 
 def _summed(requests: Subquery) -> Subquery:
     return select(
-        *(func.max(requests.c[name]).label(name) for name in ("key", "user", "team")),
-        *(func.max(requests.c[name]).label(name) for name in ("agent", "end_user")),
-        func.max(requests.c.request_id).label("sample_request_id"),
+        *(last_of(requests.c[name]).label(name) for name in ("key", "user", "team")),
+        *(last_of(requests.c[name]).label(name) for name in ("agent", "end_user")),
+        measures.sample(requests),
         _all_of(requests, "model").label("models"),
         _all_of(requests, "provider").label("providers"),
         func.min(requests.c.started_at).label("started_at"),
@@ -230,14 +234,12 @@ def _all_of(requests: Subquery, name: str) -> Any:
     return func.array_agg(value.distinct(), type_=ARRAY(Text())).filter(value.is_not(None))
 
 
-def _with_names(schema: Schema, one: Subquery, tags: ColumnElement[Any]) -> Select[Any]:
-    hidden = ("key", "sample_request_id")
+def _with_names(source: Postgres, one: Subquery, tags: ColumnElement[Any]) -> Select[Any]:
+    hidden = ("key", "sample")
     return select(
         *(column for column in one.c if column.name not in hidden),
         *(
-            name_of(schema, dimension, one.c[dimension], one.c.sample_request_id).label(
-                f"{dimension}_name"
-            )
+            source.name_of(dimension, one.c[dimension], one.c.sample).label(f"{dimension}_name")
             for dimension in ("key", "user", "team")
         ),
         measures.elapsed_ms(one.c.started_at, one.c.ended_at).label("duration_ms"),
@@ -252,7 +254,7 @@ def _tags(requests: Subquery) -> ColumnElement[Any]:
         select(tag.c.tag)
         .select_from(requests.join(tag, true()))
         .group_by(tag.c.tag)
-        .order_by(func.count().desc(), tag.c.tag)
+        .order_by(func.count().desc(), alphabetical(tag.c.tag))
         .limit(MOST_TAGS)
     )
     return func.array(most_used.scalar_subquery(), type_=ARRAY(Text()))

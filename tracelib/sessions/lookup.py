@@ -11,10 +11,10 @@ from sqlalchemy.types import DateTime, Text
 from tracelib.filters import Filters
 from tracelib.selection import RowId, Selection
 from tracelib.sessions.cursor import Cursor
-from tracelib.source import Source
-from tracelib.spendlogs import conditions
+from tracelib.source import Postgres, Source
+from tracelib.spendlogs import conditions, measures
 from tracelib.spendlogs.facts import with_run_facts
-from tracelib.spendlogs.names import name_of
+from tracelib.spendlogs.measures import first_of, last_of
 
 MOST_KEYS = 1_000
 MOST_CALLED = 20
@@ -64,7 +64,7 @@ class FoundRequest:
     api_key: str
 
 
-def keys_of(source: Source, session_id: str) -> pd.DataFrame:
+def keys_of(source: Postgres, session_id: str) -> pd.DataFrame:
     """Which keys have a session with this ID? Clients choose IDs, so two keys may choose the same.
 
     A row per key, the one that began first on top, at most 1,000:
@@ -78,8 +78,8 @@ def keys_of(source: Source, session_id: str) -> pd.DataFrame:
     one = (
         select(
             requests.c.api_key,
-            func.max(requests.c.key).label("key"),
-            func.max(requests.c.request_id).label("sample_request_id"),
+            last_of(requests.c.key).label("key"),
+            measures.sample(requests),
             func.count().label("requests"),
             func.min(requests.c.started_at).label("started_at"),
         )
@@ -91,14 +91,14 @@ def keys_of(source: Source, session_id: str) -> pd.DataFrame:
     return source.frame(
         select(
             one.c.api_key,
-            name_of(source.schema, "key", one.c.key, one.c.sample_request_id).label("key_name"),
+            source.name_of("key", one.c.key, one.c.sample).label("key_name"),
             one.c.requests,
             one.c.started_at,
         ).order_by(one.c.started_at, one.c.api_key)
     )
 
 
-def requests_called(source: Source, some_id: str) -> tuple[FoundRequest, ...]:
+def requests_called(source: Postgres, some_id: str) -> tuple[FoundRequest, ...]:
     """Which requests have this ID? Several may, in a partitioned log or if clients choose IDs.
 
     First those with the request ID, then those with the call ID that LiteLLM returns to clients, if
@@ -124,7 +124,7 @@ def requests_called(source: Source, some_id: str) -> tuple[FoundRequest, ...]:
     )
 
 
-def session_of_request(source: Source, request_id: str) -> tuple[str, str] | None:
+def session_of_request(source: Postgres, request_id: str) -> tuple[str, str] | None:
     """Which session does this request belong to? Its session ID and key; None for no request.
 
     Of several requests with this ID, the first of `requests_called` counts.
@@ -133,7 +133,7 @@ def session_of_request(source: Source, request_id: str) -> tuple[str, str] | Non
     return (found[0].session_id, found[0].api_key) if found else None
 
 
-def requests_of(source: Source, selection: Selection, limit: int = MOST_REQUESTS) -> pd.DataFrame:
+def requests_of(source: Postgres, selection: Selection, limit: int = MOST_REQUESTS) -> pd.DataFrame:
     """Which requests does this selection have, when, and how did each run? Light rows, no bodies.
 
     A row per request, the first on top, ties by request_id, at most `limit`:
@@ -183,7 +183,7 @@ def newest_sessions(
     Rows of session_key, session_id and sort_value, the newest first, ties by key. Reads the whole
     window if long sessions fill the newest requests.
     """
-    if cursor and source.schema.has("session_id") and not source.schema.is_indexed("session_id"):
+    if cursor and source.of_sessions([]) is None:
         return None
     most = limit * REQUESTS_A_SESSION
     read = source.rows(_among_newest(source, filters, cursor, most))
@@ -208,7 +208,7 @@ def _among_newest(
     last_start = func.max(some.c.started_at)
     statement = select(
         some.c.session_key,
-        func.min(some.c.session_id).label("session_id"),
+        first_of(some.c.session_id).label("session_id"),
         last_start.label("sort_value"),
         func.min(some.c.started_at).label("oldest"),
         func.count().label("requests"),
@@ -220,7 +220,9 @@ def _seen_before(
     source: Source, filters: Filters, cursor: Cursor, sessions: Sequence[Row[Any]]
 ) -> set[str]:
     """Which of these were on an earlier page, for a newer request or an earlier key?"""
-    requests = source.by_id("session_id", sorted({row.session_id for row in sessions}))
+    requests = source.of_sessions([(row.session_key, row.session_id) for row in sessions])
+    if requests is None:
+        return set()
     last_start = func.max(requests.c.started_at)
     listed = (
         select(requests.c.session_key)

@@ -21,7 +21,7 @@ from tracelib.sessions.document_search import next_requests, position_of, reques
 from tracelib.sessions.figures import figures
 from tracelib.sessions.matching import of_sessions, requests_in
 from tracelib.sessions.search import SessionSearch
-from tracelib.source import Source
+from tracelib.source import Postgres
 
 MOST_FOUND = 200
 MOST_COUNTED = 1_000_000
@@ -103,7 +103,7 @@ class Scan:
 
 
 def scan(
-    source: Source,
+    source: Postgres,
     filters: Filters,
     search: SessionSearch,
     so_far: Scan | None = None,
@@ -128,7 +128,7 @@ def scan(
 
 
 def scanned_sessions(
-    source: Source, filters: Filters, search: SessionSearch, scan: Scan
+    source: Postgres, filters: Filters, search: SessionSearch, scan: Scan
 ) -> pd.DataFrame:
     """What are the figures of the sessions that were found so far?
 
@@ -142,7 +142,7 @@ def scanned_sessions(
     return frame.sort_values(column, ascending=False, kind="stable", ignore_index=True)
 
 
-def _begun(source: Source, filters: Filters, search: SessionSearch) -> Scan:
+def _begun(source: Postgres, filters: Filters, search: SessionSearch) -> Scan:
     """A new scan. If an index leads to the requests, it is finished at once."""
     begun = Scan(requests_in_window=_requests_in_window(source, filters))
     read = requests_by_index(source, filters, search)
@@ -167,13 +167,13 @@ def _found(row: Row[Any]) -> Match:
     return Match(row.session_key, row.session_id, row.request_id, row.started_at)
 
 
-def _requests_in_window(source: Source, filters: Filters) -> int | None:
+def _requests_in_window(source: Postgres, filters: Filters) -> int | None:
     some = select(source.requests(filters).c.request_id).limit(MOST_COUNTED + 1).subquery()
     count = int(source.row(select(func.count()).select_from(some))[0])
     return count if count <= MOST_COUNTED else None
 
 
-def _read_on(source: Source, filters: Filters, search: SessionSearch, so_far: Scan) -> Scan:
+def _read_on(source: Postgres, filters: Filters, search: SessionSearch, so_far: Scan) -> Scan:
     began = monotonic()
     try:
         read = source.rows(next_requests(source, filters, search, so_far.last, so_far.chunk))
@@ -199,7 +199,7 @@ def _read_on(source: Source, filters: Filters, search: SessionSearch, so_far: Sc
 
 
 def _matching_sessions(
-    source: Source, filters: Filters, search: SessionSearch, complete: Sequence[Match]
+    source: Postgres, filters: Filters, search: SessionSearch, complete: Sequence[Match]
 ) -> Sequence[Match]:
     """Which of these sessions meet the rest of the search, too?"""
     requests = requests_in(source, filters, search, sorted({one.session_id for one in complete}))

@@ -21,7 +21,7 @@ from sqlalchemy.types import BigInteger, Text
 from tracelib.filters import Filters
 from tracelib.formatting import shortened
 from tracelib.sessions.search import BOUNDS, Bounds, SessionSearch
-from tracelib.source import Source
+from tracelib.source import Postgres
 from tracelib.spendlogs import documents
 from tracelib.spendlogs.facts import with_facts
 from tracelib.spendlogs.measures import client_tags
@@ -147,7 +147,7 @@ FIELDS = ("tool", "error_class", "tag", "end_user", "agent", "call_type")
 Suggestions = dict[str, tuple[str, ...]]
 
 
-def suggestions(source: Source, filters: Filters) -> Suggestions:
+def suggestions(source: Postgres, filters: Filters) -> Suggestions:
     """Which tools, error classes, tags, end users, agents and call types are recent?
 
     By the field of `SessionSearch`, for each of `FIELDS` at most 200, the most frequent first, ties

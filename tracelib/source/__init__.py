@@ -1,5 +1,6 @@
-"""Runs statements on PostgreSQL: read only, in UTC, with a time limit, on a bounded pool."""
+"""Runs statements: on PostgreSQL read only, in UTC, with a time limit, on a bounded pool."""
 
-from tracelib.source.postgres import Source, connect, pool, source_over
+from tracelib.source.postgres import Postgres, connect, pool, source_over
+from tracelib.source.protocol import Source
 
-__all__ = ["Source", "connect", "pool", "source_over"]
+__all__ = ["Postgres", "Source", "connect", "pool", "source_over"]

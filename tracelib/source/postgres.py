@@ -9,11 +9,13 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, BinaryIO
 
 import pandas as pd
+import psycopg2
 from sqlalchemy import (
     URL,
+    ColumnElement,
     Connection,
     Engine,
     Row,
@@ -23,7 +25,8 @@ from sqlalchemy import (
     func,
     select,
 )
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from tracelib.database_url import DatabaseAddress
 from tracelib.filters import Filters
@@ -33,7 +36,8 @@ from tracelib.selection import RowId, Selection
 from tracelib.settings import Settings
 from tracelib.source.driver_errors import explained
 from tracelib.source.frames import frame_of
-from tracelib.spendlogs import catalog, relation
+from tracelib.spendlogs import catalog, extent, names, relation
+from tracelib.window import TimeWindow
 
 CONNECT_TIMEOUT_S = 3
 POOL_TIMEOUT_S = 10
@@ -46,14 +50,17 @@ WORK_MEM = "64MB"
 
 
 @dataclass(frozen=True)
-class Source:
-    """A LiteLLM database that runs queries. `schema` is what it had at the first connection."""
+class Postgres:
+    """LiteLLM's database, which runs every query.
+
+    `schema` is what it had at the first connection.
+    """
 
     engine: Engine
     schema: Schema
     statement_timeout_s: float
 
-    def seen_by(self, access: Access) -> "Source":
+    def seen_by(self, access: Access) -> "Postgres":
         """The same database for a person who may not see all of it."""
         return replace(self, schema=self.schema.seen_by(access))
 
@@ -73,6 +80,41 @@ class Source:
         """Which requests are read as one conversation?"""
         return relation.selected(self.schema, selection)
 
+    def of_sessions(self, keys: Sequence[tuple[str, str]]) -> Subquery | None:
+        """Which requests have these sessions, pairs of session key and session ID, at any time?
+
+        None if it would take a scan.
+        """
+        if self.schema.has("session_id") and not self.schema.is_indexed("session_id"):
+            return None
+        found = self.by_id("session_id", sorted({session_id for _, session_id in keys}))
+        session_keys = [session_key for session_key, _ in keys]
+        is_one = found.c.session_key.in_(session_keys)
+        return select(*found.c).where(is_one).subquery("of_sessions")
+
+    def first_start(self, window: TimeWindow) -> Select[Any]:
+        """When did the first request of this window start? One row: first, None if none did."""
+        return extent.first_start(self.schema, window)
+
+    def name_of(
+        self, dimension: str, identity: ColumnElement[str], sample: ColumnElement[str]
+    ) -> ColumnElement[str]:
+        """What is the name of this ID? `sample` is the ID of one of its requests."""
+        return names.name_of(self.schema, dimension, identity, sample)
+
+    def ids_called(self, dimension: str, text: str) -> list[Select[Any]]:
+        """Which IDs of a dimension have this text in a name?"""
+        return names.ids_called(self.schema, dimension, text)
+
+    def copy(self, statement: Select[Any], into: BinaryIO) -> None:
+        """Write the rows of this statement as CSV, without a header. Raises a TraceError."""
+        with _reading(self.engine, self.statement_timeout_s) as connection:
+            cursor = connection.connection.cursor()
+            try:
+                cursor.copy_expert(f"COPY ({_literal(statement, self.engine)}) TO STDOUT CSV", into)
+            except psycopg2.Error as error:
+                raise DBAPIError("COPY", {}, error) from error
+
     def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
         """The rows that the database returns. Raises a TraceError."""
         with _reading(self.engine, self.statement_timeout_s) as connection:
@@ -88,7 +130,15 @@ class Source:
         return frame_of(statement, self.rows(statement))
 
 
-def connect(settings: Settings, address: DatabaseAddress) -> Source:
+def _literal(statement: Select[Any], engine: Engine) -> str:
+    """The statement with its values in it: COPY takes no parameters."""
+    # As another dialect of the same server: psycopg2's doubles each percent sign.
+    dialect = PGDialect(paramstyle="named")
+    dialect.server_version_info = engine.dialect.server_version_info
+    return str(statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+
+
+def connect(settings: Settings, address: DatabaseAddress) -> Postgres:
     """Connect to the database at this address and read its schema. Raises a TraceError."""
     engine = pool(address, settings.pool_size)
     try:
@@ -98,11 +148,11 @@ def connect(settings: Settings, address: DatabaseAddress) -> Source:
         raise
 
 
-def source_over(engine: Engine, settings: Settings, address: DatabaseAddress) -> Source:
+def source_over(engine: Engine, settings: Settings, address: DatabaseAddress) -> Postgres:
     """Read the database's schema over this pool. Raises a TraceError."""
     with _reading(engine, settings.statement_timeout_s) as connection:
         schema = _schema(connection, settings.table, address.schema)
-    return Source(engine, schema, settings.statement_timeout_s)
+    return Postgres(engine, schema, settings.statement_timeout_s)
 
 
 def pool(address: DatabaseAddress, size: int) -> Engine:

@@ -38,6 +38,7 @@ from tracelib.keys import (
 )
 from tracelib.permissions.access import Scope
 from tracelib.schema import Schema
+from tracelib.spendlogs.types import Identity
 from tracelib.window import TimeWindow
 
 HASH_LENGTH = 64
@@ -49,6 +50,8 @@ LONG_NAME = "long-name-"
 
 def shown_key(key: ColumnElement[str]) -> ColumnElement[str]:
     """The identity of a stored key, as `keys.key_identity` defines it; empty for no key."""
+    if isinstance(key.type, Identity):
+        return key
     is_named = or_(
         key.in_(list(NAMES)),
         key.regexp_match(f"^{HASHED_JWT}$"),

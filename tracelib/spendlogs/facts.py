@@ -23,6 +23,8 @@ from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.types import Boolean, Double, Integer, Numeric, Text
 
 from tracelib.spendlogs.documents import decoded
+from tracelib.spendlogs.measures import alphabetical
+from tracelib.spendlogs.types import are_columns
 
 TEXTS = (
     "user_api_key_alias",
@@ -56,6 +58,11 @@ OF_A_RUN = (
 )
 # The class under which LiteLLM logs a client that disconnected before the response was complete.
 DISCONNECTED = "ClientDisconnected"
+FACTS = (
+    *("error_class", "error_code", "error_message"),
+    *("cached_prompt_tokens", "cache_write_tokens", "asked_model"),
+    *("attempted_retries", "attempted_fallbacks", "key_alias", "team_alias", "cold_storage_key"),
+)
 GREATEST = 2**31 - 1
 GREATEST_AMOUNT = 10**15
 DECIMALS = 20
@@ -76,8 +83,10 @@ def with_facts(requests: Subquery, *columns: str) -> Select[Any]:
 
     None if the metadata does not have it, or is not an object.
     """
-    record = _record(requests.c.metadata)
     kept = [requests.c[name] for name in columns]
+    if are_columns(requests):
+        return select(*kept, *(requests.c[name] for name in FACTS))
+    record = _record(requests.c.metadata)
     facts = [value.label(name) for name, value in _facts(record).items()]
     return select(*kept, *facts).select_from(requests.outerjoin(record, true()))
 
@@ -108,8 +117,10 @@ def with_prompt_caching(requests: Subquery, *columns: str) -> Select[Any]:
     The two facts `cached_prompt_tokens` and `cache_write_tokens` of `with_facts`, and nothing else
     of the metadata.
     """
-    record = _record_of(requests.c.metadata, (), USAGE)
     kept = [requests.c[name] for name in columns]
+    if are_columns(requests):
+        return select(*kept, requests.c.cached_prompt_tokens, requests.c.cache_write_tokens)
+    record = _record_of(requests.c.metadata, (), USAGE)
     facts = [value.label(name) for name, value in _prompt_caching(record).items()]
     return select(*kept, *facts).select_from(requests.outerjoin(record, true()))
 
@@ -119,13 +130,31 @@ def with_hang_ups(requests: Subquery, *columns: str) -> Select[Any]:
 
     Adds `is_hang_up`, a bool that is never None, and reads nothing else of the metadata.
     """
-    record = _record_of(requests.c.metadata, (), ("error_information",))
-    is_gone = _text(record.c.error_information, "error_class") == DISCONNECTED
-    is_hang_up = func.coalesce(and_(~requests.c.is_failure, is_gone), False, type_=Boolean())
     kept = [requests.c[name] for name in columns]
-    return select(*kept, is_hang_up.label("is_hang_up")).select_from(
-        requests.outerjoin(record, true())
-    )
+    if are_columns(requests):
+        return select(*kept, _is_hang_up(requests, requests.c.error_class))
+    record = _record_of(requests.c.metadata, (), ("error_information",))
+    error_class = _text(record.c.error_information, "error_class")
+    known = select(*kept, _is_hang_up(requests, error_class))
+    return known.select_from(requests.outerjoin(record, true()))
+
+
+def newest(requests: Subquery, limit: int, *columns: str) -> Subquery:
+    """Which requests are the newest, at most `limit`, with what `with_facts` and its like read?
+
+    All of them where the facts are columns: those cost no more than others.
+    """
+    if are_columns(requests):
+        kept = [requests.c[name] for name in dict.fromkeys((*columns, "is_failure", *FACTS))]
+        return select(*kept).subquery("read")
+    kept = [requests.c[name] for name in dict.fromkeys((*columns, "is_failure", "metadata"))]
+    order = (requests.c.start_order.desc(), alphabetical(requests.c.request_id))
+    return select(*kept).order_by(*order).limit(limit).subquery("read")
+
+
+def _is_hang_up(requests: Subquery, error_class: ColumnElement[str]) -> ColumnElement[bool]:
+    is_gone = and_(~requests.c.is_failure, error_class == DISCONNECTED)
+    return func.coalesce(is_gone, False, type_=Boolean()).label("is_hang_up")
 
 
 def _record(metadata: ColumnElement[Any], more: tuple[str, ...] = ()) -> TableValuedAlias:

@@ -8,6 +8,7 @@ from sqlalchemy import (
     case,
     column,
     func,
+    literal,
     or_,
     select,
     table,
@@ -19,6 +20,8 @@ from tracelib.keys import NAMES as KEYS
 from tracelib.schema import NAMED_BY, Schema
 from tracelib.spendlogs.conditions import shown_key, spend_logs, stored
 from tracelib.spendlogs.documents import decoded
+from tracelib.spendlogs.measures import last_of
+from tracelib.spendlogs.types import BETWEEN
 
 LONG_HASH = "([0-9a-fA-F]{8})[0-9a-fA-F]{8,}$"
 IN_METADATA = {"key": "user_api_key_alias", "team": "user_api_key_team_alias"}
@@ -40,12 +43,39 @@ def name_of(
     looked_up = [_looked_up(schema, place, identity) for place in NAMED_BY[dimension]]
     known = [name for names in looked_up for name in names]
     carried = _carried(schema, dimension, identity, sample_request_id)
-    named = func.coalesce(*known, *carried, _shortened(dimension, identity), type_=Text())
+    return shown_as(dimension, identity, *known, *carried)
+
+
+def shown_as(
+    dimension: str, identity: ColumnElement[str], *names: ColumnElement[str]
+) -> ColumnElement[str]:
+    """The first of these names that is known, else the ID; a key's hash is shortened."""
+    named = func.coalesce(*names, _shortened(dimension, identity), type_=Text())
     # Old failures have the alias of a key without the key: no ID, no name.
     known_id = case((identity.is_not(None), named))
     if dimension != "key":
         return type_coerce(known_id, Text())
     return type_coerce(case(KEYS, value=identity, else_=known_id), Text())
+
+
+def all_names(schema: Schema) -> list[Select[Any]]:
+    """Which names do the name tables have? A statement per table that may be read.
+
+    A row per ID: dimension, `place` of the table in the order of preference, id, its name, None if
+    it is empty, and all of its names in one text.
+    """
+    return [
+        select(
+            literal(dimension, Text()).label("dimension"),
+            literal(place).label("place"),
+            ids.label("id"),
+            last_of(func.coalesce(*names, type_=Text())).label("name"),
+            func.string_agg(func.concat_ws(BETWEEN, *names), BETWEEN).label("searched"),
+        ).group_by(ids)
+        for dimension, tables in NAMED_BY.items()
+        for place, one in enumerate(tables)
+        for ids, names in _readable(schema, one)
+    ]
 
 
 def ids_called(schema: Schema, dimension: str, text: str) -> list[Select[Any]]:
@@ -65,7 +95,7 @@ def _looked_up(
 ) -> list[ColumnElement[str]]:
     # A deleted key may be there twice, so a maximum rather than a single row.
     return [
-        select(func.max(func.coalesce(*names, type_=Text()), type_=Text()))
+        select(last_of(func.coalesce(*names, type_=Text())))
         .where(ids == identity)
         .scalar_subquery()
         for ids, names in _readable(schema, place)
@@ -102,7 +132,7 @@ def _carried(
     logs = spend_logs(schema).alias("sample")
     facts = decoded(logs.c.metadata, "object")
     alias = facts.op("->>", return_type=Text())(IN_METADATA[dimension])
-    alias_text = func.max(func.nullif(alias, "", type_=Text()), type_=Text())
+    alias_text = last_of(func.nullif(alias, "", type_=Text()))
     # In a partitioned log, rows of other keys and teams may have the same request ID.
     own = shown_key(logs.c.api_key) if dimension == "key" else stored(logs, "team_id")
     same = (logs.c.request_id == sample_request_id, own == identity)

@@ -20,7 +20,7 @@ from sqlalchemy import (
     tuple_,
     union_all,
 )
-from sqlalchemy.types import DateTime, Double, Numeric, Text
+from sqlalchemy.types import BigInteger, DateTime, Double, Text
 
 from tracelib.filters import Filters
 from tracelib.keys import NO_KEY
@@ -39,6 +39,7 @@ from tracelib.spendlogs.conditions import (
     stored,
 )
 from tracelib.spendlogs.documents import decoded
+from tracelib.spendlogs.types import GREATEST_AMOUNT, MONEY, Aware
 
 # LiteLLM's call types for fetching a background response, and for its cost.
 FETCHES = ("aget_responses", "get_responses")
@@ -65,12 +66,13 @@ def requests(schema: Schema, filters: Filters) -> Subquery:
         started_at, ended_at, created_at        aware UTC
         start_order   timestamp    the start as it is stored, to sort by: it has an index
         end_order     timestamp    the end as it is stored
-        latency_ms    double       request_duration_ms, else end - start; None if negative
+        latency_ms    double       request_duration_ms, else end - start in whole milliseconds;
+                                   None if negative
         response_ms   double       latency_ms of successes that were not cache hits
         ttft_ms       double       start to first token, if it is really known
         model, deployment, provider, api_base   model is the public name, never None
-        spend_usd     numeric      exact in sums, US dollars
-        spend_order   double       the spend as it is stored, to sort by: cheaper to add up
+        spend_usd     numeric      exact in sums, US dollars; None if it is no possible amount
+        spend_order   double       the same, to sort by: cheaper to add up
         prompt_tokens, completion_tokens, total_tokens   int
         is_cache_hit, is_failure                bool, never None
         request_tags, metadata, request_body, response_body, messages_body   jsonb
@@ -78,7 +80,7 @@ def requests(schema: Schema, filters: Filters) -> Subquery:
     PostgreSQL inlines the subquery, so columns that are not read cost nothing.
     """
     logs = spend_logs(schema)
-    chosen = [*in_window(logs, filters.window), *chosen_ids(_clean(logs), filters)]
+    chosen = [*in_window(logs, filters.window), *chosen_ids(clean(logs), filters)]
     return _relation(logs).where(*chosen).subquery("requests")
 
 
@@ -147,11 +149,12 @@ def all_requests(schema: Schema) -> Subquery:
 
 @lru_cache(maxsize=64)
 def _relation(logs: FromClause) -> Select[Any]:
-    return select(*(value.label(name) for name, value in _clean(logs).items()))
+    return select(*(value.label(name) for name, value in clean(logs).items()))
 
 
 @lru_cache(maxsize=64)
-def _clean(logs: FromClause) -> Mapping[str, ColumnElement[Any]]:
+def clean(logs: FromClause) -> Mapping[str, ColumnElement[Any]]:
+    """The columns of the relation, computed from those of LiteLLM's table."""
     return (
         _identity(logs) | _who(logs) | _times(logs) | _what(logs) | _amounts(logs) | _bodies(logs)
     )
@@ -237,10 +240,12 @@ def _what(logs: FromClause) -> dict[str, ColumnElement[Any]]:
 
 
 def _amounts(logs: FromClause) -> dict[str, ColumnElement[Any]]:
+    is_amount = logs.c.spend.between(-GREATEST_AMOUNT, GREATEST_AMOUNT)
+    spend = case((is_amount, logs.c.spend))
     return {
         # Sums of floats depend on their order; LiteLLM's users compare digits.
-        "spend_usd": cast(logs.c.spend, Numeric),
-        "spend_order": logs.c.spend,
+        "spend_usd": cast(spend, MONEY),
+        "spend_order": spend,
         "prompt_tokens": logs.c.prompt_tokens,
         "completion_tokens": logs.c.completion_tokens,
         "total_tokens": logs.c.total_tokens,
@@ -286,15 +291,16 @@ def _latency_ms(logs: FromClause) -> ColumnElement[float]:
 
 
 def _elapsed_ms(start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[float]:
-    return cast(extract("epoch", _believable(end) - _believable(start)) * 1000, Double)
+    elapsed = extract("epoch", believable(end) - believable(start)) * 1000
+    return cast(cast(elapsed, BigInteger), Double)
 
 
 def utc(stored_time: ColumnElement[Any]) -> ColumnElement[Any]:
     """The time as aware UTC, which Prisma stores without a zone."""
-    return func.timezone("UTC", _believable(stored_time), type_=DateTime(timezone=True))
+    return Aware(believable(stored_time))
 
 
-def _believable(stored_time: ColumnElement[Any]) -> ColumnElement[Any]:
+def believable(stored_time: ColumnElement[Any]) -> ColumnElement[Any]:
     """The time within bounds: PostgreSQL has years and infinities that Python does not."""
     early, late = (literal(moment, DateTime()) for moment in BELIEVABLE)
     return case((stored_time < early, early), (stored_time > late, late), else_=stored_time)

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.types import Boolean, DateTime, Double, Integer, Text
 
 from tracelib.schema import BASELINE, KNOWN_COLUMNS, NAME_TABLES, Schema
-from tracelib.source import Source
+from tracelib.source import Postgres
 from tracelib.spendlogs import extent, measures
 from tracelib.spendlogs.catalog import path
 from tracelib.spendlogs.conditions import STORED
@@ -57,7 +57,7 @@ class ServerFacts:
     is_read_only_transaction: bool
 
 
-def server(source: Source) -> ServerFacts:
+def server(source: Postgres) -> ServerFacts:
     """Which server is it, may the app write there, and how long is a round trip?
 
     Raises a TraceError.
@@ -128,7 +128,7 @@ class Size:
     exact: bool
 
 
-def size(source: Source) -> Size:
+def size(source: Postgres) -> Size:
     """How large is the log? Read from the catalog, in the same time for any size."""
     files = source.rows(extent.storage(source.schema))
     leaves = [file for file in files if file.relkind != extent.PARTITIONED]
@@ -141,7 +141,7 @@ def size(source: Source) -> Size:
     )
 
 
-def _counted(source: Source, leaves: Sequence[Row[Any]]) -> int | None:
+def _counted(source: Postgres, leaves: Sequence[Row[Any]]) -> int | None:
     if sum(leaf.heap_bytes for leaf in leaves) > SMALL_BYTES:
         return None
     if any(leaf.relkind != extent.PLAIN for leaf in leaves):
@@ -183,7 +183,7 @@ class Freshness:
     ahead_of_clock: bool
 
 
-def freshness(source: Source, now: datetime) -> Freshness:
+def freshness(source: Postgres, now: datetime) -> Freshness:
     """When was the newest request, when the oldest, and how late do rows arrive?
 
     Read by the index on the start, in any time range. `now` is the page's, which may be a tick old;
@@ -196,7 +196,7 @@ def freshness(source: Source, now: datetime) -> Freshness:
     return Freshness(ends.newest, ends.oldest, newest.created_at, newest.lag_s, is_ahead)
 
 
-def _newest(source: Source) -> Select[Any]:
+def _newest(source: Postgres) -> Select[Any]:
     requests = extent.newest_requests(source.schema, NEWEST)
     created_at = requests.c.created_at
     lag_s: ColumnElement[Any] = extract("epoch", created_at - requests.c.ended_at)
@@ -232,7 +232,7 @@ NAME_TABLE_SINCE = {"LiteLLM_DeletedVerificationToken": "2025-12-19"}
 Gap = tuple[str, str, str, str]
 
 
-def missing(source: Source) -> pd.DataFrame:
+def missing(source: Postgres) -> pd.DataFrame:
     """Which columns, grants, indexes and tables are missing, and what is the consequence?
 
     A row each, columns first, then grants, indexes and name tables, each by age:

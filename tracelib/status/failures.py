@@ -24,10 +24,9 @@ from sqlalchemy.types import BigInteger, Double, Text
 
 from tracelib.filters import NONE, Filters
 from tracelib.source import Source
-from tracelib.spendlogs import measures
+from tracelib.spendlogs import facts, measures
 from tracelib.spendlogs.buckets import in_buckets
-from tracelib.spendlogs.facts import with_facts, with_hang_ups
-from tracelib.spendlogs.names import name_of
+from tracelib.spendlogs.measures import alphabetical
 from tracelib.window import Bucket, bucket_starts
 
 # A grouping of failures, and its column.
@@ -60,7 +59,7 @@ def failure_groups(source: Source, filters: Filters) -> pd.DataFrame:
     groups = union_all(*(_group(failures, by) for by in GROUPED_BY)).subquery("groups")
     return source.frame(
         select(groups.c.by, groups.c.value, groups.c.failures, groups.c.share, groups.c.newest_at)
-        .order_by(groups.c.place, groups.c.failures.desc(), groups.c.value)
+        .order_by(groups.c.place, groups.c.failures.desc(), alphabetical(groups.c.value))
         .limit(MOST_VALUES * len(GROUPED_BY))
     )
 
@@ -95,15 +94,15 @@ def _most_frequent(counted: pd.DataFrame) -> list[str]:
 
 def _failures(requests: Subquery, *columns: str) -> CTE:
     """Failures with the facts from their metadata; that of other requests is not read."""
-    facts = (
-        with_facts(requests, "provider", "model", *columns)
+    known = (
+        facts.with_facts(requests, "provider", "model", *columns)
         .where(requests.c.is_failure)
         .subquery("told")
     )
     names = [
-        func.coalesce(facts.c[name], NONE, type_=Text()).label(name) for name in GROUPED_BY.values()
+        func.coalesce(known.c[name], NONE, type_=Text()).label(name) for name in GROUPED_BY.values()
     ]
-    return select(*(facts.c[name] for name in columns), *names).cte("failures")
+    return select(*(known.c[name] for name in columns), *names).cte("failures")
 
 
 def _group(failures: CTE, by: str) -> Select[Any]:
@@ -120,7 +119,7 @@ def _group(failures: CTE, by: str) -> Select[Any]:
             func.max(failures.c.started_at).label("newest_at"),
         )
         .group_by(value)
-        .order_by(count.desc(), value)
+        .order_by(count.desc(), alphabetical(value))
         .limit(MOST_VALUES)
         .subquery()
     )
@@ -136,7 +135,7 @@ def _counted(source: Source, filters: Filters, bucket: Bucket) -> Select[Any]:
     top = (
         select(by_class.c.error_class)
         .group_by(by_class.c.error_class)
-        .order_by(func.sum(by_class.c.failures).desc(), by_class.c.error_class)
+        .order_by(func.sum(by_class.c.failures).desc(), alphabetical(by_class.c.error_class))
         .limit(CLASSES_SHOWN)
     )
     name = case((by_class.c.error_class.in_(top), by_class.c.error_class), else_=OTHERS)
@@ -147,7 +146,7 @@ def _counted(source: Source, filters: Filters, bucket: Bucket) -> Select[Any]:
             func.sum(by_class.c.failures).cast(BigInteger()).label("failures"),
         )
         .group_by(by_class.c.bucket_number, name)
-        .order_by(by_class.c.bucket_number, name)
+        .order_by(by_class.c.bucket_number, alphabetical(name))
     )
 
 
@@ -176,31 +175,31 @@ def newest_failures(
         select(*requests.c)
         .where(requests.c.is_failure, *_before(requests, after))
         # By the stored start: it has an index, so the window is not sorted.
-        .order_by(requests.c.start_order.desc(), requests.c.request_id.desc())
+        .order_by(requests.c.start_order.desc(), alphabetical(requests.c.request_id).desc())
         .limit(limit)
         .subquery("newest")
     )
     names = [
-        name_of(source.schema, one, newest.c[one], newest.c.request_id).label(f"{one}_name")
+        source.name_of(one, newest.c[one], newest.c.request_id).label(f"{one}_name")
         for one in ("key", "user", "team")
     ]
-    facts = with_facts(
+    known = facts.with_facts(
         newest,
         *("request_id", "session_id", "api_key", "started_at"),
         *("model", "deployment", "provider", "latency_ms", "spend_usd"),
     ).add_columns(*names)
-    return source.frame(_in_reading_order(facts.subquery("told")))
+    return source.frame(_in_reading_order(known.subquery("known")))
 
 
-def _in_reading_order(facts: Subquery) -> Select[Any]:
+def _in_reading_order(known: Subquery) -> Select[Any]:
     columns = (
         *("request_id", "session_id", "api_key", "key_name", "user_name", "team_name"),
         *("started_at", "model", "deployment", "provider"),
         *("error_class", "error_code", "error_message", "latency_ms"),
     )
-    cost = facts.c.spend_usd.label("cost_usd")
-    return select(*(facts.c[name] for name in columns), cost).order_by(
-        facts.c.started_at.desc(), facts.c.request_id.desc()
+    cost = known.c.spend_usd.label("cost_usd")
+    return select(*(known.c[name] for name in columns), cost).order_by(
+        known.c.started_at.desc(), alphabetical(known.c.request_id).desc()
     )
 
 
@@ -208,7 +207,7 @@ def _before(requests: Subquery, after: tuple[datetime, str] | None) -> list[Colu
     if after is None:
         return []
     moment, request_id = after
-    same = and_(requests.c.started_at == moment, requests.c.request_id < request_id)
+    same = and_(requests.c.started_at == moment, alphabetical(requests.c.request_id) < request_id)
     return [or_(requests.c.started_at < moment, same)]
 
 
@@ -233,8 +232,8 @@ class Losses:
 def losses(source: Source, filters: Filters, newest: int = 20_000) -> Losses:
     """What was billed without a complete response?
 
-    Over all failures of the window, and of its successes over at most the `newest`, because whether
-    a client disconnected is in a JSON document of each row; exact if `requests_read` equals
+    Over all failures of the window, and of its successes over at most the `newest` where the fact
+    that a client disconnected is in a JSON document of each row, over all in a replica; exact if `requests_read` equals
     `requests`. No such request gives zeros.
     """
     requests = source.requests(filters)
@@ -255,19 +254,11 @@ def _paid_failures(requests: Subquery) -> Subquery:
 
 
 def _hang_ups(requests: Subquery, newest: int) -> Subquery:
-    read = _newest(requests, newest).subquery("read")
-    known = with_hang_ups(read, "spend_usd").subquery("known")
+    read = facts.newest(requests, newest, "spend_usd")
+    known = facts.with_hang_ups(read, "spend_usd").subquery("known")
     figures = measures.named(
         requests_read=func.count(),
         hang_ups=func.count().filter(known.c.is_hang_up),
         hang_ups_usd=func.coalesce(func.sum(known.c.spend_usd).filter(known.c.is_hang_up), 0),
     )
     return select(*figures).subquery("gone")
-
-
-def _newest(requests: Subquery, newest: int) -> Select[Any]:
-    return (
-        select(*(requests.c[name] for name in ("is_failure", "spend_usd", "metadata")))
-        .order_by(requests.c.start_order.desc(), requests.c.request_id)
-        .limit(newest)
-    )

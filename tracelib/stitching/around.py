@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, or_, select
 from tracelib.conversation.session_rows import stored_in_batches
 from tracelib.filters import Filters
 from tracelib.selection import RowId, Selection
-from tracelib.source import Source
+from tracelib.source import Postgres
 from tracelib.spendlogs.conditions import of_key
 from tracelib.stitching.joining import Link, joined
 from tracelib.window import TimeWindow
@@ -54,7 +54,7 @@ class Neighbour:
         return self.row.started_at
 
 
-def conversation_around(source: Source, selection: Selection) -> Stitched:
+def conversation_around(source: Postgres, selection: Selection) -> Stitched:
     """Which conversation does this single request seem to belong to, by its messages?
 
     Searches the requests of its key that are sessions of their own, at most 500 before it and 500
@@ -80,14 +80,14 @@ def conversation_around(source: Source, selection: Selection) -> Stitched:
     )
 
 
-def _requests(source: Source, selection: Selection) -> list[Neighbour]:
+def _requests(source: Postgres, selection: Selection) -> list[Neighbour]:
     """The first two selected requests: more are not needed."""
     requests = source.selected(selection)
     chosen = select(requests.c.request_id, requests.c.session_id, requests.c.started_at)
     return _neighbours(source, chosen.limit(2))
 
 
-def _around(source: Source, api_key: str, opened: Neighbour) -> tuple[list[Neighbour], bool]:
+def _around(source: Postgres, api_key: str, opened: Neighbour) -> tuple[list[Neighbour], bool]:
     """The key's requests within reach, including the opened one; and whether there are more."""
     moment = opened.started_at
     before = _side(source, api_key, opened, TimeWindow(moment - REACH, moment), is_before=True)
@@ -97,7 +97,7 @@ def _around(source: Source, api_key: str, opened: Neighbour) -> tuple[list[Neigh
 
 
 def _side(
-    source: Source, api_key: str, opened: Neighbour, window: TimeWindow, *, is_before: bool
+    source: Postgres, api_key: str, opened: Neighbour, window: TimeWindow, *, is_before: bool
 ) -> list[Neighbour]:
     """The nearest on one side, one more than is read, to know whether there are more."""
     requests = source.requests(Filters(window))
@@ -113,20 +113,20 @@ def _side(
     )
 
 
-def _neighbours(source: Source, statement: Select[Any]) -> list[Neighbour]:
+def _neighbours(source: Postgres, statement: Select[Any]) -> list[Neighbour]:
     return [
         Neighbour(RowId(row.request_id, row.started_at), row.session_id)
         for row in source.rows(statement)
     ]
 
 
-def _single(source: Source, api_key: str, near: Sequence[Neighbour]) -> list[Neighbour]:
+def _single(source: Postgres, api_key: str, near: Sequence[Neighbour]) -> list[Neighbour]:
     """Those of them that are sessions of one request, over all time."""
     several = _several(source, api_key, near)
     return [one for one in near if one.session_id not in several]
 
 
-def _several(source: Source, api_key: str, near: Sequence[Neighbour]) -> set[str]:
+def _several(source: Postgres, api_key: str, near: Sequence[Neighbour]) -> set[str]:
     """The sessions of these requests that have others too."""
     counted = Counter(one.session_id for one in near)
     several = {session_id for session_id, count in counted.items() if count > 1}

@@ -15,7 +15,7 @@ from tracelib.querying.store import Result
 from tracelib.redaction import NONE, Redaction
 from tracelib.selection import Selection
 from tracelib.sessions import SessionSearch, scan
-from tracelib.source import Source
+from tracelib.source import Postgres
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -42,7 +42,7 @@ def record_of(
 def query(
     view: View,
     record: Record,
-    function: Callable[Concatenate[Source, P], T],
+    function: Callable[Concatenate[Postgres, P], T],
     *arguments: P.args,
     **named: P.kwargs,
 ) -> Result[T]:

@@ -28,7 +28,7 @@ from tracelib.querying.installation import Installation, installation, log_once,
 from tracelib.querying.runner import Query, expire_results, run_alone, run_together
 from tracelib.querying.store import Result
 from tracelib.settings import TICKS
-from tracelib.source import Source
+from tracelib.source import Postgres
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -76,7 +76,7 @@ class View:
 
     def query(
         self,
-        function: Callable[Concatenate[Source, P], T],
+        function: Callable[Concatenate[Postgres, P], T],
         *arguments: P.args,
         **named: P.kwargs,
     ) -> Pending[T]:
@@ -92,7 +92,7 @@ class View:
 
     def query_alone(
         self,
-        function: Callable[Concatenate[Source, P], T],
+        function: Callable[Concatenate[Postgres, P], T],
         *arguments: P.args,
         **named: P.kwargs,
     ) -> T:
@@ -106,7 +106,7 @@ class View:
         return value
 
     def query_optional(
-        self, function: Callable[[Source, Filters], T], every_s: int, patience_s: float
+        self, function: Callable[[Postgres, Filters], T], every_s: int, patience_s: float
     ) -> T | None:
         """Run a query with the filters of a longer tick; None if it takes too long."""
         tick = windows.ticked(self.now, every_s)

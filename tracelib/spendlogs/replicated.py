@@ -1,0 +1,266 @@
+"""The relation as a replica holds it: what is copied there, and how it is read again.
+
+The columns are those of `relation.requests` without bodies and documents: the facts of documents
+are columns, a key is its identity, and a session is a number. Names are in a table of their own.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import md5
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    FromClause,
+    MetaData,
+    Select,
+    Subquery,
+    Table,
+    case,
+    cast,
+    extract,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    tuple_,
+    type_coerce,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import BigInteger, Boolean, DateTime, Double, Integer, Text, TypeEngine
+
+from tracelib.filters import Filters
+from tracelib.keys import key_identity
+from tracelib.permissions.access import Scope
+from tracelib.schema import NAMED_BY, Schema
+from tracelib.spendlogs.conditions import STORED, chosen_ids, spend_logs
+from tracelib.spendlogs.facts import with_facts
+from tracelib.spendlogs.measures import joined_tags
+from tracelib.spendlogs.names import shown_as
+from tracelib.spendlogs.relation import believable, clean
+from tracelib.spendlogs.types import MONEY, Aware, Identity, Tags
+from tracelib.window import HOUR_S, TimeWindow
+
+# The columns of the replica, in their order. `own_session_id` is NULL for a request without one,
+# `other_ms` is the latency where there is no response time.
+COLUMNS: Mapping[str, TypeEngine[Any]] = {
+    "session_number": BigInteger(),
+    "request_id": Text(),
+    "own_session_id": Text(),
+    "key": Identity(),
+    "user": Text(),
+    "team": Text(),
+    "end_user": Text(),
+    "organization": Text(),
+    "agent": Text(),
+    "start_order": DateTime(),
+    "end_order": DateTime(),
+    "response_ms": BigInteger(),
+    "other_ms": BigInteger(),
+    "ttft_ms": BigInteger(),
+    "model": Text(),
+    "deployment": Text(),
+    "provider": Text(),
+    "api_base": Text(),
+    "call_type": Text(),
+    "is_cache_hit": Boolean(),
+    "is_failure": Boolean(),
+    "spend_usd": MONEY,
+    "prompt_tokens": Integer(),
+    "completion_tokens": Integer(),
+    "total_tokens": Integer(),
+    "request_tags": Tags(),
+    "error_class": Text(),
+    "error_code": Text(),
+    "error_message": Text(),
+    "cached_prompt_tokens": Integer(),
+    "cache_write_tokens": Integer(),
+    "asked_model": Text(),
+    "attempted_retries": Integer(),
+    "attempted_fallbacks": Integer(),
+    "key_alias": Text(),
+    "team_alias": Text(),
+}
+FROM_DOCUMENTS = tuple(COLUMNS)[list(COLUMNS).index("error_class") :]
+# Columns of the copied rows that are used on the way, and not stored.
+ON_THE_WAY: Mapping[str, TypeEngine[Any]] = {"hour": BigInteger(), "row_hash": BigInteger()}
+PLAIN = tuple(name for name, kind in STORED.items() if kind is not JSONB)
+# The documents that facts are read from: a change of one nearly always changes its size.
+READ_DOCUMENTS = ("metadata", "request_tags")
+NAMES: Mapping[str, TypeEngine[Any]] = {
+    "dimension": Text(),
+    "id": Text(),
+    "name": Text(),
+    "searched": Text(),
+}
+
+
+def session_number(session_key: str) -> int:
+    """The number of the session with this key: 63 bits of a hash of it, as DuckDB computes it.
+
+    >>> session_number("abc")
+    4125280303191149419
+    """
+    digest = md5(session_key.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()
+    return int.from_bytes(digest[8:], "little") >> 1
+
+
+def to_copy(schema: Schema, start: datetime | None, end: datetime | None) -> Select[Any]:
+    """Which rows start in this time, as the replica holds them?
+
+    The columns of `COLUMNS` without `session_number`, in their order, and those of `ON_THE_WAY`:
+    the hour of the start, counted from 1970, and a hash that differs once a row was changed. None
+    is without a bound.
+    """
+    logs = spend_logs(schema)
+    known = clean(logs)
+    plain = {name: known[name] for name in COLUMNS if name in known}
+    stored = plain | {
+        "own_session_id": func.nullif(known["session_id"], logs.c.request_id, type_=Text()),
+        "start_order": believable(logs.c.startTime),
+        "end_order": believable(logs.c.endTime),
+        "other_ms": case((known["response_ms"].is_(None), known["latency_ms"])),
+        "request_tags": joined_tags(known["request_tags"]),
+        "metadata": known["metadata"],
+        "hour": hour_of(logs),
+        "row_hash": row_hash(logs),
+    }
+    read = select(*(one.label(name) for name, one in stored.items()))
+    rows = read.where(*starting(logs, start, end)).subquery("stored")
+    kept = [name for name in (*COLUMNS, *ON_THE_WAY) if name in stored]
+    facts = with_facts(rows, *kept).subquery("known")
+    wanted = [name for name in COLUMNS if name != "session_number"]
+    return select(*(_as_stored(facts.c[one]) for one in (*wanted, *ON_THE_WAY)))
+
+
+def _as_stored(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    kind = COLUMNS.get(str(value.name))
+    return cast(value, BigInteger) if isinstance(kind, BigInteger) else value
+
+
+def hour_of(logs: FromClause) -> ColumnElement[int]:
+    """In which hour since 1970 does each row start?"""
+    seconds = extract("epoch", believable(logs.c.startTime))
+    return cast(func.floor(seconds / HOUR_S), BigInteger)
+
+
+def row_hash(logs: FromClause) -> ColumnElement[int]:
+    """A hash of each row, by which a changed row is noticed without reading its documents."""
+    plain = [logs.c[name] for name in PLAIN if name in logs.c]
+    sizes = [func.pg_column_size(logs.c[name]) for name in READ_DOCUMENTS if name in logs.c]
+    return func.hashtextextended(cast(tuple_(*plain, *sizes), Text), 0, type_=BigInteger())
+
+
+def starting(
+    logs: FromClause, start: datetime | None, end: datetime | None
+) -> list[ColumnElement[bool]]:
+    """Which rows start in this time, naive UTC? None is without a bound."""
+    bounds = []
+    if start is not None:
+        bounds.append(logs.c.startTime >= literal(start, DateTime()))
+    if end is not None:
+        bounds.append(logs.c.startTime < literal(end, DateTime()))
+    return bounds
+
+
+def counts_by_hour(
+    schema: Schema, start: datetime | None, end: datetime | None, hashed: bool
+) -> Select[Any]:
+    """How many rows has each hour of this time, and what is the sum of their hashes?
+
+    Rows of hour, rows and hashes, by hour. Without hashes, which are None, it reads an index only.
+    """
+    logs = spend_logs(schema)
+    hour = hour_of(logs)
+    hashes = func.sum(row_hash(logs)) if hashed else null()
+    return (
+        select(hour.label("hour"), func.count().label("rows"), hashes.label("hashes"))
+        .where(*starting(logs, start, end))
+        .group_by(hour)
+        .order_by(hour)
+    )
+
+
+def stored_table(name: str, schema_name: str | None = None) -> Table:
+    """The table of requests with this name in a replica."""
+    columns = (Column(one, kind) for one, kind in COLUMNS.items())
+    return Table(name, MetaData(), *columns, schema=schema_name)
+
+
+def names_table(name: str, schema_name: str | None = None) -> Table:
+    """The table of names with this name in a replica."""
+    columns = (Column(one, kind) for one, kind in NAMES.items())
+    return Table(name, MetaData(), *columns, schema=schema_name)
+
+
+def requests(
+    tables: Sequence[FromClause], scope: Scope, window: TimeWindow | None, filters: Filters | None
+) -> Subquery:
+    """Which requests in these tables are within the scope, the window and the filters?
+
+    The columns of `relation.requests` but bodies, documents and IDs of other requests; the facts of
+    `facts.with_facts` instead. `session_group` is the session's number.
+    """
+    every = union_all(*(select(*one.c) for one in tables)).subquery("stored")
+    known = _shown(every)
+    chosen = [*_within(every, scope)]
+    if window is not None:
+        chosen += [every.c.start_order >= _stored(window.start)]
+        chosen += [every.c.start_order < _stored(window.end)]
+    if filters is not None:
+        chosen += chosen_ids(known, filters)
+    columns = (one.label(name) for name, one in known.items())
+    return select(*columns).where(*chosen).subquery("requests")
+
+
+def _stored(moment: datetime) -> ColumnElement[datetime]:
+    return literal(moment.astimezone(UTC).replace(tzinfo=None), DateTime())
+
+
+def _within(stored: FromClause, scope: Scope) -> list[ColumnElement[bool]]:
+    if scope.is_all:
+        return []
+    keys = [one for one in map(key_identity, scope.keys) if one]
+    named = {"key": keys, "team": scope.teams, "user": scope.users}
+    return [or_(*(stored.c[name].in_(list(ids)) for name, ids in named.items()))]
+
+
+def _shown(stored: FromClause) -> dict[str, ColumnElement[Any]]:
+    api_key = func.coalesce(stored.c.key, "", type_=Identity())
+    session_id = func.coalesce(stored.c.own_session_id, stored.c.request_id, type_=Text())
+    same = {name: one for name, one in stored.c.items() if name not in ("own_session_id",)}
+    return same | {
+        "session_id": session_id,
+        "session_key": session_id.concat(":").concat(api_key),
+        "session_group": stored.c.session_number,
+        "api_key": api_key,
+        "key_group": api_key,
+        "stored_key": api_key,
+        "started_at": Aware(stored.c.start_order),
+        "ended_at": Aware(stored.c.end_order),
+        "response_ms": type_coerce(stored.c.response_ms, Double()),
+        "ttft_ms": type_coerce(stored.c.ttft_ms, Double()),
+        "latency_ms": type_coerce(func.coalesce(stored.c.response_ms, stored.c.other_ms), Double()),
+        "spend_order": cast(stored.c.spend_usd, Double),
+        "cold_storage_key": null().cast(Text()),
+    }
+
+
+def name_of(names: FromClause, dimension: str, identity: ColumnElement[str]) -> ColumnElement[str]:
+    """What is the name of this ID, in the replica's table of names? As `names.name_of`."""
+    if dimension not in NAMED_BY:
+        return identity
+    one = names.alias()
+    known = select(func.max(one.c.name, type_=Text())).where(
+        one.c.dimension == dimension, one.c.id == identity
+    )
+    return shown_as(dimension, identity, known.scalar_subquery())
+
+
+def ids_called(names: FromClause, dimension: str, text: str) -> list[Select[Any]]:
+    """Which IDs of a dimension have this text in a name? As `names.ids_called`."""
+    found = names.c.searched.icontains(text, autoescape=True)
+    return [select(names.c.id).where(names.c.dimension == dimension, found)]
