@@ -152,3 +152,34 @@ class AuditFailed(TraceError):
 class NotForThisRole(TraceError):
     sentence = "Your role does not show this."
     remedy = "Ask the administrator of this dashboard for another role."
+
+
+class ReplicaUnreadable(TraceError):
+    sentence = "The replica cannot be read."
+    remedy = "Pages query the database directly. Status shows the state of the replica."
+
+
+class ReplicaDamaged(ReplicaUnreadable):
+    sentence = "The replica is damaged."
+    remedy = "It is built again by itself; pages query the database directly meanwhile."
+
+
+class ReplicaOfNewerVersion(ReplicaUnreadable):
+    sentence = "The replica was written by a newer version of the dashboard."
+    remedy = "Upgrade this installation, or give it a replica folder of its own."
+
+
+class ReplicaOfOlderVersion(ReplicaUnreadable):
+    sentence = "The replica was written by an older version of the dashboard."
+    remedy = "It is built again by itself; pages query the database directly meanwhile."
+
+
+class ReplicaOfAnotherUser(ReplicaUnreadable):
+    sentence = "The replica folder belongs to another user of this machine."
+    remedy = "Set TRACELIB_REPLICA_FOLDER to a folder of the user that runs the dashboard."
+
+
+class ReplicaUnwritable(TraceError):
+    sentence = "The replica folder cannot be written to."
+    remedy = "Free space on its disk, or set TRACELIB_REPLICA_FOLDER to a folder on another one."
+    is_passing = True

@@ -106,14 +106,18 @@ class Postgres:
         """Which IDs of a dimension have this text in a name?"""
         return names.ids_called(self.schema, dimension, text)
 
-    def copy(self, statement: Select[Any], into: BinaryIO) -> None:
-        """Write the rows of this statement as CSV, without a header. Raises a TraceError."""
+    def copy(self, statement: Select[Any], into: BinaryIO) -> int:
+        """Write the rows of this statement as CSV, without a header, and count them.
+
+        Raises a TraceError.
+        """
         with _reading(self.engine, self.statement_timeout_s) as connection:
             cursor = connection.connection.cursor()
             try:
                 cursor.copy_expert(f"COPY ({_literal(statement, self.engine)}) TO STDOUT CSV", into)
             except psycopg2.Error as error:
                 raise DBAPIError("COPY", {}, error) from error
+            return cursor.rowcount
 
     def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
         """The rows that the database returns. Raises a TraceError."""

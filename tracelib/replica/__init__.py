@@ -1,0 +1,1 @@
+"""A columnar copy of the log, without messages, that answers figures without its database."""

@@ -1,0 +1,235 @@
+"""The files of a replica: each is written once, under a temporary name, and never changed."""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.types import TypeEngine
+
+from tracelib.replica.manifest import make_durable
+from tracelib.replica.settings import ReplicaSettings
+from tracelib.spendlogs.replicated import COLUMNS, NAMES, ON_THE_WAY
+from tracelib.window import HOUR_S
+
+# Every DuckDB of version 2 reads it, and it packs texts closer than the oldest format.
+STORAGE = "v2.0.0"
+THREADS = 2
+SPILLED = "spilled.tmp"
+LONGEST_LINE = 32 * 1024**2
+# The aliases that rows carry, for IDs that no table of names knows.
+ALIASES = {"key": "key_alias", "team": "team_alias"}
+
+
+class WrongCount(Exception):
+    """A file of rows was read as another number of rows than PostgreSQL wrote."""
+
+
+@dataclass(frozen=True)
+class Csv:
+    """Rows as PostgreSQL wrote them, and how many these are."""
+
+    path: Path
+    rows: int
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The rows of a file from one hour to before another, but those of some hours.
+
+    None is without a bound.
+    """
+
+    path: Path
+    start: int | None = None
+    end: int | None = None
+    without: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Built:
+    """A new file, and what was read into it: rows and the sum of their hashes, by hour."""
+
+    file: str
+    rows: int
+    bytes: int
+    read: Mapping[int, tuple[int, int]]
+
+
+def build(
+    settings: ReplicaSettings, start: int | None, read: Sequence[Csv], kept: Sequence[Kept]
+) -> Built:
+    """Write the file of the span that starts in this hour. Raises an OSError or a duckdb.Error."""
+    file = f"span-{'first' if start is None else start}-{uuid.uuid4().hex[:12]}.duckdb"
+    with _writing(settings, file) as database:
+        hours = _load(database, read)
+        arms = [_read_rows()] if read else []
+        arms += [_kept_rows(database, number, one) for number, one in enumerate(kept)]
+        arms = arms or [f"SELECT {_empty(COLUMNS)} WHERE false"]
+        every = " UNION ALL ".join(arms)
+        database.execute(f"CREATE TABLE made.requests AS {every} ORDER BY start_order")
+        database.execute(f"CREATE TABLE made.carried AS {_carried()}")
+        rows = _count(database, "made.requests")
+    return Built(file, rows, (settings.folder / file).stat().st_size, hours)
+
+
+def build_names(settings: ReplicaSettings, rows: Sequence[tuple[str | None, ...]]) -> str:
+    """Write a file of names, rows of NAMES. Raises an OSError or a duckdb.Error."""
+    file = f"names-{uuid.uuid4().hex[:12]}.duckdb"
+    with _writing(settings, file) as database:
+        database.execute(f"CREATE TABLE made.names AS SELECT {_empty(NAMES)} WHERE false")
+        database.execute("BEGIN")
+        if rows:
+            database.executemany("INSERT INTO made.names VALUES (?, ?, ?, ?)", rows)
+        database.execute("COMMIT")
+    return file
+
+
+def carried_names(settings: ReplicaSettings, files: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Which names do rows carry? Rows of dimension, ID and the name in its newest row, by ID."""
+    with _database(settings) as database:
+        arms = []
+        for number, file in enumerate(files):
+            _attach(database, settings.folder / file, f"old{number}")
+            arms.append(f"SELECT * FROM old{number}.carried")  # noqa: S608
+        every = " UNION ALL ".join(arms)
+        text = f"SELECT dimension, id, max_by(name, at) FROM ({every}) GROUP BY ALL ORDER BY ALL"  # noqa: S608
+        return database.execute(text).fetchall() if arms else []
+
+
+def is_sound(settings: ReplicaSettings, path: Path) -> bool:
+    """Can every block of this file be read? It reads the whole file."""
+    try:
+        with _database(settings) as database:
+            _attach(database, path, "old")
+            database.execute("SELECT count(hash(one)) FROM old.requests one").fetchall()
+            database.execute("SELECT count(hash(one)) FROM old.carried one").fetchall()
+    except duckdb.Error:
+        return False
+    return True
+
+
+@contextmanager
+def _writing(settings: ReplicaSettings, file: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database `made` that has this name once it is complete, and leaves nothing if it fails."""
+    partial = settings.folder / f"{file}.tmp"
+    try:
+        with _database(settings) as database:
+            database.execute(f"ATTACH {_quoted(partial)} AS made (STORAGE_VERSION '{STORAGE}')")
+            yield database
+            database.execute("CHECKPOINT made")
+            database.execute("DETACH made")
+        make_durable(partial)
+        partial.replace(settings.folder / file)
+    except BaseException:
+        for left in settings.folder.glob(f"{file}*"):
+            left.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _database(settings: ReplicaSettings) -> Iterator[duckdb.DuckDBPyConnection]:
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": f"{settings.memory_mb}MB",
+        "threads": THREADS,
+        "temp_directory": str(settings.folder / SPILLED),
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    database = duckdb.connect(":memory:", config=config)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _load(database: duckdb.DuckDBPyConnection, read: Sequence[Csv]) -> dict[int, tuple[int, int]]:
+    """Load the rows into the table `read`; rows and hashes by hour."""
+    if not read:
+        return {}
+    try:
+        _load_csv(database, read, LONGEST_LINE, is_parallel=True)
+    except (duckdb.InvalidInputException, WrongCount):
+        longest = max(one.path.stat().st_size for one in read) + 1
+        _load_csv(database, read, max(longest, LONGEST_LINE), is_parallel=False)
+    text = "SELECT hour, count(*), sum(row_hash) FROM read GROUP BY hour ORDER BY hour"
+    return {hour: (rows, int(hashes)) for hour, rows, hashes in database.execute(text).fetchall()}
+
+
+def _load_csv(
+    database: duckdb.DuckDBPyConnection, read: Sequence[Csv], longest: int, is_parallel: bool
+) -> None:
+    columns = {name: one for name, one in COLUMNS.items() if name != "session_number"}
+    kinds = ", ".join(
+        f"'{name}': '{_kind(kind)}'" for name, kind in (columns | dict(ON_THE_WAY)).items()
+    )
+    paths = ", ".join(_quoted(one.path) for one in read)
+    # As COPY writes it: an empty text is quoted, an unknown one is not.
+    text = (
+        f"CREATE OR REPLACE TEMP TABLE read AS SELECT * FROM read_csv([{paths}], header = false, "  # noqa: S608
+        f"auto_detect = false, delim = ',', quote = '\"', escape = '\"', new_line = '\\n', "
+        f"nullstr = '', allow_quoted_nulls = false, max_line_size = {longest}, "
+        f"parallel = {is_parallel}, columns = {{{kinds}}})"
+    )
+    database.execute(text)
+    found, written = _count(database, "read"), sum(one.rows for one in read)
+    if found != written:
+        raise WrongCount(f"{found} rows of {written}")
+
+
+def _read_rows() -> str:
+    names = ", ".join(_name(name) for name in COLUMNS if name != "session_number")
+    # As `replicated.session_number`.
+    session = "session_id" if "session_id" in COLUMNS else "coalesce(own_session_id, request_id)"
+    key = f"{session} || ':' || coalesce(key, '')"
+    return f"SELECT (md5_number_lower({key}) >> 1)::BIGINT AS session_number, {names} FROM read"  # noqa: S608
+
+
+def _kept_rows(database: duckdb.DuckDBPyConnection, number: int, kept: Kept) -> str:
+    _attach(database, kept.path, f"old{number}")
+    hour = f"(epoch_us(start_order) // {HOUR_S * 1_000_000})"
+    bounds = [] if kept.start is None else [f"{hour} >= {kept.start}"]
+    bounds += [] if kept.end is None else [f"{hour} < {kept.end}"]
+    if kept.without:
+        bounds.append(f"{hour} NOT IN ({', '.join(map(str, sorted(kept.without)))})")
+    names = ", ".join(map(_name, COLUMNS))
+    return f"SELECT {names} FROM old{number}.requests WHERE {' AND '.join(bounds) or 'true'}"  # noqa: S608
+
+
+def _carried() -> str:
+    arms = [
+        f"SELECT '{dimension}' AS dimension, {_name(dimension)} AS id, "  # noqa: S608
+        f"max_by({alias}, start_order) AS name, max(start_order) AS at FROM made.requests "
+        f"WHERE {_name(dimension)} IS NOT NULL AND {alias} IS NOT NULL GROUP BY {_name(dimension)}"
+        for dimension, alias in ALIASES.items()
+    ]
+    return " UNION ALL ".join(arms)
+
+
+def _attach(database: duckdb.DuckDBPyConnection, path: Path, name: str) -> None:
+    database.execute(f"ATTACH {_quoted(path)} AS {name} (READ_ONLY)")
+
+
+def _count(database: duckdb.DuckDBPyConnection, table: str) -> int:
+    ((rows,),) = database.execute(f"SELECT count(*) FROM {table}").fetchall()  # noqa: S608
+    return int(rows)
+
+
+def _empty(columns: Mapping[str, TypeEngine[Any]]) -> str:
+    return ", ".join(f"NULL::{_kind(kind)} AS {_name(name)}" for name, kind in columns.items())
+
+
+def _kind(kind: TypeEngine[Any]) -> str:
+    return str(kind.compile(PGDialect()))  # type: ignore[no-untyped-call]
+
+
+def _name(column: str) -> str:
+    return f'"{column}"'
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
