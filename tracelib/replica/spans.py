@@ -4,8 +4,9 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 from sqlalchemy.dialects.postgresql.base import PGDialect
@@ -60,6 +61,15 @@ class Built:
     read: Mapping[int, tuple[int, int]]
 
 
+class Carried(NamedTuple):
+    """The name of an ID in its newest row, and when that started."""
+
+    dimension: str
+    id: str
+    name: str
+    started: datetime
+
+
 def build(
     settings: ReplicaSettings, start: int | None, read: Sequence[Csv], kept: Sequence[Kept]
 ) -> Built:
@@ -89,16 +99,12 @@ def build_names(settings: ReplicaSettings, rows: Sequence[tuple[str | None, ...]
     return file
 
 
-def carried_names(settings: ReplicaSettings, files: Sequence[str]) -> list[tuple[str, str, str]]:
-    """Which names do rows carry? Rows of dimension, ID and the name in its newest row, by ID."""
+def carried_names(settings: ReplicaSettings, file: str) -> list[Carried]:
+    """Which names do the rows of this file carry? By dimension and ID. Raises a duckdb.Error."""
     with _database(settings) as database:
-        arms = []
-        for number, file in enumerate(files):
-            _attach(database, settings.folder / file, f"old{number}")
-            arms.append(f"SELECT * FROM old{number}.carried")  # noqa: S608
-        every = " UNION ALL ".join(arms)
-        text = f"SELECT dimension, id, max_by(name, at) FROM ({every}) GROUP BY ALL ORDER BY ALL"  # noqa: S608
-        return database.execute(text).fetchall() if arms else []
+        _attach(database, settings.folder / file, "old")
+        text = "SELECT dimension, id, name, started FROM old.carried ORDER BY ALL"
+        return [Carried(*row) for row in database.execute(text).fetchall()]
 
 
 def is_sound(settings: ReplicaSettings, path: Path) -> bool:
@@ -203,7 +209,7 @@ def _kept_rows(database: duckdb.DuckDBPyConnection, number: int, kept: Kept) -> 
 def _carried() -> str:
     arms = [
         f"SELECT '{dimension}' AS dimension, {_name(dimension)} AS id, "  # noqa: S608
-        f"max_by({alias}, start_order) AS name, max(start_order) AS at FROM made.requests "
+        f"max_by({alias}, start_order) AS name, max(start_order) AS started FROM made.requests "
         f"WHERE {_name(dimension)} IS NOT NULL AND {alias} IS NOT NULL GROUP BY {_name(dimension)}"
         for dimension, alias in ALIASES.items()
     ]

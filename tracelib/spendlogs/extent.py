@@ -1,11 +1,14 @@
 """The log as a whole: its ends, its newest rows, and its size, without a scan."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Select,
     Subquery,
+    cast,
     column,
     func,
     literal,
@@ -13,12 +16,14 @@ from sqlalchemy import (
     table,
     union,
 )
+from sqlalchemy.dialects.postgresql import OID
 from sqlalchemy.types import DateTime, Double, Integer, Text
 
 from tracelib.schema import Schema
 from tracelib.spendlogs.catalog import path
 from tracelib.spendlogs.conditions import in_window, spend_logs
 from tracelib.spendlogs.relation import all_requests, utc
+from tracelib.spendlogs.replicated import hour_of, starting
 from tracelib.window import TimeWindow
 
 PLAIN, PARTITIONED = "r", "p"
@@ -29,6 +34,9 @@ CLASSES = table(
     column("relpages", Integer()),
     column("reltuples", Double()),
     schema="pg_catalog",
+)
+DATABASES = table(
+    "pg_database", column("oid", OID()), column("datname", Text()), schema="pg_catalog"
 )
 
 
@@ -91,3 +99,39 @@ def count_up_to(schema: Schema, most: int) -> Select[Any]:
     """How many rows are there, up to `most`? It stops reading there."""
     some = select(literal(1)).select_from(spend_logs(schema)).limit(most + 1).subquery("some")
     return select(func.count()).select_from(some)
+
+
+def first_hour(schema: Schema) -> Select[Any]:
+    """In which hour since 1970 does the first row start? One row: hour, None in an empty log."""
+    logs = spend_logs(schema)
+    # Of the bare column, so that it is one step on its index.
+    first = select(func.min(logs.c.startTime, type_=DateTime()).label("startTime"))
+    return select(hour_of(first.subquery("first")).label("hour"))
+
+
+def last_hour(schema: Schema, end: datetime | None) -> Select[Any]:
+    """In which hour does the last row before this time start? One row: hour, None without one."""
+    logs = spend_logs(schema)
+    last = select(func.max(logs.c.startTime, type_=DateTime()).label("startTime"))
+    return select(hour_of(last.where(*starting(logs, None, end)).subquery("last")).label("hour"))
+
+
+def system_identifier() -> Select[Any]:
+    """Which PostgreSQL cluster is it? One row: system, as text. The role may lack the right."""
+    control = func.pg_control_system().table_valued(
+        column("system_identifier", BigInteger()), name="control"
+    )
+    return select(cast(control.c.system_identifier, Text()).label("system"))
+
+
+def table_identity(schema: Schema) -> Select[Any]:
+    """Which database and table is it? One row: their object IDs."""
+    database = select(DATABASES.c.oid).where(
+        DATABASES.c.datname == func.current_database(type_=Text())
+    )
+    table_id = cast(func.to_regclass(path(schema.table, schema.name)), OID)
+    ids: list[ColumnElement[Any]] = [
+        cast(database.scalar_subquery(), BigInteger).label("database"),
+        cast(table_id, BigInteger).label("table"),
+    ]
+    return select(*ids)

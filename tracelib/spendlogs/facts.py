@@ -66,7 +66,7 @@ FACTS = (
 GREATEST = 2**31 - 1
 GREATEST_AMOUNT = 10**15
 DECIMALS = 20
-NO_VALUES = cast({}, JSONB)
+NO_VALUES: ColumnElement[Any] = func.jsonb_build_object(type_=JSONB())
 
 
 def with_facts(requests: Subquery, *columns: str) -> Select[Any]:

@@ -1,0 +1,334 @@
+"""The one process that writes the replica: it fills it, and keeps it in step with the log."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from threading import Event
+
+import duckdb
+
+from tracelib import errors
+from tracelib.replica import building, layout, opening, spans
+from tracelib.replica.election import Election
+from tracelib.replica.host import Host
+from tracelib.replica.layout import Counts, Range
+from tracelib.replica.manifest import Hour, Manifest, Span
+from tracelib.replica.naming import Naming
+from tracelib.replica.opening import Opened
+from tracelib.replica.settings import ReplicaSettings
+from tracelib.source import Postgres
+
+log = logging.getLogger(__name__)
+PAUSED = "paused"
+TICK_S = 10.0
+RECENT_S, RECENT_HOURS = 600.0, 48
+CHECKED_S = 86_400.0
+# Hours that are filled at full speed.
+FIRST_HOURS = 24
+LONGEST_PAUSE_S = 300.0
+SLOW_S, QUICK_S = 5.0, 2.0
+LEAST_ROWS, MOST_ROWS = 10_000, building.MOST_ROWS
+# A replica that was cut at its limit grows again once it is so much smaller than that.
+ROOM = 0.7
+MB = 1024**2
+
+
+class Writer:
+    """Keeps the replica in this folder, if no other process does.
+
+    `source` gives LiteLLM's database as it is now, and may raise a TraceError. `sentence` says what
+    is wrong; empty if nothing is.
+    """
+
+    def __init__(
+        self,
+        source: Callable[[], Postgres],
+        settings: ReplicaSettings,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.sentence = ""
+        self._source, self._settings, self._clock = source, settings, clock
+        self._election: Election | None = None
+        self._opened: Opened | None = None
+        self._naming = Naming(settings)
+        self._failures = 0
+        self._tick_at = self._recent_at = self._rest_until = 0.0
+        self._plan: list[Range] = []
+        self._chunk_rows = MOST_ROWS
+
+    def run(self, stop: Event) -> None:
+        """Write until `stop` is set."""
+        try:
+            while not stop.is_set():
+                stop.wait(self.step())
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let another process write."""
+        self._opened = None
+        if self._election is not None:
+            self._election.resign()
+
+    def step(self) -> float:
+        """Do one piece of work; how many seconds to wait until the next."""
+        try:
+            wait_s = self._step()
+            self._failures, self.sentence = 0, ""
+        except (errors.TraceError, OSError, duckdb.Error, spans.WrongCount) as error:
+            return self._failed(error)
+        return max(wait_s, 0.0)
+
+    def _step(self) -> float:
+        if not self._is_elected():
+            return TICK_S
+        host = Host(self._source(), self._settings.folder)
+        if self._opened is None:
+            self._opened = opening.opened(host, self._settings)
+            self._tick_at = 0.0
+        if self._pause(self._opened):
+            return TICK_S
+        if self._clock() >= self._tick_at:
+            self._tick(host, self._opened)
+        elif self._clock() >= self._rest_until and not self._work(host, self._opened):
+            self._rest_until = self._tick_at
+        return min(self._tick_at, max(self._rest_until, self._clock())) - self._clock()
+
+    def _is_elected(self) -> bool:
+        if self._election is None:
+            opening.make_folder(self._settings.folder)
+            self._election = Election(self._settings.folder)
+        return self._election.win()
+
+    def _pause(self, opened: Opened) -> bool:
+        is_paused = (self._settings.folder / PAUSED).exists()
+        if opened.manifest.is_paused != is_paused:
+            opened.publish(replace(opened.manifest, is_paused=is_paused))
+        return is_paused
+
+    def _tick(self, host: Host, opened: Opened) -> None:
+        """Compare the open hours, and read those again that differ or have closed an hour ago."""
+        now = self._clock()
+        opened.tidy(now)
+        if opened.broken:
+            self._heal(host, opened, now)
+        if not opened.manifest.spans:
+            self._begin(host, opened, now)
+        else:
+            self._follow(host, opened, now)
+        self._tick_at = now + TICK_S
+
+    def _begin(self, host: Host, opened: Opened, now: float) -> None:
+        start = layout.open_start(now)
+        counted = host.counts((start, None))
+        rows = {hour: one for hour, (one, _) in counted.items()}
+        hours: list[Range] = [*layout.runs(rows, rows, MOST_ROWS)]
+        read = building.filled(host, self._settings, hours or [(start, None)], now)
+        first = replace(read, start=start, end=None)
+        opened.publish(
+            replace(
+                opened.manifest,
+                spans=(first,),
+                complete_from=start,
+                as_of=now,
+                names_file=self._naming.file(host, [first], None, now),
+                rows_total_estimate=host.rows_estimate(),
+            )
+        )
+
+    def _follow(self, host: Host, opened: Opened, now: float) -> None:
+        *closed, last = opened.manifest.spans
+        start = layout.open_start(now)
+        parts = building.moved(self._settings, closed, last, start, now)
+        if parts != opened.manifest.spans:
+            opened.publish(replace(opened.manifest, spans=parts))
+        first = self._compared_from(opened.manifest, now)
+        counted = host.counts((first, None))
+        held = _hours(parts)
+        late = {hour: one for hour, one in held.items() if first is None or hour >= first}
+        again = layout.unsettled(parts, now)
+        known = {hour: (held[hour].rows, None) for hour in again if hour not in late}
+        stale = self._stale(host, opened, late, counted) | again
+        self._refresh(host, opened, stale, {**known, **counted}, now)
+        opened.publish(replace(opened.manifest, as_of=now, sentence=""))
+
+    def _compared_from(self, manifest: Manifest, now: float) -> int | None:
+        """From which hour on may rows be new since the last comparison?"""
+        start = manifest.spans[-1].start
+        if start is None or now - manifest.as_of < RECENT_S:
+            return start
+        since = min(start, layout.hour_at(manifest.as_of) - layout.OPEN_HOURS)
+        return since if manifest.complete_from is None else max(since, manifest.complete_from)
+
+    def _stale(
+        self, host: Host, opened: Opened, held: Mapping[int, Hour], counted: Counts
+    ) -> frozenset[int]:
+        """Which of these hours are to be read again? Not those that outlive the log's retention."""
+        stale = layout.differing(held, counted)
+        if not self._settings.keeps_history or not stale:
+            return stale
+        first = host.first_hour()
+        kept = stale & layout.gone(held, counted, first)
+        if kept:
+            before = max(max(kept) + 1, opened.manifest.kept_before or 0)
+            opened.publish(replace(opened.manifest, kept_before=before))
+        return stale - kept
+
+    def _refresh(
+        self, host: Host, opened: Opened, stale: Iterable[int], counted: Counts, now: float
+    ) -> None:
+        """Read these hours again and publish each span, the newest first."""
+        for span in opened.manifest.spans[::-1]:
+            if hours := layout.within(stale, span):
+                new = building.refreshed(host, self._settings, span, hours, counted, now)
+                opened.replace_spans([span], [new])
+
+    def _heal(self, host: Host, opened: Opened, now: float) -> None:
+        """Read all hours of files that are damaged."""
+        for span in [one for one in opened.manifest.spans if one.file in opened.broken]:
+            counted = host.counts((span.start, span.end))
+            hours = {*span.hours, *counted}
+            args = (host, self._settings, span, hours, counted, now)
+            opened.replace_spans([span], [building.refreshed(*args, is_broken=True)])
+        opened.broken.clear()
+
+    def _work(self, host: Host, opened: Opened) -> bool:
+        """Do the most urgent work beside the ticks; False if there is none."""
+        now, started = self._clock(), time.perf_counter()
+        is_first = self._is_first(opened.manifest, now)
+        done = (
+            (is_first and self._fill(host, opened, now))
+            or self._name(host, opened, now)
+            or self._join(opened, now)
+            or self._recent(host, opened, now)
+            or self._fill(host, opened, now)
+            or self._check(host, opened, now)
+        )
+        if done and not is_first:
+            duty = self._settings.duty
+            rest_s = (time.perf_counter() - started if host.read_s else 0.0) * (1 - duty) / duty
+            self._rest_until = self._clock() + rest_s
+        return done
+
+    def _is_first(self, manifest: Manifest, now: float) -> bool:
+        start = manifest.complete_from
+        return start is not None and start > layout.hour_at(now) - FIRST_HOURS
+
+    def _fill(self, host: Host, opened: Opened, now: float) -> bool:
+        """Fill the newest hours that are not held yet."""
+        end = opened.manifest.complete_from
+        if end is None or not self._has_room(opened):
+            return False
+        if not self._plan or self._plan[0][1] != end:
+            self._plan = self._planned(host, end)
+        if not self._plan:
+            whole = replace(opened.manifest.spans[0], start=None)
+            opened.replace_spans([opened.manifest.spans[0]], [whole])
+            return True
+        at_once = 2 if self._is_first(opened.manifest, now) else 1
+        chunks, self._plan = self._plan[:at_once], self._plan[at_once:]
+        started = time.perf_counter()
+        span = building.filled(host, self._settings, chunks, now, at_once)
+        self._pace(host.read_s)
+        opened.replace_spans([], [span], span.rows / (time.perf_counter() - started))
+        return True
+
+    def _planned(self, host: Host, end: int) -> list[Range]:
+        """The parts of the last day before this hour that has rows; none if no row is before."""
+        last = host.last_hour_before(end)
+        if last is None:
+            return []
+        if last <= layout.FIRST_HOUR:
+            return [(None, end)]
+        start = layout.day_start(last)
+        counted = host.counts((start, end))
+        rows = {hour: one for hour, (one, _) in counted.items()}
+        return [*layout.chunks(start, end, rows, self._chunk_rows)]
+
+    def _pace(self, read_s: float) -> None:
+        """Choose how many rows a statement reads."""
+        if read_s > SLOW_S:
+            self._chunk_rows = max(self._chunk_rows // 2, LEAST_ROWS)
+            self._plan = []
+        elif read_s < QUICK_S and self._chunk_rows < MOST_ROWS:
+            self._chunk_rows = min(self._chunk_rows * 2, MOST_ROWS)
+
+    def _has_room(self, opened: Opened) -> bool:
+        """May the replica grow? If not, and it is too large, its oldest span goes."""
+        if self._settings.disk_mb is None:
+            return True
+        limit, size = self._settings.disk_mb * MB, opened.manifest.bytes
+        if size <= limit * (ROOM if opened.manifest.is_disk_full else 1):
+            opened.fill_disk(False)
+            return True
+        while opened.manifest.bytes > limit and len(opened.manifest.spans) > 1:
+            opened.drop_oldest()
+        opened.fill_disk(True)
+        return False
+
+    def _name(self, host: Host, opened: Opened, now: float) -> bool:
+        if not self._naming.is_due(now):
+            return False
+        old = opened.manifest.names_file
+        file = self._naming.file(host, opened.manifest.spans, old, now)
+        estimate = host.rows_estimate()
+        if (file, estimate) != (old, opened.manifest.rows_total_estimate):
+            opened.publish(replace(opened.manifest, names_file=file, rows_total_estimate=estimate))
+        return True
+
+    def _join(self, opened: Opened, now: float) -> bool:
+        places = layout.to_join(opened.manifest.spans)
+        if places is None:
+            return False
+        parts = opened.manifest.spans[slice(*places)]
+        opened.replace_spans(parts, [building.joined(self._settings, parts, now)])
+        return True
+
+    def _recent(self, host: Host, opened: Opened, now: float) -> bool:
+        """Compare the last two days, and drop the hours that the log has no longer."""
+        if now < self._recent_at:
+            return False
+        start = layout.hour_at(now) - RECENT_HOURS
+        held = _hours(opened.manifest.spans)
+        counted = host.counts((max(start, opened.manifest.complete_from or start), None))
+        oldest = host.first_hour()
+        compared = {
+            hour: one
+            for hour, one in held.items()
+            if hour >= start or oldest is None or hour < oldest
+        }
+        stale = self._stale(host, opened, compared, counted)
+        self._refresh(host, opened, stale, counted, now)
+        self._has_room(opened)
+        self._recent_at = now + RECENT_S
+        return True
+
+    def _check(self, host: Host, opened: Opened, now: float) -> bool:
+        """Compare the span that was compared longest ago by its hashes, if that is a day ago."""
+        span = layout.oldest_check(opened.manifest.spans, now - CHECKED_S)
+        if span is None:
+            return False
+        counted = host.counts((span.start, span.end), hashed=True)
+        stale = self._stale(host, opened, span.hours, counted)
+        checked = replace(span, checked_at=now)
+        if stale:
+            checked = building.refreshed(host, self._settings, checked, stale, counted, now)
+        opened.replace_spans([span], [checked])
+        return True
+
+    def _failed(self, error: Exception) -> float:
+        """Say what is wrong, and how long to wait before another attempt."""
+        self.sentence = opening.sentence(error)
+        log.warning("The replica could not be written: %s", self.sentence)
+        if self._opened is not None:
+            self._opened.fail(self.sentence, error)
+        elif self._election is not None and self._election.is_won:
+            opening.tell(self._settings.folder, self.sentence, error)
+        self._opened, self._plan = None, []
+        self._failures += 1
+        return min(TICK_S * 2.0 ** (self._failures - 1), LONGEST_PAUSE_S)
+
+
+def _hours(parts: Iterable[Span]) -> dict[int, Hour]:
+    return {hour: one for part in parts for hour, one in part.hours.items()}
