@@ -17,12 +17,17 @@ from tracelib.replica.spans import Built, Csv, Kept
 MOST_ROWS = 150_000
 
 
-def filled(
-    host: Host, settings: ReplicaSettings, hours: Sequence[Range], now: float, at_once: int = 1
-) -> Span:
+def filled(host: Host, settings: ReplicaSettings, hours: Sequence[Range], now: float) -> Span:
     """A span of these hours, which follow each other from the newest to the oldest."""
+    return of_rows(settings, host.copy(hours), hours, now)
+
+
+def of_rows(
+    settings: ReplicaSettings, read: Sequence[Csv], hours: Sequence[Range], now: float
+) -> Span:
+    """A span of these hours, from the newest to the oldest, whose rows were copied to files."""
     start, end = hours[-1][0], hours[0][1]
-    with _copied(host, hours, at_once) as read:
+    with _removed(read):
         built = spans.build(settings, start, read, [])
     return _span(built, Span(built.file, start, end, 0, 0, {}, now), now)
 
@@ -45,7 +50,7 @@ def refreshed(
     ranges = layout.runs(rows, rows, MOST_ROWS)
     path = settings.folder / span.file
     kept = [] if is_broken else [Kept(path, without=frozenset(hours))]
-    with _copied(host, ranges, 1) as read:
+    with _removed(host.copy(ranges)) as read:
         built = spans.build(settings, span.start, read, kept)
     others = {hour: one for hour, one in span.hours.items() if hour not in hours}
     return _span(built, replace(span, hours={} if is_broken else others), now)
@@ -84,8 +89,8 @@ def joined(settings: ReplicaSettings, parts: Sequence[Span], now: float) -> Span
 
 
 @contextmanager
-def _copied(host: Host, hours: Sequence[Range], at_once: int) -> Iterator[list[Csv]]:
-    read = host.copy(hours, at_once)
+def _removed(read: Sequence[Csv]) -> Iterator[Sequence[Csv]]:
+    """The files, which are gone afterwards."""
     try:
         yield read
     finally:

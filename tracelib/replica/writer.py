@@ -11,6 +11,7 @@ import duckdb
 from tracelib import errors
 from tracelib.replica import building, layout, opening, spans
 from tracelib.replica.election import Election
+from tracelib.replica.filling import Filling
 from tracelib.replica.host import Host
 from tracelib.replica.layout import Counts, Range
 from tracelib.replica.manifest import Hour, Manifest, Span
@@ -24,14 +25,7 @@ PAUSED = "paused"
 TICK_S = 10.0
 RECENT_S, RECENT_HOURS = 600.0, 48
 CHECKED_S = 86_400.0
-# Hours that are filled at full speed.
-FIRST_HOURS = 24
 LONGEST_PAUSE_S = 300.0
-SLOW_S, QUICK_S = 5.0, 2.0
-LEAST_ROWS, MOST_ROWS = 10_000, building.MOST_ROWS
-# A replica that was cut at its limit grows again once it is so much smaller than that.
-ROOM = 0.7
-MB = 1024**2
 
 
 class Writer:
@@ -52,10 +46,9 @@ class Writer:
         self._election: Election | None = None
         self._opened: Opened | None = None
         self._naming = Naming(settings)
+        self._filling = Filling(settings)
         self._failures = 0
         self._tick_at = self._recent_at = self._rest_until = 0.0
-        self._plan: list[Range] = []
-        self._chunk_rows = MOST_ROWS
 
     def run(self, stop: Event) -> None:
         """Write until `stop` is set."""
@@ -68,6 +61,7 @@ class Writer:
     def close(self) -> None:
         """Let another process write."""
         self._opened = None
+        self._filling.reset()
         if self._election is not None:
             self._election.resign()
 
@@ -123,7 +117,7 @@ class Writer:
         start = layout.open_start(now)
         counted = host.counts((start, None))
         rows = {hour: one for hour, (one, _) in counted.items()}
-        hours: list[Range] = [*layout.runs(rows, rows, MOST_ROWS)]
+        hours: list[Range] = [*layout.runs(rows, rows, building.MOST_ROWS)]
         read = building.filled(host, self._settings, hours or [(start, None)], now)
         first = replace(read, start=start, end=None)
         opened.publish(
@@ -196,76 +190,19 @@ class Writer:
     def _work(self, host: Host, opened: Opened) -> bool:
         """Do the most urgent work beside the ticks; False if there is none."""
         now, started = self._clock(), time.perf_counter()
-        is_first = self._is_first(opened.manifest, now)
+        is_first = self._filling.is_first(opened.manifest.complete_from, now)
         done = (
-            (is_first and self._fill(host, opened, now))
+            (is_first and self._filling.fill(host, opened, now))
             or self._name(host, opened, now)
             or self._join(opened, now)
             or self._recent(host, opened, now)
-            or self._fill(host, opened, now)
+            or self._filling.fill(host, opened, now)
             or self._check(host, opened, now)
         )
         if done and not is_first:
-            duty = self._settings.duty
-            rest_s = (time.perf_counter() - started if host.read_s else 0.0) * (1 - duty) / duty
-            self._rest_until = self._clock() + rest_s
+            took_s = time.perf_counter() - started
+            self._rest_until = self._clock() + host.read_s / self._settings.duty - took_s
         return done
-
-    def _is_first(self, manifest: Manifest, now: float) -> bool:
-        start = manifest.complete_from
-        return start is not None and start > layout.hour_at(now) - FIRST_HOURS
-
-    def _fill(self, host: Host, opened: Opened, now: float) -> bool:
-        """Fill the newest hours that are not held yet."""
-        end = opened.manifest.complete_from
-        if end is None or not self._has_room(opened):
-            return False
-        if not self._plan or self._plan[0][1] != end:
-            self._plan = self._planned(host, end)
-        if not self._plan:
-            whole = replace(opened.manifest.spans[0], start=None)
-            opened.replace_spans([opened.manifest.spans[0]], [whole])
-            return True
-        at_once = 2 if self._is_first(opened.manifest, now) else 1
-        chunks, self._plan = self._plan[:at_once], self._plan[at_once:]
-        started = time.perf_counter()
-        span = building.filled(host, self._settings, chunks, now, at_once)
-        self._pace(host.read_s)
-        opened.replace_spans([], [span], span.rows / (time.perf_counter() - started))
-        return True
-
-    def _planned(self, host: Host, end: int) -> list[Range]:
-        """The parts of the last day before this hour that has rows; none if no row is before."""
-        last = host.last_hour_before(end)
-        if last is None:
-            return []
-        if last <= layout.FIRST_HOUR:
-            return [(None, end)]
-        start = layout.day_start(last)
-        counted = host.counts((start, end))
-        rows = {hour: one for hour, (one, _) in counted.items()}
-        return [*layout.chunks(start, end, rows, self._chunk_rows)]
-
-    def _pace(self, read_s: float) -> None:
-        """Choose how many rows a statement reads."""
-        if read_s > SLOW_S:
-            self._chunk_rows = max(self._chunk_rows // 2, LEAST_ROWS)
-            self._plan = []
-        elif read_s < QUICK_S and self._chunk_rows < MOST_ROWS:
-            self._chunk_rows = min(self._chunk_rows * 2, MOST_ROWS)
-
-    def _has_room(self, opened: Opened) -> bool:
-        """May the replica grow? If not, and it is too large, its oldest span goes."""
-        if self._settings.disk_mb is None:
-            return True
-        limit, size = self._settings.disk_mb * MB, opened.manifest.bytes
-        if size <= limit * (ROOM if opened.manifest.is_disk_full else 1):
-            opened.fill_disk(False)
-            return True
-        while opened.manifest.bytes > limit and len(opened.manifest.spans) > 1:
-            opened.drop_oldest()
-        opened.fill_disk(True)
-        return False
 
     def _name(self, host: Host, opened: Opened, now: float) -> bool:
         if not self._naming.is_due(now):
@@ -300,7 +237,7 @@ class Writer:
         }
         stale = self._stale(host, opened, compared, counted)
         self._refresh(host, opened, stale, counted, now)
-        self._has_room(opened)
+        self._filling.has_room(opened)
         self._recent_at = now + RECENT_S
         return True
 
@@ -325,7 +262,8 @@ class Writer:
             self._opened.fail(self.sentence, error)
         elif self._election is not None and self._election.is_won:
             opening.tell(self._settings.folder, self.sentence, error)
-        self._opened, self._plan = None, []
+        self._opened = None
+        self._filling.reset()
         self._failures += 1
         return min(TICK_S * 2.0 ** (self._failures - 1), LONGEST_PAUSE_S)
 

@@ -29,7 +29,7 @@ from sqlalchemy import (
     type_coerce,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.types import BigInteger, Boolean, DateTime, Double, Integer, Text, TypeEngine
 
 from tracelib.filters import Filters
@@ -38,7 +38,7 @@ from tracelib.permissions.access import Scope
 from tracelib.schema import NAMED_BY, Schema
 from tracelib.spendlogs.conditions import STORED, chosen_ids, spend_logs
 from tracelib.spendlogs.facts import with_facts
-from tracelib.spendlogs.measures import joined_tags
+from tracelib.spendlogs.measures import AUTOMATIC_TAG, joined_tags
 from tracelib.spendlogs.names import shown_as
 from tracelib.spendlogs.relation import believable, clean
 from tracelib.spendlogs.types import MONEY, Aware, Identity, Tags
@@ -123,7 +123,7 @@ def to_copy(schema: Schema, start: datetime | None, end: datetime | None) -> Sel
         "start_order": believable(logs.c.startTime),
         "end_order": believable(logs.c.endTime),
         "other_ms": case((known["response_ms"].is_(None), known["latency_ms"])),
-        "request_tags": joined_tags(known["request_tags"]),
+        "request_tags": _own_tags(known["request_tags"]),
         "metadata": known["metadata"],
         "hour": hour_of(logs),
         "row_hash": row_hash(logs),
@@ -134,6 +134,17 @@ def to_copy(schema: Schema, start: datetime | None, end: datetime | None) -> Sel
     facts = with_facts(rows, *kept).subquery("known")
     wanted = [name for name in COLUMNS if name != "session_number"]
     return select(*(_as_stored(facts.c[one]) for one in (*wanted, *ON_THE_WAY)))
+
+
+def _own_tags(request_tags: ColumnElement[Any]) -> ColumnElement[str]:
+    """The client's tags; of the many rows that have only automatic ones, without a subquery."""
+    is_automatic = f'@ == "" || @ starts with "{AUTOMATIC_TAG}"'
+    other = f"strict $[*] ? (!({is_automatic}) || ({is_automatic}) is unknown)"
+    nothing: ColumnElement[Any] = func.jsonb_build_object(type_=JSONB())
+    has_other: ColumnElement[bool] = func.jsonb_path_exists(
+        request_tags, cast(other, JSONPATH), nothing, True, type_=Boolean()
+    )
+    return case((has_other.is_not(False), joined_tags(request_tags)))
 
 
 def _as_stored(value: ColumnElement[Any]) -> ColumnElement[Any]:
