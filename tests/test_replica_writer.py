@@ -88,8 +88,8 @@ def test_a_day_is_one_file_once_it_is_whole(database, tmp_path):
     source = source_of(database(rows=spread(200, 100)))
     clock = Clock()
     found = in_step(writer_of(source, tmp_path, clock), clock)
-    days = [span.start and span.start // 24 for span in found.spans]
-    assert len(set(days)) == len(days) == 6
+    days = [span.start and span.start // 24 for span in found.spans[:-1]]
+    assert len(set(days)) == len(days) == 5
     assert held(tmp_path) == in_log(source)
 
 
@@ -130,7 +130,7 @@ def test_odd_values_are_held_as_they_are(database, tmp_path):
         for text in texts
     ]
     odd += [rows.spend_log(spend=spend) for spend in (math.nan, math.inf, -1e-12, 1e15, 1e300)]
-    odd += [rows.spend_log(end_user="x" * 2_000_000), rows.spend_log(end_user='"\n' * 1_000_000)]
+    odd += [rows.spend_log(api_base="x" * 2_000_000), rows.spend_log(api_base='"\n' * 1_000_000)]
     odd += [rows.failure(error_message=text or "x", error_code=text or "") for text in texts]
     odd += [rows.spend_log(request_tags=["b", "a", f"c{BETWEEN}", "", "User-Agent: x", 5, None])]
     odd += [rows.spend_log(request_tags=tags) for tags in ([], ["User-Agent: x"], {}, '"x"', [{}])]
@@ -142,7 +142,7 @@ def test_odd_values_are_held_as_they_are(database, tmp_path):
 
 def test_a_line_longer_than_expected_is_read_all_the_same(database, tmp_path, monkeypatch):
     monkeypatch.setattr(spans, "LONGEST_LINE", 1_000)
-    source = source_of(database(rows=[*spread(5, 1), rows.spend_log(end_user="x" * 3_000_000)]))
+    source = source_of(database(rows=[*spread(5, 1), rows.spend_log(api_base="x" * 3_000_000)]))
     clock = Clock()
     in_step(writer_of(source, tmp_path, clock), clock)
     assert held(tmp_path) == in_log(source)
@@ -150,7 +150,7 @@ def test_a_line_longer_than_expected_is_read_all_the_same(database, tmp_path, mo
 
 def test_a_copy_that_is_too_slow_is_halved(database, tmp_path):
     logs = database(rows=spread(3_000, 20))
-    source = replace(source_of(logs), statement_timeout_s=0.05)
+    source = replace(source_of(logs), statement_timeout_s=0.1)
     host = Host(source, tmp_path)
     start, end = replicating.hour_of(rows.NOON) - 20, replicating.hour_of(rows.NOON) + 1
     # A delay on each row that a smaller statement has less of.
@@ -163,7 +163,7 @@ def test_a_copy_that_is_too_slow_is_halved(database, tmp_path):
     )
     copied = host.copy([(start, end)])
     assert len(copied) > 1 and sum(one.rows for one in copied) == 3_000
-    assert sum(count for count, _ in host.counts((None, None)).values()) == 3_000
+    assert sum(count for count, _ in host.counts((start, end)).values()) == 3_000
 
 
 # In step
@@ -310,6 +310,8 @@ def test_names_are_those_of_the_tables_then_of_the_rows(database, tmp_path):
     rows.name_user(logs.engine, "user-1", None, "a@example.com")
     source, clock = source_of(logs), Clock()
     writer = writer_of(source, tmp_path, clock)
+    in_step(writer, clock)
+    clock.now += 60
     in_step(writer, clock)
     assert named(tmp_path) == {
         ("key", rows.KEY): ("deleted", "deleted"),
@@ -570,7 +572,7 @@ def test_the_limit_of_the_disk_is_kept(database, tmp_path):
     texts = [os.urandom(2_000).hex() for _ in range(2_000)]
     logs = database(
         rows=[
-            rows.spend_log(startTime=rows.NOON - HOUR * n / 20, end_user=text)
+            rows.spend_log(startTime=rows.NOON - HOUR * n / 20, api_base=text)
             for n, text in enumerate(texts)
         ]
     )
