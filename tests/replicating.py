@@ -67,7 +67,7 @@ def after_a_day(writer: Writer, clock: Clock) -> Manifest:
 
 
 def held(folder: Path, of: Manifest | None = None) -> list[str]:
-    """All rows of the replica as text, in order, after looking at what the manifest says of them."""
+    """All rows of the replica as text, in order, once they are what the manifest says."""
     found = of or manifest.read(folder)
     assert found is not None
     return sorted(row for span in found.spans for row in _rows(folder, span))

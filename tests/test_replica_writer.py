@@ -149,7 +149,7 @@ def test_a_line_longer_than_expected_is_read_all_the_same(database, tmp_path, mo
 
 
 def test_a_copy_that_is_too_slow_is_halved(database, tmp_path):
-    logs = database(rows=spread(3_000, 20))
+    logs = database(rows=spread(300, 20))
     source = replace(source_of(logs), statement_timeout_s=0.1)
     host = Host(source, tmp_path)
     start, end = replicating.hour_of(rows.NOON) - 20, replicating.hour_of(rows.NOON) + 1
@@ -157,13 +157,13 @@ def test_a_copy_that_is_too_slow_is_halved(database, tmp_path):
     logs.execute(
         "CREATE SCHEMA slow",
         f"CREATE TABLE slow.rows AS SELECT * FROM {LOG}",
+        'CREATE INDEX ON slow.rows ("startTime")',
+        "ALTER TABLE slow.rows RENAME api_base TO base",
         f"DROP TABLE {LOG}",
-        f"CREATE VIEW {LOG} AS SELECT * FROM slow.rows"
-        " WHERE (SELECT pg_sleep(0.0001) IS NOT NULL WHERE rows.request_id IS NOT NULL)",
+        f"CREATE VIEW {LOG} AS SELECT *, base || pg_sleep(0.0001)::text AS api_base FROM slow.rows",
     )
     copied = host.copy([(start, end)])
-    assert len(copied) > 1 and sum(one.rows for one in copied) == 3_000
-    assert sum(count for count, _ in host.counts((start, end)).values()) == 3_000
+    assert len(copied) > 1 and sum(one.rows for one in copied) == 300
 
 
 # In step
@@ -213,7 +213,8 @@ def test_a_late_row_of_yesterday_is_held_ten_minutes_later(kept, tmp_path):
 
 CHANGES = {
     "updated": "UPDATE {log} SET spend = 3 WHERE {old}",
-    "updated in metadata": "UPDATE {log} SET metadata = jsonb_set(metadata, '{{user_api_key_alias}}', '\"z\"') WHERE {old}",
+    "updated in metadata": """UPDATE {log} SET metadata = metadata || '{{"attempted_retries": 99}}'
+        WHERE {old}""",
     "deleted": "DELETE FROM {log} WHERE {old}",
     "moved": 'UPDATE {log} SET "startTime" = "startTime" + interval \'9 hours\' WHERE {old}',
     "replaced": "UPDATE {log} SET request_id = request_id || 'x', session_id = NULL WHERE {old}",
@@ -244,7 +245,7 @@ def test_an_hour_is_read_again_an_hour_after_it_closed(kept, tmp_path):
 
 def test_hours_move_to_the_file_of_their_day(kept, tmp_path):
     logs, source, writer, clock = kept
-    for _ in range(30):
+    for _ in range(14):
         clock.now += 3_600
         logs.insert(
             [rows.spend_log(startTime=datetime.fromtimestamp(clock.now - 60, rows.NOON.tzinfo))]
@@ -286,7 +287,7 @@ def test_history_outlives_retention_if_told_so(database, tmp_path):
     )
     logs.execute(f"DELETE FROM {LOG} WHERE \"startTime\" > '{rows.NOON - HOUR:%Y-%m-%d %H:%M}'")
     found = after_a_day(writer, clock)
-    recent = {row for row in before if row in set(in_log(source))}
+    recent = set(in_log(source))
     deleted = set(before) - recent
     assert set(held(tmp_path)) > recent and len(deleted - set(held(tmp_path))) == 5
     assert found.kept_before == replicating.hour_of(rows.NOON - 30.5 * HOUR) + 1
@@ -411,7 +412,7 @@ def test_a_stopped_database_is_a_sentence_and_then_forgotten(spare_server, tmp_p
 
 
 def test_temporary_files_and_old_ones_are_removed(kept, tmp_path):
-    logs, source, writer, clock = kept
+    _, _, writer, clock = kept
     writer.close()
     (tmp_path / "span-1-x.duckdb.tmp").write_text("half")
     (tmp_path / "spilled.tmp").mkdir(exist_ok=True)
@@ -580,8 +581,8 @@ def test_the_limit_of_the_disk_is_kept(database, tmp_path):
     found = in_step(writer_of(source, tmp_path, clock, disk_mb=5), clock)
     assert found.is_disk_full and 0 < found.bytes <= 5 * 1024**2
     assert found.complete_from == found.spans[0].start > replicating.hour_of(rows.NOON) - 100
-    inside = [row for row in in_log(source) if row in set(held(tmp_path))]
-    assert inside == held(tmp_path) != []
+    known = held(tmp_path)
+    assert known and set(known) < set(in_log(source))
 
 
 def test_a_paused_writer_reads_nothing(kept, tmp_path):
