@@ -6,7 +6,7 @@ Start it with `streamlit run Home.py`.
 import streamlit as st
 
 from tracelib import models, overview, page, status
-from tracelib.page import home
+from tracelib.page import home, replica_card
 
 with page.begin("Home") as view:
     filters = view.filters
@@ -18,6 +18,7 @@ with page.begin("Home") as view:
     server = view.query(status.server)
     fresh = view.query(status.freshness, view.now)
     home.database(view, server.result, fresh.result)
+    replica_card.progress_line(view)
     page.stop_without_database(totals.result)
     freshness = fresh.result.value
     if freshness is not None and freshness.newest_started_at is None:

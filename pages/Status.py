@@ -4,7 +4,7 @@ import streamlit as st
 
 from tracelib import page, status
 from tracelib.charts import by_model
-from tracelib.page import health
+from tracelib.page import health, replica_card
 
 with page.begin("Status") as view:
     filters = view.filters
@@ -22,6 +22,7 @@ with page.begin("Status") as view:
         with right:
             health.freshness(view, fresh.result)
             health.size(size.result)
+            replica_card.status_card(view)
     else:
         health.freshness(view, fresh.result)
     health.missing(gaps.result)

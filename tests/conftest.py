@@ -1,5 +1,6 @@
 """What the tests run on: a real PostgreSQL with LiteLLM's real schema."""
 
+import os
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ hypothesis_settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("untimed")
+# Each test that needs a replica says so: otherwise every database of a test would be weighed.
+os.environ["TRACELIB_REPLICA"] = "off"
 
 
 class CompiledStatements(LRUCache):

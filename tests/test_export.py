@@ -442,7 +442,7 @@ def test_the_html_reads_from_figures_to_rows(database):
         "Tool · 23 Nov 2026 12:00:02 Result of weather 4 degrees "
         "Request 2: gpt-4o, 10 → 0 tokens, $0, 1.0 s "
         "Failed RateLimitError, 429 Key [key] is over its limit "
-        "Postgres rows Written 24 Nov 2026 08:30:00 from 2 rows of LiteLLM’s log."
+        "Source rows Written 24 Nov 2026 08:30:00 from 2 rows of LiteLLM’s log."
     ) in words
     assert words.endswith("r1@2026-11-23T12:00:00.000Z r2@2026-11-23T12:00:02.000Z")
 

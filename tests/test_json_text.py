@@ -88,6 +88,13 @@ def test_an_object_or_array_is_found_in_a_text_and_as_it_is(read):
         assert read(stored) == [(one, one) for one in held]
 
 
+@pytest.mark.parametrize(
+    "text", ['{": null}', '{"a": 1, ": null}', '["]', '[1, "]', '{"a": "}', "{\x01:0}", '["\x01"]']
+)
+def test_a_quote_without_its_other_one_is_no_string(read, text):
+    assert read([json.dumps(text)]) == [(None, text)]
+
+
 def test_a_number_in_a_text_keeps_all_its_digits(read):
     held = [-16 * 10**23, 0.5]
     assert read(['"[-16e23, 5e-1]"']) == [(held, held)]

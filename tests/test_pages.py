@@ -55,10 +55,10 @@ def test_a_page_changes_nothing_of_what_all_are_told(
 ):
     attempted, given = runner._attempted, set()
 
-    def recording(query, installed):
-        value, error = attempted(query, installed)
-        given.add(content(value))
-        return value, error
+    def recording(*query):
+        answer, error = attempted(*query)
+        given.add(content(answer.value))
+        return answer, error
 
     monkeypatch.setattr(runner, "_attempted", recording)
     open_page(page, real_rows_database.url, **DAYS_OF_THE_REAL_ROWS).run()

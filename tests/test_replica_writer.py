@@ -213,8 +213,8 @@ def test_a_late_row_of_yesterday_is_held_ten_minutes_later(kept, tmp_path):
 
 CHANGES = {
     "updated": "UPDATE {log} SET spend = 3 WHERE {old}",
-    "updated in metadata": """UPDATE {log} SET metadata = metadata || '{{"attempted_retries": 99}}'
-        WHERE {old}""",
+    "updated in metadata": """
+        UPDATE {log} SET metadata = metadata || '{{"user_api_key_alias": "z"}}' WHERE {old}""",
     "deleted": "DELETE FROM {log} WHERE {old}",
     "moved": 'UPDATE {log} SET "startTime" = "startTime" + interval \'9 hours\' WHERE {old}',
     "replaced": "UPDATE {log} SET request_id = request_id || 'x', session_id = NULL WHERE {old}",

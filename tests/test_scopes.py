@@ -17,6 +17,7 @@ import pytest
 
 import tracelib
 from tests.database import Database
+from tests.replicas import opened, seen, written
 from tests.rows import NOON, row_id
 from tests.sources import FILTERS, HOUR, source_of
 from tests.two_teams import (
@@ -36,10 +37,12 @@ from tracelib.conversation.reading import Reading
 from tracelib.filters import Filters
 from tracelib.overview.totals import REACH
 from tracelib.permissions.access import EVERYONE, FULL, Access, Scope
+from tracelib.querying.dispatch import is_portable
 from tracelib.redaction import NONE
+from tracelib.replica.reader import Replica
 from tracelib.selection import RowId, Selection
 from tracelib.sessions import Scan, SessionSearch, scan
-from tracelib.source import Postgres
+from tracelib.source import NotHeld, Postgres, Source
 from tracelib.window import BUCKETS, TimeWindow
 
 BUCKET = BUCKETS["1m"]
@@ -181,7 +184,10 @@ def offered() -> dict[str, Callable[..., Any]]:
 def _is_question(one: Any) -> bool:
     if not inspect.isfunction(one) or one.__name__.startswith("_"):
         return False
-    return any(named.annotation is Postgres for named in inspect.signature(one).parameters.values())
+    return any(
+        named.annotation in (Source, Postgres)
+        for named in inspect.signature(one).parameters.values()
+    )
 
 
 def _name(one: Callable[..., Any]) -> str:
@@ -251,6 +257,32 @@ def test_a_question_knows_nothing_of_the_other_team(question, asked):
     # Their own prompts say what they go on from, and who asks says what is asked about.
     told = asked(question, AMBER, AMBERS).replace(f"{BASALT}-chain-1", "")
     assert BASALT not in told
+
+
+PORTABLE = sorted(name for name, one in OFFERED.items() if is_portable(one))
+
+
+@pytest.fixture(scope="module")
+def replica(both, tmp_path_factory) -> Iterator[Replica]:
+    """The log of both teams as a replica."""
+    source = source_of(both)
+    with opened(written(source, tmp_path_factory.mktemp("replica"))) as files:
+        yield seen(files)
+    source.engine.dispose()
+
+
+@pytest.mark.parametrize("question", PORTABLE)
+def test_a_replica_shows_of_a_team_what_the_log_shows(question, both, replica):
+    source = source_of(both)
+    for access in (AMBERS, FULL, Access(Scope(), "viewer")):
+        for arguments in (one for mark in (AMBER, BASALT) for one in QUESTIONS[question](mark)):
+            made = [_made(one, source) for one in arguments]
+            try:
+                shown = _answer(replace(replica, scope=access.scope), OFFERED[question], made)
+            except NotHeld:  # by an ID: PostgreSQL is queried
+                continue
+            assert shown == _answer(source.seen_by(access), OFFERED[question], made)
+    source.engine.dispose()
 
 
 @pytest.mark.parametrize("question", sorted(QUESTIONS.keys() - {"status.database.missing"}))

@@ -2,10 +2,9 @@
 
 import base64
 import json
-import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -412,12 +411,15 @@ def figures_of(made: list[dict], sort: str) -> dict[str, Decimal]:
 
 
 def cost_of(spends: list[float]) -> Decimal:
-    """PostgreSQL puts what is no number above every number, even above one without end."""
-    if math.isnan(sum(spends)):
-        return Decimal("Infinity")
-    if math.isinf(endless := sum(spends)):
-        return Decimal("1e400") * (1 if endless > 0 else -1)
-    return sum(Decimal(repr(spend)) for spend in spends)
+    """What is no possible amount counts as none."""
+    return sum((Decimal(repr(one)) for one in spends if abs(one) <= 1e15), Decimal(0))
+
+
+def in_order(made: list[dict], sort: str, only: Iterable[str] | None = None) -> list[str]:
+    """The session keys as the list has them: the greatest, then the latest, then by key."""
+    figure, last = figures_of(made, sort), figures_of(made, "recent")
+    kept = figure if only is None else only
+    return sorted(kept, key=lambda key: (-figure[key], -last[key], key))
 
 
 def lasted_ms(rows: list[dict]) -> int:
@@ -438,11 +440,9 @@ def test_the_pages_joined_are_the_whole_list_each_session_once_in_order(
     made = refilled(log, changes)
     search = replace(search, sort=sort)
     listed = list(pages(log[1], search, limit))
-    figure = figures_of(made, sort)
-    if search.status != "any":
-        failing = figures_of(made, "errors")
-        figure = {key: value for key, value in figure.items() if failing[key]}
-    assert listed == sorted(figure, key=lambda key: (-figure[key], key))
+    failing = figures_of(made, "errors")
+    kept = [key for key in failing if failing[key] or search.status == "any"]
+    assert listed == in_order(made, sort, kept)
 
 
 @pytest.mark.parametrize("sort", SORTS)
@@ -451,9 +451,8 @@ def test_absurd_costs_have_a_place_in_every_order_each_once(log, sort):
         {"spend": spend, "session_id": f"s{n}"} for n, spend in enumerate((*ABSURD, 0.1, 0, -1))
     ]
     made += [{"spend": spend, "session_id": f"s{n}"} for n, spend in enumerate((0.2, *ABSURD))]
-    figure = figures_of(refilled(log, made), sort)
-    listed = list(pages(log[1], SessionSearch(sort=sort), 1))
-    assert listed == sorted(figure, key=lambda key: (-figure[key], key))
+    expected = in_order(refilled(log, made), sort)
+    assert list(pages(log[1], SessionSearch(sort=sort), 1)) == expected
 
 
 @settings(max_examples=80, deadline=None)
@@ -558,7 +557,7 @@ def test_a_forged_place_gives_the_first_page_and_says_so(database, after):
 
 def test_a_place_in_another_order_gives_the_first_page_and_says_so(database):
     source = source_of(database(rows=[spend_log(session_id="s")]))
-    after = Cursor("length", "1", "key").written()
+    after = Cursor("length", "1", datetime(2026, 11, 23), "key").written()
     page = sessions.found_sessions(source, FILTERS, SessionSearch(sort="cost"), after)
     assert (list(page.rows["session_id"]), page.complaint) == (["s"], MOVED)
 
@@ -573,9 +572,25 @@ def test_no_place_however_odd_is_an_error(log, sort, after):
     sessions.found_sessions(source, FILTERS, SessionSearch(sort=sort), after)
 
 
-@pytest.mark.parametrize("value", ["0", "-1.5", "1E-12", "1E+300", "NaN", "Infinity", "-Infinity"])
-def test_every_cost_that_can_be_stored_can_be_a_place(database, value):
+@pytest.mark.parametrize(
+    ("value", "is_one"),
+    [
+        *((value, True) for value in ("0", "-1.5", "1E-12", "9" * 22, "0.000000000000001")),
+        *((value, False) for value in ("1E+300", "NaN", "Infinity", "-Infinity", "9" * 23)),
+    ],
+)
+def test_every_possible_cost_and_no_other_can_be_a_place(database, value, is_one):
     source = source_of(database(rows=[spend_log(), failure()]))
-    after = Cursor("cost", value, "key").written()
+    after = Cursor("cost", value, datetime(2026, 11, 23), "key").written()
     page = sessions.found_sessions(source, FILTERS, SessionSearch(sort="cost"), after)
-    assert page.complaint is None
+    assert page.complaint == (None if is_one else COMPLAINT)
+
+
+def test_a_place_in_an_old_link_repeats_at_most_sessions_that_are_equal(database):
+    made = [spend_log(session_id=name, spend=spend) for name, spend in (("a", 3), ("b", 2))]
+    made += [spend_log(session_id=name, spend=2) for name in "cd"]
+    source = source_of(database(rows=[*made, spend_log(session_id="e", spend=1)]))
+    page = sessions.found_sessions(
+        source, FILTERS, SessionSearch(sort="cost"), forged("cost", "2", f"c:{KEY}")
+    )
+    assert (list(page.rows["session_id"]), page.complaint) == (["b", "c", "d", "e"], None)

@@ -206,11 +206,11 @@ def test_two_keys_with_the_same_session_id_have_two_sessions(database):
     [
         ("recent", ["late", "costly", "long", "failing"]),
         ("cost", ["costly", "long", "late", "failing"]),
-        ("length", ["long", "failing", "costly", "late"]),
-        ("errors", ["failing", "long", "costly", "late"]),
+        ("length", ["long", "failing", "late", "costly"]),
+        ("errors", ["failing", "long", "late", "costly"]),
     ],
 )
-def test_each_order_puts_the_greatest_first_and_ties_by_key(database, sort, expected):
+def test_each_order_puts_the_greatest_first_and_ties_by_the_latest_start(database, sort, expected):
     source = source_of(
         database(
             rows=[

@@ -170,6 +170,12 @@ def test_without_any_variable_the_sample_is_shown_gently():
         identity_header=None,
         proxy_secret=None,
         audit_log=None,
+        replica="auto",
+        replica_folder=None,
+        replica_duty=0.5,
+        replica_memory_mb=512,
+        replica_disk_mb=None,
+        replica_keeps_history=False,
     )
 
 
@@ -183,6 +189,12 @@ def test_every_variable_is_read():
         "LITELLM_PROXY_URL": "https://proxy.example.com/",
         "TRACELIB_SAMPLE_FOLDER": "/var/sample",
         "TRACELIB_REDACT": '{"employee": "EMP-[0-9]{5}"}',
+        "TRACELIB_REPLICA": "on",
+        "TRACELIB_REPLICA_FOLDER": "/var/replica",
+        "TRACELIB_REPLICA_DUTY": "0.25",
+        "TRACELIB_REPLICA_MEMORY_MB": "1024",
+        "TRACELIB_REPLICA_DISK_MB": "20000",
+        "TRACELIB_REPLICA_KEEPS_HISTORY": "yes",
     }
     assert read_settings(environ) == Settings(
         database=DatabaseAddress(tuple(PLAIN.items()), None),
@@ -193,6 +205,12 @@ def test_every_variable_is_read():
         proxy_url="https://proxy.example.com",
         sample_folder="/var/sample",
         redact=(OwnPattern("employee", "EMP-[0-9]{5}"),),
+        replica="on",
+        replica_folder="/var/replica",
+        replica_duty=0.25,
+        replica_memory_mb=1024,
+        replica_disk_mb=20000,
+        replica_keeps_history=True,
     )
 
 

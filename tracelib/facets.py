@@ -78,8 +78,9 @@ def facets(source: Source, now: datetime) -> Facets:
     """Which models, providers, users, teams and keys are there to choose from?
 
     From the requests of the 90 days before `now`, the newest 100,000 of them outside a replica; in
-    each dimension at most 200, the most used first, ties by ID. Requests without a value are the facet `NONE`. If two IDs share a
-    name, it is followed by the ID. No request gives empty dimensions.
+    each dimension at most 200, the most used first, ties by ID. Requests without a value are the
+    facet `NONE`. If two IDs share a name, it is followed by the ID. No request gives empty
+    dimensions.
     """
     requests = source.requests(Filters(recent(REACH, now)))
     rows = source.rows(_facets(source, requests))

@@ -1,7 +1,7 @@
 """The settings from the environment: where the database is and how to query it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +20,8 @@ _read_people = lru_cache(maxsize=4)(read_people)
 _read_tokens = lru_cache(maxsize=4)(read_tokens)
 # Secrets that orchestrators mount as files: each can be set by its variable with _FILE appended.
 SECRETS = ("DATABASE_URL", "TRACELIB_PEOPLE", "TRACELIB_API_TOKENS", "TRACELIB_PROXY_SECRET")
+REPLICA = ("auto", "on", "off")
+NO_YES = ("no", "yes")
 TICKS = {"off": 0, "10s": 10, "30s": 30, "1m": 60, "5m": 300}
 
 
@@ -40,6 +42,12 @@ class Settings:
     identity_header: str | None = None
     proxy_secret: str | None = field(default=None, repr=False)
     audit_log: str | None = None
+    replica: str = "off"
+    replica_folder: str | None = None
+    replica_duty: float = 0.5
+    replica_memory_mb: int = 512
+    replica_disk_mb: int | None = None
+    replica_keeps_history: bool = False
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -55,7 +63,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         table=environ.get("TRACELIB_TABLE", "").strip() or "LiteLLM_SpendLogs",
         statement_timeout_s=_number(environ, "TRACELIB_STATEMENT_TIMEOUT_S", 15.0, 1, 600),
         pool_size=int(_number(environ, "TRACELIB_POOL_SIZE", 4, 1, 50)),
-        refresh=_refresh(environ),
+        refresh=_one_of(environ, "TRACELIB_REFRESH", TICKS, "30s"),
         proxy_url=_proxy_url(environ),
         sample_folder=environ.get("TRACELIB_SAMPLE_FOLDER", "").strip() or None,
         redact=_own_patterns(environ),
@@ -64,6 +72,12 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         identity_header=_identity_header(environ),
         proxy_secret=environ.get("TRACELIB_PROXY_SECRET", "").strip() or None,
         audit_log=environ.get("TRACELIB_AUDIT_LOG", "").strip() or None,
+        replica=_one_of(environ, "TRACELIB_REPLICA", REPLICA),
+        replica_folder=environ.get("TRACELIB_REPLICA_FOLDER", "").strip() or None,
+        replica_duty=_number(environ, "TRACELIB_REPLICA_DUTY", 0.5, 0.01, 1),
+        replica_memory_mb=int(_number(environ, "TRACELIB_REPLICA_MEMORY_MB", 512, 128, 1_000_000)),
+        replica_disk_mb=int(_number(environ, "TRACELIB_REPLICA_DISK_MB", 0, 0, 1e9)) or None,
+        replica_keeps_history=_one_of(environ, "TRACELIB_REPLICA_KEEPS_HISTORY", NO_YES) == "yes",
     )
 
 
@@ -97,10 +111,14 @@ def _number(
     return value
 
 
-def _refresh(environ: Mapping[str, str]) -> str:
-    text = environ.get("TRACELIB_REFRESH", "").strip() or "30s"
-    if text not in TICKS:
-        raise errors.BadSetting(f"TRACELIB_REFRESH must be one of {', '.join(TICKS)}.")
+def _one_of(
+    environ: Mapping[str, str], name: str, allowed: Iterable[str], default: str | None = None
+) -> str:
+    """The value of a setting; without a default, the first of the allowed values is it."""
+    words = tuple(allowed)
+    text = environ.get(name, "").strip() or default or words[0]
+    if text not in words:
+        raise errors.BadSetting(f"{name} must be one of {', '.join(words)}.")
     return text
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 from sqlalchemy import Select, Subquery, func, select
-from sqlalchemy.types import Integer
+from sqlalchemy.types import DateTime, Integer
 
 from tracelib.filters import Filters
 from tracelib.source import Source
@@ -32,7 +32,7 @@ def over_time(source: Source, filters: Filters, bucket: Bucket) -> pd.DataFrame:
     of `totals`; new sessions add up to `sessions`.
     """
     starts = bucket_starts(filters.window, bucket, filters.zone)
-    found = source.frame(_over_time(in_buckets(source.requests(filters), filters, bucket)))
+    found = source.frame(_over_time(source.requests(filters), filters, bucket))
     frame = found.set_index("bucket_number").reindex(range(len(starts)))
     frame = frame.fillna(dict.fromkeys(SUMS, 0)).reset_index(drop=True)
     frame.insert(0, "bucket", pd.Series(starts, dtype="datetime64[us, UTC]"))
@@ -58,9 +58,9 @@ def busy_hours(source: Source, filters: Filters) -> pd.DataFrame:
     return frame
 
 
-def _over_time(requests: Subquery) -> Select[Any]:
-    traffic = _traffic(requests).subquery("traffic")
-    begun = _new_sessions(requests).subquery("begun")
+def _over_time(requests: Subquery, filters: Filters, bucket: Bucket) -> Select[Any]:
+    traffic = _traffic(in_buckets(requests, filters, bucket)).subquery("traffic")
+    begun = _new_sessions(in_buckets(_first_starts(requests), filters, bucket)).subquery("begun")
     joined = traffic.outerjoin(begun, begun.c.bucket_number == traffic.c.bucket_number)
     new_sessions = func.coalesce(begun.c.new_sessions, 0, type_=Integer())
     return (
@@ -75,15 +75,17 @@ def _traffic(requests: Subquery) -> Select[Any]:
     return select(number, *chosen(requests, *SERIES)).group_by(number)
 
 
-def _new_sessions(requests: Subquery) -> Select[Any]:
-    """A later request of a session never has an earlier bucket, so the first bucket is enough."""
-    first = func.min(requests.c.bucket_number, type_=Integer())
-    each = (
-        select(first.label("bucket_number")).group_by(requests.c.session_group).subquery("sessions")
+def _first_starts(requests: Subquery) -> Subquery:
+    """When did the first request of each session start? The bucket is computed for that only."""
+    first = func.min(requests.c.start_order, type_=DateTime())
+    return (
+        select(first.label("start_order")).group_by(requests.c.session_group).subquery("sessions")
     )
-    return select(each.c.bucket_number, func.count().label("new_sessions")).group_by(
-        each.c.bucket_number
-    )
+
+
+def _new_sessions(sessions: Subquery) -> Select[Any]:
+    number = sessions.c.bucket_number
+    return select(number, func.count().label("new_sessions")).group_by(number)
 
 
 def _by_hour_of_week(requests: Subquery) -> Select[Any]:

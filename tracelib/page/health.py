@@ -9,14 +9,12 @@ from tracelib.export import Column
 from tracelib.filters import NONE
 from tracelib.formatting import Kind
 from tracelib.page.base import address, table
-from tracelib.page.base.cards import card, show_empty_state, show_missing_result
+from tracelib.page.base.cards import card, show_empty_state, show_facts, show_missing_result
 from tracelib.page.base.identity import WayIn, way_in
 from tracelib.page.base.view import View
-from tracelib.page.text.markdown_escape import label
 from tracelib.querying.store import Result
 from tracelib.status import Freshness, Losses, ServerFacts, Size
 
-ICONS = {True: ":green[:material/check_circle:] ", False: ":red[:material/error:] ", None: ""}
 NO_FAILURES = "No failures in this time range."
 GROUPS = (("class", "Class"), ("code", "Code"), ("provider", "Provider"), ("model", "Model"))
 GAPS = {
@@ -48,7 +46,7 @@ def database(view: View, result: Result[ServerFacts]) -> None:
             return
         facts = result.value
         reachable = "no" if result.is_stale else "yes"
-        _facts(
+        show_facts(
             ("Reachable", f"{reachable}, {view.installed.in_words()}", not result.is_stale),
             ("Round trip", formatting.duration(facts.round_trip_ms)),
             ("Version", f"PostgreSQL {facts.version}"),
@@ -74,7 +72,7 @@ def freshness(view: View, result: Result[Freshness]) -> None:
         newest = fresh.newest_started_at
         ago = f", {formatting.age(newest, view.now)}" if newest else ""
         lag = None if fresh.ingest_lag_s is None else fresh.ingest_lag_s * 1_000
-        _facts(
+        show_facts(
             ("Newest request", f"{formatting.clock(newest, zone)}{ago}"),
             ("Ingest lag", formatting.duration(lag)),
             ("Oldest request", formatting.clock(fresh.oldest_started_at, zone)),
@@ -103,7 +101,7 @@ def size(result: Result[Size]) -> None:
             show_missing_result(result)
             return
         facts = result.value
-        _facts(
+        show_facts(
             ("Rows, estimated", formatting.exact(facts.estimated_rows)),
             ("On disk, with indexes", formatting.size(facts.bytes)),
             ("Partitions", formatting.exact(facts.partitions) if facts.partitions else "none"),
@@ -118,7 +116,7 @@ def proxy(view: View) -> None:
             show_empty_state("Set LITELLM_PROXY_URL to see whether the proxy is alive and ready.")
             return
         health = _proxy_health(url, view.now)
-        _facts(
+        show_facts(
             ("Alive", "yes" if health.alive else "no", health.alive),
             ("Ready", "yes" if health.ready else "no", health.ready),
             ("Its database", health.database or formatting.UNKNOWN, health.database_is_connected),
@@ -154,7 +152,7 @@ def losses(result: Result[Losses]) -> None:
     if not lost.paid_failures and not lost.hang_ups:
         return
     with card("Billed, but incomplete", _about(lost)):
-        _facts(
+        show_facts(
             ("Failed, but billed", _counted(lost.paid_failures, lost.paid_failures_usd)),
             ("Client disconnected", _counted(lost.hang_ups, lost.hang_ups_usd)),
         )
@@ -241,15 +239,6 @@ def _kind(facts: ServerFacts) -> str:
         return "primary"
     lag = None if facts.replica_lag_s is None else facts.replica_lag_s * 1_000
     return f"replica, {formatting.duration(lag)} behind"
-
-
-def _facts(*facts: tuple[str, str] | tuple[str, str, bool | None]) -> None:
-    """Draw names on the left and values on the right; a third value says whether it is fine."""
-    for name, value, *is_well in facts:
-        icon = ICONS[is_well[0] if is_well else None]
-        with st.container(horizontal=True, horizontal_alignment="distribute", gap="small"):
-            st.caption(name, width="content")
-            st.markdown(f"{icon}{label(value, 120)}", width="content")
 
 
 WAYS: dict[WayIn, str] = {

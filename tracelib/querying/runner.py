@@ -22,7 +22,8 @@ from tracelib.conversation.turn_diff import diff_between
 from tracelib.database_url import DatabaseAddress
 from tracelib.filters import Filters
 from tracelib.querying import permissions
-from tracelib.querying.installation import Installation, shared, source
+from tracelib.querying.dispatch import Outcome, from_fresh_replica, from_log, from_replica
+from tracelib.querying.installation import Installation, shared
 from tracelib.querying.store import QueryRun, Result, Store
 from tracelib.selection import Selection
 
@@ -77,7 +78,7 @@ class Submitted:
     def result(self) -> Result[Any]:
         """The result; the last good one if it is still pending, or failed with a passing error."""
         own = self._own_result()
-        if own.error is None or not own.error.is_passing:
+        if own.error is None or own.value is not None or not own.error.is_passing:
             return own
         last_good = STORE.last_good(self.key)
         return replace(last_good, error=own.error, is_stale=True) if last_good else own
@@ -187,8 +188,7 @@ def _run(run: QueryRun, query: Query, installed: Installation) -> None:
     if not STORE.start(run):
         return
     try:
-        unavailable = STORE.unavailable(installed.address)
-        result = _failed(unavailable, installed) if unavailable else _timed(query, installed)
+        result = _timed(query, installed, STORE.unavailable(installed.address))
         size = len(pickle.dumps(result.value))
     except Exception:
         log.exception("Query failed: %s", query.name)
@@ -201,21 +201,37 @@ def _failed(error: errors.TraceError, installed: Installation) -> Result[Any]:
     return Result(None, shown, datetime.now(UTC), 0.0)
 
 
-def _timed(query: Query, installed: Installation) -> Result[Any]:
+def _timed(
+    query: Query, installed: Installation, unavailable: errors.TraceError | None = None
+) -> Result[Any]:
     started = time.perf_counter()
-    value, error = _attempted(query, installed)
+    outcome, error = _attempted(query, installed, unavailable)
     seconds = time.perf_counter() - started
     metrics.observe_query(query.name, seconds, error)
     shown = error and permissions.for_access(error, installed.access)
-    return Result(value, shown, datetime.now(UTC), seconds)
+    if outcome is None:
+        return Result(None, shown, datetime.now(UTC), seconds)
+    at = outcome.as_of if error and outcome.as_of else datetime.now(UTC)
+    return Result(outcome.value, shown, at, seconds, error is not None, as_of=outcome.as_of)
 
 
-def _attempted(query: Query, installed: Installation) -> tuple[Any, errors.TraceError | None]:
+def _attempted(
+    query: Query, installed: Installation, unavailable: errors.TraceError | None
+) -> tuple[Outcome | None, errors.TraceError | None]:
+    """The outcome and the error; both, from an old replica, while the database does not respond.
+
+    A database that is `unavailable` is not queried.
+    """
+    call = (installed, query.function, query.arguments)
     try:
-        return query.function(source(installed), *query.arguments), None
+        if outcome := from_fresh_replica(*call):
+            return outcome, None
+        if unavailable:
+            return from_replica(*call), unavailable
+        return from_log(*call), None
     except errors.DatabaseUnreachable as unreachable:
         STORE.mark_unavailable(installed.address, unreachable)
-        return None, unreachable
+        return from_replica(*call), unreachable
     except errors.TraceError as explained:
         return None, explained
     except Exception:

@@ -33,7 +33,8 @@ RETRY_AFTER_S = 10.0
 class Result(Generic[T]):
     """The result of a query: a value, or why there is none; its time, and how long it took.
 
-    It is shared by all viewers: to be read, not to be changed. Those of one version are equal.
+    `as_of` is the moment of the replica that it is from; None if PostgreSQL answered. It is shared
+    by all viewers: to be read, not to be changed. Those of one version are equal.
     """
 
     value: T | None
@@ -41,6 +42,7 @@ class Result(Generic[T]):
     computed_at: datetime
     seconds: float
     is_stale: bool = False
+    as_of: datetime | None = None
     version: str = field(default_factory=lambda: uuid4().hex)
 
 

@@ -13,7 +13,7 @@ from tracelib.replica.manifest import Hour, Span
 from tracelib.replica.settings import ReplicaSettings
 from tracelib.replica.spans import Built, Csv, Kept
 
-# A statement of so many rows takes a few seconds.
+# A statement of that length takes a few seconds.
 MOST_ROWS = 150_000
 
 

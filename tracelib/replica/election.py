@@ -20,7 +20,7 @@ class Election:
         self.is_won = False
 
     def win(self) -> bool:
-        """Am I the writer? Takes the lock if nobody holds it, and keeps it. Raises an OSError."""
+        """Am I the writer? Takes the lock if no one holds it, and keeps it. Raises an OSError."""
         if self.is_won:
             return True
         with _holding:

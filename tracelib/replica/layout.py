@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from tracelib.replica.manifest import Hour, Span
-from tracelib.spendlogs.relation import BELIEVABLE
+from tracelib.spendlogs.types import BELIEVABLE
 from tracelib.window import HOUR_S
 
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - stored without zone
@@ -14,7 +14,7 @@ HOUR = timedelta(hours=1)
 DAY_HOURS = 24
 OPEN_HOURS = 2
 SETTLES_AFTER_S = HOUR_S
-# Chunks of a day are joined once it is whole, or when they are so many.
+# Chunks of a day are joined once it is whole, or when there are many.
 MOST_PARTS = 8
 # Rows that start before the first or after the last are counted in these hours.
 FIRST_HOUR, LAST_HOUR = ((moment - EPOCH) // HOUR for moment in BELIEVABLE)
@@ -94,7 +94,7 @@ def _settles_at(hour: int) -> int:
 
 
 def runs(hours: Collection[int], rows: Mapping[int, int], most: int) -> list[tuple[int, int]]:
-    """Ranges of exactly these hours, in order, each of at most so many rows or of one hour."""
+    """Ranges of exactly these hours, in order, each of at most this many rows or of one hour."""
     found: list[tuple[int, int]] = []
     held = 0
     for hour in sorted(hours):
@@ -109,7 +109,7 @@ def runs(hours: Collection[int], rows: Mapping[int, int], most: int) -> list[tup
 
 
 def chunks(start: int, end: int, rows: Mapping[int, int], most: int) -> list[tuple[int, int]]:
-    """Ranges that cover these hours, the newest first, each of at most so many rows or one hour."""
+    """Ranges of all these hours, the newest first, each of at most this many rows or one hour."""
     return runs(range(start, end), rows, most)[::-1]
 
 

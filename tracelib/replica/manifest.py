@@ -15,7 +15,7 @@ from tracelib import errors
 from tracelib.spendlogs.replicated import COLUMNS, NAMES
 
 NAME = "manifest.json"
-# A replica of another shape is built beside the old one, under this name.
+# A replica of another shape is built next to the old one, under this name.
 NEXT_NAME = "manifest-next.json"
 # Increased with each change of what the files mean; a changed list of columns shows by itself.
 FORMAT = 1

@@ -10,8 +10,6 @@ from tracelib.replica.settings import ReplicaSettings
 from tracelib.spendlogs.types import BETWEEN
 
 NAMED_S = 300.0
-# New files may carry new names.
-CARRIED_S = 60.0
 # Rows of NAMES.
 Row = tuple[str | None, ...]
 
@@ -21,26 +19,26 @@ class Naming:
 
     def __init__(self, settings: ReplicaSettings) -> None:
         self._settings = settings
-        self._asked_at = self._merged_at = float("-inf")
+        self._due_at = 0.0
         self._known: list[Name] = []
         self._written: tuple[str, list[Row]] | None = None
         self._carried: dict[str, list[spans.Carried]] = {}
 
-    def is_due(self, now: float) -> bool:
-        """Is it time to look for new names?"""
-        return now >= self._merged_at + CARRIED_S
+    def is_due(self, parts: Sequence[Span], now: float) -> bool:
+        """Is it time to look for new names, or are there files whose rows may carry some?"""
+        return now >= self._due_at or any(part.file not in self._carried for part in parts)
 
     def file(self, host: Host, parts: Sequence[Span], old: str | None, now: float) -> str:
         """The file with the names of now: the old one if they have not changed.
 
         Raises a TraceError, an OSError or a duckdb.Error.
         """
-        if now >= self._asked_at + NAMED_S:
-            self._known, self._asked_at = host.names(), now
+        if now >= self._due_at:
+            self._known = [*host.names()]
+            self._due_at = now + NAMED_S
         rows = all_names(self._known, self._carried_by(parts))
         if self._written is None or self._written != (old, rows):
             self._written = spans.build_names(self._settings, rows), rows
-        self._merged_at = now
         return self._written[0]
 
     def _carried_by(self, parts: Sequence[Span]) -> list[spans.Carried]:

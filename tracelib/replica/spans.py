@@ -103,7 +103,7 @@ def carried_names(settings: ReplicaSettings, file: str) -> list[Carried]:
     """Which names do the rows of this file carry? By dimension and ID. Raises a duckdb.Error."""
     with _database(settings) as database:
         _attach(database, settings.folder / file, "old")
-        text = "SELECT dimension, id, name, started FROM old.carried ORDER BY ALL"
+        text = "FROM old.carried ORDER BY ALL"
         return [Carried(*row) for row in database.execute(text).fetchall()]
 
 
@@ -208,7 +208,7 @@ def _kept_rows(database: duckdb.DuckDBPyConnection, number: int, kept: Kept) -> 
 
 def _carried() -> str:
     arms = [
-        f"SELECT '{dimension}' AS dimension, {_name(dimension)} AS id, "  # noqa: S608
+        f"SELECT '{dimension}' AS dimension, {_name(dimension)} AS owner, "  # noqa: S608
         f"max_by({alias}, start_order) AS name, max(start_order) AS started FROM made.requests "
         f"WHERE {_name(dimension)} IS NOT NULL AND {alias} IS NOT NULL GROUP BY {_name(dimension)}"
         for dimension, alias in ALIASES.items()

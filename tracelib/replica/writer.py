@@ -188,7 +188,7 @@ class Writer:
         opened.broken.clear()
 
     def _work(self, host: Host, opened: Opened) -> bool:
-        """Do the most urgent work beside the ticks; False if there is none."""
+        """Do the most urgent work between the ticks; False if there is none."""
         now, started = self._clock(), time.perf_counter()
         is_first = self._filling.is_first(opened.manifest.complete_from, now)
         done = (
@@ -205,7 +205,7 @@ class Writer:
         return done
 
     def _name(self, host: Host, opened: Opened, now: float) -> bool:
-        if not self._naming.is_due(now):
+        if not self._naming.is_due(opened.manifest.spans, now):
             return False
         old = opened.manifest.names_file
         file = self._naming.file(host, opened.manifest.spans, old, now)

@@ -22,14 +22,25 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Boolean, Text
 
 from tracelib import errors
-from tracelib.filters import Filters
+from tracelib.filters import DIMENSIONS, Filters
 from tracelib.selection import Selection
 from tracelib.source import Postgres, Source
 from tracelib.spendlogs import conditions, measures
 from tracelib.spendlogs.figures import FIGURES, chosen
-from tracelib.spendlogs.measures import alphabetical, client_tags, first_of, last_of
+from tracelib.spendlogs.measures import (
+    Relation,
+    alphabetical,
+    client_tags,
+    first_of,
+    last_of,
+)
 
 MODELS_SHOWN = 5
+USED = (
+    *("request_id", "session_id", "session_key", "api_key", "stored_key"),
+    *("started_at", "ended_at", "is_failure", "is_cache_hit", "total_tokens", "spend_usd"),
+    *dict.fromkeys(("key", "user", "team", "agent", "end_user", "model", *DIMENSIONS)),
+)
 OF_LISTED = ("requests", "failures", "cache_hits", "total_tokens", "cost_usd")
 
 
@@ -58,7 +69,7 @@ def models_of(
     requests, _ = _chosen(source, filters, keys)
     used = (
         select(requests.c.session_key, requests.c.model)
-        .distinct()
+        .group_by(requests.c.session_key, requests.c.model)
         .order_by(alphabetical(requests.c.session_key), alphabetical(requests.c.model))
     )
     models: dict[str, tuple[str, ...]] = {}
@@ -69,11 +80,13 @@ def models_of(
 
 def _chosen(
     source: Source, filters: Filters | None, keys: Sequence[tuple[str, str]]
-) -> tuple[Subquery, Select[Any] | None]:
+) -> tuple[Relation, Select[Any] | None]:
     """The requests to count, and the session keys that have others outside the window."""
-    whole = source.of_sessions(keys)
-    if whole is None:
+    found = source.of_sessions(keys)
+    if found is None:
         return _scanned(source, filters, keys), None
+    # Read once for both uses; only what is used, as the other columns are expensive.
+    whole = select(*(found.c[name] for name in USED)).cte("whole")
     if filters is None:
         return whole, select(whole.c.session_key).where(literal(False))
     requests = select(*whole.c).where(*conditions.passes(whole, filters)).subquery("chosen")
@@ -91,7 +104,7 @@ def _scanned(source: Source, filters: Filters | None, keys: Sequence[tuple[str, 
     return select(*found.c).where(is_one).subquery("scanned")
 
 
-def _figures(requests: Subquery) -> Subquery:
+def _figures(requests: Relation) -> Subquery:
     models = func.array_agg(requests.c.model.distinct(), type_=ARRAY(Text()))
     return (
         select(

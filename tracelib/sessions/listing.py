@@ -2,25 +2,31 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, timedelta
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Row, Select, Subquery, and_, func, select
+from sqlalchemy import ColumnElement, Row, Select, Subquery, and_, func, literal, or_, select
 from sqlalchemy.types import DateTime
 
 from tracelib.filters import Filters
-from tracelib.sessions.cursor import Cursor, read_cursor
+from tracelib.sessions.cursor import Cursor, Listed, read_cursor
 from tracelib.sessions.figures import figures
 from tracelib.sessions.lookup import newest_sessions
 from tracelib.sessions.matching import SORTED_BY, of_sessions, searched_requests
 from tracelib.sessions.search import SessionSearch
-from tracelib.source import Source
+from tracelib.source import Postgres, Source
 from tracelib.spendlogs.buckets import in_buckets
 from tracelib.spendlogs.conditions import shown_key
 from tracelib.spendlogs.figures import chosen
-from tracelib.window import Bucket, bucket_starts
+from tracelib.spendlogs.measures import alphabetical, first_of
+from tracelib.spendlogs.types import are_columns, believable
+from tracelib.window import Bucket, TimeWindow, bucket_starts
 
 MOST_COUNTED = 10_000
+# Read beyond a page of the list, in case the sessions at its end differ only by their keys.
+SPARE = 50
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +49,7 @@ def found_sessions(
 
     `after` is the `next` of the page before; one that is forged or belongs to another order gives
     the first page and a complaint. A row per session, the greatest of `search.sort` first, ties by
-    session_key, at most `limit`:
+    the latest start, then by session_key, at most `limit`:
 
         session_key, session_id, api_key           identifies a session
         key_name, user, user_name, team, team_name, agent, end_user
@@ -69,56 +75,132 @@ def found_sessions(
 def session_counts(source: Source, filters: Filters, search: SessionSearch) -> int | None:
     """How many sessions match? None for more than 10,000."""
     requests = searched_requests(source, filters, search)
-    found = _matching(requests, search).limit(MOST_COUNTED + 1).subquery()
+    grouped = _matching(requests, search, requests.c.session_group)
+    found = grouped.limit(MOST_COUNTED + 1).subquery()
     count = int(source.row(select(func.count()).select_from(found))[0])
     return count if count <= MOST_COUNTED else None
 
 
 def _listed_rows(
     source: Source, filters: Filters, search: SessionSearch, cursor: Cursor | None, limit: int
-) -> Sequence[Row[Any]]:
-    """Session key, session ID and sort value of a page's sessions, by the cheapest plan."""
-    if search == SessionSearch():
+) -> Sequence[Listed]:
+    """A page's sessions, by the cheapest plan."""
+    if search == SessionSearch() and isinstance(source, Postgres):
         newest = newest_sessions(source, filters, cursor, limit)
         if newest is not None:
             return newest
     requests = searched_requests(source, filters, search)
-    return source.rows(_found_keys(requests, search, cursor, limit))
+    if are_columns(requests):
+        return _from_replica(source, filters, search, cursor, limit)
+    rows = source.rows(_found_keys(requests, search, cursor, limit))
+    return [Listed._make(row) for row in rows]
 
 
 def _found_keys(
     requests: Subquery, search: SessionSearch, cursor: Cursor | None, limit: int
 ) -> Select[Any]:
-    grouped = _matching(requests, search).subquery("grouped")
+    by = (requests.c.session_id, requests.c.key_group)
+    grouped = _matching(requests, search, *by).subquery("grouped")
     session_key = grouped.c.session_id.concat(":").concat(shown_key(grouped.c.key_group))
     found = select(*grouped.c, session_key.label("session_key")).subquery("found")
-    statement = select(found.c.session_key, found.c.session_id, found.c.sort_value)
+    order = (found.c.sort_value, found.c.last_start, alphabetical(found.c.session_key))
+    statement = select(
+        found.c.session_key, found.c.session_id, found.c.sort_value, found.c.last_start
+    )
     if cursor:
-        statement = statement.where(cursor.is_before(found.c.sort_value, found.c.session_key))
-    return statement.order_by(found.c.sort_value.desc(), found.c.session_key).limit(limit)
+        statement = statement.where(cursor.is_before(*order))
+    return statement.order_by(order[0].desc(), order[1].desc(), order[2]).limit(limit)
 
 
-def _matching(requests: Subquery, search: SessionSearch) -> Select[Any]:
+def _from_replica(
+    source: Source, filters: Filters, search: SessionSearch, cursor: Cursor | None, limit: int
+) -> list[Listed]:
+    """The most recent sessions are those of the last hour, or day, if these have enough."""
+    spans = (HOUR, DAY) if search == SessionSearch() else ()
+    for span in spans:
+        last = cursor.last_start.replace(tzinfo=UTC) if cursor else filters.window.end
+        if last - span <= filters.window.start:
+            break
+        latest = filters.within(TimeWindow(last - span, filters.window.end))
+        requests = searched_requests(source, latest, search)
+        listed = _numbered(source, requests, search, cursor, limit)
+        if len(listed) == limit:
+            return listed
+    requests = searched_requests(source, filters, search)
+    return _numbered(source, requests, search, cursor, limit)
+
+
+def _numbered(
+    source: Source, requests: Subquery, search: SessionSearch, cursor: Cursor | None, limit: int
+) -> list[Listed]:
+    """The same from a replica, where IDs are read only for the sessions of one page.
+
+    Of sessions that differ only by their keys, all are read to know those of the page.
+    """
+    grouped = _matching(requests, search, requests.c.session_group).subquery("grouped")
+    place = (grouped.c.sort_value, grouped.c.last_start)
+    is_same = cursor.is_at(*place) if cursor else literal(False)
+    statement = select(*grouped.c, is_same.label("is_same"))
+    if cursor:
+        statement = statement.where(or_(is_same, cursor.is_above(*place)))
+    ordered = statement.order_by(grouped.c.sort_value.desc(), grouped.c.last_start.desc())
+    spare = SPARE
+    while True:
+        found = source.rows(ordered.limit(limit + spare))
+        ends = [(row.sort_value, row.last_start) for row in found]
+        if len(found) < limit + spare or ends[-1] != ends[limit - 1]:
+            break
+        spare *= 10
+    return _with_ids(source, requests, found, cursor)[:limit]
+
+
+def _with_ids(
+    source: Source, requests: Subquery, found: Sequence[Row[Any]], cursor: Cursor | None
+) -> list[Listed]:
+    """These sessions with their IDs, in the order of the list, without those before the cursor."""
+    number = requests.c.session_group
+    ids = (
+        select(
+            number,
+            first_of(requests.c.session_key).label("session_key"),
+            first_of(requests.c.session_id).label("session_id"),
+        )
+        .where(number.in_([row.session_group for row in found]))
+        .group_by(number)
+    )
+    by_number = {row.session_group: row for row in source.rows(ids)}
+    rows = ((row, by_number[row.session_group]) for row in found)
+    listed = [
+        Listed(known.session_key, known.session_id, row.sort_value, row.last_start)
+        for row, known in rows
+        if not (cursor and row.is_same and known.session_key <= cursor.session_key)
+    ]
+    # A stable sort, the last key first: Python compares text by code point, as the database does.
+    listed.sort(key=lambda one: one.session_key)
+    return sorted(listed, key=lambda one: (one.sort_value, one.last_start), reverse=True)
+
+
+def _matching(requests: Subquery, search: SessionSearch, *by: ColumnElement[Any]) -> Select[Any]:
     """Only what narrows and sorts: the figures are read for the sessions of one page only."""
     return (
         select(
-            requests.c.session_id,
-            requests.c.key_group,
+            *by,
             SORTED_BY[search.sort](requests).label("sort_value"),
+            believable(func.max(requests.c.start_order)).label("last_start"),
         )
-        .group_by(requests.c.session_id, requests.c.key_group)
+        .group_by(*by)
         .having(and_(True, *of_sessions(requests, search)))
     )
 
 
-def _keys(found: Sequence[Row[Any]]) -> list[tuple[str, str]]:
+def _keys(found: Sequence[Listed]) -> list[tuple[str, str]]:
     return [(row.session_key, row.session_id) for row in found]
 
 
-def _cursor(last: Row[Any], sort: str) -> str:
+def _cursor(last: Listed, sort: str) -> str:
     value = last.sort_value
     text = value.isoformat() if sort == "recent" else str(value)
-    return Cursor(sort, text, last.session_key).written()
+    return Cursor(sort, text, last.last_start, last.session_key).written()
 
 
 def sessions_over_time(

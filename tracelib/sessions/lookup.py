@@ -10,11 +10,12 @@ from sqlalchemy.types import DateTime, Text
 
 from tracelib.filters import Filters
 from tracelib.selection import RowId, Selection
-from tracelib.sessions.cursor import Cursor
-from tracelib.source import Postgres, Source
+from tracelib.sessions.cursor import Cursor, Listed
+from tracelib.source import Postgres
 from tracelib.spendlogs import conditions, measures
 from tracelib.spendlogs.facts import with_run_facts
-from tracelib.spendlogs.measures import first_of, last_of
+from tracelib.spendlogs.measures import alphabetical, first_of, last_of
+from tracelib.spendlogs.types import believable
 
 MOST_KEYS = 1_000
 MOST_CALLED = 20
@@ -176,12 +177,11 @@ REQUESTS_A_SESSION = 20
 
 
 def newest_sessions(
-    source: Source, filters: Filters, cursor: Cursor | None, limit: int
-) -> Sequence[Row[Any]] | None:
+    source: Postgres, filters: Filters, cursor: Cursor | None, limit: int
+) -> Sequence[Listed] | None:
     """Which sessions had the latest requests, from the cursor on? None if a few do not decide it.
 
-    Rows of session_key, session_id and sort_value, the newest first, ties by key. Reads the whole
-    window if long sessions fill the newest requests.
+    The newest first, ties by key. Reads the whole window if long sessions fill the newest requests.
     """
     if cursor and source.of_sessions([]) is None:
         return None
@@ -192,42 +192,48 @@ def newest_sessions(
     reach = min((row.oldest for row in read), default=None)
     complete = [row for row in read if is_all or row.sort_value > reach]
     seen = _seen_before(source, filters, cursor, complete) if cursor else set()
-    found = [row for row in complete if row.session_key not in seen]
+    found = [
+        Listed(row.session_key, row.session_id, row.sort_value, row.last_start)
+        for row in complete
+        if row.session_key not in seen
+    ]
     return found[:limit] if is_all or len(found) >= limit else None
 
 
 def _among_newest(
-    source: Source, filters: Filters, cursor: Cursor | None, most: int
+    source: Postgres, filters: Filters, cursor: Cursor | None, most: int
 ) -> Select[Any]:
     requests = source.requests(filters)
-    newest = select(requests.c.session_key, requests.c.session_id, requests.c.started_at)
+    columns = ("session_key", "session_id", "started_at", "start_order")
+    newest = select(*(requests.c[name] for name in columns))
     if cursor:
-        last = func.timezone("UTC", cursor.bound(), type_=DateTime())
-        newest = newest.where(requests.c.start_order <= last)
+        newest = newest.where(requests.c.start_order <= literal(cursor.last_start, DateTime()))
     some = newest.order_by(requests.c.start_order.desc()).limit(most).subquery("newest")
     last_start = func.max(some.c.started_at)
     statement = select(
         some.c.session_key,
         first_of(some.c.session_id).label("session_id"),
         last_start.label("sort_value"),
+        believable(func.max(some.c.start_order)).label("last_start"),
         func.min(some.c.started_at).label("oldest"),
         func.count().label("requests"),
     ).group_by(some.c.session_key)
-    return statement.order_by(last_start.desc(), some.c.session_key)
+    return statement.order_by(last_start.desc(), measures.alphabetical(some.c.session_key))
 
 
 def _seen_before(
-    source: Source, filters: Filters, cursor: Cursor, sessions: Sequence[Row[Any]]
+    source: Postgres, filters: Filters, cursor: Cursor, sessions: Sequence[Row[Any]]
 ) -> set[str]:
     """Which of these were on an earlier page, for a newer request or an earlier key?"""
     requests = source.of_sessions([(row.session_key, row.session_id) for row in sessions])
     if requests is None:
         return set()
     last_start = func.max(requests.c.started_at)
+    last_stored = believable(func.max(requests.c.start_order))
     listed = (
         select(requests.c.session_key)
         .where(*conditions.passes(requests, filters))
         .group_by(requests.c.session_key)
-        .having(~cursor.is_before(last_start, requests.c.session_key))
+        .having(~cursor.is_before(last_start, last_stored, alphabetical(requests.c.session_key)))
     )
     return {row.session_key for row in source.rows(listed)}

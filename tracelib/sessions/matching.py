@@ -17,17 +17,16 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.types import BigInteger, Boolean, Double, Numeric, Text
+from sqlalchemy.types import BigInteger, Boolean, DateTime, Double, Text
 
 from tracelib.filters import Filters
 from tracelib.keys import HIDDEN, NAMES
-from tracelib.schema import NAMED_BY, Schema
+from tracelib.schema import NAMED_BY
 from tracelib.sessions.search import BOUNDS, SessionSearch
-from tracelib.source import Source
+from tracelib.source import Postgres, Source
 from tracelib.spendlogs import conditions, measures
 from tracelib.spendlogs.measures import is_tagged
-from tracelib.spendlogs.names import ids_called
-from tracelib.spendlogs.relation import utc
+from tracelib.spendlogs.types import MONEY, Elapsed, are_columns, believable, utc
 
 # What a page shows of a request next to its key; one text, so that one match searches it.
 SEARCHED = ("model", "deployment", "end_user", "agent", "user", "team")
@@ -47,15 +46,16 @@ def searched_requests(source: Source, filters: Filters, search: SessionSearch) -
     """
     if not search.id:
         requests = source.requests(filters)
-        return _marked(requests, _carries(source.schema, requests, search.text))
+        return _narrowed(_marked(requests, _carries(source, requests, search.text)), search)
     keys = source.rows(_sessions_by_any_id(source, filters, search.id))
-    requests = source.by_id("session_id", sorted({key.session_id for key in keys}))
-    is_one = requests.c.session_key.in_([key.session_key for key in keys])
+    found = [(key.session_key, key.session_id) for key in keys]
+    requests = source.by_id("session_id", sorted({session_id for _, session_id in found}))
+    is_one = requests.c.session_key.in_([session_key for session_key, _ in found])
     return _marked(requests, literal(True), is_one)
 
 
 def requests_in(
-    source: Source, filters: Filters, search: SessionSearch, session_ids: Sequence[str]
+    source: Postgres, filters: Filters, search: SessionSearch, session_ids: Sequence[str]
 ) -> Subquery:
     """Which requests within the filters belong to sessions with these IDs? `is_match` as above.
 
@@ -65,7 +65,20 @@ def requests_in(
     if source.schema.is_indexed("session_id") or not source.schema.has("session_id"):
         whole = source.by_id("session_id", session_ids)
         requests = select(*whole.c).where(*conditions.passes(whole, filters)).subquery("chosen")
-    return _marked(requests, _carries(source.schema, requests, search.text))
+    return _marked(requests, _carries(source, requests, search.text))
+
+
+def _narrowed(requests: Subquery, search: SessionSearch) -> Subquery:
+    """In a replica, only the requests of sessions that carry what is searched for.
+
+    There it is quicker to find those few first than to carry the condition through the grouping.
+    """
+    if not are_columns(requests):
+        return requests
+    number = requests.c.session_group
+    carrying = [select(number).where(one) for one in _carried(requests, search)]
+    of_these = (number.in_(one) for one in carrying)
+    return select(*requests.c).where(*of_these).subquery("narrowed")
 
 
 def _marked(
@@ -91,7 +104,7 @@ def _sessions_by_any_id(source: Source, filters: Filters, identity: str) -> Sele
 
 def _by_call_id(source: Source, filters: Filters, identity: str) -> Select[Any]:
     """Requests by call ID; within the window if LiteLLM has not created its index."""
-    if source.schema.is_indexed("litellm_call_id") or not source.schema.has("litellm_call_id"):
+    if source.finds_calls:
         requests = source.by_id("call_id", [identity])
         return select(requests.c.session_key, requests.c.session_id)
     requests = source.requests(Filters(filters.window))
@@ -100,15 +113,22 @@ def _by_call_id(source: Source, filters: Filters, identity: str) -> Select[Any]:
     )
 
 
-def _carries(schema: Schema, requests: Subquery, text: str) -> ColumnElement[bool]:
+def _carries(source: Source, requests: Subquery, text: str) -> ColumnElement[bool]:
     if not text or BETWEEN in text:
         return literal(not text)
-    shown = func.concat_ws(BETWEEN, *(requests.c[name] for name in SEARCHED), type_=Text())
-    named = [shown.icontains(text, autoescape=True), *_by_key(requests, text)]
+    named = [*_by_name(requests, text), *_by_key(requests, text)]
     for dimension in NAMED_BY:
         ids = requests.c["stored_key" if dimension == "key" else dimension]
-        named += [ids.in_(called) for called in ids_called(schema, dimension, text)]
+        named += [ids.in_(called) for called in source.ids_called(dimension, text)]
     return func.coalesce(or_(*named), False, type_=Boolean())
+
+
+def _by_name(requests: Subquery, text: str) -> list[ColumnElement[bool]]:
+    """One match of all names per row in PostgreSQL; in a replica one per different name."""
+    names: list[ColumnElement[str]] = [requests.c[name] for name in SEARCHED]
+    if not are_columns(requests):
+        names = [func.concat_ws(BETWEEN, *names, type_=Text())]
+    return [name.icontains(text, autoescape=True) for name in names]
 
 
 def _by_key(requests: Subquery, text: str) -> list[ColumnElement[bool]]:
@@ -125,10 +145,6 @@ def _by_key(requests: Subquery, text: str) -> list[ColumnElement[bool]]:
 
 
 OfSession = Callable[[Subquery], ColumnElement[Any]]
-# The list is sorted by whole trillionths of a dollar, as long as the number of them fits.
-TRILLIONTHS: ColumnElement[float] = literal(1e12, Double())
-TRILLIONTH = literal(Decimal("1e-12"), Numeric())
-MOST_IN_TRILLIONTHS: ColumnElement[float] = literal(1e6, Double())
 
 
 def _last_start(requests: Subquery) -> ColumnElement[Any]:
@@ -136,8 +152,11 @@ def _last_start(requests: Subquery) -> ColumnElement[Any]:
 
 
 def _ends(requests: Subquery) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    """First start and last end, converted to times per session rather than per request."""
-    return utc(func.min(requests.c.start_order)), utc(func.max(requests.c.end_order))
+    """First start and last end, bounded per session rather than per request."""
+    first = func.min(requests.c.start_order, type_=DateTime())
+    last = func.max(requests.c.end_order, type_=DateTime())
+    # In a replica they are bounded already.
+    return (first, last) if are_columns(requests) else (believable(first), believable(last))
 
 
 def _duration_ms(requests: Subquery) -> ColumnElement[float]:
@@ -147,24 +166,13 @@ def _duration_ms(requests: Subquery) -> ColumnElement[float]:
 def _duration_order(requests: Subquery) -> ColumnElement[int]:
     """The duration for sorting; sessions whose clocks disagree have one, too."""
     first, last = _ends(requests)
-    # A double, where `extract` returns a numeric: a fifth of the time of the query.
-    seconds: ColumnElement[float] = func.date_part("epoch", last - first, type_=Double())
-    return case((last >= first, cast(seconds * 1000, BigInteger)), else_=0)
-
-
-def _cost_order(requests: Subquery) -> ColumnElement[Any]:
-    """The cost for sorting: integers add up as exactly as decimals, in half the time."""
-    spend = requests.c.spend_order
-    fits = spend.between(-MOST_IN_TRILLIONTHS, MOST_IN_TRILLIONTHS)
-    whole = func.sum(cast(spend * TRILLIONTHS, BigInteger), type_=Numeric()).filter(fits)
-    others = func.sum(requests.c.spend_usd, type_=Numeric()).filter(~fits)
-    return func.coalesce(whole, 0, type_=Numeric()) * TRILLIONTH + func.coalesce(others, 0)
+    return case((last >= first, cast(Elapsed(first, last), BigInteger)), else_=0)
 
 
 # Each order of the list, always the greatest first.
 SORTED_BY: dict[str, OfSession] = {
     "recent": _last_start,
-    "cost": _cost_order,
+    "cost": measures.cost_usd,
     "length": measures.requests_count,
     "errors": measures.failures,
     "duration": _duration_order,
@@ -174,7 +182,7 @@ NARROWED_BY: dict[str, OfSession] = {
     "cost_usd": measures.cost_usd,
     "requests": measures.requests_count,
     "error_share": measures.error_rate,
-    "duration_s": lambda one: _duration_ms(one) / 1000,
+    "duration_s": lambda one: measures.divided(_duration_ms(one), 1_000),
     "tokens": measures.total_tokens,
     "models": lambda one: func.count(one.c.model.distinct()),
 }
@@ -187,7 +195,9 @@ def of_sessions(requests: Subquery, search: SessionSearch) -> list[ColumnElement
     """
     if search.id:
         return []
-    conditions = [*_carried(requests, search), *_in_ranges(requests, search)]
+    conditions = _in_ranges(requests, search)
+    if not are_columns(requests):
+        conditions += [func.bool_or(is_carried) for is_carried in _carried(requests, search)]
     if search.status != "any":
         is_failing = measures.failures(requests) > 0
         conditions.append(is_failing if search.status == "with failures" else ~is_failing)
@@ -197,7 +207,7 @@ def of_sessions(requests: Subquery, search: SessionSearch) -> list[ColumnElement
 
 
 def _carried(requests: Subquery, search: SessionSearch) -> list[ColumnElement[bool]]:
-    """Conditions that one request with the value is enough to meet."""
+    """Conditions of which each is met by a session if one of its requests meets it."""
     carried: list[tuple[object, ColumnElement[bool]]] = [
         (search.text, requests.c.is_match),
         (search.tag, is_tagged(requests.c.request_tags, search.tag)),
@@ -205,7 +215,7 @@ def _carried(requests: Subquery, search: SessionSearch) -> list[ColumnElement[bo
         (search.agent, requests.c.agent == search.agent),
         (search.call_type, requests.c.call_type == search.call_type),
     ]
-    return [func.bool_or(is_carried) for is_required, is_carried in carried if is_required]
+    return [is_carried for is_required, is_carried in carried if is_required]
 
 
 def _in_ranges(requests: Subquery, search: SessionSearch) -> list[ColumnElement[bool]]:
@@ -221,4 +231,4 @@ def _in_ranges(requests: Subquery, search: SessionSearch) -> list[ColumnElement[
 
 def _number(amount: float, is_exact: bool) -> ColumnElement[Any]:
     """An amount as it was written: 0.1 is a tenth, not the nearest double."""
-    return literal(Decimal(repr(amount)), Numeric()) if is_exact else literal(amount, Double())
+    return literal(Decimal(repr(amount)), MONEY) if is_exact else literal(amount, Double())

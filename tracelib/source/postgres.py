@@ -92,6 +92,11 @@ class Postgres:
         is_one = found.c.session_key.in_(session_keys)
         return select(*found.c).where(is_one).subquery("of_sessions")
 
+    @property
+    def finds_calls(self) -> bool:
+        """Can requests be found by their call ID without a scan? There may be none to find."""
+        return self.schema.is_indexed("litellm_call_id") or not self.schema.has("litellm_call_id")
+
     def first_start(self, window: TimeWindow) -> Select[Any]:
         """When did the first request of this window start? One row: first, None if none did."""
         return extent.first_start(self.schema, window)
@@ -117,7 +122,15 @@ class Postgres:
                 cursor.copy_expert(f"COPY ({_literal(statement, self.engine)}) TO STDOUT CSV", into)
             except psycopg2.Error as error:
                 raise DBAPIError("COPY", {}, error) from error
-            return cursor.rowcount
+            return int(cursor.rowcount)
+
+    def estimated_rows(self, statement: Select[Any]) -> int:
+        """How many rows does the planner expect of this statement? Raises a TraceError."""
+        with _reading(self.engine, self.statement_timeout_s) as connection:
+            cursor = connection.connection.cursor()
+            cursor.execute(f"EXPLAIN (FORMAT JSON) {_literal(statement, self.engine)}")
+            ((plans,),) = cursor.fetchall()
+            return int(plans[0]["Plan"]["Plan Rows"])
 
     def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
         """The rows that the database returns. Raises a TraceError."""
@@ -137,7 +150,7 @@ class Postgres:
 def _literal(statement: Select[Any], engine: Engine) -> str:
     """The statement with its values in it: COPY takes no parameters."""
     # As another dialect of the same server: psycopg2's doubles each percent sign.
-    dialect = PGDialect(paramstyle="named")
+    dialect = PGDialect(paramstyle="named")  # type: ignore[no-untyped-call]
     dialect.server_version_info = engine.dialect.server_version_info
     return str(statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
 

@@ -10,6 +10,10 @@ from tracelib.filters import Filters
 from tracelib.window import TimeWindow
 
 
+class NotHeld(Exception):
+    """A replica does not hold what this query reads, or cannot be read: PostgreSQL is asked."""
+
+
 class Source(Protocol):
     """LiteLLM's PostgreSQL, or a replica of its log.
 
@@ -29,6 +33,10 @@ class Source(Protocol):
 
         None if it would take a scan.
         """
+
+    @property
+    def finds_calls(self) -> bool:
+        """Can requests be found by their call ID without a scan? There may be none to find."""
 
     def first_start(self, window: TimeWindow) -> Select[Any]:
         """When did the first request of this window start? One row: first, None if none did."""

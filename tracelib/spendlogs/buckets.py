@@ -10,6 +10,7 @@ from sqlalchemy.types import DateTime, Double, Integer
 
 from tracelib.clock import clock_periods
 from tracelib.filters import Filters
+from tracelib.spendlogs.measures import divided
 from tracelib.window import HOUR_S, Bucket, TimeWindow, bucket_edges
 
 WEEK_H = 168
@@ -44,7 +45,8 @@ def in_hours_of_week(requests: Subquery, filters: Filters) -> Subquery:
     The same rows and columns with `hour_of_week`: 0 is Thursday from 0 to 1 o'clock, because 1
     January 1970 was a Thursday.
     """
-    hours = cast(func.floor(local_s(requests, filters.window, filters.zone) / HOUR_S), Integer)
+    local = local_s(requests, filters.window, filters.zone)
+    hours = cast(func.floor(divided(local, HOUR_S)), Integer)
     return select(*requests.c, (hours % WEEK_H).label("hour_of_week")).subquery("bucketed")
 
 
@@ -72,7 +74,7 @@ def runs_of(edges: Sequence[datetime]) -> Iterator[Run]:
 
 
 def _number(requests: Subquery, run: Run) -> ColumnElement[int]:
-    passed = func.floor((_utc_s(requests) - run.start_s) / run.length_s)
+    passed = func.floor(divided(_utc_s(requests) - run.start_s, run.length_s))
     return cast(passed, Integer) + run.first_number
 
 

@@ -210,7 +210,7 @@ def chosen_ids(
     ]
 
 
-def passes(requests: Subquery, filters: Filters) -> tuple[ColumnElement[bool], ...]:
+def passes(requests: FromClause, filters: Filters) -> tuple[ColumnElement[bool], ...]:
     """Which rows that were found by an ID also match the filters?"""
     clean = {name: requests.c[name] for name in (*DIMENSIONS, "stored_key")}
     return (

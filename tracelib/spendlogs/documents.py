@@ -37,11 +37,12 @@ DEEPEST = 24
 
 _STRING = r'"(?:[^"\\\u0001-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"'
 _SCALAR = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,2})?|true|false|null"
-_A_STRING, _A_SCALAR = '"', "0"
-# An object or array in which each string is one quote, and every other value one 0.
-_FLAT = r'\{(?:":[0"](?:,":[0"])*)?\}|\[(?:[0"](?:,[0"])*)?\]'
-# JSON that jsonb refuses. Surrogate pairs, which it accepts, are refused here too.
-_REFUSED = r"\\u(?:0000|[dD][89a-fA-F])"
+# What no JSON contains as it is, neither in a string nor outside, and what is a value by itself.
+_A_STRING, _A_SCALAR = r"E'\x01'", "'0'"
+# An object or array in which each string is one such character, and every other value one 0.
+_FLAT = r"\{(?:\x01:[0\x01](?:,\x01:[0\x01])*)?\}|\[(?:[0\x01](?:,[0\x01])*)?\]"
+# JSON that jsonb refuses, and that character. Surrogate pairs, which it accepts, are refused too.
+_REFUSED = r"\\u(?:0000|[dD][89a-fA-F])|\x01"
 
 
 class _JsonOfText(FunctionElement[Any]):
@@ -97,11 +98,11 @@ def _is_well_formed(text: str) -> str:
     left = f"translate({left}, E' \\t\\n\\r', '')"
     for _ in range(DEEPEST):
         left = _replaced(left, _FLAT, _A_SCALAR)
-    return f"{text} !~ $_${_REFUSED}$_$ AND {left} IN ('{_A_STRING}', '{_A_SCALAR}')"
+    return f"{text} !~ $_${_REFUSED}$_$ AND {left} IN ({_A_STRING}, {_A_SCALAR})"
 
 
 def _replaced(text: str, pattern: str, by: str) -> str:
-    return f"regexp_replace({text}, $_${pattern}$_$, '{by}', 'g')"
+    return f"regexp_replace({text}, $_${pattern}$_$, {by}, 'g')"
 
 
 CALLED_ITEMS = '@.type like_regex "_call$"'

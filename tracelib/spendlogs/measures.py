@@ -10,10 +10,8 @@ from sqlalchemy import (
     case,
     cast,
     column,
-    extract,
     func,
     literal,
-    null,
     select,
     type_coerce,
 )
@@ -22,9 +20,10 @@ from sqlalchemy.sql.selectable import CTE
 from sqlalchemy.types import BigInteger, Double, Numeric, Text
 
 from tracelib.spendlogs.documents import decoded
-from tracelib.spendlogs.types import BETWEEN, Tags, are_columns
+from tracelib.spendlogs.types import BETWEEN, Elapsed, Tags, are_columns
 
 Relation = Subquery | CTE
+THOUSANDTHS: Numeric[Any] = Numeric(30, 3)
 
 
 def named(**figures: ColumnElement[Any]) -> list[ColumnElement[Any]]:
@@ -95,7 +94,7 @@ def tokens_per_second(requests: Relation) -> ColumnElement[float]:
     waited = func.coalesce(requests.c.ttft_ms, 0, type_=Double())
     # Whole milliseconds add up exactly, in any order.
     waited_ms = func.sum(requests.c.response_ms - waited, type_=Double()).filter(generated)
-    seconds = cast(waited_ms, Double) / 1000
+    seconds = divided(waited_ms, 1_000)
     tokens = func.sum(requests.c.completion_tokens).filter(generated)
     return case((seconds > 0, ratio(tokens, seconds)))
 
@@ -108,14 +107,17 @@ def average(value: ColumnElement[Any]) -> ColumnElement[float]:
 def percentile(value: ColumnElement[Any], fraction: float) -> ColumnElement[float]:
     """Below which value is this fraction of the known ones? Interpolated; None if there are none.
 
-    The only definition of a percentile; a replica's dialect has a quicker form of it.
+    The only definition of a percentile; a replica's dialect has a quicker form of it. To a
+    thousandth: beyond it, databases interpolate differently.
     """
-    return type_coerce(func.percentile_cont(fraction).within_group(value), Double())
+    within = func.percentile_cont(fraction).within_group(value)
+    found: ColumnElement[float] = type_coerce(within, Double())
+    return cast(cast(found, THOUSANDTHS), Double)
 
 
 def elapsed_ms(start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[float]:
     """How many milliseconds from start to end? None if the end comes first."""
-    return case((end >= start, cast(extract("epoch", end - start) * 1000, Double)))
+    return case((end >= start, Elapsed(start, end)))
 
 
 def alphabetical(text: ColumnElement[str]) -> ColumnElement[str]:
@@ -134,15 +136,20 @@ def last_of(text: ColumnElement[str]) -> ColumnElement[str]:
 
 
 def sample(requests: Relation) -> ColumnElement[str]:
-    """The ID of one of these requests, to look up names in; a replica has them by ID."""
-    if are_columns(requests):
-        return null().cast(Text()).label("sample")
+    """The ID of one of these requests, to look up names in; a replica does not need it."""
     return last_of(requests.c.request_id).label("sample")
 
 
 def ratio(part: ColumnElement[Any], whole: ColumnElement[Any]) -> ColumnElement[float]:
     """What share of a whole is a part? None if the whole is 0 or unknown."""
-    return type_coerce(cast(part, Double) / func.nullif(cast(whole, Double), 0), Double())
+    known: ColumnElement[float] = func.nullif(cast(whole, Double), 0, type_=Double())
+    return type_coerce(cast(part, Double) / known, Double())
+
+
+def divided(value: ColumnElement[Any], by: float) -> ColumnElement[float]:
+    """A value divided by a number, as a double; by an integer, SQLAlchemy would divide decimals."""
+    divisor: ColumnElement[float] = literal(float(by), Double())
+    return type_coerce(cast(value, Double) / divisor, Double())
 
 
 def added_up(counts: ColumnElement[int]) -> ColumnElement[int]:

@@ -1,7 +1,7 @@
 """The one relation for all queries: a row per request, with plain names and types."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from functools import lru_cache
 from typing import Any
 
@@ -39,13 +39,11 @@ from tracelib.spendlogs.conditions import (
     stored,
 )
 from tracelib.spendlogs.documents import decoded
-from tracelib.spendlogs.types import GREATEST_AMOUNT, MONEY, Aware
+from tracelib.spendlogs.types import BELIEVABLE, GREATEST_AMOUNT, MONEY, believable, utc
 
 # LiteLLM's call types for fetching a background response, and for its cost.
 FETCHES = ("aget_responses", "get_responses")
 BACKGROUND_COST = "_background_cost"
-# A row from before LiteLLM, or from far ahead, has a wrong clock: it counts, at the edge.
-BELIEVABLE = (datetime(2000, 1, 1), datetime(2200, 1, 1))  # noqa: DTZ001 - stored without zone
 
 
 def requests(schema: Schema, filters: Filters) -> Subquery:
@@ -293,14 +291,3 @@ def _latency_ms(logs: FromClause) -> ColumnElement[float]:
 def _elapsed_ms(start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[float]:
     elapsed = extract("epoch", believable(end) - believable(start)) * 1000
     return cast(cast(elapsed, BigInteger), Double)
-
-
-def utc(stored_time: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The time as aware UTC, which Prisma stores without a zone."""
-    return Aware(believable(stored_time))
-
-
-def believable(stored_time: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The time within bounds: PostgreSQL has years and infinities that Python does not."""
-    early, late = (literal(moment, DateTime()) for moment in BELIEVABLE)
-    return case((stored_time < early, early), (stored_time > late, late), else_=stored_time)

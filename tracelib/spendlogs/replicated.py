@@ -38,18 +38,19 @@ from tracelib.permissions.access import Scope
 from tracelib.schema import NAMED_BY, Schema
 from tracelib.spendlogs.conditions import STORED, chosen_ids, spend_logs
 from tracelib.spendlogs.facts import with_facts
-from tracelib.spendlogs.measures import AUTOMATIC_TAG, joined_tags
+from tracelib.spendlogs.measures import AUTOMATIC_TAG, divided, joined_tags
 from tracelib.spendlogs.names import shown_as
-from tracelib.spendlogs.relation import believable, clean
-from tracelib.spendlogs.types import MONEY, Aware, Identity, Tags
+from tracelib.spendlogs.relation import clean
+from tracelib.spendlogs.types import MONEY, Aware, Identity, Later, Tags, believable
 from tracelib.window import HOUR_S, TimeWindow
 
-# The columns of the replica, in their order. `own_session_id` is NULL for a request without one,
-# `other_ms` is the latency where there is no response time.
+# The columns of the replica, in their order. Of requests that did not fail no question reads the
+# ID, and IDs are half of all bytes. `other_ms` is the latency where there is no response time,
+# `elapsed_ms` the time from start to end, which takes less room than the end.
 COLUMNS: Mapping[str, TypeEngine[Any]] = {
     "session_number": BigInteger(),
-    "request_id": Text(),
-    "own_session_id": Text(),
+    "session_id": Text(),
+    "failed_request_id": Text(),
     "key": Identity(),
     "user": Text(),
     "team": Text(),
@@ -57,7 +58,7 @@ COLUMNS: Mapping[str, TypeEngine[Any]] = {
     "organization": Text(),
     "agent": Text(),
     "start_order": DateTime(),
-    "end_order": DateTime(),
+    "elapsed_ms": BigInteger(),
     "response_ms": BigInteger(),
     "other_ms": BigInteger(),
     "ttft_ms": BigInteger(),
@@ -119,9 +120,9 @@ def to_copy(schema: Schema, start: datetime | None, end: datetime | None) -> Sel
     known = clean(logs)
     plain = {name: known[name] for name in COLUMNS if name in known}
     stored = plain | {
-        "own_session_id": func.nullif(known["session_id"], logs.c.request_id, type_=Text()),
+        "failed_request_id": case((known["is_failure"], logs.c.request_id)),
         "start_order": believable(logs.c.startTime),
-        "end_order": believable(logs.c.endTime),
+        "elapsed_ms": _elapsed_ms(logs),
         "other_ms": case((known["response_ms"].is_(None), known["latency_ms"])),
         "request_tags": _own_tags(known["request_tags"]),
         "metadata": known["metadata"],
@@ -147,6 +148,11 @@ def _own_tags(request_tags: ColumnElement[Any]) -> ColumnElement[str]:
     return case((has_other.is_not(False), joined_tags(request_tags)))
 
 
+def _elapsed_ms(logs: FromClause) -> ColumnElement[int]:
+    elapsed = believable(logs.c.endTime) - believable(logs.c.startTime)
+    return cast(extract("epoch", elapsed) * 1_000, BigInteger)
+
+
 def _as_stored(value: ColumnElement[Any]) -> ColumnElement[Any]:
     kind = COLUMNS.get(str(value.name))
     return cast(value, BigInteger) if isinstance(kind, BigInteger) else value
@@ -155,7 +161,7 @@ def _as_stored(value: ColumnElement[Any]) -> ColumnElement[Any]:
 def hour_of(logs: FromClause) -> ColumnElement[int]:
     """In which hour since 1970 does each row start?"""
     seconds = extract("epoch", believable(logs.c.startTime))
-    return cast(func.floor(seconds / HOUR_S), BigInteger)
+    return cast(func.floor(divided(seconds, HOUR_S)), BigInteger)
 
 
 def row_hash(logs: FromClause) -> ColumnElement[int]:
@@ -186,7 +192,7 @@ def counts_by_hour(
     """
     logs = spend_logs(schema)
     hour = hour_of(logs)
-    hashes = func.sum(row_hash(logs)) if hashed else null()
+    hashes: ColumnElement[Any] = func.sum(row_hash(logs)) if hashed else null()
     return (
         select(hour.label("hour"), func.count().label("rows"), hashes.label("hashes"))
         .where(*starting(logs, start, end))
@@ -213,7 +219,8 @@ def requests(
     """Which requests in these tables are within the scope, the window and the filters?
 
     The columns of `relation.requests` but bodies, documents and IDs of other requests; the facts of
-    `facts.with_facts` instead. `session_group` is the session's number.
+    `facts.with_facts` instead. `session_group` is the session's number, and `request_id` is known
+    of failures.
     """
     every = union_all(*(select(*one.c) for one in tables)).subquery("stored")
     known = _shown(every)
@@ -241,17 +248,18 @@ def _within(stored: FromClause, scope: Scope) -> list[ColumnElement[bool]]:
 
 def _shown(stored: FromClause) -> dict[str, ColumnElement[Any]]:
     api_key = func.coalesce(stored.c.key, "", type_=Identity())
-    session_id = func.coalesce(stored.c.own_session_id, stored.c.request_id, type_=Text())
-    same = {name: one for name, one in stored.c.items() if name not in ("own_session_id",)}
-    return same | {
-        "session_id": session_id,
+    session_id = stored.c.session_id
+    end = Later(stored.c.start_order, stored.c.elapsed_ms)
+    return dict(stored.c) | {
+        "request_id": stored.c.failed_request_id,
         "session_key": session_id.concat(":").concat(api_key),
         "session_group": stored.c.session_number,
         "api_key": api_key,
         "key_group": api_key,
         "stored_key": api_key,
         "started_at": Aware(stored.c.start_order),
-        "ended_at": Aware(stored.c.end_order),
+        "end_order": end,
+        "ended_at": Aware(end),
         "response_ms": type_coerce(stored.c.response_ms, Double()),
         "ttft_ms": type_coerce(stored.c.ttft_ms, Double()),
         "latency_ms": type_coerce(func.coalesce(stored.c.response_ms, stored.c.other_ms), Double()),

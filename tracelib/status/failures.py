@@ -12,7 +12,6 @@ from sqlalchemy import (
     Subquery,
     and_,
     case,
-    cast,
     func,
     literal,
     or_,
@@ -20,7 +19,7 @@ from sqlalchemy import (
     true,
     union_all,
 )
-from sqlalchemy.types import BigInteger, Double, Text
+from sqlalchemy.types import BigInteger, Text
 
 from tracelib.filters import NONE, Filters
 from tracelib.source import Source
@@ -115,7 +114,7 @@ def _group(failures: CTE, by: str) -> Select[Any]:
             literal(by, Text()).label("by"),
             value.label("value"),
             count.label("failures"),
-            (cast(count, Double) / whole).label("share"),
+            measures.ratio(count, whole).label("share"),
             func.max(failures.c.started_at).label("newest_at"),
         )
         .group_by(value)
@@ -233,8 +232,8 @@ def losses(source: Source, filters: Filters, newest: int = 20_000) -> Losses:
     """What was billed without a complete response?
 
     Over all failures of the window, and of its successes over at most the `newest` where the fact
-    that a client disconnected is in a JSON document of each row, over all in a replica; exact if `requests_read` equals
-    `requests`. No such request gives zeros.
+    that a client disconnected is in a JSON document of each row, over all in a replica; exact if
+    `requests_read` equals `requests`. No such request gives zeros.
     """
     requests = source.requests(filters)
     failed, gone = _paid_failures(requests), _hang_ups(requests, newest)

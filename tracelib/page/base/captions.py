@@ -72,14 +72,17 @@ def choose_bucket(view: View) -> None:
 def source_caption(
     view: View, *results: Result[Any], requests: int | None = None, newest: datetime | None = None
 ) -> None:
-    """Draw the source of the figures: how many rows, how long it took, how fresh."""
+    """Draw the source of the figures: how many rows, how long it took, who answered, how fresh."""
     totals = next((one.value for one in results if isinstance(one.value, Totals)), None)
     if totals is not None:
         requests, newest = totals.requests, totals.newest_at
     parts = [] if requests is None else [f"{formatting.exact(requests)} requests"]
-    parts.append(f"{sum(result.seconds for result in results):.2f} s of database time")
+    parts.append(f"{sum(result.seconds for result in results):.2f} s of query time")
     if newest is not None:
         parts.append(f"newest {formatting.age(newest, view.now)}")
+    replicas = [result.as_of for result in results if result.as_of]
+    if replicas:
+        parts.append(f"replica compared with the log {formatting.age(min(replicas), view.now)}")
     stale = [result.computed_at for result in results if result.is_stale]
     if stale:
         parts.append(f"as of {formatting.clock(min(stale), view.filters.zone)}")

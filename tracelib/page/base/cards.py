@@ -11,6 +11,7 @@ import streamlit as st
 
 from tracelib import errors, formatting
 from tracelib.page.base import address
+from tracelib.page.text.markdown_escape import label
 from tracelib.querying.store import Result
 from tracelib.spendlogs.figures import FIGURES
 
@@ -22,6 +23,7 @@ CONFIG = {
     "modeBarButtons": [["toImage"]],
     "displayModeBar": "hover",
 }
+ICONS = {True: ":green[:material/check_circle:] ", False: ":red[:material/error:] ", None: ""}
 
 
 class FinishedFigure(go.Figure):  # type: ignore[misc]
@@ -154,6 +156,15 @@ def show_empty_state(sentence: str) -> None:
     """An empty state that keeps its place and explains itself."""
     with st.container(height=120, border=False, vertical_alignment="center"):
         st.caption(sentence)
+
+
+def show_facts(*facts: tuple[str, str] | tuple[str, str, bool | None]) -> None:
+    """Draw names on the left and values on the right; a third value says whether it is fine."""
+    for name, value, *is_well in facts:
+        icon = ICONS[is_well[0] if is_well else None]
+        with st.container(horizontal=True, horizontal_alignment="distribute", gap="small"):
+            st.caption(name, width="content")
+            st.markdown(f"{icon}{label(value, 120)}", width="content")
 
 
 def tile(

@@ -1,0 +1,330 @@
+"""The replica answers every portable question as PostgreSQL does, or leaves it to PostgreSQL."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests import litellm, rows
+from tests.database import Database
+from tests.questions import Ask, of_a_window
+from tests.replicas import opened, seen, written
+from tests.rows import NOON, failure, key_of, name_key, name_team, spend_log
+from tests.sources import FILTERS, WINDOW, source_of
+from tests.test_scopes import OFFERED
+from tracelib import errors, models, overview, sessions, status
+from tracelib.filters import NONE, Filters
+from tracelib.permissions.access import Access, Scope
+from tracelib.querying.dispatch import is_portable
+from tracelib.replica.files import Files
+from tracelib.replica.reader import Replica
+from tracelib.sessions import SessionSearch
+from tracelib.source import NotHeld, Postgres
+from tracelib.window import TimeWindow, fitting_bucket
+
+DAY = timedelta(days=1)
+SEARCHES = {
+    "cost": SessionSearch(sort="cost"),
+    "errors": SessionSearch(sort="errors"),
+    "duration": SessionSearch(sort="duration"),
+    "tokens": SessionSearch(sort="tokens"),
+    "named": SessionSearch(text="a"),
+    "of a key": SessionSearch(text="alice-key"),
+    "tagged": SessionSearch(tag="prod"),
+    "narrow": SessionSearch(min_cost_usd=0.00001, max_models=2, min_requests=1),
+    "long": SessionSearch(many_requests_only=True, min_duration_s=0.1),
+    "failing": SessionSearch(status="with failures", min_error_share=0.1),
+}
+# Read bodies, or are about PostgreSQL itself.
+NOT_PORTABLE = {"suggestions"}
+
+
+def questions(filters: Filters) -> dict[str, Ask]:
+    """Every question that a replica answers, about this window."""
+    bucket = fitting_bucket(filters.window)
+    asks = {name: ask for name, ask in of_a_window(filters).items() if name not in NOT_PORTABLE}
+    names = ("gpt-4o", "claude")
+    asks |= {
+        "series": lambda source: models.over_time_by_model(source, filters, bucket, names),
+        "losses": lambda source: status.losses(source, filters, newest=10**9),
+        "log start": lambda source: overview.log_start(source, filters),
+        "count": lambda source: sessions.session_counts(source, filters, SessionSearch()),
+        "page by page": lambda source: pages(source, filters, SessionSearch(sort="length")),
+    }
+    for name, search in SEARCHES.items():
+        asks[f"list {name}"] = lambda source, search=search: (
+            sessions.found_sessions(source, filters, search, limit=500).rows
+        )
+    return asks
+
+
+def pages(source: Any, filters: Filters, search: SessionSearch) -> list[str]:
+    found, after = [], None
+    for _ in range(40):
+        page = sessions.found_sessions(source, filters, search, after, 7)
+        found += list(page.rows["session_key"])
+        if page.next is None:
+            return found
+        after = page.next
+    return found
+
+
+def assert_same(name: str, found: Any, expected: Any) -> None:
+    if isinstance(expected, pd.DataFrame):
+        pd.testing.assert_frame_equal(found, expected, check_exact=True, obj=name)
+    else:
+        assert found == expected, name
+
+
+def assert_all_same(replica: Replica, source: Postgres, filters: Filters) -> None:
+    for name, ask in questions(filters).items():
+        assert_same(name, ask(replica), ask(source))
+
+
+def whole(database: Database) -> Filters:
+    """A window with all rows of this log, and a day around them."""
+    ((first, last),) = database.execute(
+        'SELECT min("startTime"), max("startTime") FROM "LiteLLM_SpendLogs"'
+    )
+    start, end = first.replace(tzinfo=UTC) - DAY, last.replace(tzinfo=UTC) + DAY
+    return Filters(TimeWindow(start, end), zone="Asia/Kolkata")
+
+
+@pytest.mark.parametrize("version", litellm.VERSIONS)
+def test_every_portable_question_has_the_same_answer_on_true_rows(database, version, tmp_path):
+    log = database(version, rows.real_rows())
+    source = source_of(log)
+    with opened(written(source, tmp_path)) as files:
+        assert_all_same(seen(files), source, whole(log))
+
+
+def test_it_is_asked_every_portable_question():
+    portable = {name for name, one in OFFERED.items() if is_portable(one)}
+    assert portable == {
+        *("facets.facets", "models.deployments", "models.over_time_by_model"),
+        *("models.usage_by_model", "overview.costs.cache_savings", "overview.costs.cost_by_owner"),
+        *("overview.costs.cost_by_tag", "overview.costs.prompt_caching"),
+        *("overview.over_time.busy_hours", "overview.over_time.over_time"),
+        *("overview.totals.log_start", "overview.totals.sessions", "overview.totals.totals"),
+        *("sessions.listing.found_sessions", "sessions.listing.session_counts"),
+        *("sessions.figures.models_of", "sessions.listing.sessions_over_time"),
+        *("status.failures.failure_groups", "status.failures.failures_over_time"),
+        *("status.failures.losses", "status.failures.newest_failures"),
+    }
+
+
+@pytest.fixture(scope="module")
+def both(server, tmp_path_factory) -> Iterator[tuple[Replica, Postgres]]:
+    """The true rows in three copies a day apart, as a replica and as the log."""
+    log = Database(server)
+    try:
+        made = rows.real_rows()
+        log.insert(made)
+        log.execute(
+            """CREATE TEMP TABLE copy AS SELECT * FROM "LiteLLM_SpendLogs" """,
+            *(
+                f"""INSERT INTO "LiteLLM_SpendLogs" SELECT (jsonb_populate_record(copy,
+                jsonb_build_object('request_id', request_id || '-{day}',
+                'session_id', nullif(session_id, '') || '-{day}',
+                'startTime', "startTime" - interval '{day} days 7 hours',
+                'endTime', "endTime" - interval '{day} days 7 hours'))).* FROM copy"""
+                for day in (1, 2)
+            ),
+        )
+        name_team(log.engine, "team-red", "Red team")
+        source = source_of(log)
+        with opened(written(source, tmp_path_factory.mktemp("replica"))) as files:
+            yield seen(files), source
+        source.engine.dispose()
+    finally:
+        log.drop()
+
+
+LAST = datetime(2026, 11, 23, 9, tzinfo=UTC)
+windows = st.builds(
+    lambda back, length: TimeWindow(LAST - back - length, LAST - back),
+    st.timedeltas(timedelta(0), 3 * DAY),
+    st.timedeltas(timedelta(milliseconds=1), 4 * DAY),
+)
+some = {
+    "model": ["gpt-4o", "claude", "no such model", "bad-auth"],
+    "provider": ["openai", "anthropic", NONE],
+    "user": ["alice@example.com", "bob", NONE],
+    "team": ["team-red", "team-blue", NONE],
+    "key": [key_of("x"), NONE, "litellm-internal-health-check"],
+}
+filters = st.builds(
+    Filters,
+    window=windows,
+    zone=st.sampled_from(["UTC", "Europe/Paris", "Asia/Kolkata", "America/St_Johns"]),
+    **{
+        name: st.lists(st.sampled_from(values), max_size=2).map(tuple)
+        for name, values in some.items()
+    },
+)
+scopes = st.just(Scope(is_all=True)) | st.builds(
+    Scope,
+    teams=st.lists(st.sampled_from(["team-red", "team-blue", "x"]), max_size=2).map(tuple),
+    users=st.lists(st.sampled_from(["bob", "alice@example.com"]), max_size=1).map(tuple),
+    keys=st.lists(st.sampled_from(["litellm-internal-health-check"]), max_size=1).map(tuple),
+)
+EXAMPLES = int(os.environ.get("TRACELIB_REPLICA_EXAMPLES", "30"))
+
+
+@settings(max_examples=EXAMPLES)
+@given(filters, scopes, st.data())
+def test_any_filters_window_zone_and_scope_have_the_same_answer(both, filters, scope, data):
+    replica, source = both
+    access = Access(scope, "viewer")
+    replica, source = replace(replica, scope=scope), source.seen_by(access)
+    asks = questions(filters)
+    names = (
+        sorted(asks)
+        if EXAMPLES > 100
+        else data.draw(st.lists(st.sampled_from(sorted(asks)), min_size=4, max_size=4))
+    )
+    for name in names:
+        assert_same(name, asks[name](replica), asks[name](source))
+
+
+ODD = {
+    "spend": [float("nan"), float("inf"), float("-inf"), 1e300, 1e-15, -0.1, 0.1 + 0.2, 1e15],
+    "model_group": ["", 'a "quoted", name', "two\nlines", "é😀", "\\N", "x" * 150, "NULL"],
+    "user": ["", "a,b", '"', "\\.", " ", "null"],
+    "session_id": ["", None, "s:1", "s,\n1"],
+    "request_tags": [[], ["", "a", "a", "User-Agent: x"], {"no": "list"}, '"text"', ["b\x1fc"]],
+    "startTime": [NOON, datetime(1999, 1, 1, tzinfo=UTC), datetime(2300, 1, 1, tzinfo=UTC)],
+}
+
+
+def test_odd_values_are_what_the_relation_makes_of_them(database, tmp_path):
+    made = [spend_log(**{name: value}) for name, values in ODD.items() for value in values]
+    made += [failure(user="u" * 2_000_000), failure(metadata={"error_information": "no object"})]
+    log = database(rows=made)
+    log.execute(
+        """UPDATE "LiteLLM_SpendLogs" SET "startTime" = 'infinity' WHERE spend = 1e-15""",
+        """UPDATE "LiteLLM_SpendLogs" SET "endTime" = '20000-01-01' WHERE spend = -0.1""",
+    )
+    source = source_of(log)
+    with opened(written(source, tmp_path)) as files:
+        replica = seen(files)
+        # A start before 2000 or after 2200 is a wrong clock, and at that edge in a replica.
+        for window in (WINDOW, TimeWindow(datetime(2000, 1, 2, tzinfo=UTC), NOON + 400 * DAY)):
+            assert_all_same(replica, source, Filters(window))
+
+
+def test_names_are_those_of_the_tables_or_of_the_newest_row(database, tmp_path):
+    gone = key_of("gone")
+    made = [
+        spend_log(metadata={"user_api_key_alias": "in the row"}, api_key=gone),
+        spend_log(team_id="t", metadata={"user_api_key_team_alias": "also in the row"}),
+        spend_log(team_id="t2"),
+    ]
+    log = database(rows=made)
+    name_key(log.engine, rows.KEY, "in the table")
+    name_team(log.engine, "t2", "Second team")
+    source = source_of(log)
+    with opened(written(source, tmp_path)) as files:
+        owners = overview.cost_by_owner(seen(files), FILTERS)
+    names = dict(zip(owners["id"], owners["name"], strict=True))
+    assert (names[gone], names[rows.KEY]) == ("in the row", "in the table")
+    assert (names["t"], names["t2"]) == ("also in the row", "Second team")
+
+
+def test_what_it_does_not_hold_is_left_to_postgresql(database, tmp_path):
+    source = source_of(database(rows=[spend_log(), spend_log(startTime=NOON - 3 * DAY)]))
+    with opened(written(source, tmp_path)) as files:
+        replica = seen(files)
+        for ask in (
+            lambda: sessions.found_sessions(replica, FILTERS, SessionSearch(id="x")),
+            lambda: replica.by_id("request_id", ["x"]),
+            lambda: replica.finds_calls,
+        ):
+            with pytest.raises(NotHeld):
+                ask()
+        hour = int(NOON.timestamp()) // 3600
+        partial = replace(replica.snapshot.manifest, complete_from=hour)
+        filling = replace(replica, snapshot=replace(replica.snapshot, manifest=partial))
+        assert overview.totals(filling, FILTERS).requests == 1
+        with pytest.raises(NotHeld):
+            overview.totals(filling, FILTERS.previous())
+        listed = sessions.found_sessions(filling, FILTERS, SessionSearch()).rows
+        assert list(listed["goes_on"]) == [None] or listed["goes_on"].isna().all()
+
+
+def test_a_question_that_takes_too_long_is_stopped(both):
+    replica, _ = both
+    slow = "SELECT count(*) FROM range(100000) a, range(100000) b WHERE a.range * b.range % 7 = 1"
+    started = time.perf_counter()
+    with pytest.raises(errors.QuestionTooSlow):
+        replica.files.rows(slow, [], 0.3)
+    assert time.perf_counter() - started < 10
+
+
+def test_a_replica_that_was_replaced_is_read_as_it_is_now(database, tmp_path):
+    log = database(rows=[spend_log()])
+    source = source_of(log)
+    made = written(source, tmp_path)
+    with opened(made) as files:
+        before = seen(files)
+        log.insert([spend_log()])
+        for path in tmp_path.glob("manifest*.json"):
+            path.unlink()
+        written(source, tmp_path)
+        assert overview.totals(seen(files), FILTERS).requests == 2
+        assert overview.totals(before, FILTERS).requests == 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda folder: (folder / "manifest.json").write_text("{"), errors.ReplicaDamaged.sentence),
+        (
+            lambda folder: _edit(folder, '"format":1', '"format":99'),
+            errors.ReplicaOfNewerVersion.sentence,
+        ),
+        (
+            lambda folder: [_truncate(path) for path in folder.glob("span-*.duckdb")],
+            errors.ReplicaDamaged.sentence,
+        ),
+        (
+            lambda folder: [path.unlink() for path in folder.glob("span-*.duckdb")],
+            errors.ReplicaDamaged.sentence,
+        ),
+    ],
+    ids=["no JSON", "newer", "truncated", "missing"],
+)
+def test_a_replica_that_cannot_be_read_is_none_and_says_so(
+    database, tmp_path, damage: Callable, sentence: str
+):
+    made = written(source_of(database(rows=[spend_log()])), tmp_path)
+    damage(tmp_path)
+    with opened(made) as files:
+        assert files.current() is None
+        assert files.sentence.startswith(sentence)
+
+
+def _edit(folder, old: str, new: str) -> None:
+    path = folder / "manifest.json"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def _truncate(path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def test_without_a_folder_there_is_no_replica(tmp_path):
+    from tracelib.replica.settings import ReplicaSettings
+
+    with opened(ReplicaSettings(tmp_path / "none")) as files:
+        assert (files.current(), files.sentence) == (None, "")
+    assert isinstance(files, Files)

@@ -1,0 +1,200 @@
+"""The replica of this installation: whether it has one, who keeps it, and how far it is."""
+
+import logging
+import os
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+
+from platformdirs import user_cache_path
+from sqlalchemy import Engine, literal, select
+
+from tracelib import errors
+from tracelib.filters import Filters
+from tracelib.querying.installation import REREAD_SCHEMA_AFTER_S, Installation, shared
+from tracelib.replica.files import Files
+from tracelib.replica.manifest import Manifest
+from tracelib.replica.reader import Replica, replica_of
+from tracelib.replica.settings import ReplicaSettings
+from tracelib.replica.writer import PAUSED, Writer
+from tracelib.source import Postgres, pool, source_over
+from tracelib.window import recent
+
+log = logging.getLogger(__name__)
+# From so many requests in 30 days on, the replica is worth its disk: a page takes a second or more.
+WORTH_FROM_ROWS = 100_000
+CONSIDERED = timedelta(days=30)
+CONSIDER_AGAIN_S = 600
+RETRY_S = 30
+# Its own connections, so that pages do not wait for those that fill it.
+CONNECTIONS = 2
+READING_THREADS = max(1, min(os.cpu_count() or 1, 8))
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaState:
+    """How the replica of this installation is.
+
+    `is_wanted` is None until the size of the log is known. `manifest` is None if there is no file
+    yet, `sentence` says what is wrong, and is empty if nothing is.
+    """
+
+    mode: str
+    is_wanted: bool | None
+    settings: ReplicaSettings
+    manifest: Manifest | None
+    sentence: str
+
+
+def replica(installed: Installation) -> Replica | None:
+    """The replica as it is now, for this access; None if there is none to read."""
+    if installed.settings.replica == "off":
+        return None
+    keeper = _keeper(shared(installed))
+    keeper.ensure_running()
+    if not keeper.is_wanted:
+        return None
+    return replica_of(keeper.files, installed.access, installed.settings.statement_timeout_s)
+
+
+def state(installed: Installation) -> ReplicaState:
+    """How is the replica of this installation?"""
+    mode = installed.settings.replica
+    settings = replica_settings(installed)
+    if mode == "off":
+        return ReplicaState(mode, False, settings, None, "")
+    keeper = _keeper(shared(installed))
+    keeper.ensure_running()
+    snapshot = keeper.files.current() if keeper.is_wanted else None
+    manifest = snapshot.manifest if snapshot else None
+    sentence = keeper.sentence or keeper.files.sentence or (manifest.sentence if manifest else "")
+    return ReplicaState(mode, keeper.is_wanted, settings, manifest, sentence)
+
+
+def set_paused(installed: Installation, is_paused: bool) -> None:
+    """Pause the replica, or continue. Raises ReplicaUnwritable."""
+    mark = replica_settings(installed).folder / PAUSED
+    try:
+        if is_paused:
+            mark.touch()
+        else:
+            mark.unlink(missing_ok=True)
+    except OSError as error:
+        raise errors.ReplicaUnwritable(str(error)) from None
+
+
+def replica_settings(installed: Installation) -> ReplicaSettings:
+    """Where the replica of this installation is, and how much it may use.
+
+    Each database has a folder of its own within the configured one.
+    """
+    settings = installed.settings
+    table = f"{installed.address!r} {installed.address.parameters} {settings.table}"
+    name = f"replica-{sha256(table.encode()).hexdigest()[:12]}"
+    parent = settings.replica_folder
+    return ReplicaSettings(
+        folder=(Path(parent) if parent else user_cache_path("tracelib")) / name,
+        duty=settings.replica_duty,
+        memory_mb=settings.replica_memory_mb,
+        disk_mb=settings.replica_disk_mb,
+        keeps_history=settings.replica_keeps_history,
+    )
+
+
+@lru_cache(maxsize=4)
+def _keeper(installed: Installation) -> "Keeper":
+    return Keeper(installed)
+
+
+class Keeper:
+    """The thread of this process that keeps the replica in step, if no other process does."""
+
+    def __init__(self, installed: Installation) -> None:
+        self.installed = installed
+        self.settings = replica_settings(installed)
+        self.is_wanted: bool | None = installed.settings.replica == "on" or None
+        self._sentence = ""
+        self._writer: Writer | None = None
+        self.stop = threading.Event()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._files: Files | None = None
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong; empty if nothing is."""
+        return self._sentence or (self._writer.sentence if self._writer else "")
+
+    @property
+    def files(self) -> Files:
+        """The files, opened for reading."""
+        with self._lock:
+            if self._files is None:
+                self._files = Files(self.settings, READING_THREADS)
+            return self._files
+
+    def ensure_running(self) -> None:
+        """Start the thread, unless it runs."""
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="replica", daemon=True)
+                self._thread.start()
+
+    def join(self) -> None:
+        """Wait until the thread has ended; it does once `stop` is set."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self.stop.is_set():
+            try:
+                self._sentence = ""
+                self._keep()
+            except errors.TraceError as error:
+                self._sentence = str(error)
+                log.warning("The replica waits: %s", error)
+            except Exception:
+                self._sentence = errors.OwnFault.sentence
+                log.exception("The replica stopped")
+            self.stop.wait(RETRY_S)
+
+    def _keep(self) -> None:
+        installed = self.installed
+        engine = pool(installed.address, CONNECTIONS)
+        try:
+            log_of = Reconnected(engine, installed)
+            while not self._is_worth_it(log_of()):
+                if self.stop.wait(CONSIDER_AGAIN_S):
+                    return
+            writer = Writer(log_of, self.settings)
+            self._writer = writer
+            writer.run(self.stop)
+        finally:
+            engine.dispose()
+
+    def _is_worth_it(self, source: Postgres) -> bool:
+        if self.installed.settings.replica != "on":
+            requests = source.requests(Filters(recent(CONSIDERED, datetime.now(UTC))))
+            rows = source.estimated_rows(select(literal(1)).select_from(requests))
+            self.is_wanted = rows >= WORTH_FROM_ROWS
+        return bool(self.is_wanted)
+
+
+class Reconnected:
+    """The log, whose schema is read again every ten minutes, so that an upgrade is followed."""
+
+    def __init__(self, engine: Engine, installed: Installation) -> None:
+        self._engine, self._installed = engine, installed
+        self._source: Postgres | None = None
+        self._read_at = 0.0
+
+    def __call__(self) -> Postgres:
+        if self._source is None or time.monotonic() - self._read_at > REREAD_SCHEMA_AFTER_S:
+            settings, address = self._installed.settings, self._installed.address
+            self._source = source_over(self._engine, settings, address)
+            self._read_at = time.monotonic()
+        return self._source

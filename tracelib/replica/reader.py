@@ -1,0 +1,129 @@
+"""The replica as a source: answers the same questions from its immutable files."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Row,
+    Select,
+    Subquery,
+    func,
+    select,
+)
+from sqlalchemy.engine.result import IteratorResult, Result, SimpleResultMetaData
+from sqlalchemy.types import DateTime
+
+from tracelib.filters import Filters
+from tracelib.permissions.access import Access, Scope
+from tracelib.replica.dialect import compiled, converted
+from tracelib.replica.files import Files, Snapshot
+from tracelib.source.frames import frame_of
+from tracelib.source.protocol import NotHeld
+from tracelib.spendlogs import replicated
+from tracelib.spendlogs.types import Aware
+from tracelib.window import HOUR_S, TimeWindow
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Replica:
+    """The requests of one moment, as far as a scope sees them. Implements `Source`.
+
+    What it does not hold, it refuses with NotHeld: PostgreSQL is asked then.
+    """
+
+    files: Files
+    snapshot: Snapshot
+    scope: Scope
+    timeout_s: float
+
+    @property
+    def as_of(self) -> datetime:
+        """When was it last compared with the log?"""
+        return datetime.fromtimestamp(self.snapshot.manifest.as_of, UTC)
+
+    def requests(self, filters: Filters) -> Subquery:
+        """Which requests match the filters? The relation for all queries."""
+        window = filters.window
+        tables = self._tables(window.start, window.end)
+        return replicated.requests(tables, self.scope, window, filters)
+
+    def by_id(self, column: str, ids: Sequence[str]) -> Subquery:
+        """PostgreSQL finds requests by ID, along its indexes."""
+        raise NotHeld(f"{column} of {len(ids)} requests")
+
+    @property
+    def finds_calls(self) -> bool:
+        """PostgreSQL finds calls by ID."""
+        raise NotHeld("call IDs")
+
+    def of_sessions(self, keys: Sequence[tuple[str, str]]) -> Subquery | None:
+        """Which requests have these sessions, at any time? None while history is being filled."""
+        if self.snapshot.manifest.complete_from is not None:
+            return None
+        every = replicated.requests(self._tables(None, None), self.scope, None, None)
+        numbers = [replicated.session_number(session_key) for session_key, _ in keys]
+        is_one = every.c.session_group.in_(numbers)
+        return select(*every.c).where(is_one).subquery("of_sessions")
+
+    def first_start(self, window: TimeWindow) -> Select[Any]:
+        """When did the first request of this window start? One row: first, None if none did."""
+        tables = self._tables(window.start, window.end)
+        found = replicated.requests(tables, self.scope, window, None)
+        first = func.min(found.c.start_order, type_=DateTime())
+        return select(Aware(first).label("first"))
+
+    def name_of(
+        self,
+        dimension: str,
+        identity: ColumnElement[str],
+        sample: ColumnElement[str],  # noqa: ARG002 - part of Source
+    ) -> ColumnElement[str]:
+        """What is the name of this ID? All names are known, so it needs no sample."""
+        return replicated.name_of(self._names(), dimension, identity)
+
+    def ids_called(self, dimension: str, text: str) -> list[Select[Any]]:
+        """Which IDs of a dimension have this text in a name?"""
+        return replicated.ids_called(self._names(), dimension, text)
+
+    def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+        """The rows of the result. Raises a TraceError."""
+        text, values = compiled(statement)
+        found = converted(statement, self.files.rows(text, values, self.timeout_s))
+        names = [column.name for column in statement.selected_columns]
+        result: Result[Any] = IteratorResult(SimpleResultMetaData(names), iter(found))
+        return result.all()
+
+    def row(self, statement: Select[Any]) -> Row[Any]:
+        """The only row of the result. Raises a TraceError."""
+        (row,) = self.rows(statement)
+        return row
+
+    def frame(self, statement: Select[Any]) -> pd.DataFrame:
+        """The rows as a frame, whose columns keep their types without rows. Raises a TraceError."""
+        return frame_of(statement, self.rows(statement))
+
+    def _tables(self, start: datetime | None, end: datetime | None) -> list[FromClause]:
+        first = None if start is None else int(start.timestamp()) // HOUR_S
+        last = None if end is None else -(-int(end.timestamp()) // HOUR_S)
+        complete_from = self.snapshot.manifest.complete_from
+        if first is not None and complete_from is not None and first < complete_from:
+            raise NotHeld(f"requests before hour {complete_from}")
+        view = self.files.view(self.snapshot, first, last)
+        return [replicated.stored_table(view)]
+
+    def _names(self) -> FromClause:
+        return replicated.names_table("names", self.snapshot.names)
+
+
+def replica_of(files: Files, access: Access, timeout_s: float) -> Replica | None:
+    """The replica as it is now, for this access; None if there is none that can be read."""
+    snapshot = files.current()
+    return None if snapshot is None else Replica(files, snapshot, access.scope, timeout_s)
