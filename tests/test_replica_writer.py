@@ -22,6 +22,7 @@ from tracelib import errors
 from tracelib.replica import layout, manifest, opening, spans
 from tracelib.replica.host import Host
 from tracelib.replica.settings import ReplicaSettings
+from tracelib.replica.writer import Writer
 from tracelib.spendlogs.types import BETWEEN
 
 HOUR = timedelta(hours=1)
@@ -406,6 +407,23 @@ def test_a_stopped_database_is_a_sentence_and_then_forgotten(spare_server, tmp_p
     assert held(tmp_path) == in_log(source)
     assert manifest.read(tmp_path).sentence == ""
     writer.close()
+
+
+def test_a_defect_is_a_sentence_and_another_attempt(kept, tmp_path):
+    _, source, _, clock = kept
+    answers = [ValueError("boom"), source]
+
+    def opened():
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    writer = Writer(opened, ReplicaSettings(tmp_path / "other"), clock)
+    assert writer.step() == 10 and "boom" in writer.sentence
+    assert manifest.read(tmp_path / "other").sentence == writer.sentence
+    in_step(writer, clock)
+    assert held(tmp_path / "other") == in_log(source)
 
 
 # A folder that is not as it should be
