@@ -68,10 +68,11 @@ def moved(
     parts: list[Range] = [*layout.days(opened.start, start), (start, None)]
     made = []
     for first, last in parts:
-        part = replace(opened, start=first, end=last, checked_at=now, hours={})
+        part = replace(opened, start=first, end=last, hours={})
         hours = {hour: opened.hours[hour] for hour in layout.within(opened.hours, part)}
         if hours or last is None:
-            checked_at = min((one.read_at for one in hours.values()), default=now)
+            read_at = min((one.read_at for one in hours.values()), default=now)
+            checked_at = opened.checked_at if last is None else read_at
             built = spans.build(settings, first, [], [Kept(path, first, last)])
             part = _span(built, replace(part, hours=hours, checked_at=checked_at), now)
         made.append(part if hours or last is None else replace(part, rows=0))

@@ -7,11 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from tracelib import errors
 from tracelib.replica.layout import EPOCH, FIRST_HOUR, HOUR, LAST_HOUR, Counts, Range, times
 from tracelib.replica.spans import Csv
 from tracelib.source import Postgres
+from tracelib.source.driver_errors import explained
 from tracelib.spendlogs import extent, names, replicated
 
 SHORTEST = timedelta(minutes=1)
@@ -45,10 +49,21 @@ class Host:
         try:
             system = self.source.row(extent.system_identifier()).system
         except (errors.PermissionMissing, errors.QuestionRefused):
-            url = self.source.engine.url
-            system = f"{url.host or url.query.get('host', '')}:{url.port or 5432}"
+            system = self._address()
         found = self.source.row(extent.table_identity(self.source.schema))
         return f"{system}/{found.database}/{found.table}"
+
+    def _address(self) -> str:
+        """Where is the server, as this installation names it?"""
+        try:
+            connection = self.source.engine.raw_connection()
+        except SQLAlchemyError as error:
+            raise explained(error) from error
+        try:
+            driver: Any = connection.driver_connection
+            return f"{driver.info.host}:{driver.info.port}"
+        finally:
+            connection.close()
 
     def rows_estimate(self) -> int | None:
         """How many rows has the log, by the planner's estimate? None if it was never analysed."""

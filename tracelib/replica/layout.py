@@ -156,6 +156,6 @@ def without_empty(spans: Sequence[Span]) -> tuple[Span, ...]:
 
 
 def oldest_check(spans: Sequence[Span], before: float) -> Span | None:
-    """Which closed span was checked longest ago, and before this moment?"""
-    due = [span for span in spans[:-1] if span.checked_at < before]
+    """Which span was checked longest ago, and before this moment?"""
+    due = [span for span in spans if span.checked_at < before]
     return min(due, key=lambda span: span.checked_at, default=None)

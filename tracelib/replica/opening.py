@@ -170,7 +170,8 @@ def tell(folder: Path, sentence: str, error: Exception) -> None:
     if isinstance(error, REFUSED):
         return
     with suppress(OSError, errors.ReplicaUnreadable):
-        found = manifests.read_any(folder) or Manifest("", complete_from=NOTHING)
+        nothing = Manifest("", complete_from=NOTHING, columns=manifests.shape())
+        found = manifests.read_any(folder) or nothing
         if found.format == manifests.FORMAT:
             manifests.publish(folder, replace(found, sentence=sentence))
 

@@ -72,6 +72,10 @@ class Writer:
             self._failures, self.sentence = 0, ""
         except (errors.TraceError, OSError, duckdb.Error, spans.WrongCount) as error:
             return self._failed(error)
+        except Exception as error:
+            # A defect must not end the writer: the replica would grow old without a word.
+            log.exception("The replica's writer failed")
+            return self._failed(errors.OwnFault(repr(error)))
         return max(wait_s, 0.0)
 
     def _step(self) -> float:
