@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from statistics import fmean
 
 import pandas as pd
 import streamlit as st
 
 from tracelib import formatting
 from tracelib.charts import traffic
-from tracelib.charts.base import TimeAxis
+from tracelib.charts.base import FEWEST, TimeAxis
 from tracelib.filters import Filters
 from tracelib.overview import CacheSavings, PromptCaching, SessionCounts, Totals
 from tracelib.page.base import captions
@@ -107,13 +106,23 @@ def _sessions(
 
 
 def _trend(over_time: Result[pd.DataFrame], column: str) -> list[float] | None:
-    """A sparkline of at most 60 points; unknown buckets are left out, not drawn as zero."""
+    """A sparkline of at most 60 points, of buckets with requests.
+
+    A bucket counts by its requests in a rate or a time, and a point of few of them, which says
+    little and would tower above all others, is left out.
+    """
     if over_time.value is None:
         return None
-    known = [float(value) for value in over_time.value[column].astype("float64").dropna()]
-    step = max(1, -(-len(known) // MOST_POINTS))
-    points = [fmean(known[start : start + step]) for start in range(0, len(known), step)]
-    return points if len(points) > 1 else None
+    value = over_time.value[column].astype("float64")
+    is_sum = column == "new_sessions" or FIGURES[column].is_sum
+    requests = over_time.value["requests"].astype("float64")
+    weight = requests * 0 + 1 if is_sum else requests
+    step = max(1, -(-len(value) // MOST_POINTS))
+    weighed = pd.DataFrame({"sum": value * weight, "weight": weight}).dropna()
+    points = weighed.groupby(weighed.index // step).sum()
+    telling = points[points["weight"] >= (1 if is_sum else FEWEST)]
+    shown = [float(point) for point in telling["sum"] / telling["weight"]]
+    return shown if len(shown) > 1 else None
 
 
 ESTIMATE = (

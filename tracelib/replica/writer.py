@@ -74,7 +74,7 @@ class Writer:
             return self._failed(error)
         except Exception as error:
             # A defect must not end the writer: the replica would grow old without a word.
-            log.exception("The replica's writer failed")
+            log.exception("The writer of the replica failed")
             return self._failed(errors.OwnFault(repr(error)))
         return max(wait_s, 0.0)
 
