@@ -59,6 +59,7 @@ class Files:
             self._database.execute(str(CreateTable(table).compile(dialect=DIALECT)))
         self._lock = Lock()
         self._seen: tuple[int, int] | None = None
+        self._is_readable = False
         self._snapshots: deque[Snapshot] = deque(maxlen=GENERATIONS)
         self._attached: set[str] = set()
         self._views: dict[tuple[str, ...], str] = {}
@@ -71,8 +72,9 @@ class Files:
                 stat = (self.folder / manifests.NAME).stat()
                 seen = (stat.st_mtime_ns, stat.st_ino)
                 if seen != self._seen:
+                    self._seen, self._is_readable = seen, False
                     self._attach_newest()
-                    self._seen, self.sentence = seen, ""
+                    self._is_readable, self.sentence = True, ""
             except FileNotFoundError:
                 return None
             except (OSError, duckdb.Error, errors.ReplicaUnreadable) as error:
@@ -80,7 +82,7 @@ class Files:
                 self.sentence = str(error if own else errors.ReplicaDamaged())
                 log.warning("The replica cannot be read: %s", error)
                 return None
-            return self._snapshots[-1] if self._snapshots else None
+            return self._snapshots[-1] if self._snapshots and self._is_readable else None
 
     def close(self) -> None:
         """Close the database; its files can be removed then."""
