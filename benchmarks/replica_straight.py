@@ -1,0 +1,118 @@
+"""The rows of `benchmarks.replica_rows` written straight into a replica, without a log."""
+
+import shutil
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+from sqlalchemy.schema import CreateTable
+
+from benchmarks.replica_rows import DAY_S, Size
+from tracelib.replica import manifest as manifests
+from tracelib.replica import spans
+from tracelib.replica.dialect import DIALECT
+from tracelib.replica.layout import DAY_HOURS, day_start, hour_at
+from tracelib.replica.manifest import Manifest, Span
+from tracelib.replica.settings import ReplicaSettings
+from tracelib.spendlogs.replicated import stored_table
+from tracelib.window import HOUR_S
+
+# The rows of a day, as a replica holds them.
+STRAIGHT = """
+INSERT INTO made.requests BY NAME
+SELECT (md5_number_lower(session_id || ':' || "key") >> 1)::BIGINT AS session_number, * FROM (
+    SELECT CASE WHEN s % 10 >= 4 THEN md5(s::VARCHAR)::UUID::VARCHAR
+            ELSE 'chatcmpl-' || uuid()::VARCHAR END AS session_id,
+        CASE WHEN failed THEN 'chatcmpl-' || uuid()::VARCHAR END AS failed_request_id,
+        md5(k::VARCHAR) || md5('key ' || k) AS "key", 'user-' || u AS "user",
+        'team-' || k % 40 AS team, CASE WHEN u % 3 = 0 THEN 'end-' || u END AS end_user,
+        CASE WHEN u % 5 = 0 THEN 'agent-' || u % 20 END AS agent, start_order, ms AS elapsed_ms,
+        CASE WHEN NOT failed AND NOT hit THEN ms END AS response_ms,
+        CASE WHEN failed OR hit THEN ms END AS other_ms,
+        CASE WHEN i % 2 = 0 AND NOT hit THEN (ms * 0.3)::INT END AS ttft_ms,
+        'model-' || m % 20 AS model, 'openai/model-' || m AS deployment,
+        ['openai', 'anthropic', 'azure', 'vertex_ai'][m % 4 + 1] AS provider,
+        'https://api-' || m % 4 || '.example' AS api_base, 'acompletion' AS call_type,
+        hit AS is_cache_hit, failed AS is_failure,
+        (ms * 0.00000123 + prompt * 0.00000015)::DECIMAL(38, 15) AS spend_usd,
+        prompt AS prompt_tokens, ms // 20 AS completion_tokens, prompt + ms // 20 AS total_tokens,
+        CASE u % 4 WHEN 0 THEN 'batch' WHEN 1 THEN 'prod' || chr(31) || 'tag-' || u % 30 END
+            AS request_tags,
+        CASE WHEN failed THEN ['RateLimitError', 'Timeout', 'BadRequestError',
+            'APIConnectionError'][m % 4 + 1] END AS error_class,
+        CASE WHEN failed THEN ['429', '408', '400', '500'][m % 4 + 1] END AS error_code,
+        CASE WHEN failed THEN 'The provider refused this: ' || m END AS error_message,
+        prompt // 2 AS cached_prompt_tokens, 0 AS attempted_retries, 0 AS attempted_fallbacks,
+        'key ' || k AS key_alias, 'Team ' || k % 40 AS team_alias
+    FROM (
+        SELECT *, u % 500 AS k, floor(60 * liked * liked)::INT AS m,
+            NOT failed AND i % 17 = 0 AS hit
+        FROM (
+            SELECT *, floor(2000 * chance * chance)::INT AS u,
+                CASE WHEN random() < 0.8 THEN chance ELSE random() END AS liked
+            FROM (
+                SELECT *, (hash(s) & 1048575) / 1048576.0 AS chance
+                FROM (
+                    SELECT i, (i // $half_hour * ($half_hour // 10)
+                            + floor(random() * ($half_hour // 10)))::BIGINT AS s,
+                        $starts::TIMESTAMP + to_milliseconds(((i - $first) * $row_ms)::BIGINT)
+                            AS start_order,
+                        floor(50 - ln(1 - random()) * 1500)::INT AS ms,
+                        floor(random() * 8000)::INT AS prompt, random() < 0.02 AS failed
+                    FROM range($first::BIGINT, $last::BIGINT) AS drawn(i)
+                )
+            )
+        )
+    )
+) ORDER BY start_order
+"""
+
+
+def straight(settings: ReplicaSettings, size: Size) -> float:
+    """Write a replica of that size without a log; the moment at which it ends."""
+    shutil.rmtree(settings.folder, ignore_errors=True)
+    settings.folder.mkdir(parents=True, mode=0o700)
+    end = day_start(hour_at(time.time()))
+    starts = [end - DAY_HOURS * (size.days - n) for n in range(size.days)]
+    made = [_day(settings.folder, size, n, start) for n, start in enumerate(starts)]
+    # Nothing is before the first, and rows may still come into the last.
+    made[0] = replace(made[0], start=None)
+    made[-1] = replace(made[-1], end=None)
+    teams = [("team", f"team-{k}", f"Team {k}", f"Team {k}") for k in range(40)]
+    manifest = Manifest(
+        identity="straight",
+        spans=tuple(made),
+        as_of=time.time(),
+        names_file=spans.build_names(settings, [*_keys(), *teams]),
+        columns=manifests.shape(),
+    )
+    manifests.publish(settings.folder, manifest)
+    return float(end * HOUR_S)
+
+
+def _keys() -> list[tuple[str, str, str, str]]:
+    text = "SELECT 'key', md5(k::VARCHAR) || md5('key ' || k), 'key ' || k, 'key ' || k"
+    with duckdb.connect() as database:
+        return database.execute(f"{text} FROM range(500) AS keys(k)").fetchall()
+
+
+def _day(folder: Path, size: Size, number: int, start: int) -> Span:
+    """The file of a day that starts in this hour, whose rows have the numbers of that day."""
+    rows = size.rows // size.days
+    file = f"span-{start}-{number:012x}.duckdb"
+    table = stored_table("requests", "made")
+    values = {
+        "half_hour": size.half_hour,
+        "starts": datetime.fromtimestamp(start * HOUR_S, UTC).replace(tzinfo=None),
+        "first": number * rows,
+        "last": (number + 1) * rows,
+        "row_ms": DAY_S * 1000 / rows,
+    }
+    with duckdb.connect(config={"memory_limit": "3GB", "threads": "2"}) as database:
+        database.execute(f"ATTACH '{folder / file}' AS made (STORAGE_VERSION '{spans.STORAGE}')")
+        database.execute(str(CreateTable(table).compile(dialect=DIALECT)))
+        database.execute(STRAIGHT, values)
+        database.execute("DETACH made")
+    return Span(file, start, start + DAY_HOURS, rows, (folder / file).stat().st_size)
