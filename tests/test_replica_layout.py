@@ -99,3 +99,26 @@ def test_the_span_checked_longest_ago_is_checked_next():
     found = layout.oldest_check(parts, 40.0)
     assert found is parts[1]
     assert layout.oldest_check(parts, 10.0) is None
+
+
+def of_days(*rows: int) -> list[Span]:
+    """Spans of a day each with these numbers of rows, the oldest first, and the open one."""
+    closed = [Span(f"{n}", 24 * n, 24 * n + 24, one, 0) for n, one in enumerate(rows)]
+    return [*closed, Span("open", 24 * len(rows), None, 5, 0)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([], None),
+        ([10] * 6, None),  # the first may still grow, the last two are not settled
+        ([10] * 7, (1, 5)),
+        ([10] * 40, (1, 38)),
+        ([10, 700_000, 700_000, 700_000, 10, 10], None),
+        ([10, 600_000, 600_000, 600_000, 200_000, 9, 10, 10], (1, 5)),
+        ([10, 3_000_000, 10, 10, 10, 10, 10, 10], (2, 6)),
+        ([10, 10, 3_000_000, 10, 10, 10], None),
+    ],
+)
+def test_small_days_are_joined_once_they_are_settled(rows, expected):
+    assert layout.to_join(of_days(*rows)) == expected

@@ -16,6 +16,9 @@ OPEN_HOURS = 2
 SETTLES_AFTER_S = HOUR_S
 # Chunks of a day are joined once it is whole, or when there are many.
 MOST_PARTS = 8
+# Days are joined once they are two days old, at least this many at once, up to this many rows.
+SETTLED_HOURS = 2 * DAY_HOURS
+LEAST_JOINED, MOST_JOINED_ROWS = 4, 2_000_000
 # Rows that start before the first or after the last are counted in these hours.
 FIRST_HOUR, LAST_HOUR = ((moment - EPOCH) // HOUR for moment in BELIEVABLE)
 
@@ -134,6 +137,24 @@ def to_join(spans: Sequence[Span]) -> tuple[int, int] | None:
         is_whole = first > 0 and last < len(spans) - 1
         if parts > MOST_PARTS or (parts > 1 and is_whole):
             return first, last
+    return _small_neighbours(spans)
+
+
+def _small_neighbours(spans: Sequence[Span]) -> tuple[int, int] | None:
+    """The first few small spans that follow each other, of days that are settled; or None.
+
+    A query costs about a millisecond for each file, and a file that is large is slow to replace.
+    """
+    settled_before = (spans[-1].start or 0) - SETTLED_HOURS if spans else 0
+    first, rows = 1, 0
+    for place, span in enumerate(spans):
+        is_settled = span.end is not None and span.end <= settled_before
+        if place and is_settled and rows + span.rows <= MOST_JOINED_ROWS:
+            rows += span.rows
+        elif place - first >= LEAST_JOINED:
+            return first, place
+        else:
+            first, rows = (place, span.rows) if place and is_settled else (place + 1, 0)
     return None
 
 
