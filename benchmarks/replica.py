@@ -3,7 +3,7 @@
 `python -m benchmarks.replica --rows N --json FILE [--days 30] [--wide N] [--folder FOLDER]` fills a
 database of its own (an embedded PostgreSQL with LiteLLM's table, its indexes, and 1 GB of shared
 buffers), of whose rows the newest, 200,000 unless said, have LiteLLM's own 11 kB of metadata. Then
-the writer of the replica works on it in a process of its own:
+the writer of the replica works on it in a process of its own, reading history at full speed:
 
     newest_day_s       from its start until the newest 24 hours are held
     fill_rows_per_s    of the rows with wide metadata; `fill_rows_per_s_overall` of all
@@ -72,7 +72,9 @@ def main() -> None:
         folder = (asked.folder or Path(temporary)).resolve()
         memory = {"memory_mb": asked.memory_mb} if asked.memory_mb else {}
         settings = ReplicaSettings(folder / "replica", **memory)
-        measured = _straight(settings, size) if asked.straight else _beside(settings, size, folder)
+        measured = (
+            _straight(settings, size) if asked.straight else _with_log(settings, size, folder)
+        )
     figures, answered = measured
     figures = {"rows": size.rows, "days": size.days, "wide_rows": size.wide, **figures}
     loads = {"load_before": round(before, 1), "load_after": round(os.getloadavg()[0], 1)}
@@ -103,11 +105,12 @@ def _straight(settings: ReplicaSettings, size: Size) -> tuple[dict[str, Any], li
     assert made is not None
     _say(f"{made.rows:,} rows were written in {time.perf_counter() - started:.0f} s")
     answered = _on_replica(settings, end, [*_ranges(size.days, STRAIGHT_BARS)])
-    figures = {"bytes_per_row": round(made.bytes / made.rows, 1), "rss_reading_mb": _rss()}
+    figures = dict.fromkeys(("fill_rows_per_s", "newest_day_s", "tick_s", "rss_mb"))
+    figures |= {"bytes_per_row": round(made.bytes / made.rows, 1), "rss_reading_mb": _rss()}
     return figures, answered
 
 
-def _beside(
+def _with_log(
     settings: ReplicaSettings, size: Size, folder: Path
 ) -> tuple[dict[str, Any], list[Answered]]:
     """A log, its replica, and both asked."""

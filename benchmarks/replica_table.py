@@ -39,6 +39,8 @@ def show(
 
 def _judged(name: str, value: Any) -> str:
     """The bar of this figure, if it has one, and whether it is missed."""
+    if value is None:
+        return ""
     least, most = AT_LEAST.get(name), AT_MOST.get(name)
     if least is not None:
         return f"  (at least {least}{'' if value >= least else ': MISSED'})"
