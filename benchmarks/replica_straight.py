@@ -114,5 +114,6 @@ def _day(folder: Path, size: Size, number: int, start: int) -> Span:
         database.execute(f"ATTACH '{folder / file}' AS made (STORAGE_VERSION '{spans.STORAGE}')")
         database.execute(str(CreateTable(table).compile(dialect=DIALECT)))
         database.execute(STRAIGHT, values)
+        database.execute(spans.SESSIONS)
         database.execute("DETACH made")
     return Span(file, start, start + DAY_HOURS, rows, (folder / file).stat().st_size)

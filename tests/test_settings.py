@@ -173,7 +173,7 @@ def test_without_any_variable_the_sample_is_shown_gently():
         replica="auto",
         replica_folder=None,
         replica_duty=0.5,
-        replica_memory_mb=512,
+        replica_memory_mb=768,
         replica_disk_mb=None,
         replica_keeps_history=False,
     )

@@ -45,7 +45,7 @@ class Settings:
     replica: str = "off"
     replica_folder: str | None = None
     replica_duty: float = 0.5
-    replica_memory_mb: int = 512
+    replica_memory_mb: int = 768
     replica_disk_mb: int | None = None
     replica_keeps_history: bool = False
 
@@ -75,7 +75,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         replica=_one_of(environ, "TRACELIB_REPLICA", REPLICA),
         replica_folder=environ.get("TRACELIB_REPLICA_FOLDER", "").strip() or None,
         replica_duty=_number(environ, "TRACELIB_REPLICA_DUTY", 0.5, 0.01, 1),
-        replica_memory_mb=int(_number(environ, "TRACELIB_REPLICA_MEMORY_MB", 512, 128, 1_000_000)),
+        replica_memory_mb=int(_number(environ, "TRACELIB_REPLICA_MEMORY_MB", 768, 128, 1_000_000)),
         replica_disk_mb=int(_number(environ, "TRACELIB_REPLICA_DISK_MB", 0, 0, 1e9)) or None,
         replica_keeps_history=_one_of(environ, "TRACELIB_REPLICA_KEEPS_HISTORY", NO_YES) == "yes",
     )

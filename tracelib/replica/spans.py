@@ -21,6 +21,11 @@ from tracelib.window import HOUR_S
 STORAGE = "v2.0.0"
 THREADS = 2
 SPILLED = "spilled.tmp"
+# Which sessions a file has, sorted, so that most files need not be searched for one.
+SESSIONS = (
+    "CREATE TABLE made.sessions AS "
+    "SELECT DISTINCT session_number FROM made.requests ORDER BY session_number"
+)
 LONGEST_LINE = 32 * 1024**2
 # The aliases that rows carry, for IDs that no table of names knows.
 ALIASES = {"key": "key_alias", "team": "team_alias"}
@@ -83,9 +88,7 @@ def build(
         every = " UNION ALL ".join(arms)
         database.execute(f"CREATE TABLE made.requests AS {every} ORDER BY start_order")
         database.execute(f"CREATE TABLE made.carried AS {_carried()}")
-        # Which sessions the file has, sorted, so that most files need not be searched for one.
-        numbers = "SELECT DISTINCT session_number FROM made.requests ORDER BY session_number"
-        database.execute(f"CREATE TABLE made.sessions AS {numbers}")
+        database.execute(SESSIONS)
         rows = _count(database, "made.requests")
     return Built(file, rows, (settings.folder / file).stat().st_size, hours)
 
