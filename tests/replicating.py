@@ -89,10 +89,7 @@ def _rows(folder: Path, span: manifest.Span) -> list[str]:
 
 
 def _text(row: dict) -> str:
-    session = row.get("own_session_id") or row.get("session_id") or row.get("request_id")
-    if "own_session_id" in row and row["own_session_id"] is None:
-        session = row["request_id"]
-    number = replicated.session_number(f"{session}:{row['key'] or ''}")
+    number = replicated.session_number(f"{row['session_id']}:{row['key'] or ''}")
     assert row["session_number"] == number
     return repr([row[name] for name in COPIED])
 

@@ -21,6 +21,7 @@ from tracelib.querying.store import Store
 from tracelib.replica import manifest as manifests
 from tracelib.sessions import SessionSearch
 from tracelib.settings import Settings
+from tracelib.source import connect
 
 TOTALS = Query(overview.totals, (FILTERS,))
 
@@ -156,13 +157,7 @@ def test_a_pause_is_seen_by_the_writer_and_ends(database, tmp_path):
         keeper.stop.set()
         keeper.join()
     replication.set_paused(place, False)
-    written(source_of_place(place), keeper.settings.folder)
-
-
-def source_of_place(place: Installation):
-    from tracelib.source import connect
-
-    return connect(place.settings, place.address)
+    written(connect(place.settings, place.address), keeper.settings.folder)
 
 
 def until(is_true) -> bool:

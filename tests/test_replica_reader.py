@@ -11,22 +11,29 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Numeric, cast, literal, select
+from sqlalchemy.exc import CompileError
 
 from tests import litellm, rows
 from tests.database import Database
 from tests.questions import Ask, of_a_window
 from tests.replicas import opened, seen, written
 from tests.rows import NOON, failure, key_of, name_key, name_team, spend_log
-from tests.sources import FILTERS, WINDOW, source_of
+from tests.sources import FILTERS, WINDOW, records, source_of
 from tests.test_scopes import OFFERED
 from tracelib import errors, models, overview, sessions, status
 from tracelib.filters import NONE, Filters
 from tracelib.permissions.access import Access, Scope
 from tracelib.querying.dispatch import is_portable
+from tracelib.replica.dialect import compiled
 from tracelib.replica.files import Files
 from tracelib.replica.reader import Replica
+from tracelib.replica.settings import ReplicaSettings
 from tracelib.sessions import SessionSearch
+from tracelib.sessions.cursor import Cursor
+from tracelib.sessions.search import SORTS
 from tracelib.source import NotHeld, Postgres
+from tracelib.spendlogs.types import MONEY
 from tracelib.window import TimeWindow, fitting_bucket
 
 DAY = timedelta(days=1)
@@ -253,7 +260,29 @@ def test_what_it_does_not_hold_is_left_to_postgresql(database, tmp_path):
         with pytest.raises(NotHeld):
             overview.totals(filling, FILTERS.previous())
         listed = sessions.found_sessions(filling, FILTERS, SessionSearch()).rows
-        assert list(listed["goes_on"]) == [None] or listed["goes_on"].isna().all()
+        assert records(listed[["requests", "goes_on"]]) == [{"requests": 1, "goes_on": None}]
+
+
+PLACES = ("0001-01-01T00:00:00", "2026-11-23T08:30:00", "9999-12-31T23:59:59")
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("last_start", PLACES)
+def test_any_place_in_the_list_leads_to_the_same_page(both, sort, last_start):
+    moment = datetime.fromisoformat(last_start)
+    value = f"{last_start}+00:00" if sort == "recent" else "3"
+    after = Cursor(sort, value, moment, "m").written()
+    asked = Filters(TimeWindow(LAST - 4 * DAY, LAST + DAY)), SessionSearch(sort=sort), after, 5
+    shown, expected = (sessions.found_sessions(source, *asked) for source in both)
+    assert (shown.next is None, shown.complaint) == (expected.next is None, expected.complaint)
+    assert_same(sort, shown.rows, expected.rows)
+
+
+def test_a_number_without_a_precision_is_refused_rather_than_rounded():
+    with pytest.raises(CompileError):
+        compiled(select(cast(literal("0.0001"), Numeric)))
+    text, values = compiled(select(cast(literal("0.0001"), MONEY)))
+    assert (text, values) == ("SELECT CAST($1 AS NUMERIC(38, 15)) AS anon_1", ["0.0001"])
 
 
 def test_a_question_that_takes_too_long_is_stopped(both):
@@ -320,8 +349,6 @@ def _truncate(path) -> None:
 
 
 def test_without_a_folder_there_is_no_replica(tmp_path):
-    from tracelib.replica.settings import ReplicaSettings
-
     with opened(ReplicaSettings(tmp_path / "none")) as files:
         assert (files.current(), files.sentence) == (None, "")
     assert isinstance(files, Files)

@@ -116,7 +116,7 @@ def _trend(over_time: Result[pd.DataFrame], column: str) -> list[float] | None:
     value = over_time.value[column].astype("float64")
     is_sum = column == "new_sessions" or FIGURES[column].is_sum
     requests = over_time.value["requests"].astype("float64")
-    weight = requests * 0 + 1 if is_sum else requests
+    weight = pd.Series(1.0, value.index) if is_sum else requests
     step = max(1, -(-len(value) // MOST_POINTS))
     weighed = pd.DataFrame({"sum": value * weight, "weight": weight}).dropna()
     points = weighed.groupby(weighed.index // step).sum()

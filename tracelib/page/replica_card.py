@@ -33,7 +33,7 @@ def status_card(view: View) -> None:
             show_empty_state(reason)
         if state.manifest is not None and state.is_wanted:
             _facts(view, state.manifest)
-            _progress(state, state.manifest)
+            _progress(view, state, state.manifest)
             _pause_button(view, state.manifest)
         if state.sentence:
             st.text(state.sentence)
@@ -43,7 +43,7 @@ def progress_line(view: View) -> None:
     """Draw how far history is copied; nothing once all of it is, or if there is no replica."""
     state = replication.state(view.installed)
     if state.is_wanted and state.manifest is not None:
-        _progress(state, state.manifest)
+        _progress(view, state, state.manifest)
 
 
 def _unused(state: ReplicaState) -> str:
@@ -74,12 +74,15 @@ def _facts(view: View, manifest: Manifest) -> None:
     show_facts(*facts)
 
 
-def _progress(state: ReplicaState, manifest: Manifest) -> None:
+def _progress(view: View, state: ReplicaState, manifest: Manifest) -> None:
+    """How many requests the log has is not for everyone."""
     if manifest.complete_from is None or manifest.is_disk_full:
         return
     whole = max(manifest.rows_total_estimate or 0, manifest.rows, 1)
     share = manifest.rows / whole
-    words = f"Copying history: {formatting.share(share)} of {formatting.count(whole)} requests"
+    words = f"Copying history: {formatting.share(share)}"
+    if view.installed.access.sees_installation:
+        words += f" of {formatting.count(whole)} requests"
     st.progress(share, f"{words}{_time_left(state, manifest, whole)}. Older ranges take longer.")
 
 

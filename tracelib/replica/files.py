@@ -51,12 +51,12 @@ class Files:
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": f"{settings.memory_mb}MB",
             "threads": str(threads),
+            "temp_directory": str(self.folder / SPILLED),
         }
         self._database = duckdb.connect(":memory:", config=config)
         self._database.execute("SET GLOBAL TimeZone = 'UTC'")
         # Every query that needs an order says so; keeping that of the files costs memory.
         self._database.execute("SET GLOBAL preserve_insertion_order = false")
-        self._database.execute(f"SET GLOBAL temp_directory = '{self.folder / SPILLED}'")
         for table in (stored_table(EMPTY), names_table("names")):
             self._database.execute(str(CreateTable(table).compile(dialect=DIALECT)))
         self._lock = Lock()

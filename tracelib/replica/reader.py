@@ -1,6 +1,5 @@
 """The replica as a source: answers the same questions from its immutable files."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,14 +28,12 @@ from tracelib.spendlogs import replicated
 from tracelib.spendlogs.types import Aware
 from tracelib.window import HOUR_S, TimeWindow
 
-log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class Replica:
     """The requests of one moment, as far as a scope sees them. Implements `Source`.
 
-    What it does not hold, it refuses with NotHeld: PostgreSQL is asked then.
+    What it does not hold, it refuses with NotHeld: PostgreSQL is queried then.
     """
 
     files: Files

@@ -116,12 +116,13 @@ def _by_number(
     source: Numbered, filters: Filters, search: SessionSearch, cursor: Cursor | None, limit: int
 ) -> list[Listed]:
     """The most recent sessions are those of the last hour, or day, if these have enough."""
-    spans = (HOUR, DAY) if search == SessionSearch() else ()
-    for span in spans:
-        last = cursor.last_start.replace(tzinfo=UTC) if cursor else filters.window.end
-        if last - span <= filters.window.start:
+    start, end = filters.window.start, filters.window.end
+    # A cursor may be of any time.
+    last = min(cursor.last_start.replace(tzinfo=UTC), end) if cursor else end
+    for span in (HOUR, DAY) if search == SessionSearch() else ():
+        if last - start <= span:
             break
-        latest = filters.within(TimeWindow(last - span, filters.window.end))
+        latest = filters.within(TimeWindow(last - span, end))
         requests = searched_requests(source, latest, search)
         listed = _numbered(source, requests, search, cursor, limit)
         if len(listed) == limit:
