@@ -21,6 +21,7 @@ from benchmarks.replica_rows import DAY_S, add
 from tracelib.database_url import read_address
 from tracelib.querying.replication import CONNECTIONS
 from tracelib.replica import manifest as manifests
+from tracelib.replica.folder import Folder
 from tracelib.replica.layout import hour_at
 from tracelib.replica.manifest import Manifest
 from tracelib.replica.settings import ReplicaSettings
@@ -92,7 +93,7 @@ def written(url: str, settings: ReplicaSettings, end: float, wide_from: float) -
     clock = lambda: end + time.time() - began  # noqa: E731
     plain = connect(Settings(pool_size=CONNECTIONS), read_address(url))
     source = Timed(plain.engine, plain.schema, plain.statement_timeout_s)
-    writer = Writer(lambda: source, settings, clock)
+    writer = Writer(lambda: source, Folder(settings), clock)
     try:
         filling = _filled(writer, settings.folder)
         figures = _of_filling(filling, end, wide_from)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tracelib.permissions.access import FULL, Access
 from tracelib.replica.files import Files
+from tracelib.replica.folder import Folder
 from tracelib.replica.reader import Replica, replica_of
 from tracelib.replica.settings import ReplicaSettings
 from tracelib.replica.writer import Writer
@@ -18,7 +19,7 @@ TIMEOUT_S = 60.0
 def written(source: Postgres, folder: Path) -> ReplicaSettings:
     """A replica of this whole log, as it is now."""
     settings = ReplicaSettings(folder, duty=1.0)
-    writer = Writer(lambda: source, settings)
+    writer = Writer(lambda: source, Folder(settings))
     try:
         for _ in range(MOST_STEPS):
             writer.step()

@@ -16,6 +16,7 @@ import duckdb
 from tests import rows
 from tracelib.database_url import read_address
 from tracelib.replica import layout, manifest
+from tracelib.replica.folder import Folder
 from tracelib.replica.manifest import Manifest
 from tracelib.replica.settings import ReplicaSettings
 from tracelib.replica.writer import Writer
@@ -44,7 +45,7 @@ def writer_of(
     source: Postgres, folder: Path, clock: Callable[[], float] | None = None, **settings: object
 ) -> Writer:
     """A writer of this folder, half past twelve unless the test has a clock."""
-    return Writer(lambda: source, ReplicaSettings(folder, **settings), clock or Clock())
+    return Writer(lambda: source, Folder(ReplicaSettings(folder, **settings)), clock or Clock())
 
 
 def in_step(writer: Writer, clock: Clock, most: int = 500) -> Manifest:
@@ -54,7 +55,7 @@ def in_step(writer: Writer, clock: Clock, most: int = 500) -> Manifest:
         assert writer.sentence == ""
         clock.now += wait_s
         if wait_s > 5:
-            found = manifest.read(writer._settings.folder)
+            found = manifest.read(writer._store.settings.folder)
             assert found is not None
             return found
     raise AssertionError("The writer finds no end.")
@@ -123,7 +124,7 @@ def write(url: str, folder: str, now: "Synchronized[float]") -> None:
         def wait(self, timeout: float | None = None) -> bool:
             return super().wait(min(timeout or 0, 0.01))
 
-    Writer(lambda: source, settings, lambda: now.value).run(Hasty())
+    Writer(lambda: source, Folder(settings), lambda: now.value).run(Hasty())
 
 
 @contextmanager

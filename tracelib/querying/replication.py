@@ -17,10 +17,11 @@ from tracelib import errors
 from tracelib.filters import Filters
 from tracelib.querying.installation import REREAD_SCHEMA_AFTER_S, Installation, shared
 from tracelib.replica.files import Files
+from tracelib.replica.folder import PAUSED, Folder
 from tracelib.replica.manifest import Manifest
 from tracelib.replica.reader import Replica, replica_of
 from tracelib.replica.settings import ReplicaSettings
-from tracelib.replica.writer import PAUSED, Writer
+from tracelib.replica.writer import Writer
 from tracelib.source import Postgres, pool, source_over
 from tracelib.window import recent
 
@@ -170,7 +171,7 @@ class Keeper:
             while not self._is_worth_it(log_of()):
                 if self.stop.wait(CONSIDER_AGAIN_S):
                     return
-            writer = Writer(log_of, self.settings)
+            writer = Writer(log_of, Folder(self.settings))
             self._writer = writer
             writer.run(self.stop)
         finally:

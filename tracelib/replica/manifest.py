@@ -89,6 +89,12 @@ class Manifest:
         names = {self.names_file} if self.names_file else set[str]()
         return frozenset(names | {span.file for span in self.spans})
 
+    def holds_as_much_as(self, old: "Manifest") -> bool:
+        """Does it reach as far back as an older one, or as far as it may?"""
+        if self.complete_from is None or self.is_disk_full:
+            return True
+        return old.complete_from is not None and self.complete_from <= old.complete_from
+
 
 _MANIFEST = TypeAdapter(Manifest)
 _KNOWN = frozenset(one.name for one in fields(Manifest))

@@ -3,26 +3,23 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from tracelib.replica import spans
 from tracelib.replica.host import Host, Name
 from tracelib.replica.manifest import Span
-from tracelib.replica.settings import ReplicaSettings
+from tracelib.replica.store import Carried, NameRow, Store
 from tracelib.spendlogs.types import BETWEEN
 
 NAMED_S = 300.0
-# Rows of NAMES.
-Row = tuple[str | None, ...]
 
 
 class Naming:
     """Writes a file of names whenever they have changed."""
 
-    def __init__(self, settings: ReplicaSettings) -> None:
-        self._settings = settings
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._due_at = 0.0
         self._known: list[Name] = []
-        self._written: tuple[str, list[Row]] | None = None
-        self._carried: dict[str, list[spans.Carried]] = {}
+        self._written: tuple[str, list[NameRow]] | None = None
+        self._carried: dict[str, list[Carried]] = {}
 
     def is_due(self, parts: Sequence[Span], now: float) -> bool:
         """Is it time to look for new names, or are there files whose rows may carry some?"""
@@ -38,22 +35,20 @@ class Naming:
             self._due_at = now + NAMED_S
         rows = all_names(self._known, self._carried_by(parts))
         if self._written is None or self._written != (old, rows):
-            self._written = spans.build_names(self._settings, rows), rows
+            self._written = self._store.build_names(rows), rows
         return self._written[0]
 
-    def _carried_by(self, parts: Sequence[Span]) -> list[spans.Carried]:
+    def _carried_by(self, parts: Sequence[Span]) -> list[Carried]:
         """The names in the rows of all spans, of which only new files are read."""
-        files = [part.file for part in parts]
-        new = {
-            one: spans.carried_names(self._settings, one)
-            for one in files
-            if one not in self._carried
+        known = self._carried
+        self._carried = {
+            part.file: known[part.file] if part.file in known else self._store.carried_names(part)
+            for part in parts
         }
-        self._carried = {one: [*self._carried.get(one, new.get(one, []))] for one in files}
-        return [name for one in files for name in self._carried[one]]
+        return [name for names in self._carried.values() for name in names]
 
 
-def all_names(known: Iterable[Name], carried: Iterable[spans.Carried]) -> list[Row]:
+def all_names(known: Iterable[Name], carried: Iterable[Carried]) -> list[NameRow]:
     """The name of each ID: of the best table that has one, else of its newest row that has one.
 
     Rows of NAMES, by dimension and ID. Only the names of tables are searched.

@@ -3,10 +3,8 @@
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import duckdb
 from sqlalchemy.dialects.postgresql.base import PGDialect
@@ -14,6 +12,7 @@ from sqlalchemy.types import TypeEngine
 
 from tracelib.replica.manifest import make_durable
 from tracelib.replica.settings import ReplicaSettings
+from tracelib.replica.store import Built, Carried, Csv, Kept, NameRow
 from tracelib.spendlogs.replicated import COLUMNS, NAMES, ON_THE_WAY
 from tracelib.window import HOUR_S
 
@@ -35,46 +34,6 @@ class WrongCount(Exception):
     """A file of rows was read as another number of rows than PostgreSQL wrote."""
 
 
-@dataclass(frozen=True)
-class Csv:
-    """Rows as PostgreSQL wrote them, and how many these are."""
-
-    path: Path
-    rows: int
-
-
-@dataclass(frozen=True)
-class Kept:
-    """The rows of a file from one hour to before another, but those of some hours.
-
-    None is without a bound.
-    """
-
-    path: Path
-    start: int | None = None
-    end: int | None = None
-    without: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True)
-class Built:
-    """A new file, and what was read into it: rows and the sum of their hashes, by hour."""
-
-    file: str
-    rows: int
-    bytes: int
-    read: Mapping[int, tuple[int, int]]
-
-
-class Carried(NamedTuple):
-    """The name of an ID in its newest row, and when that started."""
-
-    dimension: str
-    id: str
-    name: str
-    started: datetime
-
-
 def build(
     settings: ReplicaSettings, start: int | None, read: Sequence[Csv], kept: Sequence[Kept]
 ) -> Built:
@@ -83,7 +42,9 @@ def build(
     with _writing(settings, file) as database:
         hours = _load(database, read)
         arms = [_read_rows()] if read else []
-        arms += [_kept_rows(database, number, one) for number, one in enumerate(kept)]
+        arms += [
+            _kept_rows(database, settings.folder, number, one) for number, one in enumerate(kept)
+        ]
         arms = arms or [f"SELECT {_empty(COLUMNS)} WHERE false"]
         every = " UNION ALL ".join(arms)
         database.execute(f"CREATE TABLE made.requests AS {every} ORDER BY start_order")
@@ -93,7 +54,7 @@ def build(
     return Built(file, rows, (settings.folder / file).stat().st_size, hours)
 
 
-def build_names(settings: ReplicaSettings, rows: Sequence[tuple[str | None, ...]]) -> str:
+def build_names(settings: ReplicaSettings, rows: Sequence[NameRow]) -> str:
     """Write a file of names, rows of NAMES. Raises an OSError or a duckdb.Error."""
     file = f"names-{uuid.uuid4().hex[:12]}.duckdb"
     with _writing(settings, file) as database:
@@ -201,8 +162,8 @@ def _read_rows() -> str:
     return f"SELECT (md5_number_lower({key}) >> 1)::BIGINT AS session_number, {names} FROM read"  # noqa: S608
 
 
-def _kept_rows(database: duckdb.DuckDBPyConnection, number: int, kept: Kept) -> str:
-    _attach(database, kept.path, f"old{number}")
+def _kept_rows(database: duckdb.DuckDBPyConnection, folder: Path, number: int, kept: Kept) -> str:
+    _attach(database, folder / kept.span.file, f"old{number}")
     hour = f"(epoch_us(start_order) // {HOUR_S * 1_000_000})"
     bounds = [] if kept.start is None else [f"{hour} >= {kept.start}"]
     bounds += [] if kept.end is None else [f"{hour} < {kept.end}"]

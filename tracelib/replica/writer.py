@@ -9,19 +9,16 @@ from threading import Event
 import duckdb
 
 from tracelib import errors
-from tracelib.replica import building, layout, opening, spans
-from tracelib.replica.election import Election
+from tracelib.replica import building, layout, spans
 from tracelib.replica.filling import Filling
 from tracelib.replica.host import Host
 from tracelib.replica.layout import Counts, Range
 from tracelib.replica.manifest import Hour, Manifest, Span
 from tracelib.replica.naming import Naming
-from tracelib.replica.opening import Opened
-from tracelib.replica.settings import ReplicaSettings
+from tracelib.replica.store import Opened, Store
 from tracelib.source import Postgres
 
 log = logging.getLogger(__name__)
-PAUSED = "paused"
 TICK_S = 10.0
 RECENT_S, RECENT_HOURS = 600.0, 48
 CHECKED_S = 86_400.0
@@ -29,7 +26,7 @@ LONGEST_PAUSE_S = 300.0
 
 
 class Writer:
-    """Keeps the replica in this folder, if no other process does.
+    """Keeps the replica in this store, if no other process does.
 
     `source` gives LiteLLM's database as it is now, and may raise a TraceError. `sentence` says what
     is wrong; empty if nothing is.
@@ -38,15 +35,14 @@ class Writer:
     def __init__(
         self,
         source: Callable[[], Postgres],
-        settings: ReplicaSettings,
+        store: Store,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.sentence = ""
-        self._source, self._settings, self._clock = source, settings, clock
-        self._election: Election | None = None
+        self._source, self._store, self._clock = source, store, clock
         self._opened: Opened | None = None
-        self._naming = Naming(settings)
-        self._filling = Filling(settings)
+        self._naming = Naming(store)
+        self._filling = Filling(store)
         self._failures = 0
         self._tick_at = self._recent_at = self._rest_until = 0.0
 
@@ -62,8 +58,7 @@ class Writer:
         """Let another process write."""
         self._opened = None
         self._filling.reset()
-        if self._election is not None:
-            self._election.resign()
+        self._store.resign()
 
     def step(self) -> float:
         """Do one piece of work; how many seconds to wait until the next."""
@@ -79,11 +74,11 @@ class Writer:
         return max(wait_s, 0.0)
 
     def _step(self) -> float:
-        if not self._is_elected():
+        if not self._store.win():
             return TICK_S
-        host = Host(self._source(), self._settings.folder)
+        host = Host(self._source(), self._store.settings.folder)
         if self._opened is None:
-            self._opened = opening.opened(host, self._settings)
+            self._opened = self._store.open(host.identity())
             self._tick_at = 0.0
         if self._pause(self._opened):
             return TICK_S
@@ -93,14 +88,8 @@ class Writer:
             self._rest_until = self._tick_at
         return min(self._tick_at, max(self._rest_until, self._clock())) - self._clock()
 
-    def _is_elected(self) -> bool:
-        if self._election is None:
-            opening.make_folder(self._settings.folder)
-            self._election = Election(self._settings.folder)
-        return self._election.win()
-
     def _pause(self, opened: Opened) -> bool:
-        is_paused = (self._settings.folder / PAUSED).exists()
+        is_paused = self._store.is_paused()
         if opened.manifest.is_paused != is_paused:
             opened.publish(replace(opened.manifest, is_paused=is_paused))
         return is_paused
@@ -122,7 +111,7 @@ class Writer:
         counted = host.counts((start, None))
         rows = {hour: one for hour, (one, _) in counted.items()}
         hours: list[Range] = [*layout.runs(rows, rows, building.MOST_ROWS)]
-        read = building.filled(host, self._settings, hours or [(start, None)], now)
+        read = building.filled(host, self._store, hours or [(start, None)], now)
         first = replace(read, start=start, end=None)
         opened.publish(
             replace(
@@ -138,7 +127,7 @@ class Writer:
     def _follow(self, host: Host, opened: Opened, now: float) -> None:
         *closed, last = opened.manifest.spans
         start = layout.open_start(now)
-        parts = building.moved(self._settings, closed, last, start, now)
+        parts = building.moved(self._store, closed, last, start, now)
         if parts != opened.manifest.spans:
             opened.publish(replace(opened.manifest, spans=parts))
         first = self._compared_from(opened.manifest, now)
@@ -164,7 +153,7 @@ class Writer:
     ) -> frozenset[int]:
         """Which of these hours are to be read again? Not those that outlive the log's retention."""
         stale = layout.differing(held, counted)
-        if not self._settings.keeps_history or not stale:
+        if not self._store.settings.keeps_history or not stale:
             return stale
         first = host.first_hour()
         kept = stale & layout.gone(held, counted, first)
@@ -179,7 +168,7 @@ class Writer:
         """Read these hours again and publish each span, the newest first."""
         for span in opened.manifest.spans[::-1]:
             if hours := layout.within(stale, span):
-                new = building.refreshed(host, self._settings, span, hours, counted, now)
+                new = building.refreshed(host, self._store, span, hours, counted, now)
                 opened.replace_spans([span], [new])
 
     def _heal(self, host: Host, opened: Opened, now: float) -> None:
@@ -187,7 +176,7 @@ class Writer:
         for span in [one for one in opened.manifest.spans if one.file in opened.broken]:
             counted = host.counts((span.start, span.end))
             hours = {*span.hours, *counted}
-            args = (host, self._settings, span, hours, counted, now)
+            args = (host, self._store, span, hours, counted, now)
             opened.replace_spans([span], [building.refreshed(*args, is_broken=True)])
         opened.broken.clear()
 
@@ -205,7 +194,7 @@ class Writer:
         )
         if done and not is_first:
             took_s = time.perf_counter() - started
-            self._rest_until = self._clock() + host.read_s / self._settings.duty - took_s
+            self._rest_until = self._clock() + host.read_s / self._store.settings.duty - took_s
         return done
 
     def _name(self, host: Host, opened: Opened, now: float) -> bool:
@@ -223,7 +212,7 @@ class Writer:
         if places is None:
             return False
         parts = opened.manifest.spans[slice(*places)]
-        opened.replace_spans(parts, [building.joined(self._settings, parts, now)])
+        opened.replace_spans(parts, [building.joined(self._store, parts, now)])
         return True
 
     def _recent(self, host: Host, opened: Opened, now: float) -> bool:
@@ -254,18 +243,18 @@ class Writer:
         stale = self._stale(host, opened, span.hours, counted)
         checked = replace(span, checked_at=now)
         if stale:
-            checked = building.refreshed(host, self._settings, checked, stale, counted, now)
+            checked = building.refreshed(host, self._store, checked, stale, counted, now)
         opened.replace_spans([span], [checked])
         return True
 
     def _failed(self, error: Exception) -> float:
         """Say what is wrong, and how long to wait before another attempt."""
-        self.sentence = opening.sentence(error)
+        self.sentence = _sentence(error)
         log.warning("The replica could not be written: %s", self.sentence)
         if self._opened is not None:
             self._opened.fail(self.sentence, error)
-        elif self._election is not None and self._election.is_won:
-            opening.tell(self._settings.folder, self.sentence, error)
+        else:
+            self._store.tell(self.sentence, error)
         self._opened = None
         self._filling.reset()
         self._failures += 1
@@ -274,3 +263,10 @@ class Writer:
 
 def _hours(parts: Iterable[Span]) -> dict[int, Hour]:
     return {hour: one for part in parts for hour, one in part.hours.items()}
+
+
+def _sentence(error: Exception) -> str:
+    """What is wrong, for people."""
+    if isinstance(error, errors.TraceError):
+        return str(error)
+    return str(errors.ReplicaUnwritable(str(error).strip()))

@@ -1,44 +1,107 @@
-"""The manifest as the writer holds it: read at the start, replaced with each change."""
+"""A replica in a folder: immutable files, and a manifest that is replaced with each change."""
 
 import logging
 import os
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 
 import duckdb
 
 from tracelib import errors
-from tracelib.replica import layout, spans
 from tracelib.replica import manifest as manifests
-from tracelib.replica.host import Host
+from tracelib.replica import spans
+from tracelib.replica.election import Election
+from tracelib.replica.layout import Range
 from tracelib.replica.manifest import NAME, NEXT_NAME, Manifest, Span
 from tracelib.replica.settings import ReplicaSettings
+from tracelib.replica.store import NOTHING, Built, Carried, Csv, Kept, NameRow, Opened
 
 log = logging.getLogger(__name__)
+PAUSED = "paused"
 # Readers open a file when they first need it, a while after they have read its name.
 GRACE_S = 60.0
-# Of no hour is anything held.
-NOTHING = layout.LAST_HOUR + 1
 REFUSED = (errors.ReplicaOfNewerVersion, errors.ReplicaOfAnotherUser)
 OUT_OF_SPACE = ("No space left", "File too large", "quota")
 
 
 @dataclass
-class Opened:
-    """The manifest of a folder whose only writer this is.
-
-    `broken` are files that cannot be read, `old` the manifest of another shape that is served until
-    this one holds as much.
-    """
+class Folder:
+    """A folder with the files of a replica. Implements `Store`."""
 
     settings: ReplicaSettings
-    manifest: Manifest
+    _election: Election | None = None
+
+    def win(self) -> bool:
+        """Am I the only writer? Becomes it if there is none."""
+        if self._election is None:
+            _make(self.settings.folder)
+            self._election = Election(self.settings.folder)
+        return self._election.win()
+
+    def resign(self) -> None:
+        """Let another one be the writer."""
+        if self._election is not None:
+            self._election.resign()
+
+    def is_paused(self) -> bool:
+        """Has an admin paused the writer?"""
+        return (self.settings.folder / PAUSED).exists()
+
+    def open(self, identity: str) -> "OpenedFolder":
+        """The replica in this folder, or a new one if it is none of this database."""
+        folder = self.settings.folder
+        for left in folder.glob("*.tmp*"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+        fresh = Manifest(identity, complete_from=NOTHING, columns=manifests.shape())
+        found, old = _known(folder, NAME, fresh), None
+        if found is not None and found.columns != fresh.columns:
+            old, found = found, _known(folder, NEXT_NAME, fresh)
+        name = NAME if old is None else NEXT_NAME
+        seen = _signature(folder / name)
+        manifest = found if found is not None and found.columns == fresh.columns else fresh
+        broken = {span.file for span in manifest.spans if not _is_whole(folder, span)}
+        return OpenedFolder(
+            manifest, broken, settings=self.settings, name=name, old=old, _seen=seen
+        )
+
+    def tell(self, sentence: str, error: Exception) -> None:
+        """Say what is wrong before anything could be opened, if the manifest may be written."""
+        is_won = self._election is not None and self._election.is_won
+        if isinstance(error, REFUSED) or not is_won:
+            return
+        with suppress(OSError, errors.ReplicaUnreadable):
+            nothing = Manifest("", complete_from=NOTHING, columns=manifests.shape())
+            found = manifests.read_any(self.settings.folder) or nothing
+            if found.format == manifests.FORMAT:
+                manifests.publish(self.settings.folder, replace(found, sentence=sentence))
+
+    def build(self, hours: Range, read: Sequence[Csv], kept: Sequence[Kept]) -> Built:
+        """Write a file with these rows."""
+        return spans.build(self.settings, hours[0], read, kept)
+
+    def build_names(self, rows: Sequence[NameRow]) -> str:
+        """Write a file with these names."""
+        return spans.build_names(self.settings, rows)
+
+    def carried_names(self, span: Span) -> list[Carried]:
+        """Which names do the rows of this span carry? By dimension and ID."""
+        return spans.carried_names(self.settings, span.file)
+
+
+@dataclass
+class OpenedFolder(Opened):
+    """The manifest of a folder whose only writer this is.
+
+    `old` is the manifest of another shape that is served until this one holds as much.
+    """
+
+    _: KW_ONLY
+    settings: ReplicaSettings
     name: str = NAME
     old: Manifest | None = None
-    broken: set[str] = field(default_factory=set)
     _retired: dict[str, float] = field(default_factory=dict)
     _seen: tuple[int, int] | None = None
 
@@ -49,33 +112,10 @@ class Opened:
             raise errors.ReplicaDamaged("Another process has written the manifest.")
         manifests.publish(folder, manifest, self.name)
         self.manifest = manifest
-        if self.old is not None and _holds_as_much(manifest, self.old):
+        if self.old is not None and manifest.holds_as_much_as(self.old):
             (folder / self.name).replace(folder / NAME)
             self.name, self.old = NAME, None
         self._seen = _signature(folder / self.name)
-
-    def replace_spans(
-        self, old: Sequence[Span], new: Sequence[Span], rows_per_s: float | None = None
-    ) -> None:
-        """Publish these spans in place of others that follow each other; of none, at the start."""
-        gone = {span.file for span in old}
-        known = self.manifest.spans
-        place = min((n for n, span in enumerate(known) if span.file in gone), default=0)
-        kept = [span for span in known if span.file not in gone]
-        parts = layout.without_empty([*kept[:place], *new, *kept[place:]])
-        speed = self.manifest.rows_per_s if rows_per_s is None else rows_per_s
-        start = parts[0].start
-        self.publish(replace(self.manifest, spans=parts, complete_from=start, rows_per_s=speed))
-
-    def drop_oldest(self) -> None:
-        """Publish all spans but the oldest."""
-        parts = self.manifest.spans[1:]
-        self.publish(replace(self.manifest, spans=parts, complete_from=parts[0].start))
-
-    def fill_disk(self, is_full: bool) -> None:
-        """Publish whether the limit of the disk is reached."""
-        if self.manifest.is_disk_full != is_full:
-            self.publish(replace(self.manifest, is_disk_full=is_full))
 
     def tidy(self, now: float) -> None:
         """Remove the files that no manifest has named for a while."""
@@ -96,25 +136,6 @@ class Opened:
             _mark_broken(self.settings, self.manifest)
 
 
-def opened(host: Host, settings: ReplicaSettings) -> Opened:
-    """The replica in this folder, or a new one if it is none of this database.
-
-    Raises a TraceError or an OSError.
-    """
-    for left in settings.folder.glob("*.tmp*"):
-        shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
-    fresh = Manifest(host.identity(), complete_from=NOTHING, columns=manifests.shape())
-    found = _known(settings.folder, NAME, fresh)
-    old = None
-    if found is not None and found.columns != fresh.columns:
-        old, found = found, _known(settings.folder, NEXT_NAME, fresh)
-    name = NAME if old is None else NEXT_NAME
-    seen = _signature(settings.folder / name)
-    manifest = found if found is not None and found.columns == fresh.columns else fresh
-    broken = {span.file for span in manifest.spans if not _is_whole(settings.folder, span)}
-    return Opened(settings, manifest, name, old, broken, _seen=seen)
-
-
 def _known(folder: Path, name: str, fresh: Manifest) -> Manifest | None:
     """The manifest of this database, perhaps of another shape; None if there is none."""
     try:
@@ -125,12 +146,6 @@ def _known(folder: Path, name: str, fresh: Manifest) -> Manifest | None:
         log.warning("The replica is built again: %s", error)
         return None
     return found if found is not None and found.identity == fresh.identity else None
-
-
-def _holds_as_much(new: Manifest, old: Manifest) -> bool:
-    if new.complete_from is None or new.is_disk_full:
-        return True
-    return old.complete_from is not None and new.complete_from <= old.complete_from
 
 
 def _is_whole(folder: Path, span: Span) -> bool:
@@ -151,29 +166,11 @@ def _mark(path: Path) -> Path:
     return path.with_suffix(".broken")
 
 
-def make_folder(folder: Path) -> None:
+def _make(folder: Path) -> None:
     """Make the folder for this user only. Raises an OSError, or ReplicaOfAnotherUser."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.stat().st_uid != os.geteuid():
         raise errors.ReplicaOfAnotherUser(str(folder))
-
-
-def sentence(error: Exception) -> str:
-    """What is wrong, for people."""
-    if isinstance(error, errors.TraceError):
-        return str(error)
-    return str(errors.ReplicaUnwritable(str(error).strip()))
-
-
-def tell(folder: Path, sentence: str, error: Exception) -> None:
-    """Say what is wrong before anything could be opened, if the manifest may be written."""
-    if isinstance(error, REFUSED):
-        return
-    with suppress(OSError, errors.ReplicaUnreadable):
-        nothing = Manifest("", complete_from=NOTHING, columns=manifests.shape())
-        found = manifests.read_any(folder) or nothing
-        if found.format == manifests.FORMAT:
-            manifests.publish(folder, replace(found, sentence=sentence))
 
 
 def _is_of_room(error: duckdb.Error) -> bool:
