@@ -11,7 +11,7 @@ from tracelib.filters import Filters
 from tracelib.source import Source
 from tracelib.spendlogs import measures
 from tracelib.spendlogs.buckets import in_buckets
-from tracelib.spendlogs.figures import chosen
+from tracelib.spendlogs.figures import chosen, grouped
 from tracelib.spendlogs.measures import alphabetical
 from tracelib.spendlogs.types import MONEY, are_columns
 from tracelib.window import Bucket, bucket_starts
@@ -68,11 +68,11 @@ def _each(requests: Subquery) -> Subquery:
     """In a replica, what is different is counted apart: it is slower with other aggregates."""
     if not are_columns(requests):
         requests = measures.computed_once(requests)
-        columns = [*_seen(requests), _providers(requests), *chosen(requests, *OF_A_MODEL)]
-        return select(requests.c.model, *columns).group_by(requests.c.model).subquery("each")
+        more = [*_seen(requests), _providers(requests)]
+        return grouped(requests, [requests.c.model], *OF_A_MODEL, more=more).subquery("each")
     others = [name for name in OF_A_MODEL if name != "deployments"]
-    figures = select(requests.c.model, *_seen(requests), *chosen(requests, *others))
-    each = figures.group_by(requests.c.model).subquery("figures")
+    figures = grouped(requests, [requests.c.model], *others, more=_seen(requests))
+    each = figures.subquery("figures")
     names = [requests.c[name] for name in ("model", "provider", "deployment")]
     ways = select(*names).group_by(*names).subquery("ways")
     counted = select(ways.c.model, _providers(ways), *chosen(ways, "deployments"))
@@ -117,13 +117,10 @@ def over_time_by_model(
 
 
 def _by_model(requests: Subquery, models: tuple[str, ...]) -> Select[Any]:
-    model, number = requests.c.model, requests.c.bucket_number
-    return (
-        select(model, number, *chosen(requests, *OF_A_BUCKET))
-        .where(model.in_(models))
-        .group_by(model, number)
-        .order_by(alphabetical(model), number)
-    )
+    named = select(*requests.c).where(requests.c.model.in_(models)).subquery("named")
+    by = [named.c.model, named.c.bucket_number]
+    found = grouped(named, by, *OF_A_BUCKET).subquery("found")
+    return select(*found.c).order_by(alphabetical(found.c.model), found.c.bucket_number)
 
 
 def deployments(source: Source, filters: Filters, limit: int = 500) -> pd.DataFrame:
@@ -141,10 +138,7 @@ def deployments(source: Source, filters: Filters, limit: int = 500) -> pd.DataFr
 
 def _deployments(requests: Subquery, limit: int) -> Select[Any]:
     ways = [requests.c[name] for name in ("model", "deployment", "provider", "api_base")]
-    model, *others = ways
-    return (
-        select(*ways, *chosen(requests, *OF_A_DEPLOYMENT))
-        .group_by(*ways)
-        .order_by(alphabetical(model), func.count().desc(), *map(alphabetical, others))
-        .limit(limit)
-    )
+    found = grouped(requests, ways, *OF_A_DEPLOYMENT).subquery("found")
+    model, *others = (alphabetical(found.c[one.name]) for one in ways)
+    order = (model, found.c.requests.desc(), *others)
+    return select(*found.c).order_by(*order).limit(limit)

@@ -9,7 +9,7 @@ from sqlalchemy.types import DateTime, Integer
 from tracelib.filters import Filters
 from tracelib.source import Source
 from tracelib.spendlogs.buckets import WEEK_H, in_buckets, in_hours_of_week
-from tracelib.spendlogs.figures import FIGURES, METRICS, chosen
+from tracelib.spendlogs.figures import FIGURES, METRICS, chosen, grouped
 from tracelib.window import Bucket, bucket_starts
 
 SERIES = tuple(METRICS.values())
@@ -71,8 +71,7 @@ def _over_time(requests: Subquery, filters: Filters, bucket: Bucket) -> Select[A
 
 
 def _traffic(requests: Subquery) -> Select[Any]:
-    number = requests.c.bucket_number
-    return select(number, *chosen(requests, *SERIES)).group_by(number)
+    return grouped(requests, [requests.c.bucket_number], *SERIES)
 
 
 def _first_starts(requests: Subquery) -> Subquery:

@@ -9,7 +9,7 @@ from sqlalchemy import Select, Subquery, func, select
 from tracelib.filters import Filters
 from tracelib.source import Source
 from tracelib.spendlogs import measures
-from tracelib.spendlogs.figures import FIGURES, chosen
+from tracelib.spendlogs.figures import FIGURES, chosen, grouped
 from tracelib.window import LONGEST, TimeWindow
 
 
@@ -75,7 +75,7 @@ def sessions(source: Source, filters: Filters) -> SessionCounts:
 def _totals(requests: Subquery) -> Select[Any]:
     requests = measures.computed_once(requests)
     newest_at = func.max(requests.c.started_at).label("newest_at")
-    return select(*chosen(requests, *TOTALS), newest_at).select_from(requests)
+    return grouped(requests, [], *TOTALS, more=[newest_at])
 
 
 def _sessions(requests: Subquery) -> Select[Any]:

@@ -3,15 +3,17 @@
 Queries, tiles, tables, files, time series of the API and docs/figures.md are made of these.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, distinct, func
+from sqlalchemy import ColumnElement, Select, distinct, func, null, select, union_all
+from sqlalchemy.types import Double
 
 from tracelib.formatting import Kind
-from tracelib.spendlogs import measures
+from tracelib.spendlogs import measures, percentiles
 from tracelib.spendlogs.measures import Relation
+from tracelib.spendlogs.percentiles import Percentile
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,50 @@ class Figure:
 def chosen(requests: Relation, *names: str) -> list[ColumnElement[Any]]:
     """These of `FIGURES` as columns of a statement, each under its name, in their order."""
     return [FIGURES[name].compute(requests).label(name) for name in names]
+
+
+def grouped(
+    requests: Relation,
+    by: Sequence[ColumnElement[Any]],
+    *names: str,
+    more: Sequence[ColumnElement[Any]] = (),
+) -> Select[Any]:
+    """These of `FIGURES` for each group of requests, or for all of them if `by` is empty.
+
+    The columns of `by`, then other aggregates, then the figures.
+    """
+    if not percentiles.are_counted(requests, by):
+        return select(*by, *more, *chosen(requests, *names)).select_from(requests).group_by(*by)
+    by_column = percentiles.of_columns({name: FIGURES[name].compute for name in names})
+    counted = {name for wanted in by_column.values() for name in wanted}
+    others = chosen(requests, *(name for name in names if name not in counted))
+    sums = select(*by, *more, *others).select_from(requests).group_by(*by)
+    found = [percentiles.counted(requests, by, wanted, one) for one, wanted in by_column.items()]
+    shown = [*(one.name for one in more), *names]
+    return _as_one(sums, found, [one.name for one in by], shown)
+
+
+def _as_one(
+    sums: Select[Any], found: Sequence[Select[Any]], by: Sequence[str], names: Sequence[str]
+) -> Select[Any]:
+    """A row for each group, of statements that each have some of its figures.
+
+    Not by a join: a group may be of requests without a value, and NULL is not equal to NULL.
+    """
+    arms = [one.subquery() for one in (sums, *found)]
+    known = {name: arm.c[name] for arm in arms for name in names if name in arm.c}
+    unknown = {name: null() if name in arms[0].c else null().cast(Double) for name in names}
+    parts = [
+        select(
+            *(arm.c[name] for name in by),
+            *((arm.c[name] if name in arm.c else unknown[name]).label(name) for name in names),
+        )
+        for arm in arms
+    ]
+    whole = union_all(*parts).subquery("parts")
+    figures = (func.max(whole.c[name], type_=known[name].type).label(name) for name in names)
+    keys = [whole.c[name] for name in by]
+    return select(*keys, *figures).group_by(*keys)
 
 
 BILLED = "Excludes tokens served from LiteLLM’s cache."
@@ -134,7 +180,7 @@ FIGURES: Mapping[str, Figure] = {
         f"{RESPONSE_TIME} Half were faster.",
         Kind.DURATION,
         "response_time_p50_ms",
-        lambda requests: measures.percentile(requests.c.response_ms, 0.5),
+        Percentile("response_ms", 0.5),
         metric="latency_ms_p50",
     ),
     "response_ms_p95": Figure(
@@ -142,7 +188,7 @@ FIGURES: Mapping[str, Figure] = {
         f"{RESPONSE_TIME} 95 of 100 were faster.",
         Kind.DURATION,
         "response_time_p95_ms",
-        lambda requests: measures.percentile(requests.c.response_ms, 0.95),
+        Percentile("response_ms", 0.95),
         metric="latency_ms_p95",
     ),
     "response_ms_p99": Figure(
@@ -150,7 +196,7 @@ FIGURES: Mapping[str, Figure] = {
         f"{RESPONSE_TIME} 99 of 100 were faster.",
         Kind.DURATION,
         "response_time_p99_ms",
-        lambda requests: measures.percentile(requests.c.response_ms, 0.99),
+        Percentile("response_ms", 0.99),
     ),
     "response_ms_max": Figure(
         "Longest response time",
@@ -172,14 +218,14 @@ FIGURES: Mapping[str, Figure] = {
         f"{FIRST_TOKEN} Half were faster.",
         Kind.DURATION,
         "time_to_first_token_p50_ms",
-        lambda requests: measures.percentile(requests.c.ttft_ms, 0.5),
+        Percentile("ttft_ms", 0.5),
     ),
     "ttft_ms_p95": Figure(
         "First token p95",
         f"{FIRST_TOKEN} 95 of 100 were faster.",
         Kind.DURATION,
         "time_to_first_token_p95_ms",
-        lambda requests: measures.percentile(requests.c.ttft_ms, 0.95),
+        Percentile("ttft_ms", 0.95),
     ),
     "ttft_coverage": Figure(
         "First token known",

@@ -24,7 +24,6 @@ from tracelib.spendlogs.documents import decoded
 from tracelib.spendlogs.types import BETWEEN, Elapsed, Identity, Tags, are_columns
 
 Relation = Subquery | CTE
-THOUSANDTHS: Numeric[Any] = Numeric(30, 3)
 
 
 def named(**figures: ColumnElement[Any]) -> list[ColumnElement[Any]]:
@@ -103,17 +102,6 @@ def tokens_per_second(requests: Relation) -> ColumnElement[float]:
 def average(value: ColumnElement[Any]) -> ColumnElement[float]:
     """What is the mean of the known values? None if there are none."""
     return cast(func.avg(value), Double)
-
-
-def percentile(value: ColumnElement[Any], fraction: float) -> ColumnElement[float]:
-    """Below which value is this fraction of the known ones? Interpolated; None if there are none.
-
-    The only definition of a percentile; a replica's dialect has a quicker form of it. To a
-    thousandth: beyond it, databases interpolate differently.
-    """
-    within = func.percentile_cont(fraction).within_group(value)
-    found: ColumnElement[float] = type_coerce(within, Double())
-    return cast(cast(found, THOUSANDTHS), Double)
 
 
 def elapsed_ms(start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[float]:

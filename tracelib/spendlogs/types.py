@@ -23,6 +23,10 @@ class Tags(Text):
     """The client's own tags as one text: each once, in order, with `BETWEEN` between them."""
 
 
+class Counted(Double[float]):
+    """Milliseconds in a database whose percentiles of groups are computed by counting."""
+
+
 # A row from before LiteLLM, or from far ahead, has a wrong clock: it counts, at the edge.
 BELIEVABLE = (datetime(2000, 1, 1), datetime(2200, 1, 1))  # noqa: DTZ001 - stored without zone
 # No tag contains it.

@@ -24,9 +24,10 @@ from sqlalchemy.types import Boolean, DateTime, Double, Integer, Text
 
 from tracelib.schema import BASELINE, KNOWN_COLUMNS, NAME_TABLES, Schema
 from tracelib.source import Postgres
-from tracelib.spendlogs import extent, measures
+from tracelib.spendlogs import extent
 from tracelib.spendlogs.catalog import path
 from tracelib.spendlogs.conditions import STORED
+from tracelib.spendlogs.percentiles import percentile
 
 WRITES = "INSERT, UPDATE, DELETE, TRUNCATE"
 ENCRYPTION = table(
@@ -200,7 +201,7 @@ def _newest(source: Postgres) -> Select[Any]:
     requests = extent.newest_requests(source.schema, NEWEST)
     created_at = requests.c.created_at
     lag_s: ColumnElement[Any] = extract("epoch", created_at - requests.c.ended_at)
-    median: ColumnElement[Any] = measures.percentile(lag_s.cast(Double), 0.5)
+    median: ColumnElement[Any] = percentile(lag_s.cast(Double), 0.5)
     newest = func.max(created_at, type_=DateTime(timezone=True))
     return select(newest.label("created_at"), median.label("lag_s"))
 
