@@ -179,6 +179,28 @@ class ReplicaOfAnotherUser(ReplicaUnreadable):
     remedy = "Set TRACELIB_REPLICA_FOLDER to a folder of the user that runs the dashboard."
 
 
+class ReplicaDatabaseUnusable(ReplicaUnreadable):
+    sentence = "The database of the replica cannot be used."
+    remedy = (
+        "Check TRACELIB_REPLICA_URL, and that its role may create a schema there. Pages query "
+        "LiteLLM’s database meanwhile."
+    )
+    is_passing = True
+
+
+class ReplicaDatabaseIsTheLog(TraceError):
+    sentence = "TRACELIB_REPLICA_URL is a database with a log of LiteLLM."
+    remedy = "Give the replica a database of its own: nothing is ever written to LiteLLM’s."
+
+
+class ReplicaOfAnotherLog(TraceError):
+    sentence = "The schema of the replica has the requests of another log."
+    remedy = (
+        "Add ?schema=NAME to TRACELIB_REPLICA_URL, with a schema of its own for each log; or drop "
+        "this schema if its log is gone, and it is written anew."
+    )
+
+
 class ReplicaUnwritable(TraceError):
     sentence = "The replica folder cannot be written to."
     remedy = "Free space on its disk, or set TRACELIB_REPLICA_FOLDER to a folder on another one."

@@ -207,11 +207,12 @@ def _tokens_by_model(requests: Subquery) -> Select[Any]:
 def _prompt_caching(requests: Subquery, newest: int) -> Select[Any]:
     read = facts.newest(requests, newest, "is_cache_hit", "prompt_tokens")
     known = facts.with_prompt_caching(read, "is_cache_hit", "prompt_tokens").subquery("known")
+    every = select(func.count().label("requests")).select_from(requests).subquery("every")
     figures = measures.named(
         requests_read=func.count(),
-        requests=select(func.count()).select_from(requests).scalar_subquery(),
         prompt_tokens=measures.billed(known, "prompt_tokens"),
         cached_prompt_tokens=measures.billed(known, "cached_prompt_tokens"),
         cache_write_tokens=measures.billed(known, "cache_write_tokens"),
     )
-    return select(*figures).select_from(known)
+    sums = select(*figures).select_from(known).subquery("sums")
+    return select(*sums.c, every.c.requests).select_from(sums.join(every, true()))

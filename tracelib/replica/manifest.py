@@ -121,8 +121,11 @@ def read(folder: Path, name: str = NAME) -> Manifest | None:
 def read_any(folder: Path, name: str = NAME) -> Manifest | None:
     """The manifest in this folder, of this or an older version, whose files have other columns."""
     text = _text(folder / name)
-    if text is None:
-        return None
+    return None if text is None else parsed(text)
+
+
+def parsed(text: bytes) -> Manifest:
+    """The manifest in this text. Raises ReplicaOfNewerVersion or ReplicaDamaged."""
     try:
         document = json.loads(text)
         version = document["format"]
@@ -172,12 +175,25 @@ def _disorder(found: Manifest) -> str:
     return "" if is_joined else "The spans of the manifest do not follow each other."
 
 
+def moment(text: bytes) -> float:
+    """When was the replica with this manifest, of any version, last in step? 0 if unknown."""
+    try:
+        return float(json.loads(text)["as_of"])
+    except (ValueError, TypeError, KeyError):
+        return 0.0
+
+
+def written(manifest: Manifest) -> bytes:
+    """The manifest as a text that `parsed` reads."""
+    return _MANIFEST.dump_json(manifest)
+
+
 def publish(folder: Path, manifest: Manifest, name: str = NAME) -> None:
     """Replace the manifest at once, and durably. Raises an OSError."""
     partial = folder / f"{name}-{uuid.uuid4().hex[:8]}.tmp"
     try:
         with partial.open("wb") as file:
-            file.write(_MANIFEST.dump_json(manifest))
+            file.write(written(manifest))
             file.flush()
             os.fsync(file.fileno())
         partial.replace(folder / name)

@@ -1,9 +1,10 @@
-"""The replica as a source: answers the same questions from its immutable files."""
+"""A replica as a source: it runs the same queries on its files or tables."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 from sqlalchemy import (
@@ -16,12 +17,13 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.engine.result import IteratorResult, Result, SimpleResultMetaData
-from sqlalchemy.types import DateTime
+from sqlalchemy.types import DateTime, Double
 
 from tracelib.filters import Filters
 from tracelib.permissions.access import Access, Scope
 from tracelib.replica.dialect import compiled, converted
 from tracelib.replica.files import EMPTY, Files, Snapshot
+from tracelib.replica.manifest import Manifest
 from tracelib.source.frames import frame_of
 from tracelib.source.protocol import NotHeld
 from tracelib.spendlogs import replicated
@@ -30,27 +32,28 @@ from tracelib.window import HOUR_S, TimeWindow
 
 
 @dataclass(frozen=True)
-class Replica:
-    """The requests of one moment, as far as a scope sees them. Implements `Source`.
+class Replica(ABC):
+    """The requests of a replica, as far as a scope sees them. Implements `Source`.
 
     What it does not hold, it refuses with NotHeld: PostgreSQL is queried then.
     """
 
-    files: Files
-    snapshot: Snapshot
+    milliseconds: ClassVar[Double[float]] = Double()
+
+    manifest: Manifest
     scope: Scope
     timeout_s: float
 
     @property
     def as_of(self) -> datetime:
         """When was it last compared with the log?"""
-        return datetime.fromtimestamp(self.snapshot.manifest.as_of, UTC)
+        return datetime.fromtimestamp(self.manifest.as_of, UTC)
 
     def requests(self, filters: Filters) -> Subquery:
         """Which requests match the filters? The relation for all queries."""
         window = filters.window
-        tables = self._tables(window.start, window.end)
-        return replicated.requests(tables, self.scope, window, filters)
+        tables = self._held(window.start, window.end)
+        return self._relation(tables, window, filters)
 
     def by_id(self, column: str, ids: Sequence[str]) -> Subquery:
         """PostgreSQL finds requests by ID, along its indexes."""
@@ -62,23 +65,18 @@ class Replica:
 
     def of_sessions(self, keys: Sequence[tuple[str, str]]) -> Subquery | None:
         """Which requests have these sessions, at any time? None while history is being filled."""
-        if self.snapshot.manifest.complete_from is not None:
+        if self.manifest.complete_from is not None:
             return None
         return self.numbered([replicated.session_number(session_key) for session_key, _ in keys])
 
+    @abstractmethod
     def numbered(self, numbers: Sequence[int]) -> Subquery:
-        """Which requests have the sessions with these numbers, at any time? Only few files do."""
-        names = self.files.with_sessions(self.snapshot, numbers, self.timeout_s)
-        tables = [replicated.stored_table("requests", name) for name in names]
-        tables = tables or [replicated.stored_table(EMPTY)]
-        every = replicated.requests(tables, self.scope, None, None)
-        is_one = every.c.session_group.in_(numbers)
-        return select(*every.c).where(is_one).subquery("of_sessions")
+        """Which requests have the sessions with these numbers, at any time?"""
 
     def first_start(self, window: TimeWindow) -> Select[Any]:
         """When did the first request of this window start? One row: first, None if none did."""
-        tables = self._tables(window.start, window.end)
-        found = replicated.requests(tables, self.scope, window, None)
+        tables = self._held(window.start, window.end)
+        found = self._relation(tables, window)
         first = func.min(found.c.start_order, type_=DateTime())
         return select(Aware(first).label("first"))
 
@@ -95,13 +93,9 @@ class Replica:
         """Which IDs of a dimension have this text in a name?"""
         return replicated.ids_called(self._names(), dimension, text)
 
+    @abstractmethod
     def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
         """The rows of the result. Raises a TraceError."""
-        text, values = compiled(statement)
-        found = converted(statement, self.files.rows(text, values, self.timeout_s))
-        names = [column.name for column in statement.selected_columns]
-        result: Result[Any] = IteratorResult(SimpleResultMetaData(names), iter(found))
-        return result.all()
 
     def row(self, statement: Select[Any]) -> Row[Any]:
         """The only row of the result. Raises a TraceError."""
@@ -112,12 +106,57 @@ class Replica:
         """The rows as a frame, whose columns keep their types without rows. Raises a TraceError."""
         return frame_of(statement, self.rows(statement))
 
-    def _tables(self, start: datetime | None, end: datetime | None) -> list[FromClause]:
-        first = None if start is None else int(start.timestamp()) // HOUR_S
-        last = None if end is None else -(-int(end.timestamp()) // HOUR_S)
-        complete_from = self.snapshot.manifest.complete_from
-        if first is not None and complete_from is not None and first < complete_from:
-            raise NotHeld(f"requests before hour {complete_from}")
+    def _relation(
+        self,
+        tables: Sequence[FromClause],
+        window: TimeWindow | None = None,
+        filters: Filters | None = None,
+    ) -> Subquery:
+        return replicated.requests(tables, self.scope, window, filters, self.milliseconds)
+
+    def _held(self, start: datetime, end: datetime) -> list[FromClause]:
+        """The tables with all requests of this time."""
+        first = int(start.timestamp()) // HOUR_S
+        last = -(-int(end.timestamp()) // HOUR_S)
+        begins = self.manifest.complete_from
+        if begins is not None and first < begins:
+            raise NotHeld(f"requests before hour {begins}")
+        return self._tables(first, last)
+
+    @abstractmethod
+    def _tables(self, first: int, last: int) -> list[FromClause]:
+        """The tables with all requests of the hours from `first` to before `last`."""
+
+    @abstractmethod
+    def _names(self) -> FromClause:
+        """The table of names."""
+
+
+@dataclass(frozen=True)
+class FileReplica(Replica):
+    """The requests in the files of one moment."""
+
+    files: Files
+    snapshot: Snapshot
+
+    def numbered(self, numbers: Sequence[int]) -> Subquery:
+        """Which requests have the sessions with these numbers, at any time? Only few files do."""
+        names = self.files.with_sessions(self.snapshot, numbers, self.timeout_s)
+        tables = [replicated.stored_table("requests", name) for name in names]
+        tables = tables or [replicated.stored_table(EMPTY)]
+        every = self._relation(tables)
+        is_one = every.c.session_group.in_(numbers)
+        return select(*every.c).where(is_one).subquery("of_sessions")
+
+    def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+        """The rows of the result. Raises a TraceError."""
+        text, values = compiled(statement)
+        found = converted(statement, self.files.rows(text, values, self.timeout_s))
+        names = [column.name for column in statement.selected_columns]
+        result: Result[Any] = IteratorResult(SimpleResultMetaData(names), iter(found))
+        return result.all()
+
+    def _tables(self, first: int, last: int) -> list[FromClause]:
         view = self.files.view(self.snapshot, first, last)
         return [replicated.stored_table(view)]
 
@@ -125,7 +164,9 @@ class Replica:
         return replicated.names_table("names", self.snapshot.names)
 
 
-def replica_of(files: Files, access: Access, timeout_s: float) -> Replica | None:
+def replica_of(files: Files, access: Access, timeout_s: float) -> FileReplica | None:
     """The replica as it is now, for this access; None if there is none that can be read."""
     snapshot = files.current()
-    return None if snapshot is None else Replica(files, snapshot, access.scope, timeout_s)
+    if snapshot is None:
+        return None
+    return FileReplica(snapshot.manifest, access.scope, timeout_s, files, snapshot)

@@ -115,7 +115,7 @@ class Postgres:
 
         Raises a TraceError.
         """
-        with _reading(self.engine, self.statement_timeout_s) as connection:
+        with reading(self.engine, self.statement_timeout_s) as connection:
             cursor = connection.connection.cursor()
             try:
                 cursor.copy_expert(f"COPY ({_literal(statement, self.engine)}) TO STDOUT CSV", into)
@@ -125,7 +125,7 @@ class Postgres:
 
     def estimated_rows(self, statement: Select[Any]) -> int:
         """How many rows does the planner expect of this statement? Raises a TraceError."""
-        with _reading(self.engine, self.statement_timeout_s) as connection:
+        with reading(self.engine, self.statement_timeout_s) as connection:
             cursor = connection.connection.cursor()
             cursor.execute(f"EXPLAIN (FORMAT JSON) {_literal(statement, self.engine)}")
             ((plans,),) = cursor.fetchall()
@@ -133,12 +133,12 @@ class Postgres:
 
     def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
         """The rows that the database returns. Raises a TraceError."""
-        with _reading(self.engine, self.statement_timeout_s) as connection:
+        with reading(self.engine, self.statement_timeout_s) as connection:
             return connection.execute(statement).all()
 
     def row(self, statement: Select[Any]) -> Row[Any]:
         """The only row that the database returns. Raises a TraceError."""
-        with _reading(self.engine, self.statement_timeout_s) as connection:
+        with reading(self.engine, self.statement_timeout_s) as connection:
             return connection.execute(statement).one()
 
     def frame(self, statement: Select[Any]) -> pd.DataFrame:
@@ -166,7 +166,7 @@ def connect(settings: Settings, address: DatabaseAddress) -> Postgres:
 
 def source_over(engine: Engine, settings: Settings, address: DatabaseAddress) -> Postgres:
     """Read the database's schema over this pool. Raises a TraceError."""
-    with _reading(engine, settings.statement_timeout_s) as connection:
+    with reading(engine, settings.statement_timeout_s) as connection:
         schema = _schema(connection, settings.table, address.schema)
     return Postgres(engine, schema, settings.statement_timeout_s)
 
@@ -223,7 +223,8 @@ def _schema(connection: Connection, table: str, schema_name: str | None) -> Sche
 
 
 @contextmanager
-def _reading(engine: Engine, timeout_s: float) -> Iterator[Connection]:
+def reading(engine: Engine, timeout_s: float) -> Iterator[Connection]:
+    """A connection for one read-only transaction with this time limit. Raises a TraceError."""
     try:
         with engine.connect() as connection:
             connection.execute(_guards(timeout_s))

@@ -214,16 +214,20 @@ def names_table(name: str, schema_name: str | None = None) -> Table:
 
 
 def requests(
-    tables: Sequence[FromClause], scope: Scope, window: TimeWindow | None, filters: Filters | None
+    tables: Sequence[FromClause],
+    scope: Scope,
+    window: TimeWindow | None,
+    filters: Filters | None,
+    milliseconds: Double[float],
 ) -> Subquery:
     """Which requests in these tables are within the scope, the window and the filters?
 
     The columns of `relation.requests` but bodies, documents and IDs of other requests; the facts of
     `facts.with_facts` instead. `session_group` is the session's number, and `request_id` is known
-    of failures.
+    of failures. `milliseconds` is the type of response times, by which percentiles are computed.
     """
     every = union_all(*(select(*one.c) for one in tables)).subquery("stored")
-    known = _shown(every)
+    known = _shown(every, milliseconds)
     chosen = [*_within(every, scope)]
     if window is not None:
         chosen += [every.c.start_order >= _stored(window.start)]
@@ -246,7 +250,7 @@ def _within(stored: FromClause, scope: Scope) -> list[ColumnElement[bool]]:
     return [or_(*(stored.c[name].in_(list(ids)) for name, ids in named.items()))]
 
 
-def _shown(stored: FromClause) -> dict[str, ColumnElement[Any]]:
+def _shown(stored: FromClause, milliseconds: Double[float]) -> dict[str, ColumnElement[Any]]:
     api_key = func.coalesce(stored.c.key, "", type_=Identity())
     session_id = stored.c.session_id
     end = Later(stored.c.start_order, stored.c.elapsed_ms)
@@ -260,8 +264,8 @@ def _shown(stored: FromClause) -> dict[str, ColumnElement[Any]]:
         "started_at": Aware(stored.c.start_order),
         "end_order": end,
         "ended_at": Aware(end),
-        "response_ms": type_coerce(stored.c.response_ms, Double()),
-        "ttft_ms": type_coerce(stored.c.ttft_ms, Double()),
+        "response_ms": type_coerce(stored.c.response_ms, milliseconds),
+        "ttft_ms": type_coerce(stored.c.ttft_ms, milliseconds),
         "latency_ms": type_coerce(func.coalesce(stored.c.response_ms, stored.c.other_ms), Double()),
         "spend_order": cast(stored.c.spend_usd, Double),
         "cold_storage_key": null().cast(Text()),

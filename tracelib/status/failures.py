@@ -19,7 +19,7 @@ from sqlalchemy import (
     true,
     union_all,
 )
-from sqlalchemy.types import BigInteger, Text
+from sqlalchemy.types import Text
 
 from tracelib.filters import NONE, Filters
 from tracelib.source import Source
@@ -138,14 +138,14 @@ def _counted(source: Source, filters: Filters, bucket: Bucket) -> Select[Any]:
         .limit(CLASSES_SHOWN)
     )
     name = case((by_class.c.error_class.in_(top), by_class.c.error_class), else_=OTHERS)
+    # Named before they are grouped: Citus groups by no expression with a subquery.
+    shown = select(by_class.c.bucket_number, name.label("error_class"), by_class.c.failures)
+    shown_as = shown.subquery("shown")
+    keys = (shown_as.c.bucket_number, shown_as.c.error_class)
     return (
-        select(
-            by_class.c.bucket_number,
-            name.label("error_class"),
-            func.sum(by_class.c.failures).cast(BigInteger()).label("failures"),
-        )
-        .group_by(by_class.c.bucket_number, name)
-        .order_by(by_class.c.bucket_number, alphabetical(name))
+        select(*keys, measures.added_up(shown_as.c.failures).label("failures"))
+        .group_by(*keys)
+        .order_by(shown_as.c.bucket_number, alphabetical(shown_as.c.error_class))
     )
 
 
