@@ -2,32 +2,46 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
+from typing import Any
 
+from tests.server import Server
+from tracelib.database_url import read_address
 from tracelib.permissions.access import FULL, Access
 from tracelib.replica.files import Files
 from tracelib.replica.folder import Folder
-from tracelib.replica.reader import Replica, replica_of
+from tracelib.replica.manifest import Manifest
+from tracelib.replica.reader import FileReplica, Replica, replica_of
 from tracelib.replica.settings import ReplicaSettings
+from tracelib.replica.table_reader import TableReader
+from tracelib.replica.tables import TableStore
 from tracelib.replica.writer import Writer
 from tracelib.source import Postgres
 
 MOST_STEPS = 500
 TIMEOUT_S = 60.0
+LOG_TABLE = "LiteLLM_SpendLogs"
+_numbers = count(1)
 
 
 def written(source: Postgres, folder: Path) -> ReplicaSettings:
-    """A replica of this whole log, as it is now."""
+    """A replica in files of this whole log, as it is now."""
     settings = ReplicaSettings(folder, duty=1.0)
-    writer = Writer(lambda: source, Folder(settings))
+    with opened(settings) as files:
+        _write(source, Folder(settings), lambda: (now := files.current()) and now.manifest)
+    return settings
+
+
+def _write(source: Postgres, store: Any, manifest: Any) -> None:
+    writer = Writer(lambda: source, store)
     try:
         for _ in range(MOST_STEPS):
             writer.step()
             assert not writer.sentence, writer.sentence
-            with opened(settings) as files:
-                found = files.current()
-            if found and found.manifest.complete_from is None and found.manifest.names_file:
-                return settings
+            found: Manifest | None = manifest()
+            if found and found.complete_from is None and found.names_file:
+                return
     finally:
         writer.close()
     raise AssertionError("The replica was never complete.")
@@ -43,8 +57,55 @@ def opened(settings: ReplicaSettings) -> Iterator[Files]:
         files.close()
 
 
-def seen(files: Files, access: Access = FULL) -> Replica:
+def seen(files: Files, access: Access = FULL) -> FileReplica:
     """The replica as it is now, for this access."""
     replica = replica_of(files, access, TIMEOUT_S)
     assert replica is not None, files.sentence
     return replica
+
+
+@contextmanager
+def empty_database(server: Server) -> Iterator[str]:
+    """The URL of a new database without tables, which goes afterwards."""
+    name = f"replica_{next(_numbers)}"
+    server.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
+    try:
+        yield server.url(name)
+    finally:
+        server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def store_at(url: str, folder: Path, **settings: Any) -> TableStore:
+    """The tables of a replica in this database; rows are in this folder on their way."""
+    return TableStore(ReplicaSettings(folder, **settings), read_address(url), LOG_TABLE)
+
+
+def manifest_at(url: str) -> Manifest | None:
+    """The manifest in this database, as a new process reads it."""
+    return TableReader(read_address(url), 1).manifest()
+
+
+def written_at(source: Postgres, url: str, folder: Path) -> Replica:
+    """A replica in tables of this whole log, as it is now."""
+    _write(source, store_at(url, folder, duty=1.0), lambda: manifest_at(url))
+    replica = TableReader(read_address(url), 4).replica(FULL, TIMEOUT_S)
+    assert replica is not None
+    return replica
+
+
+@contextmanager
+def in_files(source: Postgres, server: Server, folder: Path) -> Iterator[Replica]:
+    """A replica in files."""
+    with opened(written(source, folder)) as files:
+        yield seen(files)
+
+
+@contextmanager
+def in_tables(source: Postgres, server: Server, folder: Path) -> Iterator[Replica]:
+    """A replica in tables of a database on this server."""
+    with empty_database(server) as url:
+        yield written_at(source, url, folder)
+
+
+PLACES = {"files": in_files, "tables": in_tables}
+"""A replica of a whole log, by where it is kept."""

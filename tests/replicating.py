@@ -1,10 +1,11 @@
 """A replica that a test keeps by hand: its clock, its rows, and processes that write it."""
 
 import multiprocessing
+import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from multiprocessing.sharedctypes import Synchronized
@@ -13,7 +14,8 @@ from threading import Event
 
 import duckdb
 
-from tests import rows
+from tests import litellm, rows
+from tests.replicas import store_at
 from tracelib.database_url import read_address
 from tracelib.replica import layout, manifest
 from tracelib.replica.folder import Folder
@@ -29,6 +31,41 @@ NOW = rows.NOON.timestamp() + 1_800
 """Half past twelve on the day of the made up rows."""
 
 COPIED = tuple(name for name in COLUMNS if name != "session_number")
+
+
+HOUR = timedelta(hours=1)
+LOG = litellm.SPEND_LOGS
+OLD = f"\"startTime\" < '{rows.NOON - 60 * HOUR:%Y-%m-%d %H:%M}'"
+CHANGES = {
+    "updated": f"UPDATE {LOG} SET spend = 3 WHERE {OLD}",
+    "updated in metadata": f"""
+        UPDATE {LOG} SET metadata = metadata || '{{"user_api_key_alias": "z"}}' WHERE {OLD}""",
+    "deleted": f"DELETE FROM {LOG} WHERE {OLD}",
+    "moved": f'UPDATE {LOG} SET "startTime" = "startTime" + interval \'9 hours\' WHERE {OLD}',
+    "replaced": f"UPDATE {LOG} SET request_id = request_id || 'x', session_id = NULL WHERE {OLD}",
+    "all deleted": f"DELETE FROM {LOG}",
+}
+"""What may happen to rows of three days ago."""
+
+
+def spread(count: int, hours: float, **changes: object) -> list[dict]:
+    """Rows of the last so many hours before noon, evenly."""
+    return [
+        rows.spend_log(startTime=rows.NOON - HOUR * hours * number / count, **changes)
+        for number in range(count)
+    ]
+
+
+def happen(logs, chance: random.Random, now: float) -> None:
+    """What happens to a log in an hour: new rows, late ones, updates and deletes."""
+    moment = datetime.fromtimestamp(now, rows.NOON.tzinfo)
+    ages = [chance.expovariate(1 / 300) for _ in range(20)] + [chance.uniform(0, 3e5)]
+    logs.insert(rows.spend_log(startTime=moment - timedelta(seconds=age)) for age in ages)
+    some = f"abs(hashtext(request_id)) % 50 = {chance.randrange(50)}"
+    logs.execute(
+        f"UPDATE {LOG} SET spend = spend + 1, metadata = metadata || '{{\"a\": 1}}' WHERE {some}",
+        f"DELETE FROM {LOG} WHERE abs(hashtext(request_id)) % 97 = {chance.randrange(97)}",
+    )
 
 
 @dataclass
@@ -115,26 +152,29 @@ def hour_of(moment: datetime) -> int:
     return layout.hour_at(moment.astimezone(UTC).timestamp())
 
 
-def write(url: str, folder: str, now: "Synchronized[float]") -> None:
+def write(url: str, folder: str, now: "Synchronized[float]", to: str | None) -> None:
     """Write a replica until this process is killed; the clock is the parent's."""
     source = connect(Settings(), read_address(url))
     settings = ReplicaSettings(Path(folder), duty=1)
+    store = store_at(to, Path(folder), duty=1) if to else Folder(settings)
 
     class Hasty(Event):
         def wait(self, timeout: float | None = None) -> bool:
             return super().wait(min(timeout or 0, 0.01))
 
-    Writer(lambda: source, Folder(settings), lambda: now.value).run(Hasty())
+    Writer(lambda: source, store, lambda: now.value).run(Hasty())
 
 
 @contextmanager
 def writing(
-    url: str, folder: Path, now: "Synchronized[float]", processes: int
+    url: str, folder: Path, now: "Synchronized[float]", processes: int, to: str | None = None
 ) -> Iterator[Sequence[BaseProcess]]:
-    """Processes that write the same replica, which are killed (SIGKILL) after the block."""
-    started = [
-        CONTEXT.Process(target=write, args=(url, str(folder), now)) for _ in range(processes)
-    ]
+    """Processes that write the same replica, which are killed (SIGKILL) after the block.
+
+    In this folder, or in the database `to`.
+    """
+    args = (url, str(folder), now, to)
+    started = [CONTEXT.Process(target=write, args=args) for _ in range(processes)]
     try:
         for one in started:
             one.start()

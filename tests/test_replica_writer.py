@@ -14,7 +14,21 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests import litellm, replicating, rows
-from tests.replicating import Clock, after_a_day, held, in_log, in_step, named, writer_of, writing
+from tests.replicating import (
+    CHANGES,
+    HOUR,
+    LOG,
+    Clock,
+    after_a_day,
+    happen,
+    held,
+    in_log,
+    in_step,
+    named,
+    spread,
+    writer_of,
+    writing,
+)
 from tests.sources import source_of
 from tracelib import errors
 from tracelib.replica import layout, manifest, spans
@@ -24,18 +38,8 @@ from tracelib.replica.settings import ReplicaSettings
 from tracelib.replica.writer import Writer
 from tracelib.spendlogs.types import BETWEEN
 
-HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 KILLS = int(os.environ.get("TRACELIB_KILLS", "30"))
-LOG = litellm.SPEND_LOGS
-
-
-def spread(count: int, hours: float, **changes: object) -> list[dict]:
-    """Rows of the last so many hours before noon, evenly."""
-    return [
-        rows.spend_log(startTime=rows.NOON - HOUR * hours * number / count, **changes)
-        for number in range(count)
-    ]
 
 
 # Filling
@@ -211,22 +215,10 @@ def test_a_late_row_of_yesterday_is_held_ten_minutes_later(kept, tmp_path):
     assert held(tmp_path) == in_log(source)
 
 
-CHANGES = {
-    "updated": "UPDATE {log} SET spend = 3 WHERE {old}",
-    "updated in metadata": """
-        UPDATE {log} SET metadata = metadata || '{{"user_api_key_alias": "z"}}' WHERE {old}""",
-    "deleted": "DELETE FROM {log} WHERE {old}",
-    "moved": 'UPDATE {log} SET "startTime" = "startTime" + interval \'9 hours\' WHERE {old}',
-    "replaced": "UPDATE {log} SET request_id = request_id || 'x', session_id = NULL WHERE {old}",
-    "all deleted": "DELETE FROM {log}",
-}
-
-
 @pytest.mark.parametrize("change", CHANGES)
 def test_rows_that_change_later_are_held_after_a_day(kept, tmp_path, change):
     logs, source, writer, clock = kept
-    old = f"\"startTime\" < '{rows.NOON - 60 * HOUR:%Y-%m-%d %H:%M}'"
-    logs.execute(CHANGES[change].format(log=LOG, old=old))
+    logs.execute(CHANGES[change])
     after_a_day(writer, clock)
     assert held(tmp_path) == in_log(source)
 
@@ -358,7 +350,7 @@ def test_killed_at_any_moment_it_loses_and_doubles_nothing(database, tmp_path):
     now = replicating.CONTEXT.Value("d", replicating.NOW)
     for _ in range(KILLS):
         with writing(logs.url, tmp_path, now, 2) as processes:
-            _change(logs, chance, now.value)
+            happen(logs, chance, now.value)
             time.sleep(chance.uniform(0.05, 0.5))
             if chance.random() < 0.5:
                 processes[0].kill()
@@ -372,18 +364,6 @@ def test_killed_at_any_moment_it_loses_and_doubles_nothing(database, tmp_path):
     after_a_day(writer, clock)
     assert held(tmp_path) == in_log(source)
     writer.close()
-
-
-def _change(logs, chance: random.Random, now: float) -> None:
-    """What happens to a log in an hour: new rows, late ones, updates and deletes."""
-    moment = datetime.fromtimestamp(now, rows.NOON.tzinfo)
-    ages = [chance.expovariate(1 / 300) for _ in range(20)] + [chance.uniform(0, 3e5)]
-    logs.insert(rows.spend_log(startTime=moment - timedelta(seconds=age)) for age in ages)
-    some = f"abs(hashtext(request_id)) % 50 = {chance.randrange(50)}"
-    logs.execute(
-        f"UPDATE {LOG} SET spend = spend + 1, metadata = metadata || '{{\"a\": 1}}' WHERE {some}",
-        f"DELETE FROM {LOG} WHERE abs(hashtext(request_id)) % 97 = {chance.randrange(97)}",
-    )
 
 
 def test_a_stopped_database_is_a_sentence_and_then_forgotten(spare_server, tmp_path):

@@ -17,7 +17,7 @@ import pytest
 
 import tracelib
 from tests.database import Database
-from tests.replicas import opened, seen, written
+from tests.replicas import PLACES
 from tests.rows import NOON, row_id
 from tests.sources import FILTERS, HOUR, source_of
 from tests.two_teams import (
@@ -262,12 +262,13 @@ def test_a_question_knows_nothing_of_the_other_team(question, asked):
 PORTABLE = sorted(name for name, one in OFFERED.items() if is_portable(one))
 
 
-@pytest.fixture(scope="module")
-def replica(both, tmp_path_factory) -> Iterator[Replica]:
+@pytest.fixture(scope="module", params=PLACES)
+def replica(both, server, tmp_path_factory, request) -> Iterator[Replica]:
     """The log of both teams as a replica."""
     source = source_of(both)
-    with opened(written(source, tmp_path_factory.mktemp("replica"))) as files:
-        yield seen(files)
+    folder = tmp_path_factory.mktemp("replica")
+    with PLACES[request.param](source, server, folder) as replica:
+        yield replica
     source.engine.dispose()
 
 

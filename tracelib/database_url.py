@@ -80,8 +80,10 @@ class DatabaseAddress:
         return f"{name} on {place}" + (f":{port}" if port != "5432" else "")
 
 
-def read_address(url: str) -> DatabaseAddress:
+def read_address(url: str, setting: str = "DATABASE_URL") -> DatabaseAddress:
     """Which database is this URL for? Raises BadSetting for anything but a PostgreSQL URL.
+
+    `setting` is the name of the setting that has it.
 
     >>> dict(read_address("postgres://ada:p@ss/w#rd%@db:6543/l?schema=llm&pgbouncer=true").parameters)
     {'user': 'ada', 'password': 'p@ss/w#rd%', 'host': 'db', 'port': '6543', 'dbname': 'l'}
@@ -89,12 +91,12 @@ def read_address(url: str) -> DatabaseAddress:
     scheme, separator, rest = url.strip().strip("\"'").partition("://")
     if not separator or scheme.lower() not in SCHEMES:
         raise errors.BadSetting(
-            "DATABASE_URL must look like postgresql://user:password@host:5432/litellm."
+            f"{setting} must look like postgresql://user:password@host:5432/litellm."
         )
     if "\0" in unquote(rest):
-        raise errors.BadSetting("DATABASE_URL holds a NUL character.")
+        raise errors.BadSetting(f"{setting} holds a NUL character.")
     authority, _, query = _split_query(rest)
-    parameters = _user(authority) | _place(authority)
+    parameters = _user(authority) | _place(authority, setting)
     # libpq does not decode a plus.
     params = dict(parse_qsl(query.replace("+", "%2B"), keep_blank_values=False))
     parameters |= {key: value for key, value in params.items() if key in LIBPQ_PARAMETERS}
@@ -147,9 +149,9 @@ def _user(authority: str) -> dict[str, str]:
     return parameters | ({"password": _decoded(password)} if colon else {})
 
 
-def _place(authority: str) -> dict[str, str]:
+def _place(authority: str, setting: str) -> dict[str, str]:
     hosts, _, name = authority.rpartition("@")[2].partition("/")
-    pairs = [_host_and_port(place) for place in hosts.split(",") if place]
+    pairs = [_host_and_port(place, setting) for place in hosts.split(",") if place]
     parameters: dict[str, str] = {}
     if pairs:
         parameters["host"] = ",".join(host for host, _ in pairs)
@@ -158,14 +160,14 @@ def _place(authority: str) -> dict[str, str]:
     return parameters | ({"dbname": _decoded(name)} if name else {})
 
 
-def _host_and_port(place: str) -> tuple[str, str]:
+def _host_and_port(place: str, setting: str) -> tuple[str, str]:
     if place.startswith("["):
         host, _, rest = place[1:].partition("]")
         return host, rest.removeprefix(":")
     host, _, port = place.partition(":")
     if port and not port.isdigit():
         raise errors.BadSetting(
-            "The port in DATABASE_URL is not a number; percent-encode special characters in the "
+            f"The port in {setting} is not a number; percent-encode special characters in the "
             "password."
         )
     return _decoded(host), port

@@ -19,7 +19,10 @@ SHORTEST_SECRET = 32
 _read_people = lru_cache(maxsize=4)(read_people)
 _read_tokens = lru_cache(maxsize=4)(read_tokens)
 # Secrets that orchestrators mount as files: each can be set by its variable with _FILE appended.
-SECRETS = ("DATABASE_URL", "TRACELIB_PEOPLE", "TRACELIB_API_TOKENS", "TRACELIB_PROXY_SECRET")
+SECRETS = (
+    *("DATABASE_URL", "TRACELIB_PEOPLE", "TRACELIB_API_TOKENS", "TRACELIB_PROXY_SECRET"),
+    "TRACELIB_REPLICA_URL",
+)
 REPLICA = ("auto", "on", "off")
 NO_YES = ("no", "yes")
 TICKS = {"off": 0, "10s": 10, "30s": 30, "1m": 60, "5m": 300}
@@ -44,6 +47,7 @@ class Settings:
     audit_log: str | None = None
     replica: str = "off"
     replica_folder: str | None = None
+    replica_database: DatabaseAddress | None = None
     replica_duty: float = 0.5
     replica_memory_mb: int = 768
     replica_disk_mb: int | None = None
@@ -57,9 +61,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     '1m'
     """
     environ = {**environ, **_secrets_in_files(environ)}
-    url = environ.get("DATABASE_URL", "").strip()
     return Settings(
-        database=read_address(url) if url else None,
+        database=_address(environ, "DATABASE_URL"),
         table=environ.get("TRACELIB_TABLE", "").strip() or "LiteLLM_SpendLogs",
         statement_timeout_s=_number(environ, "TRACELIB_STATEMENT_TIMEOUT_S", 15.0, 1, 600),
         pool_size=int(_number(environ, "TRACELIB_POOL_SIZE", 4, 1, 50)),
@@ -74,11 +77,17 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         audit_log=environ.get("TRACELIB_AUDIT_LOG", "").strip() or None,
         replica=_one_of(environ, "TRACELIB_REPLICA", REPLICA),
         replica_folder=environ.get("TRACELIB_REPLICA_FOLDER", "").strip() or None,
+        replica_database=_address(environ, "TRACELIB_REPLICA_URL"),
         replica_duty=_number(environ, "TRACELIB_REPLICA_DUTY", 0.5, 0.01, 1),
         replica_memory_mb=int(_number(environ, "TRACELIB_REPLICA_MEMORY_MB", 768, 128, 1_000_000)),
         replica_disk_mb=int(_number(environ, "TRACELIB_REPLICA_DISK_MB", 0, 0, 1e9)) or None,
         replica_keeps_history=_one_of(environ, "TRACELIB_REPLICA_KEEPS_HISTORY", NO_YES) == "yes",
     )
+
+
+def _address(environ: Mapping[str, str], name: str) -> DatabaseAddress | None:
+    url = environ.get(name, "").strip()
+    return read_address(url, name) if url else None
 
 
 def _secrets_in_files(environ: Mapping[str, str]) -> dict[str, str]:

@@ -13,8 +13,8 @@ from tracelib.replica.manifest import Manifest
 from tracelib.window import HOUR_S
 
 ABOUT = (
-    "A columnar copy of the log, without messages, on the disk of this app. Figures of any range "
-    "come from it within a second, and the database is read once for each row."
+    "A copy of the log, without messages, for figures of any range. LiteLLM’s database is read "
+    "once for each row."
 )
 OFF = "Off. Set TRACELIB_REPLICA to auto or on to use it."
 UNKNOWN_YET = "Reading how large the log is."
@@ -32,7 +32,7 @@ def status_card(view: View) -> None:
         if reason := _unused(state):
             show_empty_state(reason)
         if state.manifest is not None and state.is_wanted:
-            _facts(view, state.manifest)
+            _facts(view, state, state.manifest)
             _progress(view, state, state.manifest)
             _pause_button(view, state.manifest)
         if state.sentence:
@@ -56,7 +56,7 @@ def _unused(state: ReplicaState) -> str:
     return STARTING if state.manifest is None and not state.sentence else ""
 
 
-def _facts(view: View, manifest: Manifest) -> None:
+def _facts(view: View, state: ReplicaState, manifest: Manifest) -> None:
     zone = view.filters.zone
     begins = manifest.complete_from
     since = "all" if begins is None else f"from {formatting.clock(_moment(begins), zone)}"
@@ -65,8 +65,10 @@ def _facts(view: View, manifest: Manifest) -> None:
         ("Compared with the log", formatting.age(_at(manifest.as_of), view.now)),
         ("Requests", formatting.exact(manifest.rows)),
         ("History", since),
-        ("On disk", formatting.size(manifest.bytes)),
+        ("Size", formatting.size(manifest.bytes)),
     ]
+    if view.installed.access.sees_installation:
+        facts.append(("Kept in", state.place or "files on this machine"))
     if only_here is not None:
         facts.append(("Only here, before", formatting.clock(_moment(only_here), zone)))
     if manifest.is_disk_full:

@@ -16,11 +16,12 @@ from sqlalchemy import Engine, literal, select
 from tracelib import errors
 from tracelib.filters import Filters
 from tracelib.querying.installation import REREAD_SCHEMA_AFTER_S, Installation, shared
-from tracelib.replica.files import Files
-from tracelib.replica.folder import PAUSED, Folder
+from tracelib.replica.folder import Folder
 from tracelib.replica.manifest import Manifest
-from tracelib.replica.reader import Replica, replica_of
+from tracelib.replica.reader import FileReader, Replica
 from tracelib.replica.settings import ReplicaSettings
+from tracelib.replica.table_reader import TableReader
+from tracelib.replica.tables import TableStore
 from tracelib.replica.writer import Writer
 from tracelib.source import Postgres, pool, source_over
 from tracelib.window import recent
@@ -41,7 +42,8 @@ class ReplicaState:
     """How the replica of this installation is.
 
     `is_wanted` is None until the size of the log is known. `manifest` is None if there is no file
-    yet, `sentence` says what is wrong, and is empty if nothing is.
+    yet, `sentence` says what is wrong, and is empty if nothing is. `place` is its database in
+    words; empty for files on this machine.
     """
 
     mode: str
@@ -49,6 +51,7 @@ class ReplicaState:
     settings: ReplicaSettings
     manifest: Manifest | None
     sentence: str
+    place: str
 
 
 def replica(installed: Installation) -> Replica | None:
@@ -57,9 +60,10 @@ def replica(installed: Installation) -> Replica | None:
         return None
     keeper = _keeper(shared(installed))
     keeper.ensure_running()
-    if not keeper.is_wanted:
+    # Until the size of the log is known, because it does not respond, what is there serves.
+    if keeper.is_wanted is False:
         return None
-    return replica_of(keeper.files, installed.access, installed.settings.statement_timeout_s)
+    return keeper.reader.replica(installed.access, installed.settings.statement_timeout_s)
 
 
 def state(installed: Installation) -> ReplicaState:
@@ -67,25 +71,17 @@ def state(installed: Installation) -> ReplicaState:
     mode = installed.settings.replica
     settings = replica_settings(installed)
     if mode == "off":
-        return ReplicaState(mode, False, settings, None, "")
+        return ReplicaState(mode, False, settings, None, "", _place(installed))
     keeper = _keeper(shared(installed))
     keeper.ensure_running()
-    snapshot = keeper.files.current() if keeper.is_wanted else None
-    manifest = snapshot.manifest if snapshot else None
-    sentence = keeper.sentence or keeper.files.sentence or (manifest.sentence if manifest else "")
-    return ReplicaState(mode, keeper.is_wanted, settings, manifest, sentence)
+    manifest = keeper.reader.manifest() if keeper.is_wanted else None
+    sentence = keeper.sentence or keeper.reader.sentence or (manifest.sentence if manifest else "")
+    return ReplicaState(mode, keeper.is_wanted, settings, manifest, sentence, _place(installed))
 
 
 def set_paused(installed: Installation, is_paused: bool) -> None:
-    """Pause the replica, or continue. Raises ReplicaUnwritable."""
-    mark = replica_settings(installed).folder / PAUSED
-    try:
-        if is_paused:
-            mark.touch()
-        else:
-            mark.unlink(missing_ok=True)
-    except OSError as error:
-        raise errors.ReplicaUnwritable(str(error)) from None
+    """Pause the replica, or continue. Raises a TraceError."""
+    _store(installed).set_paused(is_paused)
 
 
 def replica_settings(installed: Installation) -> ReplicaSettings:
@@ -106,6 +102,19 @@ def replica_settings(installed: Installation) -> ReplicaSettings:
     )
 
 
+def _store(installed: Installation) -> Folder | TableStore:
+    settings = replica_settings(installed)
+    address = installed.settings.replica_database
+    if address is None:
+        return Folder(settings)
+    return TableStore(settings, address, installed.settings.table)
+
+
+def _place(installed: Installation) -> str:
+    address = installed.settings.replica_database
+    return address.in_words() if address else ""
+
+
 @lru_cache(maxsize=4)
 def _keeper(installed: Installation) -> "Keeper":
     return Keeper(installed)
@@ -123,7 +132,7 @@ class Keeper:
         self.stop = threading.Event()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._files: Files | None = None
+        self._reader: FileReader | TableReader | None = None
 
     @property
     def sentence(self) -> str:
@@ -131,12 +140,17 @@ class Keeper:
         return self._sentence or (self._writer.sentence if self._writer else "")
 
     @property
-    def files(self) -> Files:
-        """The files, opened for reading."""
+    def reader(self) -> FileReader | TableReader:
+        """The files or tables, opened for reading."""
         with self._lock:
-            if self._files is None:
-                self._files = Files(self.settings, READING_THREADS)
-            return self._files
+            if self._reader is None:
+                address = self.installed.settings.replica_database
+                self._reader = (
+                    TableReader(address, self.installed.settings.pool_size)
+                    if address
+                    else FileReader(self.settings, READING_THREADS)
+                )
+            return self._reader
 
     def ensure_running(self) -> None:
         """Start the thread, unless it runs."""
@@ -171,7 +185,7 @@ class Keeper:
             while not self._is_worth_it(log_of()):
                 if self.stop.wait(CONSIDER_AGAIN_S):
                     return
-            writer = Writer(log_of, Folder(self.settings))
+            writer = Writer(log_of, _store(installed))
             self._writer = writer
             writer.run(self.stop)
         finally:

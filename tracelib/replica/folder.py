@@ -50,6 +50,17 @@ class Folder:
         """Has an admin paused the writer?"""
         return (self.settings.folder / PAUSED).exists()
 
+    def set_paused(self, is_paused: bool) -> None:
+        """Pause the writer, or let it continue, whoever it is. Raises ReplicaUnwritable."""
+        mark = self.settings.folder / PAUSED
+        try:
+            if is_paused:
+                mark.touch()
+            else:
+                mark.unlink(missing_ok=True)
+        except OSError as error:
+            raise errors.ReplicaUnwritable(str(error)) from None
+
     def open(self, identity: str) -> "OpenedFolder":
         """The replica in this folder, or a new one if it is none of this database."""
         folder = self.settings.folder

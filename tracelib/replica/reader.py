@@ -24,6 +24,7 @@ from tracelib.permissions.access import Access, Scope
 from tracelib.replica.dialect import compiled, converted
 from tracelib.replica.files import EMPTY, Files, Snapshot
 from tracelib.replica.manifest import Manifest
+from tracelib.replica.settings import ReplicaSettings
 from tracelib.source.frames import frame_of
 from tracelib.source.protocol import NotHeld
 from tracelib.spendlogs import replicated
@@ -162,6 +163,27 @@ class FileReplica(Replica):
 
     def _names(self) -> FromClause:
         return replicated.names_table("names", self.snapshot.names)
+
+
+class FileReader:
+    """The files of a replica, opened for reading."""
+
+    def __init__(self, settings: ReplicaSettings, threads: int) -> None:
+        self.files = Files(settings, threads)
+
+    @property
+    def sentence(self) -> str:
+        """Why it cannot be read; empty if it can."""
+        return self.files.sentence
+
+    def manifest(self) -> Manifest | None:
+        """The newest manifest; None if there is none that can be read."""
+        found = self.files.current()
+        return found.manifest if found else None
+
+    def replica(self, access: Access, timeout_s: float) -> FileReplica | None:
+        """The replica as it is now, for this access; None if there is none that can be read."""
+        return replica_of(self.files, access, timeout_s)
 
 
 def replica_of(files: Files, access: Access, timeout_s: float) -> FileReplica | None:

@@ -96,10 +96,6 @@ class TableReader:
             return None
         return TableReplica(found, access.scope, timeout_s, self._engine, self._tables)
 
-    def close(self) -> None:
-        """Close its connections."""
-        self._engine.dispose()
-
     def _read(self) -> None:
         """Read the manifest, if it is another one than before."""
         replicas = self._tables.replicas

@@ -122,8 +122,24 @@ class TableStore:
         with self.using() as connection:
             return bool(connection.scalar(is_paused))
 
+    def set_paused(self, is_paused: bool) -> None:
+        """Pause the writer, or let it continue, whoever it is. Raises a TraceError."""
+        replicas = self.tables.replicas
+        mine = replicas.c.shape == self.tables.shape
+        try:
+            with self._engine.connect() as connection:
+                writing = connection.execution_options(postgresql_readonly=False)
+                writing.execute(update(replicas).where(mine).values(is_paused=is_paused))
+                writing.commit()
+        except SQLAlchemyError as error:
+            raise unusable(error) from error
+        finally:
+            self._engine.dispose()
+
     def open(self, identity: str) -> "OpenedTables":
         """The replica in these tables, or a new one. Raises ReplicaOfAnotherLog."""
+        for left in self.settings.folder.glob("rows-*.tmp"):
+            left.unlink(missing_ok=True)
         with self.using() as connection:
             connection.rollback()
             connection.execute(CreateTable(table_rows.ARRIVING, if_not_exists=True))

@@ -1,0 +1,369 @@
+"""A replica in tables of another PostgreSQL equals the log, whatever happens to either."""
+
+import random
+import time
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from tests import replicating, rows
+from tests.replicas import empty_database, manifest_at, store_at, written_at
+from tests.replicating import (
+    CHANGES,
+    CONTEXT,
+    HOUR,
+    LOG,
+    NOW,
+    Clock,
+    happen,
+    in_log,
+    spread,
+    writing,
+)
+from tests.sources import FILTERS, source_of
+from tests.test_replica_writer import KILLS
+from tracelib import errors, overview
+from tracelib.database_url import read_address
+from tracelib.permissions.access import FULL
+from tracelib.querying import replication
+from tracelib.querying.installation import Installation
+from tracelib.replica import layout
+from tracelib.replica import manifest as manifests
+from tracelib.replica.manifest import Manifest
+from tracelib.replica.schema import Tables
+from tracelib.replica.table_reader import TableReader
+from tracelib.replica.writer import Writer
+from tracelib.settings import Settings
+from tracelib.source import NotHeld
+
+DAY_S = 86_400
+
+
+@pytest.fixture
+def url(server):
+    """The URL of an empty database."""
+    with empty_database(server) as url:
+        yield url
+
+
+@pytest.fixture
+def kept(database, url, tmp_path):
+    """A log of three days, and its replica in step: log, source, writer, clock."""
+    log = database(rows=spread(60, 72))
+    source, clock = source_of(log), Clock()
+    writer = Writer(lambda: source, store_at(url, tmp_path, duty=1), clock)
+    in_step(writer, clock)
+    yield log, source, writer, clock
+    writer.close()
+    source.engine.dispose()
+
+
+def in_step(writer: Writer, clock: Clock) -> Manifest:
+    """Let the writer work until it has nothing to do; what it holds then."""
+    for _ in range(500):
+        wait_s = writer.step()
+        assert writer.sentence == ""
+        clock.now += wait_s
+        if wait_s > 5:
+            return writer._opened.manifest
+    raise AssertionError("The writer finds no end.")
+
+
+def held(url: str, of: Manifest | None = None) -> list[str]:
+    """All rows of the replica as text, in order, once they are what the manifest says."""
+    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg2://"))
+    tables = Tables()
+    requests, replicas = tables.requests, tables.replicas
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        known = connection.execute(sa.select(requests)).all()
+        found = of or manifests.parsed(bytes(connection.scalar(sa.select(replicas.c.manifest))))
+    engine.dispose()
+    hours = [(row.start_order - layout.EPOCH) // layout.HOUR for row in known]
+    counted = {hour: one.rows for span in found.spans for hour, one in span.hours.items()}
+    assert {hour: hours.count(hour) for hour in hours} == counted
+    assert len(known) == found.rows
+    return sorted(replicating._text(dict(row._mapping)) for row in known)
+
+
+def execute(url: str, *statements: str) -> list[tuple]:
+    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg2://"))
+    with engine.begin() as connection:
+        found = [connection.execute(sa.text(one)) for one in statements]
+        answer = [tuple(row) for row in found[-1]] if found[-1].returns_rows else []
+    engine.dispose()
+    return answer
+
+
+def test_all_history_is_held_by_day(kept, url):
+    _, source, writer, _ = kept
+    assert held(url) == in_log(source)
+    assert manifest_at(url).complete_from is None
+    with writer._store.using() as connection:
+        days = writer._store.tables.days(connection)
+    assert sorted(days) == [(rows.NOON - timedelta(days=n)).date() for n in (3, 2, 1, 0)]
+    assert writer._store.tables.bytes(connection) == sum(days.values()) > 0
+
+
+def test_a_new_row_is_held_at_the_next_tick(kept, url):
+    log, source, writer, clock = kept
+    log.insert([rows.spend_log(startTime=rows.NOON)])
+    in_step(writer, clock)
+    assert held(url) == in_log(source)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_rows_that_change_later_are_held_after_a_day(kept, url, change):
+    log, source, writer, clock = kept
+    log.execute(CHANGES[change])
+    clock.now += 90_000
+    in_step(writer, clock)
+    assert held(url) == in_log(source)
+
+
+def test_days_without_rows_are_dropped(kept, url):
+    log, source, writer, clock = kept
+    log.execute(f"DELETE FROM {LOG} WHERE \"startTime\" < '{rows.NOON - HOUR * 40:%Y-%m-%d}'")
+    for _ in range(2):  # the rows go, and then their days
+        clock.now += 90_000
+        in_step(writer, clock)
+    assert held(url) == in_log(source)
+    with writer._store.using() as connection:
+        assert len(writer._store.tables.days(connection)) == 3
+
+
+def test_absurd_times_are_held_at_the_edges(database, url, tmp_path):
+    starts = [datetime(1999, 1, 1), datetime(2300, 1, 1), rows.NOON]
+    log = database(rows=[rows.spend_log(startTime=one) for one in starts])
+    source = source_of(log)
+    written_at(source, url, tmp_path)
+    assert held(url) == in_log(source)
+
+
+# Two writers, and one that is killed
+
+
+def test_of_two_writers_only_one_writes(kept, url, tmp_path):
+    log, source, writer, clock = kept
+    other = Writer(lambda: source, store_at(url, tmp_path), clock)
+    before = manifest_at(url)
+    log.insert([rows.spend_log(startTime=rows.NOON)])
+    assert other.step() == 10 and other.sentence == "" and manifest_at(url) == before
+    writer.close()
+    in_step(other, clock)
+    assert held(url) == in_log(source)
+    assert writer.step() == 10
+    other.close()
+
+
+def test_a_writer_without_its_lock_publishes_nothing(kept, url, tmp_path):
+    """Its connection was pooled: another process holds the lock, and wrote."""
+    log, source, writer, clock = kept
+    old = writer._opened
+    writer.close()
+    other = Writer(lambda: source, store_at(url, tmp_path, duty=1), clock)
+    log.insert([rows.spend_log(startTime=rows.NOON)])
+    in_step(other, clock)
+    other.close()
+    late = store_at(url, tmp_path)
+    assert late.win()
+    with late.using() as connection:
+        connection.execute(late.tables.requests.delete())
+    old.store = late
+    with pytest.raises(errors.ReplicaDamaged, match="Another process"):
+        old.publish(old.manifest)
+    late.resign()
+    assert held(url) == in_log(source)
+
+
+def test_killed_at_any_moment_it_loses_and_doubles_nothing(database, url, tmp_path):
+    """Two processes write, and are killed together again and again while the log changes."""
+    chance = random.Random(7)
+    log = database(rows=spread(400, 72))
+    source = source_of(log)
+    now = CONTEXT.Value("d", NOW)
+    for _ in range(KILLS):
+        with writing(log.url, tmp_path, now, 2, to=url) as processes:
+            happen(log, chance, now.value)
+            time.sleep(chance.uniform(0.05, 0.5))
+            if chance.random() < 0.5:
+                processes[0].kill()
+                time.sleep(chance.uniform(0, 0.2))
+        if manifest_at(url) is not None:
+            held(url)
+        now.value += chance.choice([1, 20, 700, 4_000])
+    clock = Clock(now.value)
+    writer = Writer(lambda: source, store_at(url, tmp_path, duty=1), clock)
+    deadline = time.monotonic() + 30
+    while not writer._store.win() and time.monotonic() < deadline:
+        time.sleep(0.1)  # the server notices after a moment that the other has gone
+    in_step(writer, clock)
+    clock.now += 90_000
+    in_step(writer, clock)
+    assert held(url) == in_log(source)
+    writer.close()
+
+
+def test_a_lost_connection_is_a_sentence_and_then_forgotten(kept, url):
+    log, source, writer, clock = kept
+    execute(
+        url,
+        """SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())""",
+    )
+    log.insert([rows.spend_log(startTime=rows.NOON)])
+    assert writer.step() == 10
+    assert writer.sentence.startswith(errors.ReplicaDatabaseUnusable.sentence)
+    in_step(writer, clock)
+    assert held(url) == in_log(source)
+
+
+def test_a_stopped_log_is_a_sentence_in_the_manifest(kept, url):
+    _, source, writer, clock = kept
+    clock.now += 20
+    writer._source = lambda: replace(source, engine=sa.create_engine("postgresql://127.0.0.1:1/x"))
+    assert writer.step() == 10
+    assert manifest_at(url).sentence.startswith(errors.DatabaseUnreachable.sentence)
+    assert held(url) == in_log(source)
+
+
+# A database that is not as it should be
+
+
+def failed(url: str, source, folder, **changes: object) -> str:
+    """The sentence of a writer of this replica, after its first step."""
+    writer = Writer(lambda: source, store_at(url, folder), Clock())
+    writer.step()
+    writer.close()
+    return writer.sentence
+
+
+def test_a_database_with_a_log_is_refused(database, tmp_path):
+    log = database(rows=spread(5, 3))
+    source = source_of(log)
+    sentence = failed(log.url, source, tmp_path)
+    assert sentence.startswith(errors.ReplicaDatabaseIsTheLog.sentence)
+    assert log.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'tracelib%'") == []
+
+
+def test_a_role_without_rights_is_refused(kept, database, role, tmp_path):
+    _, source, _, _ = kept
+    other = database()
+    other.execute('DROP TABLE "LiteLLM_SpendLogs"')
+    url = role(other, "no_rights")
+    sentence = failed(url, source, tmp_path)
+    assert sentence.startswith(errors.ReplicaDatabaseUnusable.sentence)
+    assert "permission denied" in sentence
+
+
+def test_the_schema_of_another_log_is_refused_and_left_alone(kept, url, database, tmp_path):
+    _, _, writer, _ = kept
+    before = held(url)
+    writer.close()
+    sentence = failed(url, source_of(database(rows=spread(3, 3))), tmp_path)
+    assert sentence.startswith(errors.ReplicaOfAnotherLog.sentence)
+    assert held(url) == before
+
+
+def test_in_a_schema_of_its_own_there_is_room_for_another_log(kept, url, database, tmp_path):
+    _, source, _, _ = kept
+    other = source_of(database(rows=spread(3, 3)))
+    replica = written_at(other, f"{url}&schema=other", tmp_path)
+    assert replica.manifest.rows == 3
+    assert held(url) == in_log(source)
+
+
+def test_a_manifest_that_cannot_be_read_is_built_again(kept, url):
+    _, source, writer, clock = kept
+    execute(url, "UPDATE tracelib_replica.replicas SET manifest = '[]', version = version + 1")
+    reader = TableReader(read_address(url), 1)
+    assert reader.manifest() is None
+    assert reader.sentence.startswith(errors.ReplicaDamaged.sentence)
+    clock.now += 20
+    writer.step()
+    in_step(writer, clock)
+    assert held(url) == in_log(source)
+
+
+def test_another_shape_stays_until_no_one_has_written_it_for_a_day(kept, url):
+    _, _, writer, clock = kept
+    other = Tables(shape="0_old")
+    with writer._store.using() as connection:
+        connection.execute(sa.schema.CreateTable(other.requests))
+        connection.execute(sa.schema.CreateTable(other.names))
+        old = Manifest("old", as_of=clock.now)
+        values = {"shape": "0_old", "version": 1, "is_paused": False}
+        row = values | {"manifest": manifests.written(old)}
+        connection.execute(sa.insert(other.replicas), row)
+        connection.commit()
+    shapes = "SELECT shape FROM tracelib_replica.replicas ORDER BY 1"
+    for wait_s, known in ((3_600, ["0_old", Tables().shape]), (DAY_S, [Tables().shape])):
+        clock.now += wait_s
+        in_step(writer, clock)
+        assert [one for (one,) in execute(url, shapes)] == known
+
+
+def test_a_paused_writer_reads_nothing(kept, url, tmp_path):
+    log, source, writer, clock = kept
+    before = held(url)
+    store_at(url, tmp_path).set_paused(True)
+    log.insert([rows.spend_log(startTime=rows.NOON)])
+    clock.now += 20
+    assert writer.step() == 10 and manifest_at(url).is_paused
+    assert held(url) == before
+    store_at(url, tmp_path).set_paused(False)
+    in_step(writer, clock)
+    assert held(url) == in_log(source) and not manifest_at(url).is_paused
+
+
+# Reading
+
+
+def test_a_database_without_tables_has_no_replica_yet(url):
+    reader = TableReader(read_address(url), 1)
+    assert (reader.manifest(), reader.replica(FULL, 5), reader.sentence) == (None, None, "")
+
+
+def test_a_database_that_does_not_respond_is_a_sentence_and_not_asked_again_at_once():
+    reader = TableReader(read_address("postgresql://ada@127.0.0.1:1/replica"), 1)
+    assert reader.manifest() is None
+    assert reader.sentence.startswith(errors.ReplicaDatabaseUnusable.sentence)
+    reader._engine = None  # a second attempt would fail
+    assert reader.manifest() is None
+
+
+def test_a_query_that_fails_is_left_to_the_log(kept, url):
+    replica = TableReader(read_address(url), 1).replica(FULL, 5)
+    execute(url, f"DROP TABLE tracelib_replica.names_{Tables().shape}")
+    with pytest.raises(NotHeld):
+        overview.cost_by_owner(replica, FILTERS)
+
+
+def test_an_installation_keeps_its_replica_in_that_database(kept, url, tmp_path):
+    log, _, writer, _ = kept
+    writer.close()
+    settings = Settings(
+        replica="on", replica_folder=str(tmp_path), replica_database=read_address(url)
+    )
+    place = Installation(settings, read_address(log.url), is_sample=False)
+    keeper = replication._keeper(place)
+    try:
+        assert until(lambda: replication.state(place).manifest is not None)
+        state = replication.state(place)
+        assert (state.place, state.sentence) == (settings.replica_database.in_words(), "")
+        found = replication.replica(place)
+        assert overview.totals(found, FILTERS).requests == 1
+        replication.set_paused(place, True)
+        assert until(lambda: replication.state(place).manifest.is_paused)
+    finally:
+        keeper.stop.set()
+        keeper.join()
+        replication._keeper.cache_clear()
+
+
+def until(is_true) -> bool:
+    deadline = time.monotonic() + 30
+    while not is_true() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return bool(is_true())
