@@ -115,5 +115,6 @@ def _day(folder: Path, size: Size, number: int, start: int) -> Span:
         database.execute(str(CreateTable(table).compile(dialect=DIALECT)))
         database.execute(STRAIGHT, values)
         database.execute(spans.SESSIONS)
+        database.execute(f"CREATE TABLE made.models AS {spans.MODELS}")
         database.execute("DETACH made")
     return Span(file, start, start + DAY_HOURS, rows, (folder / file).stat().st_size)

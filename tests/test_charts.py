@@ -14,7 +14,15 @@ from tracelib import formatting
 from tracelib.charts import by_model, palette, ranking, traffic
 from tracelib.charts.base import TimeAxis, line
 from tracelib.charts.palette import plain
-from tracelib.window import BUCKETS, TimeWindow, bucket_starts, days, recent, usable_buckets
+from tracelib.window import (
+    BUCKETS,
+    MOST_POINTS,
+    TimeWindow,
+    bucket_starts,
+    days,
+    recent,
+    usable_buckets,
+)
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1)
@@ -45,7 +53,7 @@ SERIES = pd.DataFrame(
 def drawn_axes(draw):
     """The axis of a window around a change of the clock, in buckets that suit it."""
     window, _, zone = draw(buckets_in_zones())
-    bucket = draw(st.sampled_from(usable_buckets(window)))
+    bucket = draw(st.sampled_from(usable_buckets(window, MOST_POINTS)))
     return TimeAxis(window, zone, bucket, window.end)
 
 

@@ -110,6 +110,24 @@ def test_a_damaged_replica_is_not_asked_and_says_so(installed):
     assert state.manifest is None
 
 
+def test_without_a_replica_a_model_keeps_its_place_in_this_process(installed):
+    off = replace(installed, settings=replace(installed.settings, replica="off"))
+    assert replication.in_given_order(off, ["b", "a"]) == ("b", "a")
+    assert replication.in_given_order(off, ["c", "a"]) == ("b", "a", "c")
+    many = [f"m{n}" for n in range(300)]
+    assert replication.in_given_order(off, many)[:4] == ("b", "a", "c", "m0")
+    assert replication.in_given_order(off, ["x"])[-1] == "x"
+    assert "x" not in replication.in_given_order(off, [])
+    replication._given_here.cache_clear()
+
+
+def test_in_a_replica_a_model_has_the_place_that_was_given(installed):
+    folder = replica_settings(installed).folder
+    found = manifests.read(folder)
+    manifests.publish(folder, replace(found, models=("z", "gpt-4o")))
+    assert replication.in_given_order(installed, ["new", "gpt-4o"]) == ("z", "gpt-4o", "new")
+
+
 def test_each_database_has_a_folder_of_its_own(database, tmp_path):
     one, other = (of(database(), tmp_path) for _ in range(2))
     folders = {replica_settings(place).folder for place in (one, other)}

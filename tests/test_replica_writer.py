@@ -326,6 +326,28 @@ def test_a_file_of_names_is_written_only_if_they_changed(kept, tmp_path):
     assert in_step(writer, clock).names_file == before
 
 
+def test_a_model_keeps_its_place(database, tmp_path):
+    of_models = [("often", 3), ("seldom", 1), ("also", 1)]
+    log = database(
+        rows=[
+            rows.spend_log(model_group=name, startTime=rows.NOON - HOUR)
+            for name, times in of_models
+            for _ in range(times)
+        ]
+    )
+    source, clock = source_of(log), Clock()
+    writer = writer_of(source, tmp_path, clock)
+    in_step(writer, clock)
+    clock.now += 400
+    assert in_step(writer, clock).models == ("often", "also", "seldom")
+    log.execute(f"DELETE FROM {LOG} WHERE model_group = 'often'")
+    log.insert(rows.spend_log(model_group="new", startTime=rows.NOON) for _ in range(9))
+    clock.now += 700
+    in_step(writer, clock)
+    clock.now += 400
+    assert in_step(writer, clock).models == ("often", "also", "seldom", "new")
+
+
 # Two writers, and one that is killed
 
 

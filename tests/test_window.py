@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tracelib.clock import clock_periods, offset_s
 from tracelib.window import (
     BUCKETS,
+    MOST_POINTS,
     SPANS,
     TimeWindow,
     between,
@@ -280,6 +281,12 @@ def test_the_buckets_of_a_window_are_neither_too_many_nor_too_long(length, usabl
     window = recent(length, datetime(2026, 11, 23, tzinfo=UTC))
     assert [bucket.name for bucket in usable_buckets(window)] == usable
     assert fitting_bucket(window).name == fitting
+
+
+def test_a_chart_has_at_most_500_points():
+    month = recent("30d", datetime(2026, 11, 23, tzinfo=UTC))
+    assert [bucket.name for bucket in usable_buckets(month, MOST_POINTS)] == ["6h", "1d"]
+    assert [bucket.name for bucket in usable_buckets(month)] == ["1h", "6h", "1d"]
 
 
 @given(moments, st.sampled_from([10, 30, 60, 300]))

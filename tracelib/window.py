@@ -17,6 +17,8 @@ SPANS = {
 }
 LONGEST = timedelta(days=400)
 MOST_BUCKETS = 1_500
+# Of a chart: more cannot be told apart.
+MOST_POINTS = 500
 FITTING_BUCKETS = 200
 HOUR_S = 3_600
 
@@ -126,12 +128,12 @@ def ticked(now: datetime, tick_s: int) -> datetime:
     return datetime.fromtimestamp(seconds - seconds % tick_s, UTC)
 
 
-def usable_buckets(window: TimeWindow) -> tuple[Bucket, ...]:
-    """Which buckets give a chart of this window a readable number of points, finest first?"""
+def usable_buckets(window: TimeWindow, most: int = MOST_BUCKETS) -> tuple[Bucket, ...]:
+    """Which buckets does this window have at most so many of, and more than one? Finest first."""
     usable = tuple(
         bucket
         for bucket in BUCKETS.values()
-        if window.length.total_seconds() / bucket.seconds <= MOST_BUCKETS
+        if window.length.total_seconds() / bucket.seconds <= most
         and bucket.seconds < window.length.total_seconds()
     )
     return usable or (BUCKETS["1m"],)

@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -17,7 +18,7 @@ from tracelib import errors
 from tracelib.filters import Filters
 from tracelib.querying.installation import REREAD_SCHEMA_AFTER_S, Installation, shared
 from tracelib.replica.folder import Folder
-from tracelib.replica.manifest import Manifest
+from tracelib.replica.manifest import MOST_GIVEN, Manifest
 from tracelib.replica.reader import FileReader, Replica
 from tracelib.replica.settings import ReplicaSettings
 from tracelib.replica.table_reader import TableReader
@@ -77,6 +78,28 @@ def state(installed: Installation) -> ReplicaState:
     manifest = keeper.reader.manifest() if keeper.is_wanted else None
     sentence = keeper.sentence or keeper.reader.sentence or (manifest.sentence if manifest else "")
     return ReplicaState(mode, keeper.is_wanted, settings, manifest, sentence, _place(installed))
+
+
+@lru_cache(maxsize=4)
+def _given_here(_: Installation) -> dict[str, None]:
+    """The models that have a place in this process, in their order."""
+    return {}
+
+
+def in_given_order(installed: Installation, models: Iterable[str]) -> tuple[str, ...]:
+    """These models and all that have a place, which they keep, and with it their colour.
+
+    The places are the replica's, which outlive this process; without one, those in which this
+    process has seen the models first.
+    """
+    ranked = dict.fromkeys(models)
+    found = replica(installed)
+    if found is not None and found.manifest.models:
+        return tuple(dict.fromkeys(found.manifest.models) | ranked)
+    given = _given_here(shared(installed))
+    if len(given) < MOST_GIVEN:
+        given.update(ranked)
+    return tuple(given | ranked)
 
 
 def set_paused(installed: Installation, is_paused: bool) -> None:

@@ -17,7 +17,7 @@ from tracelib.replica.election import Election
 from tracelib.replica.layout import Range
 from tracelib.replica.manifest import NAME, NEXT_NAME, Manifest, Span
 from tracelib.replica.settings import ReplicaSettings
-from tracelib.replica.store import NOTHING, Built, Carried, Csv, Kept, NameRow, Opened
+from tracelib.replica.store import NOTHING, Built, Csv, Kept, Listed, NameRow, Opened
 
 log = logging.getLogger(__name__)
 PAUSED = "paused"
@@ -97,9 +97,9 @@ class Folder:
         """Write a file with these names."""
         return spans.build_names(self.settings, rows)
 
-    def carried_names(self, span: Span) -> list[Carried]:
-        """Which names do the rows of this span carry? By dimension and ID."""
-        return spans.carried_names(self.settings, span.file)
+    def listed(self, span: Span) -> Listed:
+        """Which names and models do the rows of this span have?"""
+        return spans.listed(self.settings, span.file)
 
 
 @dataclass

@@ -18,7 +18,9 @@ NAME = "manifest.json"
 # A replica of another shape is built next to the old one, under this name.
 NEXT_NAME = "manifest-next.json"
 # Increased with each change of what the files mean; a changed list of columns shows by itself.
-FORMAT = 1
+FORMAT = 2
+# Models that keep their place: clients may ask for any number of models that do not exist.
+MOST_GIVEN = 200
 Unreadable = errors.ReplicaUnreadable
 
 
@@ -54,6 +56,7 @@ class Manifest:
     complete_from    the hour from which all is held; None once all history is
     as_of            all rows that were in the log at this moment are held
     kept_before      rows of hours before this one are kept although the log has them no longer
+    models           each model that was ever held, in the order of their colours
     is_disk_full     older rows are not held, because of the limit of the disk
     rows_per_s       how fast history was filled lately
     sentence         what is wrong; empty if nothing is
@@ -67,6 +70,7 @@ class Manifest:
     rows_total_estimate: int | None = None
     rows_per_s: float | None = None
     kept_before: int | None = None
+    models: tuple[str, ...] = ()
     is_disk_full: bool = False
     is_paused: bool = False
     sentence: str = ""

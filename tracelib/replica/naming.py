@@ -1,29 +1,29 @@
-"""The file of names: those of the tables of names, and those that rows carry."""
+"""The names of IDs, of the tables of names and of rows, and the order of the models."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from tracelib.replica.host import Host, Name
-from tracelib.replica.manifest import Span
-from tracelib.replica.store import Carried, NameRow, Store
+from tracelib.replica.manifest import MOST_GIVEN, Span
+from tracelib.replica.store import Carried, Listed, NameRow, Store
 from tracelib.spendlogs.types import BETWEEN
 
 NAMED_S = 300.0
 
 
 class Naming:
-    """Writes a file of names whenever they have changed."""
+    """Knows which names and models the rows have, and writes names whenever they have changed."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._due_at = 0.0
         self._known: list[Name] = []
         self._written: tuple[str, list[NameRow]] | None = None
-        self._carried: dict[str, list[Carried]] = {}
+        self._listed: dict[str, Listed] = {}
 
     def is_due(self, parts: Sequence[Span], now: float) -> bool:
         """Is it time to look for new names, or are there files whose rows may carry some?"""
-        return now >= self._due_at or any(part.file not in self._carried for part in parts)
+        return now >= self._due_at or any(part.file not in self._listed for part in parts)
 
     def file(self, host: Host, parts: Sequence[Span], old: str | None, now: float) -> str:
         """The file with the names of now: the old one if they have not changed.
@@ -40,12 +40,24 @@ class Naming:
 
     def _carried_by(self, parts: Sequence[Span]) -> list[Carried]:
         """The names in the rows of all spans, of which only new files are read."""
-        known = self._carried
-        self._carried = {
-            part.file: known[part.file] if part.file in known else self._store.carried_names(part)
+        known = self._listed
+        self._listed = {
+            part.file: known[part.file] if part.file in known else self._store.listed(part)
             for part in parts
         }
-        return [name for names in self._carried.values() for name in names]
+        return [name for one in self._listed.values() for name in one.names]
+
+    def models(self, given: tuple[str, ...]) -> tuple[str, ...]:
+        """These models in their order, then the others, the most used first, ties by name.
+
+        A model keeps its place, and so its colour, once it has one. Of the spans last named.
+        """
+        requests = Counter[str]()
+        for one in self._listed.values():
+            requests.update(one.models)
+        new = requests.keys() - given
+        ranked = sorted(new, key=lambda name: (-requests[name], name))
+        return (*given, *ranked)[:MOST_GIVEN]
 
 
 def all_names(known: Iterable[Name], carried: Iterable[Carried]) -> list[NameRow]:

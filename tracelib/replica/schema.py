@@ -23,11 +23,12 @@ DEFAULT_NAME = "tracelib_replica"
 INDEXED = ("start_order", "session_number")
 CITUS = text("SELECT count(*) > 0 FROM pg_extension WHERE extname = 'citus'")
 IS_THERE = text("SELECT to_regclass(:path) IS NOT NULL")
-# Partitions, with their sizes; with Citus those are on other nodes.
-PARTITIONS = text(
-    "SELECT relname, pg_total_relation_size(oid) AS bytes FROM pg_class "
+PARTITIONS = (
+    "SELECT relname, {size}(oid) AS bytes FROM pg_class "
     "JOIN pg_inherits ON inhrelid = oid WHERE inhparent = to_regclass(:path)"
 )
+# With Citus they are on other nodes.
+SIZE, SIZE_ON_ALL_NODES = "pg_total_relation_size", "citus_total_relation_size"
 
 
 @dataclass(frozen=True)
@@ -100,16 +101,11 @@ class Tables:
         connection.execute(text(f"DROP TABLE IF EXISTS {path(self._day(day))}"))
 
     def days(self, connection: Connection) -> dict[date, int]:
-        """Which days have a partition, and of how many bytes?"""
-        found = connection.execute(PARTITIONS, {"path": path(self.requests)})
+        """Which days have a partition, and of how many bytes with its indexes?"""
+        size = SIZE_ON_ALL_NODES if connection.scalar(CITUS) else SIZE
+        statement = text(PARTITIONS.format(size=size))
+        found = connection.execute(statement, {"path": path(self.requests)})
         return {date.fromisoformat(one.relname[-8:]): int(one.bytes) for one in found}
-
-    def bytes(self, connection: Connection) -> int:
-        """How large are the requests with their indexes, on all nodes?"""
-        if connection.scalar(CITUS):
-            size = func.citus_total_relation_size(path(self.requests))
-            return int(connection.scalar(select(size)) or 0)
-        return sum(self.days(connection).values())
 
     def _day(self, day: date) -> Table:
         return self._table(f"requests_{self.shape}_{day:%Y%m%d}", {})

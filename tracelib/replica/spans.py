@@ -12,7 +12,7 @@ from sqlalchemy.types import TypeEngine
 
 from tracelib.replica.manifest import make_durable
 from tracelib.replica.settings import ReplicaSettings
-from tracelib.replica.store import Built, Carried, Csv, Kept, NameRow
+from tracelib.replica.store import Built, Carried, Csv, Kept, Listed, NameRow
 from tracelib.spendlogs.replicated import COLUMNS, NAMES, ON_THE_WAY
 from tracelib.window import HOUR_S
 
@@ -24,6 +24,9 @@ SPILLED = "spilled.tmp"
 SESSIONS = (
     "CREATE TABLE made.sessions AS "
     "SELECT DISTINCT session_number FROM made.requests ORDER BY session_number"
+)
+MODELS = (
+    "SELECT model, count(*) AS requests FROM made.requests WHERE model IS NOT NULL GROUP BY model"
 )
 LONGEST_LINE = 32 * 1024**2
 # The aliases that rows carry, for IDs that no table of names knows.
@@ -49,6 +52,7 @@ def build(
         every = " UNION ALL ".join(arms)
         database.execute(f"CREATE TABLE made.requests AS {every} ORDER BY start_order")
         database.execute(f"CREATE TABLE made.carried AS {_carried()}")
+        database.execute(f"CREATE TABLE made.models AS {MODELS}")
         database.execute(SESSIONS)
         rows = _count(database, "made.requests")
     return Built(file, rows, (settings.folder / file).stat().st_size, hours)
@@ -66,12 +70,13 @@ def build_names(settings: ReplicaSettings, rows: Sequence[NameRow]) -> str:
     return file
 
 
-def carried_names(settings: ReplicaSettings, file: str) -> list[Carried]:
-    """Which names do the rows of this file carry? By dimension and ID. Raises a duckdb.Error."""
+def listed(settings: ReplicaSettings, file: str) -> Listed:
+    """Which names and models do the rows of this file have? Raises a duckdb.Error."""
     with _database(settings) as database:
         _attach(database, settings.folder / file, "old")
-        text = "FROM old.carried ORDER BY ALL"
-        return [Carried(*row) for row in database.execute(text).fetchall()]
+        names = database.execute("FROM old.carried ORDER BY ALL").fetchall()
+        models = database.execute("FROM old.models").fetchall()
+    return Listed([Carried(*row) for row in names], dict(models))
 
 
 def is_sound(settings: ReplicaSettings, path: Path) -> bool:

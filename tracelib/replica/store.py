@@ -62,6 +62,13 @@ class Carried(NamedTuple):
     started: datetime
 
 
+class Listed(NamedTuple):
+    """The names that rows carry, by dimension and ID, and how many requests each model had."""
+
+    names: Sequence[Carried]
+    models: Mapping[str, int]
+
+
 @dataclass
 class Opened(ABC):
     """The manifest of a replica whose only writer this is; `broken` are files that are damaged."""
@@ -136,8 +143,8 @@ class Store(Protocol):
     def build_names(self, rows: Sequence[NameRow]) -> str:
         """Hold exactly these names, once a manifest with the result is published."""
 
-    def carried_names(self, span: Span) -> list[Carried]:
-        """Which names do the rows of this span carry? By dimension and ID."""
+    def listed(self, span: Span) -> Listed:
+        """Which names and models do the rows of this span have?"""
 
 
 def newly_read(built: Built, span: Span, now: float) -> Span:

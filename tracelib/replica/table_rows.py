@@ -29,7 +29,7 @@ from sqlalchemy.types import BigInteger, DateTime, Text
 from tracelib.replica import layout
 from tracelib.replica.layout import EPOCH, HOUR, Range
 from tracelib.replica.spans import ALIASES
-from tracelib.replica.store import Carried, Csv, Kept
+from tracelib.replica.store import Carried, Csv, Kept, Listed
 from tracelib.spendlogs.measures import alphabetical, last_of
 from tracelib.spendlogs.replicated import COLUMNS, ON_THE_WAY
 
@@ -106,8 +106,15 @@ def _moment(hour: int) -> ColumnElement[datetime]:
     return literal(EPOCH + hour * HOUR, DateTime())
 
 
-def carried_names(connection: Connection, requests: Table, hours: Range) -> list[Carried]:
-    """Which names do the rows of these hours carry? By dimension and ID."""
+def listed(connection: Connection, requests: Table, hours: Range) -> Listed:
+    """Which names and models do the rows of these hours have?"""
+    model = requests.c.model
+    used = select(model, func.count()).where(*within(requests, hours)).group_by(model)
+    models = {one: times for one, times in connection.execute(used) if one is not None}
+    return Listed(_names(connection, requests, hours), models)
+
+
+def _names(connection: Connection, requests: Table, hours: Range) -> list[Carried]:
     arms = (_carried(requests, hours, *one) for one in ALIASES.items())
     found = union_all(*arms).subquery("found")
     statement = select(found).order_by(found.c.dimension, alphabetical(found.c.id))

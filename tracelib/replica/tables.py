@@ -24,7 +24,7 @@ from tracelib.replica.layout import EPOCH, HOUR, Range
 from tracelib.replica.manifest import Manifest, Span
 from tracelib.replica.schema import DEFAULT_NAME, Tables, path
 from tracelib.replica.settings import ReplicaSettings
-from tracelib.replica.store import NOTHING, Built, Carried, Csv, Kept, NameRow, Opened
+from tracelib.replica.store import NOTHING, Built, Csv, Kept, Listed, NameRow, Opened
 from tracelib.source import pool
 from tracelib.source.driver_errors import explained
 from tracelib.spendlogs.replicated import NAMES
@@ -199,11 +199,11 @@ class TableStore:
                 connection.execute(insert(names), values)
         return f"names-{uuid.uuid4().hex[:12]}"
 
-    def carried_names(self, span: Span) -> list[Carried]:
-        """Which names do the rows of this span carry? By dimension and ID."""
+    def listed(self, span: Span) -> Listed:
+        """Which names and models do the rows of this span have?"""
         with self.using() as connection:
             hours = (span.start, span.end)
-            return table_rows.carried_names(connection, self.tables.requests, hours)
+            return table_rows.listed(connection, self.tables.requests, hours)
 
 
 @dataclass
@@ -241,7 +241,7 @@ class OpenedTables(Opened):
             for shape in self._outdated(connection, now):
                 tables.of_shape(shape).drop(connection)
             if self.manifest.rows:
-                self.store.bytes_a_row = tables.bytes(connection) / self.manifest.rows
+                self.store.bytes_a_row = sum(tables.days(connection).values()) / self.manifest.rows
             connection.commit()
         self._tidy_at = now + TIDY_S
 

@@ -200,11 +200,15 @@ class Writer:
     def _name(self, host: Host, opened: Opened, now: float) -> bool:
         if not self._naming.is_due(opened.manifest.spans, now):
             return False
-        old = opened.manifest.names_file
-        file = self._naming.file(host, opened.manifest.spans, old, now)
-        estimate = host.rows_estimate()
-        if (file, estimate) != (old, opened.manifest.rows_total_estimate):
-            opened.publish(replace(opened.manifest, names_file=file, rows_total_estimate=estimate))
+        old = opened.manifest
+        new = replace(
+            old,
+            names_file=self._naming.file(host, old.spans, old.names_file, now),
+            models=self._naming.models(old.models),
+            rows_total_estimate=host.rows_estimate(),
+        )
+        if new != old:
+            opened.publish(new)
         return True
 
     def _join(self, opened: Opened, now: float) -> bool:

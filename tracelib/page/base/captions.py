@@ -54,12 +54,11 @@ def rows_or_stop(result: Result[pd.DataFrame]) -> pd.DataFrame:
 
 def choose_bucket(view: View) -> None:
     """Draw the bucket of the charts over time. Only buckets that suit the range are offered."""
-    usable = [bucket.name for bucket in windows.usable_buckets(view.filters.window)]
     key = "filter bucket"
     st.session_state[key] = view.bucket.name
     st.segmented_control(
         "One point is",
-        usable,
+        list(view.usable_buckets),
         format_func=lambda name: windows.BUCKETS[name].words,
         key=key,
         required=True,

@@ -24,6 +24,7 @@ from tracelib.filters import Filters
 from tracelib.page.base import address, cards, controls, frame, head, identity
 from tracelib.page.base.frame import Frame, Pending, Waiting
 from tracelib.permissions.people import ANYONE, Person
+from tracelib.querying import replication
 from tracelib.querying.installation import Installation, installation, log_once, reread_schema
 from tracelib.querying.runner import Query, expire_results, run_alone, run_together
 from tracelib.querying.store import Result
@@ -52,9 +53,15 @@ class View:
     person: Person = ANYONE
 
     @property
+    def usable_buckets(self) -> Mapping[str, windows.Bucket]:
+        """Which buckets give a chart of this range a readable number of points, finest first?"""
+        usable = windows.usable_buckets(self.filters.window, windows.MOST_POINTS)
+        return {bucket.name: bucket for bucket in usable}
+
+    @property
     def bucket(self) -> windows.Bucket:
         """Which bucket do all charts over time here have? The chosen one if it fits."""
-        usable = {bucket.name: bucket for bucket in windows.usable_buckets(self.filters.window)}
+        usable = self.usable_buckets
         return usable.get(self.choice.bucket or "") or windows.fitting_bucket(self.filters.window)
 
     @property
@@ -71,8 +78,9 @@ class View:
 
     @property
     def colours(self) -> Mapping[str, str]:
-        """The colour of each model, by its rank over the whole log."""
-        return model_colours(facet.id for facet in self.facets.of("model"))
+        """The colour of each model: as it was given, or by its rank over the whole log."""
+        ranked = (facet.id for facet in self.facets.of("model"))
+        return model_colours(replication.in_given_order(self.installed, ranked))
 
     def query(
         self,
