@@ -15,6 +15,9 @@ def parameters(url: str) -> dict[str, str]:
 
 
 PLAIN = {"user": "ada", "password": "s3cret", "host": "db", "port": "5432", "dbname": "litellm"}
+REPLICA = DatabaseAddress(
+    (("user", "ada"), ("password", "s3cret"), ("host", "replica"), ("dbname", "figures")), "team"
+)
 
 
 @pytest.mark.parametrize(
@@ -191,6 +194,7 @@ def test_every_variable_is_read():
         "TRACELIB_REDACT": '{"employee": "EMP-[0-9]{5}"}',
         "TRACELIB_REPLICA": "on",
         "TRACELIB_REPLICA_FOLDER": "/var/replica",
+        "TRACELIB_REPLICA_URL": "postgresql://ada:s3cret@replica/figures?schema=team",
         "TRACELIB_REPLICA_DUTY": "0.25",
         "TRACELIB_REPLICA_MEMORY_MB": "1024",
         "TRACELIB_REPLICA_DISK_MB": "20000",
@@ -207,6 +211,7 @@ def test_every_variable_is_read():
         redact=(OwnPattern("employee", "EMP-[0-9]{5}"),),
         replica="on",
         replica_folder="/var/replica",
+        replica_database=REPLICA,
         replica_duty=0.25,
         replica_memory_mb=1024,
         replica_disk_mb=20000,
@@ -217,6 +222,12 @@ def test_every_variable_is_read():
 @pytest.mark.parametrize(
     ("name", "content", "field", "expected"),
     [
+        (
+            "TRACELIB_REPLICA_URL",
+            "postgresql://ada:s3cret@replica/figures?schema=team\n",
+            "replica_database",
+            REPLICA,
+        ),
         (
             "DATABASE_URL",
             "postgresql://ada:s3cret@db:5432/litellm\n",
@@ -308,3 +319,9 @@ def test_what_other_drivers_write_is_understood(url, meant):
 def test_a_search_path_names_the_schema():
     url = "postgresql://db/litellm?options=-c%20search_path%3Dllm"
     assert read_address(url) == DatabaseAddress((("host", "db"), ("dbname", "litellm")), "llm")
+
+
+def test_a_wrong_url_of_a_replica_is_named_by_its_setting():
+    for url in ("mysql://x/y", "postgresql://host:port/x"):
+        with pytest.raises(errors.BadSetting, match="TRACELIB_REPLICA_URL"):
+            read_settings({"TRACELIB_REPLICA_URL": url})
