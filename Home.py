@@ -12,7 +12,6 @@ with page.begin("Home") as view:
     filters = view.filters
 
     totals = view.query(overview.totals, filters)
-    sessions = view.query(overview.sessions, filters)
     series = view.query(overview.over_time, filters, view.bucket)
     usage = view.query(models.usage_by_model, filters)
     server = view.query(status.server)
@@ -27,6 +26,6 @@ with page.begin("Home") as view:
     with st.grid(columns=4, min_column_width=220):
         home.overview_card(view, totals.result, series.result)
         home.models_card(view, usage.result)
-        home.sessions_card(view, sessions.result, series.result)
+        home.sessions_card(view, series.result)
         home.status_card(view, totals.result, series.result, fresh.result)
-    page.source_caption(view, totals.result, sessions.result, series.result, usage.result)
+    page.source_caption(view, totals.result, series.result, usage.result)

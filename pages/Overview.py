@@ -11,7 +11,6 @@ with page.begin("Overview") as view:
 
     totals = view.query(overview.totals, filters)
     totals_before = view.query(overview.totals, earlier)
-    sessions = view.query(overview.sessions, filters)
     sessions_before = view.query(overview.sessions, earlier)
     series = view.query(overview.over_time, filters, view.bucket)
     owners = view.query(overview.cost_by_owner, filters)
@@ -25,12 +24,11 @@ with page.begin("Overview") as view:
     overview_cards.headline(
         totals.result,
         totals_before.result,
-        sessions.result,
         sessions_before.result,
         series.result,
         overview_cards.why_no_change(earlier, log_start.result),
     )
-    page.source_caption(view, totals.result, sessions.result, series.result)
+    page.source_caption(view, totals.result, series.result)
 
     page.let_first_screen_draw()
     page.choose_bucket(view)

@@ -25,6 +25,7 @@ from tracelib import errors, models, overview, sessions, status
 from tracelib.filters import NONE, Filters
 from tracelib.permissions.access import Access, Scope
 from tracelib.querying.dispatch import is_portable
+from tracelib.replica import manifest as manifests
 from tracelib.replica.dialect import compiled
 from tracelib.replica.files import Files
 from tracelib.replica.reader import Replica
@@ -322,7 +323,7 @@ def test_a_replica_that_was_replaced_is_read_as_it_is_now(database, tmp_path):
     [
         (lambda folder: (folder / "manifest.json").write_text("{"), errors.ReplicaDamaged.sentence),
         (
-            lambda folder: _edit(folder, '"format":1', '"format":99'),
+            lambda folder: _edit(folder, f'"format":{manifests.FORMAT}', '"format":99'),
             errors.ReplicaOfNewerVersion.sentence,
         ),
         (

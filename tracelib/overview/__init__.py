@@ -8,7 +8,7 @@ from tracelib.overview.costs import (
     cost_by_tag,
     prompt_caching,
 )
-from tracelib.overview.over_time import busy_hours, over_time
+from tracelib.overview.over_time import busy_hours, over_time, sessions_in
 from tracelib.overview.totals import SessionCounts, Totals, log_start, sessions, totals
 
 __all__ = [
@@ -24,5 +24,6 @@ __all__ = [
     "over_time",
     "prompt_caching",
     "sessions",
+    "sessions_in",
     "totals",
 ]

@@ -7,14 +7,17 @@ from sqlalchemy import Select, Subquery, func, select
 from sqlalchemy.types import DateTime, Integer
 
 from tracelib.filters import Filters
+from tracelib.overview.totals import SessionCounts
 from tracelib.source import Source
+from tracelib.spendlogs import measures
 from tracelib.spendlogs.buckets import WEEK_H, in_buckets, in_hours_of_week
 from tracelib.spendlogs.figures import FIGURES, METRICS, chosen, grouped
 from tracelib.window import Bucket, bucket_starts
 
 SERIES = tuple(METRICS.values())
 # 0 in a bucket without requests; the others are unknown there.
-SUMS = (*(name for name in SERIES if FIGURES[name].is_sum), "new_sessions")
+BEGUN = ("new_sessions", "continued_sessions")
+SUMS = (*(name for name in SERIES if FIGURES[name].is_sum), *BEGUN)
 # The hours are counted from a Thursday.
 MONDAY_TO_THURSDAY_H = 72
 
@@ -26,10 +29,11 @@ def over_time(source: Source, filters: Filters, bucket: Bucket) -> pd.DataFrame:
 
         bucket         its start, aware UTC
         each figure of `METRICS`, under its name in `FIGURES`
-        new_sessions   int, sessions whose first request in the window is in the bucket
+        new_sessions          int, sessions whose first request in the window is in the bucket
+        continued_sessions    int, those of them with more than one request in the window
 
     In a bucket without requests its sums are 0 and the rest NaN. Every sum over the buckets is that
-    of `totals`; new sessions add up to `sessions`.
+    of `totals`; those of sessions are `sessions`.
     """
     starts = bucket_starts(filters.window, bucket, filters.zone)
     found = source.frame(_over_time(source.requests(filters), filters, bucket))
@@ -37,6 +41,12 @@ def over_time(source: Source, filters: Filters, bucket: Bucket) -> pd.DataFrame:
     frame = frame.fillna(dict.fromkeys(SUMS, 0)).reset_index(drop=True)
     frame.insert(0, "bucket", pd.Series(starts, dtype="datetime64[us, UTC]"))
     return frame
+
+
+def sessions_in(over_time: pd.DataFrame) -> SessionCounts:
+    """How many sessions had a request in the window? As `sessions`, without another query."""
+    counts = (int(over_time[name].sum()) for name in BEGUN)
+    return SessionCounts(*counts)
 
 
 def busy_hours(source: Source, filters: Filters) -> pd.DataFrame:
@@ -60,14 +70,10 @@ def busy_hours(source: Source, filters: Filters) -> pd.DataFrame:
 
 def _over_time(requests: Subquery, filters: Filters, bucket: Bucket) -> Select[Any]:
     traffic = _traffic(in_buckets(requests, filters, bucket)).subquery("traffic")
-    begun = _new_sessions(in_buckets(_first_starts(requests), filters, bucket)).subquery("begun")
+    begun = _begun(in_buckets(_first_starts(requests), filters, bucket)).subquery("begun")
     joined = traffic.outerjoin(begun, begun.c.bucket_number == traffic.c.bucket_number)
-    new_sessions = func.coalesce(begun.c.new_sessions, 0, type_=Integer())
-    return (
-        select(*traffic.c, new_sessions.label("new_sessions"))
-        .select_from(joined)
-        .order_by(traffic.c.bucket_number)
-    )
+    counts = (func.coalesce(begun.c[name], 0, type_=Integer()).label(name) for name in BEGUN)
+    return select(*traffic.c, *counts).select_from(joined).order_by(traffic.c.bucket_number)
 
 
 def _traffic(requests: Subquery) -> Select[Any]:
@@ -75,16 +81,20 @@ def _traffic(requests: Subquery) -> Select[Any]:
 
 
 def _first_starts(requests: Subquery) -> Subquery:
-    """When did the first request of each session start? The bucket is computed for that only."""
+    """When did the first request of each session start, and how many has it?
+
+    The bucket is computed for that start only.
+    """
     first = func.min(requests.c.start_order, type_=DateTime())
-    return (
-        select(first.label("start_order")).group_by(requests.c.session_group).subquery("sessions")
-    )
+    each = select(first.label("start_order"), *chosen(requests, "requests"))
+    return each.group_by(requests.c.session_group).subquery("sessions")
 
 
-def _new_sessions(sessions: Subquery) -> Select[Any]:
+def _begun(sessions: Subquery) -> Select[Any]:
     number = sessions.c.bucket_number
-    return select(number, func.count().label("new_sessions")).group_by(number)
+    continued = func.count().filter(sessions.c.requests > 1)
+    counts = measures.named(new_sessions=func.count(), continued_sessions=continued)
+    return select(number, *counts).group_by(number)
 
 
 def _by_hour_of_week(requests: Subquery) -> Select[Any]:

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import formatting
-from tracelib.overview import SessionCounts, Totals
+from tracelib.overview import Totals, sessions_in
 from tracelib.page.base import address
 from tracelib.page.base.cards import card, escaped_figure, show_missing_result
 from tracelib.page.base.view import View
@@ -84,20 +84,18 @@ def models_card(view: View, usage: Result[pd.DataFrame]) -> None:
         _way_in(view, "pages/Models.py", "Open Models")
 
 
-def sessions_card(
-    view: View, sessions: Result[SessionCounts], series: Result[pd.DataFrame]
-) -> None:
+def sessions_card(view: View, series: Result[pd.DataFrame]) -> None:
     """Sessions' headline: how many there were."""
     with card("Sessions"):
-        if sessions.value is None:
-            show_missing_result(sessions)
+        if series.value is None:
+            show_missing_result(series)
         else:
-            trend = None if series.value is None else list(series.value["new_sessions"].astype(int))
+            sessions = sessions_in(series.value)
             _headline(
                 "Unique sessions",
-                formatting.count(sessions.value.unique),
-                f"{formatting.count(sessions.value.with_many_requests)} with more than one request",
-                trend,
+                formatting.count(sessions.unique),
+                f"{formatting.count(sessions.with_many_requests)} with more than one request",
+                list(series.value["new_sessions"].astype(int)),
             )
         _way_in(view, "pages/Sessions.py", "Open Sessions")
 

@@ -10,7 +10,7 @@ from tracelib import formatting
 from tracelib.charts import traffic
 from tracelib.charts.base import FEWEST, TimeAxis
 from tracelib.filters import Filters
-from tracelib.overview import CacheSavings, PromptCaching, SessionCounts, Totals
+from tracelib.overview import CacheSavings, PromptCaching, SessionCounts, Totals, sessions_in
 from tracelib.page.base import captions
 from tracelib.page.base.cards import (
     card,
@@ -41,7 +41,6 @@ def why_no_change(earlier: Filters, log_start: Result[datetime | None]) -> str |
 def headline(
     totals: Result[Totals],
     before: Result[Totals],
-    sessions: Result[SessionCounts],
     sessions_before: Result[SessionCounts],
     over_time: Result[pd.DataFrame],
     no_change: str | None = None,
@@ -50,15 +49,16 @@ def headline(
 
     With `no_change`, the reason, there is no comparison.
     """
-    if totals.value is None or sessions.value is None:
-        show_missing_result(totals if totals.value is None else sessions)
+    if totals.value is None or over_time.value is None:
+        show_missing_result(totals if totals.value is None else over_time)
         return
+    sessions = sessions_in(over_time.value)
     was = None if no_change else before.value
     sessions_were = None if no_change else sessions_before.value
     with st.container(key="tiles"), st.grid(columns=5, min_column_width=145, gap="small"):
         for name in TILES:
             if name == "cost_usd":
-                _sessions(sessions.value, sessions_were, over_time)
+                _sessions(sessions, sessions_were, over_time)
             _tile(name, totals.value, was, over_time)
     if no_change:
         st.caption(no_change)
