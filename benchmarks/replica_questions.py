@@ -102,7 +102,6 @@ def _rows(filters: Filters) -> dict[str, list[tuple[Any, ...]]]:
         "Overview": [*_of_overview(filters, bucket)],
         "Home": [
             ("totals", overview.totals, one, day),
-            ("session counts", overview.sessions, one),
             ("over time", overview.over_time, bucket, day),
             ("models", models.usage_by_model, one, model),
         ],
@@ -128,7 +127,6 @@ def _of_overview(filters: Filters, bucket: tuple[Any, ...]) -> Iterator[tuple[An
     one, before = (filters,), (filters.previous(),)
     yield "totals", overview.totals, one, "/global/activity"
     yield "totals before", overview.totals, before
-    yield "session counts", overview.sessions, one
     yield "session counts before", overview.sessions, before
     yield "over time", overview.over_time, bucket, "/global/activity"
     yield "owners", overview.cost_by_owner, one

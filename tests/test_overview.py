@@ -193,15 +193,10 @@ def test_over_time_has_every_bucket_with_its_figures(source):
     quiet |= dict.fromkeys(("error_rate", "cache_hit_rate"))
     one = {"requests": 1, "cost_usd": 0.1, "prompt_tokens": 10, "completion_tokens": 5}
     one |= {"total_tokens": 15, "new_sessions": 1, "error_rate": 0, "cache_hit_rate": 0}
+    one["continued_sessions"] = 1
     one |= dict.fromkeys(("response_ms_avg", "response_ms_p50", "response_ms_p95"), 1000)
     two = {"requests": 2, "cost_usd": 0.6, "prompt_tokens": 20, "completion_tokens": 10}
-    two |= {
-        "total_tokens": 30,
-        "new_sessions": 1,
-        "continued_sessions": 1,
-        "error_rate": 0,
-        "cache_hit_rate": 0,
-    }
+    two |= {"total_tokens": 30, "new_sessions": 1, "error_rate": 0, "cache_hit_rate": 0}
     two |= {"response_ms_avg": 2500, "response_ms_p50": 2500}
     last = {"requests": 2, "failures": 1, "cache_hits": 1, "prompt_tokens": 8, "total_tokens": 8}
     last |= {"replayed_tokens": 15, "new_sessions": 2, "error_rate": 0.5, "cache_hit_rate": 0.5}
