@@ -1,5 +1,6 @@
 """Pages and programs get their figures from the replica, and from the log where it cannot help."""
 
+import re
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from tests.database import Database
 from tests.replicas import opened, written
 from tests.rows import NOON, spend_log
 from tests.sources import FILTERS, source_of
-from tracelib import errors, overview, sessions, status
+from tracelib import errors, metrics, overview, sessions, status
 from tracelib.database_url import read_address
 from tracelib.overview import over_time
 from tracelib.querying import dispatch, replication, runner
@@ -56,10 +57,24 @@ def aged(place: Installation, seconds: float) -> None:
     manifests.publish(folder, replace(found, as_of=time.time() - seconds))
 
 
+def age_shown() -> float:
+    (line,) = re.findall(rb"^tracelib_replica_age_seconds (\S+)$", metrics.as_text(), re.MULTILINE)
+    return float(line)
+
+
 def test_figures_are_those_of_a_replica_that_follows_the_log(installed):
     result = ask(installed)
     assert (result.value.requests, result.error, result.is_stale) == (1, None, False)
     assert datetime.now(UTC) - result.as_of < timedelta(minutes=1)
+
+
+def test_metrics_tell_what_the_replica_answers_and_how_old_it_is(installed):
+    answered = metrics.REPLICA_ANSWERS.labels(TOTALS.name)._value
+    before = answered.get()
+    ask(installed)
+    assert answered.get() == before + 1
+    aged(installed, 600)
+    assert 600 < age_shown() < 630
 
 
 def test_an_old_replica_is_not_asked(installed):

@@ -257,6 +257,15 @@ def test_a_role_without_rights_is_refused(kept, database, role, tmp_path):
     assert "permission denied" in sentence
 
 
+def test_a_schema_of_its_own_is_right_enough(kept, url, database, role, tmp_path):
+    _, source, _, _ = kept
+    place = database()
+    place.execute('DROP TABLE "LiteLLM_SpendLogs"', "CREATE SCHEMA figures")
+    limited = role(place, "limited")
+    place.execute('GRANT ALL ON SCHEMA figures TO "limited"')
+    assert written_at(source, f"{limited}&schema=figures", tmp_path).manifest.rows == 60
+
+
 def test_the_schema_of_another_log_is_refused_and_left_alone(kept, url, database, tmp_path):
     _, _, writer, _ = kept
     before = held(url)

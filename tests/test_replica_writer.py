@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from tests import litellm, replicating, rows
 from tests.replicating import (
@@ -36,6 +37,7 @@ from tracelib.replica.folder import Folder
 from tracelib.replica.host import Host
 from tracelib.replica.settings import ReplicaSettings
 from tracelib.replica.writer import Writer
+from tracelib.spendlogs import replicated
 from tracelib.spendlogs.types import BETWEEN
 
 DAY = timedelta(days=1)
@@ -638,3 +640,24 @@ def test_settings_of_duckdb_hold(tmp_path):
     with spans._database(settings) as database:
         asked = "SELECT current_setting('memory_limit'), current_setting('threads')"
         assert database.execute(asked).fetchall() == [("122.0 MiB", 2)]
+
+
+@pytest.mark.parametrize(
+    ("version", "function"),
+    [((13, 21), "hashtextextended"), ((14, 0), "hash_record_extended")],
+)
+def test_a_row_is_hashed_as_the_server_can(kept, version, function):
+    _, source, _, _ = kept
+    dialect = PGDialect()
+    dialect.server_version_info = version
+    statement = replicated.counts_by_hour(source.schema, None, None, hashed=True)
+    text = str(statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+    assert f"sum({function}(" in text
+    hours = execute_plainly(source, text)
+    assert {one.hour for one in hours} == {one.hour for one in source.rows(statement)}
+    assert all(one.hashes is not None for one in hours)
+
+
+def execute_plainly(source, text: str) -> list:
+    with source.engine.connect() as connection:
+        return list(connection.exec_driver_sql(text.replace("%", "%%")))

@@ -1,6 +1,7 @@
 """The metrics of this process, for monitoring: without names of people and without results."""
 
 import time
+from collections.abc import Callable
 
 from prometheus_client import (
     CollectorRegistry,
@@ -32,7 +33,7 @@ CACHE_HITS = Counter(
 )
 SECONDS = Histogram(
     "tracelib_question_seconds",
-    "Duration of queries that ran in the database",
+    "Duration of queries that ran in the database or on the replica",
     ["question"],
     registry=REGISTRY,
     buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
@@ -45,6 +46,14 @@ LAST_GOOD_AGE = Gauge(
     "Time since the last result from the database; NaN before the first",
     registry=REGISTRY,
 )
+REPLICA_ANSWERS = Counter(
+    "tracelib_replica_answers", "Queries that the replica answered", ["question"], registry=REGISTRY
+)
+REPLICA_AGE = Gauge(
+    "tracelib_replica_age_seconds",
+    "Time since the replica was last compared with the log; NaN without a replica",
+    registry=REGISTRY,
+)
 
 
 def count_query(query: str, is_new: bool) -> None:
@@ -54,14 +63,24 @@ def count_query(query: str, is_new: bool) -> None:
         CACHE_HITS.labels(query).inc()
 
 
-def observe_query(query: str, seconds: float, error: TraceError | None) -> None:
-    """Record how long the database took for a query, and whether it failed."""
+def observe_query(
+    query: str, seconds: float, error: TraceError | None, is_of_replica: bool
+) -> None:
+    """Record how long a query took, whether it failed, and whether the replica answered it."""
     SECONDS.labels(query).observe(seconds)
     if error:
         DATABASE_ERRORS.labels(type(error).__name__).inc()
+    if is_of_replica:
+        REPLICA_ANSWERS.labels(query).inc()
+    if error or is_of_replica:
         return
     succeeded_at = time.monotonic()
     LAST_GOOD_AGE.set_function(lambda: time.monotonic() - succeeded_at)
+
+
+def watch_replica(age_s: Callable[[], float]) -> None:
+    """Report this age of the replica, whenever the metrics are read."""
+    REPLICA_AGE.set_function(age_s)
 
 
 def as_text() -> bytes:
@@ -70,4 +89,5 @@ def as_text() -> bytes:
     return text
 
 
-LAST_GOOD_AGE.set(float("nan"))
+for gauge in (LAST_GOOD_AGE, REPLICA_AGE):
+    gauge.set(float("nan"))

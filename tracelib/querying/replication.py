@@ -14,7 +14,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 from sqlalchemy import Engine, literal, select
 
-from tracelib import errors
+from tracelib import errors, metrics
 from tracelib.filters import Filters
 from tracelib.querying.installation import REREAD_SCHEMA_AFTER_S, Installation, shared
 from tracelib.replica.folder import Folder
@@ -140,7 +140,9 @@ def _place(installed: Installation) -> str:
 
 @lru_cache(maxsize=4)
 def _keeper(installed: Installation) -> "Keeper":
-    return Keeper(installed)
+    keeper = Keeper(installed)
+    metrics.watch_replica(keeper.age_s)
+    return keeper
 
 
 class Keeper:
@@ -174,6 +176,11 @@ class Keeper:
                     else FileReader(self.settings, READING_THREADS)
                 )
             return self._reader
+
+    def age_s(self) -> float:
+        """How many seconds ago was the replica compared with the log? NaN if there is none."""
+        found = self.reader.manifest()
+        return time.time() - found.as_of if found else float("nan")
 
     def ensure_running(self) -> None:
         """Start the thread, unless it runs."""

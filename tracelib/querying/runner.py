@@ -207,7 +207,7 @@ def _timed(
     started = time.perf_counter()
     outcome, error = _attempted(query, installed, unavailable)
     seconds = time.perf_counter() - started
-    metrics.observe_query(query.name, seconds, error)
+    metrics.observe_query(query.name, seconds, error, bool(outcome and outcome.as_of))
     shown = error and permissions.for_access(error, installed.access)
     if outcome is None:
         return Result(None, shown, datetime.now(UTC), seconds)

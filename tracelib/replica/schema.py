@@ -22,6 +22,7 @@ from tracelib.spendlogs.replicated import COLUMNS, NAMES
 DEFAULT_NAME = "tracelib_replica"
 INDEXED = ("start_order", "session_number")
 CITUS = text("SELECT count(*) > 0 FROM pg_extension WHERE extname = 'citus'")
+SCHEMA_IS_THERE = text("SELECT count(*) > 0 FROM pg_namespace WHERE nspname = :name")
 IS_THERE = text("SELECT to_regclass(:path) IS NOT NULL")
 PARTITIONS = (
     "SELECT relname, {size}(oid) AS bytes FROM pg_class "
@@ -68,7 +69,9 @@ class Tables:
     def create(self, connection: Connection) -> None:
         """Create what is not there."""
         if not connection.scalar(IS_THERE, {"path": path(self.replicas)}):
-            connection.execute(CreateSchema(self.schema, if_not_exists=True))
+            # Only then, because it takes a right on the database.
+            if not connection.scalar(SCHEMA_IS_THERE, {"name": self.schema}):
+                connection.execute(CreateSchema(self.schema))
             connection.execute(CreateTable(self.replicas, if_not_exists=True))
         if not connection.scalar(IS_THERE, {"path": path(self.requests)}):
             self._create_requests(connection)

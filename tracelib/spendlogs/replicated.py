@@ -25,7 +25,6 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    tuple_,
     type_coerce,
     union_all,
 )
@@ -41,7 +40,7 @@ from tracelib.spendlogs.facts import with_facts
 from tracelib.spendlogs.measures import AUTOMATIC_TAG, divided, joined_tags
 from tracelib.spendlogs.names import shown_as
 from tracelib.spendlogs.relation import clean
-from tracelib.spendlogs.types import MONEY, Aware, Identity, Later, Tags, believable
+from tracelib.spendlogs.types import MONEY, Aware, Identity, Later, RowHash, Tags, believable
 from tracelib.window import HOUR_S, TimeWindow
 
 # The columns of the replica, in their order. Of requests that did not fail no question reads the
@@ -168,7 +167,7 @@ def row_hash(logs: FromClause) -> ColumnElement[int]:
     """A hash of each row, by which a changed row is noticed without reading its documents."""
     plain = [logs.c[name] for name in PLAIN if name in logs.c]
     sizes = [func.pg_column_size(logs.c[name]) for name in READ_DOCUMENTS if name in logs.c]
-    return func.hashtextextended(cast(tuple_(*plain, *sizes), Text), 0, type_=BigInteger())
+    return RowHash(*plain, *sizes)
 
 
 def starting(

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, FromClause, case, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import DateTime, Double, Numeric, Text
+from sqlalchemy.types import BigInteger, DateTime, Double, Numeric, Text
 
 # Without a precision PostgreSQL keeps every digit, and DuckDB three decimals.
 MONEY: Numeric[Any] = Numeric(38, 15)
@@ -68,6 +68,22 @@ def _later(element: Later, compiler: SQLCompiler, **options: Any) -> str:
 def _later_by_arithmetic(element: Later, compiler: SQLCompiler, **options: Any) -> str:
     start, ms = (compiler.process(one, **options) for one in element.clauses)
     return f"make_timestamp(epoch_us({start}) + {ms} * 1000)"
+
+
+class RowHash(FunctionElement[int]):
+    """A hash of these values together."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(RowHash)
+def _hash(element: RowHash, compiler: SQLCompiler, **options: Any) -> str:
+    row = f"ROW({compiler.process(element.clauses, **options)})"
+    version: tuple[int, ...] = getattr(compiler.dialect, "server_version_info", None) or (0,)
+    # Of the values: that of their text, all that PostgreSQL 13 has, takes more than twice as long.
+    values, texts = f"hash_record_extended({row}, 0)", f"hashtextextended(CAST({row} AS TEXT), 0)"
+    return values if version >= (14,) else texts
 
 
 class Elapsed(FunctionElement[Any]):
