@@ -48,6 +48,7 @@ SEARCHES = {
     "tagged": SessionSearch(tag="prod"),
     "narrow": SessionSearch(min_cost_usd=0.00001, max_models=2, min_requests=1),
     "long": SessionSearch(many_requests_only=True, min_duration_s=0.1),
+    "of an API": SessionSearch(call_type="acompletion", min_models=1),
     "failing": SessionSearch(status="with failures", min_error_share=0.1),
 }
 # Read bodies, or are about PostgreSQL itself.
@@ -296,7 +297,8 @@ def test_a_question_that_takes_too_long_is_stopped(both):
         func.generate_series(1, 100_000).table_valued("n", name=name).render_derived()
         for name in ("one", "other")
     )
-    slow = select(func.count()).where(one.c.n * other.c.n % 7 == 1)
+    both_of_them = one.join(other, one.c.n * other.c.n % 7 == 1)
+    slow = select(func.count()).select_from(both_of_them)
     hasty = replace(replica, timeout_s=0.3)
     started = time.perf_counter()
     with pytest.raises(errors.QuestionTooSlow):

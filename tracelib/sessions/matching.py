@@ -1,6 +1,7 @@
 """Which requests a search reads, and how the conditions of a search narrow sessions."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -75,7 +76,7 @@ def _narrowed(source: Source, requests: Subquery, search: SessionSearch) -> Subq
     """In a replica, only the requests of sessions that carry what is searched for.
 
     There it is quicker to find those few first, by each condition alone, than to carry it through
-    the grouping.
+    the grouping; and to count different models only in sessions that meet all else.
     """
     number = requests.c.session_group
     found = [select(number).where(one) for one in _carried(requests, search)]
@@ -83,6 +84,10 @@ def _narrowed(source: Source, requests: Subquery, search: SessionSearch) -> Subq
     if search.text:
         ways = _ways_to_carry(source, requests, search.text)
         carrying.append(union_all(*(select(number).where(one) for one in ways)))
+    of_any_models = replace(search, min_models=None, max_models=None)
+    others = of_sessions(requests, of_any_models) if of_any_models != search else []
+    if others:
+        carrying.append(select(number).group_by(number).having(and_(*others)))
     of_these = (number.in_(one) for one in carrying)
     return _marked(requests, literal(True), *of_these)
 
@@ -212,6 +217,8 @@ def of_sessions(requests: Subquery, search: SessionSearch) -> list[ColumnElement
     if not are_columns(requests):
         conditions += [func.bool_or(is_carried) for is_carried in _carried(requests, search)]
         conditions += [func.bool_or(requests.c.is_match)] if search.text else []
+    if search.call_type:
+        conditions.append(func.bool_or(requests.c.call_type == search.call_type))
     if search.status != "any":
         is_failing = measures.failures(requests) > 0
         conditions.append(is_failing if search.status == "with failures" else ~is_failing)
@@ -221,12 +228,14 @@ def of_sessions(requests: Subquery, search: SessionSearch) -> list[ColumnElement
 
 
 def _carried(requests: Subquery, search: SessionSearch) -> list[ColumnElement[bool]]:
-    """Conditions of which each is met by a session if one of its requests meets it."""
+    """Conditions that a session meets if one of its requests does, and of which few requests do.
+
+    Most requests meet one on the type of call.
+    """
     carried: list[tuple[object, ColumnElement[bool]]] = [
         (search.tag, is_tagged(requests.c.request_tags, search.tag)),
         (search.end_user, requests.c.end_user == search.end_user),
         (search.agent, requests.c.agent == search.agent),
-        (search.call_type, requests.c.call_type == search.call_type),
     ]
     return [is_carried for is_required, is_carried in carried if is_required]
 
