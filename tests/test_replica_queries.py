@@ -68,8 +68,8 @@ def test_figures_are_those_of_a_replica_that_follows_the_log(installed):
     assert datetime.now(UTC) - result.as_of < timedelta(minutes=1)
 
 
-def test_metrics_tell_what_the_replica_answers_and_how_old_it_is(installed):
-    answered = metrics.REPLICA_ANSWERS.labels(TOTALS.name)._value
+def test_metrics_tell_what_ran_on_the_replica_and_how_old_it_is(installed):
+    answered = metrics.FROM_REPLICA.labels(TOTALS.name)._value
     before = answered.get()
     ask(installed)
     assert answered.get() == before + 1
@@ -127,20 +127,20 @@ def test_a_damaged_replica_is_not_asked_and_says_so(installed):
 
 def test_without_a_replica_a_model_keeps_its_place_in_this_process(installed):
     off = replace(installed, settings=replace(installed.settings, replica="off"))
-    assert replication.in_given_order(off, ["b", "a"]) == ("b", "a")
-    assert replication.in_given_order(off, ["c", "a"]) == ("b", "a", "c")
+    assert replication.with_known_models(off, ["b", "a"]) == ("b", "a")
+    assert replication.with_known_models(off, ["c", "a"]) == ("b", "a", "c")
     many = [f"m{n}" for n in range(300)]
-    assert replication.in_given_order(off, many)[:4] == ("b", "a", "c", "m0")
-    assert replication.in_given_order(off, ["x"])[-1] == "x"
-    assert "x" not in replication.in_given_order(off, [])
-    replication._given_here.cache_clear()
+    assert replication.with_known_models(off, many)[:4] == ("b", "a", "c", "m0")
+    assert replication.with_known_models(off, ["x"])[-1] == "x"
+    assert "x" not in replication.with_known_models(off, [])
+    replication._models_here.cache_clear()
 
 
 def test_in_a_replica_a_model_has_the_place_that_was_given(installed):
     folder = replica_settings(installed).folder
     found = manifests.read(folder)
     manifests.publish(folder, replace(found, models=("z", "gpt-4o")))
-    assert replication.in_given_order(installed, ["new", "gpt-4o"]) == ("z", "gpt-4o", "new")
+    assert replication.with_known_models(installed, ["new", "gpt-4o"]) == ("z", "gpt-4o", "new")
 
 
 def test_each_database_has_a_folder_of_its_own(database, tmp_path):

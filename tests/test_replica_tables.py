@@ -360,7 +360,7 @@ def test_an_installation_keeps_its_replica_in_that_database(kept, url, tmp_path)
     try:
         assert until(lambda: replication.state(place).manifest is not None)
         state = replication.state(place)
-        assert (state.place, state.sentence) == (settings.replica_database.in_words(), "")
+        assert (state.database, state.sentence) == (settings.replica_database.in_words(), "")
         found = replication.replica(place)
         assert overview.totals(found, FILTERS).requests == 1
         replication.set_paused(place, True)

@@ -197,7 +197,7 @@ class ReplicaOfAnotherLog(TraceError):
     sentence = "The schema of the replica has the requests of another log."
     remedy = (
         "Add ?schema=NAME to TRACELIB_REPLICA_URL, with a schema of its own for each log; or drop "
-        "this schema if its log is gone, and it is written anew."
+        "this schema if its log is gone, and it is built again."
     )
 
 

@@ -46,8 +46,8 @@ LAST_GOOD_AGE = Gauge(
     "Time since the last result from the database; NaN before the first",
     registry=REGISTRY,
 )
-REPLICA_ANSWERS = Counter(
-    "tracelib_replica_answers", "Queries that the replica answered", ["question"], registry=REGISTRY
+FROM_REPLICA = Counter(
+    "tracelib_replica_results", "Queries that ran on the replica", ["question"], registry=REGISTRY
 )
 REPLICA_AGE = Gauge(
     "tracelib_replica_age_seconds",
@@ -66,12 +66,12 @@ def count_query(query: str, is_new: bool) -> None:
 def observe_query(
     query: str, seconds: float, error: TraceError | None, is_of_replica: bool
 ) -> None:
-    """Record how long a query took, whether it failed, and whether the replica answered it."""
+    """Record how long a query took, whether it failed, and whether it ran on the replica."""
     SECONDS.labels(query).observe(seconds)
     if error:
         DATABASE_ERRORS.labels(type(error).__name__).inc()
     if is_of_replica:
-        REPLICA_ANSWERS.labels(query).inc()
+        FROM_REPLICA.labels(query).inc()
     if error or is_of_replica:
         return
     succeeded_at = time.monotonic()

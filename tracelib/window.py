@@ -17,7 +17,7 @@ SPANS = {
 }
 LONGEST = timedelta(days=400)
 MOST_BUCKETS = 1_500
-# Of a chart: more cannot be told apart.
+# Of a chart: more points cannot be distinguished.
 MOST_POINTS = 500
 FITTING_BUCKETS = 200
 HOUR_S = 3_600
@@ -129,7 +129,7 @@ def ticked(now: datetime, tick_s: int) -> datetime:
 
 
 def usable_buckets(window: TimeWindow, most: int = MOST_BUCKETS) -> tuple[Bucket, ...]:
-    """Which buckets does this window have at most so many of, and more than one? Finest first."""
+    """Which buckets divide this window into more than one, and at most this many? Finest first."""
     usable = tuple(
         bucket
         for bucket in BUCKETS.values()

@@ -68,7 +68,7 @@ def _facts(view: View, state: ReplicaState, manifest: Manifest) -> None:
         ("Size", formatting.size(manifest.bytes)),
     ]
     if view.installed.access.sees_installation:
-        facts.append(("Kept in", state.place or "files on this machine"))
+        facts.append(("Kept in", state.database or "files on this machine"))
     if only_here is not None:
         facts.append(("Only here, before", formatting.clock(_moment(only_here), zone)))
     if manifest.is_disk_full:

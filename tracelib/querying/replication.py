@@ -18,7 +18,7 @@ from tracelib import errors, metrics
 from tracelib.filters import Filters
 from tracelib.querying.installation import REREAD_SCHEMA_AFTER_S, Installation, shared
 from tracelib.replica.folder import Folder
-from tracelib.replica.manifest import MOST_GIVEN, Manifest
+from tracelib.replica.manifest import MOST_KNOWN, Manifest
 from tracelib.replica.reader import FileReader, Replica
 from tracelib.replica.settings import ReplicaSettings
 from tracelib.replica.table_reader import TableReader
@@ -43,7 +43,7 @@ class ReplicaState:
     """How the replica of this installation is.
 
     `is_wanted` is None until the size of the log is known. `manifest` is None if there is no file
-    yet, `sentence` says what is wrong, and is empty if nothing is. `place` is its database in
+    yet, `sentence` says what is wrong, and is empty if nothing is. `database` is its database in
     words; empty for files on this machine.
     """
 
@@ -52,7 +52,7 @@ class ReplicaState:
     settings: ReplicaSettings
     manifest: Manifest | None
     sentence: str
-    place: str
+    database: str
 
 
 def replica(installed: Installation) -> Replica | None:
@@ -72,21 +72,21 @@ def state(installed: Installation) -> ReplicaState:
     mode = installed.settings.replica
     settings = replica_settings(installed)
     if mode == "off":
-        return ReplicaState(mode, False, settings, None, "", _place(installed))
+        return ReplicaState(mode, False, settings, None, "", _database(installed))
     keeper = _keeper(shared(installed))
     keeper.ensure_running()
     manifest = keeper.reader.manifest() if keeper.is_wanted else None
     sentence = keeper.sentence or keeper.reader.sentence or (manifest.sentence if manifest else "")
-    return ReplicaState(mode, keeper.is_wanted, settings, manifest, sentence, _place(installed))
+    return ReplicaState(mode, keeper.is_wanted, settings, manifest, sentence, _database(installed))
 
 
 @lru_cache(maxsize=4)
-def _given_here(_: Installation) -> dict[str, None]:
+def _models_here(_: Installation) -> dict[str, None]:
     """The models that have a place in this process, in their order."""
     return {}
 
 
-def in_given_order(installed: Installation, models: Iterable[str]) -> tuple[str, ...]:
+def with_known_models(installed: Installation, models: Iterable[str]) -> tuple[str, ...]:
     """These models and all that have a place, which they keep, and with it their colour.
 
     The places are the replica's, which outlive this process; without one, those in which this
@@ -96,10 +96,10 @@ def in_given_order(installed: Installation, models: Iterable[str]) -> tuple[str,
     found = replica(installed)
     if found is not None and found.manifest.models:
         return tuple(dict.fromkeys(found.manifest.models) | ranked)
-    given = _given_here(shared(installed))
-    if len(given) < MOST_GIVEN:
-        given.update(ranked)
-    return tuple(given | ranked)
+    known = _models_here(shared(installed))
+    if len(known) < MOST_KNOWN:
+        known.update(ranked)
+    return tuple(known | ranked)
 
 
 def set_paused(installed: Installation, is_paused: bool) -> None:
@@ -133,7 +133,7 @@ def _store(installed: Installation) -> Folder | TableStore:
     return TableStore(settings, address, installed.settings.table)
 
 
-def _place(installed: Installation) -> str:
+def _database(installed: Installation) -> str:
     address = installed.settings.replica_database
     return address.in_words() if address else ""
 

@@ -51,7 +51,7 @@ class Folder:
         return (self.settings.folder / PAUSED).exists()
 
     def set_paused(self, is_paused: bool) -> None:
-        """Pause the writer, or let it continue, whoever it is. Raises ReplicaUnwritable."""
+        """Pause the writer of any process, or let it continue. Raises ReplicaUnwritable."""
         mark = self.settings.folder / PAUSED
         try:
             if is_paused:

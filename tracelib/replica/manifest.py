@@ -20,7 +20,7 @@ NEXT_NAME = "manifest-next.json"
 # Increased with each change of what the files mean; a changed list of columns shows by itself.
 FORMAT = 2
 # Models that keep their place: clients may ask for any number of models that do not exist.
-MOST_GIVEN = 200
+MOST_KNOWN = 200
 Unreadable = errors.ReplicaUnreadable
 
 

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from tracelib.replica.host import Host, Name
-from tracelib.replica.manifest import MOST_GIVEN, Span
+from tracelib.replica.manifest import MOST_KNOWN, Span
 from tracelib.replica.store import Carried, Listed, NameRow, Store
 from tracelib.spendlogs.types import BETWEEN
 
@@ -47,7 +47,7 @@ class Naming:
         }
         return [name for one in self._listed.values() for name in one.names]
 
-    def models(self, given: tuple[str, ...]) -> tuple[str, ...]:
+    def models(self, known: tuple[str, ...]) -> tuple[str, ...]:
         """These models in their order, then the others, the most used first, ties by name.
 
         A model keeps its place, and so its colour, once it has one. Of the spans last named.
@@ -55,9 +55,9 @@ class Naming:
         requests = Counter[str]()
         for one in self._listed.values():
             requests.update(one.models)
-        new = requests.keys() - given
+        new = requests.keys() - known
         ranked = sorted(new, key=lambda name: (-requests[name], name))
-        return (*given, *ranked)[:MOST_GIVEN]
+        return (*known, *ranked)[:MOST_KNOWN]
 
 
 def all_names(known: Iterable[Name], carried: Iterable[Carried]) -> list[NameRow]:

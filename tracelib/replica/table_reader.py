@@ -112,7 +112,7 @@ class TableReader:
 
 
 def _sentence(error: errors.TraceError) -> str:
-    """What is wrong; a database without tables is one that nobody has written yet."""
+    """What is wrong; a database without tables is one that no one has written to yet."""
     if isinstance(error, errors.TableMissing):
         return ""
     own = isinstance(error, errors.ReplicaUnreadable)

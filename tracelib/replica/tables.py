@@ -123,7 +123,7 @@ class TableStore:
             return bool(connection.scalar(is_paused))
 
     def set_paused(self, is_paused: bool) -> None:
-        """Pause the writer, or let it continue, whoever it is. Raises a TraceError."""
+        """Pause the writer of any process, or let it continue. Raises a TraceError."""
         replicas = self.tables.replicas
         mine = replicas.c.shape == self.tables.shape
         try:

@@ -80,7 +80,7 @@ class View:
     def colours(self) -> Mapping[str, str]:
         """The colour of each model: as it was given, or by its rank over the whole log."""
         ranked = (facet.id for facet in self.facets.of("model"))
-        return model_colours(replication.in_given_order(self.installed, ranked))
+        return model_colours(replication.with_known_models(self.installed, ranked))
 
     def query(
         self,
