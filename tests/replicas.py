@@ -11,6 +11,7 @@ from tracelib.database_url import read_address
 from tracelib.permissions.access import FULL, Access
 from tracelib.replica.files import Files
 from tracelib.replica.folder import Folder
+from tracelib.replica.host import Host
 from tracelib.replica.manifest import Manifest
 from tracelib.replica.reader import FileReplica, Replica, replica_of
 from tracelib.replica.settings import ReplicaSettings
@@ -80,15 +81,21 @@ def store_at(url: str, folder: Path, **settings: Any) -> TableStore:
     return TableStore(ReplicaSettings(folder, **settings), read_address(url), LOG_TABLE)
 
 
-def manifest_at(url: str) -> Manifest | None:
+def reader_of(url: str, source: Postgres, connections: int = 1) -> TableReader:
+    """A reader of the tables in this database, whose log is this one."""
+    identity = Host(source, Path()).identity()
+    return TableReader(read_address(url), connections, lambda: identity)
+
+
+def manifest_at(url: str, source: Postgres) -> Manifest | None:
     """The manifest in this database, as a new process reads it."""
-    return TableReader(read_address(url), 1).manifest()
+    return reader_of(url, source).manifest()
 
 
 def written_at(source: Postgres, url: str, folder: Path) -> Replica:
     """A replica in tables of this whole log, as it is now."""
-    _write(source, store_at(url, folder, duty=1.0), lambda: manifest_at(url))
-    replica = TableReader(read_address(url), 4).replica(FULL, TIMEOUT_S)
+    _write(source, store_at(url, folder, duty=1.0), lambda: manifest_at(url, source))
+    replica = reader_of(url, source, 4).replica(FULL, TIMEOUT_S)
     assert replica is not None
     return replica
 

@@ -3,13 +3,13 @@
 import random
 import time
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from tests import replicating, rows
-from tests.replicas import empty_database, manifest_at, store_at, written_at
+from tests.replicas import empty_database, manifest_at, reader_of, store_at, written_at
 from tests.replicating import (
     CHANGES,
     CONTEXT,
@@ -74,8 +74,7 @@ def in_step(writer: Writer, clock: Clock) -> Manifest:
 def held(url: str, of: Manifest | None = None) -> list[str]:
     """All rows of the replica as text, in order, once they are what the manifest says."""
     engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg2://"))
-    tables = Tables()
-    requests, replicas = tables.requests, tables.replicas
+    requests, replicas = Tables().requests, Tables().replicas
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
         known = connection.execute(sa.select(requests)).all()
         found = of or manifests.parsed(bytes(connection.scalar(sa.select(replicas.c.manifest))))
@@ -99,11 +98,11 @@ def execute(url: str, *statements: str) -> list[tuple]:
 def test_all_history_is_held_by_day(kept, url):
     _, source, writer, _ = kept
     assert held(url) == in_log(source)
-    assert manifest_at(url).complete_from is None
-    with writer._store.using() as connection:
-        days = writer._store.tables.days(connection)
+    assert manifest_at(url, source).complete_from is None
+    with writer._store._session.using() as connection:
+        days = writer._store._session.tables.days(connection)
+        assert writer._store._session.tables.bytes(connection) > 0
     assert sorted(days) == [(rows.NOON - timedelta(days=n)).date() for n in (3, 2, 1, 0)]
-    assert all(bytes_of > 0 for bytes_of in days.values())
 
 
 def test_a_new_row_is_held_at_the_next_tick(kept, url):
@@ -122,6 +121,118 @@ def test_rows_that_change_later_are_held_after_a_day(kept, url, change):
     assert held(url) == in_log(source)
 
 
+def test_new_rows_are_inserted_without_those_that_are_there(kept, url):
+    log, source, writer, clock = kept
+    hour = rows.NOON.replace(tzinfo=None)
+    for _ in range(3):
+        log.insert([rows.spend_log(startTime=rows.NOON)])
+        in_step(writer, clock)
+    before, gone = changes(writer)
+    log.insert([rows.spend_log(startTime=rows.NOON)])
+    in_step(writer, clock)
+    assert changes(writer) == (before + 1, gone)
+    log.execute(f"UPDATE {LOG} SET spend = 9 WHERE \"startTime\" = '{hour}'")
+    clock.now += 90_000
+    in_step(writer, clock)
+    assert held(url) == in_log(source)
+
+
+def changes(writer: Writer) -> tuple[int, int]:
+    """How many rows of the replica were ever inserted and deleted?"""
+    counts = """SELECT sum(n_tup_ins)::int, sum(n_tup_del)::int FROM pg_stat_user_tables
+        WHERE relname LIKE 'requests_%'"""
+    with writer._store._session.using() as connection:
+        for statement in ("SELECT pg_stat_force_next_flush()", "SELECT pg_stat_clear_snapshot()"):
+            connection.execute(sa.text(statement))
+            connection.commit()
+        found = tuple(connection.execute(sa.text(counts)).one())
+        connection.commit()
+    return found
+
+
+def test_queries_go_on_while_a_day_is_added(kept, url):
+    _, _, writer, _ = kept
+    session = writer._store._session
+    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg2://"))
+    with engine.connect() as reading, session.using() as connection:
+        reading.execute(sa.select(sa.func.count()).select_from(Tables().requests))
+        connection.execute(sa.text("SET lock_timeout = '2s'"))
+        session.tables.add_days(connection, [date(2031, 1, 1)])
+        count = sa.select(sa.func.count()).select_from(Tables().requests)
+        with engine.connect() as another:
+            another.execute(sa.text("SET lock_timeout = '1s'"))
+            assert another.scalar(count) == 60
+        connection.rollback()
+    engine.dispose()
+
+
+def test_what_was_lost_in_the_tables_is_read_again_after_a_day(kept, url):
+    _, source, writer, clock = kept
+    day = f"tracelib_replica.requests_{Tables().shape}_{rows.NOON - timedelta(days=2):%Y%m%d}"
+    doubled = Tables().requests.name
+    execute(
+        url,
+        f"DROP TABLE {day}",
+        f"INSERT INTO tracelib_replica.{doubled} SELECT * FROM tracelib_replica.{doubled} LIMIT 3",
+    )
+    clock.now += 90_000
+    in_step(writer, clock)
+    assert held(url) == in_log(source)
+
+
+@pytest.mark.parametrize("lost", ["requests", "names", "both"])
+def test_tables_that_are_lost_are_made_again(kept, url, lost):
+    log, source, writer, clock = kept
+    for one in ("requests", "names") if lost == "both" else (lost,):
+        execute(url, f"DROP TABLE tracelib_replica.{one}_{Tables().shape}")
+    log.insert([rows.spend_log(startTime=rows.NOON)])
+    rows.name_key(log.engine, rows.KEY, "new name")
+    clock.now += 400
+    for _ in range(3):
+        clock.now += writer.step()
+    in_step(writer, clock)
+    assert held(url) == in_log(source)
+
+
+def test_the_writer_keeps_no_transaction_open_while_it_reads_the_log(kept, url):
+    """A server ends a session that waits within one."""
+    log, source, writer, clock = kept
+    with writer._store._session.using() as connection:
+        connection.execute(sa.text("SET idle_in_transaction_session_timeout = '200ms'"))
+        connection.commit()
+    slow = replace(source)
+    object.__setattr__(slow, "rows", lambda statement: (time.sleep(0.5), source.rows(statement))[1])
+    writer._source = lambda: slow
+    log.insert([rows.spend_log(startTime=rows.NOON)])
+    in_step(writer, clock)
+    clock.now += 90_000
+    in_step(writer, clock)
+    assert held(url) == in_log(source)
+
+
+def test_spans_that_are_dropped_for_the_disk_take_their_rows(kept, url):
+    _, _, writer, _ = kept
+    opened = writer._opened
+    opened.drop_oldest()
+    assert len(held(url, opened.manifest)) == opened.manifest.rows < 60
+
+
+def test_a_writer_that_lost_its_lock_drops_nothing(kept, url, tmp_path):
+    _, source, writer, clock = kept
+    old = writer._opened
+    writer.close()
+    other = Writer(lambda: source, store_at(url, tmp_path, duty=1), clock)
+    in_step(other, clock)
+    other.close()
+    late = store_at(url, tmp_path)
+    assert late.win()
+    old.session, old.manifest = late._session, replace(old.manifest, spans=())
+    with pytest.raises(errors.ReplicaDamaged, match="Another process"):
+        old.tidy(clock.now + DAY_S)
+    late.resign()
+    assert held(url) == in_log(source)
+
+
 def test_days_without_rows_are_dropped(kept, url):
     log, source, writer, clock = kept
     log.execute(f"DELETE FROM {LOG} WHERE \"startTime\" < '{rows.NOON - HOUR * 40:%Y-%m-%d}'")
@@ -129,8 +240,8 @@ def test_days_without_rows_are_dropped(kept, url):
         clock.now += 90_000
         in_step(writer, clock)
     assert held(url) == in_log(source)
-    with writer._store.using() as connection:
-        assert len(writer._store.tables.days(connection)) == 3
+    with writer._store._session.using() as connection:
+        assert len(writer._store._session.tables.days(connection)) == 3
 
 
 def test_absurd_times_are_held_at_the_edges(database, url, tmp_path):
@@ -147,9 +258,9 @@ def test_absurd_times_are_held_at_the_edges(database, url, tmp_path):
 def test_of_two_writers_only_one_writes(kept, url, tmp_path):
     log, source, writer, clock = kept
     other = Writer(lambda: source, store_at(url, tmp_path), clock)
-    before = manifest_at(url)
+    before = manifest_at(url, source)
     log.insert([rows.spend_log(startTime=rows.NOON)])
-    assert other.step() == 10 and other.sentence == "" and manifest_at(url) == before
+    assert other.step() == 10 and other.sentence == "" and manifest_at(url, source) == before
     writer.close()
     in_step(other, clock)
     assert held(url) == in_log(source)
@@ -168,9 +279,9 @@ def test_a_writer_without_its_lock_publishes_nothing(kept, url, tmp_path):
     other.close()
     late = store_at(url, tmp_path)
     assert late.win()
-    with late.using() as connection:
-        connection.execute(late.tables.requests.delete())
-    old.store = late
+    with late._session.using() as connection:
+        connection.execute(late._session.tables.requests.delete())
+    old.session = late._session
     with pytest.raises(errors.ReplicaDamaged, match="Another process"):
         old.publish(old.manifest)
     late.resign()
@@ -190,7 +301,7 @@ def test_killed_at_any_moment_it_loses_and_doubles_nothing(database, url, tmp_pa
             if chance.random() < 0.5:
                 processes[0].kill()
                 time.sleep(chance.uniform(0, 0.2))
-        if manifest_at(url) is not None:
+        if manifest_at(url, source) is not None:
             held(url)
         now.value += chance.choice([1, 20, 700, 4_000])
     clock = Clock(now.value)
@@ -224,7 +335,7 @@ def test_a_stopped_log_is_a_sentence_in_the_manifest(kept, url):
     clock.now += 20
     writer._source = lambda: replace(source, engine=sa.create_engine("postgresql://127.0.0.1:1/x"))
     assert writer.step() == 10
-    assert manifest_at(url).sentence.startswith(errors.DatabaseUnreachable.sentence)
+    assert manifest_at(url, source).sentence.startswith(errors.DatabaseUnreachable.sentence)
     assert held(url) == in_log(source)
 
 
@@ -266,6 +377,15 @@ def test_a_schema_of_its_own_is_right_enough(kept, url, database, role, tmp_path
     assert written_at(source, f"{limited}&schema=figures", tmp_path).manifest.rows == 60
 
 
+def test_a_database_of_another_encoding_is_refused(kept, server, tmp_path):
+    _, source, _, _ = kept
+    server.execute("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    try:
+        assert "LATIN1" in failed(server.url("latin"), source, tmp_path)
+    finally:
+        server.execute("DROP DATABASE latin")
+
+
 def test_the_schema_of_another_log_is_refused_and_left_alone(kept, url, database, tmp_path):
     _, _, writer, _ = kept
     before = held(url)
@@ -285,8 +405,9 @@ def test_in_a_schema_of_its_own_there_is_room_for_another_log(kept, url, databas
 
 def test_a_manifest_that_cannot_be_read_is_built_again(kept, url):
     _, source, writer, clock = kept
-    execute(url, "UPDATE tracelib_replica.replicas SET manifest = '[]', version = version + 1")
-    reader = TableReader(read_address(url), 1)
+    damaged = "manifest = '[]', version = version + 1, changed = version + 1"
+    execute(url, f"UPDATE tracelib_replica.replicas SET {damaged}")
+    reader = reader_of(url, source)
     assert reader.manifest() is None
     assert reader.sentence.startswith(errors.ReplicaDamaged.sentence)
     clock.now += 20
@@ -296,21 +417,31 @@ def test_a_manifest_that_cannot_be_read_is_built_again(kept, url):
 
 
 def test_another_shape_stays_until_no_one_has_written_it_for_a_day(kept, url):
-    _, _, writer, clock = kept
+    _, source, writer, clock = kept
     other = Tables(shape="0_old")
-    with writer._store.using() as connection:
+    mine = manifests.written(manifest_at(url, source))
+    others = {
+        "0_old": {},
+        "1_paused": {"is_paused": True},
+        "2_just_begun": {"as_of": 0},
+        "3_of_another_log": {"manifest": manifests.written(Manifest("other"))},
+    }
+    with writer._store._session.using() as connection:
         connection.execute(sa.schema.CreateTable(other.requests))
         connection.execute(sa.schema.CreateTable(other.names))
-        old = Manifest("old", as_of=clock.now)
-        values = {"shape": "0_old", "version": 1, "is_paused": False}
-        row = values | {"manifest": manifests.written(old)}
-        connection.execute(sa.insert(other.replicas), row)
+        for shape, changes in others.items():
+            values = {"shape": shape, "version": 1, "changed": 1, "is_paused": False}
+            row = values | {"as_of": clock.now, "manifest": mine} | changes
+            connection.execute(sa.insert(other.replicas), row)
         connection.commit()
-    shapes = "SELECT shape FROM tracelib_replica.replicas ORDER BY 1"
-    for wait_s, known in ((3_600, ["0_old", Tables().shape]), (DAY_S, [Tables().shape])):
+    shapes = "SELECT shape FROM tracelib_replica.replicas ORDER BY shape"
+    left = sorted([*others, Tables().shape])
+    for wait_s in (3_600, DAY_S):
+        assert [one for (one,) in execute(url, shapes)] == left
         clock.now += wait_s
         in_step(writer, clock)
-        assert [one for (one,) in execute(url, shapes)] == known
+    assert [one for (one,) in execute(url, shapes)] == sorted({*left} - {"0_old"})
+    assert execute(url, "SELECT to_regclass('tracelib_replica.requests_0_old')") == [(None,)]
 
 
 def test_a_paused_writer_reads_nothing(kept, url, tmp_path):
@@ -319,34 +450,71 @@ def test_a_paused_writer_reads_nothing(kept, url, tmp_path):
     store_at(url, tmp_path).set_paused(True)
     log.insert([rows.spend_log(startTime=rows.NOON)])
     clock.now += 20
-    assert writer.step() == 10 and manifest_at(url).is_paused
+    assert writer.step() == 10 and manifest_at(url, source).is_paused
     assert held(url) == before
     store_at(url, tmp_path).set_paused(False)
     in_step(writer, clock)
-    assert held(url) == in_log(source) and not manifest_at(url).is_paused
+    assert held(url) == in_log(source) and not manifest_at(url, source).is_paused
 
 
 # Reading
 
 
 def test_a_database_without_tables_has_no_replica_yet(url):
-    reader = TableReader(read_address(url), 1)
+    reader = TableReader(read_address(url), 1, lambda: "x")
     assert (reader.manifest(), reader.replica(FULL, 5), reader.sentence) == (None, None, "")
 
 
 def test_a_database_that_does_not_respond_is_a_sentence_and_not_asked_again_at_once():
-    reader = TableReader(read_address("postgresql://ada@127.0.0.1:1/replica"), 1)
+    reader = TableReader(read_address("postgresql://ada@127.0.0.1:1/replica"), 1, lambda: "x")
     assert reader.manifest() is None
     assert reader.sentence.startswith(errors.ReplicaDatabaseUnusable.sentence)
-    reader._engine = None  # a second attempt would fail
+    reader._manifest_engine = None  # a second attempt would fail
     assert reader.manifest() is None
 
 
 def test_a_query_that_fails_is_left_to_the_log(kept, url):
-    replica = TableReader(read_address(url), 1).replica(FULL, 5)
+    replica = reader_of(url, kept[1]).replica(FULL, 5)
     execute(url, f"DROP TABLE tracelib_replica.names_{Tables().shape}")
     with pytest.raises(NotHeld):
         overview.cost_by_owner(replica, FILTERS)
+
+
+def test_of_another_log_or_an_unknown_one_nothing_is_shown(kept, url):
+    for identity, sentence in (("another", errors.ReplicaOfAnotherLog.sentence), (None, "")):
+        reader = TableReader(read_address(url), 1, lambda identity=identity: identity)
+        assert reader.replica(FULL, 5) is None
+        assert reader.sentence.startswith(sentence) and bool(reader.sentence) == bool(sentence)
+
+
+def test_while_the_manifest_is_read_no_one_waits_for_it(kept, url):
+    reader = reader_of(url, kept[1])
+    before = reader.manifest()
+    with reader._lock:  # another thread, whose server does not respond
+        reader._read_at = 0
+        started = time.monotonic()
+        assert reader.manifest() == before
+        assert time.monotonic() - started < 1
+
+
+def test_a_manifest_that_is_gone_is_no_longer_shown(kept, url):
+    reader = reader_of(url, kept[1])
+    assert reader.manifest() is not None
+    execute(url, "DELETE FROM tracelib_replica.replicas")
+    reader._read_at = 0
+    assert reader.manifest() is None
+
+
+def test_a_process_that_starts_without_the_log_remembers_which_it_was(kept, url, tmp_path):
+    log, _, writer, _ = kept
+    writer.close()
+    settings = Settings(replica_folder=str(tmp_path), replica_database=read_address(url))
+    place = Installation(settings, read_address(log.url), is_sample=False)
+    keeper = replication.Keeper(place)
+    assert keeper.identity() is None and keeper.reader.manifest() is None
+    keeper._identify(source_of(log))
+    later = replication.Keeper(place)
+    assert later.reader.manifest().rows == 60
 
 
 def test_an_installation_keeps_its_replica_in_that_database(kept, url, tmp_path):

@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -18,6 +19,7 @@ from tracelib import errors, metrics
 from tracelib.filters import Filters
 from tracelib.querying.installation import REREAD_SCHEMA_AFTER_S, Installation, shared
 from tracelib.replica.folder import Folder
+from tracelib.replica.host import Host
 from tracelib.replica.manifest import MOST_KNOWN, Manifest
 from tracelib.replica.reader import FileReader, Replica
 from tracelib.replica.settings import ReplicaSettings
@@ -35,6 +37,7 @@ CONSIDER_AGAIN_S = 600
 RETRY_S = 30
 # Its own connections, so that pages do not wait for those that fill it.
 CONNECTIONS = 2
+IDENTITY = "identity"
 READING_THREADS = max(1, min(os.cpu_count() or 1, 8))
 
 
@@ -158,6 +161,7 @@ class Keeper:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._reader: FileReader | TableReader | None = None
+        self._identity: str | None = None
 
     @property
     def sentence(self) -> str:
@@ -171,11 +175,25 @@ class Keeper:
             if self._reader is None:
                 address = self.installed.settings.replica_database
                 self._reader = (
-                    TableReader(address, self.installed.settings.pool_size)
+                    TableReader(address, self.installed.settings.pool_size, self.identity)
                     if address
                     else FileReader(self.settings, READING_THREADS)
                 )
             return self._reader
+
+    def identity(self) -> str | None:
+        """Which log is it? As it was when it last responded; None if it never did."""
+        if self._identity is None:
+            with suppress(OSError):
+                self._identity = (self.settings.folder / IDENTITY).read_text("utf-8") or None
+        return self._identity
+
+    def _identify(self, source: Postgres) -> None:
+        """Remember which log it is, also for a process that starts while it does not respond."""
+        self._identity = Host(source, self.settings.folder).identity()
+        with suppress(OSError):
+            self.settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self.settings.folder / IDENTITY).write_text(self._identity, "utf-8")
 
     def age_s(self) -> float:
         """How many seconds ago was the replica compared with the log? NaN if there is none."""
@@ -212,6 +230,8 @@ class Keeper:
         engine = pool(installed.address, CONNECTIONS)
         try:
             log_of = Reconnected(engine, installed)
+            if installed.settings.replica_database:
+                self._identify(log_of())
             while not self._is_worth_it(log_of()):
                 if self.stop.wait(CONSIDER_AGAIN_S):
                     return

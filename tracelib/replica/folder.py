@@ -97,6 +97,10 @@ class Folder:
         """Write a file with these names."""
         return spans.build_names(self.settings, rows)
 
+    def counts(self, span: Span) -> dict[int, int]:
+        """How many rows of each hour are really there? A file is as it was written, or broken."""
+        return {hour: one.rows for hour, one in span.hours.items()}
+
     def listed(self, span: Span) -> Listed:
         """Which names and models do the rows of this span have?"""
         return spans.listed(self.settings, span.file)

@@ -179,12 +179,13 @@ def _disorder(found: Manifest) -> str:
     return "" if is_joined else "The spans of the manifest do not follow each other."
 
 
-def moment(text: bytes) -> float:
-    """When was the replica with this manifest, of any version, last in step? 0 if unknown."""
+def identity(text: bytes) -> str | None:
+    """Of which log is the replica with this manifest, of any version? None if unknown."""
     try:
-        return float(json.loads(text)["as_of"])
+        found = json.loads(text)["identity"]
     except (ValueError, TypeError, KeyError):
-        return 0.0
+        return None
+    return found if isinstance(found, str) else None
 
 
 def written(manifest: Manifest) -> bytes:

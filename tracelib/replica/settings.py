@@ -14,6 +14,6 @@ class ReplicaSettings:
 
     folder: Path
     duty: float = 0.5
-    memory_mb: int = 512
+    memory_mb: int = 768
     disk_mb: int | None = None
     keeps_history: bool = False

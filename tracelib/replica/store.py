@@ -42,13 +42,10 @@ class Kept:
 
 @dataclass(frozen=True)
 class Built:
-    """What holds the rows of a span now, and what was read into it: rows and hashes by hour.
-
-    `rows` is None where they were not counted.
-    """
+    """What holds the rows of a span now, and what was read into it: rows and hashes by hour."""
 
     file: str
-    rows: int | None
+    rows: int
     bytes: int
     read: Mapping[int, tuple[int, int]]
 
@@ -146,12 +143,15 @@ class Store(Protocol):
     def listed(self, span: Span) -> Listed:
         """Which names and models do the rows of this span have?"""
 
+    def counts(self, span: Span) -> Mapping[int, int]:
+        """How many rows of each hour are really there?"""
+
 
 def newly_read(built: Built, span: Span, now: float) -> Span:
     """The span with what was built for it, whose other hours are as they were."""
     read = {hour: Hour(*one, now) for hour, one in built.read.items()}
     hours = dict(sorted({**span.hours, **read}.items()))
     rows = sum(one.rows for one in hours.values())
-    if built.rows not in (None, rows):
+    if built.rows != rows:
         raise errors.ReplicaDamaged(f"{built.file} has {built.rows} rows.")
     return replace(span, file=built.file, rows=rows, bytes=built.bytes, hours=hours)

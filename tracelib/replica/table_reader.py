@@ -2,12 +2,12 @@
 
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Engine, FromClause, Row, Select, Subquery, select
+from sqlalchemy import Engine, FromClause, Row, Select, Subquery, case, select
 from sqlalchemy.engine.result import IteratorResult, Result, SimpleResultMetaData
 
 from tracelib import errors
@@ -49,8 +49,8 @@ class TableReplica(Replica):
         except errors.QuestionTooSlow:
             raise
         except errors.TraceError as error:
-            log.warning("The replica could not run a query: %s", error)
-            raise NotHeld(str(error)) from error
+            log.warning("The replica could not run a query: %s", error.detail)
+            raise NotHeld(error.detail) from error
         names = [column.name for column in statement.selected_columns]
         found = iter(converted(statement, rows))
         result: Result[Any] = IteratorResult(SimpleResultMetaData(names), found)
@@ -64,30 +64,37 @@ class TableReplica(Replica):
 
 
 class TableReader:
-    """The tables of a replica at this address, opened for reading."""
+    """The tables of a replica at this address, opened for reading.
 
-    def __init__(self, address: DatabaseAddress, connections: int) -> None:
+    `identity` is that of the log as far as it is known: what is of another log, or of none that is
+    known, is not shown.
+    """
+
+    def __init__(
+        self, address: DatabaseAddress, connections: int, identity: Callable[[], str | None]
+    ) -> None:
         self.sentence = ""
         self._engine = pool(address, connections)
+        # Of its own: the manifest does not wait for queries.
+        self._manifest_engine = pool(address, 1)
         self._tables = Tables(address.schema or DEFAULT_NAME)
+        self._identity = identity
         self._lock = Lock()
-        self._version: int | None = None
+        self._changed: int | None = None
         self._manifest: Manifest | None = None
         self._read_at = 0.0
 
     def manifest(self) -> Manifest | None:
-        """The newest manifest; None if there is none that can be read. At most a second old."""
-        with self._lock:
-            if time.monotonic() >= self._read_at:
-                self._read_at = time.monotonic() + MANIFEST_S
-                try:
-                    self._read()
-                    self.sentence = ""
-                except errors.TraceError as error:
-                    self._version = self._manifest = None
-                    self.sentence = _sentence(error)
-                    self._read_at = time.monotonic() + RETRY_S
-            return self._manifest
+        """The newest manifest; None if there is none that can be read. At most a second old.
+
+        While another thread reads it, the last one: it grows too old to be used if that takes long.
+        """
+        if time.monotonic() >= self._read_at and self._lock.acquire(blocking=False):
+            try:
+                self._refresh()
+            finally:
+                self._lock.release()
+        return self._manifest
 
     def replica(self, access: Access, timeout_s: float) -> TableReplica | None:
         """The replica as it is now, for this access; None if there is none that can be read."""
@@ -96,24 +103,41 @@ class TableReader:
             return None
         return TableReplica(found, access.scope, timeout_s, self._engine, self._tables)
 
-    def _read(self) -> None:
-        """Read the manifest, if it is another one than before."""
+    def _refresh(self) -> None:
+        try:
+            self._manifest, self.sentence = self._newest(), ""
+            wait_s = MANIFEST_S
+        except errors.TraceError as error:
+            self._manifest, self._changed, self.sentence = None, None, _sentence(error)
+            wait_s = RETRY_S
+        self._read_at = time.monotonic() + wait_s
+
+    def _newest(self) -> Manifest | None:
+        """The manifest, whose text is read only if it has changed. Raises a TraceError."""
+        identity = self._identity()
+        if identity is None:
+            return None
         replicas = self._tables.replicas
-        mine = select(replicas.c.version, replicas.c.manifest).where(
+        is_new = replicas.c.changed.is_distinct_from(self._changed)
+        text = case((is_new, replicas.c.manifest))
+        mine = select(replicas.c.changed, replicas.c.as_of, text.label("text")).where(
             replicas.c.shape == self._tables.shape
         )
-        if self._version is not None:
-            mine = mine.where(replicas.c.version != self._version)
-        with reading(self._engine, MANIFEST_TIMEOUT_S) as connection:
+        with reading(self._manifest_engine, MANIFEST_TIMEOUT_S) as connection:
             row = connection.execute(mine).one_or_none()
-        if row is not None:
-            self._manifest = manifests.parsed(bytes(row.manifest))
-            self._version = row.version
+        if row is None:
+            self._changed = None
+            return None
+        found = self._manifest if row.text is None else manifests.parsed(bytes(row.text))
+        self._changed = row.changed if found else None
+        if found is not None and found.identity != identity:
+            raise errors.ReplicaOfAnotherLog(self._tables.schema)
+        return replace(found, as_of=row.as_of) if found else None
 
 
 def _sentence(error: errors.TraceError) -> str:
     """What is wrong; a database without tables is one that no one has written to yet."""
     if isinstance(error, errors.TableMissing):
         return ""
-    own = isinstance(error, errors.ReplicaUnreadable)
-    return str(error if own else errors.ReplicaDatabaseUnusable(str(error)))
+    is_own = isinstance(error, errors.ReplicaUnreadable | errors.ReplicaOfAnotherLog)
+    return str(error if is_own else errors.ReplicaDatabaseUnusable(error.detail))

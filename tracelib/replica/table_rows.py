@@ -1,6 +1,6 @@
 """The rows of a replica in PostgreSQL: how they arrive, which go, and which names they carry."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,45 +15,51 @@ from sqlalchemy import (
     and_,
     cast,
     delete,
+    extract,
     func,
     insert,
     literal,
+    or_,
     select,
-    text,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import BIT
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import BigInteger, DateTime, Text
 
 from tracelib.replica import layout
 from tracelib.replica.layout import EPOCH, HOUR, Range
 from tracelib.replica.spans import ALIASES
 from tracelib.replica.store import Carried, Csv, Kept, Listed
-from tracelib.spendlogs.measures import alphabetical, last_of
+from tracelib.spendlogs.measures import alphabetical, divided, last_of
 from tracelib.spendlogs.replicated import COLUMNS, ON_THE_WAY
+from tracelib.window import HOUR_S
 
 COPIED = tuple(name for name in COLUMNS if name != "session_number")
-# Of the session: it stays when a transaction has ended.
+# Of one transaction: behind a pooler, a session may be another one's at the next.
 ARRIVING = Table(
     "tracelib_arriving",
     MetaData(),
     *(Column(name, COLUMNS[name]) for name in COPIED),
     *(Column(name, kind) for name, kind in ON_THE_WAY.items()),
     prefixes=["TEMPORARY"],
+    postgresql_on_commit="DROP",
 )
+# psycopg2 may tell the server another encoding.
+COPY = f"COPY {ARRIVING.name} FROM STDIN (FORMAT csv, ENCODING 'UTF8')"
 MICROSECONDS = "YYYYMMDDHH24MISSUS"
 MICROSECONDS_LENGTH = 20
 
 
 def arrived(connection: Connection, read: Sequence[Csv]) -> dict[int, tuple[int, int]]:
-    """Copy these rows into the table `ARRIVING` alone; rows and hashes by hour."""
-    connection.execute(text(f"TRUNCATE {ARRIVING.name}"))
+    """Copy these rows into a new table `ARRIVING`; rows and hashes by hour."""
+    connection.execute(CreateTable(ARRIVING))
     cursor = connection.connection.cursor()
     for one in read:
         with one.path.open("rb") as file:
             try:
-                cursor.copy_expert(f"COPY {ARRIVING.name} FROM STDIN CSV", file)
+                cursor.copy_expert(COPY, file)
             except psycopg2.Error as error:
                 raise DBAPIError("COPY", {}, error) from error
     hour, hashes = ARRIVING.c.hour, func.sum(ARRIVING.c.row_hash)
@@ -61,10 +67,39 @@ def arrived(connection: Connection, read: Sequence[Csv]) -> dict[int, tuple[int,
     return {hour: (rows, int(hashes)) for hour, rows, hashes in connection.execute(counted)}
 
 
-def insert_arrived(connection: Connection, requests: Table) -> None:
-    """Insert the rows that have arrived."""
-    rows = select(_session_number().label("session_number"), *(ARRIVING.c[one] for one in COPIED))
-    connection.execute(insert(requests).from_select(["session_number", *COPIED], rows))
+def insert_arrived(connection: Connection, requests: Table) -> int:
+    """Insert the rows that have arrived; how many."""
+    return connection.execute(insert(requests).from_select([*COLUMNS], _rows())).rowcount
+
+
+def only_adds(connection: Connection, requests: Table, hours: Collection[int]) -> bool:
+    """Have all rows of these hours arrived again, perhaps with others?"""
+    gone = _held(requests, hours).except_all(_rows()).limit(1).subquery()
+    return not connection.scalar(select(func.count()).select_from(gone))
+
+
+def insert_new(connection: Connection, requests: Table, hours: Collection[int]) -> None:
+    """Insert the rows that have arrived and are not there."""
+    new = _rows().except_all(_held(requests, hours))
+    connection.execute(insert(requests).from_select([*COLUMNS], new))
+
+
+def _rows() -> Select[Any]:
+    number = _session_number().label("session_number")
+    return select(number, *(ARRIVING.c[one] for one in COPIED))
+
+
+def _held(requests: Table, hours: Collection[int]) -> Select[Any]:
+    ranges = (and_(*within(requests, one)) for one in layout.runs(hours, {}, 1))
+    return select(*(requests.c[one] for one in COLUMNS)).where(or_(*ranges))
+
+
+def counts(connection: Connection, requests: Table, hours: Range) -> dict[int, int]:
+    """How many rows has each of these hours?"""
+    seconds = extract("epoch", requests.c.start_order)
+    hour = cast(func.floor(divided(seconds, HOUR_S)), BigInteger)
+    counted = select(hour, func.count()).where(*within(requests, hours)).group_by(hour)
+    return {int(one[0]): int(one[1]) for one in connection.execute(counted)}
 
 
 def _session_number() -> ColumnElement[int]:
@@ -87,8 +122,7 @@ def _not_kept(hours: Range, kept: Sequence[Kept]) -> Iterator[Range]:
     if not kept:
         yield hours
     for one in kept:
-        gone = one.span.hours.keys() & one.without
-        yield from layout.runs(gone, {}, 1)
+        yield from layout.runs(one.without, {}, 1)
 
 
 def within(requests: Table, hours: Range) -> list[ColumnElement[bool]]:

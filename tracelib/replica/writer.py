@@ -110,7 +110,7 @@ class Writer:
         start = layout.open_start(now)
         counted = host.counts((start, None))
         rows = {hour: one for hour, (one, _) in counted.items()}
-        hours: list[Range] = [*layout.runs(rows, rows, building.MOST_ROWS)]
+        hours: list[Range] = [*reversed(layout.runs(rows, rows, building.MOST_ROWS))]
         read = building.filled(host, self._store, hours or [(start, None)], now)
         first = replace(read, start=start, end=None)
         opened.publish(
@@ -244,12 +244,18 @@ class Writer:
         if span is None:
             return False
         counted = host.counts((span.start, span.end), hashed=True)
-        stale = self._stale(host, opened, span.hours, counted)
+        stale = self._stale(host, opened, span.hours, counted) | self._missing(span)
         checked = replace(span, checked_at=now)
         if stale:
             checked = building.refreshed(host, self._store, checked, stale, counted, now)
         opened.replace_spans([span], [checked])
         return True
+
+    def _missing(self, span: Span) -> frozenset[int]:
+        """Of which hours has the store other rows than the manifest says?"""
+        there = self._store.counts(span)
+        said = {hour: one.rows for hour, one in span.hours.items()}
+        return frozenset(hour for hour, _ in there.items() ^ said.items())
 
     def _failed(self, error: Exception) -> float:
         """Say what is wrong, and how long to wait before another attempt."""

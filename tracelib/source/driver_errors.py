@@ -69,6 +69,11 @@ def explained(error: SQLAlchemyError) -> errors.TraceError:
     return _of_connection(message)
 
 
+def reason(error: SQLAlchemyError) -> str:
+    """What did the server or the driver say?"""
+    return _message(error.orig) if isinstance(error, DBAPIError) else str(error)
+
+
 def _message(original: BaseException | None) -> str:
     diagnosis = getattr(original, "diag", None)
     return (getattr(diagnosis, "message_primary", None) or str(original)).strip()

@@ -41,6 +41,13 @@ from tracelib.window import TimeWindow
 
 CONNECT_TIMEOUT_S = 3
 POOL_TIMEOUT_S = 10
+# A server that has gone without a word, or a network that swallows packets, is noticed.
+NOTICED = {
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
 RECYCLE_S = 300
 # LiteLLM gives up an index build after waiting 200 ms ten times: never wait for locks long.
 LOCK_TIMEOUT_MS = 1_000
@@ -174,6 +181,7 @@ def source_over(engine: Engine, settings: Settings, address: DatabaseAddress) ->
 def pool(address: DatabaseAddress, size: int) -> Engine:
     """A pool of at most `size` connections to this database; none is open yet."""
     defaults = {"connect_timeout": str(CONNECT_TIMEOUT_S), "application_name": "tracelib"}
+    defaults |= NOTICED
     return create_engine(
         URL.create("postgresql+psycopg2"),
         connect_args=defaults | dict(address.parameters),
