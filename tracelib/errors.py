@@ -182,7 +182,7 @@ class ReplicaOfAnotherUser(ReplicaUnreadable):
 class ReplicaDatabaseUnusable(ReplicaUnreadable):
     sentence = "The database of the replica cannot be used."
     remedy = (
-        "Check TRACELIB_REPLICA_URL, and that its role may create a schema there. Pages query "
+        "Check TRACELIB_REPLICA_URL, and that its role may create tables there. Pages query "
         "LiteLLM’s database meanwhile."
     )
     is_passing = True
