@@ -1,6 +1,7 @@
 """A replica in tables of another PostgreSQL equals the log, whatever happens to either."""
 
 import random
+import re
 import time
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -68,7 +69,7 @@ def in_step(writer: Writer, clock: Clock) -> Manifest:
         clock.now += wait_s
         if wait_s > 5:
             return writer._opened.manifest
-    raise AssertionError("The writer finds no end.")
+    raise AssertionError(f"The writer finds no end. {writer.sentence}")
 
 
 def held(url: str, of: Manifest | None = None) -> list[str]:
@@ -286,6 +287,43 @@ def test_a_writer_without_its_lock_publishes_nothing(kept, url, tmp_path):
         old.publish(old.manifest)
     late.resign()
     assert held(url) == in_log(source)
+
+
+def test_behind_a_pooler_that_shares_sessions_nothing_is_lost(pgbouncer, database, url, tmp_path):
+    """The lock may be any client's there, so that two may write: one of them fails each time."""
+    name = re.search(r"/(replica_\d+)\?", url)[1]
+    pooled = pgbouncer.url(name)
+    log = database(rows=spread(60, 72))
+    source, clock = source_of(log), Clock()
+    writers = [
+        Writer(lambda: source, store_at(pooled, tmp_path / str(n), duty=1), clock) for n in (1, 2)
+    ]
+    for _ in range(40):
+        for one in writers:
+            one.step()
+        log.insert([rows.spend_log(startTime=rows.NOON)])
+        clock.now += 10
+        if manifest_at(url, source):
+            held(url)
+    writers[1].close()
+    clock.now += 400
+    in_step_again(writers[0], clock)
+    clock.now += 90_000
+    in_step_again(writers[0], clock)
+    assert held(url) == in_log(source)
+    writers[0].close()
+
+
+def in_step_again(writer: Writer, clock: Clock) -> None:
+    """Let the writer work, also after errors, until it has nothing to do for three ticks."""
+    ticks = 0
+    for _ in range(500):
+        wait_s = writer.step()
+        clock.now += wait_s
+        ticks += wait_s > 5 and not writer.sentence
+        if ticks == 3:
+            return
+    raise AssertionError(f"The writer finds no end. {writer.sentence}")
 
 
 def test_killed_at_any_moment_it_loses_and_doubles_nothing(database, url, tmp_path):
