@@ -16,7 +16,7 @@ from tracelib.replica.manifest import Manifest
 from tracelib.replica.reader import FileReplica, Replica, replica_of
 from tracelib.replica.settings import ReplicaSettings
 from tracelib.replica.table_reader import TableReader
-from tracelib.replica.tables import TableStore
+from tracelib.replica.tables import TableStorage
 from tracelib.replica.writer import Writer
 from tracelib.source import Postgres
 
@@ -34,8 +34,8 @@ def written(source: Postgres, folder: Path) -> ReplicaSettings:
     return settings
 
 
-def _write(source: Postgres, store: Any, manifest: Any) -> None:
-    writer = Writer(lambda: source, store)
+def _write(source: Postgres, storage: Any, manifest: Any) -> None:
+    writer = Writer(lambda: source, storage)
     try:
         for _ in range(MOST_STEPS):
             writer.step()
@@ -76,9 +76,9 @@ def empty_database(server: Server) -> Iterator[str]:
         server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
-def store_at(url: str, folder: Path, **settings: Any) -> TableStore:
+def storage_at(url: str, folder: Path, **settings: Any) -> TableStorage:
     """The tables of a replica in this database; rows are in this folder on their way."""
-    return TableStore(ReplicaSettings(folder, **settings), read_address(url), LOG_TABLE)
+    return TableStorage(ReplicaSettings(folder, **settings), read_address(url), LOG_TABLE)
 
 
 def reader_of(url: str, source: Postgres, connections: int = 1) -> TableReader:
@@ -94,7 +94,7 @@ def manifest_at(url: str, source: Postgres) -> Manifest | None:
 
 def written_at(source: Postgres, url: str, folder: Path) -> Replica:
     """A replica in tables of this whole log, as it is now."""
-    _write(source, store_at(url, folder, duty=1.0), lambda: manifest_at(url, source))
+    _write(source, storage_at(url, folder, duty=1.0), lambda: manifest_at(url, source))
     replica = reader_of(url, source, 4).replica(FULL, TIMEOUT_S)
     assert replica is not None
     return replica

@@ -15,7 +15,7 @@ from threading import Event
 import duckdb
 
 from tests import litellm, rows
-from tests.replicas import store_at
+from tests.replicas import storage_at
 from tracelib.database_url import read_address
 from tracelib.replica import layout, manifest
 from tracelib.replica.folder import Folder
@@ -92,7 +92,7 @@ def in_step(writer: Writer, clock: Clock, most: int = 500) -> Manifest:
         assert writer.sentence == ""
         clock.now += wait_s
         if wait_s > 5:
-            found = manifest.read(writer._store.settings.folder)
+            found = manifest.read(writer._storage.settings.folder)
             assert found is not None
             return found
     raise AssertionError("The writer finds no end.")
@@ -156,13 +156,13 @@ def write(url: str, folder: str, now: "Synchronized[float]", to: str | None) -> 
     """Write a replica until this process is killed; the clock is the parent's."""
     source = connect(Settings(), read_address(url))
     settings = ReplicaSettings(Path(folder), duty=1)
-    store = store_at(to, Path(folder), duty=1) if to else Folder(settings)
+    storage = storage_at(to, Path(folder), duty=1) if to else Folder(settings)
 
     class Hasty(Event):
         def wait(self, timeout: float | None = None) -> bool:
             return super().wait(min(timeout or 0, 0.01))
 
-    Writer(lambda: source, store, lambda: now.value).run(Hasty())
+    Writer(lambda: source, storage, lambda: now.value).run(Hasty())
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests import replicating, rows
-from tests.replicas import empty_database, manifest_at, reader_of, store_at, written_at
+from tests.replicas import empty_database, manifest_at, reader_of, storage_at, written_at
 from tests.replicating import (
     CHANGES,
     CONTEXT,
@@ -54,7 +54,7 @@ def kept(database, url, tmp_path):
     """A log of three days, and its replica in step: log, source, writer, clock."""
     log = database(rows=spread(60, 72))
     source, clock = source_of(log), Clock()
-    writer = Writer(lambda: source, store_at(url, tmp_path, duty=1), clock)
+    writer = Writer(lambda: source, storage_at(url, tmp_path, duty=1), clock)
     in_step(writer, clock)
     yield log, source, writer, clock
     writer.close()
@@ -100,9 +100,9 @@ def test_all_history_is_held_by_day(kept, url):
     _, source, writer, _ = kept
     assert held(url) == in_log(source)
     assert manifest_at(url, source).complete_from is None
-    with writer._store._session.using() as connection:
-        days = writer._store._session.tables.days(connection)
-        assert writer._store._session.tables.bytes(connection) > 0
+    with writer._storage._session.using() as connection:
+        days = writer._storage._session.tables.days(connection)
+        assert writer._storage._session.tables.bytes(connection) > 0
     assert sorted(days) == [(rows.NOON - timedelta(days=n)).date() for n in (3, 2, 1, 0)]
 
 
@@ -142,7 +142,7 @@ def changes(writer: Writer) -> tuple[int, int]:
     """How many rows of the replica were ever inserted and deleted?"""
     counts = """SELECT sum(n_tup_ins)::int, sum(n_tup_del)::int FROM pg_stat_user_tables
         WHERE relname LIKE 'requests_%'"""
-    with writer._store._session.using() as connection:
+    with writer._storage._session.using() as connection:
         for statement in ("SELECT pg_stat_force_next_flush()", "SELECT pg_stat_clear_snapshot()"):
             connection.execute(sa.text(statement))
             connection.commit()
@@ -153,7 +153,7 @@ def changes(writer: Writer) -> tuple[int, int]:
 
 def test_queries_go_on_while_a_day_is_added(kept, url):
     _, _, writer, _ = kept
-    session = writer._store._session
+    session = writer._storage._session
     engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg2://"))
     with engine.connect() as reading, session.using() as connection:
         reading.execute(sa.select(sa.func.count()).select_from(Tables().requests))
@@ -198,7 +198,7 @@ def test_tables_that_are_lost_are_made_again(kept, url, lost):
 def test_the_writer_keeps_no_transaction_open_while_it_reads_the_log(kept, url):
     """A server ends a session that waits within one."""
     log, source, writer, clock = kept
-    with writer._store._session.using() as connection:
+    with writer._storage._session.using() as connection:
         connection.execute(sa.text("SET idle_in_transaction_session_timeout = '200ms'"))
         connection.commit()
     slow = replace(source)
@@ -222,10 +222,10 @@ def test_a_writer_that_lost_its_lock_drops_nothing(kept, url, tmp_path):
     _, source, writer, clock = kept
     old = writer._opened
     writer.close()
-    other = Writer(lambda: source, store_at(url, tmp_path, duty=1), clock)
+    other = Writer(lambda: source, storage_at(url, tmp_path, duty=1), clock)
     in_step(other, clock)
     other.close()
-    late = store_at(url, tmp_path)
+    late = storage_at(url, tmp_path)
     assert late.win()
     old.session, old.manifest = late._session, replace(old.manifest, spans=())
     with pytest.raises(errors.ReplicaDamaged, match="Another process"):
@@ -241,8 +241,8 @@ def test_days_without_rows_are_dropped(kept, url):
         clock.now += 90_000
         in_step(writer, clock)
     assert held(url) == in_log(source)
-    with writer._store._session.using() as connection:
-        assert len(writer._store._session.tables.days(connection)) == 3
+    with writer._storage._session.using() as connection:
+        assert len(writer._storage._session.tables.days(connection)) == 3
 
 
 def test_absurd_times_are_held_at_the_edges(database, url, tmp_path):
@@ -258,7 +258,7 @@ def test_absurd_times_are_held_at_the_edges(database, url, tmp_path):
 
 def test_of_two_writers_only_one_writes(kept, url, tmp_path):
     log, source, writer, clock = kept
-    other = Writer(lambda: source, store_at(url, tmp_path), clock)
+    other = Writer(lambda: source, storage_at(url, tmp_path), clock)
     before = manifest_at(url, source)
     log.insert([rows.spend_log(startTime=rows.NOON)])
     assert other.step() == 10 and other.sentence == "" and manifest_at(url, source) == before
@@ -274,11 +274,11 @@ def test_a_writer_without_its_lock_publishes_nothing(kept, url, tmp_path):
     log, source, writer, clock = kept
     old = writer._opened
     writer.close()
-    other = Writer(lambda: source, store_at(url, tmp_path, duty=1), clock)
+    other = Writer(lambda: source, storage_at(url, tmp_path, duty=1), clock)
     log.insert([rows.spend_log(startTime=rows.NOON)])
     in_step(other, clock)
     other.close()
-    late = store_at(url, tmp_path)
+    late = storage_at(url, tmp_path)
     assert late.win()
     with late._session.using() as connection:
         connection.execute(late._session.tables.requests.delete())
@@ -296,7 +296,7 @@ def test_behind_a_pooler_that_shares_sessions_nothing_is_lost(pgbouncer, databas
     log = database(rows=spread(60, 72))
     source, clock = source_of(log), Clock()
     writers = [
-        Writer(lambda: source, store_at(pooled, tmp_path / str(n), duty=1), clock) for n in (1, 2)
+        Writer(lambda: source, storage_at(pooled, tmp_path / str(n), duty=1), clock) for n in (1, 2)
     ]
     for _ in range(40):
         for one in writers:
@@ -343,9 +343,9 @@ def test_killed_at_any_moment_it_loses_and_doubles_nothing(database, url, tmp_pa
             held(url)
         now.value += chance.choice([1, 20, 700, 4_000])
     clock = Clock(now.value)
-    writer = Writer(lambda: source, store_at(url, tmp_path, duty=1), clock)
+    writer = Writer(lambda: source, storage_at(url, tmp_path, duty=1), clock)
     deadline = time.monotonic() + 30
-    while not writer._store.win() and time.monotonic() < deadline:
+    while not writer._storage.win() and time.monotonic() < deadline:
         time.sleep(0.1)  # the server notices after a moment that the other has gone
     in_step(writer, clock)
     clock.now += 90_000
@@ -382,7 +382,7 @@ def test_a_stopped_log_is_a_sentence_in_the_manifest(kept, url):
 
 def failed(url: str, source, folder, **changes: object) -> str:
     """The sentence of a writer of this replica, after its first step."""
-    writer = Writer(lambda: source, store_at(url, folder), Clock())
+    writer = Writer(lambda: source, storage_at(url, folder), Clock())
     writer.step()
     writer.close()
     return writer.sentence
@@ -464,7 +464,7 @@ def test_another_shape_stays_until_no_one_has_written_it_for_a_day(kept, url):
         "2_just_begun": {"as_of": 0},
         "3_of_another_log": {"manifest": manifests.written(Manifest("other"))},
     }
-    with writer._store._session.using() as connection:
+    with writer._storage._session.using() as connection:
         connection.execute(sa.schema.CreateTable(other.requests))
         connection.execute(sa.schema.CreateTable(other.names))
         for shape, changes in others.items():
@@ -485,12 +485,12 @@ def test_another_shape_stays_until_no_one_has_written_it_for_a_day(kept, url):
 def test_a_paused_writer_reads_nothing(kept, url, tmp_path):
     log, source, writer, clock = kept
     before = held(url)
-    store_at(url, tmp_path).set_paused(True)
+    storage_at(url, tmp_path).set_paused(True)
     log.insert([rows.spend_log(startTime=rows.NOON)])
     clock.now += 20
     assert writer.step() == 10 and manifest_at(url, source).is_paused
     assert held(url) == before
-    store_at(url, tmp_path).set_paused(False)
+    storage_at(url, tmp_path).set_paused(False)
     in_step(writer, clock)
     assert held(url) == in_log(source) and not manifest_at(url, source).is_paused
 

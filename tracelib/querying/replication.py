@@ -24,7 +24,7 @@ from tracelib.replica.manifest import MOST_KNOWN, Manifest
 from tracelib.replica.reader import FileReader, Replica
 from tracelib.replica.settings import ReplicaSettings
 from tracelib.replica.table_reader import TableReader
-from tracelib.replica.tables import TableStore
+from tracelib.replica.tables import TableStorage
 from tracelib.replica.writer import Writer
 from tracelib.source import Postgres, pool, source_over
 from tracelib.window import recent
@@ -107,7 +107,7 @@ def with_known_models(installed: Installation, models: Iterable[str]) -> tuple[s
 
 def set_paused(installed: Installation, is_paused: bool) -> None:
     """Pause the replica, or continue. Raises a TraceError."""
-    _store(installed).set_paused(is_paused)
+    _storage(installed).set_paused(is_paused)
 
 
 def replica_settings(installed: Installation) -> ReplicaSettings:
@@ -128,12 +128,12 @@ def replica_settings(installed: Installation) -> ReplicaSettings:
     )
 
 
-def _store(installed: Installation) -> Folder | TableStore:
+def _storage(installed: Installation) -> Folder | TableStorage:
     settings = replica_settings(installed)
     address = installed.settings.replica_database
     if address is None:
         return Folder(settings)
-    return TableStore(settings, address, installed.settings.table)
+    return TableStorage(settings, address, installed.settings.table)
 
 
 def _database(installed: Installation) -> str:
@@ -235,7 +235,7 @@ class Keeper:
             while not self._is_worth_it(log_of()):
                 if self.stop.wait(CONSIDER_AGAIN_S):
                     return
-            writer = Writer(log_of, _store(installed))
+            writer = Writer(log_of, _storage(installed))
             self._writer = writer
             writer.run(self.stop)
         finally:

@@ -9,28 +9,28 @@ from tracelib.replica import layout
 from tracelib.replica.host import Host
 from tracelib.replica.layout import Counts, Range
 from tracelib.replica.manifest import Hour, Span
-from tracelib.replica.store import Csv, Kept, Store, newly_read
+from tracelib.replica.storage import Csv, Kept, Storage, newly_read
 
 # A statement of that length takes a few seconds.
 MOST_ROWS = 150_000
 
 
-def filled(host: Host, store: Store, hours: Sequence[Range], now: float) -> Span:
+def filled(host: Host, storage: Storage, hours: Sequence[Range], now: float) -> Span:
     """A span of these hours, which follow each other from the newest to the oldest."""
-    return of_rows(store, host.copy(hours), hours, now)
+    return of_rows(storage, host.copy(hours), hours, now)
 
 
-def of_rows(store: Store, read: Sequence[Csv], hours: Sequence[Range], now: float) -> Span:
+def of_rows(storage: Storage, read: Sequence[Csv], hours: Sequence[Range], now: float) -> Span:
     """A span of these hours, from the newest to the oldest, whose rows were copied to files."""
     start, end = hours[-1][0], hours[0][1]
     with _removed(read):
-        built = store.build((start, end), read, [])
+        built = storage.build((start, end), read, [])
     return newly_read(built, Span(built.file, start, end, 0, 0, {}, now), now)
 
 
 def refreshed(
     host: Host,
-    store: Store,
+    storage: Storage,
     span: Span,
     hours: Collection[int],
     counted: Counts,
@@ -46,13 +46,13 @@ def refreshed(
     ranges = layout.runs(rows, rows, MOST_ROWS)
     kept = [] if is_broken else [Kept(span, without=hours)]
     with _removed(host.copy(ranges)) as read:
-        built = store.build((span.start, span.end), read, kept)
+        built = storage.build((span.start, span.end), read, kept)
     others = {hour: one for hour, one in span.hours.items() if hour not in hours}
     return newly_read(built, replace(span, hours={} if is_broken else others), now)
 
 
 def moved(
-    store: Store, closed: Sequence[Span], opened: Span, start: int, now: float
+    storage: Storage, closed: Sequence[Span], opened: Span, start: int, now: float
 ) -> tuple[Span, ...]:
     """The spans once the open one starts at this hour: earlier hours have spans by day."""
     if (opened.start is not None and start <= opened.start) or not any(
@@ -67,15 +67,15 @@ def moved(
         if hours or last is None:
             read_at = min((one.read_at for one in hours.values()), default=now)
             checked_at = opened.checked_at if last is None else read_at
-            built = store.build((first, last), [], [Kept(opened, first, last)])
+            built = storage.build((first, last), [], [Kept(opened, first, last)])
             part = newly_read(built, replace(part, hours=hours, checked_at=checked_at), now)
         made.append(part if hours or last is None else replace(part, rows=0))
     return layout.without_empty([*closed, *made])
 
 
-def joined(store: Store, parts: Sequence[Span], now: float) -> Span:
+def joined(storage: Storage, parts: Sequence[Span], now: float) -> Span:
     """One span in place of several that follow each other."""
-    built = store.build((parts[0].start, parts[-1].end), [], [Kept(part) for part in parts])
+    built = storage.build((parts[0].start, parts[-1].end), [], [Kept(part) for part in parts])
     hours = reduce(lambda one, other: {**one, **other.hours}, parts, dict[int, Hour]())
     checked_at = min(part.checked_at for part in parts)
     whole = replace(parts[0], end=parts[-1].end, hours=hours, checked_at=checked_at)

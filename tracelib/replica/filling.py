@@ -9,7 +9,7 @@ from tracelib.replica import building, layout
 from tracelib.replica.host import Host
 from tracelib.replica.layout import Range
 from tracelib.replica.manifest import Manifest, Span
-from tracelib.replica.store import Csv, Opened, Store
+from tracelib.replica.storage import Csv, Opened, Storage
 
 # Hours that are filled at full speed: two statements at once, and the next while files are written.
 FIRST_HOURS = 24
@@ -34,8 +34,8 @@ class Copy:
 class Filling:
     """Fills the history of a replica, piece by piece."""
 
-    def __init__(self, store: Store) -> None:
-        self._store, self._settings = store, store.settings
+    def __init__(self, storage: Storage) -> None:
+        self._storage, self._settings = storage, storage.settings
         self._plan: list[Range] = []
         self._most_rows = MOST_ROWS
         self._ahead: Copy | None = None
@@ -69,7 +69,7 @@ class Filling:
         host.read_s = copy.host.read_s
         self._pace(copy)
         self._look_ahead(copy, now)
-        span = building.of_rows(self._store, read, copy.chunks, copy.began)
+        span = building.of_rows(self._storage, read, copy.chunks, copy.began)
         opened.replace_spans([], [span], span.rows / (time.perf_counter() - started))
         return True
 

@@ -17,7 +17,7 @@ from tracelib.replica.election import Election
 from tracelib.replica.layout import Range
 from tracelib.replica.manifest import NAME, NEXT_NAME, Manifest, Span
 from tracelib.replica.settings import ReplicaSettings
-from tracelib.replica.store import NOTHING, Built, Csv, Kept, Listed, NameRow, Opened
+from tracelib.replica.storage import NOTHING, Built, Csv, Kept, Listed, NameRow, Opened
 
 log = logging.getLogger(__name__)
 PAUSED = "paused"
@@ -29,7 +29,7 @@ OUT_OF_SPACE = ("No space left", "File too large", "quota")
 
 @dataclass
 class Folder:
-    """A folder with the files of a replica. Implements `Store`."""
+    """A folder with the files of a replica. Implements `Storage`."""
 
     settings: ReplicaSettings
     _election: Election | None = None

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tracelib import errors
 from tracelib.replica.layout import EPOCH, FIRST_HOUR, HOUR, LAST_HOUR, Counts, Range, times
-from tracelib.replica.store import Csv
+from tracelib.replica.storage import Csv
 from tracelib.source import Postgres
 from tracelib.source.driver_errors import explained
 from tracelib.spendlogs import extent, names, replicated

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from tracelib.replica.host import Host, Name
 from tracelib.replica.manifest import MOST_KNOWN, Span
-from tracelib.replica.store import Carried, Listed, NameRow, Store
+from tracelib.replica.storage import Carried, Listed, NameRow, Storage
 from tracelib.spendlogs.types import BETWEEN
 
 NAMED_S = 300.0
@@ -14,8 +14,8 @@ NAMED_S = 300.0
 class Naming:
     """Knows which names and models the rows have, and writes names whenever they have changed."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
         self._due_at = 0.0
         self._known: list[Name] = []
         self._written: tuple[str, list[NameRow]] | None = None
@@ -35,14 +35,14 @@ class Naming:
             self._due_at = now + NAMED_S
         rows = all_names(self._known, self._carried_by(parts))
         if self._written is None or self._written != (old, rows):
-            self._written = self._store.build_names(rows), rows
+            self._written = self._storage.build_names(rows), rows
         return self._written[0]
 
     def _carried_by(self, parts: Sequence[Span]) -> list[Carried]:
         """The names in the rows of all spans, of which only new files are read."""
         known = self._listed
         self._listed = {
-            part.file: known[part.file] if part.file in known else self._store.listed(part)
+            part.file: known[part.file] if part.file in known else self._storage.listed(part)
             for part in parts
         }
         return [name for one in self._listed.values() for name in one.names]

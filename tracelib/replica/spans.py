@@ -12,7 +12,7 @@ from sqlalchemy.types import TypeEngine
 
 from tracelib.replica.manifest import make_durable
 from tracelib.replica.settings import ReplicaSettings
-from tracelib.replica.store import Built, Carried, Csv, Kept, Listed, NameRow
+from tracelib.replica.storage import Built, Carried, Csv, Kept, Listed, NameRow
 from tracelib.spendlogs.replicated import COLUMNS, NAMES, ON_THE_WAY
 from tracelib.window import HOUR_S
 

@@ -15,7 +15,7 @@ from tracelib.replica import table_rows
 from tracelib.replica.layout import EPOCH, HOUR
 from tracelib.replica.manifest import Manifest
 from tracelib.replica.session import Session
-from tracelib.replica.store import Opened
+from tracelib.replica.storage import Opened
 
 TIDY_S = 600.0
 OUTDATED_S = 86_400.0

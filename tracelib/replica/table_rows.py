@@ -31,7 +31,7 @@ from sqlalchemy.types import BigInteger, DateTime, Text
 from tracelib.replica import layout
 from tracelib.replica.layout import EPOCH, HOUR, Range
 from tracelib.replica.spans import ALIASES
-from tracelib.replica.store import Carried, Csv, Kept, Listed
+from tracelib.replica.storage import Carried, Csv, Kept, Listed
 from tracelib.spendlogs.measures import alphabetical, divided, last_of
 from tracelib.spendlogs.replicated import COLUMNS, ON_THE_WAY
 from tracelib.window import HOUR_S

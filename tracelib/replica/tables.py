@@ -22,13 +22,13 @@ from tracelib.replica.manifest import Manifest, Span
 from tracelib.replica.schema import path
 from tracelib.replica.session import Session, unusable
 from tracelib.replica.settings import ReplicaSettings
-from tracelib.replica.store import NOTHING, Built, Csv, Kept, Listed, NameRow
+from tracelib.replica.storage import NOTHING, Built, Csv, Kept, Listed, NameRow
 from tracelib.replica.table_manifest import OpenedTables, days_of
 from tracelib.spendlogs.replicated import NAMES
 
 
-class TableStore:
-    """The tables of a replica at this address. Implements `Store`."""
+class TableStorage:
+    """The tables of a replica at this address. Implements `Storage`."""
 
     def __init__(self, settings: ReplicaSettings, address: DatabaseAddress, log_table: str) -> None:
         self._session = Session(address, log_table)

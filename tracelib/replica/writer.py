@@ -15,7 +15,7 @@ from tracelib.replica.host import Host
 from tracelib.replica.layout import Counts, Range
 from tracelib.replica.manifest import Hour, Manifest, Span
 from tracelib.replica.naming import Naming
-from tracelib.replica.store import Opened, Store
+from tracelib.replica.storage import Opened, Storage
 from tracelib.source import Postgres
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ LONGEST_PAUSE_S = 300.0
 
 
 class Writer:
-    """Keeps the replica in this store, if no other process does.
+    """Keeps the replica in this storage, if no other process does.
 
     `source` gives LiteLLM's database as it is now, and may raise a TraceError. `sentence` says what
     is wrong; empty if nothing is.
@@ -35,14 +35,14 @@ class Writer:
     def __init__(
         self,
         source: Callable[[], Postgres],
-        store: Store,
+        storage: Storage,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.sentence = ""
-        self._source, self._store, self._clock = source, store, clock
+        self._source, self._storage, self._clock = source, storage, clock
         self._opened: Opened | None = None
-        self._naming = Naming(store)
-        self._filling = Filling(store)
+        self._naming = Naming(storage)
+        self._filling = Filling(storage)
         self._failures = 0
         self._tick_at = self._recent_at = self._rest_until = 0.0
 
@@ -58,7 +58,7 @@ class Writer:
         """Let another process write."""
         self._opened = None
         self._filling.reset()
-        self._store.resign()
+        self._storage.resign()
 
     def step(self) -> float:
         """Do one piece of work; how many seconds to wait until the next."""
@@ -74,11 +74,11 @@ class Writer:
         return max(wait_s, 0.0)
 
     def _step(self) -> float:
-        if not self._store.win():
+        if not self._storage.win():
             return TICK_S
-        host = Host(self._source(), self._store.settings.folder)
+        host = Host(self._source(), self._storage.settings.folder)
         if self._opened is None:
-            self._opened = self._store.open(host.identity())
+            self._opened = self._storage.open(host.identity())
             self._tick_at = 0.0
         if self._pause(self._opened):
             return TICK_S
@@ -89,7 +89,7 @@ class Writer:
         return min(self._tick_at, max(self._rest_until, self._clock())) - self._clock()
 
     def _pause(self, opened: Opened) -> bool:
-        is_paused = self._store.is_paused()
+        is_paused = self._storage.is_paused()
         if opened.manifest.is_paused != is_paused:
             opened.publish(replace(opened.manifest, is_paused=is_paused))
         return is_paused
@@ -111,7 +111,7 @@ class Writer:
         counted = host.counts((start, None))
         rows = {hour: one for hour, (one, _) in counted.items()}
         hours: list[Range] = [*reversed(layout.runs(rows, rows, building.MOST_ROWS))]
-        read = building.filled(host, self._store, hours or [(start, None)], now)
+        read = building.filled(host, self._storage, hours or [(start, None)], now)
         first = replace(read, start=start, end=None)
         opened.publish(
             replace(
@@ -127,7 +127,7 @@ class Writer:
     def _follow(self, host: Host, opened: Opened, now: float) -> None:
         *closed, last = opened.manifest.spans
         start = layout.open_start(now)
-        parts = building.moved(self._store, closed, last, start, now)
+        parts = building.moved(self._storage, closed, last, start, now)
         if parts != opened.manifest.spans:
             opened.publish(replace(opened.manifest, spans=parts))
         first = self._compared_from(opened.manifest, now)
@@ -153,7 +153,7 @@ class Writer:
     ) -> frozenset[int]:
         """Which of these hours are to be read again? Not those that outlive the log's retention."""
         stale = layout.differing(held, counted)
-        if not self._store.settings.keeps_history or not stale:
+        if not self._storage.settings.keeps_history or not stale:
             return stale
         first = host.first_hour()
         kept = stale & layout.gone(held, counted, first)
@@ -168,7 +168,7 @@ class Writer:
         """Read these hours again and publish each span, the newest first."""
         for span in opened.manifest.spans[::-1]:
             if hours := layout.within(stale, span):
-                new = building.refreshed(host, self._store, span, hours, counted, now)
+                new = building.refreshed(host, self._storage, span, hours, counted, now)
                 opened.replace_spans([span], [new])
 
     def _heal(self, host: Host, opened: Opened, now: float) -> None:
@@ -176,7 +176,7 @@ class Writer:
         for span in [one for one in opened.manifest.spans if one.file in opened.broken]:
             counted = host.counts((span.start, span.end))
             hours = {*span.hours, *counted}
-            args = (host, self._store, span, hours, counted, now)
+            args = (host, self._storage, span, hours, counted, now)
             opened.replace_spans([span], [building.refreshed(*args, is_broken=True)])
         opened.broken.clear()
 
@@ -194,7 +194,7 @@ class Writer:
         )
         if done and not is_first:
             took_s = time.perf_counter() - started
-            self._rest_until = self._clock() + host.read_s / self._store.settings.duty - took_s
+            self._rest_until = self._clock() + host.read_s / self._storage.settings.duty - took_s
         return done
 
     def _name(self, host: Host, opened: Opened, now: float) -> bool:
@@ -216,7 +216,7 @@ class Writer:
         if places is None:
             return False
         parts = opened.manifest.spans[slice(*places)]
-        opened.replace_spans(parts, [building.joined(self._store, parts, now)])
+        opened.replace_spans(parts, [building.joined(self._storage, parts, now)])
         return True
 
     def _recent(self, host: Host, opened: Opened, now: float) -> bool:
@@ -247,13 +247,13 @@ class Writer:
         stale = self._stale(host, opened, span.hours, counted) | self._missing(span)
         checked = replace(span, checked_at=now)
         if stale:
-            checked = building.refreshed(host, self._store, checked, stale, counted, now)
+            checked = building.refreshed(host, self._storage, checked, stale, counted, now)
         opened.replace_spans([span], [checked])
         return True
 
     def _missing(self, span: Span) -> frozenset[int]:
-        """Of which hours has the store other rows than the manifest says?"""
-        there = self._store.counts(span)
+        """Of which hours has the storage other rows than the manifest says?"""
+        there = self._storage.counts(span)
         said = {hour: one.rows for hour, one in span.hours.items()}
         return frozenset(hour for hour, _ in there.items() ^ said.items())
 
@@ -264,7 +264,7 @@ class Writer:
         if self._opened is not None:
             self._opened.fail(self.sentence, error)
         else:
-            self._store.tell(self.sentence, error)
+            self._storage.tell(self.sentence, error)
         self._opened = None
         self._filling.reset()
         self._failures += 1

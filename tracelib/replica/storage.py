@@ -109,7 +109,7 @@ class Opened(ABC):
             self.publish(replace(self.manifest, is_disk_full=is_full))
 
 
-class Store(Protocol):
+class Storage(Protocol):
     """Keeps the rows and the manifest of a replica, for one writer at a time.
 
     All methods may raise a TraceError, an OSError or a duckdb.Error.
