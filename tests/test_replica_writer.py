@@ -636,10 +636,10 @@ def test_no_statement_writes_a_file_that_stays(kept, tmp_path):
 
 
 def test_settings_of_duckdb_hold(tmp_path):
-    settings = ReplicaSettings(tmp_path, memory_mb=128)
+    settings = ReplicaSettings(tmp_path, memory_mb=900)
     with spans._database(settings) as database:
         asked = "SELECT current_setting('memory_limit'), current_setting('threads')"
-        assert database.execute(asked).fetchall() == [("122.0 MiB", 2)]
+        assert database.execute(asked).fetchall() == [("286.1 MiB", 2)]
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         replica_folder=environ.get("TRACELIB_REPLICA_FOLDER", "").strip() or None,
         replica_database=_address(environ, "TRACELIB_REPLICA_URL"),
         replica_duty=_number(environ, "TRACELIB_REPLICA_DUTY", 0.5, 0.01, 1),
-        replica_memory_mb=int(_number(environ, "TRACELIB_REPLICA_MEMORY_MB", 768, 128, 1_000_000)),
+        replica_memory_mb=int(_number(environ, "TRACELIB_REPLICA_MEMORY_MB", 768, 256, 1_000_000)),
         replica_disk_mb=int(_number(environ, "TRACELIB_REPLICA_DISK_MB", 0, 0, 1e9)) or None,
         replica_keeps_history=_one_of(environ, "TRACELIB_REPLICA_KEEPS_HISTORY", NO_YES) == "yes",
     )

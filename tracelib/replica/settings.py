@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+LEAST_WRITING_MB = 256
+
+
 @dataclass(frozen=True, slots=True)
 class ReplicaSettings:
     """Where the replica is, and how much it may use.
@@ -17,3 +20,11 @@ class ReplicaSettings:
     memory_mb: int = 768
     disk_mb: int | None = None
     keeps_history: bool = False
+
+    @property
+    def writing_mb(self) -> int:
+        """How much memory writing may use, while queries use all of `memory_mb`.
+
+        With less than that, rows of LiteLLM's 11 kB of metadata do not fit.
+        """
+        return max(self.memory_mb // 3, LEAST_WRITING_MB)

@@ -112,7 +112,7 @@ def _writing(settings: ReplicaSettings, file: str) -> Iterator[duckdb.DuckDBPyCo
 @contextmanager
 def _database(settings: ReplicaSettings) -> Iterator[duckdb.DuckDBPyConnection]:
     config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": f"{settings.memory_mb}MB",
+        "memory_limit": f"{settings.writing_mb}MB",
         "threads": THREADS,
         "temp_directory": str(settings.folder / SPILLED),
         "autoinstall_known_extensions": False,
