@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-
 LEAST_WRITING_MB = 256
 
 

@@ -1,7 +1,7 @@
 """The files of a replica: each is written once, under a temporary name, and never changed."""
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import duckdb
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.types import TypeEngine
 
+from tracelib.replica import layout
 from tracelib.replica.manifest import make_durable
 from tracelib.replica.settings import ReplicaSettings
 from tracelib.replica.storage import Built, Carried, Csv, Kept, Listed, NameRow
@@ -44,13 +45,13 @@ def build(
     file = f"span-{'first' if start is None else start}-{uuid.uuid4().hex[:12]}.duckdb"
     with _writing(settings, file) as database:
         hours = _load(database, read)
-        arms = [_read_rows()] if read else []
-        arms += [
-            _kept_rows(database, settings.folder, number, one) for number, one in enumerate(kept)
-        ]
-        arms = arms or [f"SELECT {_empty(COLUMNS)} WHERE false"]
-        every = " UNION ALL ".join(arms)
-        database.execute(f"CREATE TABLE made.requests AS {every} ORDER BY start_order")
+        for number, one in enumerate(kept):
+            _attach(database, settings.folder / one.span.file, f"old{number}")
+        database.execute(f"CREATE TABLE made.requests AS SELECT {_empty(COLUMNS)} WHERE false")
+        database.execute("BEGIN")
+        for part in _in_order(hours, kept):
+            database.execute(f"INSERT INTO made.requests {part}")
+        database.execute("COMMIT")
         database.execute(f"CREATE TABLE made.carried AS {_carried()}")
         database.execute(f"CREATE TABLE made.models AS {MODELS}")
         database.execute(SESSIONS)
@@ -159,23 +160,47 @@ def _load_csv(
         raise WrongCount(f"{found} rows of {written}")
 
 
-def _read_rows() -> str:
+def _in_order(read: Collection[int], kept: Sequence[Kept]) -> Iterator[str]:
+    """The rows that were read and those that are kept, as parts that follow each other in time.
+
+    Kept rows are in order already: to sort them with the others takes too much memory.
+    """
+    if not kept:
+        yield from [f"{_read_rows(None, None)} ORDER BY start_order"] if read else []
+        return
+    start: int | None = None
+    for first, last in layout.runs(read, {}, 1):
+        yield from _kept_rows(kept, start, first)
+        yield f"{_read_rows(first, last)} ORDER BY start_order"
+        start = last
+    yield from _kept_rows(kept, start, None)
+
+
+def _read_rows(start: int | None, end: int | None) -> str:
     names = ", ".join(_name(name) for name in COLUMNS if name != "session_number")
     # As `replicated.session_number`.
     session = "session_id" if "session_id" in COLUMNS else "coalesce(own_session_id, request_id)"
     key = f"{session} || ':' || coalesce(key, '')"
-    return f"SELECT (md5_number_lower({key}) >> 1)::BIGINT AS session_number, {names} FROM read"  # noqa: S608
+    number = f"(md5_number_lower({key}) >> 1)::BIGINT AS session_number"
+    return f"SELECT {number}, {names} FROM read WHERE {_between('hour', start, end)}"  # noqa: S608
 
 
-def _kept_rows(database: duckdb.DuckDBPyConnection, folder: Path, number: int, kept: Kept) -> str:
-    _attach(database, folder / kept.span.file, f"old{number}")
+def _kept_rows(kept: Sequence[Kept], start: int | None, end: int | None) -> Iterator[str]:
+    """What is kept from the hour `start` to before `end`, in the order of the spans."""
     hour = f"(epoch_us(start_order) // {HOUR_S * 1_000_000})"
-    bounds = [] if kept.start is None else [f"{hour} >= {kept.start}"]
-    bounds += [] if kept.end is None else [f"{hour} < {kept.end}"]
-    if kept.without:
-        bounds.append(f"{hour} NOT IN ({', '.join(map(str, sorted(kept.without)))})")
     names = ", ".join(map(_name, COLUMNS))
-    return f"SELECT {names} FROM old{number}.requests WHERE {' AND '.join(bounds) or 'true'}"  # noqa: S608
+    for number, one in enumerate(kept):
+        parts = [_between(hour, start, end), _between(hour, one.start, one.end)]
+        if one.without:
+            parts.append(f"{hour} NOT IN ({', '.join(map(str, sorted(one.without)))})")
+        yield f"SELECT {names} FROM old{number}.requests WHERE {' AND '.join(parts)}"  # noqa: S608
+
+
+def _between(hour: str, start: int | None, end: int | None) -> str:
+    """The condition that an hour is at or after the start, and before the end."""
+    bounds = [f"{hour} >= {start}"] if start is not None else []
+    bounds += [f"{hour} < {end}"] if end is not None else []
+    return " AND ".join(bounds) or "true"
 
 
 def _carried() -> str:
