@@ -41,7 +41,7 @@ from tracelib.spendlogs import replicated
 from tracelib.spendlogs.types import BETWEEN
 
 DAY = timedelta(days=1)
-KILLS = int(os.environ.get("TRACELIB_KILLS", "30"))
+KILLS = int(os.environ.get("TRACELIB_KILLS", "20"))
 
 
 # Filling
