@@ -92,9 +92,7 @@ def in_step(writer: Writer, clock: Clock, most: int = 500) -> Manifest:
         assert writer.sentence == ""
         clock.now += wait_s
         if wait_s > 5:
-            found = manifest.read(writer._storage.settings.folder)
-            assert found is not None
-            return found
+            return writer._opened.manifest
     raise AssertionError("The writer finds no end.")
 
 

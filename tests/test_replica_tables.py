@@ -20,12 +20,13 @@ from tests.replicating import (
     Clock,
     happen,
     in_log,
+    in_step,
     spread,
     writing,
 )
 from tests.sources import FILTERS, source_of
 from tests.test_replica_writer import KILLS
-from tracelib import errors, overview
+from tracelib import errors, models, overview
 from tracelib.database_url import read_address
 from tracelib.permissions.access import FULL
 from tracelib.querying import replication
@@ -38,6 +39,7 @@ from tracelib.replica.table_reader import TableReader
 from tracelib.replica.writer import Writer
 from tracelib.settings import Settings
 from tracelib.source import NotHeld
+from tracelib.window import fitting_bucket
 
 DAY_S = 86_400
 
@@ -59,17 +61,6 @@ def kept(database, url, tmp_path):
     yield log, source, writer, clock
     writer.close()
     source.engine.dispose()
-
-
-def in_step(writer: Writer, clock: Clock) -> Manifest:
-    """Let the writer work until it has nothing to do; what it holds then."""
-    for _ in range(500):
-        wait_s = writer.step()
-        assert writer.sentence == ""
-        clock.now += wait_s
-        if wait_s > 5:
-            return writer._opened.manifest
-    raise AssertionError(f"The writer finds no end. {writer.sentence}")
 
 
 def held(url: str, of: Manifest | None = None) -> list[str]:
@@ -314,6 +305,14 @@ def test_behind_a_pooler_that_shares_sessions_nothing_is_lost(pgbouncer, databas
     writers[0].close()
 
 
+def test_a_session_that_is_shared_has_one_writer(pgbouncer, url, tmp_path):
+    pooled = pgbouncer.url(re.search(r"/(replica_\d+)\?", url)[1])
+    one, other = (storage_at(pooled, tmp_path) for _ in range(2))
+    assert (one.win(), other.win()) == (True, False)
+    one.resign()
+    other.resign()
+
+
 def in_step_again(writer: Writer, clock: Clock) -> None:
     """Let the writer work, also after errors, until it has nothing to do for three ticks."""
     ticks = 0
@@ -509,6 +508,27 @@ def test_a_database_that_does_not_respond_is_a_sentence_and_not_asked_again_at_o
     assert reader.sentence.startswith(errors.ReplicaDatabaseUnusable.sentence)
     reader._manifest_engine = None  # a second attempt would fail
     assert reader.manifest() is None
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda source: overview.totals(source, FILTERS),
+        lambda source: overview.over_time(source, FILTERS, fitting_bucket(FILTERS.window)),
+        lambda source: models.usage_by_model(source, FILTERS),
+        lambda source: models.deployments(source, FILTERS),
+    ],
+    ids=["totals", "over time", "models", "deployments"],
+)
+def test_percentiles_are_counted_which_citus_can_distribute(kept, url, ask):
+    replica = reader_of(url, kept[1]).replica(FULL, 5)
+    sent = []
+    sa.event.listen(
+        replica.engine, "before_cursor_execute", lambda *event: sent.append(event[2].lower())
+    )
+    ask(replica)
+    assert any("equal_response_ms" in statement for statement in sent)
+    assert not any("percentile_cont" in statement for statement in sent)
 
 
 def test_a_query_that_fails_is_left_to_the_log(kept, url):

@@ -536,18 +536,22 @@ def test_a_folder_of_another_database_is_written_anew(kept, database, tmp_path):
     assert held(tmp_path) == in_log(other)
 
 
-def test_of_another_shape_the_old_one_stays_until_the_new_one_holds_as_much(kept, tmp_path):
+@pytest.mark.parametrize("difference", [{"columns": "before"}, {"format": manifest.FORMAT - 1}])
+def test_of_another_shape_the_old_one_stays_until_the_new_one_holds_as_much(
+    kept, tmp_path, difference
+):
     _, source, writer, clock = kept
     writer.close()
-    old = replace(manifest.read(tmp_path), columns="before")
+    old = replace(manifest.read(tmp_path), **difference)
     manifest.publish(tmp_path, old)
     with pytest.raises(errors.ReplicaOfOlderVersion):
         manifest.read(tmp_path)
     writer.step()
-    assert manifest.read_any(tmp_path).columns == "before"
+    assert not manifest.read_any(tmp_path).is_of_this_shape
     assert old.files <= {path.name for path in tmp_path.iterdir()}
     in_step_of_any(writer, clock)
     assert held(tmp_path) == in_log(source)
+    assert old.files.isdisjoint(manifest.read(tmp_path).files)
     assert not (tmp_path / manifest.NEXT_NAME).exists()
 
 

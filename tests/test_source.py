@@ -236,3 +236,13 @@ def test_a_restart_of_the_server_goes_unnoticed(open_source, spare_server):
     spare_server.stop()
     spare_server.start()
     assert source.row(sa.select(1)) == (1,)
+
+
+def test_a_server_that_is_gone_without_a_word_is_noticed(database, open_source):
+    """The URL decides, if it says otherwise."""
+    for asked, expected in (("", "20000"), ("&tcp_user_timeout=7000", "7000")):
+        source = open_source(database().url + asked)
+        connection = source.engine.raw_connection()
+        parameters = connection.driver_connection.info.dsn_parameters
+        connection.close()
+        assert (parameters["tcp_user_timeout"], parameters["keepalives_idle"]) == (expected, "10")

@@ -68,11 +68,11 @@ class Folder:
             shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
         fresh = Manifest(identity, complete_from=NOTHING, columns=manifests.shape())
         found, old = _known(folder, NAME, fresh), None
-        if found is not None and found.columns != fresh.columns:
+        if found is not None and not found.is_of_this_shape:
             old, found = found, _known(folder, NEXT_NAME, fresh)
         name = NAME if old is None else NEXT_NAME
         seen = _signature(folder / name)
-        manifest = found if found is not None and found.columns == fresh.columns else fresh
+        manifest = found if found is not None and found.is_of_this_shape else fresh
         broken = {span.file for span in manifest.spans if not _is_whole(folder, span)}
         return OpenedFolder(
             manifest, broken, settings=self.settings, name=name, old=old, _seen=seen

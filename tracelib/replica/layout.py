@@ -96,12 +96,17 @@ def _settles_at(hour: int) -> int:
     return (hour + 1) * HOUR_S + SETTLES_AFTER_S
 
 
-def runs(hours: Collection[int], rows: Mapping[int, int], most: int) -> list[tuple[int, int]]:
-    """Ranges of exactly these hours, in order, each of at most this many rows or of one hour."""
+def runs(
+    hours: Collection[int], rows: Mapping[int, int] | None = None, most: int = 0
+) -> list[tuple[int, int]]:
+    """Ranges of exactly these hours, in order, each of at most this many rows or of one hour.
+
+    Of any number of rows, unless their rows are given.
+    """
     found: list[tuple[int, int]] = []
     held = 0
     for hour in sorted(hours):
-        more = rows.get(hour, 0)
+        more = rows.get(hour, 0) if rows else 0
         if found and found[-1][1] == hour and held + more <= most:
             found[-1] = (found[-1][0], hour + 1)
             held += more

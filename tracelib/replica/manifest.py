@@ -78,6 +78,11 @@ class Manifest:
     columns: str = ""
 
     @property
+    def is_of_this_shape(self) -> bool:
+        """Do its files have the columns, and the meaning, that this version writes?"""
+        return (self.format, self.columns) == (FORMAT, shape())
+
+    @property
     def rows(self) -> int:
         """How many rows are held."""
         return sum(span.rows for span in self.spans)
@@ -117,13 +122,13 @@ def read(folder: Path, name: str = NAME) -> Manifest | None:
     which are ReplicaUnreadable.
     """
     found = read_any(folder, name)
-    if found is not None and (found.format, found.columns) != (FORMAT, shape()):
+    if found is not None and not found.is_of_this_shape:
         raise errors.ReplicaOfOlderVersion()
     return found
 
 
 def read_any(folder: Path, name: str = NAME) -> Manifest | None:
-    """The manifest in this folder, of this or an older version, whose files have other columns."""
+    """The manifest in this folder, of this or an older version, whose files have another shape."""
     text = _text(folder / name)
     return None if text is None else parsed(text)
 

@@ -169,7 +169,7 @@ def _in_order(read: Collection[int], kept: Sequence[Kept]) -> Iterator[str]:
         yield from [f"{_read_rows(None, None)} ORDER BY start_order"] if read else []
         return
     start: int | None = None
-    for first, last in layout.runs(read, {}, 1):
+    for first, last in layout.runs(read):
         yield from _kept_rows(kept, start, first)
         yield f"{_read_rows(first, last)} ORDER BY start_order"
         start = last

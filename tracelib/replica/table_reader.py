@@ -56,7 +56,7 @@ class TableReplica(Replica):
         result: Result[Any] = IteratorResult(SimpleResultMetaData(names), found)
         return result.all()
 
-    def _tables(self, first: int, last: int) -> list[FromClause]:  # noqa: ARG002 - partitions are
+    def _tables(self, first: int, last: int) -> list[FromClause]:  # noqa: ARG002 - part of Replica
         return [self.tables.requests]
 
     def _names(self) -> FromClause:

@@ -90,7 +90,7 @@ def _rows() -> Select[Any]:
 
 
 def _held(requests: Table, hours: Collection[int]) -> Select[Any]:
-    ranges = (and_(*within(requests, one)) for one in layout.runs(hours, {}, 1))
+    ranges = (and_(*within(requests, one)) for one in layout.runs(hours))
     return select(*(requests.c[one] for one in COLUMNS)).where(or_(*ranges))
 
 
@@ -122,7 +122,7 @@ def _not_kept(hours: Range, kept: Sequence[Kept]) -> Iterator[Range]:
     if not kept:
         yield hours
     for one in kept:
-        yield from layout.runs(one.without, {}, 1)
+        yield from layout.runs(one.without)
 
 
 def within(requests: Table, hours: Range) -> list[ColumnElement[bool]]:

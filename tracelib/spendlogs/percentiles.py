@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Numeric, Select, cast, func, literal, select, type_coerce
-from sqlalchemy.sql.selectable import CTE, Subquery
+from sqlalchemy.sql.selectable import Subquery
 from sqlalchemy.types import BigInteger, Double
 
+from tracelib.spendlogs.measures import Relation
 from tracelib.spendlogs.types import Counted, are_columns
 
 # To a thousandth: beyond it, databases interpolate differently.
 THOUSANDTHS: Numeric[Any] = Numeric(30, 3)
-Relation = Subquery | CTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Percentile:
 def percentile(value: ColumnElement[Any], fraction: float) -> ColumnElement[float]:
     """Below which value is this fraction of the known ones? Interpolated; None if there are none.
 
-    A replica's dialect has a quicker form of it.
+    The dialect of a replica in files has a quicker form of it.
     """
     within = func.percentile_cont(fraction).within_group(value)
     return _rounded(type_coerce(within, Double()))
