@@ -67,9 +67,9 @@ def arrived(connection: Connection, read: Sequence[Csv]) -> dict[int, tuple[int,
     return {hour: (rows, int(hashes)) for hour, rows, hashes in connection.execute(counted)}
 
 
-def insert_arrived(connection: Connection, requests: Table) -> int:
-    """Insert the rows that have arrived; how many."""
-    return connection.execute(insert(requests).from_select([*COLUMNS], _rows())).rowcount
+def insert_arrived(connection: Connection, requests: Table) -> None:
+    """Insert the rows that have arrived."""
+    connection.execute(insert(requests).from_select([*COLUMNS], _rows()))
 
 
 def only_adds(connection: Connection, requests: Table, hours: Collection[int]) -> bool:
