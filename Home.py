@@ -13,6 +13,7 @@ with page.begin("Home") as view:
 
     totals = view.query(overview.totals, filters)
     series = view.query(overview.over_time, filters, view.bucket)
+    begun = view.query(overview.new_sessions, filters, view.bucket)
     usage = view.query(models.usage_by_model, filters)
     server = view.query(status.server)
     fresh = view.query(status.freshness, view.now)
@@ -26,6 +27,6 @@ with page.begin("Home") as view:
     with st.grid(columns=4, min_column_width=220):
         home.overview_card(view, totals.result, series.result)
         home.models_card(view, usage.result)
-        home.sessions_card(view, series.result)
+        home.sessions_card(view, begun.result)
         home.status_card(view, totals.result, series.result, fresh.result)
-    page.source_caption(view, totals.result, series.result, usage.result)
+    page.source_caption(view, totals.result, series.result, begun.result, usage.result)

@@ -103,6 +103,7 @@ def _rows(filters: Filters) -> dict[str, list[tuple[Any, ...]]]:
         "Home": [
             ("totals", overview.totals, one, day),
             ("over time", overview.over_time, bucket, day),
+            ("new sessions", overview.new_sessions, bucket),
             ("models", models.usage_by_model, one, model),
         ],
         "Models": [
@@ -129,6 +130,7 @@ def _of_overview(filters: Filters, bucket: tuple[Any, ...]) -> Iterator[tuple[An
     yield "totals before", overview.totals, before
     yield "session counts before", overview.sessions, before
     yield "over time", overview.over_time, bucket, "/global/activity"
+    yield "new sessions", overview.new_sessions, bucket
     yield "owners", overview.cost_by_owner, one
     yield "tags", overview.cost_by_tag, one
     yield "cache savings", overview.cache_savings, one

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,13 +14,13 @@ from benchmarks.replica_rows import DAY_S, Size
 from tracelib.replica import manifest as manifests
 from tracelib.replica import spans
 from tracelib.replica.dialect import DIALECT
-from tracelib.replica.layout import DAY_HOURS, day_start, hour_at
+from tracelib.replica.layout import DAY_HOURS, day_start, hour_at, to_join
 from tracelib.replica.manifest import Manifest, Span
 from tracelib.replica.settings import ReplicaSettings
 from tracelib.spendlogs.replicated import stored_table
 from tracelib.window import HOUR_S
 
-# The rows of a day, as a replica holds them.
+# The rows of a span, as a replica holds them.
 STRAIGHT = """
 INSERT INTO made.requests BY NAME
 SELECT (md5_number_lower(session_id || ':' || "key") >> 1)::BIGINT AS session_number, * FROM (
@@ -57,7 +58,7 @@ SELECT (md5_number_lower(session_id || ':' || "key") >> 1)::BIGINT AS session_nu
                 FROM (
                     SELECT i, (i // $half_hour * ($half_hour // 10)
                             + floor(random() * ($half_hour // 10)))::BIGINT AS s,
-                        $starts::TIMESTAMP + to_milliseconds(((i - $first) * $row_ms)::BIGINT)
+                        $starts::TIMESTAMP + to_milliseconds((i * $row_ms)::BIGINT)
                             AS start_order,
                         floor(50 - ln(1 - random()) * 1500)::INT AS ms,
                         floor(random() * 8000)::INT AS prompt, random() < 0.02 AS failed
@@ -66,7 +67,7 @@ SELECT (md5_number_lower(session_id || ':' || "key") >> 1)::BIGINT AS session_nu
             )
         )
     )
-) ORDER BY start_order
+) ORDER BY date_trunc('hour', start_order), session_number
 """
 
 
@@ -76,10 +77,10 @@ def straight(settings: ReplicaSettings, size: Size) -> float:
     settings.folder.mkdir(parents=True, mode=0o700)
     end = day_start(hour_at(time.time()))
     starts = [end - DAY_HOURS * (size.days - n) for n in range(size.days)]
-    made = [_day(settings.folder, size, n, start) for n, start in enumerate(starts)]
-    # Nothing is before the first, and rows may still come into the last.
-    made[0] = replace(made[0], start=None)
-    made[-1] = replace(made[-1], end=None)
+    made, rows = list[Span](), 0
+    for span in _joined(starts, size):
+        made.append(_written(settings.folder, size, span, starts[0], rows))
+        rows += span.rows
     teams = [("team", f"team-{k}", f"Team {k}", f"Team {k}") for k in range(40)]
     manifest = Manifest(
         identity="straight",
@@ -92,23 +93,42 @@ def straight(settings: ReplicaSettings, size: Size) -> float:
     return float(end * HOUR_S)
 
 
+def _joined(starts: Sequence[int], size: Size) -> list[Span]:
+    """The spans of days that start in these hours, joined as the writer joins them.
+
+    Nothing is before the first, and rows may still come into the last.
+    """
+    rows = size.rows // size.days
+    found = [Span("", start, start + DAY_HOURS, rows, 0) for start in starts]
+    found = [replace(found[0], start=None), *found[1:-1], replace(found[-1], end=None)]
+    while places := to_join(found):
+        first, last = places
+        joined = replace(
+            found[first], end=found[last - 1].end, rows=sum(one.rows for one in found[first:last])
+        )
+        found[first:last] = [joined]
+    return found
+
+
 def _keys() -> list[tuple[str, str, str, str]]:
     text = "SELECT 'key', md5(k::VARCHAR) || md5('key ' || k), 'key ' || k, 'key ' || k"
     with duckdb.connect() as database:
         return database.execute(f"{text} FROM range(500) AS keys(k)").fetchall()
 
 
-def _day(folder: Path, size: Size, number: int, start: int) -> Span:
-    """The file of a day that starts in this hour, whose rows have the numbers of that day."""
-    rows = size.rows // size.days
-    file = f"span-{start}-{number:012x}.duckdb"
+def _written(folder: Path, size: Size, span: Span, begins: int, first: int) -> Span:
+    """The span with its file, whose rows have the numbers from `first`.
+
+    The row with the number 0 starts in the hour `begins`.
+    """
+    file = f"span-{begins}-{first:012x}.duckdb"
     table = stored_table("requests", "made")
     values = {
         "half_hour": size.half_hour,
-        "starts": datetime.fromtimestamp(start * HOUR_S, UTC).replace(tzinfo=None),
-        "first": number * rows,
-        "last": (number + 1) * rows,
-        "row_ms": DAY_S * 1000 / rows,
+        "starts": datetime.fromtimestamp(begins * HOUR_S, UTC).replace(tzinfo=None),
+        "first": first,
+        "last": first + span.rows,
+        "row_ms": DAY_S * 1000 / (size.rows // size.days),
     }
     with duckdb.connect(config={"memory_limit": "3GB", "threads": "2"}) as database:
         database.execute(f"ATTACH '{folder / file}' AS made (STORAGE_VERSION '{spans.STORAGE}')")
@@ -117,4 +137,4 @@ def _day(folder: Path, size: Size, number: int, start: int) -> Span:
         database.execute(spans.SESSIONS)
         database.execute(f"CREATE TABLE made.models AS {spans.MODELS}")
         database.execute("DETACH made")
-    return Span(file, start, start + DAY_HOURS, rows, (folder / file).stat().st_size)
+    return replace(span, file=file, bytes=(folder / file).stat().st_size)

@@ -13,6 +13,7 @@ with page.begin("Overview") as view:
     totals_before = view.query(overview.totals, earlier)
     sessions_before = view.query(overview.sessions, earlier)
     series = view.query(overview.over_time, filters, view.bucket)
+    begun = view.query(overview.new_sessions, filters, view.bucket)
     owners = view.query(overview.cost_by_owner, filters)
     tags = view.query(overview.cost_by_tag, filters)
     saved = view.query(overview.cache_savings, filters)
@@ -26,9 +27,10 @@ with page.begin("Overview") as view:
         totals_before.result,
         sessions_before.result,
         series.result,
+        begun.result,
         overview_cards.why_no_change(earlier, log_start.result),
     )
-    page.source_caption(view, totals.result, series.result)
+    page.source_caption(view, totals.result, series.result, begun.result)
 
     page.let_first_screen_draw()
     page.choose_bucket(view)

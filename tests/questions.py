@@ -26,6 +26,7 @@ def of_a_window(filters: Filters) -> dict[str, Ask]:
         "totals": lambda source: overview.totals(source, filters),
         "session counts": lambda source: overview.sessions(source, filters),
         "over time": lambda source: overview.over_time(source, filters, bucket),
+        "new sessions": lambda source: overview.new_sessions(source, filters, bucket),
         "busy hours": lambda source: overview.busy_hours(source, filters),
         "owners": lambda source: overview.cost_by_owner(source, filters),
         "tags": lambda source: overview.cost_by_tag(source, filters),

@@ -140,6 +140,7 @@ QUESTIONS: dict[str, Asked] = {
     "overview.costs.prompt_caching": each(chosen),
     "overview.totals.log_start": each(lambda _: (FILTERS, AFTER_AMBERS_LAST)),
     "overview.over_time.busy_hours": each(chosen),
+    "overview.over_time.new_sessions": each(chosen, BUCKET),
     "overview.over_time.over_time": each(chosen, BUCKET),
     "overview.costs.cost_by_owner": each(chosen),
     "overview.costs.cost_by_tag": each(chosen),

@@ -41,7 +41,8 @@ def over_time(caller: Caller, given: params.OverTime) -> responses.Timeseries:
     """How did a figure change over time?"""
     filters = given.filters(caller.now)
     bucket = given.chosen_bucket(filters.window)
-    found = caller.query(overview.over_time, filters, bucket)
+    question = overview.new_sessions if given.metric == params.NEW_SESSIONS else overview.over_time
+    found = caller.query(question, filters, bucket)
     column = METRICS.get(given.metric, given.metric)
     rows = records(found[["bucket", column]])
     points = [responses.Point(start=row["bucket"], value=row[column]) for row in rows]

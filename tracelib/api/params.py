@@ -62,11 +62,12 @@ Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)]
 Usd = Annotated[float, Field(ge=-MOST_USD, le=MOST_USD, allow_inf_nan=False)]
 START = "Start of the range, inclusive, ISO 8601; in `zone` if it has no offset."
 END = "End of the range, exclusive; default: now."
+NEW_SESSIONS = "new_sessions"
 WITHOUT = f"`{NONE}` means requests without one; may be repeated."
 if TYPE_CHECKING:
     Metric = str
 else:
-    Metric = Literal[(*METRICS, "new_sessions")]
+    Metric = Literal[(*METRICS, NEW_SESSIONS)]
 
 
 class Params(BaseModel):

@@ -8,7 +8,7 @@ from tracelib.overview.costs import (
     cost_by_tag,
     prompt_caching,
 )
-from tracelib.overview.over_time import busy_hours, over_time, sessions_in
+from tracelib.overview.over_time import busy_hours, new_sessions, over_time, sessions_in
 from tracelib.overview.totals import SessionCounts, Totals, log_start, sessions, totals
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "cost_by_owner",
     "cost_by_tag",
     "log_start",
+    "new_sessions",
     "over_time",
     "prompt_caching",
     "sessions",

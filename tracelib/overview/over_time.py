@@ -1,10 +1,11 @@
 """The traffic over the window, and over the hours of the week."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 from sqlalchemy import Select, Subquery, func, select
-from sqlalchemy.types import DateTime, Integer
+from sqlalchemy.types import DateTime
 
 from tracelib.filters import Filters
 from tracelib.overview.totals import SessionCounts
@@ -15,37 +16,46 @@ from tracelib.spendlogs.figures import FIGURES, METRICS, chosen, grouped
 from tracelib.window import Bucket, bucket_starts
 
 SERIES = tuple(METRICS.values())
-# 0 in a bucket without requests; the others are unknown there.
+# 0 in a bucket without requests; other figures are unknown there.
+SUMS = tuple(name for name in SERIES if FIGURES[name].is_sum)
 BEGUN = ("new_sessions", "continued_sessions")
-SUMS = (*(name for name in SERIES if FIGURES[name].is_sum), *BEGUN)
 # The hours are counted from a Thursday.
 MONDAY_TO_THURSDAY_H = 72
 
 
 def over_time(source: Source, filters: Filters, bucket: Bucket) -> pd.DataFrame:
-    """How did requests, cost, tokens, times and sessions develop over the window?
+    """How did requests, cost, tokens and times develop over the window?
 
     A row per bucket of `window.bucket_starts`, in order, none missing:
 
         bucket         its start, aware UTC
         each figure of `METRICS`, under its name in `FIGURES`
+
+    In a bucket without requests its sums are 0 and the rest NaN. Every sum over the buckets is that
+    of `totals`.
+    """
+    requests = in_buckets(source.requests(filters), filters, bucket)
+    return _every_bucket(source.frame(_traffic(requests)), filters, bucket, SUMS)
+
+
+def new_sessions(source: Source, filters: Filters, bucket: Bucket) -> pd.DataFrame:
+    """When did the sessions of the window begin?
+
+    A row per bucket of `window.bucket_starts`, in order, none missing:
+
+        bucket                its start, aware UTC
         new_sessions          int, sessions whose first request in the window is in the bucket
         continued_sessions    int, those of them with more than one request in the window
 
-    In a bucket without requests its sums are 0 and the rest NaN. Every sum over the buckets is that
-    of `totals`; those of sessions are `sessions`.
+    The sums over the buckets are `sessions`.
     """
-    starts = bucket_starts(filters.window, bucket, filters.zone)
-    found = source.frame(_over_time(source.requests(filters), filters, bucket))
-    frame = found.set_index("bucket_number").reindex(range(len(starts)))
-    frame = frame.fillna(dict.fromkeys(SUMS, 0)).reset_index(drop=True)
-    frame.insert(0, "bucket", pd.Series(starts, dtype="datetime64[us, UTC]"))
-    return frame
+    begun = in_buckets(_first_starts(source.requests(filters)), filters, bucket)
+    return _every_bucket(source.frame(_begun(begun)), filters, bucket, BEGUN)
 
 
-def sessions_in(over_time: pd.DataFrame) -> SessionCounts:
+def sessions_in(new_sessions: pd.DataFrame) -> SessionCounts:
     """How many sessions had a request in the window? As `sessions`, without another query."""
-    counts = (int(over_time[name].sum()) for name in BEGUN)
+    counts = (int(new_sessions[name].sum()) for name in BEGUN)
     return SessionCounts(*counts)
 
 
@@ -68,12 +78,15 @@ def busy_hours(source: Source, filters: Filters) -> pd.DataFrame:
     return frame
 
 
-def _over_time(requests: Subquery, filters: Filters, bucket: Bucket) -> Select[Any]:
-    traffic = _traffic(in_buckets(requests, filters, bucket)).subquery("traffic")
-    begun = _begun(in_buckets(_first_starts(requests), filters, bucket)).subquery("begun")
-    joined = traffic.outerjoin(begun, begun.c.bucket_number == traffic.c.bucket_number)
-    counts = (func.coalesce(begun.c[name], 0, type_=Integer()).label(name) for name in BEGUN)
-    return select(*traffic.c, *counts).select_from(joined).order_by(traffic.c.bucket_number)
+def _every_bucket(
+    found: pd.DataFrame, filters: Filters, bucket: Bucket, sums: Sequence[str]
+) -> pd.DataFrame:
+    """A row per bucket, of rows with the number of theirs; where there is none, sums are 0."""
+    starts = bucket_starts(filters.window, bucket, filters.zone)
+    frame = found.set_index("bucket_number").reindex(range(len(starts)))
+    frame = frame.fillna(dict.fromkeys(sums, 0)).reset_index(drop=True)
+    frame.insert(0, "bucket", pd.Series(starts, dtype="datetime64[us, UTC]"))
+    return frame
 
 
 def _traffic(requests: Subquery) -> Select[Any]:

@@ -84,18 +84,18 @@ def models_card(view: View, usage: Result[pd.DataFrame]) -> None:
         _way_in(view, "pages/Models.py", "Open Models")
 
 
-def sessions_card(view: View, series: Result[pd.DataFrame]) -> None:
+def sessions_card(view: View, begun: Result[pd.DataFrame]) -> None:
     """Sessions' headline: how many there were."""
     with card("Sessions"):
-        if series.value is None:
-            show_missing_result(series)
+        if begun.value is None:
+            show_missing_result(begun)
         else:
-            sessions = sessions_in(series.value)
+            sessions = sessions_in(begun.value)
             _headline(
                 "Unique sessions",
                 formatting.count(sessions.unique),
                 f"{formatting.count(sessions.with_many_requests)} with more than one request",
-                list(series.value["new_sessions"].astype(int)),
+                list(begun.value["new_sessions"].astype(int)),
             )
         _way_in(view, "pages/Sessions.py", "Open Sessions")
 

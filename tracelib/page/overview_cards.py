@@ -43,22 +43,22 @@ def headline(
     before: Result[Totals],
     sessions_before: Result[SessionCounts],
     over_time: Result[pd.DataFrame],
+    begun: Result[pd.DataFrame],
     no_change: str | None = None,
 ) -> None:
     """Draw requests, sessions, cost, response time and errors, each against the window before.
 
     With `no_change`, the reason, there is no comparison.
     """
-    if totals.value is None or over_time.value is None:
-        show_missing_result(totals if totals.value is None else over_time)
+    if totals.value is None:
+        show_missing_result(totals)
         return
-    sessions = sessions_in(over_time.value)
     was = None if no_change else before.value
     sessions_were = None if no_change else sessions_before.value
     with st.container(key="tiles"), st.grid(columns=5, min_column_width=145, gap="small"):
         for name in TILES:
             if name == "cost_usd":
-                _sessions(sessions, sessions_were, over_time)
+                _sessions(begun, sessions_were)
             _tile(name, totals.value, was, over_time)
     if no_change:
         st.caption(no_change)
@@ -90,9 +90,11 @@ def _tile(name: str, now: Totals, was: Totals | None, over_time: Result[pd.DataF
     )
 
 
-def _sessions(
-    now: SessionCounts, was: SessionCounts | None, over_time: Result[pd.DataFrame]
-) -> None:
+def _sessions(begun: Result[pd.DataFrame], was: SessionCounts | None) -> None:
+    if begun.value is None:
+        show_missing_result(begun)
+        return
+    now = sessions_in(begun.value)
     tile(
         "Unique sessions",
         formatting.count(now.unique),
@@ -101,7 +103,7 @@ def _sessions(
         f"{formatting.exact(now.with_many_requests)} continued",
         "Distinct session IDs per key; if no ID is sent, each request is its own session. "
         "Continued: sessions with more than one request.",
-        _trend(over_time, "new_sessions"),
+        _trend(begun, "new_sessions"),
     )
 
 
@@ -115,8 +117,8 @@ def _trend(over_time: Result[pd.DataFrame], column: str) -> list[float] | None:
         return None
     value = over_time.value[column].astype("float64")
     is_sum = column == "new_sessions" or FIGURES[column].is_sum
-    requests = over_time.value["requests"].astype("float64")
-    weight = pd.Series(1.0, value.index) if is_sum else requests
+    ones = pd.Series(1.0, value.index)
+    weight = ones if is_sum else over_time.value["requests"].astype("float64")
     step = max(1, -(-len(value) // MOST_POINTS))
     weighed = pd.DataFrame({"sum": value * weight, "weight": weight}).dropna()
     points = weighed.groupby(weighed.index // step).sum()

@@ -163,15 +163,16 @@ def _load_csv(
 def _in_order(read: Collection[int], kept: Sequence[Kept]) -> Iterator[str]:
     """The rows that were read and those that are kept, as parts that follow each other in time.
 
-    Kept rows are in order already: to sort them with the others takes too much memory.
+    By hour, and in it by session: to group sessions takes less time where their requests stand
+    together. Kept rows are in order already: to sort them with the others takes too much memory.
     """
     if not kept:
-        yield from [f"{_read_rows(None, None)} ORDER BY start_order"] if read else []
+        yield from [_read_rows(None, None)] if read else []
         return
     start: int | None = None
     for first, last in layout.runs(read):
         yield from _kept_rows(kept, start, first)
-        yield f"{_read_rows(first, last)} ORDER BY start_order"
+        yield _read_rows(first, last)
         start = last
     yield from _kept_rows(kept, start, None)
 
@@ -182,7 +183,10 @@ def _read_rows(start: int | None, end: int | None) -> str:
     session = "session_id" if "session_id" in COLUMNS else "coalesce(own_session_id, request_id)"
     key = f"{session} || ':' || coalesce(key, '')"
     number = f"(md5_number_lower({key}) >> 1)::BIGINT AS session_number"
-    return f"SELECT {number}, {names} FROM read WHERE {_between('hour', start, end)}"  # noqa: S608
+    return (
+        f"SELECT {number}, {names} FROM read WHERE {_between('hour', start, end)} "  # noqa: S608
+        "ORDER BY hour, session_number"
+    )
 
 
 def _kept_rows(kept: Sequence[Kept], start: int | None, end: int | None) -> Iterator[str]:
