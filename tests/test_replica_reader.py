@@ -74,10 +74,10 @@ def questions(filters: Filters) -> dict[str, Ask]:
     return asks
 
 
-def pages(source: Any, filters: Filters, search: SessionSearch) -> list[str]:
+def pages(source: Any, filters: Filters, search: SessionSearch, limit: int = 7) -> list[str]:
     found, after = [], None
     for _ in range(40):
-        page = sessions.found_sessions(source, filters, search, after, 7)
+        page = sessions.found_sessions(source, filters, search, after, limit)
         found += list(page.rows["session_key"])
         if page.next is None:
             return found
@@ -283,6 +283,20 @@ def test_any_place_in_the_list_leads_to_the_same_page(both, sort, last_start):
     shown, expected = (sessions.found_sessions(source, *asked) for source in both)
     assert (shown.next is None, shown.complaint) == (expected.next is None, expected.complaint)
     assert_same(sort, shown.rows, expected.rows)
+
+
+@pytest.mark.parametrize("sort", ["recent", "length"])
+def test_sessions_that_differ_only_by_their_keys_come_in_their_order(sort, database, tmp_path):
+    """More of them than are read beyond a page, and pages that end among them."""
+    names = [f"{number:03}-{'aZé😀'[number % 4]}" for number in range(150)]
+    logs = [spend_log(session_id=name, startTime=NOON) for name in names]
+    logs += [spend_log(session_id=name, startTime=NOON + DAY / 48) for name in ("late", "later")]
+    source = source_of(database(rows=logs))
+    expected = [f"{name}:{rows.KEY}" for name in ("late", "later", *sorted(names))]
+    search = SessionSearch(sort=sort)
+    with opened(written(source, tmp_path)) as files:
+        for one in (seen(files), source):
+            assert pages(one, FILTERS, search, limit=49) == expected
 
 
 def test_a_number_without_a_precision_is_refused_rather_than_rounded():

@@ -66,13 +66,15 @@ class Replica(ABC):
 
     def of_sessions(self, keys: Sequence[tuple[str, str]]) -> Subquery | None:
         """Which requests have these sessions, at any time? None while history is being filled."""
-        if self.manifest.complete_from is not None:
-            return None
         return self.numbered([replicated.session_number(session_key) for session_key, _ in keys])
 
+    def numbered(self, numbers: Sequence[int]) -> Subquery | None:
+        """Those with these numbers, at any time; None while history is being filled."""
+        return None if self.manifest.complete_from is not None else self._with_numbers(numbers)
+
     @abstractmethod
-    def numbered(self, numbers: Sequence[int]) -> Subquery:
-        """Which requests have the sessions with these numbers, at any time?"""
+    def _with_numbers(self, numbers: Sequence[int]) -> Subquery:
+        """Which of all requests that are held have the sessions with these numbers?"""
 
     def first_start(self, window: TimeWindow) -> Select[Any]:
         """When did the first request of this window start? One row: first, None if none did."""
@@ -140,8 +142,8 @@ class FileReplica(Replica):
     files: Files
     snapshot: Snapshot
 
-    def numbered(self, numbers: Sequence[int]) -> Subquery:
-        """Which requests have the sessions with these numbers, at any time? Only few files do."""
+    def _with_numbers(self, numbers: Sequence[int]) -> Subquery:
+        """Only few files have them."""
         names = self.files.with_sessions(self.snapshot, numbers, self.timeout_s)
         tables = [replicated.stored_table("requests", name) for name in names]
         tables = tables or [replicated.stored_table(EMPTY)]

@@ -35,8 +35,7 @@ class TableReplica(Replica):
     engine: Engine
     tables: Tables
 
-    def numbered(self, numbers: Sequence[int]) -> Subquery:
-        """Which requests have the sessions with these numbers, at any time?"""
+    def _with_numbers(self, numbers: Sequence[int]) -> Subquery:
         every = self._relation([self.tables.requests])
         is_one = every.c.session_group.in_(numbers)
         return select(*every.c).where(is_one).subquery("of_sessions")

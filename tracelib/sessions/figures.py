@@ -24,7 +24,7 @@ from sqlalchemy.types import Boolean, Text
 from tracelib import errors
 from tracelib.filters import DIMENSIONS, Filters
 from tracelib.selection import Selection
-from tracelib.source import Postgres, Source
+from tracelib.source import Numbered, Postgres, Source
 from tracelib.spendlogs import conditions, measures
 from tracelib.spendlogs.figures import FIGURES, chosen
 from tracelib.spendlogs.measures import (
@@ -51,11 +51,25 @@ def figures(
 
     A key is a pair of session key and session ID. Without filters, of the whole sessions.
     """
-    requests, goes_on = _chosen(source, filters, keys)
-    frame = source.frame(_named(source, _figures(requests), goes_on))
-    frame["models"] = pd.Series([_few(models) for models in frame["models"]], dtype="str")
-    order = {session_key: position for position, (session_key, _) in enumerate(keys)}
-    return frame.sort_values("session_key", key=lambda one: one.map(order), ignore_index=True)
+    requests, outside = _chosen(source, filters, keys)
+    return in_order(_frame(source, requests, outside), [session_key for session_key, _ in keys])
+
+
+def figures_by_number(source: Numbered, filters: Filters, numbers: Sequence[int]) -> pd.DataFrame:
+    """What are the figures of the sessions with these numbers, within the filters? In any order."""
+    found = source.numbered(numbers)
+    if found is not None:
+        return _frame(source, *_within(found, filters))
+    every = source.requests(filters)
+    is_one = every.c.session_group.in_(numbers)
+    return _frame(source, select(*every.c).where(is_one).subquery("scanned"), None)
+
+
+def in_order(sessions: pd.DataFrame, session_keys: Sequence[str]) -> pd.DataFrame:
+    """The rows of these sessions, in this order; those that are gone by now are left out."""
+    places = {session_key: place for place, session_key in enumerate(session_keys)}
+    shown = sessions[sessions["session_key"].isin(places)]
+    return shown.sort_values("session_key", key=lambda one: one.map(places), ignore_index=True)
 
 
 def models_of(
@@ -83,8 +97,11 @@ def _chosen(
 ) -> tuple[Relation, Select[Any] | None]:
     """The requests to count, and the session keys that have others outside the window."""
     found = source.of_sessions(keys)
-    if found is None:
-        return _scanned(source, filters, keys), None
+    return (_scanned(source, filters, keys), None) if found is None else _within(found, filters)
+
+
+def _within(found: Subquery, filters: Filters | None) -> tuple[Relation, Select[Any]]:
+    """The requests of whole sessions to count, and the session keys that have others, too."""
     # Read once for both uses; only what is used, as the other columns are expensive.
     whole = select(*(found.c[name] for name in USED)).cte("whole")
     if filters is None:
@@ -102,6 +119,12 @@ def _scanned(source: Source, filters: Filters | None, keys: Sequence[tuple[str, 
         found = source.requests(filters)
     is_one = found.c.session_key.in_([session_key for session_key, _ in keys])
     return select(*found.c).where(is_one).subquery("scanned")
+
+
+def _frame(source: Source, requests: Relation, outside: Select[Any] | None) -> pd.DataFrame:
+    frame = source.frame(_named(source, _figures(requests), outside))
+    frame["models"] = pd.Series([_few(models) for models in frame["models"]], dtype="str")
+    return frame
 
 
 def _figures(requests: Relation) -> Subquery:

@@ -11,7 +11,7 @@ from sqlalchemy.types import DateTime
 
 from tracelib.filters import Filters
 from tracelib.sessions.cursor import Cursor, Listed, read_cursor
-from tracelib.sessions.figures import figures
+from tracelib.sessions.figures import figures, figures_by_number, in_order
 from tracelib.sessions.lookup import newest_sessions
 from tracelib.sessions.matching import SORTED_BY, of_sessions, searched_requests
 from tracelib.sessions.search import SessionSearch
@@ -19,7 +19,8 @@ from tracelib.source import Numbered, Postgres, Source
 from tracelib.spendlogs.buckets import in_buckets
 from tracelib.spendlogs.conditions import shown_key
 from tracelib.spendlogs.figures import chosen
-from tracelib.spendlogs.measures import alphabetical, first_of
+from tracelib.spendlogs.measures import alphabetical
+from tracelib.spendlogs.replicated import session_number
 from tracelib.spendlogs.types import believable
 from tracelib.window import Bucket, TimeWindow, bucket_starts
 
@@ -66,10 +67,12 @@ def found_sessions(
     columns without rows.
     """
     cursor, complaint = read_cursor(after, search.sort)
-    found = _listed_rows(source, filters, search, cursor, limit + 1)
-    rows = figures(source, None if search.id else filters, _keys(found[:limit]))
+    if isinstance(source, Numbered):
+        found, rows = _by_number(source, filters, search, cursor, limit + 1)
+    else:
+        found, rows = _by_key(source, filters, search, cursor, limit + 1)
     more = _cursor(found[limit - 1], search.sort) if len(found) > limit else None
-    return SessionPage(rows, more, complaint)
+    return SessionPage(rows.head(limit), more, complaint)
 
 
 def session_counts(source: Source, filters: Filters, search: SessionSearch) -> int | None:
@@ -81,16 +84,23 @@ def session_counts(source: Source, filters: Filters, search: SessionSearch) -> i
     return count if count <= MOST_COUNTED else None
 
 
+def _by_key(
+    source: Source, filters: Filters, search: SessionSearch, cursor: Cursor | None, limit: int
+) -> tuple[Sequence[Listed], pd.DataFrame]:
+    """So many sessions after the cursor, and the figures of all but the last of so many."""
+    found = _listed_rows(source, filters, search, cursor, limit)
+    keys = [(row.session_key, row.session_id) for row in found[: limit - 1]]
+    return found, figures(source, None if search.id else filters, keys)
+
+
 def _listed_rows(
     source: Source, filters: Filters, search: SessionSearch, cursor: Cursor | None, limit: int
 ) -> Sequence[Listed]:
-    """A page's sessions, by the cheapest plan."""
+    """The sessions by the cheapest plan."""
     if search == SessionSearch() and isinstance(source, Postgres):
         newest = newest_sessions(source, filters, cursor, limit)
         if newest is not None:
             return newest
-    if isinstance(source, Numbered):
-        return _by_number(source, filters, search, cursor, limit)
     requests = searched_requests(source, filters, search)
     rows = source.rows(_found_keys(requests, search, cursor, limit))
     return [Listed._make(row) for row in rows]
@@ -114,7 +124,28 @@ def _found_keys(
 
 def _by_number(
     source: Numbered, filters: Filters, search: SessionSearch, cursor: Cursor | None, limit: int
-) -> list[Listed]:
+) -> tuple[Sequence[Listed], pd.DataFrame]:
+    """The same from a replica, where keys and figures are read only for what may be on the page."""
+    found = _latest(source, filters, search, cursor, limit)
+    by_number = {row.session_group: row for row in found}
+    rows = figures_by_number(source, filters, [*by_number])
+    known = zip(rows["session_key"], rows["session_id"], strict=True)
+    listed = [
+        Listed(session_key, session_id, row.sort_value, row.last_start)
+        for session_key, session_id in known
+        for row in [by_number[session_number(session_key)]]
+        if not (cursor and row.is_same and session_key <= cursor.session_key)
+    ]
+    # A stable sort, the last key first: Python compares text by code point, as the database does.
+    listed.sort(key=lambda one: one.session_key)
+    listed.sort(key=lambda one: (one.sort_value, one.last_start), reverse=True)
+    del listed[limit:]
+    return listed, in_order(rows, [one.session_key for one in listed])
+
+
+def _latest(
+    source: Numbered, filters: Filters, search: SessionSearch, cursor: Cursor | None, limit: int
+) -> list[Row[Any]]:
     """The most recent sessions are those of the last hour, or day, if these have enough."""
     start, end = filters.window.start, filters.window.end
     # A cursor may be of any time.
@@ -123,57 +154,37 @@ def _by_number(
         if last - start <= span:
             break
         latest = filters.within(TimeWindow(last - span, end))
-        requests = searched_requests(source, latest, search)
-        listed = _numbered(source, requests, search, cursor, limit)
-        if len(listed) == limit:
-            return listed
-    requests = searched_requests(source, filters, search)
-    return _numbered(source, requests, search, cursor, limit)
+        found = _numbered(source, latest, search, cursor, limit)
+        if sum(not row.is_same for row in found) >= limit:
+            return found
+    return _numbered(source, filters, search, cursor, limit)
 
 
 def _numbered(
-    source: Numbered, requests: Subquery, search: SessionSearch, cursor: Cursor | None, limit: int
-) -> list[Listed]:
-    """The same from a replica, where IDs are read only for the sessions of one page.
+    source: Numbered, filters: Filters, search: SessionSearch, cursor: Cursor | None, limit: int
+) -> list[Row[Any]]:
+    """The numbers of the sessions that may be among so many after the cursor.
 
-    Of sessions that differ only by their keys, all are read to know those of the page.
+    Their keys decide among those at the cursor's place, and among those at the last one's.
     """
+    requests = searched_requests(source, filters, search)
     grouped = _matching(requests, search, requests.c.session_group).subquery("grouped")
     place = (grouped.c.sort_value, grouped.c.last_start)
     is_same = cursor.is_at(*place) if cursor else literal(False)
     statement = select(*grouped.c, is_same.label("is_same"))
     if cursor:
         statement = statement.where(or_(is_same, cursor.is_above(*place)))
-    ordered = statement.order_by(grouped.c.sort_value.desc(), grouped.c.last_start.desc())
-    spare = SPARE
+    ordered = statement.order_by(*(one.desc() for one in place))
+    read = limit + SPARE
     while True:
-        found = source.rows(ordered.limit(limit + spare))
-        ends = [(row.sort_value, row.last_start) for row in found]
-        if len(found) < limit + spare or ends[-1] != ends[limit - 1]:
+        found = source.rows(ordered.limit(read))
+        places = [(row.sort_value, row.last_start) for row in found]
+        later = [at for row, at in zip(found, places, strict=True) if not row.is_same]
+        last = later[limit - 1] if len(later) >= limit else None
+        if len(found) < read or (last and places[-1] != last):
             break
-        spare *= 10
-    return _with_ids(source, found, cursor)[:limit]
-
-
-def _with_ids(source: Numbered, found: Sequence[Row[Any]], cursor: Cursor | None) -> list[Listed]:
-    """These sessions with their IDs, in the order of the list, without those before the cursor."""
-    requests = source.numbered([row.session_group for row in found])
-    number = requests.c.session_group
-    ids = select(
-        number,
-        first_of(requests.c.session_key).label("session_key"),
-        first_of(requests.c.session_id).label("session_id"),
-    ).group_by(number)
-    by_number = {row.session_group: row for row in source.rows(ids)}
-    rows = ((row, by_number[row.session_group]) for row in found)
-    listed = [
-        Listed(known.session_key, known.session_id, row.sort_value, row.last_start)
-        for row, known in rows
-        if not (cursor and row.is_same and known.session_key <= cursor.session_key)
-    ]
-    # A stable sort, the last key first: Python compares text by code point, as the database does.
-    listed.sort(key=lambda one: one.session_key)
-    return sorted(listed, key=lambda one: (one.sort_value, one.last_start), reverse=True)
+        read *= 10
+    return [row for row, at in zip(found, places, strict=True) if last is None or at >= last]
 
 
 def _matching(requests: Subquery, search: SessionSearch, *by: ColumnElement[Any]) -> Select[Any]:
@@ -187,10 +198,6 @@ def _matching(requests: Subquery, search: SessionSearch, *by: ColumnElement[Any]
         .group_by(*by)
         .having(and_(True, *of_sessions(requests, search)))
     )
-
-
-def _keys(found: Sequence[Listed]) -> list[tuple[str, str]]:
-    return [(row.session_key, row.session_id) for row in found]
 
 
 def _cursor(last: Listed, sort: str) -> str:

@@ -62,5 +62,8 @@ class Source(Protocol):
 class Numbered(Source, Protocol):
     """A source whose sessions have numbers: `session_group` is one."""
 
-    def numbered(self, numbers: Sequence[int]) -> Subquery:
-        """Which requests have the sessions with these numbers, at any time?"""
+    def numbered(self, numbers: Sequence[int]) -> Subquery | None:
+        """Which requests have the sessions with these numbers, at any time?
+
+        None while not all of them are held.
+        """
