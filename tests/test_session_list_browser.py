@@ -133,6 +133,8 @@ def test_names_are_chosen_from_those_that_are_there_or_typed(browser, sessions):
     visit.open("Sessions?refresh=off")
     visit.page.get_by_text("More conditions").click()
     field = visit.page.get_by_label("Call type")
+    field.wait_for()
+    visit.settle()
     field.click()
     visit.page.get_by_role("option", name="acompletion").click()
     visit.page.wait_for_url("**call_type=acompletion**")

@@ -139,6 +139,15 @@ def test_every_field_is_said_in_the_url_and_shown_again_from_there(open_page, da
     assert shown == typed | {"said": "refund", "metadata": "stage=live = 1"}
 
 
+def test_suggestions_that_come_late_are_shown_when_they_are_there(open_page, database, monkeypatch):
+    """Also where the page is not refreshed, and where they have not begun when it is drawn."""
+    monkeypatch.setattr("tracelib.page.listing.search_form.PATIENCE_S", -1.0)
+    made = database(rows=[asking("tea", 5, call_type="aresponses")])
+    app = with_more(open_page(PAGE, made.url, refresh="off"))
+    (field,) = [one for one in app.selectbox if one.label == "Call type"]
+    assert field.options == ["aresponses"]
+
+
 def test_every_field_of_a_search_is_a_condition_but_the_order():
     fields = [field for condition in CONDITIONS for field in condition]
     assert sorted([*fields, "sort"]) == sorted(SessionSearch.__dataclass_fields__)

@@ -63,7 +63,8 @@ class Pending(Generic[T]):
 class Frame:
     """The placeholders around one run of a page that are filled as results arrive.
 
-    `facets` are None until their result is there; `pending` are the queries without a result.
+    `facets` are None until their result is there; `pending` are the queries without a result;
+    `late` are those that the page was drawn without.
     """
 
     page: PageAddress
@@ -73,6 +74,7 @@ class Frame:
     status: DeltaGenerator
     facets: Facets | None = None
     pending: list[Pending[Any]] = field(default_factory=list)
+    late: list[Query] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
     _line: DeltaGenerator | None = None
 
@@ -84,10 +86,15 @@ class Frame:
         """Show when the page was updated, and run it again in this many seconds; never for 0."""
         at = f"{datetime.now(UTC).astimezone(ZoneInfo(zone)):%H:%M:%S}"
         st.session_state[SHOWN] = Shown(self.page, at, time.monotonic())
-        self.show_status(f"Updated {at}")
+        self.show_updated()
         if every_s:
             with st.sidebar:
                 st.fragment(_run_again, run_every=every_s)(every_s)
+
+    def show_updated(self) -> None:
+        """Show when the page was updated."""
+        shown: Shown = st.session_state[SHOWN]
+        self.show_status(f"Updated {shown.at}")
 
 
 class PageEndError(Exception):

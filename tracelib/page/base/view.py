@@ -116,10 +116,15 @@ class View:
     def query_optional(
         self, function: Callable[[Postgres, Filters], T], every_s: int, patience_s: float
     ) -> T | None:
-        """Run a query with the filters of a longer tick; None if it takes too long."""
+        """Run a query with the filters of a longer tick; None if it takes too long.
+
+        Then the page waits for it at its end, and runs again.
+        """
         tick = windows.ticked(self.now, every_s)
-        filters = self.choice.filters(tick, self.filters.zone)
-        (result,) = run_together(self.installed, tick, [Query(function, (filters,))], patience_s)
+        query = Query(function, (self.choice.filters(tick, self.filters.zone),), tick)
+        (result,) = run_together(self.installed, tick, [query], patience_s)
+        if isinstance(result.error, errors.StillRunning):
+            self.frame.late.append(query)
         value: T | None = result.value
         return value
 
@@ -201,6 +206,17 @@ def _finish(view: View) -> None:
     every_s = TICKS[_refresh(view.choice, view.installed)]
     view.frame.finish(view.filters.zone, every_s)
     _freeze_loaded_objects()
+    _await_late(view)
+
+
+def _await_late(view: View) -> None:
+    """Run the page again once there is what it was drawn without."""
+    if late := view.frame.late:
+        results = run_together(
+            view.installed, view.now, late, while_waiting=lambda _: view.frame.show_updated()
+        )
+        if all(result.error is None for result in results):
+            st.rerun()
 
 
 @cache
