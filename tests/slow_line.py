@@ -1,4 +1,4 @@
-"""A slow line to a PostgreSQL: each answer arrives late, and what is asked is noted."""
+"""A line to a PostgreSQL that may be slow, or dead: and what is asked over it is noted."""
 
 import re
 import socket
@@ -20,17 +20,29 @@ A_CHUNK = 65_536
 
 @dataclass
 class SlowLine:
-    """Where the line begins, how late it is in seconds, and what was asked over it, in order."""
+    """Where the line begins, how late it is in seconds, and what was asked over it, in order.
+
+    Connections are always accepted, as by a server that hangs; what is sent over a dead line waits.
+    """
 
     database: Database
     port: int
     lag_s: float = 0.0
+    is_alive: threading.Event = field(default_factory=threading.Event)
     statements: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
         """The database as reached over the line."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/{self.database.name}?sslmode=disable"
+
+    def cut(self) -> None:
+        """Deliver nothing from now on."""
+        self.is_alive.clear()
+
+    def mend(self) -> None:
+        """Deliver again, also what has waited."""
+        self.is_alive.set()
 
     def questions(self) -> list[str]:
         """The statements that ask the spend log for something."""
@@ -44,8 +56,10 @@ def slow_line(database: Database) -> Iterator[SlowLine]:
     """A line to this database, for as long as the block lasts."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         line = SlowLine(database, listener.getsockname()[1])
+        line.mend()
         threading.Thread(target=_let_in, args=(listener, line), daemon=True).start()
         yield line
+        line.mend()
 
 
 def _let_in(listener: socket.socket, line: SlowLine) -> None:
@@ -60,14 +74,20 @@ def _let_in(listener: socket.socket, line: SlowLine) -> None:
                 (server, client, lambda _: time.sleep(line.lag_s)),
             ):
                 threading.Thread(
-                    target=_carry, args=(source, target, on_chunk), daemon=True
+                    target=_carry, args=(source, target, on_chunk, line.is_alive), daemon=True
                 ).start()
 
 
-def _carry(source: socket.socket, target: socket.socket, on_chunk: Callable[[bytes], None]) -> None:
+def _carry(
+    source: socket.socket,
+    target: socket.socket,
+    on_chunk: Callable[[bytes], None],
+    is_alive: threading.Event,
+) -> None:
     with suppress(OSError):
         while chunk := source.recv(A_CHUNK):
             on_chunk(chunk)
+            is_alive.wait()
             target.sendall(chunk)
     for one in (source, target):
         with suppress(OSError):

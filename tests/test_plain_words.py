@@ -113,7 +113,6 @@ NAMES_AS_THEY_ARE = {
     "asked_model": "a column of CSV files and of the relation of requests",
     "answered": "a figure: requests whose response time is known",
     "answered_in": "a field of the JSON export",
-    "goes_on": "a column of the CSV of sessions",
 }
 ON_PAGES = (
     *sorted((ROOT / "tracelib" / "page").rglob("*.py")),

@@ -185,25 +185,23 @@ def test_who_waits_is_told_what_for(database):
     assert told[0] == [slow]
 
 
-def test_after_some_patience_the_last_good_answer_stands_in(database, monkeypatch):
+def test_a_known_answer_stands_in_at_once_for_one_that_takes_long(database):
     place = installed_on(database(rows=[spend_log(startTime=NOW - TICK)]).url)
     counted, later = Counted(), NOW + TICK
     (good,) = run_together(place, NOW, [counted.at(NOW)])
     with counted.held(place, later):
-        monkeypatch.setattr("tracelib.querying.runner.PATIENCE_S", 0.0)
-        (stale,) = run_together(place, later, [counted.at(later)], patience_s=600)
+        (stale,) = run_together(place, later, [counted.at(later)], 600, known_s=0.0)
     assert (stale.value, stale.computed_at, stale.is_stale) == (good.value, good.computed_at, True)
-    assert isinstance(stale.error, errors.StillRunning)
+    assert stale.is_late
     (fresh,) = run_together(place, later, [counted.at(later)])
     assert (fresh.error, fresh.is_stale, len(counted.asked)) == (None, False, 2)
 
 
-def test_without_one_it_is_waited_for_longer_and_then_said_so(database, monkeypatch):
+def test_without_one_it_is_waited_for_longer_and_then_said_so(database):
     place = installed_on(database().url)
     counted, waited = Counted(), []
     with counted.held(place, NOW):
-        monkeypatch.setattr("tracelib.querying.runner.PATIENCE_S", 0.0)
-        (none,) = run_together(place, NOW, [counted.at(NOW)], 0.6, while_waiting=waited.append)
+        (none,) = run_together(place, NOW, [counted.at(NOW)], 0.6, waited.append, known_s=0.0)
     assert (none.value, type(none.error)) == (None, errors.StillRunning)
     assert waited
 

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests import rows
+from tests.slow_line import slow_line
 from tracelib import errors
 from tracelib.database_url import read_address
 from tracelib.filters import Filters
@@ -225,7 +226,7 @@ def test_who_waits_too_long_for_the_pool_is_told_so(monkeypatch, open_source, da
     with ThreadPoolExecutor(1) as other:
         busy = other.submit(source.rows, sa.select(sa.func.pg_sleep(1)))
         time.sleep(0.2)
-        with pytest.raises(errors.ConnectionsExhausted, match="pool is busy"):
+        with pytest.raises(errors.PoolBusy):
             source.rows(sa.select(1))
         busy.result()
 
@@ -236,6 +237,50 @@ def test_a_restart_of_the_server_goes_unnoticed(open_source, spare_server):
     spare_server.stop()
     spare_server.start()
     assert source.row(sa.select(1)) == (1,)
+
+
+def test_a_connection_that_hangs_is_cut_and_another_one_works(monkeypatch, database, open_source):
+    """A stopped server, or a network that loses packets: neither sends an error."""
+    monkeypatch.setattr(postgres, "GRACE_S", 0.5)
+    with slow_line(database()) as line:
+        source = open_source(line.url, statement_timeout_s=0.5, pool_size=1)
+        line.cut()
+        began = time.monotonic()
+        with pytest.raises(errors.DatabaseHangs):
+            source.rows(sa.select(1))
+        assert 0.9 < time.monotonic() - began < 3
+        line.mend()
+        assert source.row(sa.select(1)) == (1,)
+
+
+def test_a_connection_that_hangs_in_a_later_statement_is_cut(monkeypatch, database, open_source):
+    monkeypatch.setattr(postgres, "GRACE_S", 0.5)
+    with slow_line(database()) as line:
+        source = open_source(line.url, statement_timeout_s=0.5, pool_size=1)
+        hangs, reading = pytest.raises(errors.DatabaseHangs), postgres.reading(source.engine, 0.5)
+        with hangs, reading as connection:
+            line.cut()
+            connection.execute(sa.select(1))
+
+
+def test_a_server_that_hangs_while_it_is_connected_to_is_not_waited_for(database):
+    with slow_line(database()) as line:
+        line.cut()
+        began = time.monotonic()
+        with pytest.raises(errors.DatabaseUnreachable, match="timeout"):
+            connect(Settings(), read_address(line.url))
+        assert time.monotonic() - began < 2 * postgres.CONNECT_TIMEOUT_S
+
+
+def test_a_slow_network_is_no_hang(monkeypatch, database, open_source):
+    """Each statement has its own time, however long all of them take."""
+    monkeypatch.setattr(postgres, "GRACE_S", 0.5)
+    with slow_line(database()) as line:
+        source = open_source(line.url, statement_timeout_s=0.5, pool_size=1)
+        line.lag_s = 0.4
+        with postgres.reading(source.engine, 0.5) as connection:
+            for number in range(4):
+                assert connection.execute(sa.select(number)).scalar() == number
 
 
 def test_a_server_that_is_gone_without_a_word_is_noticed(database, open_source):

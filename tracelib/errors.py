@@ -41,6 +41,15 @@ class DatabaseUnreachable(TraceError):
     is_passing = True
 
 
+class DatabaseHangs(TraceError):
+    sentence = "The database accepts queries and does not respond to them."
+    remedy = (
+        "The server may be stopped or overloaded, or the network may lose packets; the next "
+        "refresh tries again."
+    )
+    is_passing = True
+
+
 class EncryptionRefused(TraceError):
     sentence = "The encrypted connection to the database failed."
     remedy = (
@@ -96,6 +105,12 @@ class ColumnMissing(TraceError):
 class QuestionTooSlow(TraceError):
     sentence = "The query took longer than the time limit and was stopped."
     remedy = "Choose a shorter time range or fewer filters, or raise TRACELIB_STATEMENT_TIMEOUT_S."
+    is_passing = True
+
+
+class PoolBusy(TraceError):
+    sentence = "Every connection of the dashboard is waiting for the database."
+    remedy = "Wait for the next refresh, or raise TRACELIB_POOL_SIZE to run more queries at once."
     is_passing = True
 
 

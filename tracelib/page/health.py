@@ -45,9 +45,10 @@ def database(view: View, result: Result[ServerFacts]) -> None:
             show_missing_result(result)
             return
         facts = result.value
-        reachable = "no" if result.is_stale else "yes"
+        is_unavailable = result.is_stale and not result.is_late
+        reachable = "no" if is_unavailable else "yes"
         show_facts(
-            ("Reachable", f"{reachable}, {view.installed.in_words()}", not result.is_stale),
+            ("Reachable", f"{reachable}, {view.installed.in_words()}", not is_unavailable),
             ("Round trip", formatting.duration(facts.round_trip_ms)),
             ("Version", f"PostgreSQL {facts.version}"),
             ("Role", f"{facts.role}, {_may(facts)}"),

@@ -32,6 +32,8 @@ STORE = Store()
 HEAVY: frozenset[Callable[..., Any]] = frozenset({conversation.turns, diff_between})
 # The longest wait for a result; the query itself continues.
 PATIENCE_S = 60.0
+# A page does not wait longer than this where there is an older result to show.
+KNOWN_S = 1.0
 # Conversations that are being read, of at most 60 MB, most of them of kilobytes.
 MOST_READINGS = 12
 # How often the status of a waiting viewer is updated.
@@ -97,11 +99,12 @@ def run_together(
     queries: Sequence[Query],
     patience_s: float = PATIENCE_S,
     while_waiting: Callable[[list[Query]], None] | None = None,
+    known_s: float = PATIENCE_S,
 ) -> list[Result[Any]]:
     """Run all of these queries in parallel and return their results, in order.
 
     `while_waiting` is called several times a second with the pending ones; an exception in it ends
-    the waiting. After a minute the last good results are used if all pending ones have one, else
+    the waiting. After `known_s` the last good results are used if all pending ones have one, else
     after `patience_s` an error that says so.
     """
     keys = [_key(query, query.tick or now, installed) for query in queries]
@@ -112,7 +115,7 @@ def run_together(
         for query, key in zip(queries, keys, strict=True):
             ticks = (query.tick, query.tick) if query.tick else (now, since)
             submitted.append(_submit(installed, query, key, *ticks))
-        _wait(submitted, patience_s, while_waiting)
+        _wait(submitted, patience_s, known_s, while_waiting)
         return [one.result() for one in submitted]
     finally:
         for one in submitted:
@@ -164,12 +167,13 @@ def _submit(
 def _wait(
     submitted: Sequence[Submitted],
     patience_s: float,
+    known_s: float,
     while_waiting: Callable[[list[Query]], None] | None,
 ) -> None:
     started = time.monotonic()
     while pending := [one for one in submitted if one.is_pending]:
         waited_s = time.monotonic() - started
-        can_be_replaced = waited_s > PATIENCE_S and all(STORE.last_good(o.key) for o in pending)
+        can_be_replaced = waited_s > known_s and all(STORE.last_good(o.key) for o in pending)
         if waited_s > patience_s or can_be_replaced:
             return
         runs = [one.found.future for one in pending if isinstance(one.found, QueryRun)]

@@ -45,6 +45,11 @@ class Result(Generic[T]):
     as_of: datetime | None = None
     version: str = field(default_factory=lambda: uuid4().hex)
 
+    @property
+    def is_late(self) -> bool:
+        """Is the query still running? A last good value may stand in for it meanwhile."""
+        return isinstance(self.error, errors.StillRunning)
+
 
 def rewritten(result: Result[T], change: Callable[[T], T]) -> Result[T]:
     """The same result with its value changed, as another version for what is drawn from it."""

@@ -87,7 +87,7 @@ def session_counts(source: Source, filters: Filters, search: SessionSearch) -> i
 def _by_key(
     source: Source, filters: Filters, search: SessionSearch, cursor: Cursor | None, limit: int
 ) -> tuple[Sequence[Listed], pd.DataFrame]:
-    """So many sessions after the cursor, and the figures of all but the last of so many."""
+    """The sessions after the cursor, at most `limit`, and the figures of all but the last."""
     found = _listed_rows(source, filters, search, cursor, limit)
     keys = [(row.session_key, row.session_id) for row in found[: limit - 1]]
     return found, figures(source, None if search.id else filters, keys)
@@ -163,7 +163,7 @@ def _latest(
 def _numbered(
     source: Numbered, filters: Filters, search: SessionSearch, cursor: Cursor | None, limit: int
 ) -> list[Row[Any]]:
-    """The numbers of the sessions that may be among so many after the cursor.
+    """The numbers of the sessions that may be among the first `limit` after the cursor.
 
     Their keys decide among those at the cursor's place, and among those at the last one's.
     """

@@ -55,7 +55,7 @@ BY_WORDS: tuple[tuple[str, type[errors.TraceError]], ...] = (
 def explained(error: SQLAlchemyError) -> errors.TraceError:
     """Which of our own errors is this? The server's message becomes its detail."""
     if isinstance(error, PoolTimeout):
-        return errors.ConnectionsExhausted("Every connection of the dashboard’s pool is busy.")
+        return errors.PoolBusy()
     if not isinstance(error, DBAPIError):
         return errors.QuestionRefused(str(error))
     original = error.orig

@@ -28,18 +28,22 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from tracelib import errors
 from tracelib.database_url import DatabaseAddress
 from tracelib.filters import Filters
 from tracelib.permissions.access import Access
 from tracelib.schema import Schema
 from tracelib.selection import RowId, Selection
 from tracelib.settings import Settings
+from tracelib.source.deadline import Deadline, watched, within
 from tracelib.source.driver_errors import explained
 from tracelib.source.frames import frame_of
 from tracelib.spendlogs import catalog, extent, names, relation
 from tracelib.window import TimeWindow
 
 CONNECT_TIMEOUT_S = 3
+# The server stops a statement at its limit; if it does not, the connection is cut this much later.
+GRACE_S = 10.0
 POOL_TIMEOUT_S = 10
 # A server that has gone without a word, or a network that swallows packets, is noticed.
 NOTICED = {
@@ -125,6 +129,7 @@ class Postgres:
         with reading(self.engine, self.statement_timeout_s) as connection:
             cursor = connection.connection.cursor()
             try:
+                # Its deadline is that of the statement before: a copy reads as it writes.
                 cursor.copy_expert(f"COPY ({_literal(statement, self.engine)}) TO STDOUT CSV", into)
             except psycopg2.Error as error:
                 raise DBAPIError("COPY", {}, error) from error
@@ -182,18 +187,18 @@ def pool(address: DatabaseAddress, size: int) -> Engine:
     """A pool of at most `size` connections to this database; none is open yet."""
     defaults = {"connect_timeout": str(CONNECT_TIMEOUT_S), "application_name": "tracelib"}
     defaults |= NOTICED
-    return create_engine(
+    engine = create_engine(
         URL.create("postgresql+psycopg2"),
         connect_args=defaults | dict(address.parameters),
         execution_options={"postgresql_readonly": True},
         pool_size=size,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_S,
-        pool_pre_ping=True,
         pool_recycle=RECYCLE_S,
         hide_parameters=True,
         json_deserializer=json_value,
     )
+    return watched(engine)
 
 
 def json_value(document: str) -> Any:
@@ -233,12 +238,34 @@ def _schema(connection: Connection, table: str, schema_name: str | None) -> Sche
 @contextmanager
 def reading(engine: Engine, timeout_s: float) -> Iterator[Connection]:
     """A connection for one read-only transaction with this time limit. Raises a TraceError."""
-    try:
-        with engine.connect() as connection:
+    with within(timeout_s + GRACE_S) as deadline:
+        try:
+            with _begun(engine, timeout_s, deadline) as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            if deadline.is_over:
+                raise errors.DatabaseHangs() from error
+            raise explained(error) from error
+
+
+def _begun(engine: Engine, timeout_s: float, deadline: Deadline) -> Connection:
+    """A connection with a transaction and its limits.
+
+    The server may have closed it since its last use: then the pool is emptied, and another one
+    opened. To ask each time whether it is open would cost a round trip.
+    """
+    for is_last in (False, True):
+        connection = engine.connect()
+        try:
             connection.execute(_guards(timeout_s))
-            yield connection
-    except SQLAlchemyError as error:
-        raise explained(error) from error
+        except BaseException as error:
+            connection.close()
+            was_closed = isinstance(error, DBAPIError) and error.connection_invalidated
+            if is_last or deadline.is_over or not was_closed:
+                raise
+        else:
+            break
+    return connection
 
 
 def _guards(timeout_s: float) -> Select[Any]:

@@ -82,7 +82,7 @@ def source_caption(
     replicas = [result.as_of for result in results if result.as_of]
     if replicas:
         parts.append(f"replica compared with the log {formatting.age(min(replicas), view.now)}")
-    stale = [result.computed_at for result in results if result.is_stale]
+    stale = [one.computed_at for one in results if one.is_stale and not one.is_late]
     if stale:
         parts.append(f"as of {formatting.clock(min(stale), view.filters.zone)}")
     st.caption(", ".join(parts))

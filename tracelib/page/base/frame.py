@@ -17,11 +17,17 @@ from streamlit.delta_generator import DeltaGenerator
 
 from tracelib import formatting
 from tracelib.facets import Facets
-from tracelib.querying.runner import Query
+from tracelib.querying.installation import Installation
+from tracelib.querying.runner import Query, run_together
 from tracelib.querying.store import Result
 
 T = TypeVar("T")
 SHOWN = "page shown"
+LATE = "tick of late results"
+# How long a page that is drawn waits for what is still running.
+PATIENCE_S = 60.0
+# After this long a page says that its figures are older than they should be.
+WARN_AFTER_S = 4.0
 SKELETON_PX = 560
 MOST_NAMED = 4
 FIRST_SCREEN_S = 0.25
@@ -64,7 +70,7 @@ class Frame:
     """The placeholders around one run of a page that are filled as results arrive.
 
     `facets` are None until their result is there; `pending` are the queries without a result;
-    `late` are those that the page was drawn without.
+    `late` are those that still ran when the page was drawn, with what stood in for their results.
     """
 
     page: PageAddress
@@ -74,7 +80,7 @@ class Frame:
     status: DeltaGenerator
     facets: Facets | None = None
     pending: list[Pending[Any]] = field(default_factory=list)
-    late: list[Query] = field(default_factory=list)
+    late: list[tuple[Query, Result[Any]]] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
     _line: DeltaGenerator | None = None
 
@@ -84,17 +90,42 @@ class Frame:
 
     def finish(self, zone: str, every_s: int) -> None:
         """Show when the page was updated, and run it again in this many seconds; never for 0."""
-        at = f"{datetime.now(UTC).astimezone(ZoneInfo(zone)):%H:%M:%S}"
+        updated_at = min([datetime.now(UTC), *(result.computed_at for _, result in self.late)])
+        at = f"{updated_at.astimezone(ZoneInfo(zone)):%H:%M:%S}"
         st.session_state[SHOWN] = Shown(self.page, at, time.monotonic())
-        self.show_updated()
+        self.show_status(f"Updated {at}")
         if every_s:
             with st.sidebar:
                 st.fragment(_run_again, run_every=every_s)(every_s)
 
-    def show_updated(self) -> None:
-        """Show when the page was updated."""
-        shown: Shown = st.session_state[SHOWN]
-        self.show_status(f"Updated {shown.at}")
+    def await_late(self, installed: Installation, now: datetime, zone: str) -> None:
+        """Wait for what still ran when the page was drawn, and draw it again with that."""
+        stale = [result for _, result in self.late if result.is_stale]
+
+        def show(_: list[Query]) -> None:
+            self.show_waiting()
+            if stale and time.monotonic() - self.began > WARN_AFTER_S:
+                self.warn_of_age(stale, zone)
+                stale.clear()
+
+        queries = [query for query, _ in self.late]
+        results = run_together(installed, now, queries, PATIENCE_S, show)
+        if not any(result.is_late for result in results):
+            # The results are those of this tick, which may have passed.
+            st.session_state[LATE] = now
+            st.rerun()
+
+    def warn_of_age(self, stale: Sequence[Result[Any]], zone: str) -> None:
+        """Say why these figures are older than the page, and how old."""
+        at = formatting.clock(min(one.computed_at for one in stale), zone)
+        sentence = next((one.error.sentence for one in stale if one.error), "")
+        self.notice.warning(f"{sentence} The figures are those of {at}.")
+
+    def show_waiting(self) -> None:
+        """Show for how long the page has been waiting, and when what it shows was updated."""
+        shown: Shown | None = st.session_state.get(SHOWN)
+        earlier = shown if shown and shown.page[0] == self.page[0] else None
+        self.show_status(_status(time.monotonic() - self.began, earlier and earlier.at))
 
 
 class PageEndError(Exception):
@@ -129,8 +160,7 @@ class Waiting:
     def __call__(self, pending: Sequence[Query]) -> None:
         shown: Shown | None = st.session_state.get(SHOWN)
         earlier = shown if shown and shown.page[0] == self._frame.page[0] else None
-        waited_s = time.monotonic() - self._frame.began
-        self._frame.show_status(_status(waited_s, earlier and earlier.at))
+        self._frame.show_waiting()
         if earlier and earlier.page == self._frame.page:
             return
         if self._line is None:

@@ -1,7 +1,7 @@
 """The beginning and end of every page: its choice, its database, its viewer."""
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import RerunException
 
-from tracelib import errors, facets, formatting
+from tracelib import errors, facets
 from tracelib import window as windows
 from tracelib.charts.base import TimeAxis
 from tracelib.charts.palette import model_colours
@@ -26,7 +26,7 @@ from tracelib.page.base.frame import Frame, Pending, Waiting
 from tracelib.permissions.people import ANYONE, Person
 from tracelib.querying import replication
 from tracelib.querying.installation import Installation, installation, log_once, reread_schema
-from tracelib.querying.runner import Query, expire_results, run_alone, run_together
+from tracelib.querying.runner import KNOWN_S, Query, expire_results, run_alone, run_together
 from tracelib.querying.store import Result
 from tracelib.settings import TICKS
 from tracelib.source import Postgres
@@ -123,8 +123,7 @@ class View:
         tick = windows.ticked(self.now, every_s)
         query = Query(function, (self.choice.filters(tick, self.filters.zone),), tick)
         (result,) = run_together(self.installed, tick, [query], patience_s)
-        if isinstance(result.error, errors.StillRunning):
-            self.frame.late.append(query)
+        self._note_late([query], [result])
         value: T | None = result.value
         return value
 
@@ -140,19 +139,25 @@ class View:
             [*queries, _facets_query(self.now)] if is_first else queries,
             PATIENCE_S,
             waiting,
+            KNOWN_S,
         )
         waiting.end()
+        self._note_late(queries, results)
         if is_first:
             _name_choices(self, results.pop().value or Facets())
         self._warn_if_stale(results)
         for one, result in zip(pending, results, strict=True):
             one.set_result(self._in_zone(result))
 
+    def _note_late(self, queries: Sequence[Query], results: Sequence[Result[Any]]) -> None:
+        """The page waits at its end for those that are still running."""
+        both = zip(queries, results, strict=False)
+        self.frame.late += [(query, result) for query, result in both if result.is_late]
+
     def _warn_if_stale(self, results: list[Result[Any]]) -> None:
-        stale = [result for result in results if result.is_stale]
-        if stale and stale[0].error:
-            at = formatting.clock(min(one.computed_at for one in stale), self.filters.zone)
-            self.frame.notice.warning(f"{stale[0].error.sentence} The figures are those of {at}.")
+        stale = [result for result in results if result.is_stale and not result.is_late]
+        if stale:
+            self.frame.warn_of_age(stale, self.filters.zone)
 
     def _in_zone(self, result: Result[Any]) -> Result[Any]:
         """A stale result with its time in the viewer's zone; any other as it is."""
@@ -206,17 +211,8 @@ def _finish(view: View) -> None:
     every_s = TICKS[_refresh(view.choice, view.installed)]
     view.frame.finish(view.filters.zone, every_s)
     _freeze_loaded_objects()
-    _await_late(view)
-
-
-def _await_late(view: View) -> None:
-    """Run the page again once there is what it was drawn without."""
-    if late := view.frame.late:
-        results = run_together(
-            view.installed, view.now, late, while_waiting=lambda _: view.frame.show_updated()
-        )
-        if all(result.error is None for result in results):
-            st.rerun()
+    if view.frame.late:
+        view.frame.await_late(view.installed, view.now, view.filters.zone)
 
 
 @cache
@@ -248,6 +244,9 @@ def _refresh(choice: Choice, installed: Installation) -> str:
 
 
 def _tick(choice: Choice, installed: Installation) -> datetime:
+    late: datetime | None = st.session_state.pop(frame.LATE, None)
+    if late:
+        return late
     every_s = TICKS[_refresh(choice, installed)] or TICKS["30s"]
     return windows.ticked(datetime.now(UTC), every_s)
 
