@@ -19,7 +19,8 @@ from tests.database import role as make_role
 from tests.pooler import PROGRAM, PgBouncer, pooling
 from tests.server import Server, free_port, running
 from tracelib.database_url import read_address
-from tracelib.querying import runner
+from tracelib.querying import installation, runner
+from tracelib.querying.breaker import Breaker
 from tracelib.querying.store import Store
 from tracelib.settings import Settings
 from tracelib.source import Postgres, connect
@@ -163,6 +164,8 @@ def pgbouncer(server: Server) -> Iterator[PgBouncer]:
 def fresh_caches(monkeypatch) -> Iterator[None]:
     """Nothing that another test has asked for: what is kept outlives a run of AppTest."""
     monkeypatch.setattr(runner, "STORE", Store())
+    monkeypatch.setattr(runner, "BREAKER", Breaker())
+    installation._REREAD_AT.clear()
     st.cache_data.clear()
     st.cache_resource.clear()
     yield

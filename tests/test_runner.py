@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from threading import Event, Thread
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy import func, select
 
 from tests.database import Database
@@ -18,11 +19,12 @@ from tracelib.choice import Choice
 from tracelib.database_url import read_address
 from tracelib.filters import Filters
 from tracelib.permissions.access import Access, Scope
-from tracelib.querying import store
+from tracelib.querying import installation, store
 from tracelib.querying.installation import Installation, reread_schema
 from tracelib.querying.runner import Query, expire_results, run_together
 from tracelib.querying.store import RETRY_AFTER_S
 from tracelib.ranges import Between, Last
+from tracelib.schema import NAME_TABLES
 from tracelib.settings import Settings
 from tracelib.window import days, recent
 
@@ -262,12 +264,10 @@ def hangs_up():
         yield listener.getsockname()[1], came
 
 
-@pytest.mark.parametrize(("retry_after_s", "attempts"), [(RETRY_AFTER_S, 1), (0.0, 20)])
-def test_nobody_waits_twice_for_a_database_that_is_away(
-    hangs_up, monkeypatch, retry_after_s, attempts
-):
+@pytest.mark.parametrize(("pause_s", "attempts"), [(10.0, 1), (0.0, 20)])
+def test_nobody_waits_twice_for_a_database_that_is_away(hangs_up, monkeypatch, pause_s, attempts):
     port, came = hangs_up
-    monkeypatch.setattr(store, "RETRY_AFTER_S", retry_after_s)
+    monkeypatch.setattr("tracelib.querying.breaker.PAUSES_S", (pause_s, pause_s))
     parameters = "sslmode=disable&gssencmode=disable"
     place = installed_on(f"postgresql://ada@127.0.0.1:{port}/litellm?{parameters}")
     for tick in range(20):
@@ -291,14 +291,71 @@ def test_an_error_is_shared_for_some_seconds(database, monkeypatch, retry_after_
     assert len(asked) == asks
 
 
-def test_an_error_that_will_not_pass_never_hides_behind_an_old_answer(database):
+def test_an_answer_of_before_stays_and_says_what_is_wrong_now(database):
     log = database(rows=[spend_log(startTime=NOW - TICK)])
     place = installed_on(log.url)
     run_together(place, NOW, [totals_at(NOW)])
     log.execute('ALTER TABLE "LiteLLM_SpendLogs" RENAME TO "Elsewhere"')
     (result,) = run_together(place, NOW + TICK, [totals_at(NOW + TICK)])
-    assert result.value is None
+    assert (result.value.requests, result.is_stale) == (1, True)
     assert isinstance(result.error, errors.TableMissing)
+
+
+def test_what_a_viewer_may_not_see_hides_behind_no_answer_of_before(database):
+    place, is_refused = installed_on(database().url), []
+
+    def asked(source, filters):
+        if is_refused:
+            raise errors.NotForThisRole
+        return overview.totals(source, filters)
+
+    first, second = (Query(asked, totals_at(now).arguments) for now in (NOW, NOW + TICK))
+    run_together(place, NOW, [first])
+    is_refused.append(True)
+    (result,) = run_together(place, NOW + TICK, [second])
+    assert (result.value, type(result.error)) == (None, errors.NotForThisRole)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_query_that_was_interrupted_is_run_again_once(database, times):
+    place, asked = installed_on(database().url), []
+
+    def interrupted(source):
+        asked.append(True)
+        if len(asked) <= times:
+            source.rows(sa.select(sa.func.pg_cancel_backend(sa.func.pg_backend_pid())))
+        return "done"
+
+    (result,) = run_together(place, NOW, [Query(interrupted, ())])
+    assert len(asked) == 2
+    assert (result.value, type(result.error)) == {
+        1: ("done", type(None)),
+        2: (None, errors.QuestionInterrupted),
+    }[times]
+
+
+def test_an_upgrade_of_litellm_and_other_rights_are_noticed_at_once(database, role):
+    """A column that is gone, a table of names that the role may read no more."""
+    log = database(rows=[spend_log(startTime=NOW - TICK)])
+    tables = ("LiteLLM_SpendLogs", *NAME_TABLES)
+    place = installed_on(role(log, "reader", [f'SELECT ON "{one}"' for one in tables]))
+    owners = [
+        Query(overview.cost_by_owner, (Choice(Last(24)).filters(now, "UTC"),))
+        for now in (NOW, NOW + TICK, NOW + 2 * TICK)
+    ]
+    (before,) = run_together(place, NOW, owners[:1])
+    log.execute('REVOKE SELECT ON "LiteLLM_TeamTable" FROM reader')
+    (without_names,) = run_together(place, NOW + TICK, owners[1:2])
+    installation._REREAD_AT.clear()
+    log.execute('ALTER TABLE "LiteLLM_SpendLogs" DROP COLUMN agent_id CASCADE')
+    (upgraded,) = run_together(place, NOW + 2 * TICK, owners[2:])
+    assert [one.error for one in (before, without_names, upgraded)] == [None] * 3
+
+
+def test_the_schema_is_not_read_again_for_each_query_that_fails(database):
+    place = installed_on(database().url)
+    installation._REREAD_AT.clear()
+    assert [installation.reread_schema_of(place) for _ in range(3)] == [True, False, False]
 
 
 def test_chosen_days_keep_their_last_good_answer_too(spare_server):

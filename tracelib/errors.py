@@ -13,8 +13,10 @@ class TraceError(Exception):
 
     sentence: ClassVar[str] = "The dashboard could not load this."
     remedy: ClassVar[str] = "Open Status to see the state of the database."
-    # A passing fault may be gone at the next refresh, so earlier figures may stay on the page.
+    # A passing fault may be gone soon: a page tries again then.
     is_passing: ClassVar[bool] = False
+    # Figures of before stay on a page, with their age, unless the viewer may not see them now.
+    hides_figures: ClassVar[bool] = False
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(f"{self.sentence} {detail}".strip())
@@ -153,6 +155,7 @@ class SampleUnavailable(TraceError):
 
 
 class NoSuchSession(TraceError):
+    hides_figures = True
     sentence = "No session has this ID."
     remedy = (
         "Its rows may have been pruned by LiteLLM’s retention, or you may not have access to them."
@@ -160,11 +163,13 @@ class NoSuchSession(TraceError):
 
 
 class AuditFailed(TraceError):
+    hides_figures = True
     sentence = "The audit record could not be written, so this is not shown."
     remedy = "Give the app a TRACELIB_AUDIT_LOG that it may write to, on a disk with space left."
 
 
 class NotForThisRole(TraceError):
+    hides_figures = True
     sentence = "Your role does not show this."
     remedy = "Ask the administrator of this dashboard for another role."
 

@@ -1,8 +1,10 @@
 """The database of this installation: the configured one, or its own sample."""
 
 import logging
+import math
 import os
 import threading
+import time
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
@@ -20,6 +22,7 @@ log = logging.getLogger(__name__)
 API_TOKENS = "TRACELIB_API_TOKENS"
 SIGN_IN_SETTINGS = ("TRACELIB_PEOPLE", "TRACELIB_IDENTITY_HEADER", "TRACELIB_PROXY_SECRET")
 REREAD_SCHEMA_AFTER_S = 600
+REREAD_AT_MOST_EVERY_S = 10.0
 SAMPLE_LOCK = threading.Lock()
 
 
@@ -82,6 +85,19 @@ def has_sign_in_settings() -> bool:
 def reread_schema() -> None:
     """Let the next query read the schema again, over the same connections."""
     _shared_source.clear()
+
+
+def reread_schema_of(installed: Installation) -> bool:
+    """Read the schema again, unless that was done some seconds ago; whether it was read."""
+    now, address = time.monotonic(), installed.address
+    if now - _REREAD_AT.get(address, -math.inf) < REREAD_AT_MOST_EVERY_S:
+        return False
+    _REREAD_AT[address] = now
+    reread_schema()
+    return True
+
+
+_REREAD_AT: dict[DatabaseAddress, float] = {}
 
 
 @st.cache_resource(

@@ -22,13 +22,16 @@ from tracelib.conversation.turn_diff import diff_between
 from tracelib.database_url import DatabaseAddress
 from tracelib.filters import Filters
 from tracelib.querying import permissions
+from tracelib.querying.breaker import BREAKING, Breaker
 from tracelib.querying.dispatch import Outcome, from_fresh_replica, from_log, from_replica
-from tracelib.querying.installation import Installation, shared
+from tracelib.querying.installation import Installation, reread_schema_of, shared
 from tracelib.querying.store import QueryRun, Result, Store
 from tracelib.selection import Selection
 
 log = logging.getLogger(__name__)
-STORE = Store()
+STORE, BREAKER = Store(), Breaker()
+# What a query fails with if the table or the rights are not those that the schema says.
+CHANGED = (errors.PermissionMissing, errors.ColumnMissing, errors.TableMissing)
 HEAVY: frozenset[Callable[..., Any]] = frozenset({conversation.turns, diff_between})
 # The longest wait for a result; the query itself continues.
 PATIENCE_S = 60.0
@@ -78,9 +81,9 @@ class Submitted:
         return isinstance(self.found, QueryRun) and not self.found.future.done()
 
     def result(self) -> Result[Any]:
-        """The result; the last good one if it is still pending, or failed with a passing error."""
+        """The result; the last good one if it is still pending, or failed."""
         own = self._own_result()
-        if own.error is None or own.value is not None or not own.error.is_passing:
+        if own.error is None or own.value is not None or own.error.hides_figures:
             return own
         last_good = STORE.last_good(self.key)
         return replace(last_good, error=own.error, is_stale=True) if last_good else own
@@ -134,7 +137,7 @@ def run_alone(installed: Installation, query: Query) -> Any:
     if refused := permissions.refusal(query.function, query.arguments, installed.access):
         raise refused
     metrics.count_query(query.name, True)
-    result = _timed(query, installed)
+    result = _timed(query, installed, in_any_case=True)
     if result.error:
         raise result.error
     return result.value
@@ -149,6 +152,7 @@ def reading_of(installed: Installation, selection: Selection) -> Reading:  # noq
 def expire_results() -> None:
     """Let every query run again; the last good results stay."""
     STORE.expire()
+    BREAKER.reset()
 
 
 def _submit(
@@ -192,7 +196,7 @@ def _run(run: QueryRun, query: Query, installed: Installation) -> None:
     if not STORE.start(run):
         return
     try:
-        result = _timed(query, installed, STORE.unavailable(installed.address))
+        result = _timed(query, installed)
         size = len(pickle.dumps(result.value))
     except Exception:
         log.exception("Query failed: %s", query.name)
@@ -205,11 +209,9 @@ def _failed(error: errors.TraceError, installed: Installation) -> Result[Any]:
     return Result(None, shown, datetime.now(UTC), 0.0)
 
 
-def _timed(
-    query: Query, installed: Installation, unavailable: errors.TraceError | None = None
-) -> Result[Any]:
+def _timed(query: Query, installed: Installation, in_any_case: bool = False) -> Result[Any]:
     started = time.perf_counter()
-    outcome, error = _attempted(query, installed, unavailable)
+    outcome, error = _attempted(query, installed, in_any_case)
     seconds = time.perf_counter() - started
     metrics.observe_query(query.name, seconds, error, bool(outcome and outcome.as_of))
     shown = error and permissions.for_access(error, installed.access)
@@ -220,27 +222,57 @@ def _timed(
 
 
 def _attempted(
-    query: Query, installed: Installation, unavailable: errors.TraceError | None
+    query: Query, installed: Installation, in_any_case: bool
 ) -> tuple[Outcome | None, errors.TraceError | None]:
     """The outcome and the error; both, from an old replica, while the database does not respond.
 
-    A database that is `unavailable` is not queried.
+    One that has just failed is not queried, unless `in_any_case`.
     """
     call = (installed, query.function, query.arguments)
     try:
         if outcome := from_fresh_replica(*call):
             return outcome, None
-        if unavailable:
+        if not in_any_case and (unavailable := BREAKER.error(installed.address)):
             return from_replica(*call), unavailable
-        return from_log(*call), None
-    except errors.DatabaseUnreachable as unreachable:
-        STORE.mark_unavailable(installed.address, unreachable)
-        return from_replica(*call), unreachable
+        return _from_log(*call), None
+    except BREAKING as error:
+        return from_replica(*call), error
     except errors.TraceError as explained:
         return None, explained
     except Exception:
         log.exception("Query failed: %s", query.name)
         return None, errors.OwnFault()
+
+
+def _from_log(
+    installed: Installation, function: Callable[..., Any], arguments: tuple[Any, ...]
+) -> Outcome:
+    """Run the query on the log, and note whether that responds. Raises a TraceError."""
+    try:
+        outcome = _tried_twice(installed, function, arguments)
+    except BREAKING as error:
+        BREAKER.fail(installed.address, error)
+        raise
+    except Exception:
+        BREAKER.recover(installed.address)
+        raise
+    BREAKER.recover(installed.address)
+    return outcome
+
+
+def _tried_twice(
+    installed: Installation, function: Callable[..., Any], arguments: tuple[Any, ...]
+) -> Outcome:
+    """Run it on the log, and again if it may succeed at once. Raises a TraceError."""
+    try:
+        return from_log(installed, function, arguments)
+    except errors.QuestionInterrupted:
+        return from_log(installed, function, arguments)
+    except CHANGED as error:
+        # LiteLLM was upgraded, or the role has other rights: the schema may be another one now.
+        if not reread_schema_of(installed):
+            raise error from None
+        return from_log(installed, function, arguments)
 
 
 def _key(query: Query, now: datetime, installed: Installation) -> str:

@@ -1,4 +1,4 @@
-"""The state of this process: results, the queries under way, and which database is down.
+"""The state of this process: results, and the queries under way.
 
 It is the process's own, and in no cache of Streamlit's, which a browser can clear.
 """
@@ -15,7 +15,6 @@ from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
 from tracelib import errors
-from tracelib.database_url import DatabaseAddress
 
 T = TypeVar("T")
 # The limit for the serialised size of all results in each segment.
@@ -24,8 +23,7 @@ FIGURES_BYTES = 128_000_000
 HEAVY_BYTES = 32_000_000
 # Viewers choose between four refresh intervals, and so have at most four ticks at a time.
 MOST_TICKS = 4
-# After a failed connection, no query waits for the next one for this long, and the error is valid
-# for as long.
+# An error is valid for as long.
 RETRY_AFTER_S = 10.0
 
 
@@ -167,7 +165,6 @@ class Store:
         self.heavy = Segment(HEAVY_BYTES)
         self.runs: dict[str, QueryRun] = {}
         self.generation = 0
-        self._unavailable: dict[DatabaseAddress, tuple[errors.TraceError, float]] = {}
         self._lock = Lock()
 
     def since(self, keys: Sequence[str], now: datetime) -> datetime:
@@ -230,16 +227,6 @@ class Store:
         """Let every query run again; the last good results stay."""
         with self._lock:
             self.generation += 1
-            self._unavailable.clear()
-
-    def unavailable(self, address: DatabaseAddress) -> errors.TraceError | None:
-        """Why is this database not queried at the moment?"""
-        error, until = self._unavailable.get(address, (None, 0.0))
-        return error if time.monotonic() < until else None
-
-    def mark_unavailable(self, address: DatabaseAddress, error: errors.TraceError) -> None:
-        """Do not query this database for some seconds: it did not respond."""
-        self._unavailable[address] = (error, time.monotonic() + RETRY_AFTER_S)
 
     def _may_join(self, run: QueryRun) -> bool:
         """May a query join this run?

@@ -63,6 +63,8 @@ def explained(error: SQLAlchemyError) -> errors.TraceError:
     message = _message(original)
     if sqlstate == "42P01" and "does not exist" not in message:
         return errors.QuestionRefused(message)
+    if sqlstate == "57014" and "user request" in message:
+        return errors.QuestionInterrupted(message)
     if sqlstate:
         by_class = BY_CLASS.get(sqlstate[:2], errors.QuestionRefused)
         return BY_SQLSTATE.get(sqlstate, by_class)(message)

@@ -70,6 +70,7 @@ class Frame:
     """The placeholders around one run of a page that are filled as results arrive.
 
     `facets` are None until their result is there; `pending` are the queries without a result;
+    `has_failed` if one had an error that may be gone soon;
     `late` are those that still ran when the page was drawn, with what stood in for their results.
     """
 
@@ -80,6 +81,7 @@ class Frame:
     status: DeltaGenerator
     facets: Facets | None = None
     pending: list[Pending[Any]] = field(default_factory=list)
+    has_failed: bool = False
     late: list[tuple[Query, Result[Any]]] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
     _line: DeltaGenerator | None = None

@@ -143,6 +143,7 @@ class View:
         )
         waiting.end()
         self._note_late(queries, results)
+        self.frame.has_failed |= any(one.error and one.error.is_passing for one in results)
         if is_first:
             _name_choices(self, results.pop().value or Facets())
         self._warn_if_stale(results)
@@ -209,6 +210,8 @@ def _opened(name: str, has_parameters: bool) -> View:
 def _finish(view: View) -> None:
     _ = view.facets  # a page without queries has its drop-downs, too
     every_s = TICKS[_refresh(view.choice, view.installed)]
+    if view.frame.has_failed:
+        every_s = min(every_s, TICKS["10s"])
     view.frame.finish(view.filters.zone, every_s)
     _freeze_loaded_objects()
     if view.frame.late:

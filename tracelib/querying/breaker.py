@@ -1,0 +1,94 @@
+"""Which database is left alone for a moment, because it could not be queried."""
+
+from dataclasses import dataclass
+from threading import Event, Lock
+from time import monotonic
+
+from tracelib import errors
+from tracelib.database_url import DatabaseAddress
+
+# With these errors a database is not queried again at once.
+BREAKING = (
+    errors.DatabaseUnreachable,
+    errors.DatabaseHangs,
+    errors.ConnectionsExhausted,
+    errors.SignInRefused,
+)
+# The first pause and the longest, in seconds: each is twice the one before.
+PAUSES_S = (2.0, 10.0)
+# Accounts are locked after some attempts with a wrong password.
+PAUSES_OF_SIGN_IN_S = (10.0, 60.0)
+# How long the others wait for the one query that tries the database again.
+TRIAL_S = 30.0
+
+
+@dataclass(eq=False, slots=True)
+class Outage:
+    """Why a database is not queried, until when, and how often in a row it failed.
+
+    `trial` is there while one query tries it again.
+    """
+
+    error: errors.TraceError
+    until: float
+    failures: int
+    trial: Event | None = None
+
+
+class Breaker:
+    """The databases that could not be queried. After each pause one query tries it again."""
+
+    def __init__(self) -> None:
+        self._outages: dict[DatabaseAddress, Outage] = {}
+        self._lock = Lock()
+
+    def error(self, address: DatabaseAddress) -> errors.TraceError | None:
+        """Why is this database not queried now? None if it is, or if the caller is to try it.
+
+        Waits while another one tries it.
+        """
+        while outage := self._outages.get(address):
+            with self._lock:
+                if monotonic() < outage.until:
+                    return outage.error
+                trial = outage.trial
+                if trial is None:
+                    outage.trial = Event()
+                    return None
+            if not trial.wait(TRIAL_S):
+                return outage.error
+        return None
+
+    def fail(self, address: DatabaseAddress, error: errors.TraceError) -> None:
+        """Leave this database alone; those that failed at the same time are one failure."""
+        with self._lock:
+            earlier = self._outages.get(address)
+            if earlier and earlier.trial is None and monotonic() < earlier.until:
+                return
+            failures = earlier.failures + 1 if earlier else 1
+            until = monotonic() + _pause_s(error, failures)
+            self._outages[address] = Outage(error, until, failures)
+            _end_trial(earlier)
+
+    def recover(self, address: DatabaseAddress) -> None:
+        """It has responded."""
+        with self._lock:
+            _end_trial(self._outages.pop(address, None))
+
+    def reset(self) -> None:
+        """Query every database again."""
+        with self._lock:
+            for outage in self._outages.values():
+                _end_trial(outage)
+            self._outages.clear()
+
+
+def _pause_s(error: errors.TraceError, failures: int) -> float:
+    is_sign_in = isinstance(error, errors.SignInRefused)
+    first, longest = PAUSES_OF_SIGN_IN_S if is_sign_in else PAUSES_S
+    return float(min(first * 2 ** (failures - 1), longest))
+
+
+def _end_trial(outage: Outage | None) -> None:
+    if outage and outage.trial:
+        outage.trial.set()
