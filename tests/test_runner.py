@@ -19,10 +19,10 @@ from tracelib.choice import Choice
 from tracelib.database_url import read_address
 from tracelib.filters import Filters
 from tracelib.permissions.access import Access, Scope
-from tracelib.querying import installation, store
+from tracelib.querying import installation, runner, store
 from tracelib.querying.installation import Installation, reread_schema
-from tracelib.querying.runner import Query, expire_results, run_together
-from tracelib.querying.store import RETRY_AFTER_S
+from tracelib.querying.runner import Query, _key, expire_results, release, run_together
+from tracelib.querying.store import RETRY_AFTER_S, QueryRun
 from tracelib.ranges import Between, Last
 from tracelib.schema import NAME_TABLES
 from tracelib.settings import Settings
@@ -350,6 +350,56 @@ def test_an_upgrade_of_litellm_and_other_rights_are_noticed_at_once(database, ro
     log.execute('ALTER TABLE "LiteLLM_SpendLogs" DROP COLUMN agent_id CASCADE')
     (upgraded,) = run_together(place, NOW + 2 * TICK, owners[2:])
     assert [one.error for one in (before, without_names, upgraded)] == [None] * 3
+
+
+def sleeping(seconds: float) -> Query:
+    def sleep(source, seconds):
+        return source.row(sa.select(sa.func.pg_sleep(seconds)).add_columns(sa.literal(1)))[1]
+
+    return Query(sleep, (seconds,))
+
+
+def active(log: Database) -> int:
+    ((count,),) = log.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND state = 'active' "
+        f"AND datname = '{log.name}' AND pid <> pg_backend_pid()"
+    )
+    return count
+
+
+def test_a_query_that_nobody_waits_for_any_more_is_cancelled(database):
+    log = database()
+    place = installed_on(log.url)
+    query = sleeping(4)
+    (gone,) = run_together(place, NOW, [query], 0.5)
+    assert (gone.is_late, active(log)) == (True, 1)
+    time.sleep(1.5)
+    assert active(log) == 0
+    again, _ = runner.STORE.result_or_run(_key(query, NOW, place), NOW, NOW)
+    assert isinstance(again, QueryRun), "what was cancelled is no result"
+
+
+def test_a_query_that_another_one_waits_for_is_not_cancelled(database):
+    place, query = installed_on(database().url), sleeping(2)
+    with ThreadPoolExecutor(1) as other:
+        waits = other.submit(run_together, place, NOW, [query])
+        time.sleep(0.3)
+        (gone,) = run_together(place, NOW, [query], 0.2)
+        assert gone.is_late
+        assert [one.value for one in waits.result()] == [1]
+
+
+def test_a_query_is_held_until_it_is_waited_for_again(database):
+    """A page waits for a moment, is drawn, and waits again for the same result."""
+    log = database()
+    place, query, held = installed_on(log.url), sleeping(2.5), []
+    run_together(place, NOW, [query], 0.3, held=held)
+    time.sleep(1.5)
+    assert (len(held), active(log)) == (1, 1)
+    (result,) = run_together(place, NOW, [query])
+    assert (result.value, result.error) == (1, None)
+    release(held)
+    assert held == []
 
 
 def test_the_schema_is_not_read_again_for_each_query_that_fails(database):

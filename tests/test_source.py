@@ -1,5 +1,7 @@
 """That a source only reads, is gentle, sees UTC, and leaves nothing behind, pooled or not."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +33,7 @@ GUARDS = (
     "TimeZone",
     "work_mem",
     "jit",
+    "client_connection_check_interval",
 )
 """What a source sets for the transaction of each question."""
 
@@ -81,6 +84,7 @@ def test_every_question_is_asked_under_all_guards(open_source, ways, empty_datab
         "TimeZone": "UTC",
         "work_mem": "64MB",
         "jit": "off",
+        "client_connection_check_interval": "1s",
     }
 
 
@@ -237,6 +241,24 @@ def test_a_restart_of_the_server_goes_unnoticed(open_source, spare_server):
     spare_server.stop()
     spare_server.start()
     assert source.row(sa.select(1)) == (1,)
+
+
+def test_a_process_that_is_killed_leaves_no_statement_behind(database):
+    """The server notices within a second that its client is gone."""
+    made = database()
+    script = (
+        "import sqlalchemy as sa; from tracelib.source import connect; "
+        "from tracelib.settings import Settings; from tracelib.database_url import read_address; "
+        f"connect(Settings(), read_address({made.url!r})).rows(sa.select(sa.func.pg_sleep(14)))"
+    )
+    with subprocess.Popen([sys.executable, "-c", script]) as process:
+        until = time.monotonic() + 20
+        while not sessions(made, "active") and time.monotonic() < until:
+            time.sleep(0.1)
+        assert sessions(made, "active") == 1
+        process.kill()
+    time.sleep(2.5)
+    assert sessions(made) == 0
 
 
 def test_a_connection_that_hangs_is_cut_and_another_one_works(monkeypatch, database, open_source):

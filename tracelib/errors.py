@@ -15,7 +15,7 @@ class TraceError(Exception):
     remedy: ClassVar[str] = "Open Status to see the state of the database."
     # A passing fault may be gone soon: a page tries again then.
     is_passing: ClassVar[bool] = False
-    # Figures of before stay on a page, with their age, unless the viewer may not see them now.
+    # Earlier figures stay on a page, with their age, unless the viewer may not see them now.
     hides_figures: ClassVar[bool] = False
 
     def __init__(self, detail: str = "") -> None:
@@ -119,6 +119,12 @@ class PoolBusy(TraceError):
 class StillRunning(TraceError):
     sentence = "The database has not responded yet."
     remedy = "The query is still running; the next refresh shows its result."
+    is_passing = True
+
+
+class Cancelled(TraceError):
+    sentence = "The query was cancelled, because no one waited for it any more."
+    remedy = "The page runs it again when it is opened."
     is_passing = True
 
 

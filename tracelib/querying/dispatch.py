@@ -8,13 +8,16 @@ from functools import cache
 from inspect import signature
 from typing import Any
 
+from tracelib import errors
 from tracelib.querying import replication
-from tracelib.querying.installation import Installation, source
+from tracelib.querying.installation import Installation, reread_schema_of, source
 from tracelib.source import NotHeld, Source
 
 log = logging.getLogger(__name__)
 # An older replica does not follow the log: PostgreSQL is queried, unless it does not respond.
 FRESH = timedelta(minutes=2)
+# What a query fails with if the table or the rights are not those that the schema says.
+CHANGED = (errors.PermissionMissing, errors.ColumnMissing, errors.TableMissing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,16 @@ def from_fresh_replica(
 def from_log(
     installed: Installation, function: Callable[..., Any], arguments: tuple[Any, ...]
 ) -> Outcome:
-    """Run the query on the log. Raises a TraceError."""
-    return Outcome(function(source(installed), *arguments))
+    """Run the query on the log, and again if it may succeed at once. Raises a TraceError."""
+    try:
+        return Outcome(function(source(installed), *arguments))
+    except errors.QuestionInterrupted:
+        return Outcome(function(source(installed), *arguments))
+    except CHANGED as error:
+        # LiteLLM was upgraded, or the role has other rights: the schema may be another one now.
+        if not reread_schema_of(installed):
+            raise error from None
+        return Outcome(function(source(installed), *arguments))
 
 
 def _from_replica(

@@ -9,7 +9,7 @@ import logging
 import pickle
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import wait
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -24,14 +24,13 @@ from tracelib.filters import Filters
 from tracelib.querying import permissions
 from tracelib.querying.breaker import BREAKING, Breaker
 from tracelib.querying.dispatch import Outcome, from_fresh_replica, from_log, from_replica
-from tracelib.querying.installation import Installation, reread_schema_of, shared
+from tracelib.querying.installation import Installation, shared
 from tracelib.querying.store import QueryRun, Result, Store
+from tracelib.querying.workers import Workers
 from tracelib.selection import Selection
 
 log = logging.getLogger(__name__)
 STORE, BREAKER = Store(), Breaker()
-# What a query fails with if the table or the rights are not those that the schema says.
-CHANGED = (errors.PermissionMissing, errors.ColumnMissing, errors.TableMissing)
 HEAVY: frozenset[Callable[..., Any]] = frozenset({conversation.turns, diff_between})
 # The longest wait for a result; the query itself continues.
 PATIENCE_S = 60.0
@@ -103,12 +102,14 @@ def run_together(
     patience_s: float = PATIENCE_S,
     while_waiting: Callable[[list[Query]], None] | None = None,
     known_s: float = PATIENCE_S,
+    held: list[QueryRun] | None = None,
 ) -> list[Result[Any]]:
     """Run all of these queries in parallel and return their results, in order.
 
     `while_waiting` is called several times a second with the pending ones; an exception in it ends
     the waiting. After `known_s` the last good results are used if all pending ones have one, else
-    after `patience_s` an error that says so.
+    after `patience_s` an error that says so. What still runs then is cancelled, unless another one
+    waits for it, or it is added to `held`, to be released.
     """
     keys = [_key(query, query.tick or now, installed) for query in queries]
     together = [key for key, one in zip(keys, queries, strict=True) if one.tick is None]
@@ -122,8 +123,16 @@ def run_together(
         return [one.result() for one in submitted]
     finally:
         for one in submitted:
-            if isinstance(one.found, QueryRun):
+            if isinstance(one.found, QueryRun) and held is not None and one.is_pending:
+                held.append(one.found)
+            elif isinstance(one.found, QueryRun):
                 STORE.stop_waiting(one.found)
+
+
+def release(held: list[QueryRun]) -> None:
+    """Stop waiting for these."""
+    while held:
+        STORE.stop_waiting(held.pop())
 
 
 def run_alone(installed: Installation, query: Query) -> Any:
@@ -187,8 +196,8 @@ def _wait(
 
 # As many at once as there are connections: the others wait for their turn, not for a connection.
 @lru_cache(maxsize=4)
-def _workers(address: DatabaseAddress, pool_size: int) -> ThreadPoolExecutor:  # noqa: ARG001
-    return ThreadPoolExecutor(pool_size, thread_name_prefix="query")
+def _workers(address: DatabaseAddress, pool_size: int) -> Workers:  # noqa: ARG001
+    return Workers(pool_size)
 
 
 def _run(run: QueryRun, query: Query, installed: Installation) -> None:
@@ -249,7 +258,7 @@ def _from_log(
 ) -> Outcome:
     """Run the query on the log, and note whether that responds. Raises a TraceError."""
     try:
-        outcome = _tried_twice(installed, function, arguments)
+        outcome = from_log(installed, function, arguments)
     except BREAKING as error:
         BREAKER.fail(installed.address, error)
         raise
@@ -258,21 +267,6 @@ def _from_log(
         raise
     BREAKER.recover(installed.address)
     return outcome
-
-
-def _tried_twice(
-    installed: Installation, function: Callable[..., Any], arguments: tuple[Any, ...]
-) -> Outcome:
-    """Run it on the log, and again if it may succeed at once. Raises a TraceError."""
-    try:
-        return from_log(installed, function, arguments)
-    except errors.QuestionInterrupted:
-        return from_log(installed, function, arguments)
-    except CHANGED as error:
-        # LiteLLM was upgraded, or the role has other rights: the schema may be another one now.
-        if not reread_schema_of(installed):
-            raise error from None
-        return from_log(installed, function, arguments)
 
 
 def _key(query: Query, now: datetime, installed: Installation) -> str:

@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from threading import Lock
+from threading import Lock, Timer, get_ident
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
 from tracelib import errors
+from tracelib.source import deadline
 
 T = TypeVar("T")
 # The limit for the serialised size of all results in each segment.
@@ -25,6 +26,8 @@ HEAVY_BYTES = 32_000_000
 MOST_TICKS = 4
 # An error is valid for as long.
 RETRY_AFTER_S = 10.0
+# A page that is drawn again may want the same result.
+CANCEL_AFTER_S = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class QueryRun:
     """A query under way: its key and tick, and how many wait for it.
 
     `generation` is the store's when the query ran, or will run; `future` is done once it has.
+    `thread` runs it, once it has started.
     """
 
     key: str
@@ -68,7 +72,8 @@ class QueryRun:
     generation: int
     future: "Future[Result[Any]]" = field(default_factory=Future)
     waiting: int = 0
-    has_started: bool = False
+    thread: int | None = None
+    has_ended: bool = False
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -196,9 +201,23 @@ class Store:
             return run, is_new
 
     def stop_waiting(self, run: QueryRun) -> None:
-        """Stop waiting for this result."""
+        """Stop waiting for this result. If no one waits, the query is cancelled a moment later."""
         with self._lock:
             run.waiting -= 1
+            if run.waiting or run.has_ended or run.thread is None:
+                return
+        timer = Timer(CANCEL_AFTER_S, self._cancel_unless_wanted, (run,))
+        timer.daemon = True
+        timer.start()
+
+    def _cancel_unless_wanted(self, run: QueryRun) -> None:
+        with self._lock:
+            if run.waiting or run.has_ended or run.thread is None:
+                return
+            self._remove(run)
+            waits_for = deadline.of_thread(run.thread)
+        if waits_for:
+            waits_for.cancel()
 
     def start(self, run: QueryRun) -> bool:
         """Does this query, whose turn has come, still have to run? Not if no one waits for it."""
@@ -206,7 +225,7 @@ class Store:
             if not run.waiting:
                 self._remove(run)
                 return False
-            run.has_started, run.generation = True, self.generation
+            run.thread, run.generation = get_ident(), self.generation
             return True
 
     def finish(self, run: QueryRun, result: Result[Any], size: int, is_heavy: bool) -> None:
@@ -214,7 +233,9 @@ class Store:
         with self._lock:
             segment = self.heavy if is_heavy else self.figures
             until = time.monotonic() + RETRY_AFTER_S if result.error else math.inf
-            segment.add(run.key, StoredResult(result, run.tick, size, run.generation, until))
+            if not isinstance(result.error, errors.Cancelled):
+                segment.add(run.key, StoredResult(result, run.tick, size, run.generation, until))
+            run.has_ended = True
             self._remove(run)
         run.future.set_result(result)
 
@@ -233,7 +254,7 @@ class Store:
 
         One that still waits for its turn will run after the refresh.
         """
-        return not run.has_started or run.generation == self.generation
+        return run.thread is None or run.generation == self.generation
 
     def _remove(self, run: QueryRun) -> None:
         if self.runs.get(run.key) is run:

@@ -1,13 +1,14 @@
 """A deadline at the client: a server that hangs, or a network that loses packets, sends no error.
 
-When it has passed the connection is cut, and who waits for an answer gets an error at once.
+When it has passed the connection is cut, and who waits for an answer gets an error at once. Until
+then the statement can be cancelled, at the server.
 """
 
 import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from threading import Lock, Timer, local
+from threading import Lock, Timer, get_ident
 from time import monotonic
 from typing import Any
 
@@ -19,7 +20,7 @@ class Deadline:
     """A limit for each statement of a transaction, and for the connection before it."""
 
     def __init__(self, seconds: float) -> None:
-        self.is_over = False
+        self.is_over = self.is_cancelled = False
         self._seconds = seconds
         self._until = monotonic() + seconds
         self._connection: Any = None
@@ -31,6 +32,19 @@ class Deadline:
         """The driver's connection to be cut, if it takes longer."""
         with self._lock:
             self._connection = connection
+
+    def detach(self) -> None:
+        """The connection is another one's from now on."""
+        with self._lock:
+            self._connection = None
+
+    def cancel(self) -> None:
+        """End the statement that runs now, at the server; the connection stays."""
+        with self._lock:
+            self.is_cancelled = True
+            if self._connection is not None:
+                with suppress(psycopg2.Error):
+                    self._connection.cancel()
 
     def begin_again(self) -> None:
         """Another statement begins now."""
@@ -73,18 +87,28 @@ def _own(connection: Any) -> socket.socket:
     return socket.socket(fileno=os.dup(connection.fileno()))
 
 
-CURRENT = local()
+# By the thread that waits.
+_current: dict[int, Deadline] = {}
+
+
+def of_thread(thread: int) -> Deadline | None:
+    """The deadline of what this thread waits for; None if it waits for no database."""
+    return _current.get(thread)
 
 
 @contextmanager
 def within(seconds: float) -> Iterator[Deadline]:
     """A deadline for what this thread does with the connections of `watched` pools."""
     deadline = Deadline(seconds)
-    CURRENT.deadline = deadline
+    thread = get_ident()
+    outer, _current[thread] = _current.get(thread), deadline
     try:
         yield deadline
     finally:
-        CURRENT.deadline = None
+        if outer is None:
+            del _current[thread]
+        else:
+            _current[thread] = outer
         deadline.end()
 
 
@@ -92,6 +116,7 @@ def watched(engine: Engine) -> Engine:
     """The same pool, whose connections and statements `within` limits."""
     event.listen(engine, "connect", _attach)
     event.listen(engine, "checkout", lambda connection, *_: _attach(connection))
+    event.listen(engine, "checkin", lambda *_: _on_current(Deadline.detach))
     event.listen(engine, "before_cursor_execute", lambda *_: _on_current(Deadline.begin_again))
     return engine
 
@@ -101,6 +126,6 @@ def _attach(connection: Any, *_: Any) -> None:
 
 
 def _on_current(act: Callable[[Deadline], None]) -> None:
-    deadline: Deadline | None = getattr(CURRENT, "deadline", None)
+    deadline = _current.get(get_ident())
     if deadline is not None:
         act(deadline)

@@ -17,10 +17,12 @@ from sqlalchemy import (
     URL,
     ColumnElement,
     Connection,
+    Dialect,
     Engine,
     Row,
     Select,
     Subquery,
+    case,
     create_engine,
     func,
     select,
@@ -243,6 +245,8 @@ def reading(engine: Engine, timeout_s: float) -> Iterator[Connection]:
             with _begun(engine, timeout_s, deadline) as connection:
                 yield connection
         except SQLAlchemyError as error:
+            if deadline.is_cancelled:
+                raise errors.Cancelled() from error
             if deadline.is_over:
                 raise errors.DatabaseHangs() from error
             raise explained(error) from error
@@ -257,7 +261,7 @@ def _begun(engine: Engine, timeout_s: float, deadline: Deadline) -> Connection:
     for is_last in (False, True):
         connection = engine.connect()
         try:
-            connection.execute(_guards(timeout_s))
+            connection.execute(_guards(timeout_s, engine.dialect))
         except BaseException as error:
             connection.close()
             was_closed = isinstance(error, DBAPIError) and error.connection_invalidated
@@ -268,9 +272,9 @@ def _begun(engine: Engine, timeout_s: float, deadline: Deadline) -> Connection:
     return connection
 
 
-def _guards(timeout_s: float) -> Select[Any]:
+def _guards(timeout_s: float, dialect: Dialect) -> Select[Any]:
     """Settings of this transaction only; `True` is PostgreSQL's is_local."""
-    settings = {
+    settings: dict[str, Any] = {
         "statement_timeout": str(round(timeout_s * 1_000)),
         "lock_timeout": str(LOCK_TIMEOUT_MS),
         "idle_in_transaction_session_timeout": str(IDLE_TIMEOUT_MS),
@@ -278,4 +282,8 @@ def _guards(timeout_s: float) -> Select[Any]:
         "work_mem": WORK_MEM,
         "jit": "off",
     }
+    if (dialect.server_version_info or (0,)) >= (14,):
+        # The server stops a statement whose client is gone; it can notice that on Linux.
+        is_linux = func.version().like("%linux%")
+        settings["client_connection_check_interval"] = case((is_linux, "1s"), else_="0")
     return select(*(func.set_config(name, value, True) for name, value in settings.items()))

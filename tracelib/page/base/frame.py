@@ -5,7 +5,8 @@ fragment after a run has ended, and the page runs again only some time after tha
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, NamedTuple, NoReturn, TypeVar
@@ -18,8 +19,8 @@ from streamlit.delta_generator import DeltaGenerator
 from tracelib import formatting
 from tracelib.facets import Facets
 from tracelib.querying.installation import Installation
-from tracelib.querying.runner import Query, run_together
-from tracelib.querying.store import Result
+from tracelib.querying.runner import Query, release, run_together
+from tracelib.querying.store import QueryRun, Result
 
 T = TypeVar("T")
 SHOWN = "page shown"
@@ -71,7 +72,8 @@ class Frame:
 
     `facets` are None until their result is there; `pending` are the queries without a result;
     `has_failed` if one had an error that may be gone soon;
-    `late` are those that still ran when the page was drawn, with what stood in for their results.
+    `late` are those that still ran when the page was drawn, with what stood in for their results;
+    `held` are their runs, which go on meanwhile.
     """
 
     page: PageAddress
@@ -82,9 +84,24 @@ class Frame:
     facets: Facets | None = None
     pending: list[Pending[Any]] = field(default_factory=list)
     has_failed: bool = False
+    held: list[QueryRun] = field(default_factory=list)
     late: list[tuple[Query, Result[Any]]] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
     _line: DeltaGenerator | None = None
+
+    def note(self, queries: Sequence[Query], results: Sequence[Result[Any]]) -> None:
+        """Note which of these queries are late, and whether one has failed for now."""
+        both = zip(queries, results, strict=False)
+        self.late += [(query, result) for query, result in both if result.is_late]
+        self.has_failed |= any(one.error and one.error.is_passing for one in results)
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Let late queries run on until the page has been drawn."""
+        try:
+            yield
+        finally:
+            release(self.held)
 
     def show_status(self, status: str) -> None:
         """Show in the sidebar how fresh the page is, replacing the previous text."""

@@ -1,7 +1,7 @@
 """The beginning and end of every page: its choice, its database, its viewer."""
 
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -26,7 +26,13 @@ from tracelib.page.base.frame import Frame, Pending, Waiting
 from tracelib.permissions.people import ANYONE, Person
 from tracelib.querying import replication
 from tracelib.querying.installation import Installation, installation, log_once, reread_schema
-from tracelib.querying.runner import KNOWN_S, Query, expire_results, run_alone, run_together
+from tracelib.querying.runner import (
+    KNOWN_S,
+    Query,
+    expire_results,
+    run_alone,
+    run_together,
+)
 from tracelib.querying.store import Result
 from tracelib.settings import TICKS
 from tracelib.source import Postgres
@@ -122,8 +128,9 @@ class View:
         """
         tick = windows.ticked(self.now, every_s)
         query = Query(function, (self.choice.filters(tick, self.filters.zone),), tick)
-        (result,) = run_together(self.installed, tick, [query], patience_s)
-        self._note_late([query], [result])
+        held = self.frame.held
+        (result,) = run_together(self.installed, tick, [query], patience_s, held=held)
+        self.frame.note([query], [result])
         value: T | None = result.value
         return value
 
@@ -140,20 +147,15 @@ class View:
             PATIENCE_S,
             waiting,
             KNOWN_S,
+            self.frame.held,
         )
         waiting.end()
-        self._note_late(queries, results)
-        self.frame.has_failed |= any(one.error and one.error.is_passing for one in results)
+        self.frame.note(queries, results)
         if is_first:
             _name_choices(self, results.pop().value or Facets())
         self._warn_if_stale(results)
         for one, result in zip(pending, results, strict=True):
             one.set_result(self._in_zone(result))
-
-    def _note_late(self, queries: Sequence[Query], results: Sequence[Result[Any]]) -> None:
-        """The page waits at its end for those that are still running."""
-        both = zip(queries, results, strict=False)
-        self.frame.late += [(query, result) for query, result in both if result.is_late]
 
     def _warn_if_stale(self, results: list[Result[Any]]) -> None:
         stale = [result for result in results if result.is_stale and not result.is_late]
@@ -177,15 +179,16 @@ def begin(name: str, has_parameters: bool = False) -> Iterator[View]:
     st.set_page_config(page_title=f"{name} · LLM traceability", page_icon=str(ICON), layout="wide")
     view = _opened(name, has_parameters)
     is_finished = True
-    try:
-        with suppress(frame.PageEndError):
-            yield view
-    except RerunException:
-        is_finished = False  # the next run has begun already
-        raise
-    finally:
-        if is_finished:
-            _finish(view)
+    with view.frame.holding():
+        try:
+            with suppress(frame.PageEndError):
+                yield view
+        except RerunException:
+            is_finished = False  # the next run has begun already
+            raise
+        finally:
+            if is_finished:
+                _finish(view)
 
 
 def _opened(name: str, has_parameters: bool) -> View:
@@ -247,11 +250,9 @@ def _refresh(choice: Choice, installed: Installation) -> str:
 
 
 def _tick(choice: Choice, installed: Installation) -> datetime:
-    late: datetime | None = st.session_state.pop(frame.LATE, None)
-    if late:
-        return late
     every_s = TICKS[_refresh(choice, installed)] or TICKS["30s"]
-    return windows.ticked(datetime.now(UTC), every_s)
+    late: datetime | None = st.session_state.pop(frame.LATE, None)
+    return late or windows.ticked(datetime.now(UTC), every_s)
 
 
 def _viewer_zone() -> str:
