@@ -115,8 +115,10 @@ def _rows(folder: Path, span: manifest.Span) -> list[str]:
         listed = ", ".join(f'"{name}"' for name in COLUMNS)
         known = database.execute(f"SELECT {listed} FROM requests").fetchall()
     starts = [row[list(COLUMNS).index("start_order")] for row in known]
-    assert starts == sorted(starts)
     hours = [(start - layout.EPOCH) // layout.HOUR for start in starts]
+    numbers = [row[list(COLUMNS).index("session_number")] for row in known]
+    order = [*zip(hours, numbers, strict=True)]
+    assert order == sorted(order)
     assert {hour: hours.count(hour) for hour in hours} == {
         hour: one.rows for hour, one in span.hours.items()
     }

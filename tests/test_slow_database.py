@@ -6,12 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.calling import calls, token
 from tests.rows import spend_log
 from tests.slow_line import SlowLine, slow_line
+from tracelib import errors
 from tracelib.page.base import frame
 from tracelib.querying.runner import expire_results
 
 OVERVIEW = "pages/Overview.py"
+TOTALS = "/api/v1/analytics/overview"
+HANGS = f"{errors.DatabaseHangs.sentence} {errors.DatabaseHangs.remedy}"
 
 
 @pytest.fixture
@@ -46,6 +50,33 @@ def test_a_slow_database_makes_figures_older_for_a_while_and_not_absent(
     app.run()
     assert (requests(app), drawn) == ("2", [False, True, False])
     assert not app.warning
+
+
+def test_a_program_is_told_within_seconds_that_the_database_hangs(line, fresh_caches, monkeypatch):
+    monkeypatch.setattr("tracelib.api.caller.SILENT_S", 1.0)
+    monkeypatch.setattr("tracelib.api.health.PATIENCE_S", 1.0)
+    api = calls(line.url, [token("all")])
+    assert api.get(TOTALS, days=1)["requests"] == 1
+    line.cut()
+    expire_results()
+    began = time.monotonic()
+    answer, health = api.send("GET", TOTALS, params={"days": 1}), api.send("GET", "/health")
+    assert time.monotonic() - began < 4
+    assert (answer.status_code, answer.json()["detail"]) == (503, HANGS)
+    assert health.json()["status"] == "down"
+    line.mend()
+    expire_results()
+    assert api.get(TOTALS, days=1)["requests"] == 1
+
+
+def test_a_program_waits_for_a_query_that_only_takes_long(line, fresh_caches, monkeypatch):
+    """The server responds in time to what takes no time."""
+    monkeypatch.setattr("tracelib.api.caller.SILENT_S", 1.0)
+    api = calls(line.url, [token("all")])
+    line.lag_s = 0.4
+    began = time.monotonic()
+    assert api.get(TOTALS, days=1)["requests"] == 1
+    assert time.monotonic() - began > 1.5
 
 
 def test_a_database_that_does_not_respond_is_said_to_while_the_figures_stay(

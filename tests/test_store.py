@@ -15,6 +15,10 @@ TICKS = st.integers(0, 3).map(lambda number: NOON + number * timedelta(seconds=3
 CHOICE = st.randoms(use_true_random=False)
 
 
+def nothing() -> None:
+    """What has ended is not cancelled."""
+
+
 class Querying(RuleBasedStateMachine):
     """Viewers who wait, workers who ask, and what they must be able to rely on."""
 
@@ -57,7 +61,7 @@ class Querying(RuleBasedStateMachine):
     def begin(self) -> None:
         run = self.queue.pop(0)
         is_wanted = run in self.waiting
-        assert self.store.start(run) == is_wanted
+        assert self.store.start(run, nothing) == is_wanted
         if is_wanted:
             self.started.append(run)
             self.started_after[run] = self.refreshes
@@ -140,6 +144,6 @@ def _answered(store: Store, tick: datetime, is_heavy: bool = False) -> None:
     run, is_new = store.result_or_run("totals", tick, tick)
     assert is_new
     assert isinstance(run, QueryRun)
-    assert store.start(run)
+    assert store.start(run, nothing)
     store.finish(run, Result("x", None, tick, 0.0), 100, is_heavy)
     store.stop_waiting(run)

@@ -12,14 +12,19 @@ from urllib.parse import parse_qs
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect, Request
 
-from tracelib import audit
+from tracelib import audit, errors
 from tracelib.api.params import Params
 from tracelib.api.problems import Complaint, Problem, refused, unreadable
 from tracelib.permissions.tokens import Token
-from tracelib.querying.installation import Installation
-from tracelib.querying.runner import PATIENCE_S, Query, run_together
+from tracelib.querying.installation import Installation, silent_s
+from tracelib.querying.runner import Query, run_together
 from tracelib.settings import TICKS
 from tracelib.window import ticked
+
+# How long a query may wait for its turn, before its own time limit.
+QUEUED_S = 10.0
+# A server that has not responded for this long hangs.
+SILENT_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +46,19 @@ class Caller:
         they could not tell them from current ones. Raises a TraceError.
         """
         submitted = [Query(function, tuple(arguments)) for function, *arguments in queries]
-        patience_s = PATIENCE_S + self.installed.settings.statement_timeout_s
-        results = run_together(self.installed, self.now, submitted, patience_s)
+        patience_s = QUEUED_S + self.installed.settings.statement_timeout_s
+        results = run_together(
+            self.installed, self.now, submitted, patience_s, lambda _: self._check_response()
+        )
         for result in results:
             if result.error:
                 raise result.error
         return [result.value for result in results]
+
+    def _check_response(self) -> None:
+        """Raises DatabaseHangs as soon as that is known: a program can try again."""
+        if silent_s(self.installed) > SILENT_S:
+            raise errors.DatabaseHangs()
 
     def note(self, what: audit.What, **of: Any) -> None:
         """Record in the audit log what is about to be read.

@@ -17,7 +17,7 @@ from tracelib.window import ticked
 # Monitoring needs to know sooner than pages do; for any number of callers there is one query.
 TICK_S = 10
 # After this long, a caller gets the response that the database hangs.
-PATIENCE_S = 10.0
+PATIENCE_S = 4.0
 # LiteLLM writes a row 2 to 30 seconds after its request has ended.
 LATE_S = 120.0
 

@@ -16,7 +16,7 @@ from tracelib import demo, errors
 from tracelib.database_url import DatabaseAddress, read_address
 from tracelib.permissions.access import FULL, Access
 from tracelib.settings import Settings, read_settings
-from tracelib.source import Postgres, pool, source_over
+from tracelib.source import Postgres, deadline, pool, source_over
 
 log = logging.getLogger(__name__)
 API_TOKENS = "TRACELIB_API_TOKENS"
@@ -71,6 +71,11 @@ def source(installed: Installation) -> Postgres:
     """The connection to the database with the viewer's access. Raises TraceError if it is down."""
     # One connection for all viewers: the statements limit what they see.
     return _shared_source(shared(installed)).seen_by(installed.access)
+
+
+def silent_s(installed: Installation) -> float:
+    """For how many seconds has the database not responded? 0 if nothing waits for it."""
+    return deadline.silent_s(_pool(installed.address, installed.settings.pool_size))
 
 
 def has_sign_in_settings() -> bool:

@@ -28,6 +28,7 @@ from tracelib.querying.installation import Installation, shared
 from tracelib.querying.store import QueryRun, Result, Store
 from tracelib.querying.workers import Workers
 from tracelib.selection import Selection
+from tracelib.source.deadline import cancellable
 
 log = logging.getLogger(__name__)
 STORE, BREAKER = Store(), Breaker()
@@ -202,8 +203,12 @@ def _workers(address: DatabaseAddress, pool_size: int) -> Workers:  # noqa: ARG0
 
 def _run(run: QueryRun, query: Query, installed: Installation) -> None:
     """Run the query, for all who wait. They get a result in any case."""
-    if not STORE.start(run):
-        return
+    with cancellable() as cancellation:
+        if STORE.start(run, cancellation.cancel):
+            _run_started(run, query, installed)
+
+
+def _run_started(run: QueryRun, query: Query, installed: Installation) -> None:
     try:
         result = _timed(query, installed)
         size = len(pickle.dumps(result.value))

@@ -10,12 +10,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from threading import Lock, Timer, get_ident
+from threading import Lock, Timer
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
 from tracelib import errors
-from tracelib.source import deadline
 
 T = TypeVar("T")
 # The limit for the serialised size of all results in each segment.
@@ -27,7 +26,7 @@ MOST_TICKS = 4
 # An error is valid for as long.
 RETRY_AFTER_S = 10.0
 # A page that is drawn again may want the same result.
-CANCEL_AFTER_S = 0.8
+CANCEL_AFTER_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ class QueryRun:
     """A query under way: its key and tick, and how many wait for it.
 
     `generation` is the store's when the query ran, or will run; `future` is done once it has.
-    `thread` runs it, once it has started.
+    `cancel` ends it, once it has started.
     """
 
     key: str
@@ -72,7 +71,7 @@ class QueryRun:
     generation: int
     future: "Future[Result[Any]]" = field(default_factory=Future)
     waiting: int = 0
-    thread: int | None = None
+    cancel: Callable[[], None] | None = None
     has_ended: bool = False
 
 
@@ -204,7 +203,7 @@ class Store:
         """Stop waiting for this result. If no one waits, the query is cancelled a moment later."""
         with self._lock:
             run.waiting -= 1
-            if run.waiting or run.has_ended or run.thread is None:
+            if run.waiting or run.has_ended or run.cancel is None:
                 return
         timer = Timer(CANCEL_AFTER_S, self._cancel_unless_wanted, (run,))
         timer.daemon = True
@@ -212,20 +211,21 @@ class Store:
 
     def _cancel_unless_wanted(self, run: QueryRun) -> None:
         with self._lock:
-            if run.waiting or run.has_ended or run.thread is None:
+            if run.waiting or run.has_ended or run.cancel is None:
                 return
             self._remove(run)
-            waits_for = deadline.of_thread(run.thread)
-        if waits_for:
-            waits_for.cancel()
+        run.cancel()
 
-    def start(self, run: QueryRun) -> bool:
-        """Does this query, whose turn has come, still have to run? Not if no one waits for it."""
+    def start(self, run: QueryRun, cancel: Callable[[], None]) -> bool:
+        """Does this query, whose turn has come, still have to run? Not if no one waits for it.
+
+        `cancel` ends it.
+        """
         with self._lock:
             if not run.waiting:
                 self._remove(run)
                 return False
-            run.thread, run.generation = get_ident(), self.generation
+            run.cancel, run.generation = cancel, self.generation
             return True
 
     def finish(self, run: QueryRun, result: Result[Any], size: int, is_heavy: bool) -> None:
@@ -254,7 +254,7 @@ class Store:
 
         One that still waits for its turn will run after the refresh.
         """
-        return run.thread is None or run.generation == self.generation
+        return run.cancel is None or run.generation == self.generation
 
     def _remove(self, run: QueryRun) -> None:
         if self.runs.get(run.key) is run:

@@ -1,7 +1,7 @@
 """A deadline at the client: a server that hangs, or a network that loses packets, sends no error.
 
 When it has passed the connection is cut, and who waits for an answer gets an error at once. Until
-then the statement can be cancelled, at the server.
+then it can be cut by another thread, when no one waits any more.
 """
 
 import os
@@ -15,12 +15,17 @@ from typing import Any
 import psycopg2
 from sqlalchemy import Engine, event
 
+from tracelib import errors
+
 
 class Deadline:
     """A limit for each statement of a transaction, and for the connection before it."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, engine: Engine) -> None:
+        self.engine = engine
         self.is_over = self.is_cancelled = False
+        # Since when the server has not responded at all.
+        self.silent_since: float | None = None
         self._seconds = seconds
         self._until = monotonic() + seconds
         self._connection: Any = None
@@ -32,6 +37,11 @@ class Deadline:
         """The driver's connection to be cut, if it takes longer."""
         with self._lock:
             self._connection = connection
+        self.silent_since = monotonic()
+
+    def responded(self) -> None:
+        """The server has responded; what runs from now on may take its time."""
+        self.silent_since = None
 
     def detach(self) -> None:
         """The connection is another one's from now on."""
@@ -39,12 +49,14 @@ class Deadline:
             self._connection = None
 
     def cancel(self) -> None:
-        """End the statement that runs now, at the server; the connection stays."""
+        """End the statement that runs now: the server stops it when its client is gone.
+
+        The driver's own way stops all threads until the server responds, which it may never do.
+        """
         with self._lock:
             self.is_cancelled = True
             if self._connection is not None:
-                with suppress(psycopg2.Error):
-                    self._connection.cancel()
+                _cut(self._connection)
 
     def begin_again(self) -> None:
         """Another statement begins now."""
@@ -87,24 +99,60 @@ def _own(connection: Any) -> socket.socket:
     return socket.socket(fileno=os.dup(connection.fileno()))
 
 
+class Cancellation:
+    """Ends what a thread asks of databases, at any moment and from any other thread."""
+
+    def __init__(self) -> None:
+        self.is_cancelled = False
+        self.deadline: Deadline | None = None
+
+    def cancel(self) -> None:
+        """End the statement that runs now; the next one is not run."""
+        self.is_cancelled = True
+        if deadline := self.deadline:
+            deadline.cancel()
+
+
 # By the thread that waits.
 _current: dict[int, Deadline] = {}
-
-
-def of_thread(thread: int) -> Deadline | None:
-    """The deadline of what this thread waits for; None if it waits for no database."""
-    return _current.get(thread)
+_cancellations: dict[int, Cancellation] = {}
 
 
 @contextmanager
-def within(seconds: float) -> Iterator[Deadline]:
-    """A deadline for what this thread does with the connections of `watched` pools."""
-    deadline = Deadline(seconds)
+def cancellable() -> Iterator[Cancellation]:
+    """Let another thread end what this one asks of databases."""
     thread = get_ident()
+    cancellation = _cancellations[thread] = Cancellation()
+    try:
+        yield cancellation
+    finally:
+        del _cancellations[thread]
+
+
+def silent_s(engine: Engine) -> float:
+    """For how many seconds has this server not responded to a statement that takes no time?"""
+    of_engine = (one.silent_since for one in [*_current.values()] if one.engine is engine)
+    return max((monotonic() - since for since in of_engine if since is not None), default=0.0)
+
+
+@contextmanager
+def within(seconds: float, engine: Engine) -> Iterator[Deadline]:
+    """A deadline for what this thread does with the connections of this `watched` pool.
+
+    Raises Cancelled if nothing more is wanted of the thread.
+    """
+    thread = get_ident()
+    deadline, cancellation = Deadline(seconds, engine), _cancellations.get(thread)
     outer, _current[thread] = _current.get(thread), deadline
     try:
+        if cancellation:
+            cancellation.deadline = deadline
+            if cancellation.is_cancelled:
+                raise errors.Cancelled()
         yield deadline
     finally:
+        if cancellation:
+            cancellation.deadline = outer
         if outer is None:
             del _current[thread]
         else:

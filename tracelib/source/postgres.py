@@ -55,6 +55,8 @@ NOTICED = {
     "tcp_user_timeout": "20000",
 }
 RECYCLE_S = 300
+# So soon the server notices that a client is gone, and stops its statement.
+CLIENT_CHECK = "250ms"
 # LiteLLM gives up an index build after waiting 200 ms ten times: never wait for locks long.
 LOCK_TIMEOUT_MS = 1_000
 IDLE_TIMEOUT_MS = 30_000
@@ -240,7 +242,7 @@ def _schema(connection: Connection, table: str, schema_name: str | None) -> Sche
 @contextmanager
 def reading(engine: Engine, timeout_s: float) -> Iterator[Connection]:
     """A connection for one read-only transaction with this time limit. Raises a TraceError."""
-    with within(timeout_s + GRACE_S) as deadline:
+    with within(timeout_s + GRACE_S, engine) as deadline:
         try:
             with _begun(engine, timeout_s, deadline) as connection:
                 yield connection
@@ -269,6 +271,7 @@ def _begun(engine: Engine, timeout_s: float, deadline: Deadline) -> Connection:
                 raise
         else:
             break
+    deadline.responded()
     return connection
 
 
@@ -285,5 +288,5 @@ def _guards(timeout_s: float, dialect: Dialect) -> Select[Any]:
     if (dialect.server_version_info or (0,)) >= (14,):
         # The server stops a statement whose client is gone; it can notice that on Linux.
         is_linux = func.version().like("%linux%")
-        settings["client_connection_check_interval"] = case((is_linux, "1s"), else_="0")
+        settings["client_connection_check_interval"] = case((is_linux, CLIENT_CHECK), else_="0")
     return select(*(func.set_config(name, value, True) for name, value in settings.items()))
