@@ -107,13 +107,11 @@ class ColumnMissing(TraceError):
 class QuestionTooSlow(TraceError):
     sentence = "The query took longer than the time limit and was stopped."
     remedy = "Choose a shorter time range or fewer filters, or raise TRACELIB_STATEMENT_TIMEOUT_S."
-    is_passing = True
 
 
 class PoolBusy(TraceError):
     sentence = "Every connection of the dashboard is waiting for the database."
     remedy = "Wait for the next refresh, or raise TRACELIB_POOL_SIZE to run more queries at once."
-    is_passing = True
 
 
 class StillRunning(TraceError):

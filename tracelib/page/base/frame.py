@@ -25,8 +25,9 @@ from tracelib.querying.store import QueryRun, Result
 T = TypeVar("T")
 SHOWN = "page shown"
 LATE = "tick of late results"
+WARNED = "what was wrong"
 # How long a page that is drawn waits for what is still running.
-PATIENCE_S = 60.0
+PATIENCE_S = 600.0
 # After this long a page says that its figures are older than they should be.
 WARN_AFTER_S = 4.0
 SKELETON_PX = 560
@@ -90,7 +91,12 @@ class Frame:
     _line: DeltaGenerator | None = None
 
     def note(self, queries: Sequence[Query], results: Sequence[Result[Any]]) -> None:
-        """Note which of these queries are late, and whether one has failed for now."""
+        """Note which of these queries are late, and whether one has failed for now.
+
+        The warning of the run before stays until there are new figures.
+        """
+        if not any(result.is_stale for result in results) and st.session_state.pop(WARNED, None):
+            self.notice.empty()
         both = zip(queries, results, strict=False)
         self.late += [(query, result) for query, result in both if result.is_late]
         self.has_failed |= any(one.error and one.error.is_passing for one in results)
@@ -138,7 +144,13 @@ class Frame:
         """Say why these figures are older than the page, and how old."""
         at = formatting.clock(min(one.computed_at for one in stale), zone)
         sentence = next((one.error.sentence for one in stale if one.error), "")
-        self.notice.warning(f"{sentence} The figures are those of {at}.")
+        st.session_state[WARNED] = f"{sentence} The figures are those of {at}."
+        self.warn_as_before()
+
+    def warn_as_before(self) -> None:
+        """Show the warning of the run before, if there was one."""
+        if warning := st.session_state.get(WARNED):
+            self.notice.warning(warning)
 
     def show_waiting(self) -> None:
         """Show for how long the page has been waiting, and when what it shows was updated."""

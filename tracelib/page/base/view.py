@@ -207,6 +207,7 @@ def _opened(name: str, has_parameters: bool) -> View:
         head.title(name, choice.in_words(filters), installed.is_sample, complaints)
         notice, chips = st.empty(), st.container()
     around = Frame(shown, notice, dimensions, chips, status)
+    around.warn_as_before()
     return View(name, choice, filters, now, installed, around, person)
 
 
