@@ -68,7 +68,11 @@ def _let_in(listener: socket.socket, line: SlowLine) -> None:
         while True:
             client, _ = listener.accept()
             server = socket.socket(socket.AF_UNIX)
-            server.connect(path)
+            try:
+                server.connect(path)
+            except OSError:  # it is stopped
+                client.close()
+                continue
             for source, target, on_chunk in (
                 (client, server, _noted(line)),
                 (server, client, lambda _: time.sleep(line.lag_s)),
