@@ -1,6 +1,7 @@
 """Who runs a query: the replica if it can, else LiteLLM's PostgreSQL."""
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -53,13 +54,14 @@ def from_log(
     installed: Installation, function: Callable[..., Any], arguments: tuple[Any, ...]
 ) -> Outcome:
     """Run the query on the log, and again if it may succeed at once. Raises a TraceError."""
+    began = time.monotonic()
     try:
         return Outcome(function(source(installed), *arguments))
     except errors.QuestionInterrupted:
         return Outcome(function(source(installed), *arguments))
     except CHANGED as error:
         # LiteLLM was upgraded, or the role has other rights: the schema may be another one now.
-        if not reread_schema_of(installed):
+        if not reread_schema_of(installed, began):
             raise error from None
         return Outcome(function(source(installed), *arguments))
 

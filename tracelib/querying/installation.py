@@ -23,7 +23,7 @@ API_TOKENS = "TRACELIB_API_TOKENS"
 SIGN_IN_SETTINGS = ("TRACELIB_PEOPLE", "TRACELIB_IDENTITY_HEADER", "TRACELIB_PROXY_SECRET")
 REREAD_SCHEMA_AFTER_S = 600
 REREAD_AT_MOST_EVERY_S = 10.0
-SAMPLE_LOCK = threading.Lock()
+SAMPLE_LOCK, REREAD_LOCK = threading.Lock(), threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +92,17 @@ def reread_schema() -> None:
     _shared_source.clear()
 
 
-def reread_schema_of(installed: Installation) -> bool:
-    """Read the schema again, unless that was done some seconds ago; whether it was read."""
-    now, address = time.monotonic(), installed.address
-    if now - _REREAD_AT.get(address, -math.inf) < REREAD_AT_MOST_EVERY_S:
-        return False
-    _REREAD_AT[address] = now
-    reread_schema()
-    return True
+def reread_schema_of(installed: Installation, since: float) -> bool:
+    """Has the schema been read again since this moment? Reads it, but not every few seconds.
+
+    The moment is on the monotonic clock.
+    """
+    with REREAD_LOCK:
+        last = _REREAD_AT.get(installed.address, -math.inf)
+        if last < since and time.monotonic() - last > REREAD_AT_MOST_EVERY_S:
+            reread_schema()
+            last = _REREAD_AT[installed.address] = time.monotonic()
+    return last >= since
 
 
 _REREAD_AT: dict[DatabaseAddress, float] = {}
