@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.calling import calls, token
+from tests.database import Database
 from tests.rows import spend_log
 from tests.slow_line import SlowLine, slow_line
 from tracelib import errors
@@ -50,6 +51,22 @@ def test_a_slow_database_makes_figures_older_for_a_while_and_not_absent(
     app.run()
     assert (requests(app), drawn) == ("2", [False, True, False])
     assert not app.warning
+
+
+def test_a_warning_stays_until_there_are_new_figures(open_page, spare_server):
+    """It does not come and go with each refresh."""
+    made = Database(spare_server)
+    made.insert([request_of_now()])
+    app = open_page(OVERVIEW, made.url)
+    spare_server.stop()
+    for _ in range(2):
+        expire_results()
+        app.run()
+        assert [one.value for one in app.warning][0].startswith("The database is not responding.")
+    spare_server.start()
+    expire_results()
+    app.run()
+    assert (len(app.warning), requests(app)) == (0, "1")
 
 
 def test_a_program_is_told_within_seconds_that_the_database_hangs(line, fresh_caches, monkeypatch):

@@ -72,7 +72,7 @@ class Frame:
     """The placeholders around one run of a page that are filled as results arrive.
 
     `facets` are None until their result is there; `pending` are the queries without a result;
-    `has_failed` if one had an error that may be gone soon;
+    `has_failed` if one had an error that may be gone soon, `has_warned` if old figures are shown;
     `late` are those that still ran when the page was drawn, with what stood in for their results;
     `held` are their runs, which go on meanwhile.
     """
@@ -85,6 +85,7 @@ class Frame:
     facets: Facets | None = None
     pending: list[Pending[Any]] = field(default_factory=list)
     has_failed: bool = False
+    has_warned: bool = False
     held: list[QueryRun] = field(default_factory=list)
     late: list[tuple[Query, Result[Any]]] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
@@ -95,7 +96,8 @@ class Frame:
 
         The warning of the run before stays until there are new figures.
         """
-        if not any(result.is_stale for result in results) and st.session_state.pop(WARNED, None):
+        is_well = not self.has_warned and all(result.error is None for result in results)
+        if is_well and st.session_state.pop(WARNED, None):
             self.notice.empty()
         both = zip(queries, results, strict=False)
         self.late += [(query, result) for query, result in both if result.is_late]
@@ -144,6 +146,7 @@ class Frame:
         """Say why these figures are older than the page, and how old."""
         at = formatting.clock(min(one.computed_at for one in stale), zone)
         sentence = next((one.error.sentence for one in stale if one.error), "")
+        self.has_warned = True
         st.session_state[WARNED] = f"{sentence} The figures are those of {at}."
         self.warn_as_before()
 
