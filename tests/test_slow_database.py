@@ -62,7 +62,7 @@ def test_a_warning_stays_until_there_are_new_figures(open_page, spare_server):
     for _ in range(2):
         expire_results()
         app.run()
-        assert [one.value for one in app.warning][0].startswith("The database is not responding.")
+        assert app.warning[0].value.startswith("The database is not responding.")
     spare_server.start()
     expire_results()
     app.run()
