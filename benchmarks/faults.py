@@ -2,8 +2,8 @@
 
 `python -m benchmarks.faults [--only NAME] [--seconds N] [--json FILE]` serves the app over a
 database of its own, through a line that can be slow or dead, with a page of Overview open in
-Chromium that is refreshed every ten seconds, and a program that calls the API each second. One after
-the other, each fault lasts so many seconds, 40 unless said:
+Chromium that is refreshed every ten seconds, and a program that calls the API each second. One
+after the other, each fault lasts so many seconds, 40 unless said:
 
     page_s         from the first refresh in the fault until the page says what is wrong
     program_s      from the beginning of the fault until the API says it
