@@ -45,6 +45,21 @@ def test_one_query_tries_it_again_and_the_others_wait_for_what_it_finds():
 
 
 @pytest.mark.usefixtures("pauses")
+def test_a_trial_that_says_nothing_leaves_it_to_the_next_one():
+    broken = Breaker()
+    broken.fail(HERE, AWAY)
+    time.sleep(0.12)
+    assert broken.error(HERE) is None
+    with ThreadPoolExecutor(1) as other:
+        next_one = other.submit(broken.error, HERE)
+        assert not next_one.done()
+        broken.leave_undecided(HERE)
+        assert next_one.result(1) is None, "this one tries it"
+    broken.fail(HERE, AWAY)
+    assert broken.error(HERE) is AWAY
+
+
+@pytest.mark.usefixtures("pauses")
 def test_pauses_grow_and_are_short_again_after_it_has_responded():
     broken = Breaker()
     for longest in (0.1, 0.2, 0.2):

@@ -383,6 +383,16 @@ def test_a_query_that_nobody_waits_for_any_more_is_cancelled(database):
     assert isinstance(again, QueryRun), "what was cancelled is no result"
 
 
+def test_a_trial_that_was_cancelled_is_no_sign_of_life(database, monkeypatch):
+    """The one who waited for it has left; the database may still hang."""
+    monkeypatch.setattr("tracelib.querying.breaker.PAUSES_S", (0.0, 0.0))
+    place = installed_on(database().url)
+    runner.BREAKER.fail(place.address, errors.DatabaseHangs())
+    run_together(place, NOW, [sleeping(4)], 0.5)
+    time.sleep(1)
+    assert runner.BREAKER._outages[place.address].trial is None
+
+
 def test_a_query_that_another_one_waits_for_is_not_cancelled(database):
     place, query = installed_on(database().url), sleeping(2)
     with ThreadPoolExecutor(1) as other:

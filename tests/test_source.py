@@ -289,6 +289,19 @@ def test_a_connection_that_hangs_in_a_later_statement_is_cut(monkeypatch, databa
             connection.execute(sa.select(1))
 
 
+def test_a_connection_to_another_database_meanwhile_is_not_the_one_to_be_cut(
+    monkeypatch, database, open_source
+):
+    monkeypatch.setattr(postgres, "GRACE_S", 0.5)
+    elsewhere = open_source(database().url)
+    with slow_line(database()) as line:
+        source = open_source(line.url, statement_timeout_s=0.5, pool_size=1)
+        hangs, reading = pytest.raises(errors.DatabaseHangs), postgres.reading(source.engine, 0.5)
+        with hangs, reading as connection, elsewhere.engine.connect():
+            line.cut()
+            connection.execute(sa.select(1))
+
+
 def test_a_server_that_hangs_while_it_is_connected_to_is_not_waited_for(database):
     with slow_line(database()) as line:
         line.cut()

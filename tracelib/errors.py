@@ -112,11 +112,12 @@ class QuestionTooSlow(TraceError):
 class PoolBusy(TraceError):
     sentence = "Every connection of the dashboard is waiting for the database."
     remedy = "Wait for the next refresh, or raise TRACELIB_POOL_SIZE to run more queries at once."
+    is_passing = True
 
 
 class StillRunning(TraceError):
     sentence = "The database has not responded yet."
-    remedy = "The query is still running; the next refresh shows its result."
+    remedy = "The query is still running; its result is shown when it is there."
     is_passing = True
 
 

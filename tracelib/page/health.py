@@ -45,10 +45,9 @@ def database(view: View, result: Result[ServerFacts]) -> None:
             show_missing_result(result)
             return
         facts = result.value
-        is_unavailable = result.is_stale and not result.is_late
-        reachable = "no" if is_unavailable else "yes"
+        reachable = "no" if result.is_outdated else "yes"
         show_facts(
-            ("Reachable", f"{reachable}, {view.installed.in_words()}", not is_unavailable),
+            ("Reachable", f"{reachable}, {view.installed.in_words()}", not result.is_outdated),
             ("Round trip", formatting.duration(facts.round_trip_ms)),
             ("Version", f"PostgreSQL {facts.version}"),
             ("Role", f"{facts.role}, {_may(facts)}"),

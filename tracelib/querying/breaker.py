@@ -14,6 +14,8 @@ BREAKING = (
     errors.ConnectionsExhausted,
     errors.SignInRefused,
 )
+# With these it is unknown whether the database responds.
+UNDECIDED = (errors.Cancelled, errors.PoolBusy)
 # The first pause and the longest, in seconds: each is twice the one before.
 PAUSES_S = (2.0, 10.0)
 # Accounts are locked after some attempts with a wrong password.
@@ -69,6 +71,13 @@ class Breaker:
             until = monotonic() + _pause_s(error, failures)
             self._outages[address] = Outage(error, until, failures)
             _end_trial(earlier)
+
+    def leave_undecided(self, address: DatabaseAddress) -> None:
+        """A query ended without a sign of whether it responds: the next one tries it."""
+        with self._lock:
+            if outage := self._outages.get(address):
+                _end_trial(outage)
+                outage.trial = None
 
     def recover(self, address: DatabaseAddress) -> None:
         """It has responded."""

@@ -22,7 +22,7 @@ from tracelib.conversation.turn_diff import diff_between
 from tracelib.database_url import DatabaseAddress
 from tracelib.filters import Filters
 from tracelib.querying import permissions
-from tracelib.querying.breaker import BREAKING, Breaker
+from tracelib.querying.breaker import BREAKING, UNDECIDED, Breaker
 from tracelib.querying.dispatch import Outcome, from_fresh_replica, from_log, from_replica
 from tracelib.querying.installation import Installation, shared
 from tracelib.querying.store import QueryRun, Result, Store
@@ -266,6 +266,9 @@ def _from_log(
         outcome = from_log(installed, function, arguments)
     except BREAKING as error:
         BREAKER.fail(installed.address, error)
+        raise
+    except UNDECIDED:
+        BREAKER.leave_undecided(installed.address)
         raise
     except Exception:
         BREAKER.recover(installed.address)

@@ -50,6 +50,11 @@ class Result(Generic[T]):
         """Is the query still running? A last good value may stand in for it meanwhile."""
         return isinstance(self.error, errors.StillRunning)
 
+    @property
+    def is_outdated(self) -> bool:
+        """Does an older value stand in for a result that failed?"""
+        return self.is_stale and not self.is_late
+
 
 def rewritten(result: Result[T], change: Callable[[T], T]) -> Result[T]:
     """The same result with its value changed, as another version for what is drawn from it."""

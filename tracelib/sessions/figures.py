@@ -56,7 +56,10 @@ def figures(
 
 
 def figures_by_number(source: Numbered, filters: Filters, numbers: Sequence[int]) -> pd.DataFrame:
-    """What are the figures of the sessions with these numbers, within the filters? In any order."""
+    """What are the figures of the sessions with these numbers, within the filters?
+
+    The rows of `figures` in any order, none for a session without such a request.
+    """
     found = source.numbered(numbers)
     if found is not None:
         return _frame(source, *_within(found, filters))

@@ -162,18 +162,17 @@ def within(seconds: float, engine: Engine) -> Iterator[Deadline]:
 
 def watched(engine: Engine) -> Engine:
     """The same pool, whose connections and statements `within` limits."""
-    event.listen(engine, "connect", _attach)
-    event.listen(engine, "checkout", lambda connection, *_: _attach(connection))
-    event.listen(engine, "checkin", lambda *_: _on_current(Deadline.detach))
-    event.listen(engine, "before_cursor_execute", lambda *_: _on_current(Deadline.begin_again))
+
+    def on_current(act: Callable[[Deadline], None]) -> None:
+        deadline = _current.get(get_ident())
+        if deadline and deadline.engine is engine:
+            act(deadline)
+
+    def attach(connection: Any, *_: Any) -> None:
+        on_current(lambda deadline: deadline.attach(connection))
+
+    event.listen(engine, "connect", attach)
+    event.listen(engine, "checkout", attach)
+    event.listen(engine, "checkin", lambda *_: on_current(Deadline.detach))
+    event.listen(engine, "before_cursor_execute", lambda *_: on_current(Deadline.begin_again))
     return engine
-
-
-def _attach(connection: Any, *_: Any) -> None:
-    _on_current(lambda deadline: deadline.attach(connection))
-
-
-def _on_current(act: Callable[[Deadline], None]) -> None:
-    deadline = _current.get(get_ident())
-    if deadline is not None:
-        act(deadline)

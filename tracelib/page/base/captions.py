@@ -82,7 +82,7 @@ def source_caption(
     replicas = [result.as_of for result in results if result.as_of]
     if replicas:
         parts.append(f"replica compared with the log {formatting.age(min(replicas), view.now)}")
-    stale = [one.computed_at for one in results if one.is_stale and not one.is_late]
+    stale = [one.computed_at for one in results if one.is_outdated]
     if stale:
         parts.append(f"as of {formatting.clock(min(stale), view.filters.zone)}")
     st.caption(", ".join(parts))

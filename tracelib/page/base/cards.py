@@ -113,7 +113,7 @@ def chart(
             show_empty_state(empty)
         else:
             _plot(title, figure(result, draw, *arguments), narrows)
-        if result.is_stale and result.error and not result.is_late:
+        if result.is_outdated and result.error:
             st.caption(f"Last updated {result.computed_at:%H:%M:%S}. {result.error.sentence}")
 
 

@@ -99,6 +99,7 @@ class Frame:
         is_well = not self.has_warned and all(result.error is None for result in results)
         if is_well and st.session_state.pop(WARNED, None):
             self.notice.empty()
+        # The last result may be that of the drop-downs, which no one waits for.
         both = zip(queries, results, strict=False)
         self.late += [(query, result) for query, result in both if result.is_late]
         self.has_failed |= any(one.error and one.error.is_passing for one in results)

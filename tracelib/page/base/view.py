@@ -158,7 +158,7 @@ class View:
             one.set_result(self._in_zone(result))
 
     def _warn_if_stale(self, results: list[Result[Any]]) -> None:
-        stale = [result for result in results if result.is_stale and not result.is_late]
+        stale = [result for result in results if result.is_outdated]
         if stale:
             self.frame.warn_of_age(stale, self.filters.zone)
 
