@@ -11,11 +11,19 @@ from pathlib import Path
 import streamlit as st
 from google.protobuf.message import DecodeError
 from starlette.middleware import Middleware
+from starlette.requests import Request
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 import tracelib
-from tracelib import api, serving
-from tracelib.querying.installation import installation
+from tracelib import api, files, hosts, serving
+from tracelib.connections import limits
+from tracelib.permissions.people import Person
+from tracelib.querying.installation import (
+    Installation,
+    begin_log,
+    host_names,
+    installation,
+)
 
 
 def html_served() -> list[Path]:
@@ -23,8 +31,9 @@ def html_served() -> list[Path]:
     return [Path(st.__file__).with_name("static") / "index.html"]
 
 
-def import_all() -> None:
-    """Import what pages will need, before the first viewer comes."""
+def prepare() -> None:
+    """Begin the log, and import what pages will need, before the first viewer comes."""
+    begin_log()
     for module in pkgutil.walk_packages(tracelib.__path__, "tracelib."):
         import_module(module.name)
 
@@ -41,13 +50,23 @@ def message_type(message: bytes) -> str | None:
     return kind
 
 
+def identify(request: Request) -> tuple[bytes | None, Person, Installation]:
+    """Who sends this request? Raises a TraceError; see `persons.of_request`."""
+    # The modules of pages register their components with the server, so it must run already.
+    from tracelib.page.base import persons
+
+    return persons.of_request(request)
+
+
 policy = serving.content_security_policy(html_served())
 app = st.App(
     Path(__file__).with_name("Home.py"),
-    lifespan=serving.prepared(import_all),
-    routes=api.routes(partial(installation, for_programs=True)),
+    lifespan=serving.prepared(prepare),
+    routes=[*files.routes(identify), *api.routes(partial(installation, for_programs=True))],
     middleware=[
         Middleware(serving.with_security_headers, policy=policy),
+        Middleware(hosts.only_allowed, read_names=host_names),
         Middleware(serving.only_what_is_used, type_of=message_type),
+        Middleware(limits.limited, longest_message=serving.LONGEST),
     ],
 )

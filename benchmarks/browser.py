@@ -22,8 +22,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -31,6 +29,8 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from tests.browsing import wait_for
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("Home", "Overview", "Models", "Sessions", "Status")
@@ -169,21 +169,11 @@ def _served(script: str, environment: dict[str, str]) -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        _wait_until_healthy(port)
+        wait_for(f"http://127.0.0.1:{port}/_stcore/health", 120)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(60)
-
-
-def _wait_until_healthy(port: int) -> None:
-    for _ in range(300):
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=5):
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise TimeoutError("The app does not start.")
 
 
 if __name__ == "__main__":

@@ -95,6 +95,8 @@ def _grow(connection: sa.Connection) -> None:
 def _tidied(engine: sa.Engine) -> None:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text(f'VACUUM ANALYZE "{TABLE}"'))
+        # Else the server writes it to disk while it is measured.
+        connection.execute(sa.text("CHECKPOINT"))
     engine.dispose()
 
 
@@ -147,6 +149,33 @@ def _session(row: dict[str, Any], session: str, requests: int) -> Iterator[dict[
             "response": json.dumps({**response, "choices": choices}),
         }
         history = [*history, answer, result]
+
+
+def add_long_request(url: str, messages: int) -> str:
+    """The session of one request with so many messages; it is added if it is not there."""
+    session = f"benchmark-{messages}-messages"
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        logs = sa.Table(TABLE, sa.MetaData(), autoload_with=connection)
+        has_it = sa.select(sa.func.count()).where(logs.c.session_id == session)
+        if not connection.execute(has_it).scalar_one():
+            with connection.connection.cursor() as cursor:
+                load.add(cursor, [_long_request(_template(connection), session, messages)])
+                cursor.execute("DROP TABLE arriving")
+    engine.dispose()
+    return session
+
+
+def _long_request(row: dict[str, Any], session: str, messages: int) -> dict[str, Any]:
+    body = json.loads(row["proxy_server_request"])
+    steps = (message for number in range(messages) for message in _step(number))
+    history = [*body["messages"][:2], *steps][:messages]
+    return {
+        **row,
+        **{name: f"{session}-{name}" for name in RENAMED},
+        "session_id": session,
+        "proxy_server_request": json.dumps({**body, "messages": history}),
+    }
 
 
 def _step(number: int) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tracelib import facets, models, overview, sessions, status
+from tracelib import facets, models, overview, quality, sessions, status
 from tracelib.filters import Filters
 from tracelib.sessions import SessionSearch
 from tracelib.sessions.search import SORTS
@@ -115,6 +115,7 @@ def _rows(filters: Filters) -> dict[str, list[tuple[Any, ...]]]:
             ("list", sessions.found_sessions, listed, "session list"),
             ("sessions over time", sessions.sessions_over_time, spread),
         ],
+        "Data quality": [("defects", quality.counts, one)],
         "Status": [
             ("failure groups", status.failure_groups, one),
             ("failures over time", status.failures_over_time, bucket),

@@ -12,12 +12,17 @@ is used again. It measures
                                   300 MB
     the list                      all questions of the page side by side, in every order, at
                                   the first, the tenth and the hundredth page: at most 300 ms
+    --messages 20000              a request with so many messages: the whole page over a websocket
+                                  of a running server that has not read it before, at most 2 s
+    --readers 10                  so many readers who open the session of 5,000 requests at once
+                                  on a running server: the last of them at most 1.5 s
 
 The pages run as in a browser, without one: `AppTest` runs the same script. The least of some
 tries is quoted and judged, with the first beside it, when nothing was in PostgreSQL's memory.
 """
 
 import argparse
+import asyncio
 import json
 import os
 import subprocess
@@ -29,11 +34,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 
-from benchmarks.filling import LONG_SESSION, SHORT_SESSION, TABLE, grown
+from benchmarks.filling import LONG_SESSION, SHORT_SESSION, TABLE, add_long_request, grown
 from benchmarks.session_list import TRIES, list_times, milliseconds
+from benchmarks.viewers import served, viewed
 from tracelib.database_url import read_address
 from tracelib.settings import Settings
 from tracelib.source import Postgres, connect
@@ -62,6 +69,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument("--data", type=Path, help="keep the database in this folder")
+    parser.add_argument("--messages", type=int, help="also a request with so many messages")
+    parser.add_argument("--readers", type=int, help="also so many readers of the long session")
     parser.add_argument("--open", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.open:
@@ -71,6 +80,10 @@ def main() -> None:
         os.environ["DATABASE_URL"] = url = grown(asked.data or Path(folder))
         source = connect(Settings(statement_timeout_s=120), read_address(url))
         figures = [*_session_figures(), *_list_figures(source)]
+        if asked.messages:
+            figures.append(_long_request_figure(url, asked.messages))
+        if asked.readers:
+            figures.append(_readers_figure(url, asked.readers))
         source.engine.dispose()
     _print(figures)
     if asked.json:
@@ -93,6 +106,32 @@ def _session_figures() -> Iterator[Figure]:
     yield Figure(f"{name}, first screen", "ms", *_least_and_first(long["run_ms"]), 1000, beside)
     beside = f"{long['before_mb']:.0f} MB before it was opened"
     yield Figure(f"{name}, memory", "MB", long["most_mb"], long["most_mb"], 300, beside)
+
+
+def _long_request_figure(url: str, messages: int) -> Figure:
+    """The page of a request with so many messages, as one who opens it waits for it, cold."""
+    session = add_long_request(url, messages)
+    return _read_at_once(url, session, f"request of {messages:,} messages, page", 1, 2_000)
+
+
+def _readers_figure(url: str, readers: int) -> Figure:
+    name = f"{readers} readers of {LONG_SESSION[1]:,} requests, last"
+    return _read_at_once(url, LONG_SESSION[0], name, readers, 1_500)
+
+
+def _read_at_once(url: str, session: str, name: str, readers: int, bar: float) -> Figure:
+    """How long does the last of these readers wait for the whole page, on a running server?"""
+    api_key, _ = _whose(session)
+    query = f"session={session}&of={quote(api_key)}&refresh=off&zone=UTC"
+
+    async def slowest(port: int, asked: str, count: int) -> tuple[float, int]:
+        return max(await asyncio.gather(*(viewed(port, "Sessions", asked) for _ in range(count))))
+
+    with served("Home.py", url) as server:
+        asyncio.run(slowest(server.port, "session=none&refresh=off", 1))
+        times = [asyncio.run(slowest(server.port, query, readers)) for _ in range(TRIES)]
+    waits = [seconds * 1_000 for seconds, _ in times]
+    return Figure(name, "ms", waits[0], waits[0], bar, f"{times[0][1] / 1_000:,.0f} kB")
 
 
 def _list_figures(source: Postgres) -> Iterator[Figure]:

@@ -28,7 +28,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +42,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import connect
 
 from benchmarks.filling import filled
+from tests.browsing import wait_for
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = ("Home.py", "asgi.py")
@@ -124,21 +124,11 @@ def served(script: str, url: str) -> Iterator[Server]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        _wait_until_healthy(port)
+        wait_for(f"http://127.0.0.1:{port}/_stcore/health", 120)
         yield Server(port, psutil.Process(process.pid))
     finally:
         process.terminate()
         process.wait(30)
-
-
-def _wait_until_healthy(port: int) -> None:
-    for _ in range(300):
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=5):
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise TimeoutError("The app does not start.")
 
 
 def _wait_for_room() -> None:
@@ -180,14 +170,14 @@ def _processor_s(server: Server) -> float:
 
 
 async def _at_once(port: int, viewers: int) -> list[tuple[float, int]]:
-    return await asyncio.gather(*(_viewed(port) for _ in range(viewers)))
+    return await asyncio.gather(*(viewed(port) for _ in range(viewers)))
 
 
-async def _viewed(port: int) -> tuple[float, int]:
-    """How many seconds until Overview is there whole, and how many bytes is it?"""
+async def viewed(port: int, page: str = "Overview", query: str = QUERY) -> tuple[float, int]:
+    """How many seconds until this page is there whole, and how many bytes is it?"""
     ask = BackMsg()
-    ask.rerun_script.page_name = "Overview"
-    ask.rerun_script.query_string = QUERY
+    ask.rerun_script.page_name = page
+    ask.rerun_script.query_string = query
     ask.rerun_script.context_info.timezone = "UTC"
     address = f"ws://127.0.0.1:{port}/_stcore/stream"
     started, size = time.perf_counter(), 0

@@ -18,9 +18,35 @@ SELECT 'GRANT SELECT ON "LiteLLM_SpendLogs" TO tracelib_reader'
     WHERE attrelid = '"LiteLLM_SpendLogs"'::regclass
       AND granted.grantee = 'tracelib_reader'::regrole
   ) \gexec
--- Names for IDs; nothing else of people and keys. Optional: without them, IDs are shown.
-GRANT SELECT (token, key_alias, key_name) ON "LiteLLM_VerificationToken" TO tracelib_reader;
-GRANT SELECT (user_id, user_alias, user_email) ON "LiteLLM_UserTable" TO tracelib_reader;
-GRANT SELECT (team_id, team_alias) ON "LiteLLM_TeamTable" TO tracelib_reader;
-SELECT 'GRANT SELECT (token, key_alias) ON "LiteLLM_DeletedVerificationToken" TO tracelib_reader'
-  WHERE to_regclass('"LiteLLM_DeletedVerificationToken"') IS NOT NULL \gexec
+\set daily 'date api_key model custom_llm_provider mcp_namespaced_tool_name spend api_requests failed_requests prompt_tokens completion_tokens created_at updated_at'
+-- Names for IDs, what keys and teams may do, and LiteLLM's own totals, which Status compares with
+-- the log; nothing else of people and keys, no message and no secret. Each column is granted if
+-- this version of LiteLLM has it. Optional: what is not granted is reported as unknown.
+SELECT format('GRANT SELECT (%s) ON %I TO tracelib_reader',
+              string_agg(quote_ident(attname), ', ' ORDER BY attnum), wanted.name)
+  FROM (VALUES
+    ('LiteLLM_VerificationToken', 'token key_alias key_name user_id team_id budget_id '
+      'object_permission_id models created_at expires blocked last_active max_budget budget_limits '
+      'model_max_budget budget_duration budget_reset_at spend total_spend auto_rotate '
+      'key_rotation_at last_rotation_at'),
+    ('LiteLLM_DeletedVerificationToken', 'token key_alias'),
+    ('LiteLLM_DeprecatedVerificationToken', 'token'),
+    ('LiteLLM_UserTable',
+      'user_id user_alias user_email spend budget_duration budget_reset_at'),
+    ('LiteLLM_TeamTable',
+      'team_id team_alias max_budget models spend budget_duration budget_reset_at'),
+    ('LiteLLM_TagTable', 'tag_name spend budget_id'),
+    ('LiteLLM_BudgetTable', 'budget_id max_budget'),
+    ('LiteLLM_BudgetWindowSpend', 'entity_type entity_id window_duration window_start spend'),
+    ('LiteLLM_ObjectPermissionTable', 'object_permission_id mcp_servers mcp_tool_permissions'),
+    ('LiteLLM_MCPServerTable', 'server_id server_name alias'),
+    ('LiteLLM_SpendLogToolIndex', 'request_id tool_name start_time'),
+    ('LiteLLM_DailyGatewayRequests', 'date successful_requests failed_requests'),
+    ('LiteLLM_SpendLogDelivery', 'request_id state is_batch created_at accounting_payload'),
+    ('LiteLLM_DailyUserSpend', 'user_id ' || :'daily'),
+    ('LiteLLM_DailyTeamSpend', 'team_id ' || :'daily'),
+    ('LiteLLM_DailyTagSpend', 'tag ' || :'daily')
+  ) AS wanted (name, columns)
+  JOIN pg_attribute ON attrelid = to_regclass(quote_ident(wanted.name))
+    AND attname = ANY (string_to_array(wanted.columns, ' ')) AND NOT attisdropped
+  GROUP BY wanted.name ORDER BY wanted.name \gexec

@@ -1,63 +1,8 @@
 """What did our LLM traffic do, and what did it cost?"""
 
-import streamlit as st
+from tracelib import page
+from tracelib.page import overview_parts
+from tracelib.page.base import address
 
-from tracelib import overview, page
-from tracelib.charts import ranking
-from tracelib.page import overview_cards
-
-with page.begin("Overview") as view:
-    filters, earlier, axis = view.filters, view.filters.previous(), view.axis
-
-    totals = view.query(overview.totals, filters)
-    totals_before = view.query(overview.totals, earlier)
-    sessions_before = view.query(overview.sessions, earlier)
-    series = view.query(overview.over_time, filters, view.bucket)
-    begun = view.query(overview.new_sessions, filters, view.bucket)
-    owners = view.query(overview.cost_by_owner, filters)
-    tags = view.query(overview.cost_by_tag, filters)
-    saved = view.query(overview.cache_savings, filters)
-    prompts = view.query(overview.prompt_caching, filters)
-    hours = view.query(overview.busy_hours, filters)
-    log_start = view.query(overview.log_start, filters)
-    page.stop_without_requests(totals.result)
-
-    overview_cards.headline(
-        totals.result,
-        totals_before.result,
-        sessions_before.result,
-        series.result,
-        begun.result,
-        overview_cards.why_no_change(earlier, log_start.result),
-    )
-    page.source_caption(view, totals.result, series.result, begun.result)
-
-    page.let_first_screen_draw()
-    page.choose_bucket(view)
-    overview_cards.over_time_charts(series.result, axis)
-
-    with st.grid(columns=2, min_column_width=320, gap="small"):
-        for dimension in ("user", "team", "key"):
-            page.chart(
-                f"Top {dimension}s by cost",
-                owners.result,
-                ranking.money_by_owner,
-                dimension,
-                view.facets.names(dimension),
-                narrows=dimension,
-            )
-        page.chart(
-            "Top tags by cost",
-            tags.result,
-            ranking.money_by_tag,
-            caption=page.TAGS,
-            empty=page.NO_TAGS,
-        )
-
-    overview_cards.cache_cards(saved.result, prompts.result, series.result, axis)
-    page.chart(
-        "When people use it",
-        hours.result,
-        ranking.busy_hours,
-        caption=f"Hours of {view.filters.zone}.",
-    )
+with page.begin("Overview", others=[address.PART]) as view:
+    overview_parts.draw(view)

@@ -6,11 +6,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -58,26 +59,49 @@ SETTLED = """() => {
 
 
 @contextmanager
-def serving(script: str = "Home.py", port: int | None = None, **environment: str) -> Iterator[str]:
-    """The app on a free port of this machine, with these variables; gives its address."""
+def serving(
+    script: str = "Home.py",
+    port: int | None = None,
+    output: IO[bytes] | int = subprocess.DEVNULL,
+    **environment: str,
+) -> Iterator[str]:
+    """The app on a free port of this machine, with these variables; gives its address.
+
+    Streamlit runs a script; uvicorn an app, which is named by its module and a colon. All that it
+    writes, its log included, goes to `output`.
+    """
     port = port or free_port()
-    inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    # A file that changes meanwhile puts a question on the page.
-    options = ["--server.port", str(port), "--server.fileWatcherType", "none"]
-    command = [sys.executable, "-m", "streamlit", "run", script, *options]
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=inherited | {"PYTHONPATH": str(ROOT)} | environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = started(script, port, environment, output=output)
     try:
-        _wait_for(f"http://127.0.0.1:{port}/_stcore/health")
+        wait_for(f"http://127.0.0.1:{port}/_stcore/health")
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(60)
+
+
+def started(
+    script: str,
+    port: int,
+    environment: dict[str, str],
+    before: Sequence[str] = (),
+    folder: Path = ROOT,
+    output: int | IO[bytes] = subprocess.DEVNULL,
+) -> subprocess.Popen:
+    """The process of the app, run in this folder, by the command `before` it if there is one."""
+    inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    # A file that changes meanwhile puts a question on the page.
+    options = ["--server.port", str(port), "--server.fileWatcherType", "none"]
+    program = ["streamlit", "run", str(ROOT / script), *options]
+    if ":" in script:
+        program = ["uvicorn", script, "--port", str(port)]
+    return subprocess.Popen(
+        [*before, sys.executable, "-m", *program],
+        cwd=folder,
+        env=inherited | {"PYTHONPATH": str(ROOT)} | environment,
+        stdout=output,
+        stderr=output,
+    )
 
 
 def quicker(folder: Path, seconds: int) -> dict[str, str]:
@@ -90,7 +114,7 @@ def quicker(folder: Path, seconds: int) -> dict[str, str]:
     return {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
 
 
-def _wait_for(url: str, seconds: float = 60) -> None:
+def wait_for(url: str, seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         try:

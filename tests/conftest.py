@@ -18,6 +18,7 @@ from tests.database import Database
 from tests.database import role as make_role
 from tests.pooler import PROGRAM, PgBouncer, pooling
 from tests.server import Server, free_port, running
+from tracelib import files
 from tracelib.database_url import read_address
 from tracelib.querying import installation, runner
 from tracelib.querying.breaker import Breaker
@@ -32,6 +33,8 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("untimed")
 # Each test that needs a replica says so: otherwise every database of a test would be weighed.
 os.environ["TRACELIB_REPLICA"] = "off"
+# Figures of another test are none of this one's.
+os.environ["TRACELIB_KEEP_RESULTS"] = "no"
 
 
 class CompiledStatements(LRUCache):
@@ -158,6 +161,12 @@ def pgbouncer(server: Server) -> Iterator[PgBouncer]:
         pytest.skip("PgBouncer is not installed (Debian: apt install pgbouncer)")
     with pooling(server) as pooler:
         yield pooler
+
+
+@pytest.fixture(autouse=True)
+def no_path_of_files(monkeypatch) -> None:
+    """A page that is run alone has no path to fetch files from, whatever another test served."""
+    monkeypatch.setattr(files.OFFERS, "is_served", False)
 
 
 @pytest.fixture

@@ -18,17 +18,19 @@ class Database:
     """A copy of one version's template.
 
     `url` is what a user would paste, for the owner; `engine` writes; `insert` adds spend log
-    rows. `roles` are those made for it, which go when it goes.
+    rows. `roles` are those made for it, which go when it goes. `copy_of` names another database,
+    which no one has open, to be copied in place of the template.
     """
 
     server: Server
     version: str = "latest"
     name: str = field(default_factory=lambda: f"test_{next(_numbers)}")
     roles: list[str] = field(default_factory=list)
+    copy_of: str = ""
 
     def __post_init__(self) -> None:
         assert self.version in litellm.VERSIONS, f"{self.version} is none of {litellm.VERSIONS}"
-        template = litellm.template(self.version)
+        template = self.copy_of or litellm.template(self.version)
         self.server.execute(f"CREATE DATABASE {self.name} TEMPLATE {template} STRATEGY file_copy")
 
     @property

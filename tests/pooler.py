@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg2
@@ -43,6 +43,25 @@ class PgBouncer:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.socket = f"{folder}/.s.PGSQL.5432"
+        self._process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it accepts connections."""
+        command = [PROGRAM, str(self.folder / "ini")]
+        self._process = subprocess.Popen(command, user=SYSTEM_USER, cwd=self.folder)
+        _await(self, self._process)
+
+    def stop(self) -> None:
+        """Stop it; its clients are disconnected."""
+        self._process.terminate()
+        self._process.wait(timeout=10)
+
+    def console(self, command: str) -> None:
+        """Run a command of its own, such as PAUSE."""
+        with closing(psycopg2.connect(self.url("pgbouncer"))) as connection:
+            connection.autocommit = True
+            connection.cursor().execute(command)
 
     def url(self, database: Database | str, user: str = "postgres") -> str:
         """The URL of a database as reached through the pooler."""
@@ -55,14 +74,12 @@ def pooling(server: Server) -> Iterator[PgBouncer]:
     """A PgBouncer in front of `server`, for databases made later too; ended after the block."""
     folder = Path(tempfile.mkdtemp(prefix="pooler-"))
     _configure(folder, server)
-    process = subprocess.Popen([PROGRAM, str(folder / "ini")], user=SYSTEM_USER, cwd=folder)
+    pooler = PgBouncer(folder)
     try:
-        pooler = PgBouncer(folder)
-        _await(pooler, process)
+        pooler.start()
         yield pooler
     finally:
-        process.terminate()
-        process.wait(timeout=10)
+        pooler.stop()
         shutil.rmtree(folder)
 
 

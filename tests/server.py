@@ -43,7 +43,7 @@ max_wal_senders = 0
 min_wal_size = 32MB
 max_wal_size = 256MB
 shared_buffers = 64MB
-max_connections = 60
+max_connections = 120
 timezone = 'UTC'
 lc_messages = 'C'
 """

@@ -19,7 +19,8 @@ from tracelib.permissions.people import Listed
 from tracelib.permissions.tokens import Token
 from tracelib.querying import permissions
 from tracelib.querying.installation import Installation, installation, source
-from tracelib.querying.runner import Query, run_alone, run_together
+from tracelib.querying.query import Query
+from tracelib.querying.runner import run_alone, run_together
 from tracelib.schema import BODY_COLUMNS
 from tracelib.selection import RowId, session
 from tracelib.sessions import Scan, SessionSearch

@@ -312,7 +312,7 @@ def test_who_reads_is_noted_with_what_is_masked(database, tmp_path):
     made = database(rows=conversation(1))
     api = calls_of(made, token("ci"), token("looker", role="viewer"), audit_log=str(log))
     api.get(of("s"))
-    api.get(of("s"), redact="false")
+    api.get(of("s"), redact="false", first=41, count=2)
     api.post(SEARCH, **HOUR, text="text")
     read, bare, searched = lines(log)
     assert (read["who"], read["role"], read["what"], read["from"]) == (
@@ -323,6 +323,7 @@ def test_who_reads_is_noted_with_what_is_masked(database, tmp_path):
     )
     assert (read["session_ids"], read["api_key"]) == (["s"], KEY)
     assert (read["redaction"], bare["redaction"]) == (list(KINDS), [])
+    assert [(one["page"], one["turns"]) for one in (read, bare)] == [(1, [1, 40]), (2, [41, 42])]
     assert (searched["what"], searched["sought"]) == ("searched", "text")
     # Figures are no words, and what is refused is not read.
     api.get(f"{BASE}/sessions/s/summary")

@@ -5,7 +5,9 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -181,13 +183,13 @@ def test_metrics_count_errors_by_their_names(empty_database):
 
 
 def test_metrics_are_open_metrics_and_name_nobody(database):
-    made = database(rows=[spend_log(user="ada", model_group="secret-model")])
+    made = database(rows=[spend_log(user="ada-7", model_group="secret-model")])
     api = calls_of(made)
-    api.get(OVERVIEW, **HOUR, user="ada")
+    api.get(OVERVIEW, **HOUR, user="ada-7")
     response = api.send("GET", "/metrics")
     assert response.headers["content-type"].startswith("application/openmetrics-text")
     assert response.text.endswith("# EOF\n")
-    assert not [word for word in ("ada", "secret", made.name) if word in response.text]
+    assert not [word for word in ("ada-7", "secret", made.name) if word in response.text]
 
 
 def test_the_document_is_of_every_route_and_every_way_to_refuse():
@@ -196,7 +198,12 @@ def test_the_document_is_of_every_route_and_every_way_to_refuse():
         f"{BASE}/analytics/models",
         f"{BASE}/analytics/overview",
         f"{BASE}/analytics/timeseries",
+        f"{BASE}/data-quality",
+        f"{BASE}/evidence",
+        f"{BASE}/evidence/file",
         f"{BASE}/failures",
+        f"{BASE}/keys",
+        f"{BASE}/ledgers",
         f"{BASE}/sessions/search",
         f"{BASE}/sessions/{{session_id}}/messages",
         f"{BASE}/sessions/{{session_id}}/summary",
@@ -265,14 +272,14 @@ def test_every_answer_is_as_it_is_described(case, described, unhurried):
 
 
 @contextmanager
-def served(**environ: str) -> Iterator[str]:
-    """The app itself, as a server runs it: its address."""
+def served(**environ: str) -> Iterator[tuple[str, subprocess.Popen]]:
+    """The app itself, as a server runs it: its address, and its process."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "asgi:app", "--port", str(port)]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environ, **quiet)
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", process
     finally:
         process.terminate()
         process.wait(30)
@@ -304,7 +311,7 @@ def test_the_app_itself_serves_the_api_beside_the_pages(database, tmp_path):
     ci = {"name": "ci", "sha256": token("all").sha256.hex(), "scope": {"all": True}}
     tokens.write_text(json.dumps([ci]))
     made = database(rows=[spend_log(session_id="a/b")])
-    with served(DATABASE_URL=made.url, TRACELIB_API_TOKENS=str(tokens)) as address:
+    with served(DATABASE_URL=made.url, TRACELIB_API_TOKENS=str(tokens)) as (address, _):
         retries = httpx2.HTTPTransport(retries=8)
         client = httpx2.Client(base_url=address, transport=retries, timeout=60)
         known = {"Authorization": "Bearer secret-of-all"}
@@ -321,10 +328,42 @@ def test_the_app_itself_serves_the_api_beside_the_pages(database, tmp_path):
         assert "<html" in client.get("/").text
 
 
+def test_a_server_that_stops_does_not_wait_for_a_slow_database(database, role):
+    """The program gets a response by which it can try again, and the statement is stopped."""
+    made = database(rows=[spend_log()])
+    url = role(made, "hurried", ['SELECT ON "LiteLLM_SpendLogs"'])
+    made.execute(
+        'ALTER TABLE "LiteLLM_SpendLogs" ENABLE ROW LEVEL SECURITY',
+        'CREATE POLICY slow ON "LiteLLM_SpendLogs" USING (pg_sleep(60)::text IS NOT NULL)',
+    )
+    ci = {"name": "ci", "sha256": token("all").sha256.hex(), "scope": {"all": True}}
+    environ = {"DATABASE_URL": url, "TRACELIB_API_TOKENS": json.dumps([ci])}
+    active = "SELECT pid FROM pg_stat_activity WHERE usename = 'hurried' AND state = 'active'"
+    own = served(**environ, TRACELIB_STATEMENT_TIMEOUT_S="60")
+    with ThreadPoolExecutor() as aside, own as (address, process):
+        client = httpx2.Client(transport=httpx2.HTTPTransport(retries=8), timeout=90)
+        known = {"Authorization": "Bearer secret-of-all"}
+        waiting = aside.submit(client.get, address + OVERVIEW, params=HOUR, headers=known)
+        _wait_until(lambda: made.execute(active))
+        process.terminate()
+        assert process.wait(25) is not None
+        assert waiting.result(1).status_code == 503
+        assert waiting.result(1).json()["detail"].startswith("The app is stopping.")
+        _wait_until(lambda: not made.execute(active))
+
+
+def _wait_until(is_so: Callable[[], object]) -> None:
+    until = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
 def test_operations_keep_the_names_that_clients_are_generated_with():
     paths = document()["paths"].values()
     names = {one["operationId"] for path in paths for one in path.values() if "operationId" in one}
     assert names == {
         *("totals", "usage", "over_time", "found", "summary", "messages", "failures"),
-        *("health", "metrics"),
+        *("compared_ledgers", "data_quality"),
+        *("health", "metrics", "keys", "log_evidence", "signed_off_evidence"),
     }

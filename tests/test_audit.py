@@ -16,7 +16,7 @@ from tests.rows import KEY, NOON, spend_log
 from tests.visiting import people, signed_in, turned_to, visit
 from tracelib import errors
 from tracelib.audit import Record, record
-from tracelib.page.base import downloads, identity
+from tracelib.page.base import downloads, persons
 from tracelib.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -34,7 +34,7 @@ SAID = "The parcel is lost."
 EVERY = {
     *("at", "who", "role", "what", "from", "session_ids", "request_ids"),
     *("request_starts", "api_key"),
-    *("page", "format", "sought", "redaction"),
+    *("page", "turns", "format", "sought", "redaction", "range"),
 }
 
 
@@ -61,9 +61,11 @@ def test_a_record_is_a_line_of_json(log):
         "request_starts": [],
         "api_key": "k",
         "page": 1,
+        "turns": None,
         "format": None,
         "sought": None,
         "redaction": ["e-mail", "own"],
+        "range": None,
     }
 
 
@@ -338,7 +340,7 @@ def test_who_may_not_read_any_more_is_made_no_file_by_a_page_of_before(
 def test_a_sign_in_that_has_run_out_is_made_no_file(page, files, monkeypatch):
     page("ada", session="s-1")
     now = time.time()
-    monkeypatch.setattr(identity.time, "time", lambda: now + identity.SIGNED_IN_FOR_S + 60)
+    monkeypatch.setattr(persons.time, "time", lambda: now + persons.SIGNED_IN_FOR_S + 60)
     with pytest.raises(errors.NotForThisRole):
         files["JSON"]()
 

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.stored_rows import choice, made
@@ -138,6 +138,7 @@ ANSWERS = {
 @pytest.mark.parametrize("place", ANSWERS)
 @settings(parent=relaxed, max_examples=150)
 @given(any_object)
+@example({"type": "tool_use", "error": {"code": "word1000000 and more", "type": "text"}})
 def test_the_words_of_an_answer_are_shown_wherever_they_stand(place, one):
     answered = ANSWERS[place](one)
     assert_shown(answered, all_shown({}, answered, "acompletion"))

@@ -184,7 +184,7 @@ def metrics_of(row: Row) -> dict[str, Any]:
         "total_tokens": row["total_tokens"],
         "cached_prompt_tokens": usage.get("cache_read_input_tokens", details.get("cached_tokens")),
         "spend_usd": float(f"{row['spend']:.15g}"),  # as many digits as a sum is exact in
-        "latency_ms": duration_ms,
+        "latency_ms": duration_ms if duration_ms >= 0 else None,  # a clock that was set back
         "is_cache_hit": row["cache_hit"] == "True",
         "is_failure": row["status"] == "failure",
         "error_class": error.get("error_class"),

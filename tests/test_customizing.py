@@ -158,11 +158,11 @@ def test_a_new_tile_and_a_new_column_take_the_lines_of_the_guide(database, copy)
 
 def test_a_new_chart_takes_the_steps_of_the_guide(database, copy):
     query, chart, lines, imports, _ = recipe("A new chart, in three steps")
-    overview = "from tracelib.page import overview_cards\n"
+    part, cards = "tracelib/page/traffic_part.py", "from tracelib.page.base.cards import chart\n"
     copy.write("tracelib/overview/end_users.py", query)
     copy.write("tracelib/charts/end_users.py", chart)
-    copy.add("pages/Overview.py", overview, imports)
-    with (copy.folder / "pages" / "Overview.py").open("a") as page:
+    copy.add(part, cards, imports)
+    with (copy.folder / part).open("a") as page:
         page.write(lines)
     made = database(rows=[spend_log(startTime=recent(), end_user=name) for name in "abb"])
     title, figure = copy.run(SHOW_LAST_CHART, made.url)

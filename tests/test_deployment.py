@@ -258,7 +258,8 @@ def caddy(app: str, folder: Path) -> Iterator[str]:
     port = free_port()
     site = (DEPLOY / "Caddyfile").read_text()
     site = site.replace("traces.example.com {", f"http://127.0.0.1:{port} {{")
-    (folder / "Caddyfile").write_text("{\n\tadmin off\n}\n" + site.replace("127.0.0.1:8501", app))
+    site = site.replace("{\n", "{\n\tadmin off\n", 1).replace("127.0.0.1:8501", app)
+    (folder / "Caddyfile").write_text(site)
     home = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"), str(folder))
     command = [CADDY, "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
     with running(command, env=os.environ | home):
@@ -306,10 +307,15 @@ def status(address: str, path: str) -> int:
 def test_a_proxy_passes_on_no_identity_that_a_visitor_claims(proxy, tmp_path):
     said = ("Email", "Groups", "User", "Preferred-Username")
     claims = ("X-Tracelib-Proxy-Secret", *(f"X-Forwarded-{one}" for one in said))
+    alike = tuple(name.replace("-", "_") for name in claims)
     with hearing() as (app, heard), proxy(app, tmp_path) as before:
-        claimed = dict.fromkeys(claims, "mine")
-        urllib.request.urlopen(urllib.request.Request(f"http://{before}/", headers=claimed))
-    assert [heard[-1].get(name) for name in ("Host", *claims)] == [before, *[None] * 5]
+        connection = HTTPConnection(before, timeout=30)
+        connection.putrequest("GET", "/")
+        for name in (*claims, *map(str.lower, claims), *alike):
+            connection.putheader(name, "mine")
+        connection.endheaders()
+        assert connection.getresponse().status == 204
+    assert [heard[-1].get(name) for name in ("Host", *claims, *alike)] == [before, *[None] * 10]
 
 
 @contextmanager

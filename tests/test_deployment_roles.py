@@ -2,15 +2,20 @@
 
 import re
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg2
 import pytest
 
+from tests import litellm
 from tests.database import Database
 from tests.page_words import figures, plain, words
-from tests.rows import real_rows
+from tests.rows import NOON, real_rows
 from tests.server import PROGRAMS
+from tracelib.filters import Filters
+from tracelib.key_review import key_review
+from tracelib.window import TimeWindow
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
@@ -38,6 +43,8 @@ def test_a_role_may_read_what_is_needed_and_do_nothing_else(database, version, s
     refused = [
         'SELECT password FROM "LiteLLM_UserTable"',
         'SELECT * FROM "LiteLLM_VerificationToken"',
+        'SELECT permissions, metadata FROM "LiteLLM_VerificationToken"',
+        'SELECT metadata FROM "LiteLLM_TeamTable"',
         'SELECT * FROM "LiteLLM_Config"',
         'SELECT * FROM "LiteLLM_CredentialsTable"',
         'DELETE FROM "LiteLLM_SpendLogs"',
@@ -48,10 +55,32 @@ def test_a_role_may_read_what_is_needed_and_do_nothing_else(database, version, s
         'SELECT messages FROM "LiteLLM_SpendLogs"',
         'SELECT response FROM "LiteLLM_SpendLogs"',
     ]
-    allowed = ['SELECT request_id, metadata FROM "LiteLLM_SpendLogs"']
+    allowed = [
+        'SELECT request_id, metadata FROM "LiteLLM_SpendLogs"',
+        'SELECT token, spend, budget_reset_at FROM "LiteLLM_VerificationToken"',
+        'SELECT team_id, spend FROM "LiteLLM_TeamTable"',
+    ]
+    if version == "latest":
+        allowed.append(
+            'SELECT tag, date, api_key, spend, api_requests FROM "LiteLLM_DailyTagSpend"'
+        )
+        refused.append('SELECT description FROM "LiteLLM_TagTable"')
     (refused if scripts is WITHOUT_BODIES else allowed).extend(bodies)
     assert [_outcome(url, one) for one in allowed] == ["answered"] * len(allowed)
     assert [_outcome(url, one) for one in refused] == ["refused"] * len(refused)
+
+
+@pytest.mark.parametrize("version", litellm.VERSIONS)
+def test_the_role_may_read_all_that_a_review_of_keys_reads(database, open_source, version):
+    source = open_source(reader_of(database(version), READER))
+    unknown = key_review(source, Filters(TimeWindow(NOON, NOON + timedelta(days=1)))).unknown
+    # What this version does not have, and nothing else.
+    named = {one.removeprefix("Unknown: ").partition(".")[0] for one in unknown}
+    assert named == {
+        "2025-03-26": {"last activity", "rotation", "granted tools"},
+        "2025-05-23": {"last activity", "rotation"},
+        "2025-11-20": {"last activity"},
+    }.get(version, set())
 
 
 def test_what_was_kept_out_stays_out_when_the_role_is_made_again(database):
@@ -92,6 +121,7 @@ PAGES = (
     ("pages/Sessions.py", {}),
     ("pages/Sessions.py", {"said": "parser"}),
     ("pages/Status.py", {}),
+    ("pages/Status.py", {"part": "ledgers"}),
 )
 SESSION = {"session": "sess-agent-0140"}
 

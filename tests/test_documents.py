@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tracelib import errors
+from tracelib.quality import CHECKS
 from tracelib.spendlogs.figures import FIGURES
 
 ROOT = Path(__file__).parent.parent
@@ -27,11 +28,12 @@ def test_every_sentence_of_an_error_is_explained(error):
     assert f"| {error.sentence} |" in TROUBLESHOOTING
 
 
-def test_every_setting_is_in_the_readme():
+def test_every_setting_is_documented():
     code = (ROOT / "tracelib" / "settings.py").read_text()
     settings = set(re.findall(r'"((?:TRACELIB|LITELLM|DATABASE)_[A-Z_]+)"', code))
-    assert {name for name in settings if f"`{name}`" not in README} == set()
-    assert len(settings) == 20
+    documented = (ROOT / "docs" / "settings.md").read_text()
+    assert {name for name in settings if f"`{name}`" not in documented} == set()
+    assert len(settings) == 23
 
 
 def test_the_readme_stays_short():
@@ -98,3 +100,12 @@ def test_every_figure_is_listed_with_its_definition():
     ]
     listed = (ROOT / "docs" / "figures.md").read_text().splitlines()
     assert [line for line in listed if line.startswith("| ")][2:] == lines
+
+
+def test_every_check_of_the_log_is_described_as_it_is_declared():
+    described = (ROOT / "docs" / "data-quality.md").read_text()
+    for name, one in CHECKS.items():
+        head = f"### {one.title}\n\n`{name}`, of "
+        texts = f"- Finds: {one.definition}\n- Does: {one.effect}\n- Remedy: {one.remedy}\n"
+        assert head in described
+        assert texts in described

@@ -111,7 +111,7 @@ def test_masked_arguments_and_results_of_tools_stay_json(database):
     result = {"role": "tool", "tool_call_id": "call_1", "content": nested}
     body = {"messages": [{"role": "user", "content": "Book it."}, calling, result]}
     document = document_of(database, [spend_log(session_id="s", proxy_server_request=body)])
-    asked = json.loads(export.as_json(document))["turns"][0]["asked"]
+    asked = json.loads("".join(export.as_json(document)))["turns"][0]["asked"]
     _, called, resulted = (json_of(message["parts"][0]) for message in asked)
     assert called == {"card": "[card]", "phone": "[phone]", "mail": "[e-mail]", "n": 1}
     assert json.loads(resulted["booked"]) == ["[card]", {"ssn": "[ssn]"}]
@@ -138,7 +138,7 @@ def test_the_json_of_a_session_is_all_of_it(database):
     )
     result = part("tool_result", "4 degrees", name="weather", call_id="call_1")
     question = part("text", "What is the weather where [e-mail] lives?")
-    assert json.loads(export.as_json(document)) == {
+    assert json.loads("".join(export.as_json(document))) == {
         "format": 1,
         "exported_at": "2026-11-24T08:30:00.000Z",
         "is_complete": True,
@@ -222,7 +222,7 @@ def test_unmasked_it_says_what_was_said(database):
     assert document.masked == {}
     assert document.figures.end_user == "ada@example.org"
     assert document.transcript.turns[0].new_messages[0].parts[0].text == ASKED["content"]
-    assert "ada@example.org" in export.as_json(document)
+    assert "ada@example.org" in "".join(export.as_json(document))
     assert "Nothing was masked." in html_of(document)
 
 
@@ -251,7 +251,7 @@ def test_the_hash_is_what_the_document_on_exports_computes(real_rows_database):
     for row in real_rows():
         selection = Selection(row["api_key"], rows=(row_id(row),))
         document = export.session_document(source, selection, ALL, EXPORTED)
-        rows = json.loads(export.as_json(document))["rows"]
+        rows = json.loads("".join(export.as_json(document)))["rows"]
         computed = written["sha256_of_rows"](
             real_rows_database.url, rows["request_ids"], rows["started_at"]
         )
@@ -283,7 +283,7 @@ def test_what_does_not_fit_is_left_out_and_the_file_says_so(database):
     assert (document.request_ids, document.is_complete) == (("r1",), False)
     assert document.figures.requests == 2
     assert "the first 1 of 2 requests" in html_of(document)
-    assert json.loads(export.as_json(document))["is_complete"] is False
+    assert json.loads("".join(export.as_json(document)))["is_complete"] is False
     rows = [
         spend_log(session_id="s", request_id=f"r{n:02}", startTime=NOON + n * SECOND)
         for n in range(12)

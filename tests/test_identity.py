@@ -10,9 +10,9 @@ from tests.page_words import plain, words
 from tests.rows import spend_log
 from tests.visiting import people, signed_in, turned_to, visit
 from tracelib import errors
-from tracelib.page.base import identity
+from tracelib.page.base import persons
 from tracelib.permissions.access import EVERYONE, Access, Scope
-from tracelib.permissions.people import Listed, Person, access_of, read_people
+from tracelib.permissions.people import Listed, Person, access_of, claims_of, read_people
 from tracelib.querying.installation import installation, log_once
 from tracelib.settings import read_settings
 
@@ -250,7 +250,7 @@ def test_the_secret_is_never_written_out():
 
 def test_who_signed_in_is_known_by_a_verified_address():
     claims = FRESH | {"email_verified": True, "groups": ["a", "b"], "sub": "17", "level": 3}
-    assert identity.person_of_claims(claims, NOW) == Person(
+    assert persons.person_of_claims(claims, NOW) == Person(
         "ada@example.com",
         "Ada",
         {
@@ -267,23 +267,23 @@ def test_who_signed_in_is_known_by_a_verified_address():
 
 @pytest.mark.parametrize("unverified", [False, "false", "False", None, 0, 1, "0", "no", [False]])
 def test_an_address_that_nobody_verified_is_nobodys(unverified):
-    person = identity.person_of_claims(FRESH | {"email_verified": unverified, "sub": "17"}, NOW)
+    person = persons.person_of_claims(FRESH | {"email_verified": unverified, "sub": "17"}, NOW)
     assert (person.who, "email" in person.claims) == ("17", False)
 
 
 def test_what_only_looks_like_an_address_fits_no_entry_with_one():
-    person = identity.person_of_claims({"iat": NOW, "sub": "eve@example.com"}, NOW)
+    person = persons.person_of_claims({"iat": NOW, "sub": "eve@example.com"}, NOW)
     assert access_of(person, read_people(entry("*@example.com"))) is None
     assert access_of(person, read_people(entry("eve@example.com"))) is None
     assert access_of(person, read_people(entry("*"))) is not None
-    subject = identity.person_of_claims({"iat": NOW, "sub": "17"}, NOW)
+    subject = persons.person_of_claims({"iat": NOW, "sub": "17"}, NOW)
     assert access_of(subject, read_people(entry("17"))) is not None
 
 
 @pytest.mark.parametrize(
     "issued",
     [
-        NOW - identity.SIGNED_IN_FOR_S - 1,
+        NOW - persons.SIGNED_IN_FOR_S - 1,
         NOW + 61,
         10**400,
         float("nan"),
@@ -293,8 +293,8 @@ def test_what_only_looks_like_an_address_fits_no_entry_with_one():
     ],
 )
 def test_a_sign_in_runs_out(issued):
-    assert identity.person_of_claims(FRESH | {"iat": issued}, NOW) is None
-    assert identity.person_of_claims({}, NOW) is None
+    assert persons.person_of_claims(FRESH | {"iat": issued}, NOW) is None
+    assert persons.person_of_claims({}, NOW) is None
 
 
 # What a proxy says
@@ -302,7 +302,7 @@ def test_a_sign_in_runs_out(issued):
 
 def test_a_proxy_that_proves_itself_is_believed():
     groups = GIVEN | {"x-forwarded-groups": ["platform, staff,,"]}
-    person = identity.person_of_headers(groups, HEADER, SECRET)
+    person = persons.person_of_headers(groups, HEADER, SECRET)
     assert (person.who, person.claims) == (
         "ada@example.com",
         {"x-forwarded-email": ("ada@example.com",), "x-forwarded-groups": ("platform", "staff")},
@@ -326,17 +326,47 @@ def test_a_proxy_that_proves_itself_is_believed():
     ],
 )
 def test_a_header_that_anybody_could_have_sent_is_nobodys(changed):
-    assert identity.person_of_headers(GIVEN | changed, HEADER, SECRET) is None
+    assert persons.person_of_headers(GIVEN | changed, HEADER, SECRET) is None
 
 
 def test_without_a_secret_no_header_counts():
-    assert identity.person_of_headers(GIVEN, HEADER, None) is None
-    assert identity.person_of_headers(GIVEN | {"x-tracelib-proxy-secret": [""]}, HEADER, "") is None
+    assert persons.person_of_headers(GIVEN, HEADER, None) is None
+    assert persons.person_of_headers(GIVEN | {"x-tracelib-proxy-secret": [""]}, HEADER, "") is None
 
 
-def test_a_claims_header_that_is_there_twice_says_nothing():
-    twice = GIVEN | {"x-forwarded-groups": ["staff", "admins"]}
-    assert "x-forwarded-groups" not in identity.person_of_headers(twice, HEADER, SECRET).claims
+def test_a_header_that_counts_for_nothing_may_be_there_twice():
+    twice = GIVEN | {"via": ["a", "b"], "x-forwarded-groups": ["staff"]}
+    person = persons.person_of_headers(twice, HEADER, SECRET, ["x-forwarded-groups"])
+    assert (person.claims["x-forwarded-groups"], "via" in person.claims) == (("staff",), False)
+
+
+@pytest.mark.parametrize(
+    "smuggled",
+    [
+        {"x-forwarded-groups": ["staff", "admins"]},
+        {"x_forwarded_groups": ["admins"]},
+        {"x-forwarded_groups": ["admins"], "x-forwarded-groups": ["staff"]},
+        {"x_forwarded_email": ["eve@example.com"]},
+        {"x_tracelib_proxy_secret": ["0" * 32]},
+    ],
+)
+def test_a_header_that_counts_is_there_once_and_under_one_name(smuggled):
+    """An entry that limits some people could be escaped if their header were merely ignored."""
+    claims = ["x-forwarded-groups"]
+    assert persons.person_of_headers(GIVEN, HEADER, SECRET, claims) is not None
+    assert persons.person_of_headers(GIVEN | smuggled, HEADER, SECRET, claims) is None
+
+
+def test_which_claims_a_list_reads():
+    listed = read_people(
+        json.dumps(
+            [
+                {"who": {"claim": "a", "value": "x"}, "role": "viewer", "scope": {"all": True}},
+                {"who": "*", "role": "viewer", "scope": {"users": {"claim": "b"}, "keys": ["k"]}},
+            ]
+        )
+    )
+    assert claims_of(listed) == {"a", "b"}
 
 
 # What the pages do
@@ -424,7 +454,7 @@ def test_a_header_that_is_called_as_a_claim_is_no_sign_in_that_runs_out(log, mon
     monkeypatch.setenv("TRACELIB_IDENTITY_HEADER", HEADER)
     monkeypatch.setenv("TRACELIB_PROXY_SECRET", SECRET)
     person = Person("ada@example.com", claims={"iat": (said,)})
-    assert identity.with_current_access(person, installation()).access.scope == EVERYONE
+    assert persons.with_current_access(person, installation()).access.scope == EVERYONE
 
 
 def test_whoever_set_an_open_app_up_is_told_the_detail(log, monkeypatch):
@@ -456,7 +486,7 @@ def test_status_shows_the_installation_to_admins_alone(log):
     app.user = signed_in("vic@example.com")
     to_viewer = words(turned_to(app, "pages/Status.py", **DAY))
     assert not app.exception
-    for title in ("Database", "Size", "LiteLLM proxy", "Access"):
+    for title in ("Database", "Size", "LiteLLM proxy", "Access", "This app"):
         assert f"**{title}**" in to_admin
         assert f"**{title}**" not in to_viewer
     assert "**Freshness**" in to_viewer
@@ -504,7 +534,16 @@ def test_a_server_believes_the_proxy_alone(behind_a_proxy):
         (named, ("X-Tracelib-Proxy-Secret", "0" * 32)),
         (named, ("X-Forwarded-For", "127.0.0.1"), ("X-Real-IP", "127.0.0.1")),
         (("X_Forwarded_Email", "ada@example.com"), proof),
+        (named, proof, ("X_Forwarded_Email", "eve@example.com")),
     ):
         said = behind_a_proxy(*smuggled)
         assert "this connection carries no identity" in said
         assert "ada@example.com" not in said
+
+
+def test_a_foreign_host_name_shows_nothing(behind_a_proxy):
+    """`Home.py` alone has no other place to refuse it."""
+    named, proof = (HEADER, "ada@example.com"), ("X-Tracelib-Proxy-Secret", SECRET)
+    said = behind_a_proxy(named, proof, ("Host", "evil.example"))
+    assert "This host name is not allowed." in said
+    assert "ada@example.com" not in said

@@ -365,7 +365,7 @@ def test_no_program_and_no_file_gets_a_key_or_a_prompt_in_the_place_of_a_name(un
         for path in ("summary", "messages"):
             assert_safe(api.get(f"/api/v1/sessions/s/{path}", key=key))
     document = export.session_document(source, chosen, REDACTED_NOTHING, NOON)
-    assert_safe(export.as_json(document), *export.as_html(document))
+    assert_safe(*export.as_json(document), *export.as_html(document))
     for write in (export.sessions_csv, export.sessions_jsonl):
         pages = export.listed_sessions(source, day, SessionSearch())
         lines = b"".join(write(pages, REDACTED_NOTHING)).decode()

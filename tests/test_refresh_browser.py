@@ -127,7 +127,7 @@ def test_another_choice_is_not_kept_waiting(browser, line, served):
         visit = Visit(browser, app)
         visit.open("Overview?refresh=off&range=24h")
         line.statements.clear()
-        line.lag_s = 1.0
+        line.lag_s = 4.0  # longer than it takes to choose again
         visit.page.get_by_label("Time range").first.click()
         visit.page.get_by_role("option", name="Last 30 days").click()
         visit.page.wait_for_url("**range=30d**")
@@ -177,3 +177,17 @@ def test_a_page_that_is_not_refreshed_stays_as_it_is(browser, line, served):
         visit.page.wait_for_timeout(2_500 * REFRESH_S)
         assert updated(visit).inner_text() == said
         visit.check()
+
+
+def test_a_page_that_cannot_be_shown_is_shown_once_its_setting_is_corrected(
+    browser, tmp_path, line
+):
+    secret = tmp_path / "url"
+    secret.write_text("mysql://elsewhere")
+    variables = quicker(tmp_path, REFRESH_S)
+    with serving(DATABASE_URL_FILE=str(secret), **variables) as app:
+        visit = Visit(browser, app)
+        visit.page.goto(f"{app}/Overview")
+        expect(visit.page.get_by_text("Nothing can be shown yet")).to_be_visible(timeout=SLOW)
+        secret.write_text(line.url)
+        expect(first_figure(visit)).to_have_text("10", timeout=SLOW)

@@ -16,8 +16,9 @@ from tracelib.database_url import read_address
 from tracelib.overview import over_time
 from tracelib.querying import dispatch, replication, runner
 from tracelib.querying.installation import Installation
+from tracelib.querying.query import Query
 from tracelib.querying.replication import replica_settings
-from tracelib.querying.runner import Query, run_together
+from tracelib.querying.runner import run_together
 from tracelib.querying.store import Store
 from tracelib.replica import manifest as manifests
 from tracelib.sessions import SessionSearch

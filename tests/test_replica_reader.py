@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,13 +22,14 @@ from tests.replicas import PLACES, opened, seen, written
 from tests.rows import NOON, failure, key_of, name_key, name_team, spend_log
 from tests.sources import FILTERS, WINDOW, records, source_of
 from tests.test_scopes import OFFERED
-from tracelib import errors, models, overview, sessions, status
+from tracelib import errors, ledgers, models, overview, sessions, status
 from tracelib.filters import NONE, Filters
+from tracelib.ledgers.logged import models_of_cell
 from tracelib.permissions.access import Access, Scope
 from tracelib.querying.dispatch import is_portable
 from tracelib.replica import manifest as manifests
 from tracelib.replica.dialect import compiled
-from tracelib.replica.files import Files
+from tracelib.replica.files import AT_ONCE, Files
 from tracelib.replica.reader import Replica
 from tracelib.replica.settings import ReplicaSettings
 from tracelib.sessions import SessionSearch
@@ -51,6 +53,7 @@ SEARCHES = {
     "of an API": SessionSearch(call_type="acompletion", min_models=1),
     "failing": SessionSearch(status="with failures", min_error_share=0.1),
 }
+KEYS = ("", "litellm_proxy_master_key")
 # Read bodies, or are about PostgreSQL itself.
 NOT_PORTABLE = {"suggestions"}
 
@@ -60,11 +63,18 @@ def questions(filters: Filters) -> dict[str, Ask]:
     bucket = fitting_bucket(filters.window)
     asks = {name: ask for name, ask in of_a_window(filters).items() if name not in NOT_PORTABLE}
     names = ("gpt-4o", "claude")
+    first, last = filters.window.start.date(), filters.window.end.date()
     asks |= {
         "series": lambda source: models.over_time_by_model(source, filters, bucket, names),
         "losses": lambda source: status.losses(source, filters, newest=10**9),
         "log start": lambda source: overview.log_start(source, filters),
         "count": lambda source: sessions.session_counts(source, filters, SessionSearch()),
+        "ledgers": lambda source: ledgers.logged(source, first, last),
+        "details": lambda source: ledgers.log_details(source, first + DAY, KEYS, ("prod",)),
+        "ledgers from": lambda source: ledgers.logged_from(
+            source, filters.window.start.isoformat()
+        ),
+        "models of a cell": lambda source: models_of_cell(source, first + DAY, "", "gpt-4o"),
         "page by page": lambda source: pages(source, filters, SessionSearch(sort="length")),
     }
     for name, search in SEARCHES.items():
@@ -126,8 +136,11 @@ def test_it_is_asked_every_portable_question():
         *("overview.over_time.busy_hours", "overview.over_time.new_sessions"),
         "overview.over_time.over_time",
         *("overview.totals.log_start", "overview.totals.sessions", "overview.totals.totals"),
+        *("ledgers.logged.logged", "ledgers.logged.log_details"),
+        *("ledgers.windows.logged_from", "ledgers.logged.models_of_cell"),
         *("sessions.listing.found_sessions", "sessions.listing.session_counts"),
-        *("sessions.figures.models_of", "sessions.listing.sessions_over_time"),
+        *("quality.counting.counts", "sessions.figures.models_of"),
+        "sessions.listing.sessions_over_time",
         *("status.failures.failure_groups", "status.failures.failures_over_time"),
         *("status.failures.losses", "status.failures.newest_failures"),
     }
@@ -319,6 +332,19 @@ def test_a_question_that_takes_too_long_is_stopped(both):
     with pytest.raises(errors.QuestionTooSlow):
         hasty.rows(slow)
     assert time.perf_counter() - started < 10
+
+
+def test_queries_run_two_at_once_and_the_others_wait_their_turn(tmp_path):
+    files = Files(ReplicaSettings(tmp_path), 1)
+    with ThreadPoolExecutor(1) as threads:
+        for _ in range(AT_ONCE):
+            files._turns.acquire()
+        waiting = threads.submit(files.rows, "SELECT 7", [], 5.0)
+        with pytest.raises(TimeoutError):
+            waiting.result(0.3)
+        files._turns.release()
+        assert waiting.result(10) == [(7,)]
+    files.close()
 
 
 def test_a_replica_that_was_replaced_is_read_as_it_is_now(database, tmp_path):

@@ -215,7 +215,7 @@ def test_a_file_holds_each_row_once_by_its_id_and_start(database):
     document = export.session_document(source, session("s", KEY), NONE, NOON)
     rows = [row_id(row) for row in THRICE[:3]]
     assert (document.rows, document.is_complete) == (tuple(rows), True)
-    written = json.loads(export.as_json(document))
+    written = json.loads("".join(export.as_json(document)))
     assert written["rows"]["request_ids"] == ["r"] * 3
     assert written["rows"]["started_at"] == [row.written().partition("@")[2] for row in rows]
     assert [turn["parent_number"] for turn in written["turns"]] == [None, 1, 2]

@@ -21,7 +21,8 @@ from tracelib.filters import Filters
 from tracelib.permissions.access import Access, Scope
 from tracelib.querying import installation, runner, store
 from tracelib.querying.installation import Installation, reread_schema
-from tracelib.querying.runner import Query, _key, expire_results, release, run_together
+from tracelib.querying.query import Query, result_key
+from tracelib.querying.runner import expire_results, release, run_together
 from tracelib.querying.store import RETRY_AFTER_S, QueryRun
 from tracelib.ranges import Between, Last
 from tracelib.schema import NAME_TABLES
@@ -379,7 +380,7 @@ def test_a_query_that_nobody_waits_for_any_more_is_cancelled(database):
     assert (gone.is_late, active(log)) == (True, 1)
     time.sleep(1)
     assert active(log) == 0
-    again, _ = runner.STORE.result_or_run(_key(query, NOW, place), NOW, NOW)
+    again, _ = runner.STORE.result_or_run(result_key(query, NOW, place), NOW, NOW)
     assert isinstance(again, QueryRun), "what was cancelled is no result"
 
 

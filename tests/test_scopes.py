@@ -26,6 +26,7 @@ from tests.two_teams import (
     SAID,
     SHARED_KEY,
     name,
+    own_keys,
     rows_of,
     selection,
     text_of,
@@ -34,9 +35,11 @@ from tests.two_teams import (
 from tests.visiting import people, signed_in, turned_to, visit
 from tracelib import errors, facets, models
 from tracelib.conversation.reading import Reading
+from tracelib.evidence import Signatory
 from tracelib.filters import Filters
 from tracelib.overview.totals import REACH
 from tracelib.permissions.access import EVERYONE, FULL, Access, Scope
+from tracelib.quality import WITH_EXAMPLES
 from tracelib.querying.dispatch import is_portable
 from tracelib.redaction import NONE
 from tracelib.replica.reader import Replica
@@ -51,6 +54,19 @@ AMBERS = Access(Scope(teams=(AMBER,)), "admin")
 VIEWER = Access(EVERYONE, "viewer")
 # They tell of the database as a whole, and are refused to all but admins.
 OF_THE_INSTALLATION = {"status.database.server", "status.database.size"}
+# They read other tables, too, or are empty for both teams: `test_ledgers_scopes`.
+OF_LEDGERS = {
+    *("ledgers.booked.booked", "ledgers.logged.uncounted", "ledgers.daily.daily_details"),
+    "ledgers.automatic.automatic",
+}
+# It tells of the log as a whole, and is refused to those who see a part.
+OF_THE_WHOLE_LOG = {"status.retention.retention"}
+# Of these rows it finds nothing, whosever they are.
+TELLS_NOTHING = {
+    "quality.by_index.odd",
+    "quality.unreadable.unreadable",
+    "status.database.missing",
+}
 PLAIN = SessionSearch()
 # As far back as its log is looked at, it holds one request, of basalt's.
 AFTER_AMBERS_LAST = Filters(
@@ -60,6 +76,10 @@ AFTER_AMBERS_LAST = Filters(
 
 def chosen(mark: str) -> tuple[Filters, ...]:
     return FILTERS, replace(FILTERS, team=(mark,), user=(mark,), key=(SHARED_KEY,))
+
+
+def of_team(mark: str) -> Filters:
+    return replace(FILTERS, team=(mark,))
 
 
 def selections(mark: str) -> Iterable[Selection]:
@@ -127,11 +147,25 @@ QUESTIONS: dict[str, Asked] = {
     "conversation.turn_diff.diff_between": lambda mark: [
         (selection(mark, "talk"), *rows_called(f"{mark}-talk", f"{mark}-talk-2"))
     ],
+    "evidence.counts.evidence": lambda mark: [(of_team(mark),)],
+    "evidence.document.evidence_file": lambda mark: [
+        (of_team(mark), Signatory("ada@example.com", AMBERS), NOON, is_whole)
+        for is_whole in (False, True)
+    ],
+    "key_review.review.key_review": lambda mark: [(of_team(mark),)],
     "facets.facets": once(NOON + HOUR),
     "export.document.session_document": each(selections, NONE, NOON),
     "export.session_list.listed_sessions": lambda mark: [
         (FILTERS, PLAIN),
         (FILTERS, replace(PLAIN, said=f"{mark} {SAID}")),
+    ],
+    "ledgers.logged.log_details": lambda mark: [
+        (NOON.date(), (SHARED_KEY,), (f"{mark} tag",)),
+    ],
+    "ledgers.logged.logged": once(NOON.date(), NOON.date()),
+    "ledgers.windows.logged_from": once((NOON + HOUR / 120).isoformat()),
+    "ledgers.logged.models_of_cell": lambda mark: [
+        (NOON.date(), SHARED_KEY, f"{mark} provider/{mark} model"),
     ],
     "models.deployments": each(chosen),
     "models.over_time_by_model": lambda mark: [(FILTERS, BUCKET, (f"{mark} model",))],
@@ -146,6 +180,13 @@ QUESTIONS: dict[str, Asked] = {
     "overview.costs.cost_by_tag": each(chosen),
     "overview.totals.sessions": each(chosen),
     "overview.totals.totals": each(chosen),
+    "quality.by_index.odd": each(chosen, NOON + HOUR),
+    "quality.examples.examples": lambda mark: [
+        (one, name, NOON + HOUR) for one in chosen(mark) for name in sorted(WITH_EXAMPLES)
+    ],
+    "quality.counting.counts": each(chosen),
+    "quality.sampling.sampled": each(chosen),
+    "quality.unreadable.unreadable": once(),
     "sessions.figures.models_of": lambda mark: [
         (FILTERS, [(f"{mark}-talk:{SHARED_KEY}", f"{mark}-talk")])
     ],
@@ -199,7 +240,8 @@ OFFERED = offered()
 
 
 def test_every_question_is_asked_here():
-    assert QUESTIONS.keys() | OF_THE_INSTALLATION == OFFERED.keys()
+    known = QUESTIONS.keys() | OF_THE_INSTALLATION | OF_THE_WHOLE_LOG | OF_LEDGERS
+    assert known == OFFERED.keys()
 
 
 @pytest.fixture(scope="module")
@@ -235,6 +277,7 @@ def _log(server, *marks: str) -> Iterator[Database]:
     try:
         database.insert([row for mark in marks for row in rows_of(mark)])
         name(database.engine)
+        own_keys(database.engine, *marks)
         yield database
     finally:
         database.drop()
@@ -287,7 +330,7 @@ def test_a_replica_shows_of_a_team_what_the_log_shows(question, both, replica):
     source.engine.dispose()
 
 
-@pytest.mark.parametrize("question", sorted(QUESTIONS.keys() - {"status.database.missing"}))
+@pytest.mark.parametrize("question", sorted(QUESTIONS.keys() - TELLS_NOTHING))
 def test_without_the_scope_the_other_team_would_have_shown(question, asked):
     assert asked(question, BASALT) != asked(question, BASALT, alone=True)
 
@@ -313,6 +356,10 @@ PAGES: tuple[tuple[str, dict[str, str]], ...] = (
     ("pages/Overview.py", {}),
     ("pages/Models.py", {}),
     ("pages/Status.py", {}),
+    ("pages/Status.py", {"part": "ledgers"}),
+    ("pages/Status.py", {"part": "keys"}),
+    ("pages/Status.py", {"part": "evidence"}),
+    ("pages/Status.py", {"part": "data quality"}),
     ("pages/Sessions.py", {"words": "yes"}),
     ("pages/Sessions.py", {"said": SAID}),
     ("pages/Sessions.py", {"session": "shared"}),

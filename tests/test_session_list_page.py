@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 import pytest
-import streamlit
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +16,6 @@ from tests.database import Database
 from tests.page_words import words
 from tests.rows import KEY, failure, spend_log
 from tests.visiting import people, signed_in, visit
-from tracelib import sessions
 from tracelib.charts import palette, strip
 from tracelib.charts.base import TimeAxis
 from tracelib.filters import Filters
@@ -182,17 +180,18 @@ def test_a_search_for_what_was_said_finds_it_and_says_what_it_read(open_page, da
 
 
 def test_a_search_is_stopped_and_goes_on_where_it_was(open_page, database, monkeypatch):
-    def stopped(*asked):
+    def stopped(view, search, running):
         """A step of the search, in which Stop is clicked."""
-        streamlit.session_state[scan.RUNNING].is_stopped = True
-        return step(*asked[:-1], for_seconds=0)
+        running.is_stopped = True
+        step(view, search, running)
 
-    step = sessions.scan
+    step = scan._step
     said = {10: "refund", 390: "refund"}
     rows = [asking(said.get(n, "tea"), n + 1, session_id=f"s{n}") for n in range(400)]
     log = database(rows=rows)
     with monkeypatch.context() as patch:
-        patch.setattr(sessions, "scan", stopped)
+        patch.setattr(scan, "_step", stopped)
+        patch.setattr(scan, "STEP_S", 0)
         app = open_page(PAGE, log.url, said="refund")
     assert "**1 session so far**" in words(app)
     assert "Stopped. Read 200 of 400 requests, back to " in words(app)

@@ -15,7 +15,8 @@ from tracelib import conversation
 from tracelib.conversation.notes import WITHHELD
 from tracelib.conversation.turn_diff import diff_between
 from tracelib.querying.installation import installation
-from tracelib.querying.runner import Query, expire_results, run_together
+from tracelib.querying.query import Query
+from tracelib.querying.runner import expire_results, run_together
 from tracelib.selection import session
 
 PAGE = "pages/Sessions.py"
@@ -733,3 +734,26 @@ def test_a_session_beside_none_says_so_and_leads_back(open_session, made):
     assert "No session has this ID." in words(app)
     click(app, "Close the comparison")
     assert len(turns(app)) == 3
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"session": "x" * 2_001},
+        {"session": "", "of": "x" * 2_001},
+        {"session": "system", "with": "x" * 2_001},
+        {"request": f"{'x' * 2_001}@2026-11-23T09:00:00.000Z"},
+    ],
+)
+def test_an_id_that_is_too_long_is_not_looked_for(open_page, made, query):
+    app = open_page(PAGE, made.url, **query)
+    assert not app.exception
+    assert "No session has this ID. An ID has at most 2,000 characters." in words(app)
+    assert not turns(app)
+
+
+def test_an_endless_link_is_ignored(open_page, made):
+    app = open_page(PAGE, made.url, session="system", model=["x" * 300] * 107)
+    assert "Ignored the link: it has more than 32,000 characters." in plain(words(app))
+    assert (bool(turns(app)), "session" in app.query_params) == (False, False)
+    assert "Ignored the link" not in words(open_page(PAGE, made.url, said="x" * 31_900))

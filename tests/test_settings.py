@@ -179,6 +179,7 @@ def test_without_any_variable_the_sample_is_shown_gently():
         replica_memory_mb=768,
         replica_disk_mb=None,
         replica_keeps_history=False,
+        keep_results=True,
     )
 
 
@@ -192,6 +193,7 @@ def test_every_variable_is_read():
         "LITELLM_PROXY_URL": "https://proxy.example.com/",
         "TRACELIB_SAMPLE_FOLDER": "/var/sample",
         "TRACELIB_REDACT": '{"employee": "EMP-[0-9]{5}"}',
+        "TRACELIB_LOG_LEVEL": "debug",
         "TRACELIB_REPLICA": "on",
         "TRACELIB_REPLICA_FOLDER": "/var/replica",
         "TRACELIB_REPLICA_URL": "postgresql://ada:s3cret@replica/figures?schema=team",
@@ -199,6 +201,7 @@ def test_every_variable_is_read():
         "TRACELIB_REPLICA_MEMORY_MB": "1024",
         "TRACELIB_REPLICA_DISK_MB": "20000",
         "TRACELIB_REPLICA_KEEPS_HISTORY": "yes",
+        "TRACELIB_KEEP_RESULTS": "no",
     }
     assert read_settings(environ) == Settings(
         database=DatabaseAddress(tuple(PLAIN.items()), None),
@@ -209,6 +212,7 @@ def test_every_variable_is_read():
         proxy_url="https://proxy.example.com",
         sample_folder="/var/sample",
         redact=(OwnPattern("employee", "EMP-[0-9]{5}"),),
+        log_level="debug",
         replica="on",
         replica_folder="/var/replica",
         replica_database=REPLICA,
@@ -290,6 +294,7 @@ def test_a_variable_that_is_set_to_nothing_is_not_set():
         ("TRACELIB_REDACT", '["' + "a" * 1_001 + '"]'),
         ("TRACELIB_REDACT", "[" + ", ".join(['"a"'] * 51) + "]"),
         ("TRACELIB_REDACT", "[" * 100_000),
+        ("TRACELIB_LOG_LEVEL", "loud"),
         ("TRACELIB_REDACT", '["\\ud800"]'),
     ],
 )

@@ -30,9 +30,12 @@ GUARDS = (
     "statement_timeout",
     "lock_timeout",
     "idle_in_transaction_session_timeout",
-    "TimeZone",
     "work_mem",
     "jit",
+    "TimeZone",
+    "IntervalStyle",
+    "extra_float_digits",
+    "client_encoding",
     "client_connection_check_interval",
 )
 """What a source sets for the transaction of each question."""
@@ -81,9 +84,12 @@ def test_every_question_is_asked_under_all_guards(open_source, ways, empty_datab
         "statement_timeout": "2500ms",
         "lock_timeout": "1s",
         "idle_in_transaction_session_timeout": "30s",
-        "TimeZone": "UTC",
         "work_mem": "64MB",
         "jit": "off",
+        "TimeZone": "UTC",
+        "IntervalStyle": "postgres",
+        "extra_float_digits": "1",
+        "client_encoding": "UTF8",
         "client_connection_check_interval": "250ms",
     }
 
@@ -269,12 +275,12 @@ def test_a_connection_that_hangs_is_cut_and_another_one_works(monkeypatch, datab
     """A stopped server, or a network that loses packets: neither sends an error."""
     monkeypatch.setattr(postgres, "GRACE_S", 0.5)
     with slow_line(database()) as line:
-        source = open_source(line.url, statement_timeout_s=0.5, pool_size=1)
+        source = open_source(line.url, statement_timeout_s=20, pool_size=1)
         line.cut()
         began = time.monotonic()
         with pytest.raises(errors.DatabaseHangs):
             source.rows(sa.select(1))
-        assert 0.9 < time.monotonic() - began < 3
+        assert 0.4 < time.monotonic() - began < 3
         line.mend()
         assert source.row(sa.select(1)) == (1,)
 

@@ -58,4 +58,4 @@ def test_a_role_without_the_prompts_reads_the_rest(open_source, database, role):
 def test_a_role_without_the_names_reads_the_requests(open_source, database, role):
     source = open_source(role(database(), "no_names", [ALL_LOGS]))
     assert started(source) == []
-    assert {columns for _, columns in source.schema.name_tables} == {frozenset()}
+    assert {columns for _, columns in source.schema.other_tables} == {frozenset()}

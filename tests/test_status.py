@@ -221,7 +221,8 @@ def test_what_is_not_granted_is_told_apart_from_what_is_not_there(database, role
     gaps = status.missing(source)
     names = set(gaps[gaps["kind"] == "grant"]["name"])
     assert names >= {"session_id", "metadata", "response", "user", "status"}
-    assert not names & {"requester_ip_address", "cache_key"}, "columns that nobody reads"
+    assert "requester_ip_address" in names
+    assert "cache_key" not in names, "a column that nobody reads"
     assert "column" not in set(gaps["kind"])
     assert list(gaps[gaps["kind"] == "name table"]["name"]) == list(NAME_TABLES)
 

@@ -255,11 +255,18 @@ def test_sending_again_costs_what_the_repeated_tokens_did():
     assert few.resending_usd == pytest.approx(1.5 + 0.6 + 2.4 * 20 / 120)
 
 
-@pytest.mark.parametrize("cost", [float("nan"), float("inf"), -0.00028, 1e300])
+@pytest.mark.parametrize("cost", [float("inf"), -0.00028, 1e300])
 def test_absurd_costs_add_up_as_they_do_in_the_database(cost):
     told = timeline(requests({"cost_usd": 1e-300}, {"cost_usd": cost}, {"cost_usd": -cost}))
     expected = [1e-300, cost, cost - cost if cost - cost else 1e-300]
     assert list(told.turns["cost_so_far_usd"]) == pytest.approx(expected, nan_ok=True, abs=0)
+
+
+def test_an_unknown_cost_leaves_the_sum_as_it_was():
+    """As in the sums of the database: an amount that is not possible is unknown."""
+    told = timeline(requests({"cost_usd": 0.5}, {"cost_usd": None}, {"cost_usd": 0.25}))
+    assert list(told.turns["cost_so_far_usd"]) == [0.5, 0.5, 0.75]
+    assert told.cost_usd == 0.75
 
 
 def test_of_no_requests_there_is_nothing_to_tell():

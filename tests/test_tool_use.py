@@ -148,7 +148,7 @@ def test_a_use_names_its_parts_and_its_requests():
 
 def test_without_turns_or_calls_there_are_no_uses():
     assert tool_uses(()) == ()
-    assert offered_never_called(()) == ()
+    assert offered_never_called((), ()) == ()
     assert used([asks(0, QUESTION, answered=choice("a"))]) == ""
 
 
@@ -295,7 +295,8 @@ def offering(*tools: dict[str, object], answered: object = None):
 
 
 def never(*rows: StoredRequest) -> tuple[str, ...]:
-    return offered_never_called(transcript(rows).turns)
+    turns = transcript(rows).turns
+    return offered_never_called(turns, tool_uses(turns))
 
 
 def test_tools_that_were_offered_and_never_called():

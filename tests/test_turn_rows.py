@@ -188,7 +188,7 @@ def test_a_background_response_is_one_turn_however_often_it_is_fetched(database,
     assert one["cost_usd"] == pytest.approx(0.0046)
     # In files and for programs, too.
     document = export.session_document(source, chosen, NONE, NOON)
-    assert len(json.loads(export.as_json(document))["turns"]) == 1
+    assert len(json.loads("".join(export.as_json(document)))["turns"]) == 1
     assert "response fetched 3 times" in "".join(export.as_html(document))
     api = calls_of(made, token("all"))
     found = api.get("/api/v1/sessions/h1-poll/messages")["messages"]

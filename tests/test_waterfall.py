@@ -222,14 +222,31 @@ def the_cards():
 
     from tracelib.page.session import session_timeline
 
-    view, result, parents, opened = st.session_state["given"]
-    session_timeline.show(view, result, parents, lambda _: None, opened)
+    view, result, page, opened = st.session_state["given"]
+    session_timeline.show(view, result, page, lambda _: None, opened)
+
+
+def transcript(parents):
+    """The page of a transcript that knows these parents, by row."""
+    turns = [
+        SimpleNamespace(
+            request=SimpleNamespace(row=SimpleNamespace(written=lambda row=row: row)),
+            parent=parent and SimpleNamespace(written=lambda parent=parent: parent),
+            new_messages=["said"],
+            changes=(),
+        )
+        for row, parent in parents.items()
+    ]
+    return SimpleNamespace(turns=turns, total=len(turns))
 
 
 def shown(frame, parents=None, opened=None):
     app = AppTest.from_function(the_cards, default_timeout=30)
-    result = Result(frame, None, datetime(2026, 11, 23, tzinfo=UTC), 0.0)
-    app.session_state["given"] = (SimpleNamespace(colours={}), result, parents, opened)
+    at = datetime(2026, 11, 23, tzinfo=UTC)
+    result, page = (
+        Result(value, None, at, 0.0) for value in (frame, parents and transcript(parents))
+    )
+    app.session_state["given"] = (SimpleNamespace(colours={}), result, page, opened)
     return app.run()
 
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
 from tests.page_words import nodes
+from tests.planted_keys import insert
 from tests.rows import NOON, failure, key_of, metadata, name_key, name_team, name_user, spend_log
 from tracelib.selection import Selection
 
@@ -20,8 +21,8 @@ AMBER, BASALT = "amber", "basalt"
 SAID = "whisper"
 SHARED_KEY = key_of("shared")
 SECOND = timedelta(seconds=1)
-# How long an answer took, and what a search makes of that.
-TIMED = {"seconds", "chunk"}
+# When it was asked, how long an answer took, and what a search makes of that.
+TIMED = {"seconds", "chunk", "server_time"}
 
 
 def other_than(mark: str) -> str:
@@ -40,6 +41,7 @@ def rows_of(mark: str) -> list[dict]:
         *_chained(mark),
         *_stored_alone(mark),
         _row(mark, "in-shared", 9, session_id="shared", **_said(f"{mark} {SAID}")),
+        _row(mark, "own-key", 30, api_key=key_of(mark)),
     ]
 
 
@@ -49,6 +51,13 @@ def name(engine: sa.Engine) -> None:
         name_team(engine, mark, f"{mark} team alias")
         name_user(engine, mark, f"{mark} user alias", f"{mark}@example.com")
     name_key(engine, SHARED_KEY, "the key of both")
+
+
+def own_keys(engine: sa.Engine, *marks: str) -> None:
+    """A key of its own for each of these teams."""
+    for mark in marks:
+        own = {"token": key_of(mark), "key_alias": f"{mark} key", "team_id": mark, "spend": 0}
+        insert(engine, "LiteLLM_VerificationToken", **own, created_at=NOON - timedelta(days=30))
 
 
 def text_of(answer: Any) -> str:

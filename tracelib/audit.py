@@ -7,8 +7,11 @@ the standard output. If a line cannot be written completely, nothing may be show
 import json
 import os
 import stat
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import Lock
 from typing import Literal
 
@@ -29,8 +32,9 @@ class Record:
 
     `who` is None if the app is open; `origin` is page or api. Sessions by their IDs and their key;
     requests, by their IDs and starts, if they were joined or compared one by one. `page` is that of
-    the transcript, `format` that of a file, `search_text` that of a search, `redaction` the kinds
-    masked.
+    the transcript, `turns` the first and the last that a program requested, `format` that of a
+    file, `search_text` that of a search, `redaction` the kinds masked, `range` the
+    time that evidence is of.
     """
 
     who: str | None
@@ -42,9 +46,11 @@ class Record:
     request_ids: tuple[str, ...] = ()
     request_starts: tuple[datetime, ...] = ()
     page: int | None = None
+    turns: tuple[int, int] | None = None
     format: str | None = None
     search_text: str | None = None
     redaction: tuple[str, ...] = ()
+    range: tuple[datetime, datetime] | None = None
 
 
 def record(settings: Settings, done: Record) -> None:
@@ -73,9 +79,11 @@ def _line(done: Record, at: datetime) -> bytes:
         "request_starts": [_written(start) for start in done.request_starts],
         "api_key": done.api_key,
         "page": done.page,
+        "turns": done.turns,
         "format": done.format,
         "sought": done.search_text,
         "redaction": done.redaction,
+        "range": [_written(end) for end in done.range] if done.range else None,
     }
     # ASCII, so that no character in it can end a line or be refused.
     return json.dumps(fields).encode() + b"\n"
@@ -114,3 +122,90 @@ def _is_broken_off(log: int) -> bool:
     if not stat.S_ISREG(known.st_mode) or not known.st_size:
         return False
     return os.pread(log, 1, known.st_size - 1) != b"\n"
+
+
+# Of a longer log, the newest part is read.
+MOST_BYTES = 64_000_000
+MOST_READERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What one person or program has done: how often each action, and in how many sessions.
+
+    `who` is None for those who were not signed in; `origin` is page or api.
+    """
+
+    who: str | None
+    origin: str
+    by_what: tuple[tuple[str, int], ...]
+    sessions: int
+    newest_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What the audit log has recorded in a time: how often each action, and of how many people.
+
+    `readers` are those who did most, at most 200. `is_whole` is False if the log is so long that
+    its oldest part was not read.
+    """
+
+    by_what: tuple[tuple[str, int], ...]
+    people: int
+    is_whole: bool
+    readers: tuple[Reader, ...] = ()
+
+
+def reads(settings: Settings, start: datetime, end: datetime) -> Reads | None:
+    """How many reads were recorded from `start` up to, but not including, `end`, and whose?
+
+    None if there is no log, or this process may not read it. Lines of another form are left out.
+    """
+    if settings.audit_log in (None, STDOUT):
+        return None
+    try:
+        lines, is_whole = _newest_lines(str(settings.audit_log))
+    except FileNotFoundError:
+        return Reads((), 0, True)  # nothing was read yet
+    except OSError:
+        return None
+    # As they are written, times have the same order as text.
+    first, last = _written(start.astimezone(UTC)), _written(end.astimezone(UTC))
+    found = [one for one in map(_record_of, lines) if first <= str(one.get("at", "")) < last]
+    of_each: defaultdict[tuple[str, str], list[dict[str, object]]] = defaultdict(list)
+    for one in found:
+        of_each[str(one.get("who") or ""), str(one.get("from", ""))].append(one)
+    most = sorted(of_each.items(), key=lambda each: (-len(each[1]), each[0]))[:MOST_READERS]
+    readers = tuple(_reader(who or None, origin, own) for (who, origin), own in most)
+    return Reads(_by_what(found), len({who for who, _ in of_each}), is_whole, readers)
+
+
+def _by_what(records: Sequence[dict[str, object]]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(Counter(str(one.get("what")) for one in records).items()))
+
+
+def _reader(who: str | None, origin: str, records: Sequence[dict[str, object]]) -> Reader:
+    listed = (one.get("session_ids") for one in records)
+    sessions = {str(each) for ids in listed if isinstance(ids, list) for each in ids}
+    newest = max(str(one["at"]) for one in records)
+    try:
+        newest_at = datetime.fromisoformat(newest)
+    except ValueError:
+        newest_at = None
+    return Reader(who, origin, _by_what(records), len(sessions), newest_at)
+
+
+def _newest_lines(path: str) -> tuple[list[bytes], bool]:
+    with Path(path).open("rb") as log:
+        size = log.seek(0, os.SEEK_END)
+        log.seek(max(0, size - MOST_BYTES))
+        return log.read(MOST_BYTES).splitlines(), size <= MOST_BYTES
+
+
+def _record_of(line: bytes) -> dict[str, object]:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}

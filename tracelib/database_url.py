@@ -6,6 +6,7 @@ them, Prisma's own parameters, `postgres://`.
 
 import re
 from dataclasses import dataclass, field
+from itertools import chain
 from urllib.parse import parse_qsl, unquote
 
 from tracelib import errors
@@ -53,6 +54,7 @@ LIBPQ_PARAMETERS = frozenset(
         "sslnegotiation",
     )
 )
+PASSWORDS = frozenset(("password", "sslpassword"))
 # Managed services route by these start-up options; any other option would fail behind PgBouncer.
 ROUTING_OPTION = re.compile(r"^(endpoint|project|reference)=", re.ASCII)
 SEARCH_PATH = re.compile(r"search_path\s*=\s*\"?(\w+)")
@@ -65,6 +67,15 @@ class DatabaseAddress:
 
     parameters: tuple[tuple[str, str], ...] = field(repr=False)
     schema: str | None = None
+
+    def without_password(self) -> tuple[object, ...]:
+        """Which database it is, and as whom, for a name that others may see.
+
+        >>> read_address("postgres://ada:s3cret@db/litellm").without_password()
+        ('user', 'ada', 'host', 'db', 'dbname', 'litellm', None)
+        """
+        known = (pair for pair in self.parameters if pair[0] not in PASSWORDS)
+        return (*chain.from_iterable(known), self.schema)
 
     def in_words(self) -> str:
         """The database as text, without the password.

@@ -34,6 +34,11 @@ class BadSetting(TraceError):
     )
 
 
+class HostNotAllowed(TraceError):
+    sentence = "This host name is not allowed."
+    remedy = "If it is yours, add it to TRACELIB_ALLOWED_HOSTS."
+
+
 class DatabaseUnreachable(TraceError):
     sentence = "The database is not responding."
     remedy = (
@@ -121,6 +126,12 @@ class StillRunning(TraceError):
     is_passing = True
 
 
+class AppStopping(TraceError):
+    sentence = "The app is stopping."
+    remedy = "Send the request again in a moment."
+    is_passing = True
+
+
 class Cancelled(TraceError):
     sentence = "The query was cancelled, because no one waited for it any more."
     remedy = "The page runs it again when it is opened."
@@ -177,6 +188,17 @@ class NotForThisRole(TraceError):
     hides_figures = True
     sentence = "Your role does not show this."
     remedy = "Ask the administrator of this dashboard for another role."
+
+
+class FileUnavailable(TraceError):
+    sentence = "This page can no longer download this file."
+    remedy = "Reload the page, sign in again if you are signed out, and click again."
+
+
+class FilesBusy(TraceError):
+    sentence = "Too many files are being downloaded at the moment."
+    remedy = "Click again in a minute."
+    is_passing = True
 
 
 class ReplicaUnreadable(TraceError):

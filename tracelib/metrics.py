@@ -1,17 +1,18 @@
 """The metrics of this process, for monitoring: without names of people and without results."""
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
     Histogram,
+    ProcessCollector,
     disable_created_metrics,
 )
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from tracelib.activity import ACTIVITY
 from tracelib.errors import TraceError
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -19,6 +20,8 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 disable_created_metrics()  # type: ignore[no-untyped-call]
 # A registry of its own, so that two apps in a process do not collide.
 REGISTRY = CollectorRegistry()
+# Memory, processor time and open files, under the names that every client of Prometheus gives them.
+ProcessCollector(registry=REGISTRY)
 QUERIES = Counter(
     "tracelib_questions",
     "Queries requested by pages and programs",
@@ -55,6 +58,41 @@ REPLICA_AGE = Gauge(
     registry=REGISTRY,
 )
 
+STALE_RESULTS = Counter(
+    "tracelib_stale_results",
+    "Results shown in place of newer ones, which failed or are late",
+    ["question"],
+    registry=REGISTRY,
+)
+OPENINGS = Counter(
+    "tracelib_breaker_openings",
+    "How often queries to a database that could not be reached were paused",
+    registry=REGISTRY,
+)
+# Of the state of the process: set when the metrics are read.
+GAUGES = {
+    name: Gauge(f"tracelib_{name}", description, registry=REGISTRY)
+    for name, description in (
+        ("breaker_open", "1 while queries to the database are paused, else 0"),
+        ("store_bytes", "Serialised size of the stored results"),
+        ("store_limit_bytes", "The size above which stored results are dropped"),
+        ("store_results", "Queries with stored results"),
+        ("queries_running", "Queries under way"),
+        ("queries_waiting", "Queries that wait for their turn"),
+        ("pool_connections", "Open connections to the database"),
+        ("pool_connections_in_use", "Connections in use"),
+        ("pool_connections_limit", "The maximum number of connections"),
+        ("viewers", "Browser tabs that are connected; NaN where that is unknown"),
+        ("threads", "Threads of the process"),
+    )
+}
+
+
+def set_state(state: Mapping[str, float]) -> None:
+    """Set the `GAUGES` of these names."""
+    for name, value in state.items():
+        GAUGES[name].set(value)
+
 
 def count_query(query: str, is_new: bool) -> None:
     """Count a query; one that is not new is served from the store."""
@@ -72,10 +110,6 @@ def observe_query(
         DATABASE_ERRORS.labels(type(error).__name__).inc()
     if is_of_replica:
         FROM_REPLICA.labels(query).inc()
-    if error or is_of_replica:
-        return
-    succeeded_at = time.monotonic()
-    LAST_GOOD_AGE.set_function(lambda: time.monotonic() - succeeded_at)
 
 
 def watch_replica(age_s: Callable[[], float]) -> None:
@@ -89,5 +123,5 @@ def as_text() -> bytes:
     return text
 
 
-for gauge in (LAST_GOOD_AGE, REPLICA_AGE):
-    gauge.set(float("nan"))
+LAST_GOOD_AGE.set_function(ACTIVITY.last_good_age_s)
+REPLICA_AGE.set(float("nan"))

@@ -59,6 +59,25 @@ NAMED_BY = {
     "team": (("LiteLLM_TeamTable", "team_id", ("team_alias",)),),
 }
 NAME_TABLES = tuple(name for tables in NAMED_BY.values() for name, *_ in tables)
+# Tables in which LiteLLM books what it also logs: by day, as running totals, and what is due.
+LEDGER_TABLES = (
+    "LiteLLM_DailyUserSpend",
+    "LiteLLM_DailyTeamSpend",
+    "LiteLLM_DailyTagSpend",
+    "LiteLLM_DailyGatewayRequests",
+    "LiteLLM_SpendLogDelivery",
+    "LiteLLM_BudgetTable",
+    "LiteLLM_BudgetWindowSpend",
+    "LiteLLM_TagTable",
+)
+# Tables of what keys and teams may use.
+GRANT_TABLES = (
+    "LiteLLM_ObjectPermissionTable",
+    "LiteLLM_SpendLogToolIndex",
+    "LiteLLM_MCPServerTable",
+    "LiteLLM_DeprecatedVerificationToken",
+)
+OTHER_TABLES = (*NAME_TABLES, *LEDGER_TABLES, *GRANT_TABLES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +85,16 @@ class Schema:
     """What this database has, as far as the role and the viewer may read it.
 
     `columns` are SpendLogs' readable columns, `unreadable` those that exist but are not granted;
-    `name_tables` maps each readable name table to its readable columns. The columns in `searchable`
-    have a trigram index that finds any part of their text. Only the rows of `scope` are included.
+    `other_tables` maps each other table that exists to its readable columns. The columns in
+    `searchable` have a trigram index that finds any part of their text. Only the rows of `scope`
+    are included.
     """
 
     table: str
     name: str | None = None
     columns: frozenset[str] = frozenset()
     unreadable: frozenset[str] = frozenset()
-    name_tables: tuple[tuple[str, frozenset[str]], ...] = ()
+    other_tables: tuple[tuple[str, frozenset[str]], ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
     searchable: frozenset[str] = frozenset()
     is_partitioned: bool = False
@@ -98,9 +118,14 @@ class Schema:
         """Can rows be found by this column without reading them all?"""
         return any(index[:1] == (column,) for index in self.indexes)
 
-    def names_from(self, table: str, *columns: str) -> bool:
-        """May these columns of a name table be read here?"""
-        return set(columns) <= dict(self.name_tables).get(table, frozenset())
+    def exists(self, table: str) -> bool:
+        """Does this version of LiteLLM have this other table, readable or not?"""
+        return table in dict(self.other_tables)
+
+    def reads(self, table: str, *columns: str) -> bool:
+        """May these columns of another table be read here?"""
+        readable = dict(self.other_tables).get(table, frozenset())
+        return bool(readable) and set(columns) <= readable
 
     def missing_columns(self) -> tuple[KnownColumn, ...]:
         """Which columns of current LiteLLM does this database lack or withhold?"""

@@ -8,6 +8,9 @@ import pandas as pd
 
 from tracelib.keys import key_identity
 
+# Clients choose IDs. PostgreSQL's index, which LiteLLM has on them, holds at most 2,704 bytes.
+LONGEST_ID = 2_000
+
 
 class RowId(NamedTuple):
     """The row of a request in the log: its ID and its start, aware UTC.
@@ -50,6 +53,15 @@ def read_row_id(text: str) -> RowId | None:
     except ValueError:
         return None
     return RowId(request_id, moment) if moment.tzinfo else None
+
+
+def can_exist(*ids: str | None) -> bool:
+    """Can there be rows with these IDs, as far as their length tells?
+
+    >>> can_exist("sess-1", None), can_exist("x" * 2_001)
+    (True, False)
+    """
+    return all(some_id is None or len(some_id) <= LONGEST_ID for some_id in ids)
 
 
 @dataclass(frozen=True, slots=True)

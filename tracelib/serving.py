@@ -5,16 +5,24 @@ import base64
 import gc
 import hashlib
 import re
+import signal
+import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
+from types import FrameType
 
 from starlette.datastructures import MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tracelib import events
+
 # How many new objects the garbage collector waits for: about three runs of a page.
 YOUNG = 50_000
+# Set when the process must end: the server waits for the requests that are open.
+STOPPING = threading.Event()
 
 
 def prepared(
@@ -30,13 +38,31 @@ def prepared(
 
     @asynccontextmanager
     async def lifespan(_app: object) -> AsyncIterator[None]:
+        _observe_signals()
         await asyncio.to_thread(prepare)
         gc.collect()
         gc.freeze()
         gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
         yield
+        events.end()
 
     return lifespan
+
+
+def _observe_signals() -> None:
+    """Set `STOPPING` at the signals on which the server stops."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if callable(stop := signal.getsignal(number)):
+            signal.signal(number, partial(_stop, stop))
+
+
+def _stop(
+    stop: Callable[[int, FrameType | None], object], number: int, frame: FrameType | None
+) -> None:
+    STOPPING.set()
+    stop(number, frame)
 
 
 INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
@@ -107,10 +133,10 @@ STREAMLITS_OWN = "/_stcore/"
 # A probe requests the first, Streamlit's page all of them. The websocket is not HTTP.
 OPEN_PATHS = ("health", "host-config")
 OPEN_FOLDER = "bidi-components/"
-# The messages of a page in a browser in normal use; the last is a click on a download.
-USED = frozenset({"rerun_script", "stop_script", "app_heartbeat", "deferred_file"})
+# The messages of a page in a browser in normal use.
+USED = frozenset({"rerun_script", "stop_script", "app_heartbeat"})
 # Everything that a person has chosen on a page is a few kilobytes.
-LONGEST = 1_000_000  # bytes
+LONGEST = 250_000  # bytes
 TOO_LONG = 1009  # as the websocket protocol defines it
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from tracelib import errors
+from tracelib import errors, events, hosts
 from tracelib.database_url import DatabaseAddress, read_address
 from tracelib.permissions.people import Listed, read_people
 from tracelib.permissions.tokens import Token, read_tokens
@@ -24,7 +24,6 @@ SECRETS = (
     "TRACELIB_REPLICA_URL",
 )
 REPLICA = ("auto", "on", "off")
-NO_YES = ("no", "yes")
 TICKS = {"off": 0, "10s": 10, "30s": 30, "1m": 60, "5m": 300}
 
 
@@ -45,6 +44,8 @@ class Settings:
     identity_header: str | None = None
     proxy_secret: str | None = field(default=None, repr=False)
     audit_log: str | None = None
+    log_level: str = "info"
+    allowed_hosts: tuple[str, ...] = ()
     replica: str = "off"
     replica_folder: str | None = None
     replica_database: DatabaseAddress | None = None
@@ -52,6 +53,7 @@ class Settings:
     replica_memory_mb: int = 768
     replica_disk_mb: int | None = None
     replica_keeps_history: bool = False
+    keep_results: bool = False
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -75,14 +77,28 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         identity_header=_identity_header(environ),
         proxy_secret=environ.get("TRACELIB_PROXY_SECRET", "").strip() or None,
         audit_log=environ.get("TRACELIB_AUDIT_LOG", "").strip() or None,
+        log_level=_one_of(environ, "TRACELIB_LOG_LEVEL", events.LEVELS, "info"),
+        allowed_hosts=read_allowed_hosts(environ),
         replica=_one_of(environ, "TRACELIB_REPLICA", REPLICA),
         replica_folder=environ.get("TRACELIB_REPLICA_FOLDER", "").strip() or None,
         replica_database=_address(environ, "TRACELIB_REPLICA_URL"),
         replica_duty=_number(environ, "TRACELIB_REPLICA_DUTY", 0.5, 0.01, 1),
         replica_memory_mb=int(_number(environ, "TRACELIB_REPLICA_MEMORY_MB", 768, 256, 1_000_000)),
         replica_disk_mb=int(_number(environ, "TRACELIB_REPLICA_DISK_MB", 0, 0, 1e9)) or None,
-        replica_keeps_history=_one_of(environ, "TRACELIB_REPLICA_KEEPS_HISTORY", NO_YES) == "yes",
+        replica_keeps_history=_is_yes(environ, "TRACELIB_REPLICA_KEEPS_HISTORY", "no"),
+        keep_results=_is_yes(environ, "TRACELIB_KEEP_RESULTS", "yes"),
     )
+
+
+def read_allowed_hosts(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The host names by which the app may be opened; none if it is not set.
+
+    Raises BadSetting.
+    """
+    try:
+        return hosts.read_names(environ.get("TRACELIB_ALLOWED_HOSTS", ""))
+    except ValueError as error:
+        raise errors.BadSetting(f"TRACELIB_ALLOWED_HOSTS: {error}") from None
 
 
 def _address(environ: Mapping[str, str], name: str) -> DatabaseAddress | None:
@@ -114,7 +130,7 @@ def _number(
     try:
         value = float(text)
     except ValueError:
-        raise errors.BadSetting(f"{name} is {text!r}, not a number.") from None
+        raise errors.BadSetting(f"{name} is not a number.") from None
     if not least <= value <= most:
         raise errors.BadSetting(f"{name} must be between {least:g} and {most:g}.")
     return value
@@ -129,6 +145,10 @@ def _one_of(
     if text not in words:
         raise errors.BadSetting(f"{name} must be one of {', '.join(words)}.")
     return text
+
+
+def _is_yes(environ: Mapping[str, str], name: str, default: str) -> bool:
+    return _one_of(environ, name, ("no", "yes"), default) == "yes"
 
 
 def _proxy_url(environ: Mapping[str, str]) -> str | None:

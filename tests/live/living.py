@@ -13,7 +13,7 @@ from tests.live import traffic
 from tests.live.answers import Json
 from tests.live.client import Client, Exchange
 from tests.live.ledger import Ledger
-from tests.live.proxy import MASTER_KEY, PATIENCE_S, Proxy
+from tests.live.proxy import FLUSH_S, MASTER_KEY, PATIENCE_S, Proxy
 from tests.live.vendor import Vendor
 from tests.sources import source_of
 from tracelib.filters import Filters
@@ -111,14 +111,19 @@ def wait_for(holds: Callable[[], bool], words: Callable[[], str]) -> None:
 
 @contextmanager
 def living(
-    version: str, tcp_server, folder: Path, variables: Mapping[str, str] | None = None
+    version: str,
+    tcp_server,
+    folder: Path,
+    variables: Mapping[str, str] | None = None,
+    flush_s: int = FLUSH_S,
 ) -> Iterator[Live]:
     """A proxy of this version on a database of its own, with teams, users and keys."""
     database = Database(tcp_server.server, name=f"litellm_{version.replace('.', '_')}")
     database.server.run_scripts(database.name, [MISSING_TABLES.read_text()])
     source = source_of(database)
     with Vendor().running() as vendor:
-        proxy = Proxy(version, tcp_server.url(database.name), vendor, folder, variables or {})
+        url = tcp_server.url(database.name)
+        proxy = Proxy(version, url, vendor, folder, variables or {}, flush_s)
         with proxy.running():
             client = Client(proxy.url, traffic.make_entities(proxy) | {"master": MASTER_KEY})
             yield Live(proxy, vendor, client, database, source)

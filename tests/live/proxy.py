@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -38,6 +39,7 @@ OPENAI = {
 }
 ANTHROPIC = {"claude": "claude-sonnet-4-5", "claude-haiku": "claude-haiku-4-5"}
 CACHE = {"type": "local", "mode": "default_off"}  # for requests that ask for it
+PRICE = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
 FALLBACK = {"primary": ["gpt-4o-mini"]}
 
 
@@ -45,7 +47,7 @@ FALLBACK = {"primary": ["gpt-4o-mini"]}
 class Proxy:
     """A proxy of one version; `url` is its address. `folder` is for its logs.
 
-    `variables` are given to it beside its own.
+    `variables` are given to it beside its own. It adds up every `flush_s` seconds.
     """
 
     version: str
@@ -53,6 +55,7 @@ class Proxy:
     vendor: vendor.Vendor
     folder: Path
     variables: Mapping[str, str] = field(default_factory=dict)
+    flush_s: int = FLUSH_S
 
     def __post_init__(self) -> None:
         self.port = free_port()
@@ -72,12 +75,18 @@ class Proxy:
         """Start it and wait until it is ready."""
         home = install.folder()
         config = self.folder / "config.yaml"
-        config.write_text(json.dumps(configuration(self.vendor.url)))  # JSON is YAML
+        # JSON is YAML.
+        config.write_text(json.dumps(configuration(self.vendor.url, self.flush_s)))
         command = [home / "older/bin/litellm", "--config", config]
         command += ["--host", "127.0.0.1", "--port", str(self.port), "--num_workers", "1"]
         with (self.folder / "proxy.log").open("ab") as log:
             self.process = subprocess.Popen(
-                command, cwd=self.folder, env=self._environment(home), stdout=log, stderr=log
+                command,
+                cwd=self.folder,
+                env=self._environment(home),
+                stdout=log,
+                stderr=log,
+                process_group=0,  # with its engine
             )
         self._wait_until_ready()
 
@@ -119,6 +128,11 @@ class Proxy:
             self.process.terminate()
             self.process.wait(PATIENCE_S)
 
+    def kill(self) -> None:
+        """End it and its engine at once, as a machine that fails does."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(PATIENCE_S)
+
     def today(self) -> date:
         """The UTC day that its clock shows."""
         answer = httpx.get(f"{self.url}/health/liveliness", timeout=60)
@@ -143,13 +157,14 @@ class Proxy:
         return answer.json()
 
 
-def configuration(vendor_url: str) -> dict[str, Any]:
+def configuration(vendor_url: str, flush_s: int) -> dict[str, Any]:
     """What the proxy is told: its models, and that prompts and answers are stored."""
     openai = {"api_key": "sk-vendor", "api_base": f"{vendor_url}/v1"}
     anthropic = {"api_key": "sk-vendor", "api_base": vendor_url}
     models = {name: openai | {"model": f"openai/{model}"} for name, model in OPENAI.items()}
     models |= {name: anthropic | {"model": f"anthropic/{m}"} for name, m in ANTHROPIC.items()}
     models["slow"] = openai | {"model": f"openai/{vendor.SLOW}", "timeout": vendor.SLOW_S / 3}
+    models["repeating"] = openai | PRICE | {"model": f"openai/{vendor.REPEATS}"}
     return {
         "model_list": [
             {"model_name": name, "litellm_params": parameters, "model_info": {"id": f"dep-{name}"}}
@@ -164,6 +179,6 @@ def configuration(vendor_url: str) -> dict[str, Any]:
         "general_settings": {
             "master_key": MASTER_KEY,
             "store_prompts_in_spend_logs": True,
-            "proxy_batch_write_at": FLUSH_S,
+            "proxy_batch_write_at": flush_s,
         },
     }

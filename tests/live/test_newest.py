@@ -81,6 +81,19 @@ def test_litellm_counts_the_tokens_that_its_cache_repeated(live):
         assert getattr(found, part) + repeated == daily[f"total_{part}"]
 
 
+def test_log_daily_tables_and_running_totals_agree(live, api):
+    found = api.get("/api/v1/ledgers", days=2)
+    sent = len(live.client.exchanges)
+    for name in ("days", "keys", "teams", "users", "tags"):
+        assert {one["id" if "id" in one else "date"]: one["classes"] for one in found[name]} == {
+            one["id" if "id" in one else "date"]: [] for one in found[name]
+        }
+    assert sum(day["log_requests"] for day in found["days"]) == sent
+    totals = [one["running_total"] for one in found["keys"] if one["running_total"]]
+    assert {total["state"] for total in totals} <= {"agrees", "reset"}
+    assert found["missing"] == []
+
+
 def test_by_model(live):
     found = {
         row["model"]: Figures(

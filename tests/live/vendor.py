@@ -32,7 +32,9 @@ REFUSALS = {
 SLOW = "is-slow"
 SLOW_S = 1.5
 BREAKS = "breaks-off"
-"""A model that is too slow for the proxy, and one whose streams end after three words."""
+REPEATS = "repeats-its-id"
+"""A model that is too slow for the proxy, one whose streams end after three words, and one whose
+answers all have the same id."""
 
 CACHED_PREFIX = "cached prefix "
 CACHED_TOKENS = 1024
@@ -138,7 +140,8 @@ class _Handler(BaseHTTPRequestHandler):
         if body.get("stream"):
             self._stream(events(*given), breaks=body["model"] == BREAKS)
         else:
-            self._send(200, whole(*given))
+            own = {"id": "chatcmpl-again"} if body["model"] == REPEATS else {}
+            self._send(200, whole(*given) | own)
 
     def _refuse(self, status: int, kind: str, code: str | None, words: str) -> None:
         error = {"message": words, "type": kind, "param": None, "code": code}

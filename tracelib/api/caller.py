@@ -12,12 +12,14 @@ from urllib.parse import parse_qs
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect, Request
 
-from tracelib import audit, errors
+from tracelib import audit, errors, serving
 from tracelib.api.params import Params
 from tracelib.api.problems import Complaint, Problem, refused, unreadable
 from tracelib.permissions.tokens import Token
 from tracelib.querying.installation import Installation, silent_s
-from tracelib.querying.runner import Query, run_together
+from tracelib.querying.query import Query
+from tracelib.querying.runner import run_alone, run_together
+from tracelib.querying.workers import Who
 from tracelib.settings import TICKS
 from tracelib.window import ticked
 
@@ -48,15 +50,30 @@ class Caller:
         submitted = [Query(function, tuple(arguments)) for function, *arguments in queries]
         patience_s = QUEUED_S + self.installed.settings.statement_timeout_s
         results = run_together(
-            self.installed, self.now, submitted, patience_s, lambda _: self._check_response()
+            self.installed,
+            self.now,
+            submitted,
+            patience_s,
+            lambda _: self._check(),
+            who=Who(self.token.name, is_program=True),
         )
         for result in results:
             if result.error:
                 raise result.error
         return [result.value for result in results]
 
-    def _check_response(self) -> None:
-        """Raises DatabaseHangs as soon as that is known: a program can try again."""
+    def query_alone(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a query whose result is for this caller alone, such as a file; it is not stored.
+
+        Raises a TraceError.
+        """
+        who = Who(self.token.name, is_program=True)
+        return run_alone(self.installed, Query(function, arguments), who)
+
+    def _check(self) -> None:
+        """Raises DatabaseHangs or AppStopping as soon as that is known: a program can try again."""
+        if serving.STOPPING.is_set():
+            raise errors.AppStopping()
         if silent_s(self.installed) > SILENT_S:
             raise errors.DatabaseHangs()
 

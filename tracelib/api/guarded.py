@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import logging
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from tracelib import errors
+from tracelib import errors, events
+from tracelib.activity import ACTIVITY
 from tracelib.api.caller import body_of
 from tracelib.api.problems import Problem, of_error
 from tracelib.permissions.tokens import Token
@@ -121,7 +121,10 @@ def _headers(level: float) -> dict[str, str]:
     }
 
 
-log = logging.getLogger(__name__)
+METHODS = ("GET", "HEAD", "POST")
+# Monitoring requests these every few seconds.
+WATCHING = ("/health", "/metrics")
+LEVELS: dict[bool, events.Level] = {True: "debug", False: "info"}
 # Responses must not be cached. Pages of other sites get no access: there is no CORS header.
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -164,18 +167,20 @@ class Guarded:
     failed: Callable[[errors.TraceError], Response] = _failed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = dict(HEADERS)
+        headers, request, started = dict(HEADERS), Request(scope, receive), time.monotonic()
         try:
-            response = await self._response(Request(scope, receive), headers)
+            response = await self._response(request, headers)
             response.headers.update(headers)
         except Problem as problem:
             response = problem.response(headers)
         except errors.TraceError as error:
             response = self.failed(error)
             response.headers.update(headers)
-        except Exception:
-            log.exception("Unexpected error in the API.")
+        except Exception as fault:
+            events.exception("api_fault", fault)
+            ACTIVITY.record_error(errors.OwnFault(), "api")
             response = _broken().response(headers)
+        _log(request, response.status_code, time.monotonic() - started)
         await response(scope, receive, send)
 
     async def _response(self, request: Request, headers: dict[str, str]) -> Response:
@@ -188,6 +193,7 @@ class Guarded:
             if token:
                 headers.update(self.gate.pass_through(token, cost))
 
+        request.state.token = token
         charge(1)
         if token:
             installed = replace(installed, access=token.access)
@@ -213,6 +219,22 @@ class Guarded:
         if token is None and not self.is_open:
             raise unknown()
         return installed, token
+
+
+def _log(request: Request, status: int, seconds: float) -> None:
+    """Log a request by the template of its path: paths and parameters may hold text."""
+    token: Token | None = getattr(request.state, "token", None)
+    path = getattr(request.scope.get("route"), "path", "").replace(":anything", "") or None
+    is_watching = path in WATCHING and status < HTTPStatus.BAD_REQUEST
+    events.log(
+        "warning" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else LEVELS[is_watching],
+        "api_request",
+        route=path,
+        method=request.method if request.method in METHODS else None,
+        status=status,
+        seconds=seconds,
+        token=token.name if token else None,
+    )
 
 
 def not_found() -> Problem:

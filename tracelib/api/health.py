@@ -9,7 +9,8 @@ from tracelib.api import responses
 from tracelib.permissions.access import FULL
 from tracelib.permissions.tokens import Token
 from tracelib.querying.installation import Installation
-from tracelib.querying.runner import Query, run_together
+from tracelib.querying.query import Query
+from tracelib.querying.runner import run_together
 from tracelib.querying.store import Result
 from tracelib.status import Freshness, ServerFacts
 from tracelib.window import ticked

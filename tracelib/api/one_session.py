@@ -11,11 +11,13 @@ from tracelib.api.caller import Caller
 from tracelib.api.problems import Problem, SessionOfKey
 from tracelib.api.values import records, seconds
 from tracelib.conversation import Message, Part, ShownChange, Turn, TurnPage
+from tracelib.conversation.reading import TURNS_A_PAGE
+from tracelib.conversation.requests import cost_usd
 from tracelib.export import redacted
 from tracelib.keys import key_identity
 from tracelib.querying.runner import reading_of
 from tracelib.redaction import KINDS, NONE, Redaction
-from tracelib.selection import Selection, session
+from tracelib.selection import Selection, can_exist, session
 
 SAME = (
     *("session_id", "user_name", "team_name", "agent", "end_user", "requests", "failures"),
@@ -54,6 +56,8 @@ def messages(
         "opened",
         api_key=selection.api_key,
         session_ids=selection.session_ids,
+        page=(given.first - 1) // TURNS_A_PAGE + 1,
+        turns=(given.first, given.first + given.count - 1),
         redaction=redaction.names(),
     )
     reading = reading_of(caller.installed, selection)
@@ -78,6 +82,8 @@ def _redaction(caller: Caller, given: params.Messages) -> Redaction:
 
 def _selection(caller: Caller, session_id: str, key: str | None) -> Selection:
     """Which session is requested? Only keys that the caller may see are mentioned."""
+    if not can_exist(session_id):
+        raise errors.NoSuchSession()
     keys = records(caller.query(sessions.keys_of, session_id))
     if key is not None:
         keys = [one for one in keys if one["api_key"] == key_identity(key)]
@@ -167,7 +173,7 @@ def _message(
         error=(request.error_message or request.error_class) if has_figures else None,
         prompt_tokens=sum(one.prompt_tokens for one in rows) if rows else None,
         completion_tokens=sum(one.completion_tokens for one in rows) if rows else None,
-        cost_usd=sum(one.spend_usd for one in rows) if rows else None,
+        cost_usd=cost_usd(rows) if rows else None,
         latency_ms=request.latency_ms if has_figures else None,
         ttft_ms=request.ttft_ms if has_figures else None,
         cache_hit=request.is_cache_hit,

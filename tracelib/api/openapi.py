@@ -9,11 +9,25 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from tracelib.api import analytics, one_session, params, responses, session_list, session_responses
+from tracelib.api import (
+    analytics,
+    auditing,
+    auditing_params,
+    auditing_responses,
+    data_quality,
+    ledger_responses,
+    ledgers,
+    one_session,
+    params,
+    responses,
+    session_list,
+    session_responses,
+)
 from tracelib.api.caller import JSON
 from tracelib.api.params import Params
 from tracelib.api.problems import MEDIA_TYPE, ProblemDocument
 from tracelib.metrics import CONTENT_TYPE
+from tracelib.selection import LONGEST_ID
 
 BASE = "/api/v1"
 
@@ -23,14 +37,15 @@ class Endpoint:
     """One path. `takes` is read from the query of a GET, from the JSON body of a POST.
 
     `respond` is called with the caller, the parameters and the values in the path; its docstring
-    begins with the question. `refuses` are its own error responses, in addition to the common ones.
+    begins with the question. Without a model to give, that is a file in JSON. `refuses` are its own
+    error responses, in addition to the common ones.
     """
 
     method: Literal["GET", "POST"]
     path: str
     takes: type[Params]
-    gives: type[BaseModel]
-    respond: Callable[..., BaseModel]
+    gives: type[BaseModel] | None
+    respond: Callable[..., BaseModel | bytes]
     refuses: tuple[HTTPStatus, ...] = ()
     reads_messages: bool = False
 
@@ -72,6 +87,22 @@ ENDPOINTS = (
         reads_messages=True,
     ),
     Endpoint("GET", "/failures", params.Failed, responses.Failures, analytics.failures),
+    Endpoint(
+        "GET", "/ledgers", params.LedgerDays, ledger_responses.Ledgers, ledgers.compared_ledgers
+    ),
+    Endpoint("GET", "/keys", auditing_params.Keys, auditing_responses.Keys, auditing.keys),
+    Endpoint("GET", "/evidence", params.Chosen, auditing_responses.Evidence, auditing.log_evidence),
+    Endpoint(
+        "GET",
+        "/evidence/file",
+        auditing_params.EvidenceFile,
+        None,
+        auditing.signed_off_evidence,
+        (HTTPStatus.FORBIDDEN,),
+    ),
+    Endpoint(
+        "GET", "/data-quality", params.Chosen, responses.DataQuality, data_quality.data_quality
+    ),
 )
 
 REFERENCE = "#/components/schemas/{model}"
@@ -149,7 +180,7 @@ def _others() -> dict[str, Any]:
 def _named_in_path(one: Endpoint) -> list[dict[str, Any]]:
     if "{session_id}" not in one.path:
         return []
-    schema = {"type": "string", "minLength": 1}
+    schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_ID}
     return [{"name": "session_id", "in": "path", "required": True, "schema": schema}]
 
 
@@ -173,7 +204,8 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 def _responses(
     gives: type[BaseModel] | None, media_type: str, refuses: tuple[HTTPStatus, ...]
 ) -> dict[str, Any]:
-    schema = _reference(gives) if gives else {"type": "string"}
+    unnamed = {"type": "object" if media_type == JSON else "string"}
+    schema = _reference(gives) if gives else unnamed
     problem = {MEDIA_TYPE: {"schema": _reference(ProblemDocument)}}
     return {"200": _response("OK", {media_type: {"schema": schema}})} | {
         str(status.value): _response(status.phrase, problem) for status in sorted(set(refuses))
@@ -193,7 +225,7 @@ def _schemas() -> dict[str, Any]:
         (one.takes, "validation") for one in ENDPOINTS if one.method == "POST"
     ]
     models: list[type[BaseModel]] = [
-        *(one.gives for one in ENDPOINTS),
+        *(one.gives for one in ENDPOINTS if one.gives),
         responses.Health,
         ProblemDocument,
     ]

@@ -1,6 +1,6 @@
 """The request parameters: each by name, and nothing that is not one."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -28,6 +28,7 @@ from tracelib.spendlogs.figures import METRICS
 from tracelib.window import Bucket, TimeWindow
 
 DEFAULT_DAYS = 7
+LEDGER_DAYS = 30
 MOST_SESSIONS = 500
 MOST_TURNS = 200
 MOST_FAILURES = 100
@@ -90,10 +91,7 @@ class TimeRangeParams(Params):
 
     @model_validator(mode="after")
     def _has_one_range(self) -> Self:
-        if self.days is not None and (self.start or self.end):
-            raise ValueError("Give either days, or start with an optional end.")
-        if self.end and not self.start:
-            raise ValueError("end needs a start.")
+        _need_one_range(self.days, self.start, self.end)
         return self
 
     def range(self, zone: str = "UTC") -> ranges.Range | None:
@@ -116,8 +114,49 @@ class TimeRangeParams(Params):
         return TimeWindow(start, end)
 
 
+def _need_one_range(days: int | None, start: datetime | None, end: datetime | None) -> None:
+    if days is not None and (start or end):
+        raise ValueError("Give either days, or start with an optional end.")
+    if end and not start:
+        raise ValueError("end needs a start.")
+
+
 def _placed(moment: datetime, zone: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
+
+
+class LedgerDays(Params):
+    """UTC days: the last `days` with today, or those from `start` to before `end`."""
+
+    days: int | None = Field(
+        None,
+        ge=1,
+        le=windows.LONGEST.days,
+        description=f"The number of UTC days up to today; {LEDGER_DAYS} without a `start`.",
+    )
+    start: Moment | None = Field(None, description="Its UTC day is the first, ISO 8601.")
+    end: Moment | None = Field(None, description="Exclusive: at midnight the day before is last.")
+
+    @model_validator(mode="after")
+    def _has_one_range(self) -> Self:
+        _need_one_range(self.days, self.start, self.end)
+        return self
+
+    def range_of_days(self, now: datetime) -> tuple[date, date]:
+        """Which UTC days are the first and the last? Raises a Problem if they are not valid."""
+        today = now.astimezone(UTC).date()
+        if self.start is None:
+            return today - timedelta(days=(self.days or LEDGER_DAYS) - 1), today
+        start, end = _placed(self.start, "UTC"), _placed(self.end or now, "UTC")
+        if start > now:
+            raise refused("The start is in the future.")
+        if end < start:
+            raise refused("The range ends before it starts.")
+        first = start.astimezone(UTC).date()
+        last = (max(end, start + timedelta.resolution) - timedelta.resolution).astimezone(UTC)
+        if complaint := ranges.days_complaint(first, last.date()):
+            raise refused(complaint)
+        return first, min(last.date(), today)
 
 
 class ZonedRange(TimeRangeParams):

@@ -120,7 +120,10 @@ class FailedRequest(ResponseModel):
     error_code: str | None
     error_message: str | None
     latency_ms: float | None
-    cost_usd: float = Field(description="Usually 0; above 0 mostly for interrupted streams.")
+    cost_usd: float | None = Field(
+        description="Usually 0; above 0 mostly for interrupted streams; null if no possible amount "
+        "is stored."
+    )
 
 
 class Failures(ResponseModel):
@@ -134,6 +137,46 @@ class Failures(ResponseModel):
     providers: list[FailureGroup]
     models: list[FailureGroup]
     newest: list[FailedRequest]
+
+
+class QualityCheck(ResponseModel):
+    """What one check found."""
+
+    name: str
+    title: str
+    rows: int | None = Field(description="null when a column for it cannot be read.")
+    of: int | None = Field(description="The requests that were read for it.")
+    share: float | None = Field(description=SHARE)
+    since: datetime | None = Field(description="The first of them in the window; null for none.")
+    without: str = Field(description="Why `rows` is unknown; empty if it is known.")
+    effect: str
+    remedy: str
+
+
+class Retention(ResponseModel):
+    """The horizon and the growth of the whole log; null is unknown."""
+
+    oldest_request_at: datetime | None
+    rows: int | None = Field(description="Estimated, of a large log.")
+    bytes: int = Field(description="With indexes and out-of-line values.")
+    rows_a_day: float | None = Field(description="Of the last week.")
+    bytes_a_day: float | None
+    deleted_rows: int = Field(description="Since PostgreSQL began to count.")
+    kept_days: int | None = Field(
+        description="After about so many days requests are deleted; null if that is not evident."
+    )
+    gone_at: datetime | None = Field(description="When a request of now is deleted then.")
+    bytes_in_30_days: float | None = Field(description="null if requests are deleted.")
+    bytes_in_90_days: float | None = Field(description="null if requests are deleted.")
+
+
+class DataQuality(ResponseModel):
+    """The checks of the log, the most important first."""
+
+    window: Window
+    requests: int
+    checks: list[QualityCheck]
+    retention: Retention | None = Field(description="null for a scope that is not everyone.")
 
 
 class Database(ResponseModel):

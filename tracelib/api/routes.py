@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from tracelib import errors, metrics
 from tracelib.api import responses
+from tracelib.api.auditing_params import EvidenceFile
 from tracelib.api.caller import JSON, Caller, from_body, from_query, tick
 from tracelib.api.guarded import AT_ONCE, Gate, Guarded, Visit, not_found, unknown
 from tracelib.api.health import health, sees_whole
@@ -20,10 +21,11 @@ from tracelib.api.openapi import BASE, ENDPOINTS, Endpoint, document
 from tracelib.api.params import Nothing, Search
 from tracelib.api.problems import forbidden
 from tracelib.permissions.tokens import Token
+from tracelib.querying.app_state import metrics_text
 from tracelib.querying.installation import Installation
 
 AUTHENTICATING = 8
-# A search for message text reads for seconds.
+# A search for message text, or a file of hashes, reads for seconds.
 SEARCH_COST = 10
 
 
@@ -72,10 +74,11 @@ def _endpoint(one: Endpoint, visit: Visit) -> Response:
         given = from_body(one.takes, request.headers.get("content-type", ""), visit.body)
     else:
         given = from_query(one.takes, query)
-    if isinstance(given, Search) and given.text:
+    if isinstance(given, EvidenceFile) or (isinstance(given, Search) and given.text):
         visit.charge(SEARCH_COST - 1)
     caller = Caller(visit.installed, token, tick(visit.installed))
-    return _json(one.respond(caller, given, **request.path_params))
+    found = one.respond(caller, given, **request.path_params)
+    return Response(found, media_type=JSON) if isinstance(found, bytes) else _json(found)
 
 
 def _document(visit: Visit) -> Response:
@@ -87,7 +90,7 @@ def _metrics(visit: Visit) -> Response:
     from_query(Nothing, visit.request.scope["query_string"])
     if not sees_whole(_known(visit)):
         raise forbidden("Metrics cover all requests; this token’s scope does not.")
-    return Response(metrics.as_text(), media_type=metrics.CONTENT_TYPE)
+    return Response(metrics_text(visit.installed), media_type=metrics.CONTENT_TYPE)
 
 
 def _health(visit: Visit) -> Response:

@@ -55,7 +55,7 @@ class Light:
     model: str
     deployment: str | None
     is_failure: bool
-    cost_usd: float
+    cost_usd: float | None
     error_class: str | None
     asked_model: str | None
     attempted_retries: int | None
@@ -100,8 +100,8 @@ class Attempted:
     @property
     def lost_usd(self) -> float:
         """The cost of the failed attempts that have a row, in US dollars."""
-        own = self.row.cost_usd if self.row.is_failure else 0.0
-        return own + sum(row.cost_usd for row in self.billed)
+        own = (self.row,) if self.row.is_failure else ()
+        return sum(row.cost_usd or 0.0 for row in (*own, *self.billed))
 
 
 def attempted_requests(

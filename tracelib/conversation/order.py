@@ -210,7 +210,8 @@ def turn_frame(requests: pd.DataFrame, order: pd.DataFrame) -> pd.DataFrame:
     known = [[places.pop(row) for row in rows if row in places] for rows in order["rows"]]
     turns = [some for some in known if some]
     turns += [[place] for place in places.values()]
-    tokens, costs = requests["total_tokens"].fillna(0).tolist(), requests["cost_usd"].tolist()
+    tokens = requests["total_tokens"].fillna(0).tolist()
+    costs = requests["cost_usd"].fillna(0).tolist()
     counted = [next((place for place in some if tokens[place]), some[0]) for some in turns]
     counted_rows = requests.iloc[counted].reset_index(drop=True)[list(COUNTED)]
     found = requests.iloc[[some[0] for some in turns]].reset_index(drop=True)

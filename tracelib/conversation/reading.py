@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from threading import Lock
 
 from tracelib.conversation.notes import NOT_COMPARED, TOO_MANY
 from tracelib.conversation.order import MOST_TURNS, KnownOrder, turns_in_order
 from tracelib.conversation.requests import StoredRequest, TurnRows
+from tracelib.conversation.results import Results
+from tracelib.conversation.sections import Section, sections
 from tracelib.conversation.session_rows import stored_in_batches
 from tracelib.conversation.threading.history import History, ReadTurn, as_message, read_turn
+from tracelib.conversation.tool_use import ToolUse, offered_never_called, tool_uses
 from tracelib.conversation.transcript import Turn, turn_of, with_shared_notes
 from tracelib.selection import Selection
 from tracelib.source import Postgres
@@ -18,9 +22,10 @@ TURNS_A_PAGE = 40
 CHARACTERS_AT_ONCE = 32_000_000
 # A kilobyte each. Conversations resend their messages; one that never does is not held completely.
 MOST_MESSAGES_KNOWN = 60_000
+BYTES_OF_A_PART = 400  # besides its text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TurnPage:
     """Some turns of a conversation.
 
@@ -34,6 +39,32 @@ class TurnPage:
     total: int
     first: int
     is_compared: bool
+
+    @property
+    def size_bytes(self) -> int:
+        """About how much memory it takes."""
+        messages = (one for turn in self.turns for one in (*turn.new_messages, *turn.responses))
+        parts = (part for message in messages for part in message.parts)
+        return 2_000 * len(self.turns) + sum(BYTES_OF_A_PART + len(part.text) for part in parts)
+
+    @cached_property
+    def results(self) -> Results:
+        """The calls of these turns with their results."""
+        return Results(self.turns, self._uses, is_whole=len(self.turns) == self.total)
+
+    @cached_property
+    def sections(self) -> tuple[Section, ...]:
+        """What is drawn at once of these turns, computed once for all viewers."""
+        return sections(self.turns, self.results)
+
+    @cached_property
+    def never_called(self) -> tuple[str, ...]:
+        """The tools that were offered and not called."""
+        return offered_never_called(self.turns, self._uses)
+
+    @cached_property
+    def _uses(self) -> tuple[ToolUse, ...]:
+        return tool_uses(self.turns)
 
 
 class Reading:
@@ -72,6 +103,13 @@ class Reading:
             index = self._read.get(request.row_ids)
             yield turn_of(self._history, self._add(one) if index is None else index, one)
 
+    def only(self, source: Postgres, page: Sequence[TurnRows]) -> Iterator[Turn]:
+        """The only turn of a conversation, which is compared with nothing, nor remembered."""
+        for request in stored_in_batches(source, self.selection, page):
+            one = read_turn(request)
+            history = History()
+            yield turn_of(history, history.add_only(one), one)
+
     def _add(self, one: ReadTurn) -> int:
         index = self._history.add(one)
         self._read[one.request.row_ids] = index
@@ -99,7 +137,12 @@ def turns(
         before, page = order[: first - 1], order[first - 1 : first - 1 + count]
         reading.keep_to(order)
         is_compared = not page or reading.read_up_to(source, before, most_characters)
-        found = reading.turns(source, page) if is_compared else _alone(source, reading, page, first)
+        if len(order) == 1:
+            found = reading.only(source, page)
+        elif is_compared:
+            found = reading.turns(source, page)
+        else:
+            found = _alone(source, reading, page, first)
         shown = with_shared_notes([_without_bodies(turn) for turn in found])
     notes = [] if is_compared else [NOT_COMPARED]
     notes += [TOO_MANY] if sum(map(len, order)) == MOST_TURNS else []

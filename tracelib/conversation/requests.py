@@ -53,7 +53,7 @@ class StoredRequest:
     completion_tokens: int
     total_tokens: int
     cached_prompt_tokens: int | None  # read from the provider cache
-    spend_usd: float
+    spend_usd: float | None  # None if no possible amount is stored
     latency_ms: float | None
     ttft_ms: float | None
     is_cache_hit: bool
@@ -278,10 +278,7 @@ def is_under_way(request: StoredRequest) -> bool:
 
 
 def others_in_words(request: StoredRequest) -> list[str]:
-    """What the other rows of a turn are, and what they cost, as text.
-
-    Empty for a turn of one row.
-    """
+    """What the other rows of a turn are, and what they cost; empty for a turn of one row."""
     fetched = [one for one in request.rest if one.background_id is not None]
     again = [one for one in request.rest if one.background_id is None]
     words = [f"response fetched {_times(len(fetched))}, {_cost(fetched)}"] if fetched else []
@@ -292,5 +289,10 @@ def _times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"
 
 
+def cost_usd(rows: Iterable[StoredRequest]) -> float:
+    """The sum of the known costs, US dollars; 0 without any."""
+    return sum(one.spend_usd or 0.0 for one in rows)
+
+
 def _cost(rows: Iterable[StoredRequest]) -> str:
-    return formatting.money(sum(one.spend_usd for one in rows))
+    return formatting.money(cost_usd(rows))

@@ -140,7 +140,8 @@ def _requests(source: Postgres, rows: Sequence[Row[Any]]) -> Iterator[StoredRequ
 def _request(row: Row[Any], is_withheld: bool) -> StoredRequest:
     stored = row._asdict()
     facts: dict[str, Any] = {name: stored[name] for name in (*COLUMNS, *FACTS)}
-    facts["spend_usd"] = float(stored["spend_usd"])
+    if facts["spend_usd"] is not None:
+        facts["spend_usd"] = float(facts["spend_usd"])
     if facts["asked_model"] == facts["model"]:
         facts["asked_model"] = None
     bodies = {name: _parsed(stored[name]) for name in BODY_FIELDS}

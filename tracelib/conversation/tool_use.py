@@ -45,12 +45,12 @@ def tool_uses(turns: Sequence[Turn]) -> tuple[ToolUse, ...]:
     return tuple(ledger.uses)
 
 
-def offered_never_called(turns: Sequence[Turn]) -> tuple[str, ...]:
+def offered_never_called(turns: Sequence[Turn], uses: Sequence[ToolUse]) -> tuple[str, ...]:
     """Which tools were offered to the model and never called?
 
-    By name, in the order first offered.
+    `uses` are the `tool_uses` of the turns. By name, in the order first offered.
     """
-    called = {use.name for use in tool_uses(turns)}
+    called = {use.name for use in uses}
     offered = dict.fromkeys(name for turn in turns for name in _offered(turn))
     return tuple(name for name in offered if not called & _spellings(name))
 

@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import is_
 
 from tracelib import formatting
-from tracelib.conversation.bodies.items import Raw
 from tracelib.conversation.bodies.messages import Message, Part
 from tracelib.conversation.bodies.parameters import settings
 from tracelib.conversation.notes import notes_on, shared_notes
 from tracelib.conversation.order import after_responses
 from tracelib.conversation.requests import StoredRequest, by_turn, others_in_words
 from tracelib.conversation.threading.changes import Change
-from tracelib.conversation.threading.history import History, ReadTurn, as_message, read_turn
+from tracelib.conversation.threading.history import History, ReadTurn, read_turn
 from tracelib.selection import RowId
 
 
@@ -102,7 +102,7 @@ def turn_of(history: History, index: int, one: ReadTurn, hidden: int = 0) -> Tur
     """
     placed = history.placed(index)
     place, messages = placed.place, one.question.messages
-    fresh = [_only(as_message(messages[at]), parts) for at, parts in place.fresh if at >= hidden]
+    fresh = [_only(one.message(at), parts) for at, parts in place.fresh if at >= hidden]
     shown = _named(history, index, fresh)
     return Turn(
         request=one.request,
@@ -114,7 +114,7 @@ def turn_of(history: History, index: int, one: ReadTurn, hidden: int = 0) -> Tur
         new_messages=shown,
         repeated=len(messages) - len(shown),
         repeated_share=place.repeated_share,
-        changes=tuple(_shown_change(change, messages) for change in place.changes),
+        changes=tuple(_shown_change(change, one) for change in place.changes),
         responses=one.responses,
         notes=notes_on(
             one.request,
@@ -134,8 +134,8 @@ def _only(message: Message, parts: Sequence[int] | None) -> Message:
     return replace(message, parts=tuple(message.parts[at] for at in parts))
 
 
-def _shown_change(change: Change, messages: Sequence[Raw | Message]) -> ShownChange:
-    return ShownChange(change, tuple(as_message(messages[place]) for place in change.messages))
+def _shown_change(change: Change, one: ReadTurn) -> ShownChange:
+    return ShownChange(change, tuple(map(one.message, change.messages)))
 
 
 def _named(history: History, index: int, messages: Sequence[Message]) -> tuple[Message, ...]:
@@ -144,8 +144,9 @@ def _named(history: History, index: int, messages: Sequence[Message]) -> tuple[M
     named = []
     for message in messages:
         called |= {p.call_id: p.name for p in message.parts if p.call_id and p.name and _calls(p)}
-        parts = (_with_name(part, called, history, index) for part in message.parts)
-        named.append(replace(message, parts=tuple(parts)))
+        parts = tuple(_with_name(part, called, history, index) for part in message.parts)
+        is_same = all(map(is_, parts, message.parts))
+        named.append(message if is_same else replace(message, parts=parts))
     return tuple(named)
 
 
@@ -195,7 +196,8 @@ def figures_in_words(request: StoredRequest) -> list[str]:
 def failure_in_words(request: StoredRequest) -> str:
     """Why a request failed, and what it cost nevertheless, as text."""
     reason = ", ".join(word for word in (request.error_class, request.error_code) if word)
-    paid = f", {PAID} {formatting.money(request.spend_usd)}" if request.spend_usd > 0 else ""
+    cost = request.spend_usd or 0.0
+    paid = f", {PAID} {formatting.money(cost)}" if cost > 0 else ""
     return (reason or "without a reason") + paid
 
 

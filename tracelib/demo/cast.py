@@ -40,6 +40,7 @@ class Key:
     rhythm     one of rhythm.RHYTHMS
     newcomer_share  0 to 1: how much of its traffic the new model takes in the end
     is_deleted  given up when the new model came; its rows are still there
+    address     of its machine; empty for one made of its alias
     """
 
     alias: str
@@ -56,6 +57,7 @@ class Key:
     agent: str | None = None
     newcomer_share: float = 0.0
     is_deleted: bool = False
+    address: str = ""
     token: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,17 +67,18 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """All teams, users and keys, in the order of cast.toml."""
+    """All teams, users and keys, in the order of cast.toml; idle keys begin no work."""
 
     organization_id: str
     organization_alias: str
     teams: tuple[Team, ...]
     users: tuple[User, ...]
     keys: tuple[Key, ...]
+    idle_keys: tuple[Key, ...] = ()
 
     def key(self, alias: str) -> Key:
         """The key of that alias. Raises KeyError for an unknown one."""
-        for key in self.keys:
+        for key in (*self.keys, *self.idle_keys):
             if key.alias == alias:
                 return key
         raise KeyError(alias)
@@ -93,6 +96,7 @@ def cast() -> Cast:
         teams,
         users,
         tuple(_key(entry, teams, users) for entry in data["keys"]),
+        tuple(_key(entry, teams, users) for entry in data["idle_keys"]),
     )
 
 

@@ -174,6 +174,12 @@ def unknown_key() -> Failure:
     return Failure("ProxyException", "401", text, "401_INVALID_PROXY_KEY", False)
 
 
+def blocked_key() -> Failure:
+    """The error for a key that was blocked."""
+    text = "Authentication Error, Key is blocked. Update via `/key/unblock` if you're admin."
+    return Failure("ProxyException", "401", text, "401_KEY_BLOCKED", False)
+
+
 def guarded() -> Failure:
     """The error for a prompt that a guardrail blocked."""
     text = "Guardrail raised an exception, Guardrail: no-card-numbers, Message: Violated policy"

@@ -218,11 +218,15 @@ class Scene:
 
     newcomer_from  when the new model is first offered
     runaway_at     when an agent begins to go round in circles
+    elsewhere_from when a key is first used by a program and from a network that are not its own
+    unpriced_from  when a model has no price any more
     """
 
     outage: Outage
     newcomer_from: float
     runaway_at: float
+    elsewhere_from: float
+    unpriced_from: float
 
     def model_for(self, rng: Random, key: Key, at: float) -> Model:
         """Which model does that key request at that time?"""
@@ -247,6 +251,8 @@ def scene(anchor: datetime) -> Scene:
         outage=Outage("anthropic", outage.timestamp(), outage.timestamp() + 3.1 * 3600),
         newcomer_from=(midnight - timedelta(days=14, hours=-9)).timestamp(),
         runaway_at=night.timestamp(),
+        elsewhere_from=(midnight - timedelta(days=2)).timestamp(),
+        unpriced_from=(midnight - timedelta(days=5, hours=-8)).timestamp(),
     )
 
 

@@ -11,6 +11,7 @@ import psycopg2
 
 from tracelib.demo.cast import User, cast
 from tracelib.demo.gateway import DAYS, scene
+from tracelib.demo.limits import limit
 from tracelib.demo.rows import Row, moment
 from tracelib.demo.story import SEED, requests
 
@@ -32,7 +33,7 @@ _TAKE_ARRIVING = 'INSERT INTO "LiteLLM_SpendLogs" SELECT * FROM arriving ON CONF
 
 def create(cursor: Any) -> None:
     """Create the tables, without the indexes of the request log."""
-    for name in ("spend_logs.sql", "names.sql"):
+    for name in ("spend_logs.sql", "names.sql", "ledger_tables.sql"):
         cursor.execute(_script(name))
 
 
@@ -60,8 +61,13 @@ def add(cursor: Any, rows: Iterable[Row]) -> int:
     return added
 
 
-def add_names(cursor: Any, deleted_at: datetime) -> None:
-    """Write teams, users and keys. One key has been deleted since."""
+def book(cursor: Any) -> None:
+    """Make the ledgers of the log as it is now; the story must be remembered already."""
+    cursor.execute(_script("ledgers.sql"))
+
+
+def add_names(cursor: Any, deleted_at: datetime, now: datetime) -> None:
+    """Write teams, users and keys as they are at `now`. One key has been deleted since."""
     people = cast()
     organization = (people.organization_id, people.organization_alias)
     cursor.execute('INSERT INTO "LiteLLM_OrganizationTable" VALUES (%s, %s)', organization)
@@ -71,16 +77,16 @@ def add_names(cursor: Any, deleted_at: datetime) -> None:
     cursor.executemany('INSERT INTO "LiteLLM_UserTable" VALUES (%s, %s, %s, %s)', users)
     customers = [(f"customer-{number:04d}", None) for number in range(1, 161)]
     cursor.executemany('INSERT INTO "LiteLLM_EndUserTable" VALUES (%s, %s)', customers)
-    _add_keys(cursor, deleted_at)
+    _add_keys(cursor, deleted_at, now)
 
 
 def _user(user: User, organization_id: str) -> tuple[str, ...]:
     return (user.id, user.alias, organization_id, user.email)
 
 
-def _add_keys(cursor: Any, deleted_at: datetime) -> None:
+def _add_keys(cursor: Any, deleted_at: datetime, now: datetime) -> None:
     organization_id = cast().organization_id
-    for key in cast().keys:
+    for key in (*cast().keys, *cast().idle_keys):
         name = f"sk-...{key.token[-4:]}"
         facts = (key.token, name, key.alias, key.user.id, key.team.id, organization_id)
         if key.is_deleted:
@@ -94,6 +100,7 @@ def _add_keys(cursor: Any, deleted_at: datetime) -> None:
                 'INSERT INTO "LiteLLM_VerificationToken" VALUES (%s, %s, %s, %s, %s, %s, %s)',
                 (*facts, key.agent),
             )
+            limit(cursor, key, now)
 
 
 class Lines:
@@ -130,7 +137,7 @@ def _script(name: str) -> str:
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
-VERSION = 1
+VERSION = 4
 """Of the story; a database with another version is filled again."""
 
 _LONGEST_GAP = timedelta(days=10)
@@ -183,11 +190,12 @@ def _fill(connection: Any, now: datetime) -> None:
         create(cursor)
         copy(cursor, requests(SEED, now - timedelta(days=DAYS), now))
         add_indexes(cursor)
-        add_names(cursor, deleted_at=moment(scene(now).newcomer_from))
+        add_names(cursor, moment(scene(now).newcomer_from), now)
         cursor.execute(_REMEMBER)
         cursor.execute(
             "INSERT INTO sample.story VALUES (%s, %s, %s)", (VERSION, SEED, _stored(now))
         )
+        book(cursor)
     _tidy(connection, "ANALYZE")
 
 
@@ -200,6 +208,7 @@ def _continue(connection: Any, known: Progress, now: datetime) -> None:
             (_stored(now - timedelta(days=DAYS)),),
         )
         add(cursor, requests(known.seed, since, now, anchor=known.anchor))
+        book(cursor)
     _tidy(connection, 'VACUUM (ANALYZE) "LiteLLM_SpendLogs"')
 
 

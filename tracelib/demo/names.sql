@@ -6,7 +6,9 @@ CREATE TABLE "LiteLLM_OrganizationTable" (
 CREATE TABLE "LiteLLM_TeamTable" (
     "team_id" TEXT PRIMARY KEY,
     "team_alias" TEXT,
-    "organization_id" TEXT
+    "organization_id" TEXT,
+    "max_budget" DOUBLE PRECISION,
+    "models" TEXT[]
 );
 CREATE TABLE "LiteLLM_UserTable" (
     "user_id" TEXT PRIMARY KEY,
@@ -21,7 +23,27 @@ CREATE TABLE "LiteLLM_VerificationToken" (
     "user_id" TEXT,
     "team_id" TEXT,
     "organization_id" TEXT,
-    "agent_id" TEXT
+    "agent_id" TEXT,
+    "models" TEXT[],
+    "max_budget" DOUBLE PRECISION,
+    "budget_id" TEXT,
+    "object_permission_id" TEXT,
+    "spend" DOUBLE PRECISION NOT NULL DEFAULT 0,
+    "blocked" BOOLEAN,
+    "created_at" TIMESTAMP(3) DEFAULT CURRENT_TIMESTAMP,
+    "expires" TIMESTAMP(3),
+    "last_active" TIMESTAMP(3),
+    "auto_rotate" BOOLEAN DEFAULT false,
+    "key_rotation_at" TIMESTAMP(3)
+);
+CREATE TABLE "LiteLLM_BudgetTable" (
+    "budget_id" TEXT PRIMARY KEY,
+    "max_budget" DOUBLE PRECISION
+);
+CREATE TABLE "LiteLLM_ObjectPermissionTable" (
+    "object_permission_id" TEXT PRIMARY KEY,
+    "mcp_servers" TEXT[],
+    "mcp_tool_permissions" JSONB
 );
 CREATE TABLE "LiteLLM_DeletedVerificationToken" (
     "id" TEXT PRIMARY KEY,

@@ -103,7 +103,7 @@ def _identity(outcome: Outcome) -> dict[str, Any]:
         "user_api_key_org_id": cast().organization_id,
         "user_api_key_user_id": key.user.id,
         "user_api_key_user_email": key.user.email,
-        "requester_ip_address": address(key.alias),
+        "requester_ip_address": key.address or address(key.alias),
         "user_agent": key.client,
         "litellm_call_id": outcome.call_id,
     }
@@ -203,7 +203,7 @@ def row(outcome: Outcome) -> Row:
         "request_tags": _json(_tags(outcome) if reached else []),
         "team_id": key.team.id,
         "end_user": ask.end_user,
-        "requester_ip_address": address(key.alias),
+        "requester_ip_address": key.address or address(key.alias),
         "messages": "{}",
         "response": _json(response(outcome)),
         "proxy_server_request": _json(request_body(outcome)),

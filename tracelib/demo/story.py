@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from tracelib.demo import agents, failures, work
+from tracelib.demo import agents, defects, failures, work
 from tracelib.demo.cast import Key, cast, models
 from tracelib.demo.exchange import Ask, Outcome, Usage
 from tracelib.demo.gateway import Outage, Scene, new_id, refuse, scene, send
@@ -59,6 +59,8 @@ def poisson(rng: Random, expected: float) -> int:
 
 
 HEALTH_CHECK = "litellm-internal-health-check"
+# Of a network for documentation, which no one has.
+ELSEWHERE = "203.0.113.77"
 MISSPELT = "gpt4-o"
 _NEVER = Outage("", 0, 0)
 
@@ -76,6 +78,19 @@ def begun(rng: Random, slot: float, slot_s: float) -> Iterator[Outcome]:
         yield from _health_checks(rng, slot)
 
 
+def intruding(seed: int, slot: float, events: Scene) -> Iterator[Outcome]:
+    """What an auditor would find: a blocked key that is tried, and a key used from elsewhere."""
+    rng = Random(f"{seed} {slot:.0f} intruding")
+    at = slot + rng.uniform(0, _SLOT_S)
+    if rng.random() < 0.01:
+        ask = _plain(rng, cast().key("legacy-importer"), at, "Import row 1.")
+        yield refuse(rng, ask, failures.blocked_key())
+    if slot >= events.elsewhere_from and rng.random() < 0.05:
+        key = replace(cast().key("sql-helper"), client="python-requests/2.32", address=ELSEWHERE)
+        ask = _plain(rng, key, at, "What is in the table of customers?")
+        yield send(rng, replace(ask, stream=False), _NEVER)
+
+
 def touched(outcome: Outcome, row: Row) -> Row:
     """The row with an edge case of LiteLLM's; most rows unchanged."""
     failure = outcome.failure
@@ -85,7 +100,7 @@ def touched(outcome: Outcome, row: Row) -> Row:
         body = row["proxy_server_request"].replace(outcome.ask.model.name, MISSPELT)
         unknown = {"model": "unknown-model", "model_group": "", "proxy_server_request": body}
         return {**row, **unknown}
-    if failure is not None and failure.error_class == "ProxyException":
+    if failure is not None and failure.normalized == failures.unknown_key().normalized:
         return {**row, **_as_unknown_key(row)}
     if failure is not None and failure.error_class == "BudgetExceededError":
         return {**row, "user": "", "team_id": ""}
@@ -197,18 +212,20 @@ def requests(
     number = count()
     slot = (first - (_STEADY_REACH_S if steady else _REACH_S)) // _SLOT_S * _SLOT_S
     while slot < last:
-        yield from _due(waiting, first, min(slot, last))
+        yield from _due(waiting, first, min(slot, last), events)
         for outcome in _begun(seed, slot, events, steady):
             if first <= outcome.written < last:
                 heapq.heappush(waiting, (outcome.written, next(number), outcome))
         slot += _SLOT_S
-    yield from _due(waiting, first, last)
+    yield from _due(waiting, first, last, events)
 
 
-def _due(waiting: list[tuple[float, int, Outcome]], first: float, until: float) -> Iterator[Row]:
+def _due(
+    waiting: list[tuple[float, int, Outcome]], first: float, until: float, events: Scene
+) -> Iterator[Row]:
     while waiting and first <= waiting[0][0] < until:
         outcome = heapq.heappop(waiting)[2]
-        yield touched(outcome, row(outcome))
+        yield defects.with_defects(outcome, touched(outcome, row(outcome)), events)
 
 
 def _begun(seed: int, slot: float, events: Scene, steady: float | None) -> Iterator[Outcome]:
@@ -226,9 +243,14 @@ def _begun(seed: int, slot: float, events: Scene, steady: float | None) -> Itera
                 yield from _until(reach, work.begin(own, key, at, events, kind))
     if steady is None:
         yield from begun(rng, slot, _SLOT_S)
+        yield from intruding(seed, slot, events)
         if slot <= events.runaway_at < slot + _SLOT_S:
             gardener = cast().key("repo-gardener")
             yield from _until(reach, agents.runaway(rng, gardener, events))
+        if defects.begins(slot, _SLOT_S, events):
+            at = slot + rng.uniform(0, _SLOT_S)
+            ask = _plain(rng, cast().key("support-triage"), at, "What's 1 + 1?")
+            yield from defects.of_ids(rng, ask, slot)
 
 
 def _until(reach: float, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -139,9 +140,13 @@ PART = (
 )
 
 
-def as_json(document: SessionDocument) -> str:
-    """The document as one JSON object, indented."""
-    return json.dumps(_whole(document), ensure_ascii=False, indent=1, default=_time)
+def as_json(document: SessionDocument) -> Iterator[str]:
+    """The document as one JSON object, indented, piece by piece."""
+    pieces = json.JSONEncoder(ensure_ascii=False, indent=1, default=_time).iterencode(
+        _whole(document)
+    )
+    while some := "".join(islice(pieces, PIECES_AT_ONCE)):
+        yield some
 
 
 def _whole(document: SessionDocument) -> dict[str, Any]:

@@ -2,9 +2,7 @@
 
 from tracelib.page.base.captions import (
     FIRST_TOKEN,
-    NO_TAGS,
     RESPONSE_TIME,
-    TAGS,
     TOKENS,
     choose_bucket,
     rows_or_stop,
@@ -18,9 +16,7 @@ from tracelib.page.base.view import View, begin
 
 __all__ = [
     "FIRST_TOKEN",
-    "NO_TAGS",
     "RESPONSE_TIME",
-    "TAGS",
     "TOKENS",
     "View",
     "begin",

@@ -10,7 +10,7 @@ from tracelib.filters import NONE
 from tracelib.formatting import Kind
 from tracelib.page.base import address, table
 from tracelib.page.base.cards import card, show_empty_state, show_facts, show_missing_result
-from tracelib.page.base.identity import WayIn, way_in
+from tracelib.page.base.persons import WayIn, way_in
 from tracelib.page.base.view import View
 from tracelib.querying.store import Result
 from tracelib.status import Freshness, Losses, ServerFacts, Size

@@ -10,7 +10,7 @@ The list is JSON. The first entry that matches a person counts:
 
 import json
 import string
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated
 
@@ -104,6 +104,13 @@ class PersonDocument(Document):
 def access_of(person: Person, listed: tuple[Listed, ...]) -> Access | None:
     """What may this person see? None if no entry matches: nothing at all."""
     return next((_granted(one, person) for one in listed if _fits(one, person)), None)
+
+
+def claims_of(listed: Iterable[Listed]) -> set[str]:
+    """The names of all claims that these entries read."""
+    listed = tuple(listed)
+    matched = {one.claim[0] for one in listed if one.claim}
+    return matched | {claim for one in listed for _, claim in one.claimed}
 
 
 def read_people(text: str) -> tuple[Listed, ...]:

@@ -1,10 +1,11 @@
 """Which database is left alone for a moment, because it could not be queried."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from threading import Event, Lock
 from time import monotonic
 
-from tracelib import errors
+from tracelib import errors, events, metrics
 from tracelib.database_url import DatabaseAddress
 
 # With these errors a database is not queried again at once.
@@ -16,8 +17,9 @@ BREAKING = (
 )
 # With these it is unknown whether the database responds.
 UNDECIDED = (errors.Cancelled, errors.PoolBusy)
-# The first pause and the longest, in seconds: each is twice the one before.
-PAUSES_S = (2.0, 10.0)
+# The first pause and the longest, in seconds: each is twice the one before. All are shorter than
+# the shortest refresh interval, so that a page tries again at each refresh.
+PAUSES_S = (2.0, 8.0)
 # Accounts are locked after some attempts with a wrong password.
 PAUSES_OF_SIGN_IN_S = (10.0, 60.0)
 # How long the others wait for the one query that tries the database again.
@@ -26,15 +28,21 @@ TRIAL_S = 30.0
 
 @dataclass(eq=False, slots=True)
 class Outage:
-    """Why a database is not queried, until when, and how often in a row it failed.
+    """Why a database is not queried, since when, until when, and how often in a row it failed.
 
     `trial` is there while one query tries it again.
     """
 
     error: errors.TraceError
+    since: datetime
     until: float
     failures: int
     trial: Event | None = None
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until it is tried again."""
+        return max(0.0, self.until - monotonic())
 
 
 class Breaker:
@@ -61,6 +69,10 @@ class Breaker:
                 return outage.error
         return None
 
+    def outage(self, address: DatabaseAddress) -> Outage | None:
+        """Why is this database not queried, if it is not?"""
+        return self._outages.get(address)
+
     def fail(self, address: DatabaseAddress, error: errors.TraceError) -> None:
         """Leave this database alone; those that failed at the same time are one failure."""
         with self._lock:
@@ -69,8 +81,10 @@ class Breaker:
                 return
             failures = earlier.failures + 1 if earlier else 1
             until = monotonic() + _pause_s(error, failures)
-            self._outages[address] = Outage(error, until, failures)
+            since = earlier.since if earlier else datetime.now(UTC)
+            self._outages[address] = Outage(error, since, until, failures)
             _end_trial(earlier)
+        _log_failure(address, error, failures)
 
     def leave_undecided(self, address: DatabaseAddress) -> None:
         """A query ended without a sign of whether it responds: the next one tries it."""
@@ -82,7 +96,12 @@ class Breaker:
     def recover(self, address: DatabaseAddress) -> None:
         """It has responded."""
         with self._lock:
-            _end_trial(self._outages.pop(address, None))
+            outage = self._outages.pop(address, None)
+            _end_trial(outage)
+        if outage:
+            seconds = (datetime.now(UTC) - outage.since).total_seconds()
+            where = address.in_words()
+            events.log("info", "breaker_closed", database=where, seconds=seconds)
 
     def reset(self) -> None:
         """Query every database again."""
@@ -90,6 +109,20 @@ class Breaker:
             for outage in self._outages.values():
                 _end_trial(outage)
             self._outages.clear()
+
+
+def _log_failure(address: DatabaseAddress, error: errors.TraceError, failures: int) -> None:
+    is_first = failures == 1
+    metrics.OPENINGS.inc(is_first)
+    events.log(
+        "warning" if is_first else "debug",
+        "breaker_opened" if is_first else "breaker_stays_open",
+        database=address.in_words(),
+        error=type(error).__name__,
+        sentence=error.sentence,
+        failures=failures,
+        pause_s=_pause_s(error, failures),
+    )
 
 
 def _pause_s(error: errors.TraceError, failures: int) -> float:

@@ -1,6 +1,5 @@
 """Who runs a query: the replica if it can, else LiteLLM's PostgreSQL."""
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,12 +8,11 @@ from functools import cache
 from inspect import signature
 from typing import Any
 
-from tracelib import errors
+from tracelib import errors, events
 from tracelib.querying import replication
 from tracelib.querying.installation import Installation, reread_schema_of, source
 from tracelib.source import NotHeld, Source
 
-log = logging.getLogger(__name__)
 # An older replica does not follow the log: PostgreSQL is queried, unless it does not respond.
 FRESH = timedelta(minutes=2)
 # What a query fails with if the table or the rights are not those that the schema says.
@@ -77,6 +75,6 @@ def _from_replica(
         return None
     try:
         return Outcome(function(replica, *arguments), replica.as_of)
-    except NotHeld as reason:
-        log.debug("Not in the replica: %s", reason)
+    except NotHeld:
+        events.log("debug", "replica_lacks_rows", query=function.__qualname__)
         return None

@@ -1,29 +1,42 @@
 """The database of this installation: the configured one, or its own sample."""
 
-import logging
 import math
 import os
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import streamlit as st
+from sqlalchemy import QueuePool
 from streamlit.errors import StreamlitSecretNotFoundError
 
-from tracelib import demo, errors
+from tracelib import demo, errors, events
 from tracelib.database_url import DatabaseAddress, read_address
+from tracelib.hosts import HostNames
 from tracelib.permissions.access import FULL, Access
-from tracelib.settings import Settings, read_settings
+from tracelib.querying.once import MadeOnce
+from tracelib.querying.workers import threads
+from tracelib.settings import Settings, read_allowed_hosts, read_settings
 from tracelib.source import Postgres, deadline, pool, source_over
 
-log = logging.getLogger(__name__)
 API_TOKENS = "TRACELIB_API_TOKENS"
 SIGN_IN_SETTINGS = ("TRACELIB_PEOPLE", "TRACELIB_IDENTITY_HEADER", "TRACELIB_PROXY_SECRET")
 REREAD_SCHEMA_AFTER_S = 600
 REREAD_AT_MOST_EVERY_S = 10.0
 SAMPLE_LOCK, REREAD_LOCK = threading.Lock(), threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """The connections of this process to the database: open, in use, and at most."""
+
+    open: int
+    in_use: int
+    most: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +61,25 @@ def installation(for_programs: bool = False) -> Installation:
 
     The tokens of programs are read only for them: a mistake in those does not affect the pages.
     """
-    environment = _environment()
-    if not for_programs:
-        environment.pop(API_TOKENS, None)
     try:
+        environment = _environment()
+        if not for_programs:
+            environment.pop(API_TOKENS, None)
         settings = read_settings(environment)
     except errors.BadSetting as error:
-        log_once(str(error))
+        events.begin()
+        log_once(error.detail)
         raise
+    events.begin(settings.log_level)
     if settings.database:
         return Installation(settings, settings.database, is_sample=False)
     return Installation(settings, _sample(settings.sample_folder), is_sample=True)
+
+
+def begin_log() -> None:
+    """Begin the app's log as it is configured; a setting that is not valid is its first line."""
+    with suppress(errors.TraceError):
+        installation(for_programs=True)
 
 
 def shared(installed: Installation) -> Installation:
@@ -75,7 +96,16 @@ def source(installed: Installation) -> Postgres:
 
 def silent_s(installed: Installation) -> float:
     """For how many seconds has the database not responded? 0 if nothing waits for it."""
-    return deadline.silent_s(_pool(installed.address, installed.settings.pool_size))
+    return deadline.silent_s(_pool(installed.address, threads(installed.settings.pool_size)))
+
+
+def connections(installed: Installation) -> Connections:
+    """How many connections does this process have to the database?"""
+    found = _pool(installed.address, threads(installed.settings.pool_size)).pool
+    if not isinstance(found, QueuePool):
+        raise TypeError("The pool of a database is a queue.")
+    in_use = found.checkedout()
+    return Connections(in_use + found.checkedin(), in_use, found.size())
 
 
 def has_sign_in_settings() -> bool:
@@ -85,6 +115,14 @@ def has_sign_in_settings() -> bool:
         return any(name in names or f"{name}_FILE" in names for name in SIGN_IN_SETTINGS)
     except errors.BadSetting:
         return False
+
+
+def host_names() -> HostNames:
+    """The names by which the app may be opened. Raises BadSetting."""
+    is_set = read_allowed_hosts(_environment()) or tuple(st.get_option("server.allowedHosts"))
+    origins = (urlsplit(one).hostname for one in st.get_option("server.corsAllowedOrigins"))
+    known = (st.get_option("browser.serverAddress"), *origins)
+    return HostNames(is_set, tuple(name.lower() for name in known if name))
 
 
 def reread_schema() -> None:
@@ -102,6 +140,7 @@ def reread_schema_of(installed: Installation, since: float) -> bool:
         if last < since and time.monotonic() - last > REREAD_AT_MOST_EVERY_S:
             reread_schema()
             last = _REREAD_AT[installed.address] = time.monotonic()
+            events.log("info", "schema_reread", database=installed.in_words())
     return last >= since
 
 
@@ -117,11 +156,13 @@ _REREAD_AT: dict[DatabaseAddress, float] = {}
 def _shared_source(installed: Installation) -> Postgres:
     # Read again every ten minutes, so that an upgrade of LiteLLM shows without a restart.
     settings = installed.settings
-    return source_over(_pool(installed.address, settings.pool_size), settings, installed.address)
+    connections = _pool(installed.address, threads(settings.pool_size))
+    return source_over(connections, settings, installed.address)
 
 
-# One for the life of the process: a second one would hold as many connections again.
-_pool = lru_cache(maxsize=4)(pool)
+# One for the life of the process: a second one would hold as many connections again, and its
+# silence would not be noticed.
+_pool = MadeOnce(pool)
 
 
 @st.cache_resource(show_spinner="Preparing the sample traffic: 30 days, about 10 seconds, once.")
@@ -141,7 +182,7 @@ def _sample_once(folder: str | None) -> DatabaseAddress:
 @lru_cache(maxsize=20)
 def log_once(complaint: str) -> None:
     """Log what is wrong, once, if not every viewer may know it."""
-    log.error("%s", complaint)
+    events.log("error", "setting_refused", reason=complaint)
 
 
 def _environment() -> dict[str, str]:

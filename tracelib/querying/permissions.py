@@ -24,6 +24,8 @@ READS_MESSAGES: frozenset[Callable[..., Any]] = frozenset(
     }
 )
 READS_INSTALLATION: frozenset[Callable[..., Any]] = frozenset({status.server, status.size})
+# About the log as a whole, of which a part says something of all others.
+READS_WHOLE_LOG: frozenset[Callable[..., Any]] = frozenset({status.retention})
 
 
 def refusal(
@@ -34,6 +36,7 @@ def refusal(
     is_refused = (reads_messages and not access.reads_messages) or (
         function in READS_INSTALLATION and not access.sees_installation
     )
+    is_refused |= function in READS_WHOLE_LOG and not access.scope.is_all
     return errors.NotForThisRole() if is_refused else None
 
 

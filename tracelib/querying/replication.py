@@ -1,6 +1,5 @@
 """The replica of this installation: whether it has one, who keeps it, and how far it is."""
 
-import logging
 import os
 import threading
 import time
@@ -8,16 +7,17 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
 from platformdirs import user_cache_path
 from sqlalchemy import Engine, literal, select
 
-from tracelib import errors, metrics
+from tracelib import errors, events, metrics
+from tracelib.activity import ACTIVITY
 from tracelib.filters import Filters
 from tracelib.querying.installation import REREAD_SCHEMA_AFTER_S, Installation, shared
+from tracelib.querying.once import MadeOnce
 from tracelib.replica.folder import Folder
 from tracelib.replica.host import Host
 from tracelib.replica.manifest import MOST_KNOWN, Manifest
@@ -29,7 +29,6 @@ from tracelib.replica.writer import Writer
 from tracelib.source import Postgres, pool, source_over
 from tracelib.window import recent
 
-log = logging.getLogger(__name__)
 # From so many requests in 30 days on, the replica is worth its disk: a page takes a second or more.
 WORTH_FROM_ROWS = 100_000
 CONSIDERED = timedelta(days=30)
@@ -83,7 +82,7 @@ def state(installed: Installation) -> ReplicaState:
     return ReplicaState(mode, keeper.is_wanted, settings, manifest, sentence, _database(installed))
 
 
-@lru_cache(maxsize=4)
+@MadeOnce
 def _models_here(_: Installation) -> dict[str, None]:
     """The models that have a place in this process, in their order."""
     return {}
@@ -141,7 +140,7 @@ def _database(installed: Installation) -> str:
     return address.in_words() if address else ""
 
 
-@lru_cache(maxsize=4)
+@MadeOnce
 def _keeper(installed: Installation) -> "Keeper":
     keeper = Keeper(installed)
     metrics.watch_replica(keeper.age_s)
@@ -219,10 +218,11 @@ class Keeper:
                 self._keep()
             except errors.TraceError as error:
                 self._sentence = str(error)
-                log.warning("The replica waits: %s", error)
-            except Exception:
+                if ACTIVITY.record_error(error, "replica"):
+                    events.log("warning", "replica_waits", sentence=error.sentence)
+            except Exception as fault:
                 self._sentence = errors.OwnFault.sentence
-                log.exception("The replica stopped")
+                events.exception("replica_fault", fault)
             self.stop.wait(RETRY_S)
 
     def _keep(self) -> None:

@@ -5,67 +5,43 @@ at that tick or a later one, waits for its result: no query runs twice at once. 
 is down, the last good result of the same view is used, marked with its age.
 """
 
-import logging
 import pickle
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
-from hashlib import blake2b
+from functools import cache, lru_cache
 from typing import Any
 
-from tracelib import conversation, errors, metrics
-from tracelib.conversation.reading import Reading
+from tracelib import conversation, errors, events
+from tracelib.conversation.reading import Reading, TurnPage
 from tracelib.conversation.turn_diff import diff_between
 from tracelib.database_url import DatabaseAddress
-from tracelib.filters import Filters
-from tracelib.querying import permissions
+from tracelib.querying import memory, observing, permissions
 from tracelib.querying.breaker import BREAKING, UNDECIDED, Breaker
 from tracelib.querying.dispatch import Outcome, from_fresh_replica, from_log, from_replica
-from tracelib.querying.installation import Installation, shared
+from tracelib.querying.installation import Installation, silent_s
+from tracelib.querying.once import MadeOnce
+from tracelib.querying.query import Query, result_key
+from tracelib.querying.results_file import file_of, is_on_disk
 from tracelib.querying.store import QueryRun, Result, Store
-from tracelib.querying.workers import Workers
+from tracelib.querying.workers import Who, Workers
 from tracelib.selection import Selection
 from tracelib.source.deadline import cancellable
 
-log = logging.getLogger(__name__)
 STORE, BREAKER = Store(), Breaker()
 HEAVY: frozenset[Callable[..., Any]] = frozenset({conversation.turns, diff_between})
 # The longest wait for a result; the query itself continues.
 PATIENCE_S = 60.0
 # A page does not wait longer than this where there is an older result to show.
-KNOWN_S = 1.0
+KNOWN_S = 0.5
+# A second in which the server has not responded at all counts as that many.
+SILENCE_COUNTS = 2.0
 # Conversations that are being read, of at most 60 MB, most of them of kilobytes.
 MOST_READINGS = 12
 # How often the status of a waiting viewer is updated.
 STEP_S = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A query with its arguments, so that a page can submit several at once.
-
-    `tick` is given if it differs from that of the queries with it.
-    """
-
-    function: Callable[..., Any]
-    arguments: tuple[Any, ...]
-    tick: datetime | None = None
-
-    @property
-    def name(self) -> str:
-        return f"{self.function.__module__}.{self.function.__qualname__}"
-
-    @property
-    def description(self) -> str:
-        """What it queries, in a few words.
-
-        >>> Query(conversation.turn_order, ()).description
-        'turn order'
-        """
-        return self.function.__name__.replace("_", " ").strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +51,7 @@ class Submitted:
     query: Query
     key: str
     found: Result[Any] | QueryRun
+    installed: Installation
 
     @property
     def is_pending(self) -> bool:
@@ -85,8 +62,19 @@ class Submitted:
         own = self._own_result()
         if own.error is None or own.value is not None or own.error.hides_figures:
             return own
-        last_good = STORE.last_good(self.key)
-        return replace(last_good, error=own.error, is_stale=True) if last_good else own
+        last_good = self.last_good()
+        if last_good is None:
+            return own
+        observing.served_stale(self.query.name, own.error)
+        return replace(last_good, error=own.error, is_stale=True)
+
+    def last_good(self) -> Result[Any] | None:
+        """The last good result, of this process or of one before."""
+        if last_good := STORE.last_good(self.key):
+            return last_good
+        file = file_of(self.installed)
+        found = file.get(self.key) if file and is_on_disk(self.query) else None
+        return STORE.remember(self.key, found) if found else None
 
     def _own_result(self) -> Result[Any]:
         if isinstance(self.found, Result):
@@ -104,6 +92,7 @@ def run_together(
     while_waiting: Callable[[list[Query]], None] | None = None,
     known_s: float = PATIENCE_S,
     held: list[QueryRun] | None = None,
+    who: Who = Who(),  # noqa: B008 - a value
 ) -> list[Result[Any]]:
     """Run all of these queries in parallel and return their results, in order.
 
@@ -112,14 +101,14 @@ def run_together(
     after `patience_s` an error that says so. What still runs then is cancelled, unless another one
     waits for it, or it is added to `held`, to be released.
     """
-    keys = [_key(query, query.tick or now, installed) for query in queries]
+    keys = [result_key(query, now, installed) for query in queries]
     together = [key for key, one in zip(keys, queries, strict=True) if one.tick is None]
     since = STORE.since(together, now)
     submitted: list[Submitted] = []
     try:
         for query, key in zip(queries, keys, strict=True):
             ticks = (query.tick, query.tick) if query.tick else (now, since)
-            submitted.append(_submit(installed, query, key, *ticks))
+            submitted.append(_submit(installed, query, key, *ticks, who))
         _wait(submitted, patience_s, known_s, while_waiting)
         return [one.result() for one in submitted]
     finally:
@@ -136,7 +125,7 @@ def release(held: list[QueryRun]) -> None:
         STORE.stop_waiting(held.pop())
 
 
-def run_alone(installed: Installation, query: Query) -> Any:
+def run_alone(installed: Installation, query: Query, who: Who = Who()) -> Any:  # noqa: B008
     """Run a query that only one viewer needs, and do not store its result.
 
     For a step of a search, or a file.
@@ -146,8 +135,11 @@ def run_alone(installed: Installation, query: Query) -> Any:
     """
     if refused := permissions.refusal(query.function, query.arguments, installed.access):
         raise refused
-    metrics.count_query(query.name, True)
-    result = _timed(query, installed, in_any_case=True)
+    observing.requested(query.name, is_new=True, is_stored=False)
+    future: Future[Result[Any]] = Future()
+    workers = _workers(installed.address, installed.settings.pool_size)
+    workers.submit(who, _run_for_one, future, query, installed)
+    result = future.result()
     if result.error:
         raise result.error
     return result.value
@@ -166,16 +158,16 @@ def expire_results() -> None:
 
 
 def _submit(
-    installed: Installation, query: Query, key: str, now: datetime, since: datetime
+    installed: Installation, query: Query, key: str, now: datetime, since: datetime, who: Who
 ) -> Submitted:
     if refused := permissions.refusal(query.function, query.arguments, installed.access):
-        return Submitted(query, key, _failed(refused, installed))
+        return Submitted(query, key, _failed(refused, installed), installed)
     found, is_new = STORE.result_or_run(key, now, since)
-    metrics.count_query(query.name, is_new)
+    observing.requested(query.name, is_new, isinstance(found, Result))
     if is_new and isinstance(found, QueryRun):
         workers = _workers(installed.address, installed.settings.pool_size)
-        workers.submit(_run, found, query, installed)
-    return Submitted(query, key, found)
+        workers.submit(who, _run, found, query, installed)
+    return Submitted(query, key, found, installed)
 
 
 def _wait(
@@ -187,7 +179,9 @@ def _wait(
     started = time.monotonic()
     while pending := [one for one in submitted if one.is_pending]:
         waited_s = time.monotonic() - started
-        can_be_replaced = waited_s > known_s and all(STORE.last_good(o.key) for o in pending)
+        silence_s = SILENCE_COUNTS * silent_s(pending[0].installed)
+        is_long = max(waited_s, silence_s) > known_s
+        can_be_replaced = is_long and all(one.last_good() for one in pending)
         if waited_s > patience_s or can_be_replaced:
             return
         runs = [one.found.future for one in pending if isinstance(one.found, QueryRun)]
@@ -196,9 +190,15 @@ def _wait(
 
 
 # As many at once as there are connections: the others wait for their turn, not for a connection.
-@lru_cache(maxsize=4)
+@MadeOnce
 def _workers(address: DatabaseAddress, pool_size: int) -> Workers:  # noqa: ARG001
+    _sweep_memory()
     return Workers(pool_size)
+
+
+@cache
+def _sweep_memory() -> None:
+    memory.sweep(lambda seconds: STORE.drop_unused(seconds))
 
 
 def _run(run: QueryRun, query: Query, installed: Installation) -> None:
@@ -208,14 +208,29 @@ def _run(run: QueryRun, query: Query, installed: Installation) -> None:
             _run_started(run, query, installed)
 
 
+def _run_for_one(future: Future[Result[Any]], query: Query, installed: Installation) -> None:
+    try:
+        future.set_result(_timed(query, installed, in_any_case=True))
+    except BaseException as error:  # for who waits
+        future.set_exception(error)
+        raise
+
+
 def _run_started(run: QueryRun, query: Query, installed: Installation) -> None:
     try:
         result = _timed(query, installed)
-        size = len(pickle.dumps(result.value))
-    except Exception:
-        log.exception("Query failed: %s", query.name)
+        size = _size(result.value)
+    except Exception as fault:
+        events.exception("query_fault", fault, query=query.name)
         result, size = _failed(errors.OwnFault(), installed), 0
     STORE.finish(run, result, size, is_heavy=query.function in HEAVY)
+    if result.error is None and (file := file_of(installed)):
+        file.add(run.key, query, result)
+
+
+def _size(value: object) -> int:
+    """About how many bytes does this take?"""
+    return value.size_bytes if isinstance(value, TurnPage) else len(pickle.dumps(value))
 
 
 def _failed(error: errors.TraceError, installed: Installation) -> Result[Any]:
@@ -227,7 +242,8 @@ def _timed(query: Query, installed: Installation, in_any_case: bool = False) -> 
     started = time.perf_counter()
     outcome, error = _attempted(query, installed, in_any_case)
     seconds = time.perf_counter() - started
-    metrics.observe_query(query.name, seconds, error, bool(outcome and outcome.as_of))
+    value, is_of_replica = (outcome.value, bool(outcome.as_of)) if outcome else (None, False)
+    observing.ran(query.name, seconds, value, error, is_of_replica)
     shown = error and permissions.for_access(error, installed.access)
     if outcome is None:
         return Result(None, shown, datetime.now(UTC), seconds)
@@ -253,8 +269,8 @@ def _attempted(
         return from_replica(*call), error
     except errors.TraceError as explained:
         return None, explained
-    except Exception:
-        log.exception("Query failed: %s", query.name)
+    except Exception as fault:
+        events.exception("query_fault", fault, query=query.name)
         return None, errors.OwnFault()
 
 
@@ -275,23 +291,3 @@ def _from_log(
         raise
     BREAKER.recover(installed.address)
     return outcome
-
-
-def _key(query: Query, now: datetime, installed: Installation) -> str:
-    """The key of this query on this database with this access.
-
-    It stays the same at the next tick, when only the clock has moved on. As short as a name:
-    arguments may be long.
-    """
-    relative = [_relative(argument, now) for argument in query.arguments]
-    description = f"{query.name} {relative} {hash(shared(installed))} {installed.access!r}"
-    return blake2b(description.encode("utf-8", "surrogatepass"), digest_size=24).hexdigest()
-
-
-def _relative(argument: object, now: datetime) -> str:
-    """A moment as its distance from now; filters without the clock."""
-    if isinstance(argument, datetime):
-        return repr(now - argument)
-    if isinstance(argument, Filters):
-        return repr(argument.without_clock())
-    return repr(argument)

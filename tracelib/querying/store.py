@@ -4,6 +4,7 @@ It is the process's own, and in no cache of Streamlit's, which a browser can cle
 """
 
 import math
+import pickle
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -105,6 +106,7 @@ class ResultHistory:
 
     ticks: OrderedDict[datetime, StoredResult] = field(default_factory=OrderedDict)
     last_good: StoredResult | None = None
+    used_at: float = field(default_factory=time.monotonic)
 
     @property
     def size(self) -> int:
@@ -140,7 +142,7 @@ class Segment:
         for tick in ticks if key in self.histories else ():
             stored = self.histories[key].ticks.get(tick)
             if stored and stored.generation == generation and time.monotonic() < stored.until:
-                self.histories.move_to_end(key)
+                self._use(key)
                 return stored.result
         return None
 
@@ -148,8 +150,7 @@ class Segment:
         """The good result of the latest tick."""
         if key not in self.histories:
             return None
-        self.histories.move_to_end(key)
-        last_good = self.histories[key].last_good
+        last_good = self._use(key).last_good
         return last_good.result if last_good else None
 
     def add(self, key: str, stored: StoredResult) -> None:
@@ -158,9 +159,25 @@ class Segment:
         self.size -= history.size
         history.add(stored)
         self.size += history.size
-        self.histories.move_to_end(key)
+        self._use(key)
         while self.size > self.most_bytes and len(self.histories) > 1:
-            self.size -= self.histories.popitem(last=False)[1].size
+            self._drop_oldest()
+
+    def drop_unused(self, since: float) -> int:
+        """Drop the results that were not used since then, and return how many they were."""
+        before = len(self.histories)
+        while self.histories and next(iter(self.histories.values())).used_at < since:
+            self._drop_oldest()
+        return before - len(self.histories)
+
+    def _use(self, key: str) -> ResultHistory:
+        self.histories.move_to_end(key)
+        history = self.histories[key]
+        history.used_at = time.monotonic()
+        return history
+
+    def _drop_oldest(self) -> None:
+        self.size -= self.histories.popitem(last=False)[1].size
 
 
 class Store:
@@ -244,10 +261,24 @@ class Store:
             self._remove(run)
         run.future.set_result(result)
 
+    def drop_unused(self, seconds: float) -> int:
+        """Drop what no one has looked at for this many seconds, and return how many results."""
+        with self._lock:
+            since = time.monotonic() - seconds
+            return sum(one.drop_unused(since) for one in (self.figures, self.heavy))
+
     def last_good(self, key: str) -> Result[Any] | None:
         """The result to use while there is no better one."""
         with self._lock:
             return self.figures.last_good(key)
+
+    def remember(self, key: str, result: Result[Any]) -> Result[Any]:
+        """Take a good result of an earlier process, to be used while there is no better one."""
+        with self._lock:
+            size = len(pickle.dumps(result.value))
+            stored = StoredResult(result, result.computed_at, size, -1, -math.inf)
+            self.figures.add(key, stored)
+        return result
 
     def expire(self) -> None:
         """Let every query run again; the last good results stay."""

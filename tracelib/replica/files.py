@@ -1,19 +1,18 @@
 """The published files of a replica, opened for reading by this process."""
 
-import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from threading import Lock, Timer
+from threading import BoundedSemaphore, Lock, Timer
 from typing import Any
 
 import duckdb
 from sqlalchemy.schema import CreateTable
 
-from tracelib import errors
+from tracelib import errors, events
 from tracelib.replica import manifest as manifests
 from tracelib.replica.dialect import DIALECT
 from tracelib.replica.manifest import Manifest, Span
@@ -21,10 +20,12 @@ from tracelib.replica.settings import ReplicaSettings
 from tracelib.source.protocol import NotHeld
 from tracelib.spendlogs.replicated import names_table, stored_table
 
-log = logging.getLogger(__name__)
 EMPTY = "nothing"
 # Of a reader's own: the writer removes its own when it starts.
 SPILLED = "spilled-by-readers"
+# Each query uses all threads: more at once only take the processor from the pages that are drawn,
+# and fewer would let one long query hold up all others.
+AT_ONCE = 2
 # Queries on the files of a manifest may still run when the next one is there, and one more.
 GENERATIONS = 3
 
@@ -60,6 +61,7 @@ class Files:
         for table in (stored_table(EMPTY), names_table("names")):
             self._database.execute(str(CreateTable(table).compile(dialect=DIALECT)))
         self._lock = Lock()
+        self._turns = BoundedSemaphore(AT_ONCE)
         self._seen: tuple[int, int] | None = None
         self._is_readable = False
         self._snapshots: deque[Snapshot] = deque(maxlen=GENERATIONS)
@@ -82,7 +84,7 @@ class Files:
             except (OSError, duckdb.Error, errors.ReplicaUnreadable) as error:
                 own = isinstance(error, errors.TraceError)
                 self.sentence = str(error if own else errors.ReplicaDamaged())
-                log.warning("The replica cannot be read: %s", error)
+                events.log("warning", "replica_unreadable", fault=type(error).__name__)
                 return None
             return self._snapshots[-1] if self._snapshots and self._is_readable else None
 
@@ -118,8 +120,11 @@ class Files:
         return [snapshot.spans[place][0] for (place,) in found]
 
     def rows(self, text: str, values: Sequence[Any], timeout_s: float) -> list[tuple[Any, ...]]:
-        """The rows of this statement. Raises QuestionTooSlow, or NotHeld if it fails."""
-        with self._limited(timeout_s) as cursor:
+        """The rows of this statement, once it is its turn.
+
+        Raises QuestionTooSlow, or NotHeld if it fails.
+        """
+        with self._turns, self._limited(timeout_s) as cursor:
             return cursor.execute(text, list(values)).fetchall()
 
     @contextmanager
@@ -133,7 +138,7 @@ class Files:
         except duckdb.InterruptException:
             raise errors.QuestionTooSlow() from None
         except duckdb.Error as error:
-            log.warning("The replica could not run a query: %s", error)
+            events.log("warning", "replica_query_failed", fault=type(error).__name__)
             raise NotHeld(str(error)) from error
         finally:
             timer.cancel()

@@ -1,7 +1,5 @@
 """A replica in a folder: immutable files, and a manifest that is replaced with each change."""
 
-import logging
-import os
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,16 +8,25 @@ from pathlib import Path
 
 import duckdb
 
-from tracelib import errors
+from tracelib import errors, events
+from tracelib.private_folder import is_own
 from tracelib.replica import manifest as manifests
 from tracelib.replica import spans
 from tracelib.replica.election import Election
 from tracelib.replica.layout import Range
 from tracelib.replica.manifest import NAME, NEXT_NAME, Manifest, Span
 from tracelib.replica.settings import ReplicaSettings
-from tracelib.replica.storage import NOTHING, Built, Csv, Kept, Listed, NameRow, Opened
+from tracelib.replica.storage import (
+    NOTHING,
+    Built,
+    Csv,
+    Kept,
+    Listed,
+    NameRow,
+    Opened,
+    log_published,
+)
 
-log = logging.getLogger(__name__)
 PAUSED = "paused"
 # Readers open a file when they first need it, a while after they have read its name.
 GRACE_S = 60.0
@@ -131,6 +138,7 @@ class OpenedFolder(Opened):
             (folder / self.name).replace(folder / NAME)
             self.name, self.old = NAME, None
         self._seen = _signature(folder / self.name)
+        log_published(manifest)
 
     def tidy(self, now: float) -> None:
         """Remove the files that no manifest has named for a while."""
@@ -158,7 +166,7 @@ def _known(folder: Path, name: str, fresh: Manifest) -> Manifest | None:
     except REFUSED:
         raise
     except errors.ReplicaUnreadable as error:
-        log.warning("The replica is built again: %s", error)
+        events.log("warning", "replica_built_again", sentence=error.sentence)
         return None
     return found if found is not None and found.identity == fresh.identity else None
 
@@ -184,7 +192,7 @@ def _mark(path: Path) -> Path:
 def _make(folder: Path) -> None:
     """Make the folder for this user only. Raises an OSError, or ReplicaOfAnotherUser."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.stat().st_uid != os.geteuid():
+    if not is_own(folder):
         raise errors.ReplicaOfAnotherUser(str(folder))
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from tracelib import errors
+from tracelib import errors, events
 from tracelib.replica import layout
 from tracelib.replica.layout import Range
 from tracelib.replica.manifest import Hour, Manifest, Span
@@ -145,6 +145,12 @@ class Storage(Protocol):
 
     def counts(self, span: Span) -> Mapping[int, int]:
         """How many rows of each hour are really there?"""
+
+
+def log_published(manifest: Manifest) -> None:
+    """Log that this is the manifest now."""
+    size = {"rows": manifest.rows, "bytes": manifest.bytes, "spans": len(manifest.spans)}
+    events.log("debug", "replica_published", **size)
 
 
 def newly_read(built: Built, span: Span, now: float) -> Span:

@@ -15,7 +15,7 @@ from tracelib.replica import table_rows
 from tracelib.replica.layout import EPOCH, HOUR
 from tracelib.replica.manifest import Manifest
 from tracelib.replica.session import Session
-from tracelib.replica.storage import Opened
+from tracelib.replica.storage import Opened, log_published
 
 TIDY_S = 600.0
 OUTDATED_S = 86_400.0
@@ -40,6 +40,7 @@ class OpenedTables(Opened):
             connection.commit()
         self.session.forget()
         self.manifest, self.version = manifest, self.version + 1
+        log_published(manifest)
 
     def _update(self, connection: Connection, values: Mapping[str, Any]) -> None:
         """Change the row of this replica, unless another process has. Raises ReplicaDamaged."""

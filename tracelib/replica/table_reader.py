@@ -1,6 +1,5 @@
 """A replica in PostgreSQL as a source: the same statements, on its tables."""
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, FromClause, Row, Select, Subquery, case, select
 from sqlalchemy.engine.result import IteratorResult, Result, SimpleResultMetaData
 
-from tracelib import errors
+from tracelib import errors, events
 from tracelib.database_url import DatabaseAddress
 from tracelib.permissions.access import Access
 from tracelib.replica import manifest as manifests
@@ -21,7 +20,6 @@ from tracelib.replica.schema import DEFAULT_NAME, Tables
 from tracelib.source import NotHeld, pool, reading
 from tracelib.spendlogs.types import Counted
 
-log = logging.getLogger(__name__)
 MANIFEST_S, RETRY_S = 1.0, 10.0
 MANIFEST_TIMEOUT_S = 5.0
 
@@ -48,7 +46,7 @@ class TableReplica(Replica):
         except errors.QuestionTooSlow:
             raise
         except errors.TraceError as error:
-            log.warning("The replica could not run a query: %s", error.detail)
+            events.log("warning", "replica_query_failed", fault=type(error).__name__)
             raise NotHeld(error.detail) from error
         names = [column.name for column in statement.selected_columns]
         found = iter(converted(statement, rows))

@@ -1,6 +1,5 @@
 """The one process that writes the replica: it fills it, and keeps it in step with the log."""
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -8,7 +7,8 @@ from threading import Event
 
 import duckdb
 
-from tracelib import errors
+from tracelib import errors, events
+from tracelib.activity import ACTIVITY
 from tracelib.replica import building, layout, spans
 from tracelib.replica.filling import Filling
 from tracelib.replica.host import Host
@@ -18,7 +18,6 @@ from tracelib.replica.naming import Naming
 from tracelib.replica.storage import Opened, Storage
 from tracelib.source import Postgres
 
-log = logging.getLogger(__name__)
 TICK_S = 10.0
 RECENT_S, RECENT_HOURS = 600.0, 48
 CHECKED_S = 86_400.0
@@ -69,7 +68,7 @@ class Writer:
             return self._failed(error)
         except Exception as error:
             # A defect must not end the writer: the replica would grow old without a word.
-            log.exception("The writer of the replica failed")
+            events.exception("replica_fault", error)
             return self._failed(errors.OwnFault(repr(error)))
         return max(wait_s, 0.0)
 
@@ -79,6 +78,7 @@ class Writer:
         host = Host(self._source(), self._storage.settings.folder)
         if self._opened is None:
             self._opened = self._storage.open(host.identity())
+            events.log("info", "replica_writer_elected", rows=self._opened.manifest.rows)
             self._tick_at = 0.0
         if self._pause(self._opened):
             return TICK_S
@@ -260,7 +260,11 @@ class Writer:
     def _failed(self, error: Exception) -> float:
         """Say what is wrong, and how long to wait before another attempt."""
         self.sentence = _sentence(error)
-        log.warning("The replica could not be written: %s", self.sentence)
+        known = error if isinstance(error, errors.TraceError) else errors.ReplicaUnwritable()
+        is_news = ACTIVITY.record_error(known, "replica")
+        fault, sentence = type(error).__name__, known.sentence
+        level: events.Level = "warning" if is_news else "debug"
+        events.log(level, "replica_failed", fault=fault, sentence=sentence)
         if self._opened is not None:
             self._opened.fail(self.sentence, error)
         else:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from tracelib.choice import LONGEST_VALUE
+from tracelib.selection import LONGEST_ID
 from tracelib.spendlogs.conditions import UNSTORABLE, can_be_stored
 
 YES = "yes"
 # A Responses ID is base64 of a route and the provider's ID: several hundred characters.
-LONGEST_ID = 2_000
 STATUSES = ("any", "with failures", "without failures")
 SORTS = ("recent", "cost", "length", "errors", "duration", "tokens")
 # A field of the search -> its name in the URL.

@@ -19,19 +19,29 @@ from tracelib import errors
 
 
 class Deadline:
-    """A limit for each statement of a transaction, and for the connection before it."""
+    """A limit for each statement of a transaction, and for the connection before it.
 
-    def __init__(self, seconds: float, engine: Engine) -> None:
+    Until the server has responded, `first_s` is the limit: the first statement takes no time.
+    """
+
+    def __init__(self, seconds: float, engine: Engine, first_s: float) -> None:
         self.engine = engine
         self.is_over = self.is_cancelled = False
         # Since when the server has not responded at all.
         self.silent_since: float | None = None
-        self._seconds = seconds
+        self._seconds, self._first_s = seconds, first_s
         self._until = monotonic() + seconds
         self._connection: Any = None
         self._lock = Lock()
         self._timer: Timer | None = None
-        self._wait(seconds)
+        self._wait(min(seconds, first_s))
+
+    def connect(self, allowed_s: float) -> None:
+        """A connection is being opened, which may take this long before the server is silent.
+
+        Finding its address may take longer than the driver's own limit, which begins only then.
+        """
+        self.silent_since = monotonic() + allowed_s
 
     def attach(self, connection: Any) -> None:
         """The driver's connection to be cut, if it takes longer."""
@@ -59,8 +69,12 @@ class Deadline:
                 _cut(self._connection)
 
     def begin_again(self) -> None:
-        """Another statement begins now."""
-        self._until = monotonic() + self._seconds
+        """Another statement begins now, as the server has responded to the one before."""
+        now = monotonic()
+        if self.silent_since is None:
+            self._until = now + self._seconds
+        else:
+            self._until, self.silent_since = now + self._first_s, now
 
     def end(self) -> None:
         """Nothing is waited for any more."""
@@ -132,17 +146,18 @@ def cancellable() -> Iterator[Cancellation]:
 def silent_s(engine: Engine) -> float:
     """For how many seconds has this server not responded to a statement that takes no time?"""
     of_engine = (one.silent_since for one in [*_current.values()] if one.engine is engine)
-    return max((monotonic() - since for since in of_engine if since is not None), default=0.0)
+    return max([0.0, *(monotonic() - since for since in of_engine if since is not None)])
 
 
 @contextmanager
-def within(seconds: float, engine: Engine) -> Iterator[Deadline]:
+def within(seconds: float, engine: Engine, first_s: float) -> Iterator[Deadline]:
     """A deadline for what this thread does with the connections of this `watched` pool.
 
+    The first response on a connection has a limit of its own.
     Raises Cancelled if nothing more is wanted of the thread.
     """
     thread = get_ident()
-    deadline, cancellation = Deadline(seconds, engine), _cancellations.get(thread)
+    deadline, cancellation = Deadline(seconds, engine, first_s), _cancellations.get(thread)
     outer, _current[thread] = _current.get(thread), deadline
     try:
         if cancellation:
@@ -160,8 +175,11 @@ def within(seconds: float, engine: Engine) -> Iterator[Deadline]:
         deadline.end()
 
 
-def watched(engine: Engine) -> Engine:
-    """The same pool, whose connections and statements `within` limits."""
+def watched(engine: Engine, connects_in_s: float = 0.0) -> Engine:
+    """The same pool, whose connections and statements `within` limits.
+
+    Opening a connection is no silence of the server for the first `connects_in_s`.
+    """
 
     def on_current(act: Callable[[Deadline], None]) -> None:
         deadline = _current.get(get_ident())
@@ -171,8 +189,13 @@ def watched(engine: Engine) -> Engine:
     def attach(connection: Any, *_: Any) -> None:
         on_current(lambda deadline: deadline.attach(connection))
 
+    def connect(*_: Any) -> None:
+        on_current(lambda deadline: deadline.connect(connects_in_s))
+
+    event.listen(engine, "do_connect", connect)
     event.listen(engine, "connect", attach)
     event.listen(engine, "checkout", attach)
     event.listen(engine, "checkin", lambda *_: on_current(Deadline.detach))
-    event.listen(engine, "before_cursor_execute", lambda *_: on_current(Deadline.begin_again))
+    # Also of the statements of SQLAlchemy's own with which it begins.
+    event.listen(engine, "do_execute", lambda *_: on_current(Deadline.begin_again))
     return engine

@@ -17,51 +17,51 @@ from sqlalchemy import (
     URL,
     ColumnElement,
     Connection,
-    Dialect,
     Engine,
     Row,
     Select,
     Subquery,
-    case,
     create_engine,
-    func,
     select,
 )
 from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.engine.interfaces import IsolationLevel
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from tracelib import errors
+from tracelib import errors, events
 from tracelib.database_url import DatabaseAddress
 from tracelib.filters import Filters
 from tracelib.permissions.access import Access
 from tracelib.schema import Schema
 from tracelib.selection import RowId, Selection
 from tracelib.settings import Settings
+from tracelib.source.connections import logged
 from tracelib.source.deadline import Deadline, watched, within
 from tracelib.source.driver_errors import explained
 from tracelib.source.frames import frame_of
+from tracelib.source.guards import guards
 from tracelib.spendlogs import catalog, extent, names, relation
 from tracelib.window import TimeWindow
 
 CONNECT_TIMEOUT_S = 3
 # The server stops a statement at its limit; if it does not, the connection is cut this much later.
 GRACE_S = 10.0
+# A transaction's first takes no time but two round trips: a host that is gone is left for another.
 POOL_TIMEOUT_S = 10
-# A server that has gone without a word, or a network that swallows packets, is noticed.
-NOTICED = {
+PARAMETERS = {
+    "connect_timeout": str(CONNECT_TIMEOUT_S),
+    "application_name": "tracelib",
+    # The encoding of a role or a database may lack characters of messages.
+    "client_encoding": "UTF8",
+    # A server that has gone without a word, or a network that swallows packets, is noticed.
     "keepalives_idle": "10",
     "keepalives_interval": "5",
     "keepalives_count": "3",
     "tcp_user_timeout": "20000",
 }
 RECYCLE_S = 300
-# So soon the server notices that a client is gone, and stops its statement.
-CLIENT_CHECK = "250ms"
-# LiteLLM gives up an index build after waiting 200 ms ten times: never wait for locks long.
-LOCK_TIMEOUT_MS = 1_000
-IDLE_TIMEOUT_MS = 30_000
-# The server's default of 4 MB spills the sort of a percentile over 100,000 rows to disk.
-WORK_MEM = "64MB"
+# All statements of a transaction see the same rows.
+SNAPSHOT: IsolationLevel = "REPEATABLE READ"
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,16 @@ class Postgres:
             ((plans,),) = cursor.fetchall()
             return int(plans[0]["Plan"]["Plan Rows"])
 
+    @contextmanager
+    def snapshot(self) -> Iterator["Postgres"]:
+        """The database as it is now: all that is read within the block is of the same moment.
+
+        One connection and one transaction, whose statements each have the usual time limit. Raises
+        a TraceError.
+        """
+        with reading(self.engine, self.statement_timeout_s, SNAPSHOT) as connection:
+            yield Moment(self.engine, self.schema, self.statement_timeout_s, connection)
+
     def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
         """The rows that the database returns. Raises a TraceError."""
         with reading(self.engine, self.statement_timeout_s) as connection:
@@ -154,12 +164,23 @@ class Postgres:
 
     def row(self, statement: Select[Any]) -> Row[Any]:
         """The only row that the database returns. Raises a TraceError."""
-        with reading(self.engine, self.statement_timeout_s) as connection:
-            return connection.execute(statement).one()
+        (row,) = self.rows(statement)
+        return row
 
     def frame(self, statement: Select[Any]) -> pd.DataFrame:
         """The rows as a frame, whose columns keep their types without rows. Raises a TraceError."""
         return frame_of(statement, self.rows(statement))
+
+
+@dataclass(frozen=True)
+class Moment(Postgres):
+    """LiteLLM's database at one moment. Implements `Source` over one open transaction."""
+
+    connection: Connection
+
+    def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+        """The rows that the database returned at that moment."""
+        return self.connection.execute(statement).all()
 
 
 def _literal(statement: Select[Any], engine: Engine) -> str:
@@ -184,16 +205,17 @@ def source_over(engine: Engine, settings: Settings, address: DatabaseAddress) ->
     """Read the database's schema over this pool. Raises a TraceError."""
     with reading(engine, settings.statement_timeout_s) as connection:
         schema = _schema(connection, settings.table, address.schema)
+    events.log("debug", "schema_read", database=address.in_words(), columns=len(schema.columns))
     return Postgres(engine, schema, settings.statement_timeout_s)
 
 
 def pool(address: DatabaseAddress, size: int) -> Engine:
     """A pool of at most `size` connections to this database; none is open yet."""
-    defaults = {"connect_timeout": str(CONNECT_TIMEOUT_S), "application_name": "tracelib"}
-    defaults |= NOTICED
+    parameters = PARAMETERS | dict(address.parameters)
+    other_hosts = parameters.get("host", "").count(",")
     engine = create_engine(
         URL.create("postgresql+psycopg2"),
-        connect_args=defaults | dict(address.parameters),
+        connect_args=parameters,
         execution_options={"postgresql_readonly": True},
         pool_size=size,
         max_overflow=0,
@@ -202,7 +224,7 @@ def pool(address: DatabaseAddress, size: int) -> Engine:
         hide_parameters=True,
         json_deserializer=json_value,
     )
-    return watched(engine)
+    return logged(watched(engine, other_hosts * CONNECT_TIMEOUT_S), address.in_words())
 
 
 def json_value(document: str) -> Any:
@@ -240,11 +262,14 @@ def _schema(connection: Connection, table: str, schema_name: str | None) -> Sche
 
 
 @contextmanager
-def reading(engine: Engine, timeout_s: float) -> Iterator[Connection]:
+def reading(
+    engine: Engine, timeout_s: float, isolation: IsolationLevel | None = None
+) -> Iterator[Connection]:
     """A connection for one read-only transaction with this time limit. Raises a TraceError."""
-    with within(timeout_s + GRACE_S, engine) as deadline:
+    pooled = engine.execution_options(isolation_level=isolation) if isolation else engine
+    with within(timeout_s + GRACE_S, engine, 2 * GRACE_S) as deadline:
         try:
-            with _begun(engine, timeout_s, deadline) as connection:
+            with _begun(pooled, timeout_s, deadline) as connection:
                 yield connection
         except SQLAlchemyError as error:
             if deadline.is_cancelled:
@@ -263,7 +288,7 @@ def _begun(engine: Engine, timeout_s: float, deadline: Deadline) -> Connection:
     for is_last in (False, True):
         connection = engine.connect()
         try:
-            connection.execute(_guards(timeout_s, engine.dialect))
+            connection.execute(guards(timeout_s, engine.dialect))
         except BaseException as error:
             connection.close()
             was_closed = isinstance(error, DBAPIError) and error.connection_invalidated
@@ -273,20 +298,3 @@ def _begun(engine: Engine, timeout_s: float, deadline: Deadline) -> Connection:
             break
     deadline.responded()
     return connection
-
-
-def _guards(timeout_s: float, dialect: Dialect) -> Select[Any]:
-    """Settings of this transaction only; `True` is PostgreSQL's is_local."""
-    settings: dict[str, Any] = {
-        "statement_timeout": str(round(timeout_s * 1_000)),
-        "lock_timeout": str(LOCK_TIMEOUT_MS),
-        "idle_in_transaction_session_timeout": str(IDLE_TIMEOUT_MS),
-        "TimeZone": "UTC",
-        "work_mem": WORK_MEM,
-        "jit": "off",
-    }
-    if (dialect.server_version_info or (0,)) >= (14,):
-        # The server stops a statement whose client is gone; it can notice that on Linux.
-        is_linux = func.version().like("%linux%")
-        settings["client_connection_check_interval"] = case((is_linux, CLIENT_CHECK), else_="0")
-    return select(*(func.set_config(name, value, True) for name, value in settings.items()))

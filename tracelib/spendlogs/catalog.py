@@ -9,7 +9,7 @@ from sqlalchemy import Select, column, func, select, table, true, values
 from sqlalchemy.types import Boolean, Integer, Text
 
 from tracelib import errors
-from tracelib.schema import NAME_TABLES, Schema
+from tracelib.schema import OTHER_TABLES, Schema
 
 REQUIRED = frozenset(
     (
@@ -73,11 +73,11 @@ class IndexedColumn(NamedTuple):
 
 
 def attributes(table_name: str, schema_name: str | None) -> Select[Any]:
-    """Which columns do SpendLogs and the name tables have, and which may the role read?
+    """Which columns do SpendLogs and the other tables have, and which may the role read?
 
     Rows of Attribute; none for a missing table.
     """
-    relations = (table_name, *NAME_TABLES)
+    relations = (table_name, *OTHER_TABLES)
     known = values(column("relation", Text()), column("path", Text()), name="wanted").data(
         [(name, path(name, schema_name)) for name in relations]
     )
@@ -141,7 +141,7 @@ def schema_of(
         name=schema_name,
         columns=_readable(logs),
         unreadable=frozenset(one.name for one in logs if not one.is_readable),
-        name_tables=_name_tables(found),
+        other_tables=_other_tables(found),
         indexes=_column_lists(indexed),
         searchable=frozenset(name for one in indexed for name in _as_text(one.definition)),
         is_partitioned=logs[0].relkind == PARTITIONED,
@@ -165,11 +165,9 @@ def _readable(found: Sequence[Attribute]) -> frozenset[str]:
     return frozenset(attribute.name for attribute in found if attribute.is_readable)
 
 
-def _name_tables(found: Sequence[Attribute]) -> tuple[tuple[str, frozenset[str]], ...]:
-    return tuple(
-        (name, _readable([attribute for attribute in found if attribute.relation == name]))
-        for name in NAME_TABLES
-    )
+def _other_tables(found: Sequence[Attribute]) -> tuple[tuple[str, frozenset[str]], ...]:
+    known = {name: [one for one in found if one.relation == name] for name in OTHER_TABLES}
+    return tuple((name, _readable(columns)) for name, columns in known.items() if columns)
 
 
 def _column_lists(indexed: Sequence[IndexedColumn]) -> tuple[tuple[str, ...], ...]:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     column,
     false,
     func,
+    literal,
     not_,
     null,
     or_,
@@ -22,7 +23,7 @@ from sqlalchemy import (
     table,
 )
 from sqlalchemy.dialects.postgresql import BYTEA, JSONB
-from sqlalchemy.types import DateTime, Float, Integer, Text, TypeEngine
+from sqlalchemy.types import Boolean, DateTime, Float, Integer, Text, TypeEngine
 
 from tracelib.filters import DIMENSIONS, NONE, Filters
 from tracelib.keys import (
@@ -143,7 +144,10 @@ STORED: dict[str, type[TypeEngine[Any]]] = {
     "request_duration_ms": Integer,
     "created_at": DateTime,
     "litellm_call_id": Text,
+    "requester_ip_address": Text,
 }
+# Of `{}`, `[]`, `""` or `null` as jsonb.
+EMPTY_BYTES = 12
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -179,6 +183,20 @@ def stored(logs: FromClause, name: str) -> ColumnElement[Any]:
     if name in logs.c:
         return logs.c[name]
     return null().cast(STORED[name]())
+
+
+def has_body(logs: FromClause, name: str) -> ColumnElement[bool]:
+    """Is there more in this column than an empty JSON value? None if it may not be read.
+
+    By its size, for which PostgreSQL reads nothing of the document.
+    """
+    return case((literal(name in logs.c), is_filled(stored(logs, name))))
+
+
+def is_filled(document: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Is there more in this JSON value than an empty one? By its size; False for NULL."""
+    size: ColumnElement[int] = func.pg_column_size(document, type_=Integer())
+    return func.coalesce(size > EMPTY_BYTES, False, type_=Boolean())
 
 
 def can_be_stored(text: str) -> bool:

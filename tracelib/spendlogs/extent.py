@@ -1,6 +1,6 @@
 """The log as a whole: its ends, its newest rows, and its size, without a scan."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -36,6 +36,20 @@ CLASSES = table(
     column("reltuples", Double()),
     schema="pg_catalog",
 )
+CHANGES = table(
+    "pg_stat_all_tables",
+    column("relid", Integer()),
+    column("n_tup_del", BigInteger()),
+    schema="pg_catalog",
+)
+COUNTING = table(
+    "pg_stat_database",
+    column("datname", Text()),
+    column("stats_reset", DateTime(timezone=True)),
+    schema="pg_catalog",
+)
+# LiteLLM does not delete its totals with the log.
+BY_DAY = "LiteLLM_DailyUserSpend"
 DATABASES = table(
     "pg_database", column("oid", OID()), column("datname", Text()), schema="pg_catalog"
 )
@@ -70,6 +84,50 @@ def newest_requests(schema: Schema, limit: int) -> Subquery:
     """Which requests started last, in any time range? The columns of `requests`."""
     every = all_requests(schema)
     return select(*every.c).order_by(every.c.start_order.desc()).limit(limit).subquery("newest")
+
+
+def pace(schema: Schema, since: datetime, until: datetime, most: int) -> Select[Any]:
+    """How many requests start between these times, naive UTC, and when does the first of them?
+
+    One row: rows, first (aware UTC, None for none). Of the newest `most` only, along the index.
+    """
+    logs = spend_logs(schema)
+    starts = select(logs.c.startTime).where(*starting(logs, since, until))
+    newest = starts.order_by(logs.c.startTime.desc()).limit(most).subquery("newest")
+    first = func.min(newest.c.startTime, type_=DateTime())
+    return select(func.count().label("rows"), utc(first).label("first")).select_from(newest)
+
+
+def deletions(schema: Schema) -> Select[Any]:
+    """How many rows were deleted from the log since PostgreSQL began to count, and when was that?
+
+    One row: deleted, since (aware UTC, None if it counts from the beginning).
+    """
+    log = func.to_regclass(path(schema.table, schema.name))
+    tree = func.pg_partition_tree(log).table_valued(column("relid", Integer()), name="tree")
+    parts = union(select(log.label("relid")), select(tree.c.relid)).subquery("parts")
+    deleted = (
+        select(func.coalesce(func.sum(CHANGES.c.n_tup_del), 0))
+        .join_from(CHANGES, parts, parts.c.relid == CHANGES.c.relid)
+        .scalar_subquery()
+    )
+    since = select(COUNTING.c.stats_reset).where(
+        COUNTING.c.datname == func.current_database(type_=Text())
+    )
+    return select(
+        cast(deleted, BigInteger).label("deleted"), since.scalar_subquery().label("since")
+    )
+
+
+def first_booked_day(schema: Schema) -> Select[Any] | None:
+    """Which is the first day that LiteLLM's totals by day know? None if they cannot be read.
+
+    One row: day, a text that should be a date; None without any.
+    """
+    if not schema.reads(BY_DAY, "date"):
+        return None
+    days = table(BY_DAY, column("date", Text()), schema=schema.name)
+    return select(func.min(days.c.date.collate("C"), type_=Text()).label("day"))
 
 
 def storage(schema: Schema) -> Select[Any]:
@@ -136,3 +194,63 @@ def table_identity(schema: Schema) -> Select[Any]:
         cast(table_id, BigInteger).label("table"),
     ]
     return select(*ids)
+
+
+GATEWAY = "LiteLLM_DailyGatewayRequests"
+GATEWAY_COLUMNS = ("date", "successful_requests", "failed_requests")
+
+
+def gateway_counts(schema: Schema, first: date, end: date) -> Select[Any] | None:
+    """How many requests has the gateway counted on each UTC day from `first` to before `end`?
+
+    Rows of date, a text that should be a date, and requests, by date. It counts for no team, user
+    or model: None for a viewer of a part, or if it cannot be read.
+    """
+    if not schema.scope.is_all or not schema.reads(GATEWAY, *GATEWAY_COLUMNS):
+        return None
+    day, succeeded, failed = GATEWAY_COLUMNS
+    rows = table(
+        GATEWAY,
+        column(day, Text()),
+        column(succeeded, BigInteger()),
+        column(failed, BigInteger()),
+        schema=schema.name,
+    )
+    every = func.sum(rows.c[succeeded] + rows.c[failed])
+    return (
+        select(rows.c.date, cast(every, BigInteger).label("requests"))
+        .where(rows.c.date >= first.isoformat(), rows.c.date < end.isoformat())
+        .group_by(rows.c.date)
+        .order_by(rows.c.date)
+    )
+
+
+def booked_counts(schema: Schema, first: date, end: date) -> Select[Any] | None:
+    """How many requests has LiteLLM added up on each UTC day from `first` to before `end`?
+
+    Rows as above. Of all requests: None for a viewer of a part, or if it cannot be read.
+    """
+    if not schema.scope.is_all or not schema.reads(BY_DAY, "date", "api_requests"):
+        return None
+    days = table(
+        BY_DAY, column("date", Text()), column("api_requests", BigInteger()), schema=schema.name
+    )
+    every = cast(func.sum(days.c.api_requests), BigInteger)
+    return (
+        select(days.c.date, every.label("requests"))
+        .where(days.c.date >= first.isoformat(), days.c.date < end.isoformat())
+        .group_by(days.c.date)
+        .order_by(days.c.date)
+    )
+
+
+def day_of(text: str | None) -> date | None:
+    """The day of a text in LiteLLM's totals; None if it is none.
+
+    >>> day_of("2026-11-28"), day_of("yesterday"), day_of(None)
+    (datetime.date(2026, 11, 28), None, None)
+    """
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        return None

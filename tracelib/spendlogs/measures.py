@@ -12,11 +12,12 @@ from sqlalchemy import (
     column,
     func,
     literal,
+    not_,
     null,
     select,
     type_coerce,
 )
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, JSONPATH, aggregate_order_by
 from sqlalchemy.sql.selectable import CTE
 from sqlalchemy.types import BigInteger, Double, Numeric, Text
 
@@ -160,14 +161,37 @@ def client_tags(request_tags: ColumnElement[Any]) -> FromClause:
     if isinstance(request_tags.type, Tags):
         split = func.unnest(func.string_to_array(request_tags, BETWEEN))
         return split.table_valued(column("tag", Text()), name="tags").render_derived()
+    return _listed(request_tags, is_automatic=False)
+
+
+def automatic_tags(request_tags: ColumnElement[Any]) -> FromClause:
+    """Which tags has LiteLLM added to this row? As above; a replica does not have them."""
+    return _listed(request_tags, is_automatic=True)
+
+
+def _listed(request_tags: ColumnElement[Any], is_automatic: bool) -> FromClause:
     one = (
         func.jsonb_array_elements_text(decoded(request_tags, "array"))
         .table_valued(column("tag", Text()), name="listed")
         .render_derived()
     )
-    sent = (one.c.tag != "", one.c.tag.not_like(f"{AUTOMATIC_TAG}%"))
+    own = one.c.tag.like(f"{AUTOMATIC_TAG}%")
+    chosen = (one.c.tag != "", own if is_automatic else not_(own))
     tag = func.replace(one.c.tag, BETWEEN, " ", type_=Text())
-    return select(tag.label("tag")).where(*sent).distinct().lateral("tags")
+    return select(tag.label("tag")).where(*chosen).distinct().lateral("tags")
+
+
+def user_agent(request_tags: ColumnElement[Any]) -> ColumnElement[str]:
+    """Which product sent this row, of the automatic tag, without its version? None if unknown.
+
+    Only of tags that are stored as a list: those in a text are left out.
+    """
+    path = cast(f'lax $[*] ? (@ starts with "{AUTOMATIC_TAG}")', JSONPATH)
+    nothing: ColumnElement[Any] = func.jsonb_build_object(type_=JSONB())
+    tag = func.jsonb_path_query_first(request_tags, path, nothing, True, type_=JSONB())
+    text = tag.op("#>>", return_type=Text())(cast([], ARRAY(Text())))
+    product = func.split_part(func.substr(text, len(AUTOMATIC_TAG) + 1), "/", 1, type_=Text())
+    return func.nullif(func.btrim(product), "", type_=Text())
 
 
 def joined_tags(request_tags: ColumnElement[Any]) -> ColumnElement[str]:

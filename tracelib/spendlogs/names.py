@@ -1,29 +1,39 @@
 """Names for IDs: LiteLLM's aliases and e-mails, or shortened hashes."""
 
+import re
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    FromClause,
     Select,
+    and_,
     case,
     column,
     func,
     literal,
+    not_,
+    null,
     or_,
     select,
     table,
     type_coerce,
 )
-from sqlalchemy.types import Text
+from sqlalchemy.types import DateTime, Integer, Text
 
+from tracelib.keys import HIDDEN
 from tracelib.keys import NAMES as KEYS
 from tracelib.schema import NAMED_BY, Schema
-from tracelib.spendlogs.conditions import shown_key, spend_logs, stored
+from tracelib.spendlogs.conditions import HASH_LENGTH, shown_key, spend_logs, stored
 from tracelib.spendlogs.documents import decoded
 from tracelib.spendlogs.measures import last_of
 from tracelib.spendlogs.types import BETWEEN
 
 LONG_HASH = "([0-9a-fA-F]{8})[0-9a-fA-F]{8,}$"
+KEY_TABLE = "LiteLLM_VerificationToken"
+# Of keys that were deleted, and of hashes that a rotation has replaced.
+OLD_KEY_TABLES = ("LiteLLM_DeletedVerificationToken", "LiteLLM_DeprecatedVerificationToken")
+JWT = "hashed-jwt-"
 IN_METADATA = {"key": "user_api_key_alias", "team": "user_api_key_team_alias"}
 
 
@@ -58,6 +68,16 @@ def shown_as(
     return type_coerce(case(KEYS, value=identity, else_=known_id), Text())
 
 
+def is_unnamed(identity: ColumnElement[str], name: ColumnElement[str]) -> ColumnElement[bool]:
+    """Which of these keys have no name, and are shown by their hash? `name` is that of `name_of`.
+
+    JSON web tokens and LiteLLM's own keys have none by nature, and are not meant.
+    """
+    length: ColumnElement[int] = func.length(identity, type_=Integer())
+    is_hidden = and_(identity.startswith(HIDDEN), not_(identity.startswith(JWT)))
+    return and_(or_(length == HASH_LENGTH, is_hidden), name == shown_as("key", identity))
+
+
 def all_names(schema: Schema) -> list[Select[Any]]:
     """Which names do the name tables have? A statement per table that may be read.
 
@@ -76,6 +96,28 @@ def all_names(schema: Schema) -> list[Select[Any]]:
         for place, one in enumerate(tables)
         for ids, names in _readable(schema, one)
     ]
+
+
+def known_keys(schema: Schema) -> FromClause | None:
+    """The tokens of all keys that are or were known, with their expiry; None if unreadable.
+
+    Also those that were deleted, or replaced at a rotation with a grace period.
+    """
+    if not schema.reads(KEY_TABLE, "token"):
+        return None
+    expires = null().cast(DateTime())
+    keys = table(
+        KEY_TABLE, column("token", Text()), column("expires", DateTime()), schema=schema.name
+    )
+    own = keys.c.expires if schema.reads(KEY_TABLE, "expires") else expires
+    found = [select(keys.c.token, own.label("expires"))]
+    for name in OLD_KEY_TABLES:
+        if schema.reads(name, "token"):
+            old = table(name, column("token", Text()), schema=schema.name)
+            found.append(select(old.c.token, expires.label("expires")))
+    every = found[0].union_all(*found[1:]).subquery("every")
+    expiry = func.max(every.c.expires, type_=DateTime()).label("expires")
+    return select(every.c.token, expiry).group_by(every.c.token).subquery("known")
 
 
 def ids_called(schema: Schema, dimension: str, text: str) -> list[Select[Any]]:
@@ -107,7 +149,7 @@ def _readable(
 ) -> list[tuple[ColumnElement[str], list[ColumnElement[str]]]]:
     """The ID column of a name table and its readable names; empty if there are none."""
     name, id_column, name_columns = place
-    readable = [one for one in name_columns if schema.names_from(name, id_column, one)]
+    readable = [one for one in name_columns if schema.reads(name, id_column, one)]
     if not readable:
         return []
     source = table(
@@ -137,6 +179,15 @@ def _carried(
     own = shown_key(logs.c.api_key) if dimension == "key" else stored(logs, "team_id")
     same = (logs.c.request_id == sample_request_id, own == identity)
     return [select(alias_text).where(*same).scalar_subquery()]
+
+
+def shortened(key: str) -> str:
+    """The identity of a key as it is shown without a name: the start of a hash.
+
+    >>> shortened("0123456789abcdef" * 4), shortened("litellm-cli")
+    ('01234567…', 'litellm-cli')
+    """
+    return re.sub(LONG_HASH, r"\1…", key)
 
 
 def _shortened(dimension: str, identity: ColumnElement[str]) -> ColumnElement[str]:

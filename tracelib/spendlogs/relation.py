@@ -16,6 +16,7 @@ from sqlalchemy import (
     extract,
     func,
     literal,
+    or_,
     select,
     tuple_,
     union_all,
@@ -30,6 +31,7 @@ from tracelib.spendlogs.conditions import (
     UNSTORABLE,
     can_be_stored,
     chosen_ids,
+    has_body,
     in_window,
     key_or_none,
     of_key,
@@ -39,11 +41,14 @@ from tracelib.spendlogs.conditions import (
     stored,
 )
 from tracelib.spendlogs.documents import decoded
+from tracelib.spendlogs.measures import user_agent
 from tracelib.spendlogs.types import BELIEVABLE, GREATEST_AMOUNT, MONEY, believable, utc
 
 # LiteLLM's call types for fetching a background response, and for its cost.
 FETCHES = ("aget_responses", "get_responses")
 BACKGROUND_COST = "_background_cost"
+# In the ID of a row that has only the cost of a call, or that of one of its attempts.
+BILLED_APART = (BACKGROUND_COST, "_batch_cost", "-attempt-")
 
 
 def requests(schema: Schema, filters: Filters) -> Subquery:
@@ -61,9 +66,9 @@ def requests(schema: Schema, filters: Filters) -> Subquery:
         key_group, session_group   text, the same as api_key and session_key to group by: cheaper
                                    to compute, and like stored_key never to be shown
         key, user, team, end_user      text; None if empty
+        requester_ip, user_agent       text; the address as stored, the product without version
         started_at, ended_at, created_at        aware UTC
-        start_order   timestamp    the start as it is stored, to sort by: it has an index
-        end_order     timestamp    the end as it is stored
+        start_order, end_order     timestamp, as stored, to sort by: the start has an index
         latency_ms    double       request_duration_ms, else end - start in whole milliseconds;
                                    None if negative
         response_ms   double       latency_ms of successes that were not cache hits
@@ -73,6 +78,7 @@ def requests(schema: Schema, filters: Filters) -> Subquery:
         spend_order   double       the same, to sort by: cheaper to add up
         prompt_tokens, completion_tokens, total_tokens   int
         is_cache_hit, is_failure                bool, never None
+        has_prompt, has_response   bool, a body is stored; None if it may not be read
         request_tags, metadata, request_body, response_body, messages_body   jsonb
 
     PostgreSQL inlines the subquery, so columns that are not read cost nothing.
@@ -198,6 +204,8 @@ def _who(logs: FromClause) -> dict[str, ColumnElement[Any]]:
         "end_user": filled(logs, "end_user"),
         "organization": filled(logs, "organization_id"),
         "agent": filled(logs, "agent_id"),
+        "requester_ip": filled(logs, "requester_ip_address"),
+        "user_agent": user_agent(stored(logs, "request_tags")),
     }
 
 
@@ -257,6 +265,8 @@ def _bodies(logs: FromClause) -> dict[str, ColumnElement[Any]]:
         "request_body": stored(logs, "proxy_server_request"),
         "response_body": stored(logs, "response"),
         "messages_body": stored(logs, "messages"),
+        "has_prompt": or_(has_body(logs, "proxy_server_request"), has_body(logs, "messages")),
+        "has_response": has_body(logs, "response"),
     }
 
 
@@ -273,12 +283,9 @@ def is_cache_hit(logs: FromClause) -> ColumnElement[bool]:
 
 def is_failure(logs: FromClause) -> ColumnElement[bool]:
     """Was it a failure? No status means success; before 2025-05-08 it was in the metadata only."""
-    status = logs.c.status if "status" in logs.c else _status_in_metadata(logs)
+    in_metadata = decoded(stored(logs, "metadata"), "object").op("->>")("status")
+    status = logs.c.status if "status" in logs.c else in_metadata
     return func.coalesce(status, "success") == "failure"
-
-
-def _status_in_metadata(logs: FromClause) -> ColumnElement[Any]:
-    return decoded(stored(logs, "metadata"), "object").op("->>")("status")
 
 
 def _latency_ms(logs: FromClause) -> ColumnElement[float]:

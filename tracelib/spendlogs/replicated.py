@@ -64,6 +64,7 @@ COLUMNS: Mapping[str, TypeEngine[Any]] = {
     "model": Text(),
     "deployment": Text(),
     "provider": Text(),
+    "tool": Text(),
     "api_base": Text(),
     "call_type": Text(),
     "is_cache_hit": Boolean(),
@@ -87,7 +88,8 @@ COLUMNS: Mapping[str, TypeEngine[Any]] = {
 FROM_DOCUMENTS = tuple(COLUMNS)[list(COLUMNS).index("error_class") :]
 # Columns of the copied rows that are used on the way, and not stored.
 ON_THE_WAY: Mapping[str, TypeEngine[Any]] = {"hour": BigInteger(), "row_hash": BigInteger()}
-PLAIN = tuple(name for name, kind in STORED.items() if kind is not JSONB)
+NOT_COPIED = ("requester_ip_address",)
+PLAIN = tuple(name for name, kind in STORED.items() if kind is not JSONB and name not in NOT_COPIED)
 # The documents that facts are read from: a change of one nearly always changes its size.
 READ_DOCUMENTS = ("metadata", "request_tags")
 NAMES: Mapping[str, TypeEngine[Any]] = {

@@ -9,11 +9,13 @@ from tracelib.status.failures import (
     newest_failures,
 )
 from tracelib.status.proxy import ProxyHealth, proxy_health
+from tracelib.status.retention import Retention, retention
 
 __all__ = [
     "Freshness",
     "Losses",
     "ProxyHealth",
+    "Retention",
     "ServerFacts",
     "Size",
     "failure_groups",
@@ -23,6 +25,7 @@ __all__ = [
     "missing",
     "newest_failures",
     "proxy_health",
+    "retention",
     "server",
     "size",
 ]

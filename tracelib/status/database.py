@@ -221,6 +221,7 @@ WITHHELD = {
     "model_group": "Models are shown by deployment name.",
     "custom_llm_provider": "Providers are unknown.",
     "call_type": "Call types are unknown.",
+    "requester_ip_address": "The networks in which a key is used are unknown.",
 }
 NAMELESS = {
     "LiteLLM_VerificationToken": "Keys are shown by the start of their hash.",
@@ -273,7 +274,7 @@ def _indexes(schema: Schema) -> Iterator[Gap]:
 
 
 def _name_tables(schema: Schema) -> Iterator[Gap]:
-    readable = dict(schema.name_tables)
+    readable = dict(schema.other_tables)
     for name in NAME_TABLES:
         if not readable.get(name):
             yield "name table", name, NAME_TABLE_SINCE.get(name, BASELINE), NAMELESS[name]

@@ -101,7 +101,7 @@ def with_money(turns: pd.DataFrame) -> pd.DataFrame:
     the prompt's uncached ones. Needs the columns of `with_context`.
     """
     with localcontext(EXACT):
-        costs = (Decimal(repr(cost)) for cost in turns["cost_usd"].tolist())
+        costs = (Decimal(repr(cost)) for cost in turns["cost_usd"].fillna(0).tolist())
         so_far = [float(cost) for cost in accumulate(costs)]
     return turns.assign(
         cost_so_far_usd=pd.Series(so_far, index=turns.index, dtype="float64"),

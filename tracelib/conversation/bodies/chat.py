@@ -34,12 +34,8 @@ WORDS = {
     "Refused by the model": ("refusal", "refused", "rejected"),
     phrases.FAILED: (
         *("failed", "error", "malformed_function_call", "malformed_model_output"),
-        *(
-            "malformed_tool_use",
-            "malformed_response",
-            "unexpected_tool_call",
-            "insufficient_system_resource",
-        ),
+        *("malformed_tool_use", "malformed_response", "unexpected_tool_call"),
+        "insufficient_system_resource",
     ),
     "Cancelled": ("cancelled", "canceled", "abort", "aborted", "user_cancel"),
     "Interrupted by the user": ("turn_detected", "client_cancelled", "interrupted", "steered"),
@@ -149,15 +145,15 @@ def message(raw: Mapping[str, object]) -> Message:
     content = parts_of(fields.value("content", "parts", "message"))
     if role == "user" and content and all(map(_is_result, content)):
         role = "tool"  # Anthropic returns tool results as user messages
+    refused = _refusal(fields, raw)
+    outside = _outside_content(fields)
+    if not fields:  # most messages hold nothing else
+        return Message(role, _named((*content, *outside)), name, refused)
     extra = fields.inner("provider_specific_fields")
     thought = _not_in_text(_reasoning(fields, extra), content)
-    ended = _refusal(fields, raw) or stopped(fields)
-    calls = _with_results((*thought, *content, *_outside_content(fields)), _hosted_results(extra))
-    calls = _named(calls)
-    cited, summed_up = (
-        _references(fields, extra),
-        parts_of(extra.value("compaction_blocks")),
-    )
+    ended = refused or stopped(fields)
+    calls = _named(_with_results((*thought, *content, *outside), _hosted_results(extra)))
+    cited, summed_up = _references(fields, extra), parts_of(extra.value("compaction_blocks"))
     extra.drop(*_COPIES)
     return Message(role, (*calls, *cited, *summed_up, *rest_parts(fields, extra)), name, ended)
 
@@ -261,18 +257,21 @@ def _hosted_results(extra: Fields) -> tuple[Part, ...]:
 
 def _with_results(parts: Sequence[Part], results: Sequence[Part]) -> tuple[Part, ...]:
     """The parts, each call followed by its results; results without a call come last."""
-    left, placed = list(results), list[Part]()
+    by_call: dict[str | None, list[Part]] = {}
+    for result in results:
+        by_call.setdefault(result.call_id, []).append(result)
+    placed = list[Part]()
     for part in parts:
         is_call = part.kind == "tool_call" and part.call_id
-        own = [one for one in left if is_call and one.call_id == part.call_id]
-        placed += [part, *own]
-        left = [one for one in left if one not in own]
-    return (*placed, *left)
+        placed += [part, *(by_call.pop(part.call_id, ()) if is_call else ())]
+    return (*placed, *(one for one in results if one.call_id in by_call))
 
 
 def _named(parts: Sequence[Part]) -> tuple[Part, ...]:
     """The parts, each result with the name of the tool that the same message called."""
     names = {part.call_id: part.name for part in parts if part.kind == "tool_call"}
+    if not names:
+        return tuple(parts)
     return tuple(
         replace(part, name=names.get(part.call_id))
         if part.kind == "tool_result" and part.call_id and not part.name
@@ -293,8 +292,5 @@ def _references(fields: Fields, extra: Fields) -> tuple[Part, ...]:
 
 
 def _refusal(fields: Fields, raw: Mapping[str, object]) -> str | None:
-    texts = [
-        fields.peek("refusal"),
-        *(one.get("refusal") for one in objects(raw.get("content"))),
-    ]
+    texts = [fields.peek("refusal"), *(one.get("refusal") for one in objects(raw.get("content")))]
     return ending("refusal") if any(string(one) for one in texts) else None

@@ -1,6 +1,7 @@
 """The fields of an object: a reader takes those it knows, so that the rest is not lost."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from tracelib.conversation.json_values import mapping
 
@@ -48,34 +49,34 @@ class Fields:
 
     def text(self, *names: str) -> str:
         """The first of these fields that holds text, taken out; '' if none does."""
-        name = next((one for one in names if isinstance(self._left.get(one), str)), None)
-        return str(self._left.pop(name)) if name else ""
+        return self._first(names, str) or ""
 
     def value(self, *names: str) -> object:
         """The first of these fields that holds a value, taken out; None if none does."""
-        name = next((one for one in names if one in self._left), None)
-        return self._left.pop(name) if name else None
+        return self._first(names, object)
 
     def inner(self, *names: str) -> "Fields":
         """The first of these fields that holds an object, taken out; else an empty one."""
-        name = next((one for one in names if isinstance(self._left.get(one), dict)), None)
-        return Fields(mapping(self._left.pop(name))) if name else Fields({})
+        return Fields(self._first(names, dict) or {})
 
     def array(self, *names: str) -> list[object]:
         """The first of these fields that holds an array, taken out; else an empty one."""
-        name = next((one for one in names if isinstance(self._left.get(one), list)), None)
-        found = self._left.pop(name) if name else []
-        return found if isinstance(found, list) else []
+        return self._first(names, list) or []
 
     def entries(self, *names: str) -> list[object]:
         """As `array`; a single object is an array of one."""
-        name = next((one for one in names if isinstance(self._left.get(one), dict | list)), None)
-        found = self._left.pop(name) if name else []
-        return found if isinstance(found, list) else [found]
+        found = self._first(names, list, dict)
+        return [found] if isinstance(found, dict) else found or []
+
+    def _first(self, names: tuple[str, ...], *kinds: type) -> Any:
+        for name in names if self._left else ():
+            if isinstance(self._left.get(name), kinds) and name in self._left:
+                return self._left.pop(name)
+        return None
 
     def objects(self, *names: str) -> "list[Fields]":
         """The first of these fields that holds an object or an array of objects, taken out."""
-        for name in names:
+        for name in names if self._left else ():
             found = self._left.get(name)
             entries = found if isinstance(found, list) else [found]
             if found is not None and all(isinstance(entry, dict) for entry in entries):
@@ -103,7 +104,7 @@ class Fields:
 
     def drop(self, *names: str) -> None:
         """Remove these fields, which repeat other fields."""
-        for name in names:
+        for name in names if self._left else ():
             self._left.pop(name, None)
 
     def left(self) -> dict[str, object]:

@@ -39,6 +39,8 @@ KINDS_OF_BYTES = frozenset(
     if kind.mime.startswith(("image/", "audio/", "video/", "application/pdf", "application/zip"))
 )
 _LEAST_CAPITALS = 0.1
+# A short text without these is shown as it is.
+_MARKS = ("\x00", "data:", "truncated ")
 
 _LINE_ENDS = re.compile(r"\s|\\[rn]")
 _CHAR = "[A-Za-z0-9+/_-]"
@@ -178,6 +180,8 @@ def shown(text: str) -> Shown:
     """
     if is_redacted(text):
         return Shown(REDACTED_WORDS, is_redacted=True)
+    if len(text) < _SHORT and text.isascii() and not any(mark in text for mark in _MARKS):
+        return Shown(text)  # most texts
     without, cut_bytes = without_bytes(printable(text))
     put_shortly, cut = without_cuts(without)
     return Shown(put_shortly, cut_bytes + cut)
@@ -185,9 +189,12 @@ def shown(text: str) -> Shown:
 
 def shown_name(value: object) -> str | None:
     """A name on one line, at most 200 characters; None if there is none."""
-    if not isinstance(value, str) or not value.strip():
-        return None
-    return shown(value[: 10 * LONGEST_NAME]).text[:LONGEST_NAME]
+    return _shown_name(value[: 10 * LONGEST_NAME]) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=2_000)
+def _shown_name(text: str) -> str | None:
+    return shown(text).text[:LONGEST_NAME] if text.strip() else None
 
 
 def shown_id(value: object) -> str | None:

@@ -34,9 +34,10 @@ def error_of(fields: Fields) -> str | None:
         return plain or None
     content = error.value("content")
     words = error.text("message") or _content_words(content)
+    code = error.text("code")
     error.drop("code")
     fields.put("error", Fields(error.rest()))
-    return words or phrases.TOOL_FAILED
+    return words or code or phrases.TOOL_FAILED
 
 
 def _content_words(content: object) -> str:
@@ -100,7 +101,7 @@ def result_parts(
         is_redacted=any(part.is_redacted for part in texts),
         is_error=is_error or any(part.is_error for part in inner),
     )
-    others = (part for part in inner if part not in texts)
+    others = (part for part in inner if not (part.kind in _TEXT_KINDS or _is_within(part)))
     return (shown, *(replace(part, call_id=identity) for part in others))
 
 

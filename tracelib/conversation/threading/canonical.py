@@ -209,7 +209,8 @@ def _assistant(message: Message, is_response: bool) -> Iterator[Item]:
     calls = [at for at, part in enumerate(parts) if part.kind == "tool_call"]
     results = [at for at, part in enumerate(parts) if _is_result(part)]
     named = [] if is_response else [at for at, part in enumerate(parts) if part.item_id]
-    others = [at for at in range(len(parts)) if at not in {*texts, *calls, *results, *named}]
+    known = {*texts, *calls, *results, *named}
+    others = [at for at in range(len(parts)) if at not in known]
     keys = tuple(_words_keys(message, texts, is_response))
     sounds = tuple(_sound_keys(parts))
     if keys or sounds:

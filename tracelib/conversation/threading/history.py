@@ -1,8 +1,9 @@
 """The history of a session's requests, read one after another; it keeps no texts."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import takewhile
 
 from tracelib.conversation.bodies.chat import message
@@ -34,24 +35,31 @@ class Reader:
         self._read: dict[Key, Canonical] = {}
         self._last: tuple[Key | None, SentHistory] = (None, SentHistory())
 
-    def read_all(self, messages: Sequence[Raw | Message]) -> SentHistory:
-        """Read these messages. Those repeated from the last request cost nothing."""
+    def read_all(self, one: "ReadTurn") -> SentHistory:
+        """Read the messages of this request. Those repeated from the last one cost nothing."""
+        messages = one.question.messages
         spelling, last = self._last
         count = len(last.messages)
         if spelling is None or _spelling(messages[:count]) != spelling:
             last, count = SentHistory(), 0
-        read = last.extended([self.read(raw) for raw in messages[count:]])
+        read = last.extended([self._read_at(one, at) for at in range(count, len(messages))])
         self._last = (_spelling(messages), read)
         return read
 
     def read(self, raw: Raw | Message) -> Canonical:
         """The items of this message."""
+        return self._known(raw, lambda: as_message(raw))
+
+    def _read_at(self, one: "ReadTurn", at: int) -> Canonical:
+        return self._known(one.question.messages[at], lambda: one.message(at))
+
+    def _known(self, raw: Raw | Message, read: Callable[[], Message]) -> Canonical:
         spelling = _spelling(raw)
         if spelling is None:
-            return canonical(as_message(raw))
+            return canonical(read())
         known = self._read.get(spelling)
         if known is None:
-            known = self._read[spelling] = canonical(as_message(raw))
+            known = self._read[spelling] = canonical(read())
         return known
 
 
@@ -110,6 +118,13 @@ class ReadTurn:
     request: StoredRequest
     question: RequestMessages
     responses: tuple[Message, ...]  # one per choice
+    _read: dict[int, Message] = field(default_factory=dict, repr=False, compare=False)
+
+    def message(self, at: int) -> Message:
+        """The message at this position of the prompt, read once."""
+        if at not in self._read:
+            self._read[at] = as_message(self.question.messages[at])
+        return self._read[at]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +186,7 @@ class History:
     def add(self, one: ReadTurn) -> int:
         """Placement this request after those before it. Returns its index."""
         index = len(self)
-        prompt = one.question.messages
-        sent = self._reader.read_all(prompt)
+        sent = self._reader.read_all(one)
         messages = sent.messages
         replies = _replies(one, messages)
         after = self._after(one.question)
@@ -181,7 +195,7 @@ class History:
             replies,
             one.question.kind,
             after,
-            lambda at: words_alone(as_message(prompt[at])),
+            lambda at: words_alone(one.message(at)),
         )
         self._placements.append(Placed(place, isinstance(after, str)))
         self._rows.append(one.request.row)
@@ -198,6 +212,20 @@ class History:
         for reply in replies:
             self._names.learn(reply.message.calls, (index, True))
         return index
+
+    def add_only(self, one: ReadTurn) -> int:
+        """Place the only request of a conversation, which takes no comparison. Returns its index.
+
+        As `add` places it in an empty history; no other may be added.
+        """
+        count = len(one.question.messages)
+        is_redacted = any(p.is_redacted for at in range(count) for p in one.message(at).parts)
+        left_out = () if is_redacted else frozenset(filter(partial(_is_hollow, one), range(count)))
+        fresh = tuple((at, None) for at in range(count) if at not in left_out)
+        place = Placement(None, 0, starts_line=False, fresh=fresh)
+        self._placements.append(Placed(place, isinstance(self._after(one.question), str)))
+        self._rows.append(one.request.row)
+        return 0
 
     def placed(self, index: int) -> Placed:
         """Which place does the request with this index have?"""
@@ -220,10 +248,22 @@ class History:
         return next((one for one in known if one is not None), links[0] if links else None)
 
 
+def _is_hollow(one: ReadTurn, at: int) -> bool:
+    """Is this an empty message before the calls of the same response, in a message of their own?"""
+    empty = one.message(at)
+    if empty.role != "assistant" or any(part.text for part in empty.parts):
+        return False
+    after = at + 1
+    if after == len(one.question.messages):
+        return False
+    (first, *_), (second, *_) = (canonical(one.message(where)).items for where in (at, after))
+    return first.is_empty and second.kind == "call"
+
+
 def _replies(one: ReadTurn, messages: Sequence[Canonical]) -> list[Reply]:
     """The responses; each completes the response at the end of the request, if there is one."""
     begun = takewhile(lambda at: messages[at].role == "assistant", range(len(messages) - 1, -1, -1))
-    before = "".join(response_text(as_message(one.question.messages[at])) for at in [*begun][::-1])
+    before = "".join(response_text(one.message(at)) for at in [*begun][::-1])
     return [
         Reply(
             canonical(message, is_response=True),

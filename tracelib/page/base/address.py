@@ -5,7 +5,7 @@ choice is one value under one key, written to the URL after each change; the lin
 include it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,38 +19,55 @@ URL_READ = "choice parameters of the URL"
 AFTER = "after"
 # The parameters of a session's page: which session, which second one, and the position in it.
 SESSION, OF_KEY, PAGE, REQUEST = "session", "of", "page", "request"
+MESSAGE = "message"
 WITH, WITH_OF, DIFF = "with", "with_of", "diff"
 FORMATTED, REDACTED, JOINED = "formatted", "redacted", "joined"
+# Which part of a page is shown.
+PART = "part"
 # Whether the list shows a message snippet of each session.
 SNIPPETS = "words"
 # How often the viewer moved to another position in the open session.
 MOVES = "moves in the session"
 ON = "yes"
-COMPARISON_AND_POSITION = (WITH, WITH_OF, PAGE, REQUEST, DIFF)
+# The longest position in the list has 16,000.
+LONGEST_LINK = 32_000
+COMPARISON_AND_POSITION = (WITH, WITH_OF, PAGE, REQUEST, MESSAGE, DIFF)
 SESSION_PARAMETERS = (SESSION, OF_KEY, JOINED, *COMPARISON_AND_POSITION)
 
 
 def read() -> tuple[Choice, tuple[str, ...]]:
     """The choice in the URL, and which of its parts are not valid."""
+    complaint = _without_an_endless_link()
     parameters = _choice_parameters()
     if CHOICE in st.session_state and st.session_state.get(URL_READ) == parameters:
-        return st.session_state[CHOICE], ()
+        return st.session_state[CHOICE], complaint
     choice, complaints = read_choice(parameters)
     st.session_state[CHOICE] = choice
-    return choice, complaints
+    return choice, complaint + complaints
 
 
-def write(choice: Choice, keeps_others: bool) -> None:
-    """Write this choice to the URL; other parameters stay only if the page has its own."""
-    parameters = parameters_with(choice, keeps_others)
+def _without_an_endless_link() -> tuple[str, ...]:
+    """Clear a URL with more in it than a page can write there, and say so in a sentence."""
+    values = (value for name in st.query_params for value in st.query_params.get_all(name))
+    if sum(map(len, values)) <= LONGEST_LINK:
+        return ()
+    st.query_params.clear()
+    return (f"Ignored the link: it has more than {LONGEST_LINK:,} characters.",)
+
+
+def write(choice: Choice, others: Collection[str] | None) -> None:
+    """Write this choice to the URL; of other parameters only these stay, or all for None."""
+    parameters = parameters_with(choice, others)
     if parameters != {name: st.query_params.get_all(name) for name in st.query_params}:
         _write_url(parameters)
     st.session_state[URL_READ] = _choice_parameters()
 
 
-def parameters_with(choice: Choice, keeps_others: bool) -> dict[str, list[str]]:
-    """All parameters of the URL with this choice."""
-    return {**(_without(*PARAMETERS) if keeps_others else {}), **choice.to_query()}
+def parameters_with(choice: Choice, others: Collection[str] | None) -> dict[str, list[str]]:
+    """The parameters of the URL with this choice, and of others these, or all for None."""
+    every = _without(*PARAMETERS)
+    stay = {name: values for name, values in every.items() if others is None or name in others}
+    return {**stay, **choice.to_query()}
 
 
 def change(**changes: Any) -> None:
@@ -109,17 +126,18 @@ def search_id(some_id: str) -> None:
     _open_at_start({**_without(*SESSION_PARAMETERS, "id"), "id": [some_id]})
 
 
-def open_request(row: str) -> None:
-    """Go to this request of the open session in the URL; for callbacks.
+def open_request(row: str, message: str | None = None) -> None:
+    """Go to this request of the open session in the URL, or to a message of it; for callbacks.
 
-    `row` is what `RowId.written` returns.
+    `row` is what `RowId.written` returns, `message` what the page writes for one.
     """
-    _move_within({**_without(PAGE, DIFF), REQUEST: [row]})
+    position = {REQUEST: [row]} | ({MESSAGE: [message]} if message else {})
+    _move_within({**_without(PAGE, MESSAGE, DIFF), **position})
 
 
 def open_page(page: int) -> None:
     """Go to this page of the transcript in the URL; for callbacks."""
-    _move_within({**_without(REQUEST, DIFF), PAGE: [str(page)]})
+    _move_within({**_without(REQUEST, MESSAGE, DIFF), PAGE: [str(page)]})
 
 
 def open_diff(before: RowId, after: RowId) -> None:
@@ -146,6 +164,18 @@ def close(*names: str) -> None:
 def moves() -> int:
     """How often did the viewer move within the open session? 0 if it was just opened."""
     return int(st.session_state.get(MOVES, 0))
+
+
+def part(names: Iterable[str]) -> str:
+    """Which of these parts does the URL name? The first if none."""
+    known = {name.lower(): name for name in names}
+    return known.get(st.query_params.get(PART, "").lower(), next(iter(known.values())))
+
+
+def open_part(name: str, default: str) -> None:
+    """Open this part of the page in the URL; for callbacks."""
+    named = {} if name == default else {PART: [name.lower()]}
+    _write_url({**_without(PART), **named})
 
 
 def is_on(name: str) -> bool:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from tracelib import audit, errors, export
 from tracelib.audit import Record
+from tracelib.filters import Filters
 from tracelib.page.base.view import View
 from tracelib.querying import permissions
 from tracelib.querying.store import Result
@@ -80,6 +81,20 @@ def record_search(view: View, search: SessionSearch) -> None:
     if search.said:
         record = record_of(view, "searched", Selection(""))
         record_once(view, replace(record, api_key=None, search_text=search.said))
+
+
+def record_evidence(view: View, filters: Filters) -> None:
+    """Record the export of the evidence of a range before the file is made: each time.
+
+    Raises AuditFailed, and then it must not be made.
+    """
+    record = replace(
+        record_of(view, "exported", Selection("")),
+        api_key=None,
+        format="evidence",
+        range=(filters.window.start, filters.window.end),
+    )
+    audit.record(view.installed.settings, record)
 
 
 def record_export(view: View, selection: Selection, redaction: Redaction, file_format: str) -> None:

@@ -1,8 +1,7 @@
-"""Cards: a heading with a figure or a chart, of constant size; charts are built once for all."""
+"""Cards: a heading with a figure or a chart, of constant size."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from typing import Any, Literal
 
 import pandas as pd
@@ -11,12 +10,11 @@ import streamlit as st
 
 from tracelib import errors, formatting
 from tracelib.page.base import address
+from tracelib.page.base.derived import figure
 from tracelib.page.text.markdown_escape import label
 from tracelib.querying.store import Result
 from tracelib.spendlogs.figures import FIGURES
 
-MOST_FIGURES = 400
-FIGURES_EXPIRE_S = 600
 # For every chart.
 CONFIG = {
     "displaylogo": False,
@@ -24,58 +22,6 @@ CONFIG = {
     "displayModeBar": "hover",
 }
 ICONS = {True: ":green[:material/check_circle:] ", False: ":red[:material/error:] ", None: ""}
-
-
-class FinishedFigure(go.Figure):  # type: ignore[misc]
-    """A chart that no longer changes, so that it is serialised only once."""
-
-    @cached_property
-    def _sent(self) -> dict[str, Any]:
-        sent: dict[str, Any] = super().to_dict()
-        return sent
-
-    def to_dict(self) -> dict[str, Any]:
-        """Data and layout as plain values: to be read, not to be changed."""
-        return self._sent
-
-
-def figure(result: Result[Any], draw: Callable[..., go.Figure], *arguments: Any) -> go.Figure:
-    """The chart of this result. It is shared: to be shown, not to be changed."""
-    # By keyword: Streamlit computes the name of a positional argument each time.
-    chart: go.Figure = _figure(
-        key=_key(draw, result, *arguments),
-        _draw=draw,
-        _result=result,
-        _arguments=arguments,
-    )
-    return chart
-
-
-@st.cache_resource(ttl=FIGURES_EXPIRE_S, max_entries=MOST_FIGURES, show_spinner=False)
-def _figure(
-    key: str,  # noqa: ARG001 - the cache's key
-    _draw: Callable[..., go.Figure],
-    _result: Result[Any],
-    _arguments: tuple[Any, ...],
-) -> go.Figure:
-    return FinishedFigure(_draw(_result.value, *_arguments))
-
-
-def _key(*arguments: Any) -> str:
-    """The arguments of a chart as text: equal for equal arguments, in any run of a page."""
-    return "\n".join(map(_name, arguments))
-
-
-def _name(argument: object) -> str:
-    """The name of a function, which must be one of a module; the key of a result."""
-    if isinstance(argument, Result):
-        return f"result {argument.version} {argument.is_stale}"
-    name = getattr(argument, "__qualname__", None)
-    if name is None:
-        return repr(argument)
-    if "<" in name:
-        raise ValueError(f"{name} has no name of its own to be known by.")
-    return f"{getattr(argument, '__module__', '')}.{name}"
 
 
 def show_error(error: errors.TraceError) -> None:

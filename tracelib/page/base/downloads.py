@@ -1,12 +1,12 @@
 """Export: what is masked, and the files of a session and of the list.
 
-A file is made when its button is clicked, not when the page is drawn. Streamlit holds it in memory
-until the page is left, so `export` bounds its length.
+A file is made when its button is clicked, for the access that its viewer has then: the page may
+have been drawn hours ago.
 """
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -14,9 +14,12 @@ import streamlit as st
 
 from tracelib import errors, export
 from tracelib.export import SessionDocument
+from tracelib.files import File
 from tracelib.filters import Filters
-from tracelib.page.base import address, auditing, identity
+from tracelib.page.base import address, auditing, file_button
 from tracelib.page.base.view import View
+from tracelib.permissions.people import Person
+from tracelib.querying.installation import Installation
 from tracelib.redaction import KINDS, NONE, Redaction, masked
 from tracelib.selection import Selection
 from tracelib.sessions import SessionSearch
@@ -36,16 +39,6 @@ EXPLAINED = (
 SHORT = 12  # characters of a session ID in the name of a file
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file to download. `make` is called on a click, and returns its pieces."""
-
-    label: str
-    name: str
-    kind: str
-    make: Callable[[], Iterable[bytes]]
-
-
 def shown(view: View) -> Redaction:
     """What is masked on the page itself? Everything if the URL says so, else nothing."""
     return _everything(view) if address.is_on(address.REDACTED) else NONE
@@ -58,20 +51,25 @@ def session_buttons(view: View, selection: Selection) -> None:
         named = _name("session", selection, redaction, view.now)
         zone = view.filters.zone
 
-        def document(kind: str) -> SessionDocument:
-            current = _with_current_access(view)
+        def document(kind: str, person: Person, installed: Installation) -> SessionDocument:
+            current = replace(view, person=person, installed=installed)
             auditing.record_export(current, selection, redaction, kind)
             now = datetime.now(UTC)
             return current.query_alone(export.session_document, selection, redaction, now)
 
-        def html() -> Iterable[bytes]:
-            return (piece.encode() for piece in export.as_html(document("html"), zone))
+        def html(person: Person, installed: Installation) -> Iterable[bytes]:
+            pieces = export.as_html(document("html", person, installed), zone)
+            return (piece.encode() for piece in pieces)
 
-        def data() -> Iterable[bytes]:
-            return [export.as_json(document("json")).encode()]
+        def data(person: Person, installed: Installation) -> Iterable[bytes]:
+            pieces = export.as_json(document("json", person, installed))
+            return (piece.encode() for piece in pieces)
 
-        _button(File("One HTML file", f"{named}.html", "text/html", html))
-        _button(File("JSON", f"{named}.json", "application/json", data))
+        of = f"{selection.api_key} {selection.session_ids} {selection.rows}"
+        page_file = File(f"{named}.html", "text/html", html)
+        file_button.draw("One HTML file", "session html", page_file, of)
+        data_file = File(f"{named}.json", "application/json", data)
+        file_button.draw("JSON", "session json", data_file, of)
 
 
 def list_buttons(
@@ -86,28 +84,24 @@ def list_buttons(
         redaction = _choose(view, "list")
         named = _name("sessions", Selection(""), redaction, view.now)
 
-        def pages() -> Iterable[pd.DataFrame]:
-            current = _with_current_access(view)
+        def pages(person: Person, installed: Installation) -> Iterable[pd.DataFrame]:
+            current = replace(view, person=person, installed=installed)
             if found is None:
                 return current.query_alone(export.listed_sessions, filters, search)
             # They were found with the access of that time, and are not searched for again.
-            if current.installed.access != view.installed.access:
+            if installed.access != view.installed.access:
                 raise errors.NotForThisRole()
             return [found]
 
-        def table() -> Iterable[bytes]:
-            return export.sessions_csv(pages(), redaction)
+        def table(person: Person, installed: Installation) -> Iterable[bytes]:
+            return export.sessions_csv(pages(person, installed), redaction)
 
-        def lines() -> Iterable[bytes]:
-            return export.sessions_jsonl(pages(), redaction)
+        def lines(person: Person, installed: Installation) -> Iterable[bytes]:
+            return export.sessions_jsonl(pages(person, installed), redaction)
 
-        _button(File("CSV", f"{named}.csv", "text/csv", table))
-        _button(File("JSON lines", f"{named}.jsonl", "application/jsonl", lines))
-
-
-def _with_current_access(view: View) -> View:
-    """The view with the viewer's current access: the page may have been drawn hours ago."""
-    return replace(view, installed=identity.with_current_access(view.person, view.installed))
+        file_button.draw("CSV", "list csv", File(f"{named}.csv", "text/csv", table))
+        lines_file = File(f"{named}.jsonl", "application/jsonl", lines)
+        file_button.draw("JSON lines", "list jsonl", lines_file)
 
 
 def _everything(view: View) -> Redaction:
@@ -137,16 +131,3 @@ def _name(what: str, selection: Selection, redaction: Redaction, now: datetime) 
     plain = re.sub(r"[^A-Za-z0-9-]", "", masked("".join(ids[:1]), redaction)[0])
     parts = (what, plain[:SHORT], f"{now:%Y%m%d-%H%M}Z", "unmasked" if redaction == NONE else "")
     return "-".join(part for part in parts if part)
-
-
-def _button(file: File) -> None:
-    st.download_button(
-        file.label,
-        lambda: b"".join(file.make()),
-        file_name=file.name,
-        mime=file.kind,
-        key=f"download {file.label}",
-        on_click="ignore",
-        icon=":material/download:",
-        width="stretch",
-    )

@@ -19,11 +19,14 @@ from streamlit.delta_generator import DeltaGenerator
 from tracelib import formatting
 from tracelib.facets import Facets
 from tracelib.querying.installation import Installation
-from tracelib.querying.runner import Query, release, run_together
+from tracelib.querying.query import Query
+from tracelib.querying.runner import release, run_together
 from tracelib.querying.store import QueryRun, Result
+from tracelib.querying.workers import Who
 
 T = TypeVar("T")
 SHOWN = "page shown"
+FINISHED = "page finished"
 LATE = "tick of late results"
 WARNED = "what was wrong"
 # How long a page that is drawn waits for what is still running.
@@ -38,11 +41,10 @@ PageAddress = tuple[str, dict[str, list[str]]]  # a page by its name, and the pa
 
 
 class Shown(NamedTuple):
-    """What a tab shows: which page, updated when by the viewer's clock, and finished when."""
+    """What a tab shows: which page, and updated when by the viewer's clock."""
 
     page: PageAddress
     at: str
-    finished: float
 
 
 class Pending(Generic[T]):
@@ -96,11 +98,11 @@ class Frame:
 
         The warning of the run before stays until there are new figures.
         """
-        is_well = not self.has_warned and all(result.error is None for result in results)
+        # The last result may be that of the drop-downs, which no one waits for.
+        both = [*zip(queries, results, strict=False)]
+        is_well = not self.has_warned and all(result.error is None for _, result in both)
         if is_well and st.session_state.pop(WARNED, None):
             self.notice.empty()
-        # The last result may be that of the drop-downs, which no one waits for.
-        both = zip(queries, results, strict=False)
         self.late += [(query, result) for query, result in both if result.is_late]
         self.has_failed |= any(one.error and one.error.is_passing for one in results)
 
@@ -120,13 +122,12 @@ class Frame:
         """Show when the page was updated, and run it again in this many seconds; never for 0."""
         updated_at = min([datetime.now(UTC), *(result.computed_at for _, result in self.late)])
         at = f"{updated_at.astimezone(ZoneInfo(zone)):%H:%M:%S}"
-        st.session_state[SHOWN] = Shown(self.page, at, time.monotonic())
+        st.session_state[SHOWN] = Shown(self.page, at)
         self.show_status(f"Updated {at}")
         if every_s:
-            with st.sidebar:
-                st.fragment(_run_again, run_every=every_s)(every_s)
+            run_again_in(every_s)
 
-    def await_late(self, installed: Installation, now: datetime, zone: str) -> None:
+    def await_late(self, installed: Installation, now: datetime, zone: str, who: Who) -> None:
         """Wait for what still ran when the page was drawn, and draw it again with that."""
         stale = [result for _, result in self.late if result.is_stale]
 
@@ -137,7 +138,7 @@ class Frame:
                 stale.clear()
 
         queries = [query for query, _ in self.late]
-        results = run_together(installed, now, queries, PATIENCE_S, show)
+        results = run_together(installed, now, queries, PATIENCE_S, show, who=who)
         if not any(result.is_late for result in results):
             # The results are those of this tick, which may have passed.
             st.session_state[LATE] = now
@@ -243,8 +244,14 @@ def _status(seconds: float, updated: str | None) -> str:
     return f"Updated {updated}, {waiting}" if updated else waiting.capitalize()
 
 
+def run_again_in(every_s: int) -> None:
+    """Run the page again in this many seconds."""
+    st.session_state[FINISHED] = time.monotonic()
+    with st.sidebar:
+        st.fragment(_run_again, run_every=every_s)(every_s)
+
+
 def _run_again(every_s: int) -> None:
     """Run the page again, unless its last run has only just finished."""
-    shown: Shown = st.session_state[SHOWN]
-    if time.monotonic() - shown.finished >= every_s / 2:
+    if time.monotonic() - st.session_state[FINISHED] >= every_s / 2:
         st.rerun()

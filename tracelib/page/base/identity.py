@@ -1,33 +1,29 @@
-"""The viewer: anyone on an open app, a person who signed in, or one named by a proxy.
+"""The viewer of a page: anyone on an open app, a person who signed in, or one named by a proxy."""
 
-Streamlit itself signs people in if secrets.toml has a section [auth]. A proxy before the app names
-a person in a header, and proves itself by a secret in another one: the machine of a connection is
-unknown, because the server uses the forwarded address.
-"""
-
-import hmac
-import re
 import time
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal, NoReturn
+from typing import NoReturn
+from zoneinfo import ZoneInfo
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from tracelib import errors
+from tracelib import errors, events, hosts
+from tracelib.connections.strangers import CONNECTIONS, NONCE
+from tracelib.page.base.persons import WayIn, person_by_proxy, person_of_claims, way_in
 from tracelib.page.text.markdown_escape import label
 from tracelib.permissions.people import ANYONE, Person, access_of
-from tracelib.querying.installation import Installation, has_sign_in_settings, installation
+from tracelib.querying.installation import (
+    Installation,
+    has_sign_in_settings,
+    host_names,
+    installation,
+)
 from tracelib.settings import Settings
 
-WayIn = Literal["open", "sign-in", "proxy"]
-SECRET_HEADER = "X-Tracelib-Proxy-Secret"
-# Streamlit keeps a sign-in for 30 days, even if the person has lost access since.
-SIGNED_IN_FOR_S = 12 * 3_600
-CLOCKS_DIFFER_S = 60
-# A longer name, or one with invisible characters, is not valid.
-NAMED = re.compile(r"[^\x00-\x20\x7f-\xa0]{1,320}")
-VIEWER = "viewer"
+VIEWER, IDENTIFIED = "viewer", "person and access"
+# The platform may reach the app on its own machine.
+COMMUNITY_CLOUD = "*.streamlit.app"
 
 
 def identify(installed: Installation) -> tuple[Person, Installation]:
@@ -38,106 +34,63 @@ def identify(installed: Installation) -> tuple[Person, Installation]:
     """
     way = way_in(installed.settings)
     if way == "open":
-        return ANYONE, installed
+        _note_connection(is_viewer=True)
+        return _remembered(ANYONE, installed)
     person = _signed_in() if way == "sign-in" else _person_by_proxy(installed.settings)
     access = access_of(person, installed.settings.people or ())
     if access is None:
         _refuse(person, way)
+    _note_connection(is_viewer=True)
     _clear_state_of_another(person)
-    return person, replace(installed, access=access)
+    return _remembered(person, replace(installed, access=access))
 
 
-def way_in(settings: Settings) -> WayIn:
-    """How do people sign in? Raises BadSetting if that is not clear."""
-    # Streamlit knows whether a person is signed in only if sign-in is configured.
-    can_sign_in = "is_logged_in" in st.user
-    if can_sign_in and settings.identity_header:
-        raise errors.BadSetting(
-            "[auth] in secrets.toml and TRACELIB_IDENTITY_HEADER are both set; set only one."
-        )
-    if can_sign_in:
-        return "sign-in"
-    if settings.identity_header:
-        return "proxy"
-    if settings.people is not None:
-        raise errors.BadSetting(
-            "TRACELIB_PEOPLE is set, but neither [auth] in secrets.toml nor "
-            "TRACELIB_IDENTITY_HEADER is, so people cannot be identified."
-        )
-    return "open"
+def tab() -> str:
+    """The tab of the viewer's browser, by a name that no other has."""
+    context = get_script_run_ctx()
+    return context.session_id if context else ""
+
+
+def time_zone() -> str:
+    """The time zone of the viewer's browser; UTC if it is none that is known here."""
+    zone = st.context.timezone or "UTC"
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        return "UTC"
+    return zone
+
+
+def check_host() -> None:
+    """Raise HostNotAllowed if the tab has opened the app by a foreign name.
+
+    `asgi.py` refuses such requests itself, and knows better on which address they arrive.
+    """
+    if hosts.are_checked():
+        return
+    names = host_names()
+    names = replace(names, known=(*names.known, COMMUNITY_CLOUD))
+    is_local = hosts.is_loopback(st.get_option("server.address"))
+    if not names.allow(st.context.headers.get("Host"), is_local):
+        raise errors.HostNotAllowed()
+
+
+def identified() -> tuple[Person, Installation]:
+    """Who is the viewer of this page, and what may they see, as `identify` has found?"""
+    if IDENTIFIED not in st.session_state:
+        return ANYONE, installation()
+    found: tuple[Person, Installation] = st.session_state[IDENTIFIED]
+    return found
+
+
+def _remembered(person: Person, installed: Installation) -> tuple[Person, Installation]:
+    st.session_state[IDENTIFIED] = person, installed
+    return person, installed
 
 
 def is_open() -> bool:
     """Is the app open to everyone? A best guess if a setting is not valid."""
     return "is_logged_in" not in st.user and not has_sign_in_settings()
-
-
-def person_of_claims(claims: Mapping[str, Any], now_s: float) -> Person | None:
-    """The person with these claims of a sign-in. None if it is too long ago.
-
-    An address is ignored if `email_verified` has any value but true.
-    """
-    if not _is_signed_in(claims.get("iat"), now_s):
-        return None
-    is_verified = str(claims.get("email_verified", True)).lower() == "true"
-    by_name = {
-        name: values
-        for name, value in claims.items()
-        if (values := _values(value)) and (is_verified or name != "email")
-    }
-    who, name = (by_name.get(one, (None,))[0] for one in ("email", "name"))
-    return Person(
-        who or by_name.get("sub", (None,))[0], name or who, by_name, has_address=bool(who)
-    )
-
-
-def with_current_access(person: Person, installed: Installation) -> Installation:
-    """The current access of a viewer whose page was drawn some time ago.
-
-    Raises NotForThisRole if they have none any more, and BadSetting if it cannot be known.
-    """
-    settings = installation().settings
-    if person.who is None and settings.people is None and not settings.identity_header:
-        return installed
-    access = access_of(person, settings.people or ())
-    # Behind a proxy a claim is a header, and none of them has the time of the sign-in.
-    is_by_proxy = bool(settings.identity_header)
-    if access is None or not (is_by_proxy or _is_still_signed_in(person)):
-        raise errors.NotForThisRole()
-    return replace(installed, access=access)
-
-
-def person_of_headers(
-    headers: Mapping[str, list[str]], named_in: str, secret: str | None
-) -> Person | None:
-    """The person in a proxy's headers. None if they may not be the proxy's.
-
-    `headers` are by their names in small letters. One that occurs twice is ignored: one of the two
-    may be the visitor's own.
-    """
-    single = {name: values[0].strip() for name, values in headers.items() if len(values) == 1}
-    proof, who = single.get(SECRET_HEADER.lower(), ""), single.get(named_in.lower(), "")
-    if not secret or not hmac.compare_digest(proof.encode(), secret.encode()):
-        return None
-    if not NAMED.fullmatch(who):
-        return None
-    del single[SECRET_HEADER.lower()]
-    return Person(who, who, {name: _parts(value) for name, value in single.items()})
-
-
-def _is_signed_in(issued: object, now_s: float) -> bool:
-    """Is a sign-in of that time still valid?
-
-    One in the future is not, except for a clock's error.
-    """
-    if not isinstance(issued, int | float):
-        return False
-    return now_s - SIGNED_IN_FOR_S <= issued <= now_s + CLOCKS_DIFFER_S
-
-
-def _is_still_signed_in(person: Person) -> bool:
-    issued = person.claims.get("iat", ())
-    return len(issued) == 1 and _is_signed_in(float(issued[0]), time.time())
 
 
 def _signed_in() -> Person:
@@ -151,8 +104,9 @@ def _signed_in() -> Person:
 
 def _person_by_proxy(settings: Settings) -> Person:
     headers = {name.lower(): st.context.headers.get_all(name) for name in st.context.headers}
-    person = person_of_headers(headers, settings.identity_header or "", settings.proxy_secret)
+    person = person_by_proxy(headers, settings)
     if person is None:
+        events.log("warning", "sign_in_refused", reason="no identity")
         _begin()
         st.text(
             "Open the dashboard through your sign-in proxy; this connection carries no identity."
@@ -162,6 +116,7 @@ def _person_by_proxy(settings: Settings) -> Person:
 
 
 def _refuse(person: Person, way: WayIn) -> NoReturn:
+    events.log("warning", "sign_in_refused", reason="not listed")
     _begin()
     st.text(
         f"You are signed in as {person.name or person.who}, but have not been given access. "
@@ -187,7 +142,15 @@ def sign_out() -> None:
 
 
 def _begin() -> None:
+    _note_connection(is_viewer=False)
     st.header("LLM traceability", anchor=False)
+
+
+def _note_connection(is_viewer: bool) -> None:
+    """Note for the server whether this tab's connection is a viewer's."""
+    context = get_script_run_ctx()
+    session_id = context.session_id if context else None
+    CONNECTIONS.decide(st.context.headers.get(NONCE), session_id, is_viewer)
 
 
 def _clear_state_of_another(person: Person) -> None:
@@ -197,14 +160,3 @@ def _clear_state_of_another(person: Person) -> None:
         for remembered in list(st.session_state):
             st.session_state.pop(remembered, None)
     st.session_state[VIEWER] = person.who
-
-
-def _values(value: object) -> tuple[str, ...]:
-    if isinstance(value, list):
-        return tuple(str(one) for one in value if isinstance(one, str | int | float))
-    return (str(value),) if isinstance(value, str | int | float) and value != "" else ()
-
-
-def _parts(value: str) -> tuple[str, ...]:
-    """The parts of a header between commas, as proxies write groups."""
-    return tuple(part for one in value.split(",") if (part := one.strip()))

@@ -1,6 +1,6 @@
 """The only way to draw a table: its cells, its sort order, and its download.
 
-Numbers stay numbers, so that a click on a heading sorts by value; the Styler formats them.
+Numbers stay numbers, so that a click on a heading sorts by value.
 Streamlit's own download is off (`client.disableDataExport`): it would write other headings and let
 a spreadsheet run formulas in cells.
 """
@@ -14,12 +14,15 @@ from unicodedata import east_asian_width
 
 import pandas as pd
 import streamlit as st
-from pandas.io.formats.style import Styler
 
-from tracelib import formatting
+from tracelib import errors, formatting
 from tracelib.export import Column, table_csv
+from tracelib.files import File
 from tracelib.formatting import Kind
-from tracelib.page.base import navigation
+from tracelib.page.base import file_button, identity, navigation
+from tracelib.page.base.written_table import Texts, Tones, written
+from tracelib.permissions.people import Person
+from tracelib.querying.installation import Installation
 from tracelib.selection import RowId
 
 _component = st.components.v2.component(
@@ -46,8 +49,6 @@ NUMBER = "_index"
 LETTER_PX, PADDING_PX = 6.2, 18
 MOST_LETTERS = 48  # of a column that makes itself as wide as its texts
 Columns = Mapping[str, Column]
-# From a cell's value, the colour behind it; None for none.
-Tones = Mapping[str, Callable[[Any], str | None]]
 
 
 @contextmanager
@@ -73,18 +74,18 @@ def card(
 
 
 def download(name: str, rows: pd.DataFrame, columns: Columns) -> None:
-    """An icon that makes a CSV file of these rows when it is clicked."""
-    st.download_button(
-        "Download CSV",
-        lambda: table_csv(rows, columns),
-        file_name=f"{name.lower().replace(' ', '-')}-{datetime.now(UTC):%Y%m%d-%H%M}Z.csv",
-        mime="text/csv",
-        key=f"csv {name}",
-        help="Download CSV",
-        icon=":material/download:",
-        type="tertiary",
-        on_click="ignore",
-    )
+    """A button that makes a CSV file of these rows when it is clicked."""
+    access = identity.identified()[1].access
+
+    def make(_person: Person, installed: Installation) -> Iterable[bytes]:
+        # The rows are those of the access that the page was drawn for.
+        if installed.access != access:
+            raise errors.NotForThisRole()
+        return [table_csv(rows, columns)]
+
+    at = f"{datetime.now(UTC):%Y%m%d-%H%M}Z"
+    file = File(f"{name.lower().replace(' ', '-')}-{at}.csv", "text/csv", make)
+    file_button.draw("Download CSV", f"csv {name}", file, is_quiet=True)
 
 
 def draw(
@@ -98,8 +99,11 @@ def draw(
     order: Sequence[str] | None = None,
     on_open: Callable[[], None] | None = None,
     selection_mode: Any = ("single-row", "single-cell"),
+    row_height: int | None = None,
 ) -> None:
     """Draw these columns of the rows, or those in `order`. With `on_open` a click calls it.
+
+    Texts are in one line, or in as many as the `row_height`, in pixels, has room for.
 
     The rows are numbered then: Streamlit's grid selects its first cell whenever it gets the focus,
     for example after a click on a heading, and a cell of the index is not a selection. They are
@@ -117,10 +121,11 @@ def draw(
         opening = {"on_select": on_open, "selection_mode": selection_mode}
     with with_exact_costs(f"{key} with costs", rows[cost]) if cost is not None else nullcontext():
         st.dataframe(
-            _styled(shown, columns, tones or {}),
+            written(shown, _texts(columns), tones or {}),
             hide_index=not is_numbered,
             placeholder=formatting.UNKNOWN,
             height=height,
+            row_height=row_height,
             column_order=order,
             column_config=config,
             key=key,
@@ -162,21 +167,13 @@ def _widest(heading: str, values: "pd.Series[Any]") -> int:
     return round(PADDING_PX + LETTER_PX * min(letters, MOST_LETTERS))
 
 
-def _styled(rows: pd.DataFrame, columns: Columns, tones: Tones) -> Styler:
-    written: dict[Any, Any] = {
+def _texts(columns: Columns) -> Texts:
+    """How is each value written? Streamlit itself writes texts, times and bars."""
+    return {
         name: column.written or column.kind.written
         for name, column in columns.items()
         if column.written or (column.kind.is_number and not column.is_bar)
     }
-    styled = rows.style.format(written, na_rep=formatting.UNKNOWN)
-    for name, tone in tones.items():
-        styled = styled.map(_behind, subset=[name], tone=tone)
-    return styled
-
-
-def _behind(value: Any, tone: Callable[[Any], str | None]) -> str:
-    colour = tone(value)
-    return f"background-color: {colour}" if colour else ""
 
 
 CLICKED = "row clicked"
@@ -260,10 +257,23 @@ def keep_ticks(key: str, rows: pd.DataFrame) -> None:
 
 def clicked() -> Click | None:
     """Which row was clicked? Each click is returned once."""
-    click: Click | None = st.session_state.pop(CLICKED, None)
-    if click is not None:
-        st.session_state[CLICKS] = st.session_state.get(CLICKS, 0) + 1
+    click: Click | None = taken(CLICKED)
     return click
+
+
+def taken(name: str) -> Any:
+    """What the callback of a table stored under this name, once; None if there is nothing."""
+    value = st.session_state.pop(name, None)
+    if value is not None:
+        st.session_state[CLICKS] = st.session_state.get(CLICKS, 0) + 1
+    return value
+
+
+def clicked_position(key: str) -> int | None:
+    """The position of the row that was clicked in the table with this key; for its callback."""
+    selection = _selection(key)
+    positions = [row for row, _ in selection["cells"]] or selection["rows"]
+    return next(iter(positions), None)
 
 
 def _selection(key: str) -> dict[str, list[Any]]:

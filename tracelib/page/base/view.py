@@ -1,7 +1,7 @@
 """The beginning and end of every page: its choice, its database, its viewer."""
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -26,14 +26,10 @@ from tracelib.page.base.frame import Frame, Pending, Waiting
 from tracelib.permissions.people import ANYONE, Person
 from tracelib.querying import replication
 from tracelib.querying.installation import Installation, installation, log_once, reread_schema
-from tracelib.querying.runner import (
-    KNOWN_S,
-    Query,
-    expire_results,
-    run_alone,
-    run_together,
-)
+from tracelib.querying.query import Query
+from tracelib.querying.runner import KNOWN_S, expire_results, run_alone, run_together
 from tracelib.querying.store import Result
+from tracelib.querying.workers import Who
 from tracelib.settings import TICKS
 from tracelib.source import Postgres
 
@@ -57,6 +53,11 @@ class View:
     installed: Installation
     frame: Frame
     person: Person = ANYONE
+
+    @property
+    def who(self) -> Who:
+        """For whom do queries run? The person, or on an open app the tab."""
+        return Who(self.person.who or identity.tab())
 
     @property
     def usable_buckets(self) -> Mapping[str, windows.Bucket]:
@@ -100,7 +101,11 @@ class View:
         """
         if named:
             raise TypeError("arguments of a query are positional")
-        pending: Pending[T] = Pending(Query(function, arguments), self._run_pending)
+        return self.request(Query(function, arguments))
+
+    def request(self, query: Query) -> Pending[Any]:
+        """Request a query that may have a tick of its own; as `query` does."""
+        pending: Pending[Any] = Pending(query, self._run_pending)
         self.frame.pending.append(pending)
         return pending
 
@@ -116,7 +121,7 @@ class View:
         """
         if named:
             raise TypeError("arguments of a query are positional")
-        value: T = run_alone(self.installed, Query(function, arguments))
+        value: T = run_alone(self.installed, Query(function, arguments), self.who)
         return value
 
     def query_optional(
@@ -129,7 +134,7 @@ class View:
         tick = windows.ticked(self.now, every_s)
         query = Query(function, (self.choice.filters(tick, self.filters.zone),), tick)
         held = self.frame.held
-        (result,) = run_together(self.installed, tick, [query], patience_s, held=held)
+        (result,) = run_together(self.installed, tick, [query], patience_s, held=held, who=self.who)
         self.frame.note([query], [result])
         value: T | None = result.value
         return value
@@ -148,6 +153,7 @@ class View:
             waiting,
             KNOWN_S,
             self.frame.held,
+            self.who,
         )
         waiting.end()
         self.frame.note(queries, results)
@@ -170,14 +176,14 @@ class View:
 
 
 @contextmanager
-def begin(name: str, has_parameters: bool = False) -> Iterator[View]:
+def begin(name: str, others: Collection[str] | None = ()) -> Iterator[View]:
     """Draw the frame of a page, and show when the page has finished.
 
-    The URL holds the choice, and nothing else unless the page has parameters of its own. If there
+    The URL holds the choice and, of other parameters, those in `others`, or all for None. If there
     is no database, or the viewer has no access, shows a sentence and stops the page.
     """
     st.set_page_config(page_title=f"{name} · LLM traceability", page_icon=str(ICON), layout="wide")
-    view = _opened(name, has_parameters)
+    view = _opened(name, others)
     is_finished = True
     with view.frame.holding():
         try:
@@ -191,18 +197,18 @@ def begin(name: str, has_parameters: bool = False) -> Iterator[View]:
                 _finish(view)
 
 
-def _opened(name: str, has_parameters: bool) -> View:
+def _opened(name: str, others: Collection[str] | None) -> View:
     choice, complaints = address.read()
-    shown = (name, address.parameters_with(choice, has_parameters))
+    shown = (name, address.parameters_with(choice, others))
     head.apply(is_refresh=frame.is_shown(shown))
     person, installed = _installation(choice)
     now = _tick(choice, installed)
-    viewer_zone = _viewer_zone()
+    viewer_zone = identity.time_zone()
     filters = choice.filters(now, viewer_zone)
     with st.sidebar:
         dimensions, status = _sidebar(choice, installed, now, viewer_zone)
         identity.who(person, installed)
-    address.write(choice, has_parameters)
+    address.write(choice, others)
     with st.container():
         head.title(name, choice.in_words(filters), installed.is_sample, complaints)
         notice, chips = st.empty(), st.container()
@@ -219,7 +225,7 @@ def _finish(view: View) -> None:
     view.frame.finish(view.filters.zone, every_s)
     _freeze_loaded_objects()
     if view.frame.late:
-        view.frame.await_late(view.installed, view.now, view.filters.zone)
+        view.frame.await_late(view.installed, view.now, view.filters.zone, view.who)
 
 
 @cache
@@ -231,18 +237,20 @@ def _freeze_loaded_objects() -> None:
 def _installation(choice: Choice) -> tuple[Person, Installation]:
     """Who is the viewer, and which database may they see?"""
     try:
+        identity.check_host()
         return identity.identify(installation())
     except errors.TraceError as error:
         with st.sidebar:
             controls.menu(choice)
         st.header("Nothing can be shown yet", anchor=False)
         cards.show_error(error if identity.is_open() else _without_detail(error))
+        frame.run_again_in(TICKS["10s"])  # a setting may have been corrected
         st.stop()
 
 
 def _without_detail(error: errors.TraceError) -> errors.TraceError:
     """The error without its detail, which may name people: the viewer is still unknown."""
-    log_once(str(error))
+    log_once(error.detail or error.sentence)
     return type(error)()
 
 
@@ -254,15 +262,6 @@ def _tick(choice: Choice, installed: Installation) -> datetime:
     every_s = TICKS[_refresh(choice, installed)] or TICKS["30s"]
     late: datetime | None = st.session_state.pop(frame.LATE, None)
     return late or windows.ticked(datetime.now(UTC), every_s)
-
-
-def _viewer_zone() -> str:
-    zone = st.context.timezone or "UTC"
-    try:
-        ZoneInfo(zone)
-    except (KeyError, ValueError, OSError):
-        return "UTC"
-    return zone
 
 
 def _facets_query(now: datetime) -> Query:

@@ -17,8 +17,9 @@ from tracelib.page.base.view import View
 from tracelib.page.text.markdown_escape import label
 from tracelib.permissions.access import Access
 from tracelib.querying import permissions
+from tracelib.selection import LONGEST_ID
 from tracelib.sessions import SessionSearch, read_search
-from tracelib.sessions.search import BOUNDS, IN_MESSAGES, LONGEST_ID, PARAMETERS, STATUSES
+from tracelib.sessions.search import BOUNDS, IN_MESSAGES, PARAMETERS, STATUSES
 from tracelib.sessions.search_fields import Suggestions
 
 METADATA = ("metadata_key", "metadata_value")

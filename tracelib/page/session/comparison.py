@@ -151,8 +151,9 @@ def _conversation(
     if messages.value is None:
         show_missing_result(messages)
         return
-    page, _ = redacted(messages.value, look.redaction)
-    transcript.show(page, replace(look, side=side))
+    page = messages.value
+    index = session_conversation.chosen_section(page, at, side)
+    transcript.show(page, index, replace(look, side=side))
     session_conversation.pager(at, side)
 
 

@@ -8,11 +8,11 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from tracelib import conversation, errors, formatting, sessions
-from tracelib.conversation import TurnPage
 from tracelib.conversation.order import turn_frame
 from tracelib.export import redacted
 from tracelib.page.base import address, downloads
 from tracelib.page.base.cards import card, escaped_figure, show_missing_result
+from tracelib.page.base.derived import derived
 from tracelib.page.base.view import View
 from tracelib.page.session import (
     attempts,
@@ -21,7 +21,12 @@ from tracelib.page.session import (
     session_conversation,
     session_timeline,
 )
-from tracelib.page.session.link_target import only_key, show_namesakes, show_not_found
+from tracelib.page.session.link_target import (
+    only_key,
+    refuse_impossible,
+    show_namesakes,
+    show_not_found,
+)
 from tracelib.page.text.markdown_escape import label
 from tracelib.page.text.message import Look
 from tracelib.querying.store import Result, rewritten
@@ -45,6 +50,7 @@ class SessionData:
 
 def show(view: View, session_id: str, api_key: str | None) -> None:
     """Draw this session. Shows a message if it does not exist or is not the only one."""
+    refuse_impossible(session_id, api_key, st.query_params.get(address.WITH))
     bar = begin()
     with bar:
         look = chosen_look(view)
@@ -99,12 +105,9 @@ def _show_all(view: View, selection: Selection, data: SessionData, look: Look) -
         show_namesakes(view, position.by_id)
     page = session_conversation.read(view, selection, data.order.value, position, look)
     opened = position.row.written() if position.row else None
-    order = data.order.value
-    by_turn = rewritten(data.requests, lambda frame: turn_frame(frame, order))
+    by_turn = derived(data.requests, turn_frame, data.order)
     named = _without_names(by_turn, look.redaction)
-    session_timeline.show(
-        view, named, _parents(page), address.open_request, opened, _repeated_shares(page)
-    )
+    session_timeline.show(view, named, page, address.open_request, opened)
     attempts.show(view, selection, data.requests, data.order.value, look)
     session_conversation.show(page, data.order.value, position, look)
     comparison.show_changes(view, selection, data.order.value, look)
@@ -130,26 +133,6 @@ def _without_names(requests: Result[pd.DataFrame], redaction: Redaction) -> Resu
             }
         ),
     )
-
-
-def _parents(page: Result[TurnPage]) -> dict[str, str | None] | None:
-    """Which request continues which, if the page of the transcript has them all?
-
-    A request without stored messages has an unknown parent, and is left out.
-    """
-    if page.value is None or len(page.value.turns) < page.value.total:
-        return None
-    return {
-        turn.request.row.written(): turn.parent.written() if turn.parent else None
-        for turn in page.value.turns
-        if turn.parent or turn.new_messages
-    }
-
-
-def _repeated_shares(page: Result[TurnPage]) -> dict[str, float]:
-    """For requests whose client changed the history, the share of it that was sent before."""
-    turns = page.value.turns if page.value else ()
-    return {turn.request.row.written(): turn.repeated_share for turn in turns if turn.changes}
 
 
 # Title and format, in the order of importance.

@@ -14,7 +14,7 @@ from tracelib.page.base.frame import end_page
 from tracelib.page.base.view import View
 from tracelib.page.text.markdown_escape import label
 from tracelib.redaction import Redaction, masked
-from tracelib.selection import RowId, read_row_id
+from tracelib.selection import LONGEST_ID, RowId, can_exist, read_row_id
 
 LONGEST_SHOWN = 500
 MOST_NAMESAKES = 6
@@ -50,7 +50,9 @@ def session_of_request(view: View) -> tuple[str, str] | None:
     if not text:
         return None
     named = read_row_id(text)
-    found = view.query(sessions.requests_called, named.request_id if named else text).result
+    some_id = named.request_id if named else text
+    refuse_impossible(some_id)
+    found = view.query(sessions.requests_called, some_id).result
     if found.value is None:
         show_missing_result(found)
         st.stop()
@@ -85,6 +87,16 @@ def show_namesakes(view: View, shown: RowId) -> None:
             )
 
 
+def refuse_impossible(*ids: str | None) -> None:
+    """Show that there is no such session, and stop, if one of these IDs is too long to be one."""
+    for some_id in ids:
+        if not can_exist(some_id):
+            st.caption(
+                f"{errors.NoSuchSession.sentence} An ID has at most {LONGEST_ID:,} characters."
+            )
+            end_page()
+
+
 def show_not_found(session_id: str) -> None:
     """Show that there is no such session, and offer to search for the ID."""
     st.caption(f"{errors.NoSuchSession.sentence} {errors.NoSuchSession.remedy}")
@@ -99,8 +111,8 @@ def _which_key(
     on_choose: Callable[[str, str], None],
 ) -> None:
     with card("Several keys share this session ID; each has its own session"):
-        for key in keys.to_dict("records"):
-            name, _ = masked(key["key_name"] or NONE, redaction)
+        for key in keys.fillna({"key_name": NONE}).to_dict("records"):
+            name, _ = masked(key["key_name"], redaction)
             st.button(
                 f"{label(name)}, {formatting.exact(key['requests'])} requests",
                 key=f"session of {key['api_key']}",

@@ -1,13 +1,12 @@
-"""The conversation on a session's page: the viewer's position, jumps to failures and matches."""
+"""The conversation on a session's page: the viewer's position, and what is drawn there."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pandas as pd
 import streamlit as st
 
-from tracelib import conversation, errors, formatting
+from tracelib import conversation, errors
 from tracelib.audit import What
 from tracelib.conversation.order import KnownOrder
 from tracelib.conversation.reading import (
@@ -15,75 +14,22 @@ from tracelib.conversation.reading import (
     TURNS_A_PAGE,
     TurnPage,
 )
-from tracelib.export import redacted
+from tracelib.conversation.sections import (
+    newest_address,
+    read_message,
+    section_at,
+    written_message,
+)
 from tracelib.page.base import address, auditing, navigation
 from tracelib.page.base.cards import show_empty_state, show_missing_result
 from tracelib.page.base.view import View
 from tracelib.page.session import session_timeline, transcript
-from tracelib.page.text.markdown_escape import label
+from tracelib.page.session.jumps import matches_on, to_failures, to_matches
 from tracelib.page.text.message import Look
 from tracelib.querying.runner import reading_of
 from tracelib.querying.store import Result
-from tracelib.redaction import Redaction, masked
+from tracelib.redaction import masked
 from tracelib.selection import RowId, Selection, read_row_id
-
-# As many as are useful to choose from; the rest are in the timeline.
-MOST = 60
-
-Jump = tuple[int, str]  # the number of a turn, and its request as in links
-
-
-def to_failures(order: pd.DataFrame) -> None:
-    """Draw a jump to each failure of the conversation. Nothing if there are none."""
-    failed = order.index[order["is_failure"]]
-    jumps = [(int(index) + 1, order["rows"][index][0].written()) for index in failed]
-    _line(f"{formatting.counted(len(failed), 'failure')}: request", jumps, "failure")
-
-
-def matches_on(page: TurnPage, text: str) -> list[Jump]:
-    """Which requests of this page contain this text, as it is stored?"""
-    folded = text.casefold()
-    return [
-        (turn.number, turn.request.row.written())
-        for turn in page.turns
-        if folded
-        and any(
-            folded in part.text.casefold()
-            for message in (*turn.new_messages, *turn.responses)
-            for part in message.parts
-        )
-    ]
-
-
-def to_matches(page: TurnPage, text: str, jumps: Sequence[Jump], redaction: Redaction) -> None:
-    """Draw a jump to each of the places with this text, formatted as the rest of the page."""
-    if not text:
-        return
-    where = "" if len(page.turns) == page.total else " on this page"
-    quoted = f"“{label(masked(text, redaction)[0])}”"
-    if jumps:
-        _line(f"{quoted} appears{where} in request", jumps, "match")
-    else:
-        st.caption(f"{quoted} appears in no request{where}.", width="content")
-
-
-def _line(title: str, jumps: Sequence[Jump], kind: str) -> None:
-    if not jumps:
-        return
-    key = f"jumps-{kind}"
-    with st.container(horizontal=True, wrap=False, width="content", key=key, gap="xsmall"):
-        st.caption(title, width="content")
-        for number, row in jumps[:MOST]:
-            st.button(
-                str(number),
-                key=f"{kind} {number}",
-                type="tertiary",
-                on_click=address.open_request,
-                args=(row,),
-            )
-        if len(jumps) > MOST:
-            st.caption(f"and {len(jumps) - MOST:,} more", width="content")
-
 
 WITHHELD = "Messages are shown to auditors and admins; your role shows figures only."
 
@@ -93,6 +39,7 @@ class Position:
     """The viewer's position in a conversation: on which page of how many, going to which turn.
 
     `row` is that of the turn's own request; `by_id` is the row that a link names by its ID only.
+    `message` is a message of that turn and a part of it, if the link names one.
     """
 
     page: int
@@ -100,6 +47,7 @@ class Position:
     target: int | None
     row: RowId | None = None
     by_id: RowId | None = None
+    message: tuple[int, int] | None = None
 
 
 def position_in_url(order: pd.DataFrame) -> Position:
@@ -110,7 +58,22 @@ def position_in_url(order: pd.DataFrame) -> Position:
     pages = max(1, -(-len(order) // TURNS_A_PAGE))
     first = order["rows"][target - 1][0] if target else None
     by_id = row if row and row.written() != text else None
-    return Position(page_of(target) if target else _page_in_url(pages), pages, target, first, by_id)
+    page = page_of(target) if target else _page_in_url(pages)
+    message = read_message(st.query_params.get(address.MESSAGE, "")) if target else None
+    return Position(page, pages, target, first, by_id, message)
+
+
+def section_of(page: TurnPage, at: Position) -> int:
+    """Which section of this page, by its index, does the viewer see?
+
+    That with the message that the link names, else that with the response of the turn, which is the
+    first of the page if none is named.
+    """
+    if at.target and at.message:
+        return section_at(page.sections, (at.target, *at.message))
+    index = at.target - page.first if at.target else 0
+    turns = page.turns[index : index + 1]
+    return section_at(page.sections, newest_address(turns[0])) if turns else 0
 
 
 def named_row(order: pd.DataFrame, text: str | None) -> RowId | None:
@@ -171,33 +134,73 @@ def show(messages: Result[TurnPage], order: pd.DataFrame, at: Position, look: Lo
     words = st.query_params.get("said", "")
     # Masked like the messages: the page itself sends nothing private to the browser.
     look = replace(look, words=masked(words, look.redaction)[0])
-    target = _bar(messages.value, order, at, look, words)
     if messages.value is None:
+        _bar(None, order, at, look, words)
         show_missing_result(messages)
         return
+    at = _bar(messages.value, order, at, look, words)
     if not messages.value.turns:
         show_empty_state("The requests of this conversation are no longer in the log.")
-    page, _ = redacted(messages.value, look.redaction)
-    transcript.show(page, look, target)
+    transcript.show(messages.value, section_of(messages.value, at), look, at.target)
+    section_pager(messages.value, at, "below")
     pager(at, "below")
 
 
 def _bar(
     page: TurnPage | None, order: pd.DataFrame, at: Position, look: Look, text: str
-) -> int | None:
-    """Draw the jumps, at the top of the screen; returns the turn to scroll to."""
+) -> Position:
+    """Draw the jumps, at the top of the screen; returns the position to scroll to."""
     jumps = matches_on(page, text) if page else []
     # A search that names no position leads to the first match on the page.
-    is_named = address.REQUEST in st.query_params or address.PAGE in st.query_params
-    target = at.target or (jumps[0][0] if jumps and not is_named else None)
+    if jumps and not (address.REQUEST in st.query_params or address.PAGE in st.query_params):
+        first = jumps[0]
+        at = replace(at, target=first.turn, message=read_message(first.message or ""))
     with st.container(key="conversation-bar", gap="xxsmall"):
         with st.container(horizontal=True, vertical_alignment="center", key="conversation-jumps"):
             pager(at, "above")
             to_failures(order)
             if page:
                 to_matches(page, text, jumps, look.redaction)
-        _scroll(at, target, look.words)
-    return target
+        if page:
+            section_pager(page, at, "above")
+        _scroll(page, at, look.words)
+    return at
+
+
+def section_pager(page: TurnPage, at: Position, where: str) -> None:
+    """Draw which section of this page is shown, and the links to the others, if there are any."""
+    found, index = page.sections, section_of(page, at)
+    if len(found) < 2:
+        return
+    with st.container(
+        horizontal=True, vertical_alignment="center", key=f"sections-{where}", gap="small"
+    ):
+        st.caption(found[index].extent, width="content")
+        key = f"sections {where} {at.page} {index}"
+        st.pagination(
+            len(found),
+            default=index + 1,
+            key=key,
+            on_change=lambda: _open_section(page, st.session_state[key] - 1),
+        )
+
+
+def chosen_section(page: TurnPage, at: Position, side: str) -> int:
+    """Draw which section of one of two conversations is shown, and return the chosen one."""
+    index = section_of(page, at)
+    if len(page.sections) < 2:
+        return index
+    shown = st.empty()
+    key = f"{side}section {at.page} {len(page.sections)}"
+    chosen = st.pagination(len(page.sections), default=index + 1, key=key) - 1
+    shown.caption(page.sections[chosen].extent)
+    return chosen
+
+
+def _open_section(page: TurnPage, index: int) -> None:
+    start = page.sections[index].start
+    row = page.turns[start[0] - page.first].request.row.written()
+    address.open_request(row, written_message(start))
 
 
 def pager(at: Position, where: str) -> None:
@@ -219,10 +222,13 @@ def _page_in_url(pages: int) -> int:
     return min(max(int(page), 1), pages) if page.isdecimal() and len(page) < 6 else 1
 
 
-def _scroll(at: Position, turn: int | None, text: str) -> None:
-    """Scroll to what the URL names: a request, a match, or the top of a new page."""
+def _scroll(page: TurnPage | None, at: Position, text: str) -> None:
+    """Scroll to what the URL names: a request, a message, a match, or the top of a new page."""
     moves = address.moves()
-    token = f"{hash(st.query_params.get(address.SESSION))} {at.page} {turn} {moves}"
-    top = "transcript" if moves else None
-    target = transcript.turn_key(turn) if turn else top
-    navigation.scroll_to(target, token, text, session_timeline.KEY)
+    token = (
+        f"{hash(st.query_params.get(address.SESSION))} {at.page} {at.target} {at.message} {moves}"
+    )
+    key = "transcript" if moves else None
+    if page and at.target:
+        key = transcript.target_key(page, section_of(page, at), at.target, at.message)
+    navigation.scroll_to(key, token, text, session_timeline.KEY)

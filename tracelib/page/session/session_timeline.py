@@ -8,6 +8,7 @@ import streamlit as st
 
 from tracelib import formatting
 from tracelib.charts import context, strip, waterfall
+from tracelib.conversation import TurnPage
 from tracelib.page.base.cards import (
     CONFIG,
     card,
@@ -15,6 +16,7 @@ from tracelib.page.base.cards import (
     show_empty_state,
     show_missing_result,
 )
+from tracelib.page.base.derived import derived, figure
 from tracelib.page.base.view import View
 from tracelib.querying.store import Result
 from tracelib.sessions.lookup import MOST_REQUESTS
@@ -43,38 +45,67 @@ KEY = "timeline"  # of the element that holds it
 def show(
     view: View,
     requests: Result[pd.DataFrame],
-    parents: Mapping[str, str | None] | None,
+    page: Result[TurnPage],
     on_open: Callable[[str], None],
     opened: str | None = None,
-    shares: Mapping[str, float] | None = None,
 ) -> None:
     """Draw when each request of this session ran, and the cost of resent context.
 
-    `requests` are turns, as `turn_frame` makes them from `sessions.requests_of`; `parents`, if the
-    transcript knows them, are the requests that each continues, and `shares` how much of a changed
-    history was sent before, all by `RowId.written`. A click on a request calls `on_open` with its
-    row, as text; the `opened` one is marked.
+    `requests` are turns, as `turn_frame` makes them from `sessions.requests_of`; `page` is that of
+    the transcript, which may know which request each continues. A click on a request calls
+    `on_open` with its row, as text; the `opened` one is marked.
     """
     if requests.value is None:
         with card("Timeline", key=KEY):
             show_missing_result(requests)
         return
-    if requests.value.empty:
+    whole = derived(requests, _timeline_with, page)
+    data = whole.value
+    if data is None or data.turns.empty:
         return
-    data = timeline(requests.value, parents, shares)
     with card("Timeline", MAP, key=KEY):
         if len(data.turns) >= MOST_REQUESTS:
             st.caption(f"Only the first {MOST_REQUESTS:,} requests are shown here.")
         if len(data.turns) > 1:
             _figures(data)
-        _map(view, data, on_open, opened)
+        _map(view, whole, data, on_open, opened)
     if len(data.turns) > 1:
-        how = PARENTS_KNOWN if set(data.turns["row"]) <= set(parents or ()) else PARENTS_ASSUMED
+        known = set(_parents(page.value) or ())
+        how = PARENTS_KNOWN if known.issuperset(data.turns["row"]) else PARENTS_ASSUMED
         left, right = st.columns([3, 2])
         with left, card("What each request sent, tokens", f"{RESENT} {how}"):
-            _context(data, on_open)
+            _context(whole, data, on_open)
         with right, card("Cost so far"):
-            _plot("cost so far", context.cost_so_far(data.turns), data, on_open)
+            _plot("cost so far", figure(whole, _cost_so_far), data, on_open)
+
+
+def _timeline_with(requests: pd.DataFrame, page: TurnPage | None) -> Timeline:
+    return timeline(requests, _parents(page), _repeated_shares(page))
+
+
+def _parents(page: TurnPage | None) -> dict[str, str | None] | None:
+    """Which request continues which, if the page of the transcript has them all?
+
+    All by `RowId.written`. A request without stored messages has an unknown parent, and is left
+    out.
+    """
+    if page is None or len(page.turns) < page.total:
+        return None
+    return {
+        turn.request.row.written(): turn.parent.written() if turn.parent else None
+        for turn in page.turns
+        if turn.parent or turn.new_messages
+    }
+
+
+def _repeated_shares(page: TurnPage | None) -> dict[str, float]:
+    """For requests whose client changed the history, the share of it that was sent before."""
+    turns = page.turns if page else ()
+    return {turn.request.row.written(): turn.repeated_share for turn in turns if turn.changes}
+
+
+def _cost_so_far(data: Timeline) -> go.Figure:
+    return context.cost_so_far(data.turns)
 
 
 def _figures(data: Timeline) -> None:
@@ -132,34 +163,53 @@ def _ratio(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 
-def _map(view: View, data: Timeline, on_open: Callable[[str], None], opened: str | None) -> None:
-    turns = _shown(data, opened)
-    placed, cuts = drawn(turns, skips_idle=_skips_idle(data))
-    chart = waterfall.waterfall(placed, cuts, view.colours, opened)
+def _map(
+    view: View,
+    whole: Result[Timeline],
+    data: Timeline,
+    on_open: Callable[[str], None],
+    opened: str | None,
+) -> None:
+    start, stop = _shown(whole, data, opened)
+    skips_idle = _skips_idle(data)
+    chart = figure(whole, _waterfall, start, stop, skips_idle, dict(view.colours), opened)
     _plot("waterfall", chart, data, on_open)
 
 
-def _shown(data: Timeline, opened: str | None) -> pd.DataFrame:
-    """The requests of one chart: in a long session a page, under a strip of the whole."""
+def _waterfall(
+    data: Timeline,
+    start: int,
+    stop: int,
+    skips_idle: bool,
+    colours: Mapping[str, str],
+    opened: str | None,
+) -> go.Figure:
+    placed, cuts = drawn(data.turns.iloc[start:stop], skips_idle=skips_idle)
+    return waterfall.waterfall(placed, cuts, colours, opened)
+
+
+def _shown(whole: Result[Timeline], data: Timeline, opened: str | None) -> tuple[int, int]:
+    """Which requests has the chart, from and to? In a long session a page, under a strip of all."""
     turns, rows = data.turns, waterfall.ROWS_SHOWN
     if len(turns) <= rows:
-        return turns
+        return 0, len(turns)
     pages = -(-len(turns) // rows)
     found = turns.loc[turns["row"] == opened, "number"]
     default = (int(found.iloc[0]) - 1) // rows + 1 if len(found) else 1
     key = f"timeline page of {turns['row'].iloc[0]} {opened}"
     page = min(max(int(st.session_state.get(key, default)), 1), pages)
-    shown = turns.iloc[(page - 1) * rows : page * rows]
-    _strip(data, shown, key)
+    start, stop = (page - 1) * rows, page * rows
+    shown = turns.iloc[start:stop]
+    _strip(whole, shown, key)
     numbers = f"Requests {shown['number'].iloc[0]:,} to {shown['number'].iloc[-1]:,}"
     st.caption(f"{numbers} of {len(turns):,} below; the strip shows the whole session.")
     st.pagination(pages, default=default, key=key)
-    return shown
+    return start, stop
 
 
-def _strip(data: Timeline, shown: pd.DataFrame, key: str) -> None:
+def _strip(whole: Result[Timeline], shown: pd.DataFrame, key: str) -> None:
     reaches = float(shown["start_ms"].min()), float(shown["end_ms"].max())
-    chart = strip.strip(busy_bins(data.turns), reaches)
+    chart = figure(whole, _activity, reaches)
     name = "activity"
 
     def turn_to() -> None:
@@ -176,6 +226,10 @@ def _strip(data: Timeline, shown: pd.DataFrame, key: str) -> None:
     )
 
 
+def _activity(data: Timeline, reaches: tuple[float, float]) -> go.Figure:
+    return strip.strip(busy_bins(data.turns), reaches)
+
+
 def _skips_idle(data: Timeline) -> bool:
     if data.gaps.empty:
         return False
@@ -188,11 +242,15 @@ def _skips_idle(data: Timeline) -> bool:
     )
 
 
-def _context(data: Timeline, on_open: Callable[[str], None]) -> None:
+def _context(whole: Result[Timeline], data: Timeline, on_open: Callable[[str], None]) -> None:
     if not data.prompt_tokens:
         show_empty_state("No request of this session sent a prompt to a model.")
         return
-    _plot("context", context.context(data.turns, NEAR_LIMIT), data, on_open)
+    _plot("context", figure(whole, _context_chart), data, on_open)
+
+
+def _context_chart(data: Timeline) -> go.Figure:
+    return context.context(data.turns, NEAR_LIMIT)
 
 
 def _plot(name: str, chart: go.Figure, data: Timeline, on_open: Callable[[str], None]) -> None:

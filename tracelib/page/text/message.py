@@ -15,19 +15,21 @@ import streamlit as st
 
 from tracelib import formatting
 from tracelib.conversation import Message, Part
+from tracelib.conversation.pieces import (
+    CHARACTERS_SHOWN,
+    LINES_SHOWN,
+    LONGEST_SENT,
+    is_folded,
+)
 from tracelib.conversation.transcript import ROLES
 from tracelib.page.text.markdown_escape import label
 from tracelib.page.text.safe_markdown import safe_markdown
 from tracelib.redaction import NONE, Redaction
 from tracelib.signs import visible
 
-LINES_SHOWN = 12
-CHARACTERS_SHOWN = 1_600
 LONGEST_LINE = 300
 # Endings of a response that is not finished, or is continued later.
 OPEN_ENDINGS = ("Not finished", "Paused", "Waiting")
-# A browser cannot handle megabytes in one element; the rest is counted, not sent.
-LONGEST_SENT = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +62,18 @@ def framed(
     Another version of an earlier message is of kind `history`: it is indented, and the keyboard
     skips it.
     """
-    role = message.role if message.role in ROLES else "assistant"
-    # The beginning of the key decides the colour of the edge.
-    with st.container(key=f"{kind}-{role}-{look.side}{key}", gap="xxsmall"):
+    with st.container(key=frame_key(kind, message, f"{look.side}{key}"), gap="xxsmall"):
         clock = sent_at.astimezone(ZoneInfo(look.zone))
         name = ROLES.get(message.role, label(message.role.capitalize()))
         sender = f" {label(message.name)}" if message.name else ""
         st.caption(f"**{name}**{sender}{suffix} · {clock:%H:%M:%S}")
         yield
+
+
+def frame_key(kind: Literal["role", "history"], message: Message, key: str) -> str:
+    """The key of the frame of this message. Its beginning decides the colour of the edge."""
+    role = message.role if message.role in ROLES else "assistant"
+    return f"{kind}-{role}-{key}"
 
 
 def show_part(part: Part, look: Look) -> None:
@@ -126,13 +132,13 @@ def show_ending(message: Message) -> None:
 
 def _folded(part: Part, write: Callable[[str], None], look: Look) -> None:
     """Draw short text whole; of long text the beginning, and the rest on a click."""
-    lines = part.text[: CHARACTERS_SHOWN + 1].split("\n")
-    if len(lines) <= LINES_SHOWN and len(part.text) <= CHARACTERS_SHOWN:
+    if not is_folded(part.text):
         whole(part.text, write)
         return
-    beginning = "\n".join(lines[:LINES_SHOWN])[:CHARACTERS_SHOWN].rstrip()
+    lines = part.text[:CHARACTERS_SHOWN].split("\n")
+    beginning = "\n".join(lines[:LINES_SHOWN]).rstrip()
     words = look.words.casefold()
-    if words in part.text.casefold() and words not in beginning.casefold():
+    if words and words not in beginning.casefold() and words in part.text.casefold():
         whole(part.text, write)
         return
     write(f"{beginning} …")

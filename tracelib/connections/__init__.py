@@ -1,0 +1,1 @@
+"""Connections to the server: whose they are, and their limits."""

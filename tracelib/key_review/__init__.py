@@ -1,0 +1,6 @@
+"""Which virtual keys need attention: unused, unlimited, disabled but tried, used elsewhere?"""
+
+from tracelib.key_review.catalogue import FINDINGS, FindingKind
+from tracelib.key_review.review import KeyReview, key_review
+
+__all__ = ["FINDINGS", "FindingKind", "KeyReview", "key_review"]

@@ -1,0 +1,260 @@
+"""The running totals of keys, teams, users and tags, and what the days of each add up to."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    case,
+    cast,
+    column,
+    func,
+    null,
+    or_,
+    select,
+    table,
+)
+from sqlalchemy.types import BigInteger, DateTime, Float, Text, TypeEngine
+
+from tracelib.keys import key_identity
+from tracelib.ledgers import daily
+from tracelib.ledgers.cells import Sums, rounded
+from tracelib.ledgers.daily import Daily
+from tracelib.ledgers.logged import A_DAY
+from tracelib.permissions.access import Scope
+from tracelib.schema import Schema
+from tracelib.source import Postgres
+from tracelib.spendlogs.conditions import can_be_stored, shown_key
+from tracelib.spendlogs.types import GREATEST_AMOUNT, MONEY, utc
+
+Kind = Literal["key", "team", "user", "tag"]
+KINDS: tuple[Kind, ...] = ("key", "team", "user", "tag")
+TABLES: Mapping[Kind, tuple[str, str]] = {
+    "key": ("LiteLLM_VerificationToken", "token"),
+    "team": ("LiteLLM_TeamTable", "team_id"),
+    "user": ("LiteLLM_UserTable", "user_id"),
+    "tag": ("LiteLLM_TagTable", "tag_name"),
+}
+# Where a kind's requests are added up, and the column with its ID.
+BOOKED_IN: Mapping[Kind, tuple[str, str]] = {
+    "key": ("user", "api_key"),
+    "team": ("team", "team_id"),
+    "user": ("user", "user_id"),
+    "tag": ("tag", "tag"),
+}
+OPTIONAL: Mapping[str, TypeEngine[Any]] = {
+    "total_spend": Float(),
+    "budget_duration": Text(),
+    "budget_reset_at": DateTime(),
+}
+# LiteLLM's own pseudo user, to whom it books everything again.
+PSEUDO_USER = "litellm-proxy-budget"
+WINDOWS = "LiteLLM_BudgetWindowSpend"
+UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetWindow:
+    """The current budget window: when it began, aware UTC, and what LiteLLM has counted in it.
+
+    `is_assumed` if the start is not stored, but computed from the next reset.
+    """
+
+    duration: str
+    start: datetime
+    is_assumed: bool
+    spend_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class RunningTotal:
+    """What LiteLLM has counted for an ID, in US dollars.
+
+    `spend_usd` begins again at each reset, `total_usd` does not; it is None where LiteLLM has no
+    such column. `booked_usd` and `booked_requests` are the sums of all daily totals, None and 0
+    if they are unreadable.
+    """
+
+    spend_usd: Decimal
+    total_usd: Decimal | None
+    booked_usd: Decimal | None
+    has_budget: bool
+    windows: tuple[BudgetWindow, ...] = ()
+    booked_requests: int = 0
+
+
+Totals = Mapping[tuple[Kind, str], RunningTotal]
+
+
+def totals(source: Postgres, first: date, last: date, tables: Mapping[str, Daily]) -> Totals:
+    """What are the running totals of all keys, teams, users and tags that the viewer may see?
+
+    `tables` are the daily tables from `first` to `last`, which are not read again. Nothing of a
+    kind whose table is missing or unreadable.
+    """
+    found: dict[tuple[Kind, str], RunningTotal] = {}
+    windows = _windows(source)
+    for kind in KINDS:
+        if not reads(source.schema, kind):
+            continue
+        read = tables if source.schema.scope.is_all else {}
+        booked = _booked(source, kind, first, last, read.get(BOOKED_IN[kind][0]))
+        for row in source.rows(_running(source.schema, kind)):
+            of_days = None if booked is None else booked.get(row.id, Sums())
+            found[kind, row.id] = _total(row, of_days, windows.get((kind, row.id), ()))
+    return found
+
+
+def reads(schema: Schema, kind: Kind) -> bool:
+    """May the running totals of this kind be read?"""
+    name, id_column = TABLES[kind]
+    return schema.reads(name, id_column, "spend")
+
+
+def _total(row: Any, booked: Sums | None, windows: Sequence[BudgetWindow]) -> RunningTotal:
+    spend = rounded(row.spend)
+    total = None if row.total_spend is None else rounded(row.total_spend)
+    own = () if windows else _assumed(row.budget_duration, row.budget_reset_at, spend)
+    has_budget = bool(row.budget_duration or row.has_budget)
+    usd, requests = (booked.usd, booked.requests) if booked else (None, 0)
+    return RunningTotal(spend, total, usd, has_budget, (*windows, *own), requests)
+
+
+def _running(schema: Schema, kind: Kind) -> Select[Any]:
+    name, id_column = TABLES[kind]
+    known = [one for one in (*OPTIONAL, "budget_id") if schema.reads(name, one)]
+    kinds = {**OPTIONAL, "budget_id": Text()}
+    columns = (column(one, kinds[one]) for one in known)
+    rows = table(
+        name, column(id_column, Text()), column("spend", Float()), *columns, schema=schema.name
+    )
+    own = rows.c[id_column]
+    shown = shown_key(own) if kind == "key" else own
+    budget = rows.c["budget_id"].is_not(None) if "budget_id" in rows.c else null().is_not(None)
+    total = _amount(rows.c["total_spend"]) if "total_spend" in rows.c else cast(null(), MONEY)
+    return select(
+        shown.label("id"),
+        _amount(rows.c.spend).label("spend"),
+        total.label("total_spend"),
+        _or_null(rows, "budget_duration"),
+        utc(_or_null(rows, "budget_reset_at")).label("budget_reset_at"),
+        budget.label("has_budget"),
+    ).where(own != PSEUDO_USER, *_whose(own, kind, schema.scope))
+
+
+def _or_null(rows: FromClause, name: str) -> ColumnElement[Any]:
+    return rows.c[name] if name in rows.c else cast(null(), OPTIONAL[name]).label(name)
+
+
+def _amount(spend: ColumnElement[Any]) -> ColumnElement[Any]:
+    return cast(case((spend.between(-GREATEST_AMOUNT, GREATEST_AMOUNT), spend)), MONEY)
+
+
+def _whose(own: ColumnElement[str], kind: Kind, scope: Scope) -> list[ColumnElement[bool]]:
+    """Which IDs are in the scope themselves? A total of another ID has figures of others in it."""
+    if scope.is_all:
+        return []
+    if kind == "key":
+        return [shown_key(own).in_([one for one in map(key_identity, scope.keys) if one])]
+    ids = {"team": scope.teams, "user": scope.users}.get(kind, ())
+    return [own.in_([one for one in ids if can_be_stored(one)])]
+
+
+def _booked(
+    source: Postgres, kind: Kind, first: date, last: date, read: Daily | None
+) -> Mapping[str, Sums] | None:
+    """Requests and cost of all daily totals of each ID; None if they are unreadable.
+
+    Those that are `read` already, from `first` to `last`, are not read again.
+    """
+    owner, id_column = BOOKED_IN[kind]
+    schema, scope = source.schema, source.schema.scope
+    if not daily.reads(schema, owner):
+        return None
+    rows = table(
+        daily.TABLES[owner],
+        column(daily.OWNERS[owner], Text()),
+        column("api_key", Text()),
+        column("date", Text()),
+        column("api_requests", BigInteger()),
+        column("spend", Float()),
+        schema=schema.name,
+    )
+    own = rows.c[id_column]
+    end = (last + A_DAY).isoformat()
+    money, number = daily.money_sum(rows.c.spend), func.sum(rows.c.api_requests, type_=BigInteger())
+    others = [or_(rows.c.date < first.isoformat(), rows.c.date >= end)] if read else []
+    grouped = (
+        select(own.label("id"), money.label("usd"), number.label("requests"))
+        .where(rows.c.api_key != daily.FLAT_COST, *others, *_whose(own, kind, scope))
+        .group_by(own)
+        .subquery("grouped")
+    )
+    shown = shown_key(grouped.c.id) if kind == "key" else grouped.c.id
+    found: dict[str, Sums] = {}
+    for row in source.rows(select(shown.label("id"), grouped.c.usd, grouped.c.requests)):
+        one = Sums(int(row.requests or 0), usd=rounded(row.usd))
+        found[row.id or ""] = found.get(row.id or "", Sums()).plus(one)
+    for cell, sums in read.rows if read else ():
+        name = cell.key if kind == "key" else cell.owner
+        found[name] = found.get(name, Sums()).plus(Sums(sums.requests, usd=sums.usd))
+    return found
+
+
+def _windows(source: Postgres) -> Mapping[tuple[str, str], tuple[BudgetWindow, ...]]:
+    """The budget windows whose start LiteLLM stores, of keys and teams."""
+    schema = source.schema
+    names = ("entity_type", "entity_id", "window_duration", "window_start", "spend")
+    if not schema.reads(WINDOWS, *names):
+        return {}
+    rows = table(
+        WINDOWS,
+        *(column(one, Text()) for one in names[:3]),
+        column("window_start", DateTime()),
+        column("spend", Float()),
+        schema=schema.name,
+    )
+    found: dict[tuple[str, str], tuple[BudgetWindow, ...]] = {}
+    statement = select(*list(rows.c)[:3], utc(rows.c.window_start), _amount(rows.c.spend))
+    for row in source.rows(statement):
+        kind, own, duration, start, spend = tuple(row)
+        one = BudgetWindow(duration, start, False, rounded(spend))
+        place = (kind.lower(), key_identity(own) if kind.lower() == "key" else own)
+        found[place] = (*found.get(place, ()), one)
+    return found
+
+
+def _assumed(
+    duration: str | None, reset_at: datetime | None, spend: Decimal
+) -> Iterator[BudgetWindow]:
+    if duration and reset_at and (length := length_of(duration, reset_at)):
+        yield BudgetWindow(duration, reset_at - length, True, spend)
+
+
+def length_of(duration: str, end: datetime) -> timedelta | None:
+    """How long is a budget window of this duration that ends then? None if it is no duration.
+
+    >>> from datetime import UTC
+    >>> length_of("30d", datetime(2026, 3, 1, tzinfo=UTC)).days
+    30
+    >>> length_of("1mo", datetime(2026, 3, 1, tzinfo=UTC)).days, length_of("soon", datetime.max)
+    (28, None)
+    """
+    number, unit = duration.rstrip("smhdwo"), duration.lstrip("0123456789")
+    if not number.isdecimal() or len(number) > 4:
+        return None
+    if unit in UNITS_S:
+        return timedelta(seconds=int(number) * UNITS_S[unit])
+    if unit != "mo":
+        return None
+    month = end.year * 12 + end.month - 1 - int(number)
+    if month < 12:
+        return None
+    year, place = divmod(month, 12)
+    start = end.replace(year=year, month=place + 1, day=min(end.day, 28))
+    return end - start

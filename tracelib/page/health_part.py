@@ -1,0 +1,57 @@
+"""Health: is the database healthy, how fresh is it, and what fails?"""
+
+import streamlit as st
+
+from tracelib import status
+from tracelib.charts import by_model
+from tracelib.page import app_card, health, replica_card
+from tracelib.page.base.cards import chart
+from tracelib.page.base.view import View
+
+
+def draw(view: View) -> None:
+    """Draw the state of the installation, and the failures of the range."""
+    _installation(view)
+    _failures(view)
+
+
+def _installation(view: View) -> None:
+    server = view.query(status.server)
+    fresh = view.query(status.freshness, view.now)
+    size = view.query(status.size)
+    gaps = view.query(status.missing)
+    if view.installed.access.sees_installation:
+        left, right = st.columns(2)
+        own = st.empty()
+        app_card.draw(view, own)  # before any result: it needs no database
+        with left:
+            health.database(view, server.result)
+            health.proxy(view)
+            health.access(view)
+        with right:
+            health.freshness(view, fresh.result)
+            health.size(size.result)
+            replica_card.status_card(view)
+        app_card.draw(view, own)
+    else:
+        health.freshness(view, fresh.result)
+    health.missing(gaps.result)
+
+
+def _failures(view: View) -> None:
+    filters = view.filters
+    st.subheader("Failures", anchor=False)
+    groups = view.query(status.failure_groups, filters)
+    series = view.query(status.failures_over_time, filters, view.bucket)
+    newest = view.query(status.newest_failures, filters)
+    lost = view.query(status.losses, filters)
+    chart(
+        "Failures over time",
+        series.result,
+        by_model.failures,
+        view.axis,
+        empty=health.NO_FAILURES,
+    )
+    health.losses(lost.result)
+    health.failure_groups(groups.result)
+    health.newest_failures(view, newest.result)
