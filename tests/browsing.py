@@ -44,6 +44,7 @@ MARKS = [
     ),
 ]
 SLOW = 120_000  # ms, on a machine with much else to do
+playwright.expect.set_options(timeout=SLOW)
 FAILURE = "[data-testid=stException]"
 # The script has run, nothing is stale or still to come, and that for half a second.
 SETTLED = """() => {

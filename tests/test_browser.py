@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.browsing import MARKS, PAGES, SLOW, Visit, chromium, playwright, serving
+from tests.browsing import MARKS, PAGES, Visit, chromium, playwright, serving
 
 pytestmark = MARKS
 expect = playwright.expect
@@ -48,18 +48,18 @@ def test_a_session_is_followed_to_its_messages(app, browser):
     # Canvas cells have no elements of their own; the first of a row is the box that ticks it.
     grid.click(position={"x": 100, "y": 54})
     visit.page.wait_for_url("**session=**")
-    expect(visit.page.locator("[class*=st-key-role-]").nth(3)).to_be_attached(timeout=SLOW)
+    expect(visit.page.locator("[class*=st-key-role-]").nth(3)).to_be_attached()
     visit.settle()
-    assert visit.page.get_by_text("All sessions").count() == 1
+    expect(visit.page.get_by_text("All sessions")).to_have_count(1)
     visit.shoot("Session-light")
     visit.page.get_by_role("button", name="All sessions").click()
     visit.page.wait_for_url(lambda url: "session=" not in url and "sort=length" in url)
-    expect(visit.page.locator("[data-testid=stDataFrame]")).to_be_visible(timeout=SLOW)
+    expect(visit.page.locator("[data-testid=stDataFrame]")).to_be_visible()
     # It does not open again by what is still chosen in the list.
     visit.page.wait_for_timeout(1_500)
     visit.settle()
     assert "session=" not in visit.page.url
-    assert visit.page.locator("[data-testid=stDataFrame]").count() == 1
+    expect(visit.page.locator("[data-testid=stDataFrame]")).to_have_count(1)
     visit.check()
 
 
@@ -72,10 +72,10 @@ def test_the_range_changes_the_figures_and_stays_on_the_next_page(app, browser):
     visit.page.get_by_role("option", name="Last 30 days").click()
     # The URL changes before the script has asked for the figures.
     visit.page.wait_for_url("**range=30d**")
-    expect(visit.page.get_by_text("Last 30 days,")).to_be_visible(timeout=SLOW)
-    expect(figure).not_to_have_text(day, timeout=SLOW)
+    expect(visit.page.get_by_text("Last 30 days,")).to_be_visible()
+    expect(figure).not_to_have_text(day)
     visit.page.get_by_role("link", name="Models").first.click()
     visit.page.wait_for_url("**/Models?range=30d**")
-    expect(visit.page.get_by_role("heading", name="Models", exact=True)).to_be_visible(timeout=SLOW)
-    expect(visit.page.get_by_text("Last 30 days,")).to_have_count(1, timeout=SLOW)
+    expect(visit.page.get_by_role("heading", name="Models", exact=True)).to_be_visible()
+    expect(visit.page.get_by_text("Last 30 days,")).to_have_count(1)
     visit.check()

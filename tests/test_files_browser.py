@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.behind_proxy import HEADER, SECRET
-from tests.browsing import MARKS, SLOW, Visit, chromium, playwright, serving
+from tests.browsing import MARKS, Visit, chromium, playwright, serving
 from tests.directory import directory
 from tests.rows import NOON, spend_log
 from tests.server import free_port
@@ -68,7 +68,7 @@ def entered(browser, app: tuple[str, str]) -> Visit:
     if way == "sign-in":
         visit.open("")
         visit.page.get_by_role("button", name="Sign in").click()
-        expect(visit.page.get_by_role("heading", name="Home")).to_be_visible(timeout=SLOW)
+        expect(visit.page.get_by_role("heading", name="Home")).to_be_visible()
     visit.open(f"Sessions?session=s-1&{DAY}")
     visit.page.get_by_role("button", name="Export").click()
     return visit
@@ -126,16 +126,16 @@ def _it_fails_with_a_sentence(visit: Visit, app: tuple[str, str], place: dict[st
         Path(place["TRACELIB_PEOPLE"]).write_text(people(eve=("auditor", {"all": True})))
         sentence = errors.NotForThisRole.sentence
     button.click()
-    expect(status.filter(has_text=sentence)).to_be_visible(timeout=SLOW)
+    expect(status.filter(has_text=sentence)).to_be_visible()
     visit.page.route("**/files", lambda route: route.abort())
     button.click()
     unreachable = status.filter(has_text="The app could not be reached.")
-    expect(unreachable).to_be_visible(timeout=SLOW)
+    expect(unreachable).to_be_visible()
     # What a sign-in page of a proxy would be.
     visit.page.unroute("**/files")
     visit.page.route(
         "**/files", lambda route: route.fulfill(body="<html>", content_type="text/html")
     )
     button.click()
-    expect(status.filter(has_text=sentence)).to_have_count(0, timeout=SLOW)
-    expect(unreachable).to_be_visible(timeout=SLOW)
+    expect(status.filter(has_text=sentence)).to_have_count(0)
+    expect(unreachable).to_be_visible()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.browsing import MARKS, PAGES, SLOW, Visit, chromium, playwright, quicker, serving
+from tests.browsing import MARKS, PAGES, Visit, chromium, playwright, quicker, serving
 from tests.database import Database
 from tests.rows import spend_log
 
@@ -93,7 +93,7 @@ def test_a_refresh_moves_nothing(browser, app, path):
     first = visit.page.evaluate(LAYOUT)
     updated = visit.page.get_by_text(re.compile("^Updated [0-9:]+$"))
     for _ in range(2):
-        expect(updated).not_to_have_text(updated.inner_text(), timeout=SLOW)
+        expect(updated).not_to_have_text(updated.inner_text())
         visit.settle()
         assert visit.page.evaluate(LAYOUT) == first
     visit.check()

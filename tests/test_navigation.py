@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.browsing import MARKS, SLOW, Visit, chromium, playwright, serving
+from tests.browsing import MARKS, Visit, chromium, playwright, serving
 
 pytestmark = MARKS
 expect = playwright.expect
@@ -85,7 +85,7 @@ def press(visit: Visit, *keys: str) -> tuple[str | None, float]:
 
 
 def wait_for_focus(visit: Visit, key: str) -> None:
-    expect(visit.page.locator(f".st-key-{key}")).to_be_focused(timeout=SLOW)
+    expect(visit.page.locator(f".st-key-{key}")).to_be_focused()
 
 
 def wait_until_read(visit: Visit, key: str) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.browsing import MARKS, SLOW, Visit, chromium, playwright, serving
+from tests.browsing import MARKS, Visit, chromium, playwright, serving
 from tests.database import Database
 from tests.rows import failure, spend_log
 from tracelib.selection import read_row_id
@@ -70,15 +70,13 @@ def click_row(visit: Visit, row: int, x: int = 100) -> None:
 
 
 def wait_for_session(visit: Visit) -> None:
-    expect(visit.page.locator("[class*=st-key-role-]").nth(8)).to_be_attached(timeout=SLOW)
+    expect(visit.page.locator("[class*=st-key-role-]").nth(8)).to_be_attached()
     visit.settle()
 
 
 def wait_for_list(visit: Visit) -> None:
     visit.page.wait_for_url(lambda url: "session=" not in url)
-    expect(visit.page.locator(".st-key-results [data-testid=stDataFrame]")).to_be_visible(
-        timeout=SLOW
-    )
+    expect(visit.page.locator(".st-key-results [data-testid=stDataFrame]")).to_be_visible()
     visit.settle()
 
 
@@ -119,8 +117,8 @@ def test_a_session_opens_at_its_top_and_the_list_is_found_as_it_was_left(visit, 
 
 
 def assert_at_failure(visit: Visit) -> None:
-    expect(visit.page.locator(".st-key-turn-7")).to_be_focused(timeout=SLOW)
-    expect(visit.page.locator(".st-key-failed-7")).to_be_in_viewport(timeout=SLOW)
+    expect(visit.page.locator(".st-key-turn-7")).to_be_focused()
+    expect(visit.page.locator(".st-key-failed-7")).to_be_in_viewport()
 
 
 def test_a_failure_on_status_opens_in_its_session(visit):
@@ -133,7 +131,7 @@ def test_a_failure_on_status_opens_in_its_session(visit):
     assert_at_failure(visit)
     visit.page.go_back()
     visit.page.wait_for_url("**/Status**")
-    expect(visit.page.get_by_role("heading", name="Failures")).to_be_visible(timeout=SLOW)
+    expect(visit.page.get_by_role("heading", name="Failures")).to_be_visible()
     visit.settle()
     assert in_url(visit) == {"refresh": ["off"]}
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests import test_browser
-from tests.browsing import SCREENSHOTS, SLOW, Visit, playwright, quicker, serving, viewer_now
+from tests.browsing import SCREENSHOTS, Visit, playwright, quicker, serving, viewer_now
 from tests.database import Database
 from tests.rows import spend_log
 
@@ -71,7 +71,7 @@ def shown_in(visit: Visit, field: str) -> str:
 def wait_for_a_refresh(visit: Visit) -> None:
     """Wait until the page has run once more by itself."""
     updated = visit.page.get_by_text("Updated ")
-    expect(updated).not_to_have_text(updated.inner_text(), timeout=SLOW)
+    expect(updated).not_to_have_text(updated.inner_text())
     visit.settle()
 
 
@@ -96,7 +96,7 @@ def test_two_days_are_picked_with_the_mouse_while_the_page_refreshes(browser, ap
         f"{last:%Y %m %d}",
     ]
     assert range_in_url(visit) == {"range": "24h"}
-    assert visit.page.get_by_text("Last 24 hours,").count() == 1
+    expect(visit.page.get_by_text("Last 24 hours,")).to_have_count(1)
     visit.page.get_by_role("button", name="Apply").click()
     visit.page.wait_for_url("**from=**")
     visit.page.get_by_text(f"{first.day} {first:%B %Y} to {last.day} {last:%B %Y}, ").wait_for()
@@ -164,7 +164,7 @@ def test_an_open_list_stays_open_while_the_page_refreshes(browser, app):
     visit.page.get_by_text("Yesterday, ").wait_for()
     open_list(visit)
     listed = visit.page.get_by_role("option")
-    assert listed.count() == 11
+    expect(listed).to_have_count(11)
     assert all(one.is_visible() for one in listed.all())
     visit.shoot("Range-list-light")
     visit.check()
@@ -225,6 +225,6 @@ def test_the_hover_tells_the_two_hours_apart_that_the_clock_shows_twice(browser,
         visit.page.mouse.move(
             area["x"] + area["width"] * place / 24, area["y"] + area["height"] / 2
         )
-        expect(hover).to_contain_text(re.compile(f"America/New_York.*{name}$"), timeout=SLOW)
+        expect(hover).to_contain_text(re.compile(f"America/New_York.*{name}$"))
     visit.shoot("Range-autumn-light")
     visit.check()

@@ -49,7 +49,7 @@ def drag_over_the_strip(visit: Visit, first: float, last: float) -> None:
 def test_sessions_are_searched_narrowed_and_widened_again(browser, sessions):
     visit = Visit(browser, sessions)
     visit.open("Sessions?refresh=10s")
-    assert visit.page.get_by_text("160 sessions").count() == 1
+    playwright.expect(visit.page.get_by_text("160 sessions")).to_have_count(1)
     drag_over_the_strip(visit, 0.25, 0.5)
     visit.page.wait_for_url("**since=**")
     narrowed = said_in_url(visit)
@@ -189,7 +189,7 @@ def test_a_long_search_is_left_on_its_way_and_shows_two_hundred_at_a_time(browse
     visit.page.get_by_label("Text in prompts and responses").fill("refund")
     visit.page.keyboard.press("Enter")
     visit.page.get_by_text("The newest 200 sessions").wait_for()
-    assert visit.page.get_by_text("Complete back to").count() == 1
+    playwright.expect(visit.page.get_by_text("Complete back to")).to_have_count(1)
     visit.settle()
     visit.shoot("Sessions-capped-light")
     visit.page.get_by_role("button", name="Find 200 more").click()

@@ -94,25 +94,25 @@ def click_bar(visit: Visit, row: int) -> str:
 def test_a_click_leads_to_its_message_as_often_as_it_is_made(visit):
     visit.open(f"{PAGE}short")
     clicked = turn(visit, click_bar(visit, 6))
-    expect(clicked).to_be_focused(timeout=SLOW)
-    expect(clicked).to_be_in_viewport(timeout=SLOW)
+    expect(clicked).to_be_focused()
+    expect(clicked).to_be_in_viewport()
     # The second click takes the choice back, and leads there once more.
     visit.settle()
     visit.page.keyboard.press("G")
     expect(clicked).not_to_be_focused()
     click_bar(visit, 6)
-    expect(clicked).to_be_focused(timeout=SLOW)
+    expect(clicked).to_be_focused()
     to_failure = visit.page.get_by_role("button", name="3", exact=True)
     for _ in range(2):
         to_failure.click()
-        expect(turn(visit, 3)).to_be_focused(timeout=SLOW)
+        expect(turn(visit, 3)).to_be_focused()
         visit.page.keyboard.press("G")
         expect(turn(visit, 3)).not_to_be_focused()
 
 
 def test_a_search_leads_to_its_words_under_a_bar_that_stays(visit):
     visit.open(f"{PAGE}short&said=answer+8")
-    expect(turn(visit, 8)).to_be_focused(timeout=SLOW)
+    expect(turn(visit, 8)).to_be_focused()
     visit.page.wait_for_function("() => CSS.highlights.get('match')?.size === 1")
     bar = visit.page.locator(".st-key-conversation-bar")
     box = bar.bounding_box()
@@ -153,22 +153,22 @@ def test_a_page_that_is_turned_to_is_read_from_its_top(visit):
     pager = visit.page.locator("[class*=st-key-transcript-page-1-below]")
     pager.get_by_role("button", name="Page 2").click()
     visit.page.wait_for_url("**page=2**")
-    expect(turn(visit, 41)).to_be_in_viewport(timeout=SLOW)
-    expect(turn(visit, 1)).to_have_count(0, timeout=SLOW)
+    expect(turn(visit, 41)).to_be_in_viewport()
+    expect(turn(visit, 1)).to_have_count(0)
 
 
 def test_what_changed_opens_stays_over_a_refresh_and_closes(visit):
     visit.open("Sessions?refresh=10s&session=short")
     turn(visit, 2).get_by_role("button", name="What changed").click()
     dialog = visit.page.get_by_role("dialog")
-    expect(dialog).to_contain_text("added 2, kept 2", timeout=SLOW)
+    expect(dialog).to_contain_text("added 2, kept 2")
     compared = map(read_row_id, said_in_url(visit)["diff"])
     assert [row.request_id for row in compared] == ["short-1", "short-2"]
     updated = visit.page.get_by_text("Updated ")
-    expect(updated).not_to_have_text(updated.inner_text(), timeout=SLOW)
+    expect(updated).not_to_have_text(updated.inner_text())
     expect(dialog).to_contain_text("Question 2")
     visit.page.get_by_label("Close").click()
-    expect(dialog).to_have_count(0, timeout=SLOW)
+    expect(dialog).to_have_count(0)
     visit.page.wait_for_url(lambda url: "diff=" not in url)
 
 

@@ -21,7 +21,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError
 
-from tests.browsing import MARKS, SLOW, Visit, chromium, playwright, serving
+from tests.browsing import MARKS, Visit, chromium, playwright, serving
 from tracelib import serving as around
 from tracelib.serving import LONGEST
 
@@ -228,7 +228,7 @@ def test_clicks_and_downloads_come_in(app, browser):
     visit = Visit(browser, app)
     visit.open(f"Sessions?{SEEN}")
     visit.page.get_by_role("button", name="Download").click()
-    with visit.page.expect_download(timeout=SLOW) as handed:
+    with visit.page.expect_download() as handed:
         visit.page.get_by_role("button", name="CSV").click()
     assert handed.value.path().read_text("utf-8").count("\n") > 5
     visit.page.keyboard.press("Escape")
@@ -236,5 +236,5 @@ def test_clicks_and_downloads_come_in(app, browser):
     visit.page.get_by_role("option", name="Last 30 days").click()
     visit.page.wait_for_url("**range=30d**")
     shown = visit.page.get_by_text("Last 30 days, most recent first")
-    playwright.expect(shown).to_be_visible(timeout=SLOW)
+    playwright.expect(shown).to_be_visible()
     visit.check()

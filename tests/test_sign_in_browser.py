@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.browsing import MARKS, SLOW, Visit, chromium, playwright, serving
+from tests.browsing import MARKS, Visit, chromium, playwright, serving
 from tests.directory import Directory, directory
 from tests.server import free_port
 from tests.visiting import people
@@ -47,10 +47,10 @@ def signed_in(browser, known: Directory, **claims: object) -> Visit:
 
 def test_somebody_signs_in_and_out(browser, known):
     visit = signed_in(browser, known, email="ada@example.com", name="Ada Lovelace")
-    expect(visit.page.get_by_text("Ada Lovelace, viewer")).to_be_visible(timeout=SLOW)
-    expect(visit.page.get_by_role("heading", name="Home")).to_be_visible(timeout=SLOW)
+    expect(visit.page.get_by_text("Ada Lovelace, viewer")).to_be_visible()
+    expect(visit.page.get_by_role("heading", name="Home")).to_be_visible()
     visit.page.get_by_role("button", name="Sign out").click()
-    expect(visit.page.get_by_role("button", name="Sign in")).to_be_visible(timeout=SLOW)
+    expect(visit.page.get_by_role("button", name="Sign in")).to_be_visible()
     assert "Ada Lovelace" not in visit.page.content()
     visit.page.context.close()
 
@@ -65,6 +65,6 @@ def test_somebody_signs_in_and_out(browser, known):
 )
 def test_who_is_not_listed_sees_nothing(browser, known, claims):
     visit = signed_in(browser, known, **claims)
-    expect(visit.page.get_by_text("have not been given access")).to_be_visible(timeout=SLOW)
+    expect(visit.page.get_by_text("have not been given access")).to_be_visible()
     assert visit.page.get_by_test_id("stMetric").count() == 0
     visit.page.context.close()

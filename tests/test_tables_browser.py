@@ -217,7 +217,7 @@ def test_a_telephone_shows_cards_and_a_tap_opens_one(browser, app):
     visit.open("Sessions?refresh=off")
     assert not visit.page.locator(TABLES).first.is_visible()
     cards = visit.page.locator(".st-key-sessions-as-cards li")
-    assert cards.count() == 9
+    expect(cards).to_have_count(9)
     exact = [cards.nth(place).locator(".cost").get_attribute("title") for place in range(6)]
     assert exact == ["$0.5", "$0", "$1,240.4", "$0.00000014", "$0.022983", "$1.24"]
     said = cards.nth(2).inner_text().split("\n")
