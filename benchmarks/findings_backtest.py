@@ -80,7 +80,9 @@ def quiet(seed: int, hours: int = HOURS) -> Traffic:
     tokens = np.where(requests > 0, np.maximum(size, requests), 0)
     mix = rng.lognormal(0, 0.15, requests.shape)
     rate = np.clip(rng.lognormal(-4.2, 0.8, requests.shape), 0, 0.3)
-    log_ms = requests * (rng.normal(7.5, 0.5, (KEYS, MODELS, 1)) + rng.normal(0, 0.15, (MODELS, hours)))
+    log_ms = requests * (
+        rng.normal(7.5, 0.5, (KEYS, MODELS, 1)) + rng.normal(0, 0.15, (MODELS, hours))
+    )
     noise = rng.normal(0, 1.0, requests.shape) * np.sqrt(requests)
     return Traffic(
         requests,
@@ -94,12 +96,16 @@ def quiet(seed: int, hours: int = HOURS) -> Traffic:
 
 
 def _requests_of(rng: Generator, hours: int) -> np.ndarray:
-    kind = rng.choice(["office", "shop", "batch", "steady", "sporadic"], p=[0.4, 0.1, 0.15, 0.1, 0.25])
+    kind = rng.choice(
+        ["office", "shop", "batch", "steady", "sporadic"], p=[0.4, 0.1, 0.15, 0.1, 0.25]
+    )
     week = rhythm(rng, str(kind))
     busy = np.resize(week, hours) * rng.lognormal(3.0, 1.2)
     if kind == "batch":  # it starts late at times, and its work differs from night to night
         late = np.repeat(rng.random(hours // 24) < 0.15, 24)
-        busy = np.where(late, np.roll(busy, 1), busy) * np.repeat(rng.lognormal(0, 0.3, hours // 24), 24)
+        busy = np.where(late, np.roll(busy, 1), busy) * np.repeat(
+            rng.lognormal(0, 0.3, hours // 24), 24
+        )
     if kind == "sporadic":
         busy = busy * (rng.random(hours) < 0.2) * rng.lognormal(0, 0.8, hours)
     drift = np.exp(np.linspace(0, rng.normal(0, 0.15), hours))
@@ -159,14 +165,20 @@ def _of_a_key(
     rng: Generator, traffic: Traffic, kind: str, key: int, first: int, end: int
 ) -> tuple[Traffic, Planted]:
     own = (key, slice(None), slice(first, end))
-    changed = {name: getattr(traffic, name).copy() for name in ("requests", "cost", "tokens", "log_ms")}
+    changed = {
+        name: getattr(traffic, name).copy() for name in ("requests", "cost", "tokens", "log_ms")
+    }
     if kind == "drop":
         for values in changed.values():
             values[own] = 0.0
     elif kind == "spike":
         factor = float(rng.uniform(5, 12))
         for values in changed.values():
-            values[own] = np.round(values[own] * factor) if values is changed["requests"] else values[own] * factor
+            values[own] = (
+                np.round(values[own] * factor)
+                if values is changed["requests"]
+                else values[own] * factor
+            )
     else:  # a loop: 120 requests an hour with long prompts, whatever else the key does
         model = int(np.argmax(traffic.requests[key].sum(axis=1)))
         loop = (key, model, slice(first, end))
@@ -244,7 +256,9 @@ def main() -> None:
                 for each in found
             )
         per_kind[kind] = (hits, others)
-        print(f"{kind}: recall {hits / len(SEEDS):.2f}, precision {hits / max(hits + others, 1):.2f}")
+        print(
+            f"{kind}: recall {hits / len(SEEDS):.2f}, precision {hits / max(hits + others, 1):.2f}"
+        )
 
 
 def _name(one: Series, episode: Episode) -> tuple[str, tuple[str, str]]:

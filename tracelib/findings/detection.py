@@ -72,13 +72,17 @@ def known_hours(series: Series) -> Flags:
 def episodes(series: Series, compared: Compared) -> list[Episode]:
     """In which hours of the judged ones was which measure of which entity not usual?"""
     known = _known(series)
-    figures = {"cost": series.cost_usd, "requests": series.requests, "tokens": series.tokens}
+    figures: Mapping[Measure, Values] = {
+        "cost": series.cost_usd,
+        "requests": series.requests,
+        "tokens": series.tokens,
+    }
     judged: dict[Measure, Judged] = {}
     usual_of: dict[str, Values] = {}
     for name, values in figures.items():
         count = Counts.of(values, series, known, compared, NOISE[name])
-        judged[name] = count.more()  # type: ignore[index] - these three are measures
-        usual_of[name] = judged[name].expected  # type: ignore[index]
+        judged[name] = count.more()
+        usual_of[name] = judged[name].expected
         if name == "requests":
             judged["drop"] = count.less()
     judged["failures"] = _failures(series, known, compared)
@@ -287,8 +291,7 @@ def _measured(
         "drop": lambda: usually["requests"] - actual["requests"],
         "failures": lambda: actual["failures"] - float(level.sum()),
         "latency": lambda: float(np.nanmean(level)),
-        "price": lambda: actual["cost"]
-        - float(np.nansum(level * series.tokens[entity, own])),
+        "price": lambda: actual["cost"] - float(np.nansum(level * series.tokens[entity, own])),
     }
     if measure in ("failures", "latency", "price"):
         usually[measure] = float(level.sum() if measure == "failures" else np.nanmean(level))

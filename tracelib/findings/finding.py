@@ -4,16 +4,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any, Literal, Protocol
+from types import MappingProxyType
+from typing import Any, Literal
 
-from tracelib.choice import Choice
+from tracelib.choice import MOST_VALUES, Choice
 from tracelib.filters import Filters
+from tracelib.ledgers.windows import Run
 from tracelib.ranges import Between
 from tracelib.window import TimeWindow
 
 Page = Literal["Overview", "Models", "Sessions", "Status"]
 # A finding without money is ranked by the people it hits, next to those with money.
 USD_A_PERSON = 10.0
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +33,18 @@ class Evidence:
 
 
 def evidence(
-    page: Page, window: TimeWindow, more: Mapping[str, str] | None = None, **ids: str
+    page: Page,
+    window: TimeWindow,
+    more: Mapping[str, str] = NOTHING,
+    ids: Mapping[str, Sequence[str]] = NOTHING,
 ) -> Evidence:
-    """The requests of this time with these IDs, a dimension each; the range is fixed in UTC."""
-    chosen = {dimension: (one,) for dimension, one in ids.items()}
-    choice = Choice(range=Between(window.start, window.end), **chosen)
-    return Evidence(page, choice, tuple((more or {}).items()))
+    """The requests of this time with these IDs of dimensions; the range is fixed in UTC.
+
+    Of very many IDs, which no link may have, none is chosen.
+    """
+    few: Any = {name: tuple(some) for name, some in ids.items() if len(some) <= MOST_VALUES}
+    choice = Choice(range=Between(window.start, window.end), **few)
+    return Evidence(page, choice, tuple(more.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +95,8 @@ class Found:
     notes: tuple[str, ...] = ()
 
 
-class Run(Protocol):
-    """Runs queries, each a function and its arguments, and returns their values in order.
-
-    The source of requests is passed to each. Raises a TraceError if one fails, unless they are
-    optional and it only took too long: then its value is None.
-    """
-
-    def __call__(
-        self, queries: Sequence[tuple[Any, ...]], are_optional: bool = False, /
-    ) -> list[Any]: ...
-
-
-# Which findings are there as of a moment? Of the requests that match the filters, whose window is
-# the last week; each source reads of it, and before it, what it needs.
+# Which findings are there as of a moment, of the requests that match the filters? `Run` runs
+# queries. The window of the filters is not meant: each source reads what it needs.
 FindingSource = Callable[[Run, Filters, datetime], Found]
 
 

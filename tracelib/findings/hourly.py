@@ -111,7 +111,9 @@ def _hourly(source: Source, requests: Subquery, filters: Filters, dimension: str
 
 def _sums(requests: Subquery) -> list[ColumnElement[Any]]:
     is_timed = requests.c.response_ms >= 1
-    log_ms = func.ln(case((is_timed, requests.c.response_ms)), type_=Double()) * PARTS_OF_LOG
+    log_ms: ColumnElement[float] = (
+        func.ln(case((is_timed, requests.c.response_ms)), type_=Double()) * PARTS_OF_LOG
+    )
     whole = cast(func.round(log_ms, type_=Double()), BigInteger)
     return measures.named(
         requests=func.count(),
@@ -140,9 +142,7 @@ def _largest(hours: Any) -> Select[Any]:
     return select(each.c.id, each.c.ids).where(is_large)
 
 
-def series_of(
-    frames: Sequence[tuple[str, pd.DataFrame]], start: datetime, hours: int
-) -> Series:
+def series_of(frames: Sequence[tuple[str, pd.DataFrame]], start: datetime, hours: int) -> Series:
     """The frames of dimensions as arrays, with everything together first.
 
     Everything is the sum of the first frame, in which each request is counted once.

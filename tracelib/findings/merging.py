@@ -63,7 +63,7 @@ def events(series: Series, found: Sequence[Episode]) -> list[Episode]:
     taken: list[Episode] = []
     for one in sorted(_of_entities(found), key=lambda one: _order(series, one)):
         others = [other for other in taken if _is_same_kind(one, other) and _overlap(one, other)]
-        covered = sum(_in_common(series, one, other) for other in others)
+        covered = sum(_in_common(one, other) for other in others)
         if covered < COVERED * one.excess:
             taken.append(_narrowest(series, one, found))
     return taken
@@ -121,7 +121,7 @@ def _overlap(one: Episode, other: Episode) -> bool:
     return one.first < other.end and other.first < one.end
 
 
-def _in_common(series: Series, one: Episode, other: Episode) -> float:
+def _in_common(one: Episode, other: Episode) -> float:
     """How much of the excess of one may be that of the other? Of latency, all of it."""
     if one.measure == "latency":
         return one.excess
