@@ -1,4 +1,4 @@
-"""Home: the database, its freshness, and four live cards that lead to the pages.
+"""Home: the database, its freshness, four live cards that lead to the pages, and findings.
 
 Start it with `streamlit run Home.py`.
 """
@@ -6,7 +6,7 @@ Start it with `streamlit run Home.py`.
 import streamlit as st
 
 from tracelib import models, overview, page, status
-from tracelib.page import home, replica_card
+from tracelib.page import findings_card, home, replica_card
 
 with page.begin("Home") as view:
     filters = view.filters
@@ -29,4 +29,6 @@ with page.begin("Home") as view:
         home.models_card(view, usage.result)
         home.sessions_card(view, begun.result)
         home.status_card(view, totals.result, series.result, fresh.result)
+    await_findings = findings_card.draw(view)
     page.source_caption(view, totals.result, series.result, begun.result, usage.result)
+    await_findings()

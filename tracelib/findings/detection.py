@@ -86,7 +86,7 @@ def episodes(series: Series, compared: Compared) -> list[Episode]:
         if name == "requests":
             judged["drop"] = count.less()
     judged["failures"] = _failures(series, known, compared)
-    judged["latency"] = _latency(series, known, compared)
+    judged["latency"] = _latency(series, known, compared, usual_of["requests"])
     judged["price"] = _price(series, known, compared, usual_of["tokens"])
     return [
         _measured(series, measure, *run, one.expected, usual_of)
@@ -200,9 +200,14 @@ def _failures(series: Series, known: Flags, compared: Compared) -> Judged:
     return Judged(raised, np.full_like(expected, TOGETHER), expected, certain)
 
 
-def _latency(series: Series, known: Flags, compared: Compared) -> Judged:
-    """Which hours have twice the usual response time, as a geometric mean?"""
-    enough = known & (series.timed >= FEWEST_REQUESTS)
+def _latency(series: Series, known: Flags, compared: Compared, usual_requests: Values) -> Judged:
+    """Which hours of a model or key have twice the usual response time, as a geometric mean?
+
+    Not if there were more requests than usual: then others wait for another kind of response.
+    """
+    is_one = np.array([dimension in ("model", "key") for dimension, _ in series.ids])[:, None]
+    enough = known & is_one & (series.timed >= FEWEST_REQUESTS)
+    enough &= series.requests < RATIO * usual_requests
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.where(enough, series.log_ms / series.timed / PARTS_OF_LOG, np.nan)
     return _of_level(logs, series.timed, compared, LATENCY_RATIO, LEAST_MORE_MS)

@@ -134,7 +134,7 @@ def _figures(marked: Subquery) -> Subquery:
         alike=cast(func.sum(one.is_alike), BigInteger),
         failures=measures.failures(marked),
         tool_calls=func.count(one.tool),
-        first_prompt=func.min(one.prompt_tokens, type_=Integer()),
+        first_prompt=func.min(one.prompt_tokens, type_=Integer()).filter(one.prompt_tokens > 0),
         last_prompt=func.max(one.prompt_tokens, type_=Integer()),
         first_at=func.min(one.started_at),
         last_at=func.max(one.started_at),
