@@ -15,6 +15,7 @@ from tracelib import sessions
 from tracelib.conversation import Reading
 from tracelib.evidence import Signatory
 from tracelib.facets import Facets
+from tracelib.findings.anomalies import TESTED
 from tracelib.permissions.access import FULL
 from tracelib.quality import WITH_EXAMPLES
 from tracelib.quality.counting import UNRESOLVED
@@ -76,6 +77,14 @@ QUESTIONS = {
     "evidence.document.evidence_file": lambda case: [
         (case.looks[0], Signatory(None, FULL), NOON, with_bodies) for with_bodies in (False, True)
     ],
+    "findings.drivers.drivers": lambda case: [
+        (one, are_failures) for one in case.looks for are_failures in (False, True)
+    ],
+    "findings.hourly.hourly": lambda case: [
+        (one, dimension) for one in case.looks for dimension in TESTED
+    ],
+    "findings.repeating.repeated_by_keys": looks,
+    "findings.repeating.repeated_in_sessions": looks,
     "facets.facets": lambda _: [(NOON + HOUR,)],
     "key_review.review.key_review": looks,
     "ledgers.automatic.automatic": lambda _: [(TODAY,)],

@@ -130,6 +130,8 @@ def test_every_portable_question_has_the_same_answer_on_true_rows(
 def test_it_is_asked_every_portable_question():
     portable = {name for name, one in OFFERED.items() if is_portable(one)}
     assert portable == {
+        *("findings.drivers.drivers", "findings.hourly.hourly"),
+        *("findings.repeating.repeated_by_keys", "findings.repeating.repeated_in_sessions"),
         *("facets.facets", "models.deployments", "models.over_time_by_model"),
         *("models.usage_by_model", "overview.costs.cache_savings", "overview.costs.cost_by_owner"),
         *("overview.costs.cost_by_tag", "overview.costs.prompt_caching"),

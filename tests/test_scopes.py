@@ -37,6 +37,7 @@ from tracelib import errors, facets, models
 from tracelib.conversation.reading import Reading
 from tracelib.evidence import Signatory
 from tracelib.filters import Filters
+from tracelib.findings.anomalies import TESTED
 from tracelib.overview.totals import REACH
 from tracelib.permissions.access import EVERYONE, FULL, Access, Scope
 from tracelib.quality import WITH_EXAMPLES
@@ -63,6 +64,8 @@ OF_LEDGERS = {
 OF_THE_WHOLE_LOG = {"status.retention.retention"}
 # Of these rows it finds nothing, whosever they are.
 TELLS_NOTHING = {
+    "findings.repeating.repeated_by_keys",
+    "findings.repeating.repeated_in_sessions",
     "quality.by_index.odd",
     "quality.unreadable.unreadable",
     "status.database.missing",
@@ -153,6 +156,12 @@ QUESTIONS: dict[str, Asked] = {
         for is_whole in (False, True)
     ],
     "key_review.review.key_review": lambda mark: [(of_team(mark),)],
+    "findings.drivers.drivers": each(chosen, False),
+    "findings.hourly.hourly": lambda mark: [
+        (filters, dimension) for filters in chosen(mark) for dimension in TESTED
+    ],
+    "findings.repeating.repeated_by_keys": each(chosen),
+    "findings.repeating.repeated_in_sessions": each(chosen),
     "facets.facets": once(NOON + HOUR),
     "export.document.session_document": each(selections, NONE, NOON),
     "export.session_list.listed_sessions": lambda mark: [

@@ -15,6 +15,9 @@ from tracelib.api import (
     auditing_params,
     auditing_responses,
     data_quality,
+    finding_params,
+    finding_responses,
+    findings,
     ledger_responses,
     ledgers,
     one_session,
@@ -99,6 +102,13 @@ ENDPOINTS = (
         None,
         auditing.signed_off_evidence,
         (HTTPStatus.FORBIDDEN,),
+    ),
+    Endpoint(
+        "GET",
+        "/findings",
+        finding_params.Findings,
+        finding_responses.Findings,
+        findings.current_findings,
     ),
     Endpoint(
         "GET", "/data-quality", params.Chosen, responses.DataQuality, data_quality.data_quality

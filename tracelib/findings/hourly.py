@@ -88,7 +88,9 @@ def _hourly(source: Source, requests: Subquery, filters: Filters, dimension: str
     )
     largest = _largest(hours).subquery("largest")
     joined = hours.outerjoin(largest, hours.c.id == largest.c.id)
-    known = key_or_none(largest.c.id) if dimension == "key" else largest.c.id
+    identity = key_or_none(largest.c.id) if dimension == "key" else largest.c.id
+    # The identity of no key is none either, and not that of a key.
+    known = case((largest.c.id.is_not(None), identity))
     added = [cast(func.sum(hours.c[name]), BigInteger).label(name) for name in COUNTED]
     by_hour = (
         select(

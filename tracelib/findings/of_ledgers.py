@@ -54,7 +54,7 @@ def _finding(found: Ledgers, name: Class, amount: Amount) -> Finding:
         id=finding_id(NAME, name),
         source=NAME,
         about=("ledgers", name),
-        headline=f"Ledgers: {words.amount(_positive(amount))} {_where(name, amount)}",
+        headline=f"Ledgers: {_counted(amount)} {_where(name, amount)}",
         cause=known.meaning,
         remedy=known.remedy,
         usd=float(abs(amount.usd)),
@@ -66,8 +66,10 @@ def _finding(found: Ledgers, name: Class, amount: Amount) -> Finding:
     )
 
 
-def _positive(amount: Amount) -> Amount:
-    return Amount(abs(amount.requests), abs(amount.usd))
+def _counted(amount: Amount) -> str:
+    if not amount.requests:
+        return "cost of the same requests"
+    return formatting.counted(abs(amount.requests), "request")
 
 
 def _where(name: Class, amount: Amount) -> str:

@@ -106,9 +106,9 @@ def _has_sample(requests: Subquery) -> bool:
 
 
 def _is_alike(step: Subquery) -> ColumnElement[bool]:
-    grown = step.c.prompt_tokens - step.c.prompt_before
-    grown_before = step.c.prompt_before - step.c.prompt_second
-    completion = func.abs(step.c.completion_tokens - step.c.completion_before)
+    grown = _minus(step.c.prompt_tokens, step.c.prompt_before)
+    grown_before = _minus(step.c.prompt_before, step.c.prompt_second)
+    completion = func.abs(_minus(step.c.completion_tokens, step.c.completion_before))
     is_even = func.abs(grown - grown_before) <= _tolerance(
         step.c.prompt_before, GROWTH_TOKENS, GROWTH_SHARE
     )
@@ -116,6 +116,10 @@ def _is_alike(step: Subquery) -> ColumnElement[bool]:
         completion <= _tolerance(step.c.completion_before, TOKENS, SHARE),
         or_(step.c.prompt_second.is_(None), is_even),
     )
+
+
+def _minus(one: ColumnElement[int], other: ColumnElement[int]) -> ColumnElement[int]:
+    return cast(one, BigInteger) - cast(other, BigInteger)
 
 
 def _tolerance(tokens: ColumnElement[int], least: int, share: float) -> ColumnElement[Any]:
@@ -127,7 +131,7 @@ def _figures(marked: Subquery) -> Subquery:
     figures = measures.named(
         session_id=first_of(one.session_id),
         api_key=first_of(one.api_key),
-        key_group=first_of(one.key_group),
+        key_group=func.min(measures.alphabetical(one.key_group), type_=one.key_group.type),
         user=last_of(one.user),
         team=last_of(one.team),
         requests=func.count(),
