@@ -1,15 +1,13 @@
 """What needs attention, for programs."""
 
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NotDoneError
-from typing import Any
-from urllib.parse import urlencode
 
 from tracelib import errors, findings
 from tracelib.api import finding_params
 from tracelib.api import finding_responses as responses
 from tracelib.api.caller import Caller
-from tracelib.findings import Evidence, Finding, Report
+from tracelib.findings import Finding, Report
+from tracelib.findings.message import link
 from tracelib.querying.attention import ATTENTION, Outcome
 from tracelib.window import recent
 
@@ -26,7 +24,7 @@ def current_findings(caller: Caller, given: finding_params.Findings) -> response
 def _report(future: "Future[Outcome]") -> Report:
     try:
         outcome = future.result(PATIENCE_S)
-    except NotDoneError:
+    except TimeoutError:
         raise errors.StillRunning() from None
     if outcome.report is None:
         raise outcome.error or errors.OwnFault()
@@ -61,11 +59,5 @@ def _finding(one: Finding) -> responses.Finding:
         requests=one.requests,
         since=one.since,
         until=one.until,
-        evidence=None if one.evidence is None else _link(one.evidence),
+        evidence=None if one.evidence is None else link(one.evidence),
     )
-
-
-def _link(one: Evidence) -> str:
-    """The path and query of the page of the dashboard, relative to its address."""
-    query: dict[str, Any] = dict(one.query())
-    return f"/{one.page}?{urlencode(query, doseq=True)}"

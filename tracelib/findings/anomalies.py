@@ -128,6 +128,7 @@ def _finding(series: Series, one: Episode, of: Sequence[Driver]) -> Finding:
         since=start,
         until=None if one.is_ongoing else end,
         evidence=_evidence(one, dimension, identity, TimeWindow(start, end)),
+        private_name=series.names[one.entity] if dimension == "user" else "",
     )
 
 

@@ -54,7 +54,7 @@ class Finding:
     `id` is the same as long as it lasts. `source` is one of `sources.SOURCES`; `about` are the
     dimension and the ID that it is about. `usd` is its size in money up to now, None if it has
     none or it is unknown; `people` how many it hits, 0 if that is unknown. `since` is None if it
-    is unknown, `until` while it lasts.
+    is unknown, `until` while it lasts. `private_name` is the name of a person in the headline.
     """
 
     id: str
@@ -69,6 +69,14 @@ class Finding:
     since: datetime | None = None
     until: datetime | None = None
     evidence: Evidence | None = None
+    private_name: str = ""
+
+    @property
+    def public_headline(self) -> str:
+        """The headline without the name of a person, to send it out."""
+        if not self.private_name:
+            return self.headline
+        return self.headline.replace(self.private_name, "(name withheld)")
 
     @property
     def weight(self) -> float:

@@ -18,6 +18,7 @@ DAYS = timedelta(days=7)
 CLASSES: tuple[Class, ...] = ("lost_between_writes", "parked", "unexplained")
 LEAST_USD, LEAST_SHARE = Decimal("0.10"), Decimal("0.001")
 NOT_COMPARED = "The log cannot be compared with LiteLLM’s daily totals here."
+NONE_BOOKED = "LiteLLM’s daily totals of the last 7 days are empty: ledgers are not compared."
 OF_EVERYONE = "Ledgers are of everyone; with filters they are not compared."
 PART = {"part": "ledgers"}
 
@@ -34,6 +35,8 @@ def of_ledgers(run: Run, filters: Filters, now: datetime) -> Found:
     found = ledgers.ledgers(run, last - DAYS, last, now)
     if found.days_by is None:
         return Found(notes=(NOT_COMPARED,))
+    if not any(day.daily.requests for day in found.days):
+        return Found(notes=(NONE_BOOKED,))
     tested = f"the ledgers of {formatting.counted(len(found.days), 'day')}"
     return Found(tuple(_findings(found)), (tested,))
 

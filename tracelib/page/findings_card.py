@@ -15,6 +15,7 @@ from tracelib.page.base.cards import card, show_error
 from tracelib.page.base.view import View
 from tracelib.page.text.markdown_escape import label
 from tracelib.querying.attention import ATTENTION, Outcome
+from tracelib.querying.notices import NOTIFIER
 from tracelib.querying.runner import STEP_S
 
 # The card is as high while it is read, and however many findings there are: nothing below moves.
@@ -38,6 +39,7 @@ def draw(view: View) -> Callable[[], None]:
         body = st.container(height=HEIGHT_PX, border=False)
         place = body.empty()
         foot = st.empty()
+    NOTIFIER.ensure_running(view.installed)
     report, future = ATTENTION.report(view.installed, view.filters, view.now)
     if report is not None:
         _show(view, place, foot, report)

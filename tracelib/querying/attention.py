@@ -62,14 +62,14 @@ class Attention:
         matter.
         """
         tick = ticked(now, EVERY_S)
-        key = (installed.address, installed.settings.table, installed.access, filters.chosen())
-        written = tuple(map(repr, key))
+        database = (installed.address, installed.settings.table)
+        key = (*database, installed.access, tuple(filters.chosen().items()))
         with self._lock:
-            entry = self._entries.get(written)
+            entry = self._entries.get(key)
             if entry is None or entry.tick < tick:
                 entry = Entry(tick, Future(), _last(entry))
-                self._entries[written] = entry
-                self._entries.move_to_end(written)
+                self._entries[key] = entry
+                self._entries.move_to_end(key)
                 if len(self._entries) > MOST:
                     self._entries.popitem(last=False)
                 reading = (entry.future, installed, filters, tick)
