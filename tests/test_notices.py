@@ -184,7 +184,14 @@ def test_a_webhook_is_encrypted_or_on_this_machine(url):
 
 
 @pytest.mark.parametrize(
-    "url", ["http://hooks.example.com/x", "ftp://localhost/x", "hooks-of-mine", "https:///x", "http://[::1"]
+    "url",
+    [
+        "http://hooks.example.com/x",
+        "ftp://localhost/x",
+        "hooks-of-mine",
+        "https:///x",
+        "http://[::1",
+    ],
 )
 def test_another_address_of_a_webhook_is_refused_without_quoting_it(url):
     with pytest.raises(errors.BadSetting) as raised:

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from tracelib.findings.hourly import PARTS_OF_LOG, Series, Values
-from tracelib.findings.usual import FEWEST, Compared, Flags, usual, wilson
+from tracelib.findings.usual import DAY_H, FEWEST, Compared, Flags, usual, wilson
 
 Measure = Literal["cost", "requests", "tokens", "drop", "failures", "latency", "price"]
 # How many deviations from usual each hour of a run must be, and all together by Stouffer's sum:
@@ -267,7 +267,8 @@ def _runs(
             if is_far or one.certain[entity, run].any():
                 end = int(run[-1]) + 1
                 later = int(known[entity, end:].sum())
-                yield int(entity), int(run[0]), end, later <= BRIDGED_H
+                is_silent = hours - end > DAY_H
+                yield int(entity), int(run[0]), end, later <= BRIDGED_H and not is_silent
 
 
 def _measured(
