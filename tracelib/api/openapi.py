@@ -14,6 +14,8 @@ from tracelib.api import (
     auditing,
     auditing_params,
     auditing_responses,
+    change_responses,
+    changed,
     data_quality,
     ledger_responses,
     ledgers,
@@ -103,6 +105,7 @@ ENDPOINTS = (
     Endpoint(
         "GET", "/data-quality", params.Chosen, responses.DataQuality, data_quality.data_quality
     ),
+    Endpoint("GET", "/changes", params.Changed, change_responses.Changes, changed.what_changed),
 )
 
 REFERENCE = "#/components/schemas/{model}"
