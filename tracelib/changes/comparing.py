@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
@@ -248,4 +249,6 @@ def _session(row: Row[Any]) -> Group:
 
 def _periods(row: Row[Any]) -> Iterator[Sums]:
     for period in PERIODS:
-        yield Sums(*(getattr(row, f"{period}_{name}") for name in SUMS))
+        found = {name: getattr(row, f"{period}_{name}") for name in SUMS}
+        # DuckDB writes nothing with 15 decimals.
+        yield Sums(**found | {"cost_usd": found["cost_usd"] or Decimal(0)})

@@ -13,9 +13,15 @@ from tracelib.changes import DIMENSIONS, MEASURES, Comparison, Group, Measure, M
 from tracelib.export import Column
 from tracelib.filters import NONE
 from tracelib.formatting import Kind
-from tracelib.page.base import address, table
+from tracelib.page.base import address, change_marks, table
 from tracelib.page.base.captions import source_caption, stop_without_database
-from tracelib.page.base.cards import escaped_figure, show_empty_state, show_missing_result, tile
+from tracelib.page.base.cards import (
+    card,
+    escaped_figure,
+    show_empty_state,
+    show_missing_result,
+    tile,
+)
 from tracelib.page.base.view import View
 from tracelib.page.text.markdown_escape import label
 from tracelib.querying.store import Result
@@ -47,6 +53,16 @@ EFFECTS = {
     "new_models": "models that are new",
     "gone_models": "models no longer used",
 }
+MARKERS = {
+    "at": Column("When", "at_utc", Kind.MOMENT, width=130),
+    "words": Column("What", "what"),
+}
+OF_MARKERS = (
+    "First used: in no request of the time of equal length before, at least seven days. Prices are "
+    "those of LiteLLM’s price list in the rows, read of some requests. Recorded changes are from "
+    "LiteLLM’s audit log, its tables of models, keys and workers, where the role may read them."
+)
+NO_MARKERS = "No change is known in this time range, or its marks are switched off."
 METHOD = (
     "Per model, cost is requests × tokens per request × dollars per token. Each effect is the "
     "average over all orders in which the three can change, so they add up exactly. Where a model "
@@ -69,6 +85,7 @@ def draw(view: View) -> None:
     sentence = changes.headline(measure, found, splits, view.filters.zone)
     if not found.is_covered or not (found.before.requests or found.now.requests):
         show_empty_state(sentence)
+        _markers(view)
         return
     st.markdown(f"#### {label(sentence, 400)}")
     if chosen == "cost_usd":
@@ -80,6 +97,20 @@ def draw(view: View) -> None:
         sessions.result,
         requests=found.before.requests + found.now.requests,
     )
+    _markers(view)
+
+
+def _markers(view: View) -> None:
+    """List what changed in the installation, with the switch of its marks in charts."""
+    with card("Changes of the installation", OF_MARKERS):
+        change_marks.switch(view)
+        found = change_marks.markers(view)
+        if not found:
+            show_empty_state(NO_MARKERS)
+            return
+        rows = pd.DataFrame([{"at": one.at, "words": one.words} for one in found])
+        shown = rows.iloc[::-1].reset_index(drop=True)
+        table.draw(shown, MARKERS, "changes of the installation", zone=view.filters.zone)
 
 
 def _tiles(found: Comparison) -> None:
