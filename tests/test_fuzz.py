@@ -66,6 +66,9 @@ QUESTIONS = {
         (one, measure) for one in case.looks for measure in MEASURES
     ],
     "changes.comparing.comparison": looks,
+    "changes.markers.first_seen": looks,
+    "changes.prices.price_changes": looks,
+    "changes.recorded.recorded": looks,
     "conversation.links.chained": selections,
     "conversation.links.linked_sessions": selections,
     "conversation.shown_text.first_lines": lambda case: [(one, case.keys) for one in case.looks],

@@ -76,6 +76,7 @@ def questions(filters: Filters) -> dict[str, Ask]:
         ),
         "models of a cell": lambda source: models_of_cell(source, first + DAY, "", "gpt-4o"),
         "comparison": lambda source: changes.comparison(source, filters),
+        "first seen": lambda source: changes.first_seen(source, filters),
         **{
             f"changed sessions by {measure}": lambda source, measure=measure: (
                 changes.changed_sessions(source, filters, measure)
@@ -138,6 +139,7 @@ def test_it_is_asked_every_portable_question():
     portable = {name for name, one in OFFERED.items() if is_portable(one)}
     assert portable == {
         *("changes.comparing.changed_sessions", "changes.comparing.comparison"),
+        "changes.markers.first_seen",
         *("facets.facets", "models.deployments", "models.over_time_by_model"),
         *("models.usage_by_model", "overview.costs.cache_savings", "overview.costs.cost_by_owner"),
         *("overview.costs.cost_by_tag", "overview.costs.prompt_caching"),

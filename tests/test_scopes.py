@@ -64,6 +64,7 @@ OF_LEDGERS = {
 OF_THE_WHOLE_LOG = {"status.retention.retention"}
 # Of these rows it finds nothing, whosever they are.
 TELLS_NOTHING = {
+    *("changes.prices.price_changes", "changes.recorded.recorded"),
     "quality.by_index.odd",
     "quality.unreadable.unreadable",
     "status.database.missing",
@@ -138,6 +139,9 @@ QUESTIONS: dict[str, Asked] = {
         (one, measure) for one in chosen(mark) for measure in MEASURES
     ],
     "changes.comparing.comparison": each(chosen),
+    "changes.markers.first_seen": once(FILTERS),
+    "changes.prices.price_changes": once(FILTERS),
+    "changes.recorded.recorded": once(FILTERS),
     "conversation.links.chained": each(selections),
     "conversation.links.linked_sessions": each(selections),
     "conversation.shown_text.first_lines": lambda mark: [

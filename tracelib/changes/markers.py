@@ -53,7 +53,6 @@ def first_seen(source: Source, filters: Filters) -> tuple[Marker, ...]:
     if begins is None:
         return ()
     known_from = max(window.start, begins + min(window.length / BEGINNING, DAY))
-    known_from = window.start if begins + DAY <= window.start else known_from
     new = (_marker(row) for row in rows if row.kind != LOG and row.first >= known_from)
     return in_order(new)
 
