@@ -372,6 +372,14 @@ def test_the_api_gives_parts_that_add_up(database):
     }
     rate = api.get("/api/v1/changes", measure="error_rate", **RANGE)
     assert (rate["before"], rate["now"], rate["cost_effects"]) == (0.0, 0.0, None)
+    assert rate["markers"] is None
+    marked = api.get("/api/v1/changes", markers="true", **RANGE)
+    assert marked["markers"][0] == {
+        "at": "2026-11-23T12:00:00Z",
+        "kind": "deployment",
+        "what": "Deployment openai/claude first used",
+        "model": "claude",
+    }
     team = api.by("team").get("/api/v1/changes", **RANGE)
     assert (team["now"], team["is_comparable"], team["dimensions"]) == (31.0, False, [])
 

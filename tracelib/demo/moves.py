@@ -88,10 +88,10 @@ def record(cursor: Any, scene: Scene, now: datetime) -> None:
         ("updated", "LiteLLM_TeamTable", people.teams[0].id, 2.4),
     ]
     for number, (action, table, object_id, days) in enumerate(changes):
-        at = moment((now - timedelta(days=days)).timestamp())
+        changed = moment((now - timedelta(days=days)).timestamp())
         cursor.execute(
             'INSERT INTO "LiteLLM_AuditLog" VALUES (%s, %s, %s, %s, %s, %s)',
-            (f"change-{number}", at, "default_user_id", action, table, object_id),
+            (f"change-{number}", changed, "default_user_id", action, table, object_id),
         )
     started, beat = now - timedelta(days=3, hours=2), now
     cursor.execute(
