@@ -1,0 +1,25 @@
+"""Incidents: since when do more requests fail than usual, for whom, and is it over?"""
+
+from tracelib.incidents.incidents import incidents
+from tracelib.incidents.values import (
+    ALL,
+    Entity,
+    Example,
+    Hit,
+    Incident,
+    Incidents,
+    Recent,
+    Signature,
+)
+
+__all__ = [
+    "ALL",
+    "Entity",
+    "Example",
+    "Hit",
+    "Incident",
+    "Incidents",
+    "Recent",
+    "Signature",
+    "incidents",
+]
