@@ -15,6 +15,8 @@ from tracelib.api import (
     auditing_params,
     auditing_responses,
     data_quality,
+    incident_responses,
+    incidents,
     ledger_responses,
     ledgers,
     one_session,
@@ -102,6 +104,13 @@ ENDPOINTS = (
     ),
     Endpoint(
         "GET", "/data-quality", params.Chosen, responses.DataQuality, data_quality.data_quality
+    ),
+    Endpoint(
+        "GET",
+        "/incidents",
+        params.Chosen,
+        incident_responses.FoundIncidents,
+        incidents.found_incidents,
     ),
 )
 

@@ -1,5 +1,6 @@
 """Incidents: since when do more requests fail than usual, for whom, and is it over?"""
 
+from tracelib.incidents.budget import Burn, burns
 from tracelib.incidents.incidents import incidents
 from tracelib.incidents.values import (
     ALL,
@@ -14,6 +15,7 @@ from tracelib.incidents.values import (
 
 __all__ = [
     "ALL",
+    "Burn",
     "Entity",
     "Example",
     "Hit",
@@ -21,5 +23,6 @@ __all__ = [
     "Incidents",
     "Recent",
     "Signature",
+    "burns",
     "incidents",
 ]

@@ -44,7 +44,8 @@ def incidents(source: Source, filters: Filters, now: datetime) -> Incidents:
     """
     window = read_window(filters.window, now)
     if window is None:
-        return Incidents((), 0, filters.window.start, None, 0, 0, True)
+        start = filters.window.start
+        return Incidents((), 0, start, start, None, 0, 0, True)
     wide = filters.within(window)
     hourly, tested = first_counts(source, wide, BUCKETS["1h"])
 
@@ -58,6 +59,7 @@ def incidents(source: Source, filters: Filters, now: datetime) -> Incidents:
         incidents=tuple(sorted(detailed, key=_order)),
         more=len(chosen[MOST_INCIDENTS:]),
         read_from=window.start,
+        until=window.end,
         first_at=_first_at(hourly),
         requests=int(hourly.series(ALL).requests.sum()),
         tested=len(hourly.of),

@@ -156,14 +156,15 @@ class Incidents:
     """The incidents of a range, ongoing ones first, then the newest.
 
     `more` is how many with fewer faults are left out. `read_from` is where the counted time begins:
-    before the range, for what is usual. `requests` is how many were counted in it, the first of
-    them at `first_at`; None if there are none. `tested` is how many entities were tested, and
-    `counts_hidden` whether hidden faults count in the test.
+    before the range, for what is usual, and `until` where it ends. `requests` is how many were
+    counted in it, the first of them in the hour `first_at`; None if there are none. `tested` is how
+    many entities were tested, and `counts_hidden` whether hidden faults count in the test.
     """
 
     incidents: tuple[Incident, ...]
     more: int
     read_from: datetime
+    until: datetime
     first_at: datetime | None
     requests: int
     tested: int

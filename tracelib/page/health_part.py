@@ -2,24 +2,28 @@
 
 import streamlit as st
 
-from tracelib import status
+from tracelib import incidents, status
 from tracelib.charts import by_model
-from tracelib.page import app_card, health, replica_card
+from tracelib.incidents import Incidents
+from tracelib.page import app_card, health, incidents_card, replica_card
 from tracelib.page.base.cards import chart
+from tracelib.page.base.frame import Pending
 from tracelib.page.base.view import View
 
 
 def draw(view: View) -> None:
-    """Draw the state of the installation, and the failures of the range."""
-    _installation(view)
+    """Draw the incidents, the state of the installation, and the failures of the range."""
+    found = view.query(incidents.incidents, view.filters, view.now)
+    _installation(view, found)
     _failures(view)
 
 
-def _installation(view: View) -> None:
+def _installation(view: View, found: Pending[Incidents]) -> None:
     server = view.query(status.server)
     fresh = view.query(status.freshness, view.now)
     size = view.query(status.size)
     gaps = view.query(status.missing)
+    incidents_card.draw(view, found.result)
     if view.installed.access.sees_installation:
         left, right = st.columns(2)
         own = st.empty()
