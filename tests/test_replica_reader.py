@@ -131,6 +131,7 @@ def test_it_is_asked_every_portable_question():
     portable = {name for name, one in OFFERED.items() if is_portable(one)}
     assert portable == {
         *("facets.facets", "models.deployments", "models.over_time_by_model"),
+        "incidents.incidents.incidents",
         *("models.usage_by_model", "overview.costs.cache_savings", "overview.costs.cost_by_owner"),
         *("overview.costs.cost_by_tag", "overview.costs.prompt_caching"),
         *("overview.over_time.busy_hours", "overview.over_time.new_sessions"),

@@ -1,6 +1,7 @@
 """Health: is the database healthy, how fresh is it, and what fails?"""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from tracelib import incidents, status
 from tracelib.charts import by_model
@@ -13,21 +14,22 @@ from tracelib.page.base.view import View
 
 def draw(view: View) -> None:
     """Draw the incidents, the state of the installation, and the failures of the range."""
+    top = st.container()
     found = view.query(incidents.incidents, view.filters, view.now)
-    _installation(view, found)
+    _installation(view, found, top)
     _failures(view)
 
 
-def _installation(view: View, found: Pending[Incidents]) -> None:
+def _installation(view: View, found: Pending[Incidents], top: DeltaGenerator) -> None:
     server = view.query(status.server)
     fresh = view.query(status.freshness, view.now)
     size = view.query(status.size)
     gaps = view.query(status.missing)
-    incidents_card.draw(view, found.result)
     if view.installed.access.sees_installation:
         left, right = st.columns(2)
         own = st.empty()
         app_card.draw(view, own)  # before any result: it needs no database
+        incidents_card.draw(view, found.result, top)
         with left:
             health.database(view, server.result)
             health.proxy(view)
@@ -38,6 +40,7 @@ def _installation(view: View, found: Pending[Incidents]) -> None:
             replica_card.status_card(view)
         app_card.draw(view, own)
     else:
+        incidents_card.draw(view, found.result, top)
         health.freshness(view, fresh.result)
     health.missing(gaps.result)
 

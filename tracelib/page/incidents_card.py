@@ -38,9 +38,9 @@ AROUND = timedelta(minutes=10)
 ICONS = {True: ":red[:material/error:]", False: ":green[:material/check_circle:]"}
 
 
-def draw(view: View, result: Result[Incidents]) -> None:
+def draw(view: View, result: Result[Incidents], position: DeltaGenerator) -> None:
     """Draw the incidents of the range: the finding first, then each with who, what and where."""
-    with card("Incidents", ABOUT):
+    with position, card("Incidents", ABOUT):
         if result.value is None:
             show_missing_result(result)
             return
@@ -151,14 +151,11 @@ def _example_label(example: Example) -> str:
 
 
 def _link(view: View, one: Incident) -> str:
-    """This page with the time of the incident, in a zone, whenever it is opened."""
+    """This page with the time of the incident, in this zone."""
     zone = view.filters.zone
-    ends = (
-        one.since - AROUND,
-        max(one.last_at, view.now if one.is_ongoing else one.last_at) + AROUND,
-    )
-    start, end = (_local_minute(end, zone) for end in ends)
-    query = address.parameters_of(view.choice) | dict(Between(start, end).query()) | {"zone": zone}
+    end = view.now if one.is_ongoing else one.last_at
+    between = Between(_local_minute(one.since - AROUND, zone), _local_minute(end + AROUND, zone))
+    query = {**address.parameters_of(view.choice), **between.query(), "zone": zone}
     page = (st.context.url or "").split("?")[0]
     return f"{page}?{urlencode(query, doseq=True)}"
 
