@@ -15,19 +15,24 @@ from tracelib.filters import DIMENSIONS, ChosenIds, Filters
 from tracelib.ranges import Between, NamedRange
 from tracelib.settings import TICKS
 
-PARAMETERS = (*ranges.PARAMETERS, "zone", *DIMENSIONS, "refresh", "bucket")
+PARAMETERS = (*ranges.PARAMETERS, "zone", *DIMENSIONS, "refresh", "bucket", "marks")
+OFF = "off"
 MOST_VALUES = 50
 LONGEST_VALUE = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Choice(ChosenIds):
-    """The sidebar's state. `zone`, `refresh` and `bucket` are None for the default."""
+    """The sidebar's state. `zone`, `refresh`, `bucket` and `marks` are None for the default.
+
+    `marks` is OFF if charts have no marks of changes.
+    """
 
     range: NamedRange = ranges.DEFAULT
     zone: str | None = None
     refresh: str | None = None
     bucket: str | None = None
+    marks: str | None = None
 
     def filters(self, now: datetime, viewer_zone: str) -> Filters:
         """Which filters does this mean at `now` in the viewer's zone?"""
@@ -55,6 +60,7 @@ class Choice(ChosenIds):
         """
         of_range = self.range.query() if self.range != ranges.DEFAULT else {}
         others = {"zone": self.zone, "refresh": self.refresh, "bucket": self.bucket}
+        others["marks"] = self.marks
         query = {name: [value] for name, value in {**of_range, **others}.items() if value}
         return query | {name: list(ids) for name, ids in self.chosen().items()}
 
@@ -78,6 +84,7 @@ def read_choice(query: Mapping[str, Iterable[str]]) -> tuple[Choice, tuple[str, 
         zone=_one_of(params, "zone", windows.zones(), complaints),
         refresh=_one_of(params, "refresh", TICKS, complaints),
         bucket=_one_of(params, "bucket", windows.BUCKETS, complaints),
+        marks=_one_of(params, "marks", (OFF,), complaints),
         **{name: _ids(params, name, complaints) for name in DIMENSIONS},
     )
     return choice, tuple(complaints)
