@@ -8,8 +8,8 @@ from tracelib.charts import by_model
 from tracelib.incidents import Incidents
 from tracelib.page import app_card, health, incidents_card, replica_card
 from tracelib.page.base.cards import chart
-from tracelib.page.base.frame import Pending
 from tracelib.page.base.change_marks import marked_axis
+from tracelib.page.base.frame import Pending
 from tracelib.page.base.view import View
 
 
