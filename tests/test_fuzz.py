@@ -86,6 +86,7 @@ QUESTIONS = {
         (case.looks[0], Signatory(None, FULL), NOON, with_bodies) for with_bodies in (False, True)
     ],
     "facets.facets": lambda _: [(NOON + HOUR,)],
+    "incidents.incidents.incidents": lambda case: ((one, one.window.end) for one in case.looks),
     "key_review.review.key_review": looks,
     "ledgers.automatic.automatic": lambda _: [(TODAY,)],
     "ledgers.booked.booked": lambda _: [(TODAY, TODAY, TODAY)],

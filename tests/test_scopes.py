@@ -163,6 +163,7 @@ QUESTIONS: dict[str, Asked] = {
     ],
     "key_review.review.key_review": lambda mark: [(of_team(mark),)],
     "facets.facets": once(NOON + HOUR),
+    "incidents.incidents.incidents": each(chosen, NOON + HOUR),
     "export.document.session_document": each(selections, NONE, NOON),
     "export.session_list.listed_sessions": lambda mark: [
         (FILTERS, PLAIN),

@@ -17,6 +17,8 @@ from tracelib.api import (
     change_responses,
     changed,
     data_quality,
+    incident_responses,
+    incidents,
     ledger_responses,
     ledgers,
     one_session,
@@ -104,6 +106,13 @@ ENDPOINTS = (
     ),
     Endpoint(
         "GET", "/data-quality", params.Chosen, responses.DataQuality, data_quality.data_quality
+    ),
+    Endpoint(
+        "GET",
+        "/incidents",
+        params.Chosen,
+        incident_responses.FoundIncidents,
+        incidents.found_incidents,
     ),
     Endpoint("GET", "/changes", params.Changed, change_responses.Changes, changed.what_changed),
 )
