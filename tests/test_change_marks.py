@@ -65,6 +65,8 @@ def test_what_is_first_seen_in_the_window_is_a_change(database):
     assert said(changes.first_seen(source, replace(FILTERS, model=("other",)))) == NEWS
     nobody = source.seen_by(Access(Scope(teams=("red",)), "viewer"))
     assert changes.first_seen(nobody, FILTERS) == ()
+    somebody = source.seen_by(Access(Scope(teams=("team-1",)), "viewer"))
+    assert said(changes.first_seen(somebody, FILTERS)) == NEWS
     later = Filters(TimeWindow(WINDOW.end, WINDOW.end + HOUR))
     assert changes.first_seen(source, later) == ()
 

@@ -64,7 +64,7 @@ OF_LEDGERS = {
 OF_THE_WHOLE_LOG = {"status.retention.retention"}
 # Of these rows it finds nothing, whosever they are.
 TELLS_NOTHING = {
-    *("changes.prices.price_changes", "changes.recorded.recorded"),
+    *("changes.markers.first_seen", "changes.prices.price_changes", "changes.recorded.recorded"),
     "quality.by_index.odd",
     "quality.unreadable.unreadable",
     "status.database.missing",
