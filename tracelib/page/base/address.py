@@ -71,7 +71,12 @@ def parameters_with(choice: Choice, others: Collection[str] | None) -> dict[str,
 
 
 def change(**changes: Any) -> None:
-    """Change the choice; for callbacks, which run before the page does."""
+    """Change the choice; for callbacks, which run before the page does.
+
+    Another range has no part of the one before.
+    """
+    if "range" in changes:
+        changes = {"part": None} | changes
     st.session_state[CHOICE] = replace(st.session_state[CHOICE], **changes)
     # Another choice is another list, which begins with its first page.
     if AFTER in st.query_params:
