@@ -154,7 +154,9 @@ def test_taps_choose_a_time_on_a_telephone(browser, app):
     finger = visit.page.context.new_cdp_session(visit.page)
     for share in (0.3, 0.5):
         x, y = place(visit, "chart-Requests", share)
-        finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+        finger.send(
+            "Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]}
+        )
         finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     show = visit.page.get_by_role("button", name="Show only this")
     show.wait_for()
@@ -195,4 +197,24 @@ def test_the_links_to_a_page_are_copied_or_shown_as_text(browser, app):
     visit.page.get_by_role("button", name="Copy the fixed link").wait_for()
     expect(visit.page.get_by_role("button", name="Copy the live link")).to_have_count(0)
     visit.page.context.clear_permissions()
+    visit.check()
+
+
+def test_a_chart_is_read_as_a_table_that_stays_open_while_the_page_refreshes(browser, app):
+    visit = Visit(browser, app)
+    visit.open("Overview?refresh=10s&range=24h&bucket=1h")
+    folded = visit.page.locator(".st-key-table-of-Cost")
+    folded.get_by_text("As table").click()
+    table = visit.page.get_by_role("table", name="Cost")
+    expect(table.get_by_role("columnheader")).to_have_text(["Time, Europe/Paris", "Cost"])
+    cells = table.get_by_role("row").last
+    expect(cells.get_by_role("rowheader")).to_have_text(re.compile(r"^\d{4}-\d\d-\d\d \d\d:00$"))
+    expect(cells.get_by_role("cell")).to_have_text("$0.25")
+    shown = visit.page.locator(".st-key-chart-Requests").bounding_box()
+    wait_for_a_refresh(visit)
+    assert table.is_visible()
+    assert visit.page.locator(".st-key-chart-Requests").bounding_box() == shown
+    visit.shoot("Chart-table-light")
+    folded.get_by_text("As table").click()
+    expect(table).to_have_count(0)
     visit.check()

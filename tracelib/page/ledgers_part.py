@@ -13,7 +13,7 @@ from tracelib.ledgers import Ledgers, words
 from tracelib.ledgers.logged import models_of_cell
 from tracelib.ledgers.totals import KINDS, Kind
 from tracelib.page import ledgers as tables
-from tracelib.page.base.cards import CONFIG, card, show_error
+from tracelib.page.base.cards import card, plot, show_error
 from tracelib.page.base.view import View, refresh_now
 from tracelib.page.text.markdown_escape import label
 from tracelib.querying.query import Query
@@ -91,7 +91,7 @@ def _differences(found: Ledgers) -> None:
     days = tuple(line.id for line in found.days)
     with card("Differences in money", tables.DIFFERENCE):
         chart = charts.differences(parts, names, days)
-        st.plotly_chart(chart, key="ledger differences", config=CONFIG, alt="Differences in money")
+        plot("Differences in money", chart)
     tables.meanings(found)
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from tracelib import formatting
 from tracelib import window as windows
 from tracelib.overview import Totals
-from tracelib.page.base import address
+from tracelib.page.base import address, chart_range
 from tracelib.page.base.cards import show_empty_state, show_missing_result
 from tracelib.page.base.frame import end_page
 from tracelib.page.base.view import View, refresh_now
@@ -56,16 +56,18 @@ def choose_bucket(view: View) -> None:
     """Draw the bucket of the charts over time. Only buckets that suit the range are offered."""
     key = "filter bucket"
     st.session_state[key] = view.bucket.name
-    st.segmented_control(
-        "One point is",
-        list(view.usable_buckets),
-        format_func=lambda name: windows.BUCKETS[name].words,
-        key=key,
-        required=True,
-        on_change=address.from_widget,
-        args=(key, "bucket"),
-        label_visibility="collapsed",
-    )
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.segmented_control(
+            "One point is",
+            list(view.usable_buckets),
+            format_func=lambda name: windows.BUCKETS[name].words,
+            key=key,
+            required=True,
+            on_change=address.from_widget,
+            args=(key, "bucket"),
+            label_visibility="collapsed",
+        )
+        st.caption(chart_range.HINT, width="content")
 
 
 def source_caption(

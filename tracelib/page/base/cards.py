@@ -10,7 +10,7 @@ import streamlit as st
 
 from tracelib import errors, formatting
 from tracelib.charts.base import TimeAxis
-from tracelib.page.base import address, chart_range
+from tracelib.page.base import address, chart_range, chart_table
 from tracelib.page.base.derived import figure
 from tracelib.page.text.markdown_escape import label
 from tracelib.querying.store import Result
@@ -80,17 +80,11 @@ def plot(
     key = f"chart {title}"
     if axis is not None:
         chart_range.note(key, title, axis)
-    if narrows is None:
-        st.plotly_chart(figure, key=key, config=CONFIG, alt=title)
-        return
-    st.plotly_chart(
-        figure,
-        key=key,
-        config=CONFIG,
-        alt=title,
-        on_select=lambda: _narrow(key, narrows),
-        selection_mode="points",
-    )
+    selecting: dict[str, Any] = {}
+    if narrows is not None:
+        selecting = {"on_select": lambda: _narrow(key, narrows), "selection_mode": "points"}
+    st.plotly_chart(figure, key=key, config=CONFIG, alt=title, **selecting)
+    chart_table.offer(title, figure, axis.zone if axis else None)
 
 
 def _narrow(key: str, dimension: str) -> None:

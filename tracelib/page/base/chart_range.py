@@ -20,6 +20,7 @@ from tracelib.ranges import words
 from tracelib.window import bucket_edges, bucket_starts
 
 KEY = "chart range"
+HINT = "Drag or click in a chart over time to show only that time, on all pages."
 # The charts over time that this run of the page has drawn so far, by their keys.
 DRAWN = "charts over time"
 HTML = """\

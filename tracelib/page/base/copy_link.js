@@ -1,8 +1,9 @@
-// Copies a link to this page; shows it as text where the browser lets no page copy, as without https.
+// Copies a link to this page; shows it as text where the browser does not let a page copy, as without https.
 // Trusted: its input becomes text and the address of a link, never markup.
 
 export default function ({ data, parentElement }) {
-  const list = parentElement.querySelector(".copy-link");
+  const list = parentElement.querySelector("ul");
+  parentElement.querySelector(".copy-link-note").textContent = data.note;
   const status = parentElement.querySelector(".copy-link-status");
   const drawn = JSON.stringify(data.links);
   if (list.drawn === drawn) return;
@@ -34,7 +35,7 @@ async function copy(link, text, status) {
     text.hidden = false;
     text.value = address;
     text.select();
-    status.textContent = "This browser lets the page copy nothing. The link is selected: copy it yourself.";
+    status.textContent = "The browser does not let this page copy. The link is selected: press Ctrl or ⌘ and C.";
   }
 }
 

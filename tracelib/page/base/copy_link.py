@@ -12,8 +12,11 @@ from tracelib.ranges import Between, words
 
 NOTE = "A link gives nobody access: whoever opens it sees what their own access allows."
 HTML = """\
-<ul class="copy-link"></ul>
-<p class="copy-link-status" role="status"></p>
+<div class="copy-link">
+  <ul></ul>
+  <p class="copy-link-status" role="status"></p>
+  <p class="copy-link-note"></p>
+</div>
 """
 _component = st.components.v2.component(
     "copy_link",
@@ -27,8 +30,7 @@ _component = st.components.v2.component(
 def draw(choice: Choice, filters: Filters) -> None:
     """Draw the menu. Its links have all parameters of the URL, which must be written before."""
     with st.popover("Copy link", icon=":material/link:", type="tertiary"):
-        _component(key="copy link", data={"links": links(choice, filters)})
-        st.caption(NOTE)
+        _component(key="copy link", data={"links": links(choice, filters), "note": NOTE})
 
 
 def links(choice: Choice, filters: Filters) -> list[dict[str, str]]:

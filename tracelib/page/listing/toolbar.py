@@ -17,7 +17,7 @@ from streamlit.delta_generator import DeltaGenerator
 from tracelib import formatting
 from tracelib.charts import strip
 from tracelib.charts.base import TimeAxis
-from tracelib.page.base import address, chart_range
+from tracelib.page.base import address, chart_range, chart_table
 from tracelib.page.base.view import View
 from tracelib.page.listing import search_form
 from tracelib.page.listing.search_form import CONDITIONS, SORTS
@@ -71,6 +71,8 @@ def show(
         chart_range.note(key, TITLE, axis)
     figure = strip.sessions(spread, axis, part, unread_until)
     st.plotly_chart(figure, key=key, config=CONFIG, alt=TITLE)
+    if is_final:
+        chart_table.offer(TITLE, figure, axis.zone)
 
 
 def spread_of(rows: pd.DataFrame, axis: TimeAxis) -> pd.DataFrame:

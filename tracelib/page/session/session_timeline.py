@@ -9,6 +9,7 @@ import streamlit as st
 from tracelib import formatting
 from tracelib.charts import context, strip, waterfall
 from tracelib.conversation import TurnPage
+from tracelib.page.base import chart_table
 from tracelib.page.base.cards import (
     CONFIG,
     card,
@@ -272,6 +273,7 @@ def _plot(name: str, chart: go.Figure, data: Timeline, on_open: Callable[[str], 
         on_select=open_clicked,
         selection_mode="points",
     )
+    chart_table.offer(name.capitalize(), chart)
 
 
 def _clicked(name: str) -> object:
