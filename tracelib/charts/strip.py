@@ -131,8 +131,8 @@ def _opacity(
     opacity = fading(axis, len(buckets))
     if chosen is None:
         return opacity
-    ends = buckets.shift(-1).fillna(pd.Timestamp.max.tz_localize("UTC"))
-    is_inside = (ends > chosen.start) & (buckets < chosen.end)
+    ends = buckets.shift(-1)  # the last is unknown
+    is_inside = ((ends > chosen.start) | ends.isna()) & (buckets < chosen.end)
     return [drawn if inside else OUTSIDE for drawn, inside in zip(opacity, is_inside, strict=True)]
 
 

@@ -19,7 +19,6 @@ MOST_ROWS = 300
 UNKNOWN = formatting.UNKNOWN
 # Traces that only name the buckets of a chart, whose positions are ambiguous.
 NAMES = "rgba(0,0,0,0)"
-MIDNIGHT = "T00:00:00"
 FORMATTED = re.compile(r"%\{([xyz]|value)(?::([^}]*))?\}")
 WRITTEN = re.compile(r"%\{(text|hovertext|customdata)\}")
 
@@ -69,7 +68,7 @@ def values(document: Mapping[str, Any], zone: str | None = None) -> ChartValues:
         for position in (list(cells) if is_lying else sorted(cells))
     ]
     is_time = axis.get("type") == "date"
-    headings = (_heading(axis, zone, is_lying, is_time), *columns)
+    headings = (_heading(layout, axis, zone, is_lying), *columns)
     return _limited(headings, rows, newest=is_time)
 
 
@@ -97,10 +96,15 @@ def _is_shown(trace: Trace) -> bool:
     return not is_named and trace.get("hoverinfo") != "skip"
 
 
-def _heading(axis: Axis, zone: str | None, is_lying: bool, is_time: bool) -> str:
-    if is_time:
+def _heading(layout: Mapping[str, Any], axis: Axis, zone: str | None, is_lying: bool) -> str:
+    """What the rows are: times, what the chart says that they are, or names."""
+    if axis.get("type") == "date":
         return f"Time, {zone}" if zone else "Day"
-    return "Name" if is_lying else axis.get("title", {}).get("text") or "Position"
+    if is_lying:
+        rows: str = layout.get("meta", {}).get("rows", "Name")
+        return rows
+    title: str = axis.get("title", {}).get("text") or "Position"
+    return title
 
 
 def _name(trace: Trace) -> str:
@@ -125,7 +129,7 @@ def _names(
         if _source(trace) == "text":
             texts = map(_plain, sequence(trace["hovertext"]))
             named |= dict(zip(sequence(trace[key]), texts, strict=True))
-    are_days = all(str(one)[10:19] in ("", MIDNIGHT) for one in sequence(traces[0].get(key)))
+    are_days = "%H" not in axis.get("hoverformat", "")
     return lambda position: named.get(position) or _position(position, are_days)
 
 

@@ -1,6 +1,6 @@
 // Chooses a time in a chart over time: by a drag or a click of a mouse, by taps, by keys.
 // Trusted: its input becomes text and attributes, never markup. A mark on a chart is a time, not a
-// place, so that a refresh in between does not move it.
+// position, so that a refresh in between does not move it.
 
 const DRAGGED = 5; // px from which a pressed mouse is a drag
 const STILL = 10; // px within which a finger is a tap
@@ -10,7 +10,7 @@ const PLOT = ".nsewdrag"; // Plotly's area of a panel, within the axes
 const OTHERS = "a, button, input, .modebar, .legend";
 
 let charts = []; // each with its class, its title, and which axis it has
-let axes = []; // the buckets of each: edges, names, places
+let axes = []; // the buckets of each: edges, names, middles
 let send = null;
 let layer = null;
 let status = null;
@@ -105,10 +105,10 @@ function chartAt(event) {
 function bucketAt(chart, x) {
   const area = areaOf(chart);
   const share = area ? (x - area.left) / area.width : 0;
-  const { places } = axes[chart.axis];
+  const { middles } = axes[chart.axis];
   let nearest = 0;
-  places.forEach((place, number) => {
-    if (Math.abs(place - share) < Math.abs(places[nearest] - share)) nearest = number;
+  middles.forEach((middle, number) => {
+    if (Math.abs(middle - share) < Math.abs(middles[nearest] - share)) nearest = number;
   });
   return nearest;
 }
@@ -119,9 +119,9 @@ function timeOf(chart, bucket) {
 }
 
 function bucketOf(chart, time) {
-  const { edges, places } = axes[chart.axis];
+  const { edges, middles } = axes[chart.axis];
   const after = edges.findIndex((edge) => Date.parse(edge) > time);
-  return Math.min(Math.max((after < 0 ? places.length : after) - 1, 0), places.length - 1);
+  return Math.min(Math.max((after < 0 ? middles.length : after) - 1, 0), middles.length - 1);
 }
 
 function onDown(event) {
@@ -184,7 +184,7 @@ function onKey(event) {
 }
 
 function step(chart, event, isHere) {
-  const last = axes[chart.axis].places.length - 1;
+  const last = axes[chart.axis].middles.length - 1;
   const at = isHere ? bucketOf(chart, mark.head) : last + (event.key === "ArrowLeft");
   const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: last }[event.key];
   const head = timeOf(chart, Math.min(Math.max(to, 0), last));
@@ -224,9 +224,9 @@ function marked(chart) {
 function choose() {
   const chart = charts.find((one) => one.class === mark?.name);
   if (!chart || mark.anchor === null || mark.isSent) return;
-  const { edges, places } = axes[chart.axis];
+  const { edges, middles } = axes[chart.axis];
   const [first, last] = marked(chart);
-  if (first === 0 && last === places.length - 1) return cancel(); // it is shown already
+  if (first === 0 && last === middles.length - 1) return cancel(); // it is shown already
   mark.isSent = true;
   giveUp = setTimeout(cancel, PATIENCE);
   send(edges[first], edges[last + 1]);
@@ -255,7 +255,7 @@ function draw() {
   const isMarked = mark.anchor !== null;
   const band = layer.querySelector(".chart-range-mark");
   band.hidden = !isMarked;
-  if (isMarked) place(band, axes[chart.axis].places, ...marked(chart));
+  if (isMarked) place(band, axes[chart.axis].middles, ...marked(chart));
   layer.querySelector(".chart-range-time").textContent = isMarked ? wordsOf(chart) : "";
   layer.querySelector(".chart-range-show").hidden = mark.how !== "tap";
   layer.querySelector(".chart-range-cancel").hidden = mark.how !== "tap";
@@ -263,9 +263,9 @@ function draw() {
 }
 
 // From halfway to the bar before to halfway to the bar after.
-function place(band, places, first, last) {
-  const left = first ? (places[first - 1] + places[first]) / 2 : 0;
-  const right = last < places.length - 1 ? (places[last] + places[last + 1]) / 2 : 1;
+function place(band, middles, first, last) {
+  const left = first ? (middles[first - 1] + middles[first]) / 2 : 0;
+  const right = last < middles.length - 1 ? (middles[last] + middles[last + 1]) / 2 : 1;
   band.style.left = `${left * 100}%`;
   band.style.width = `${(right - left) * 100}%`;
 }

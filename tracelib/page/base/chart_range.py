@@ -68,7 +68,7 @@ def stops(axis: TimeAxis) -> dict[str, Any]:
     """What can be chosen on this axis: its buckets, as far as they are in its window.
 
     `edges` are their ends as in a URL, and `names` those on the viewer's clock: each one more than
-    the buckets. `places` are the middles of the bars, as shares of the axis. If they are days, the
+    the buckets. `middles` are those of the bars, as shares of the axis. If they are days, the
     last name is that of no bucket.
     """
     edges = _edges(axis)
@@ -76,11 +76,11 @@ def stops(axis: TimeAxis) -> dict[str, Any]:
     starts = pd.Series(
         bucket_starts(axis.window, axis.bucket, axis.zone), dtype="datetime64[us, UTC]"
     )
-    places = (axis.local(starts) - left) / (right - left)
+    middles = (axis.local(starts) - left) / (right - left)
     return {
         "edges": [words.in_url(edge) for edge in edges],
         "names": [axis.name(edge) for edge in edges],
-        "places": [round(place, 5) for place in places.tolist()],
+        "middles": [round(middle, 5) for middle in middles.tolist()],
         "areDays": axis.bucket.is_day,
     }
 

@@ -10,7 +10,7 @@ from tracelib.filters import Filters
 from tracelib.page.base import address
 from tracelib.ranges import Between, words
 
-NOTE = "A link gives nobody access: whoever opens it sees what their own access allows."
+NOTE = "A link grants no access: people who open it see what their own access allows."
 HTML = """\
 <div class="copy-link">
   <ul></ul>
@@ -46,10 +46,10 @@ def links(choice: Choice, filters: Filters) -> list[dict[str, str]]:
     }
     if isinstance(choice.shown, Between):
         return [fixed]
-    whose = choice.zone or "the time zone of whoever opens it"
+    whose = choice.zone or "the time zone of the browser"
     live = {
         "name": "Live link",
-        "words": f"{choice.range.title}, whenever it is opened, in {whose}.",
+        "words": f"{choice.range.title} when it is opened, in {whose}.",
         "query": urlencode(address.parameters_with(choice, None), doseq=True),
     }
     return [live, fixed]
