@@ -93,8 +93,9 @@ def test_a_drag_sets_the_range_of_all_pages_and_the_chip_takes_it_back(browser, 
 
 def test_a_click_shows_one_bucket_and_a_drag_in_it_is_of_the_same_range(browser, app):
     visit = Visit(browser, app, "dark")
-    visit.open("Status?refresh=off&range=24h&bucket=1h")
-    visit.page.goto(f"{app}/Models?refresh=off&range=24h&bucket=1h")
+    visit.open("Overview?refresh=off&range=24h&bucket=1h")
+    visit.page.get_by_role("link", name="Models").click()
+    visit.page.get_by_text("Cost by model").wait_for()
     visit.settle()
     chart = "chart-p95-response-time-over-time--busiest-models"
     visit.page.mouse.click(*place(visit, chart, 0.3))

@@ -1,4 +1,4 @@
-"""What stands out in a session: its end, its failures, its idle time, where its cost is."""
+"""What is notable in a session: its end, its failures, its idle time, where its cost is."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ IDLE_SHARE, IDLE_MS = 0.5, 60_000.0
 SLOW_SHARE, SLOW_MS = 0.5, 30_000.0
 # A cost is in few requests if at most one in five of them have half of it.
 COST_SHARE, FEW = 0.5, 5
-RESENT_SHARE = 0.5
+MOST_REMARKS = 4
 MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """One thing that stands out, as text, and the requests that it ends with.
+    """One notable thing, as text, and the requests that it ends with.
 
     Each request by its number and by its row, as in links.
     """
@@ -30,15 +30,21 @@ class Remark:
 
 
 def verdict(data: Timeline, recovered: Collection[str] = ()) -> tuple[Remark, ...]:
-    """What stands out in this session? The most urgent first; nothing if nothing does.
+    """What is notable in this session? At most four, the most urgent first; nothing if nothing is.
 
     `recovered` are the rows of failures that a later attempt made good. A session of one request
     has nothing that its figures do not show.
     """
     if len(data.turns) < 2:
         return ()
-    remarks = (_failures(data, recovered), _limit(data), _slowest(data), _idle(data), _money(data))
-    return tuple(one for several in remarks for one in several)
+    remarks = (
+        _failures(data, recovered),
+        _limit(data),
+        _slowest(data),
+        _idle(data),
+        _expensive(data),
+    )
+    return tuple(one for several in remarks for one in several)[:MOST_REMARKS]
 
 
 def _failures(data: Timeline, recovered: Collection[str]) -> Iterator[Remark]:
@@ -83,8 +89,8 @@ def _idle(data: Timeline) -> Iterator[Remark]:
     yield Remark(words, _named(before.nlargest(1, "end_ms")))
 
 
-def _money(data: Timeline) -> Iterator[Remark]:
-    """Where is the cost: in few requests, or in what was sent before?"""
+def _expensive(data: Timeline) -> Iterator[Remark]:
+    """Which few requests have most of the cost?"""
     if data.cost_usd <= 0:
         return
     costs = data.turns["cost_usd"].fillna(0).clip(lower=0)
@@ -96,9 +102,6 @@ def _money(data: Timeline) -> Iterator[Remark]:
         rows = data.turns.loc[costs.index[:few]].sort_values("number")
         words = f"{_percent(float(shares.iloc[few - 1]))} of the cost in {where}:"
         yield Remark(words, _named(rows) if few <= MOST_NAMED else ())
-    if data.resending_usd is not None and data.resending_usd >= RESENT_SHARE * data.cost_usd:
-        share = min(data.resending_usd / data.cost_usd, 1.0)
-        yield Remark(f"{_percent(share)} of the cost for resent context")
 
 
 def _named(turns: pd.DataFrame) -> tuple[tuple[int, str], ...]:

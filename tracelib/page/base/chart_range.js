@@ -34,7 +34,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (mark?.isSent) cancel();
   prepare();
   draw();
-  return remove;
+  const own = layer;
+  // On another page the next one may be there before this one goes.
+  return () => { if (layer === own) remove(); };
 }
 
 const HEARD = [

@@ -126,6 +126,9 @@ RULES = """
 [data-testid="stLayoutWrapper"]:has(> [class*="st-key-jumps-"]) { max-width: 100%; }
 [class*="st-key-jumps-"] { overflow-x: auto; scrollbar-width: thin; align-items: center; }
 [class*="st-key-jumps-"] > * { flex-shrink: 0; white-space: nowrap; }
+/* What is notable in a session is read as a sentence with links. */
+.st-key-verdict { row-gap: 0; align-items: baseline; }
+.st-key-verdict button { min-height: 1.75rem; padding: 0; text-decoration: underline; }
 /* If a session is open, its menu entry is a button that looks like a link. */
 .st-key-menu-sessions { margin: -0.35rem 0 -0.28rem; }
 .st-key-menu-sessions button {

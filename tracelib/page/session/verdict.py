@@ -1,4 +1,4 @@
-"""What stands out in a session, with a way to the requests that show it."""
+"""What is notable in a session, with a way to the requests that show it."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,7 +13,7 @@ from tracelib.timeline.verdict import Remark, verdict
 def show(
     data: Timeline | None, attempts: Sequence[Operation], on_open: Callable[[str], None]
 ) -> None:
-    """Draw what stands out; nothing if nothing does. A click on a request calls `on_open`."""
+    """Draw what is notable; nothing if nothing is. A click on a request calls `on_open`."""
     if data is None:
         return
     made_good = {row.written() for one in attempts if one.served_model for row in one.rows}
@@ -21,17 +21,15 @@ def show(
     if not remarks:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="verdict"):
-        for number, remark in enumerate(remarks, start=1):
-            _draw(remark, on_open, is_last=number == len(remarks))
+        for number, remark in enumerate(remarks):
+            _draw(f"{'· ' if number else ''}{remark.words}", remark, on_open)
 
 
-def _draw(remark: Remark, on_open: Callable[[str], None], is_last: bool) -> None:
-    sign = "." if is_last else ";"
-    end = "" if remark.requests else sign
-    st.markdown(f"**{escaped_figure(remark.words)}{end}**", width="content")
-    for position, (number, row) in enumerate(remark.requests, start=1):
+def _draw(words: str, remark: Remark, on_open: Callable[[str], None]) -> None:
+    st.markdown(f"**{escaped_figure(words)}**", width="content")
+    for number, row in remark.requests:
         st.button(
-            f"request {number}{sign if position == len(remark.requests) else ','}",
+            f"request {number}",
             key=f"verdict {remark.words} {number}",
             type="tertiary",
             on_click=on_open,
