@@ -1,5 +1,6 @@
 """A chart as a table has the values of the chart, with their units and full names."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -12,6 +13,7 @@ from tests.test_timeline import requests
 from tracelib import formatting
 from tracelib.charts import by_model, context, ledgers, ranking, traffic, waterfall
 from tracelib.charts.base import TimeAxis
+from tracelib.charts.marks import Mark
 from tracelib.charts.values import MOST_ROWS, ChartValues, values
 from tracelib.page.base.derived import FinishedFigure
 from tracelib.timeline import NEAR_LIMIT, drawn, timeline
@@ -33,6 +35,18 @@ def test_a_chart_over_time_has_a_row_per_bucket_and_a_column_per_series():
             ("2026-11-23 15:00", "0", "4"),
         ),
     )
+
+
+def test_changes_are_beside_the_values_of_their_bucket():
+    at = AXIS.window.start + timedelta(minutes=70)
+    axis = replace(AXIS, marks=(Mark(at, ("One price", "Another")),))
+    found = table(traffic.cost(SERIES, axis), AXIS.zone)
+    assert found.headings == (TIME, "Cost", "Changes")
+    assert [row[1:] for row in found.rows] == [
+        ("$0.50", "–"),
+        ("$0", "One price, Another"),
+        ("$0.25", "–"),
+    ]
 
 
 def test_values_have_their_units_and_unknown_is_a_dash():

@@ -14,17 +14,21 @@ from tracelib.filters import DIMENSIONS, ChosenIds, Filters
 from tracelib.ranges import Between, NamedRange
 from tracelib.settings import TICKS
 
-PARAMETERS = (*ranges.PARAMETERS, *ranges.PART_PARAMETERS, "zone", *DIMENSIONS, "refresh", "bucket")
+PARAMETERS = (
+    *(*ranges.PARAMETERS, *ranges.PART_PARAMETERS),
+    *("zone", *DIMENSIONS, "refresh", "bucket", "marks"),
+)
+OFF = "off"
 MOST_VALUES = 50
 LONGEST_VALUE = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Choice(ChosenIds):
-    """The sidebar's state. `zone`, `refresh` and `bucket` are None for the default.
+    """The sidebar's state. `zone`, `refresh`, `bucket` and `marks` are None for the default.
 
     `part` is the part of the range that was chosen in a chart, as moments in UTC; pages show it in
-    place of the range, which stays what it was.
+    place of the range, which stays what it was. `marks` is OFF if charts have no marks of changes.
     """
 
     range: NamedRange = ranges.DEFAULT
@@ -32,6 +36,7 @@ class Choice(ChosenIds):
     zone: str | None = None
     refresh: str | None = None
     bucket: str | None = None
+    marks: str | None = None
 
     @property
     def shown(self) -> NamedRange:
@@ -48,10 +53,14 @@ class Choice(ChosenIds):
         """Which window is shown, with its zone and comparison, as text?"""
         return self.shown.sentence(filters.window, filters.zone)
 
+    def with_range(self, chosen: NamedRange) -> "Choice":
+        """The same choice of another range, which has no part of the one before."""
+        return replace(self, range=chosen, part=None)
+
     def fixed(self, filters: Filters) -> "Choice":
         """The same choice with the moments of its window, and the zone they are shown in."""
         between = Between(filters.window.start, filters.window.end)
-        return replace(self, range=between, part=None, zone=filters.zone)
+        return replace(self.with_range(between), zone=filters.zone)
 
     def to_query(self) -> dict[str, list[str]]:
         """The choice as URL parameters.
@@ -61,6 +70,7 @@ class Choice(ChosenIds):
         of_range = self.range.query() if self.range != ranges.DEFAULT else {}
         of_range = {**of_range, **(ranges.part_query(self.part) if self.part else {})}
         others = {"zone": self.zone, "refresh": self.refresh, "bucket": self.bucket}
+        others["marks"] = self.marks
         query = {name: [value] for name, value in {**of_range, **others}.items() if value}
         return query | {name: list(ids) for name, ids in self.chosen().items()}
 
@@ -87,6 +97,7 @@ def read_choice(query: Mapping[str, Iterable[str]]) -> tuple[Choice, tuple[str, 
         zone=_one_of(params, "zone", windows.zones(), complaints),
         refresh=_one_of(params, "refresh", TICKS, complaints),
         bucket=_one_of(params, "bucket", windows.BUCKETS, complaints),
+        marks=_one_of(params, "marks", (OFF,), complaints),
         **{name: _ids(params, name, complaints) for name in DIMENSIONS},
     )
     return choice, tuple(complaints)

@@ -206,6 +206,12 @@ class OverTime(Chosen):
         return usable[self.bucket]
 
 
+class Changed(Chosen):
+    """The change of a figure."""
+
+    measure: Literal["cost_usd", "requests", "response_ms_avg", "error_rate"] = "cost_usd"
+
+
 class Failed(Chosen):
     """Failures in a range."""
 

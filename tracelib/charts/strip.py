@@ -102,7 +102,8 @@ def sessions(
         showlegend=False,
         margin={"l": 40, "r": 4, "t": 6, "b": 20},
     )
-    chart.update_traces(marker_opacity=_opacity(spread["bucket"], axis, chosen))
+    opacity = _opacity(spread["bucket"], axis, chosen)
+    chart.update_traces(marker_opacity=opacity, selector={"type": "bar"})
     # It is too low for a second line.
     ticks = axis.ticks(most=4)
     chart.update_xaxes(ticks | {"tickformat": _in_one_line(ticks["tickformat"])})

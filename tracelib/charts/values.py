@@ -19,6 +19,7 @@ MOST_ROWS = 300
 UNKNOWN = formatting.UNKNOWN
 # Traces that only name the buckets of a chart, whose positions are ambiguous.
 NAMES = "rgba(0,0,0,0)"
+SECOND = "2026-11-23T12:00:00"
 FORMATTED = re.compile(r"%\{([xyz]|value)(?::([^}]*))?\}")
 WRITTEN = re.compile(r"%\{(text|hovertext|customdata)\}")
 
@@ -59,8 +60,7 @@ def values(document: Mapping[str, Any], zone: str | None = None) -> ChartValues:
     cells: dict[Any, dict[int, str]] = {}
     is_in_words = all(_source(trace) == "hovertext" for trace in traces)
     for column, trace in enumerate(traces):
-        positions = sequence(trace.get(key))
-        for position, cell in zip(positions, _cells(trace, layout, key), strict=False):
+        for position, cell in zip(_positions(trace, key), _cells(trace, layout, key), strict=False):
             cells.setdefault(position, {}).setdefault(0 if is_in_words else column, cell)
     columns = ("Values",) if is_in_words else tuple(map(_name, traces))
     rows = [
@@ -124,13 +124,21 @@ def _names(
         named |= {position: _plain(text) for position, text in pairs}
     for trace in every:
         if trace.get("line", {}).get("color") == NAMES:
-            named |= dict(zip(sequence(trace["x"]), sequence(trace["customdata"]), strict=True))
+            named |= dict(zip(_positions(trace, "x"), sequence(trace["customdata"]), strict=True))
     for trace in traces if key == "y" else ():
         if _source(trace) == "text":
             texts = map(_plain, sequence(trace["hovertext"]))
             named |= dict(zip(sequence(trace[key]), texts, strict=True))
     are_days = "%H" not in axis.get("hoverformat", "")
     return lambda position: named.get(position) or _position(position, are_days)
+
+
+def _positions(trace: Trace, key: str) -> list[Any]:
+    """Where the bars or points of a trace are: times to the second, as all traces have them."""
+    return [
+        one[: len(SECOND)] if isinstance(one, str) and "T" in one[10:11] else one
+        for one in sequence(trace.get(key))
+    ]
 
 
 def _position(position: Any, are_days: bool) -> str:

@@ -5,6 +5,7 @@ when a refresh draws the chart again, knows neither keys nor taps, and fades wha
 What the script sends is a trigger, which is handled once.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ _component = st.components.v2.component(
 
 def note(key: str, title: str, axis: TimeAxis) -> None:
     """Note that the chart with this key is one over time: a range can be chosen in it."""
-    st.session_state.setdefault(DRAWN, {})[key] = (title, axis)
+    st.session_state.setdefault(DRAWN, {})[key] = (title, replace(axis, marks=()))
 
 
 def listen() -> None:

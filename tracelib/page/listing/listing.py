@@ -6,6 +6,7 @@ import streamlit as st
 from tracelib import errors, sessions
 from tracelib.page.base import address, auditing, downloads
 from tracelib.page.base.cards import show_error, show_missing_result
+from tracelib.page.base.change_marks import marked_axis
 from tracelib.page.base.view import View
 from tracelib.page.listing import scan, search_form, sessions_table, toolbar
 from tracelib.page.text.markdown_escape import label
@@ -61,7 +62,7 @@ def _listed(view: View, search: SessionSearch) -> None:
     if found.value.complaint:
         st.warning(label(found.value.complaint, 200))
     if spread.value is not None and spread.value["sessions"].any() and not search.id:
-        toolbar.show(spread.value, whole.axis, toolbar.part(view))
+        toolbar.show(spread.value, marked_axis(whole), toolbar.part(view))
     if found.value.rows.empty:
         sessions_table.show_empty(view, search)
     else:

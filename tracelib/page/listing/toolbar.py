@@ -34,10 +34,11 @@ def whole(view: View) -> View:
 
     A range that has moved on may be past the part: then it is the page as it is.
     """
-    filters = replace(view.choice, part=None).filters(view.now, view.filters.zone)
+    choice = replace(view.choice, part=None)
+    filters = choice.filters(view.now, view.filters.zone)
     part = view.filters.window
     is_past = part.end <= filters.window.start or part.start >= filters.window.end
-    return view if is_past else replace(view, filters=filters)
+    return view if is_past else replace(view, choice=choice, filters=filters)
 
 
 def part(view: View) -> TimeWindow | None:
