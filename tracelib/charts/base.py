@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from tracelib import formatting
-from tracelib.charts import marks
+from tracelib.charts.marks import Mark, draw
 from tracelib.clock import clock_periods, is_repeated
 from tracelib.window import Bucket, TimeWindow, bucket_edges, bucket_starts
 
@@ -46,7 +46,7 @@ class TimeAxis:
     zone: str
     bucket: Bucket
     now: datetime
-    marks: tuple[marks.Mark, ...] = ()
+    marks: tuple[Mark, ...] = ()
 
     def local(self, moments: "pd.Series[Any]") -> "pd.Series[Any]":
         """Positions on the axis: the moments on the viewer's clock.
@@ -174,7 +174,7 @@ def over_time(
     if axis.has_repeated_hour():
         _name_buckets(chart, axis)
     chart.update_yaxes(rangemode="tozero")
-    marks.draw(chart, axis.marks, bucket_starts(axis.window, axis.bucket, axis.zone), axis.local)
+    draw(chart, axis.marks, bucket_starts(axis.window, axis.bucket, axis.zone), axis.local)
     return chart
 
 
