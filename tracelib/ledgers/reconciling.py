@@ -40,7 +40,7 @@ from tracelib.ledgers.windows import Run, Window, windows_of
 # The log of a day that has ended this long ago does not change any more: a replica may have it.
 FINISHED_AFTER = timedelta(hours=1)
 # How many finished days one query reads.
-AT_ONCE = 7
+AT_ONCE = 10
 MOST_LINES = 1_000
 # Deliveries are kept for a day, so that only the last days can have some.
 MOST_UNLOGGED = 3

@@ -42,7 +42,7 @@ SUMS: Mapping[str, TypeEngine[Any]] = {
     "last_at": DateTime(),
 }
 # With fewer requests in each sum on average, rows are read nearly as quickly.
-LEAST_REQUESTS = 4
+LEAST_REQUESTS = 10
 
 
 def by_day(requests: FromClause, columns: Sequence[str]) -> Select[Any]:
