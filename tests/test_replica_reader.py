@@ -88,11 +88,14 @@ def questions(filters: Filters) -> dict[str, Ask]:
 
 def whole_log(log: Logged) -> tuple[Any, ...]:
     """The subtotals of all days, which PostgreSQL reads one by one, and the tags."""
-    sums = {
-        (owner, by): added_up(by, owner, log.subtotals, {}) for owner in SUMMED for by in EVERY
-    }
-    checks = {(one.owner, one.id): one.check for part in log.subtotals for one in part.rows}
-    return sums, {one: check for one, check in checks.items() if check.requests}, log.tags
+    sums = {(owner, by): added_up(by, owner, log.subtotals, {}) for owner in SUMMED for by in EVERY}
+    checks = sorted(
+        (one.owner, one.id, one.check)
+        for part in log.subtotals
+        for one in part.rows
+        if one.by == "day"
+    )
+    return sums, checks, log.tags
 
 
 def pages(source: Any, filters: Filters, search: SessionSearch, limit: int = 7) -> list[str]:

@@ -58,7 +58,7 @@ class Sums(NamedTuple):
         return Sums(
             self.requests + other.requests,
             self.failures + other.failures,
-            self.usd + other.usd,
+            DIGITS.add(self.usd, other.usd),
             self.prompt_tokens + other.prompt_tokens,
             self.completion_tokens + other.completion_tokens,
             min(filter(None, (self.first_at, other.first_at)), default=None),

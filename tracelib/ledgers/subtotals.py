@@ -10,7 +10,7 @@ from sqlalchemy import CTE, ColumnElement, FromClause, Select, cast, func, liter
 from sqlalchemy import union_all as united
 from sqlalchemy.types import DateTime, Text
 
-from tracelib.ledgers.cells import NONE_USD, By, Cells, Owner, Sums, rounded, sums_of
+from tracelib.ledgers.cells import DIGITS, NONE_USD, By, Cells, Owner, Sums, rounded, sums_of
 from tracelib.ledgers.classes import LEAST_USD
 from tracelib.spendlogs.sums import SUMS
 from tracelib.spendlogs.types import MONEY, Weight
@@ -37,7 +37,7 @@ class Check(NamedTuple):
 
     def plus(self, other: "Check") -> "Check":
         """Both together."""
-        return Check(self.requests + other.requests, self.usd + other.usd)
+        return Check(self.requests + other.requests, DIGITS.add(self.usd, other.usd))
 
 
 NOTHING = Check(0, NONE_USD)
@@ -114,11 +114,12 @@ def subtotals(rows: Iterable[Sequence[Any]]) -> tuple[Subtotal, ...]:
 
 def _subtotal(row: Sequence[Any]) -> Subtotal:
     owner, by, day, name, *sums, requests, usd = row
+    # Rounded once it is added up: a source may have read more days at once than another.
+    exact = sums_of(sums)._replace(usd=sums[list(SUMS).index("usd")] or NONE_USD)
     if by != "day":
-        return Subtotal(owner, by, name, sums_of(sums))
+        return Subtotal(owner, by, name, exact)
     known = day.date() if isinstance(day, datetime) else date.fromisoformat(day)
-    check = Check(int(requests or 0), rounded(usd))
-    return Subtotal(owner, by, known.isoformat(), sums_of(sums), check)
+    return Subtotal(owner, by, known.isoformat(), exact, Check(int(requests or 0), usd or NONE_USD))
 
 
 def added_up(by: By, owner: Owner, parts: Sequence[Subtotals], cells: Cells) -> dict[str, Sums]:
@@ -136,7 +137,7 @@ def added_up(by: By, owner: Owner, parts: Sequence[Subtotals], cells: Cells) -> 
         if cell.day in others:
             name = cell.named(by)
             found[name] = found[name].plus(sums) if name in found else sums
-    return found
+    return {name: sums._replace(usd=rounded(sums.usd)) for name, sums in found.items()}
 
 
 def differing_days(owner: Owner, log: Sequence[Subtotals], daily: Sequence[Subtotals]) -> set[date]:
