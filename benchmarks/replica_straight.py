@@ -137,5 +137,6 @@ def _written(folder: Path, size: Size, span: Span, begins: int, first: int) -> S
         database.execute(STRAIGHT, values)
         database.execute(spans.SESSIONS)
         database.execute(f"CREATE TABLE made.models AS {spans.MODELS}")
+        added = spans.add_sums(database)
         database.execute("DETACH made")
-    return replace(span, file=file, bytes=(folder / file).stat().st_size)
+    return replace(span, file=file, bytes=(folder / file).stat().st_size, sums=added)

@@ -58,6 +58,7 @@ OF_THE_INSTALLATION = {"status.database.server", "status.database.size"}
 # They read other tables, too, or are empty for both teams: `test_ledgers_scopes`.
 OF_LEDGERS = {
     *("ledgers.booked.booked", "ledgers.logged.uncounted", "ledgers.daily.daily_details"),
+    "ledgers.daily.daily_cells",
     "ledgers.automatic.automatic",
 }
 # It tells of the log as a whole, and is refused to those who see a part.
@@ -173,6 +174,7 @@ QUESTIONS: dict[str, Asked] = {
         (NOON.date(), (SHARED_KEY,), (f"{mark} tag",)),
     ],
     "ledgers.logged.logged": once(NOON.date(), NOON.date()),
+    "ledgers.logged.log_cells": once(NOON.date(), NOON.date()),
     "ledgers.windows.logged_from": once((NOON + HOUR / 120).isoformat()),
     "ledgers.logged.models_of_cell": lambda mark: [
         (NOON.date(), SHARED_KEY, f"{mark} provider/{mark} model"),

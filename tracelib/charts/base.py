@@ -63,7 +63,7 @@ class TimeAxis:
 
     def names(self) -> list[str]:
         """The name of each bucket: its start, with the offset if the clock shows it twice."""
-        return [self._name(start) for start in self._starts()]
+        return [self.name(start) for start in self._starts()]
 
     def range(self) -> list[datetime]:
         """The two ends of the axis, with room for half a bucket on both sides."""
@@ -118,12 +118,13 @@ class TimeAxis:
                 change = datetime.fromtimestamp(after.start_s, UTC)
                 yield change - timedelta(seconds=twice_s), change + timedelta(seconds=twice_s)
 
-    def _name(self, start: datetime) -> str:
-        local = start.astimezone(ZoneInfo(self.zone))
+    def name(self, moment: datetime) -> str:
+        """This moment on the viewer's clock, or its day if the buckets are days."""
+        local = moment.astimezone(ZoneInfo(self.zone))
         day = f"{local:%a} {local.day} {local:%b}"
         if self.bucket.is_day:
             return day
-        offset = f", {formatting.offset(local)}" if is_repeated(start, self.zone) else ""
+        offset = f", {formatting.offset(local)}" if is_repeated(moment, self.zone) else ""
         return f"{day} {local:%H:%M}{offset}"
 
 

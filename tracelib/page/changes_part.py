@@ -272,7 +272,7 @@ def _target(choice: Choice, window: TimeWindow, measure: Measure, mover: Mover) 
     group = mover.group
     if mover.is_gone:
         before = window.previous()
-        choice = replace(choice, range=Between(before.start, before.end))
+        choice = choice.with_range(Between(before.start, before.end))
     if group.dimension == "session":
         opened = address.of_session(group.id or "", group.key or "")
         return dict(address.parameters_of(choice, **opened))

@@ -73,8 +73,14 @@ def parameters_with(choice: Choice, others: Collection[str] | None) -> dict[str,
 
 
 def change(**changes: Any) -> None:
-    """Change the choice; for callbacks, which run before the page does."""
-    st.session_state[CHOICE] = replace(st.session_state[CHOICE], **changes)
+    """Change the choice; for callbacks, which run before the page does.
+
+    Another range has no part of the one before.
+    """
+    before: Choice = st.session_state[CHOICE]
+    if "range" in changes:
+        before = before.with_range(changes["range"])
+    st.session_state[CHOICE] = replace(before, **changes)
     # Another choice is another list, which begins with its first page.
     if AFTER in st.query_params:
         _write_url(_without(AFTER))

@@ -9,7 +9,7 @@ import streamlit as st
 from tracelib import formatting
 from tracelib import window as windows
 from tracelib.overview import Totals
-from tracelib.page.base import address, change_marks
+from tracelib.page.base import address, change_marks, chart_range
 from tracelib.page.base.cards import show_empty_state, show_missing_result
 from tracelib.page.base.frame import end_page
 from tracelib.page.base.view import View, refresh_now
@@ -70,6 +70,7 @@ def choose_bucket(view: View) -> None:
             label_visibility="collapsed",
             width="content",
         )
+        st.caption(chart_range.HINT, width="content")
         change_marks.switch(view)
 
 

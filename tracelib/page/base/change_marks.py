@@ -50,8 +50,8 @@ def markers(view: View) -> tuple[Marker, ...]:
 
 def _results(view: View) -> Sequence[tuple[Marker, ...]]:
     tick = windows.ticked(view.now, EVERY_S)
-    window = view.choice.range.window(tick, view.filters.zone)
-    filters = Filters(window, view.filters.zone, view.choice.range)
+    window = view.choice.shown.window(tick, view.filters.zone)
+    filters = Filters(window, view.filters.zone, view.choice.shown)
     queries = [Query(one, (filters,), tick) for one in changes.MARKERS]
     results = run_together(
         view.installed, tick, queries, PATIENCE_S, held=view.frame.held, who=view.who
