@@ -13,11 +13,13 @@ from tests.calling import calls_of, token
 from tests.page_words import words
 from tests.replicas import PLACES
 from tests.rows import KEY, NOON, failure, key_of, name_key, name_team, spend_log
-from tests.sources import FILTERS, HOUR, source_of
-from tracelib import changes
+from tests.sources import FILTERS, HOUR, WINDOW, source_of
+from tracelib import changes, sessions
 from tracelib.changes import DIMENSIONS, MEASURES, Group, Sums
 from tracelib.changes.splitting import MOST_MOVERS
+from tracelib.choice import Choice, read_choice
 from tracelib.filters import Filters
+from tracelib.page import changes_part
 from tracelib.permissions.access import Access, Scope
 
 BEFORE = NOON - timedelta(minutes=30)
@@ -299,13 +301,13 @@ DAY = {"range": "custom", "from": "2026-11-23T12:00", "to": "2026-11-23T13:00", 
 PART = {"part": "what changed"}
 
 
-def test_the_page_says_it_first_and_opens_exactly_those_requests(open_page, database):
+def test_the_page_says_it_first_and_lists_the_movers(open_page, database):
     log = database(rows=two_windows(gardener(), gardener(spend=31.85)))
     name_key(log.engine, key_of("gardener"), "repo-*gardener*")
     app = open_page("pages/Overview.py", log.url, **DAY | PART)
     assert not app.exception
     assert "one session of repo" in words(app)
-    tables = [one.value for one in app.dataframe]
+    tables = [one.value for one in app.dataframe][:-1]
     long_id, short_id = (f"{KEY[:8]}…, 5e551011-…", "repo-*gardener*, loop")
     assert [list(one["name"]) for one in tables] == [
         [short_id, long_id, long_id],
@@ -317,6 +319,37 @@ def test_the_page_says_it_first_and_opens_exactly_those_requests(open_page, data
     ]
     assert list(tables[1]["change"]) == [62.85, 0.0]
     assert list(tables[1]["state"]) == ["new", ""]
+
+
+@pytest.mark.parametrize("dimension", DIMENSIONS)
+def test_a_row_opens_exactly_its_requests(database, dimension):
+    gone = spend_log(startTime=BEFORE, spend=2.0, user="", team_id="", model_group="old")
+    gone["custom_llm_provider"] = "azure"
+    log = database(rows=two_windows(gardener(), replace_key(gone, "other")))
+    source = source_of(log)
+    _, splits = compared(source)
+    for mover in splits[dimension].movers:
+        given = changes_part._target(Choice(zone="UTC"), WINDOW, MEASURES["cost_usd"], mover)
+        opened, complaints = read_choice(given)
+        assert complaints == ()
+        # The range of the page is not in a choice without one.
+        window = opened.range.window(NOON + HOUR, "UTC") if mover.is_gone else WINDOW
+        assert window == (WINDOW.previous() if mover.is_gone else WINDOW)
+        found = sessions.found_sessions(
+            source, Filters(window, **opened.chosen()), sessions.SessionSearch()
+        ).rows
+        if dimension == "session":
+            found = found[found["session_id"] == given["session"][0]]
+            assert given["of"] == [mover.group.key]
+        side = mover.group.before if mover.is_gone else mover.group.now
+        assert found["requests"].sum() == side.requests
+        assert found["cost_usd"].sum() == float(side.cost_usd)
+
+
+def test_failures_open_the_sessions_with_failures():
+    one = changes.Mover(group(1, Sums(), Sums(requests=1)), None, Fraction(1), Fraction(1))
+    given = changes_part._target(Choice(), WINDOW, MEASURES["error_rate"], one)
+    assert given == {"model": ["model-1"], "status": ["with failures"]}
 
 
 def test_a_measure_is_in_the_link(open_page, database):
@@ -372,6 +405,14 @@ def test_the_api_gives_parts_that_add_up(database):
     }
     rate = api.get("/api/v1/changes", measure="error_rate", **RANGE)
     assert (rate["before"], rate["now"], rate["cost_effects"]) == (0.0, 0.0, None)
+    assert rate["markers"] is None
+    marked = api.get("/api/v1/changes", markers="true", **RANGE)
+    assert marked["markers"][0] == {
+        "at": "2026-11-23T12:00:00Z",
+        "kind": "deployment",
+        "what": "Deployment openai/claude first used",
+        "model": "claude",
+    }
     team = api.by("team").get("/api/v1/changes", **RANGE)
     assert (team["now"], team["is_comparable"], team["dimensions"]) == (31.0, False, [])
 

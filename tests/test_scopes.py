@@ -58,12 +58,14 @@ OF_THE_INSTALLATION = {"status.database.server", "status.database.size"}
 # They read other tables, too, or are empty for both teams: `test_ledgers_scopes`.
 OF_LEDGERS = {
     *("ledgers.booked.booked", "ledgers.logged.uncounted", "ledgers.daily.daily_details"),
+    "ledgers.daily.daily_cells",
     "ledgers.automatic.automatic",
 }
 # It tells of the log as a whole, and is refused to those who see a part.
 OF_THE_WHOLE_LOG = {"status.retention.retention"}
 # Of these rows it finds nothing, whosever they are.
 TELLS_NOTHING = {
+    *("changes.markers.first_seen", "changes.prices.price_changes", "changes.recorded.recorded"),
     "quality.by_index.odd",
     "quality.unreadable.unreadable",
     "status.database.missing",
@@ -138,6 +140,9 @@ QUESTIONS: dict[str, Asked] = {
         (one, measure) for one in chosen(mark) for measure in MEASURES
     ],
     "changes.comparing.comparison": each(chosen),
+    "changes.markers.first_seen": once(FILTERS),
+    "changes.prices.price_changes": once(FILTERS),
+    "changes.recorded.recorded": once(FILTERS),
     "conversation.links.chained": each(selections),
     "conversation.links.linked_sessions": each(selections),
     "conversation.shown_text.first_lines": lambda mark: [
@@ -169,6 +174,7 @@ QUESTIONS: dict[str, Asked] = {
         (NOON.date(), (SHARED_KEY,), (f"{mark} tag",)),
     ],
     "ledgers.logged.logged": once(NOON.date(), NOON.date()),
+    "ledgers.logged.log_cells": once(NOON.date(), NOON.date()),
     "ledgers.windows.logged_from": once((NOON + HOUR / 120).isoformat()),
     "ledgers.logged.models_of_cell": lambda mark: [
         (NOON.date(), SHARED_KEY, f"{mark} provider/{mark} model"),

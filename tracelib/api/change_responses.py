@@ -54,6 +54,15 @@ class Dimension(ResponseModel):
     others: Others | None
 
 
+class Marker(ResponseModel):
+    """A change of the installation, such as a model that is first used."""
+
+    at: datetime
+    kind: str = Field(description="model, deployment, agent_version, price or recorded.")
+    what: str
+    model: str | None = Field(description="The public model it is about, if it is one.")
+
+
 class Changes(ResponseModel):
     """A figure of a window against the window of equal length before it, and what changed it."""
 
@@ -67,3 +76,4 @@ class Changes(ResponseModel):
     now: float | None
     cost_effects: Effects | None = Field(description="null for other measures than cost.")
     dimensions: list[Dimension] = Field(description="Empty if nothing can be compared.")
+    markers: list[Marker] | None = Field(description="null unless `markers` is true.")

@@ -1,5 +1,6 @@
 """What changed against the window before, for programs."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
 
@@ -8,7 +9,8 @@ from tracelib.api import change_responses as responses
 from tracelib.api import params
 from tracelib.api.caller import Caller
 from tracelib.api.values import window
-from tracelib.changes import MEASURES, Comparison, Measure, Mover, Split
+from tracelib.changes import MEASURES, Comparison, Marker, Measure, Mover, Split
+from tracelib.filters import Filters
 
 FRACTION_DIGITS = 15
 
@@ -16,9 +18,11 @@ FRACTION_DIGITS = 15
 def what_changed(caller: Caller, given: params.Changed) -> responses.Changes:
     """How did a figure change against the window before, and what drove it?"""
     filters, measure = given.filters(caller.now), MEASURES[given.measure]
-    found, sessions = caller.query_together(
+    own = Filters(filters.window, filters.zone, filters.range)
+    found, sessions, *markers = caller.query_together(
         (changes.comparison, filters),
         (changes.changed_sessions, filters, given.measure),
+        *((one, own) for one in changes.MARKERS if given.markers),
     )
     splits = changes.splits(measure, found, sessions) if found.is_covered else ()
     return responses.Changes(
@@ -32,7 +36,15 @@ def what_changed(caller: Caller, given: params.Changed) -> responses.Changes:
         now=_number(measure.value(found.now)),
         cost_effects=_effects(found) if _is_of_cost(measure, found) else None,
         dimensions=list(map(_dimension, splits)),
+        markers=_markers(markers, filters) if given.markers else None,
     )
+
+
+def _markers(found: Iterable[Iterable[Marker]], filters: Filters) -> list[responses.Marker]:
+    return [
+        responses.Marker(at=one.at, kind=one.kind, what=one.words, model=one.model)
+        for one in changes.of_models((one for part in found for one in part), filters.model)
+    ]
 
 
 def _is_of_cost(measure: Measure, found: Comparison) -> bool:

@@ -210,6 +210,7 @@ class Changed(Chosen):
     """The change of a figure."""
 
     measure: Literal["cost_usd", "requests", "response_ms_avg", "error_rate"] = "cost_usd"
+    markers: bool = Field(False, description="Whether changes of the installation are listed.")
 
 
 class Failed(Chosen):

@@ -2,15 +2,19 @@
 
 from tracelib.changes.comparing import Comparison, changed_sessions, comparison
 from tracelib.changes.effects import CostEffects, cost_effects
-from tracelib.changes.markers import Marker, first_seen, in_order
+from tracelib.changes.markers import Marker, first_seen, of_models
 from tracelib.changes.measures import DIMENSIONS, MEASURES, Group, Measure, Sums
 from tracelib.changes.prices import price_changes
 from tracelib.changes.recorded import recorded
 from tracelib.changes.splitting import Mover, Split, split, splits
 from tracelib.changes.words import headline
 
+# The queries of changes of the installation, each with filters of a window only.
+MARKERS = (first_seen, price_changes, recorded)
+
 __all__ = [
     "DIMENSIONS",
+    "MARKERS",
     "MEASURES",
     "Comparison",
     "CostEffects",
@@ -25,7 +29,7 @@ __all__ = [
     "cost_effects",
     "first_seen",
     "headline",
-    "in_order",
+    "of_models",
     "price_changes",
     "recorded",
     "split",

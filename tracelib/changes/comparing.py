@@ -23,16 +23,17 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import BigInteger, DateTime, Double, Text
 
-from tracelib.changes.measures import DIMENSIONS, MEASURES, SUMS, Group, Measure, Sums
+from tracelib.changes.measures import MEASURES, SUMS, Group, Measure, Sums
 from tracelib.filters import Filters
 from tracelib.source import Source
 from tracelib.spendlogs import measures
 from tracelib.spendlogs.buckets import starts_from
 from tracelib.spendlogs.conditions import key_or_none
-from tracelib.spendlogs.types import MONEY
+from tracelib.spendlogs.types import MONEY, are_columns
 from tracelib.window import LONGEST, TimeWindow
 
-GROUPED = tuple(one for one in DIMENSIONS if one != "session")
+OWNERS, SERVED = ("key", "user", "team"), ("model", "provider")
+GROUPED = (*OWNERS, *SERVED)
 # Of each dimension, the values that changed most by each measure are read; the rest is one sum.
 MOST_READ = 25
 # Sessions are read for one measure. Some more, in case those at the end differ only by their ID.
@@ -70,7 +71,7 @@ class Comparison:
 def comparison(source: Source, filters: Filters) -> Comparison:
     """What did the requests of the window and of the one before add up to, by each dimension?
 
-    By key, user, team, model and provider. The log is read once. No request gives sums of 0.
+    By key, user, team, model and provider. No request gives sums of 0.
     """
     window, earlier = filters.window, filters.window.previous()
     both = filters.within(TimeWindow(earlier.start, window.end))
@@ -110,30 +111,39 @@ def _by_size(group: Group, measure: Measure) -> tuple[Any, ...]:
 
 
 def _by_dimension(source: Source, requests: Subquery, start: datetime) -> Select[Any]:
-    """The rows are read once, and summed per combination of all dimensions."""
-    combined = _combined(requests, start).cte("combined")
+    """The rows are summed per combination of dimensions, and those are added up.
+
+    In one scan; in a replica in two, of fewer combinations, which is quicker there.
+    """
+    scans = (OWNERS, SERVED) if are_columns(requests) else (GROUPED,)
+    combined = {
+        one: cte
+        for names in scans
+        for cte in [_combined(requests, start, names).cte(f"combined_{names[0]}")]
+        for one in names
+    }
     whole = select(
         literal(WHOLE, Text()).label("dimension"),
         null().cast(Text()).label("id"),
         null().cast(Text()).label("name"),
         literal(1, BigInteger()).label("in_all"),
-        *_both_periods(combined),
+        *_both_periods(combined[GROUPED[-1]]),
     )
-    each = (_of_dimension(source, combined, one) for one in GROUPED)
+    each = (_of_dimension(source, combined[one], one) for one in GROUPED)
     found = union_all(whole, *each).subquery("found")
     return select(*found.c).order_by(found.c.dimension, measures.alphabetical(found.c.id))
 
 
-def _combined(requests: Subquery, start: datetime) -> Select[Any]:
+def _combined(requests: Subquery, start: datetime, names: tuple[str, ...]) -> Select[Any]:
     """The identity of a key is computed per combination rather than per row."""
-    names = ("key_group", *(one for one in GROUPED if one != "key"))
-    by = [requests.c[one] for one in names]
+    by = [requests.c["key_group" if one == "key" else one] for one in names]
     is_now = starts_from(requests, start).label("is_now")
     sums = (one.label(name) for name, one in _sums(requests).items())
-    grouped = (
-        select(*by, is_now, *sums, measures.sample(requests)).group_by(*by, is_now)
-    ).subquery("grouped")
-    return select(*grouped.c, key_or_none(grouped.c.key_group).label("key"))
+    grouped = select(*by, is_now, *sums, measures.sample(requests)).group_by(*by, is_now)
+    if "key" not in names:
+        return grouped
+    found = grouped.subquery("grouped")
+    return select(*found.c, key_or_none(found.c.key_group).label("key"))
 
 
 def _sums(requests: Subquery) -> dict[str, ColumnElement[Any]]:

@@ -1,6 +1,6 @@
 """Changes of the installation in a window: what is first seen in its requests."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -53,7 +53,6 @@ def first_seen(source: Source, filters: Filters) -> tuple[Marker, ...]:
     if begins is None:
         return ()
     known_from = max(window.start, begins + min(window.length / BEGINNING, DAY))
-    known_from = window.start if begins + DAY <= window.start else known_from
     new = (_marker(row) for row in rows if row.kind != LOG and row.first >= known_from)
     return in_order(new)
 
@@ -61,6 +60,11 @@ def first_seen(source: Source, filters: Filters) -> tuple[Marker, ...]:
 def in_order(markers: Iterable[Marker]) -> tuple[Marker, ...]:
     """These markers by time, then by kind and words."""
     return tuple(sorted(markers, key=lambda one: (one.at, one.kind, one.words)))
+
+
+def of_models(markers: Iterable[Marker], models: Collection[str]) -> tuple[Marker, ...]:
+    """Those about one of these models, or about none in particular, in order; without any, all."""
+    return in_order(one for one in markers if not models or one.model in (None, *models))
 
 
 def _marker(row: Row[Any]) -> Marker:

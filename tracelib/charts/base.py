@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from tracelib import formatting
-from tracelib.charts.marks import Mark, draw
+from tracelib.charts.marks import Mark, draw_marks
 from tracelib.clock import clock_periods, is_repeated
 from tracelib.window import Bucket, TimeWindow, bucket_edges, bucket_starts
 
@@ -174,7 +174,7 @@ def over_time(
     if axis.has_repeated_hour():
         _name_buckets(chart, axis)
     chart.update_yaxes(rangemode="tozero")
-    draw(chart, axis.marks, bucket_starts(axis.window, axis.bucket, axis.zone), axis.local)
+    draw_marks(chart, axis.marks, bucket_starts(axis.window, axis.bucket, axis.zone), axis.local)
     return chart
 
 

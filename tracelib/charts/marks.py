@@ -46,7 +46,7 @@ def _joined(marks: Sequence[Mark], near: timedelta) -> tuple[Mark, ...]:
     return tuple(found)
 
 
-def draw(
+def draw_marks(
     chart: go.Figure,
     marks: Sequence[Mark],
     starts: Sequence[datetime],

@@ -10,6 +10,7 @@ import streamlit as st
 
 from tracelib import changes, formatting
 from tracelib.changes import DIMENSIONS, MEASURES, Comparison, Group, Measure, Mover, Split
+from tracelib.choice import Choice
 from tracelib.export import Column
 from tracelib.filters import NONE
 from tracelib.formatting import Kind
@@ -27,6 +28,7 @@ from tracelib.page.text.markdown_escape import label
 from tracelib.querying.store import Result
 from tracelib.ranges import Between
 from tracelib.sessions import SessionSearch
+from tracelib.window import TimeWindow
 
 CHOSEN = "measure of the change"
 OPENED = "mover opened"
@@ -188,7 +190,9 @@ def _table(view: View, measure: Measure, one: Split) -> None:
             show_empty_state("Nothing changed.")
             return
         key = table.element_key(name)
-        targets = [_target(view, measure, mover) for mover in one.movers]
+        targets = [
+            _target(view.choice, view.filters.window, measure, mover) for mover in one.movers
+        ]
         table.draw(rows, columns, key, height="content", on_open=lambda: _open(name, targets))
 
 
@@ -260,12 +264,14 @@ def _state(mover: Mover) -> str:
     return "new" if mover.is_new else "gone" if mover.is_gone else ""
 
 
-def _target(view: View, measure: Measure, mover: Mover) -> dict[str, Any]:
-    """The parameters with which Sessions shows the requests of a mover: of gone ones, those of the
-    window before."""
-    group, choice = mover.group, view.choice
+def _target(choice: Choice, window: TimeWindow, measure: Measure, mover: Mover) -> dict[str, Any]:
+    """The parameters with which Sessions shows the requests of a mover.
+
+    Those of the window; of a mover that is gone, those of the one before.
+    """
+    group = mover.group
     if mover.is_gone:
-        before = view.filters.window.previous()
+        before = window.previous()
         choice = choice.with_range(Between(before.start, before.end))
     if group.dimension == "session":
         opened = address.of_session(group.id or "", group.key or "")

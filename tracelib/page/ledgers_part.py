@@ -64,7 +64,7 @@ def _run(view: View, queries: Sequence[tuple[Any, ...]], are_optional: bool = Fa
 
 
 def _tick_s(function: object) -> int:
-    return FINISHED_TICK_S if function is ledgers.logged else TICK_S
+    return FINISHED_TICK_S if function in (ledgers.logged, ledgers.log_cells) else TICK_S
 
 
 def _models(view: View, found: Ledgers) -> list[tuple[str, ...]]:

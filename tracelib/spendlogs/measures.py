@@ -54,7 +54,7 @@ def cost_usd(requests: Relation) -> ColumnElement[Any]:
     return func.coalesce(func.sum(requests.c.spend_usd, type_=Numeric()), 0, type_=Numeric())
 
 
-def failures(requests: Relation) -> ColumnElement[int]:
+def failures(requests: FromClause) -> ColumnElement[int]:
     """How many failed?"""
     return func.count().filter(requests.c.is_failure)
 

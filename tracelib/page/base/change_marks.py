@@ -22,7 +22,6 @@ from tracelib.querying.store import Result
 EVERY_S = 300
 # How long a page whose figures are drawn waits for them. Then they come with its next run.
 PATIENCE_S = 0.2
-QUERIES = (changes.first_seen, changes.price_changes, changes.recorded)
 SWITCH = "marks of changes"
 
 
@@ -43,18 +42,15 @@ def markers(view: View) -> tuple[Marker, ...]:
     """
     if view.choice.marks == OFF:
         return ()
-    chosen = view.filters.model
     found = [one for part in _results(view) for one in part]
-    return changes.in_order(
-        one for one in found if not chosen or one.model is None or one.model in chosen
-    )
+    return changes.of_models(found, view.filters.model)
 
 
 def _results(view: View) -> Sequence[tuple[Marker, ...]]:
     tick = windows.ticked(view.now, EVERY_S)
     window = view.choice.shown.window(tick, view.filters.zone)
     filters = Filters(window, view.filters.zone, view.choice.shown)
-    queries = [Query(one, (filters,), tick) for one in QUERIES]
+    queries = [Query(one, (filters,), tick) for one in changes.MARKERS]
     results = run_together(
         view.installed, tick, queries, PATIENCE_S, held=view.frame.held, who=view.who
     )
