@@ -22,7 +22,7 @@ from tests.replicas import PLACES, opened, seen, written
 from tests.rows import NOON, failure, key_of, name_key, name_team, spend_log
 from tests.sources import FILTERS, WINDOW, records, source_of
 from tests.test_scopes import OFFERED
-from tracelib import errors, ledgers, models, overview, sessions, status
+from tracelib import changes, errors, ledgers, models, overview, sessions, status
 from tracelib.filters import NONE, Filters
 from tracelib.ledgers.logged import Logged, models_of_cell
 from tracelib.ledgers.subtotals import EVERY, SUMMED, added_up
@@ -77,6 +77,14 @@ def questions(filters: Filters) -> dict[str, Ask]:
             source, filters.window.start.isoformat()
         ),
         "models of a cell": lambda source: models_of_cell(source, first + DAY, "", "gpt-4o"),
+        "comparison": lambda source: changes.comparison(source, filters),
+        "first seen": lambda source: changes.first_seen(source, filters),
+        **{
+            f"changed sessions by {measure}": lambda source, measure=measure: (
+                changes.changed_sessions(source, filters, measure)
+            )
+            for measure in changes.MEASURES
+        },
         "page by page": lambda source: pages(source, filters, SessionSearch(sort="length")),
     }
     for name, search in SEARCHES.items():
@@ -144,7 +152,10 @@ def test_every_portable_question_has_the_same_answer_on_true_rows(
 def test_it_is_asked_every_portable_question():
     portable = {name for name, one in OFFERED.items() if is_portable(one)}
     assert portable == {
+        *("changes.comparing.changed_sessions", "changes.comparing.comparison"),
+        "changes.markers.first_seen",
         *("facets.facets", "models.deployments", "models.over_time_by_model"),
+        "incidents.incidents.incidents",
         *("models.usage_by_model", "overview.costs.cache_savings", "overview.costs.cost_by_owner"),
         *("overview.costs.cost_by_tag", "overview.costs.prompt_caching"),
         *("overview.over_time.busy_hours", "overview.over_time.new_sessions"),

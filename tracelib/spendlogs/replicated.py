@@ -74,6 +74,7 @@ COLUMNS: Mapping[str, TypeEngine[Any]] = {
     "completion_tokens": Integer(),
     "total_tokens": Integer(),
     "request_tags": Tags(),
+    "agent_version": Text(),
     "error_class": Text(),
     "error_code": Text(),
     "error_message": Text(),
