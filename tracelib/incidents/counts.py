@@ -42,13 +42,12 @@ class Counts:
 
     def series(self, entity: Entity) -> Series:
         """That of this entity: zeros if it has no request."""
-        found = self.of.get(entity)
-        return found or Series(*(np.zeros(len(self.starts)) for _ in range(3)))
+        return self.of.get(entity) or _nothing(len(self.starts))
 
     def within(self, start: datetime, end: datetime) -> slice:
         """The buckets that start in this time."""
-        inside = [number for number, one in enumerate(self.starts) if start <= one < end]
-        return slice(inside[0], inside[-1] + 1) if inside else slice(0, 0)
+        first, last = (-((self.starts[0] - one) // self.step) for one in (start, end))
+        return slice(max(first, 0), max(last, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ def counts_of(
     faults: Sequence[Row[Any]],
     routes: Routes,
 ) -> Counts:
-    """The counts, of rows that each have a bucket_number, a provider and a deployment.
+    """The counts, of rows that each have a provider, a deployment, and counts per bucket as a text.
 
     A request that fell back counts once more, as a fault of the provider and deployment that would
     have served it; the one that did has a success.
@@ -103,26 +102,43 @@ def counts_of(
     starts = tuple(bucket_starts(window, bucket, "UTC"))
     made: dict[Entity, Series] = {}
 
-    def add(entity: Entity, number: int, *amounts: int) -> None:
-        if entity not in made:
-            made[entity] = Series(*(np.zeros(len(starts)) for _ in range(3)))
-        one = made[entity]
-        one.requests[number] += amounts[0]
-        one.failures[number] += amounts[1]
-        one.hidden[number] += amounts[2]
+    def add(entity: Entity, requests: Numbers, failures: Numbers, hidden: Numbers) -> None:
+        one = made.setdefault(entity, _nothing(len(starts)))
+        for own, more in zip(
+            (one.requests, one.failures, one.hidden), (requests, failures, hidden), strict=True
+        ):
+            own += more
 
+    nothing = np.zeros(len(starts))
     for row in requests:
+        (counted,) = _unpacked(row.counts, 1, len(starts))
         for entity in entities_of(row.provider, row.deployment):
-            add(entity, row.bucket_number, row.requests, 0, 0)
+            add(entity, counted, nothing, nothing)
     for row in faults:
+        failures, hidden = _unpacked(row.counts, 2, len(starts))
         if row.fell_back_from is None:
             for entity in entities_of(row.provider, row.deployment):
-                add(entity, row.bucket_number, 0, row.failures, row.hidden)
+                add(entity, nothing, failures, hidden)
         else:
-            add(ALL, row.bucket_number, 0, 0, row.hidden)
+            add(ALL, nothing, nothing, hidden)
             for entity in routes.entities(row.fell_back_from):
-                add(entity, row.bucket_number, row.hidden, 0, row.hidden)
+                add(entity, hidden, nothing, hidden)
     return Counts(window, starts, timedelta(seconds=bucket.seconds), made)
+
+
+def _nothing(length: int) -> Series:
+    return Series(*(np.zeros(length) for _ in range(3)))
+
+
+def _unpacked(counts: str, amounts: int, length: int) -> list[Numbers]:
+    """The amounts per bucket, of a text with a bucket's number and amounts in turn.
+
+    >>> _unpacked("2 5 1 7", 1, 3)
+    [array([0., 7., 5.])]
+    """
+    numbers = np.array(counts.split(), dtype=float).reshape(-1, amounts + 1)
+    buckets = numbers[:, 0].astype(int)
+    return [np.bincount(buckets, numbers[:, n + 1], length) for n in range(amounts)]
 
 
 def entities_of(provider: str | None, deployment: str | None) -> Iterator[Entity]:

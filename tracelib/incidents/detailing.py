@@ -20,7 +20,7 @@ from tracelib.window import TimeWindow
 OWNERS = ("team", "user", "key")
 MOST_OWNERS, MOST_SIGNATURES, MOST_EXAMPLES = 5, 8, 3
 # Failures before an incident, among which its errors are looked for.
-MOST_EARLIER = 3_000
+MOST_EARLIER = 1_000
 KEPT = (
     *("request_id", "session_id", "session_group", "api_key", "key_group", "start_order"),
     *("model", "team", "user", "provider", "deployment"),
