@@ -1,7 +1,7 @@
 """Incidents are found when they are planted, and only then: who, since when, and is it over."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from random import Random
 from typing import Any
@@ -33,6 +33,8 @@ from tests.planted_incidents import (
 from tests.replicas import in_files
 from tests.rows import NOON, failure, key_of, metadata, name_key, name_team, spend_log
 from tests.sources import source_of
+from tracelib.demo.gateway import scene
+from tracelib.demo.story import SEED, requests
 from tracelib.filters import Filters
 from tracelib.incidents import ALL, Entity, Incidents, Recent, Signature, burns, incidents, words
 from tracelib.incidents.detecting import (
@@ -420,3 +422,19 @@ def test_planted_incidents_are_found_and_nothing_else():
     assert result.recall >= 0.85
     assert result.precision >= 0.95
     assert result.alarms_a_week_per_100 <= 1
+
+
+def test_the_samples_incidents_are_found_and_nothing_else(database):
+    now = datetime(2026, 11, 25, 15, tzinfo=UTC)
+    start = now - 16 * DAY
+    log = database(rows=requests(SEED, start, now, anchor=now))
+    every = found(log, Filters(TimeWindow(now - 7 * DAY, now)), now).incidents
+    slow, down = every
+    assert slow.entity == Entity("deployment", "openai", "openai/gpt-4.1")
+    assert (slow.hidden > slow.failures, slow.is_ongoing) == (True, False)
+    assert any(error.is_new and "is busy" in str(error.text) for error in slow.signatures)
+    assert down.entity == PROVIDER
+    events = scene(now)
+    for one, event in ((slow, events.outage.brownout), (down, events.outage)):
+        assert event.start - 5_400 < one.since.timestamp() < event.start + 2_400
+        assert event.end - 2_400 < one.last_at.timestamp() < event.end

@@ -6,7 +6,7 @@ from random import Random
 
 from tracelib.demo.exchange import Ask, Failure
 
-DEPLOYMENT = "openai/gpt-4o"
+DEPLOYMENT = "openai/gpt-4.1"
 _MESSAGE = (
     "litellm.Timeout: APITimeoutError - Request timed out. The deployment is busy: {waiting} "
     "requests wait, request {id}, retry after {seconds} seconds."
@@ -25,12 +25,15 @@ class Brownout:
         return deployment == DEPLOYMENT and self.start <= at < self.end
 
 
+NEVER = Brownout(0, 0)
+
+
 def brownout(midnight: datetime) -> Brownout:
     """The one of the story, on the working day before this midnight."""
     day = midnight - timedelta(days=1)
     working = day - timedelta(days=max(day.weekday() - 4, 0))
-    begin = working + timedelta(hours=13, minutes=20)
-    return Brownout(begin.timestamp(), (begin + timedelta(minutes=95)).timestamp())
+    begin = working + timedelta(hours=8, minutes=20)
+    return Brownout(begin.timestamp(), (begin + timedelta(hours=6)).timestamp())
 
 
 def is_retried(rng: Random) -> bool:

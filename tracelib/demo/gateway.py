@@ -27,7 +27,7 @@ class Outage:
     provider: str
     start: float
     end: float
-    brownout: Brownout = Brownout(0, 0)
+    brownout: Brownout = brownout.NEVER
 
     def hits(self, provider: str, at: float) -> bool:
         """Is that provider down at that time?"""
@@ -47,7 +47,7 @@ def send(rng: Random, ask: Ask, outage: Outage) -> Outcome:
     deployment = ask.model.pick(rng)
     if outage.hits(deployment.provider, ask.at):
         return _in_outage(rng, ask, deployment, outage)
-    if outage.brownout.hits(deployment.model, ask.at) and rng.random() < 0.6:
+    if outage.brownout.hits(deployment.model, ask.at) and rng.random() < 0.7:
         return _in_brownout(rng, ask, deployment)
     if rng.random() < _FAULT_RATE:
         return _faulty(rng, ask, deployment)

@@ -13,8 +13,8 @@ from tracelib.incidents.values import ALL, Entity
 from tracelib.window import HOUR_S, Bucket, TimeWindow, bucket_starts
 
 Pair = tuple[str | None, str | None]
-# Of the requests of a model group, what another provider or deployment may serve.
-LEAST_OF_A_ROUTE = 0.05
+# Of the requests of a model group, what the one does that would have served a fallback.
+MOST_OF_A_ROUTE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,39 +52,33 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """Of model groups from which requests fell back, the entities that usually serve them."""
+    """Of model groups from which requests fell back, the entities that serve most of them."""
 
     of: Mapping[str, tuple[Entity, ...]] = field(default_factory=dict)
 
     def entities(self, group: str) -> tuple[Entity, ...]:
-        """The provider and deployment that serve this group, as far as it is only one."""
+        """The provider and the deployment that serve more than half of this group, if any do."""
         return self.of.get(group, ())
 
     def groups(self, entity: Entity) -> list[str]:
-        """Which groups does this entity serve alone?"""
+        """Of which groups does this entity serve more than half?"""
         return sorted(group for group, served in self.of.items() if entity in served)
 
 
 def routes_of(rows: Sequence[Row[Any]]) -> Routes:
     """The routes, of rows of model, provider, deployment and requests."""
-    total: dict[str, int] = {}
+    served: dict[str, dict[Entity, int]] = {}
     for row in rows:
-        total[row.model] = total.get(row.model, 0) + row.requests
-    served: dict[str, set[Pair]] = {}
-    for row in rows:
-        if row.requests >= LEAST_OF_A_ROUTE * total[row.model]:
-            served.setdefault(row.model, set()).add((row.provider, row.deployment))
-    return Routes({group: tuple(_only(pairs)) for group, pairs in served.items()})
+        of_group = served.setdefault(row.model, {})
+        for entity in entities_of(row.provider, row.deployment):
+            of_group[entity] = of_group.get(entity, 0) + row.requests
+    return Routes({group: _main(of_group) for group, of_group in served.items()})
 
 
-def _only(pairs: set[Pair]) -> Iterator[Entity]:
-    providers = {provider for provider, _ in pairs}
-    if len(providers) == 1 and None not in providers:
-        yield Entity("provider", *providers)
-    if len(pairs) == 1:
-        ((provider, deployment),) = pairs
-        if deployment is not None:
-            yield Entity("deployment", provider, deployment)
+def _main(served: Mapping[Entity, int]) -> tuple[Entity, ...]:
+    """Those that serve most of the requests."""
+    most = MOST_OF_A_ROUTE * served[ALL]
+    return tuple(one for one, count in served.items() if one != ALL and count > most)
 
 
 def counts_of(
