@@ -14,6 +14,8 @@ from tracelib.api import (
     auditing,
     auditing_params,
     auditing_responses,
+    change_responses,
+    changed,
     data_quality,
     incident_responses,
     incidents,
@@ -112,6 +114,7 @@ ENDPOINTS = (
         incident_responses.FoundIncidents,
         incidents.found_incidents,
     ),
+    Endpoint("GET", "/changes", params.Changed, change_responses.Changes, changed.what_changed),
 )
 
 REFERENCE = "#/components/schemas/{model}"

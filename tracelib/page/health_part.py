@@ -8,6 +8,7 @@ from tracelib.charts import by_model
 from tracelib.incidents import Incidents
 from tracelib.page import app_card, health, incidents_card, replica_card
 from tracelib.page.base.cards import chart
+from tracelib.page.base.change_marks import marked_axis
 from tracelib.page.base.frame import Pending
 from tracelib.page.base.view import View
 
@@ -56,7 +57,7 @@ def _failures(view: View) -> None:
         "Failures over time",
         series.result,
         by_model.failures,
-        view.axis,
+        marked_axis(view),
         empty=health.NO_FAILURES,
     )
     health.losses(lost.result)

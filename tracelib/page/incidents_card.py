@@ -1,5 +1,6 @@
 """The card of incidents on Status, and their line on Home."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -155,9 +156,9 @@ def _link(view: View, one: Incident) -> str:
     zone = view.filters.zone
     end = view.now if one.is_ongoing else one.last_at
     between = Between(_local_minute(one.since - AROUND, zone), _local_minute(end + AROUND, zone))
-    query = {**address.parameters_of(view.choice), **between.query(), "zone": zone}
+    choice = replace(view.choice.with_range(between), zone=zone)
     page = (st.context.url or "").split("?")[0]
-    return f"{page}?{urlencode(query, doseq=True)}"
+    return f"{page}?{urlencode(choice.to_query(), doseq=True)}"
 
 
 def _local_minute(moment: datetime, zone: str) -> datetime:
