@@ -30,13 +30,26 @@ from tests.planted_incidents import (
     request,
     traffic,
 )
+from tests.planted_keys import insert
 from tests.replicas import in_files
 from tests.rows import NOON, failure, key_of, metadata, name_key, name_team, spend_log
 from tests.sources import source_of
 from tracelib.demo.gateway import scene
 from tracelib.demo.story import SEED, requests
 from tracelib.filters import Filters
-from tracelib.incidents import ALL, Entity, Incidents, Recent, Signature, burns, incidents, words
+from tracelib.incidents import (
+    ALL,
+    Entity,
+    Incidents,
+    Recent,
+    Signature,
+    burns,
+    compared_health,
+    health_checks,
+    incidents,
+    words,
+    worth_comparing,
+)
 from tracelib.incidents.detecting import (
     EVIDENCE,
     evidence,
@@ -438,3 +451,62 @@ def test_the_samples_incidents_are_found_and_nothing_else(database):
     for one, event in ((slow, events.outage.brownout), (down, events.outage)):
         assert event.start - 5_400 < one.since.timestamp() < event.start + 2_400
         assert event.end - 2_400 < one.last_at.timestamp() < event.end
+
+
+# ---------------------------------------------------------------- health checks
+
+
+def checked(log: Database, model: str, status: str, minutes: float) -> None:
+    at = NOON - timedelta(minutes=minutes)
+    insert(
+        log.engine,
+        "LiteLLM_HealthCheckTable",
+        health_check_id=f"{model} {minutes}",
+        model_name=model,
+        model_id="deployment-1",
+        status=status,
+        checked_at=at,
+        created_at=at,
+        updated_at=at,
+        healthy_count=0,
+        unhealthy_count=0,
+    )
+
+
+def test_checks_are_intervals_and_traffic_may_contradict_them(database):
+    rows = [failure(model_group="down", startTime=NOON - MINUTES) for _ in range(30)]
+    rows += [spend_log(model_group="up", startTime=NOON - MINUTES) for _ in range(30)]
+    log = database(rows=rows)
+    for minutes, status in ((400, "healthy"), (170, "healthy"), (115, "healthy"), (60, "healthy")):
+        checked(log, "down", status, minutes)
+    for minutes, status in ((100, "healthy"), (40, "unhealthy")):
+        checked(log, "up", status, minutes)
+    source = source_of(log)
+    found_ones = health_checks(source, DAYS.window)
+    ago = [
+        (one.model, one.status, (NOON - one.start).seconds // 60, (NOON - one.end).seconds // 60)
+        for one in found_ones
+    ]
+    assert ago == [
+        ("down", "healthy", 400, 280),
+        ("down", "healthy", 170, 0),
+        ("up", "healthy", 100, 40),
+        ("up", "unhealthy", 40, 0),
+    ]
+    chosen = worth_comparing(found_ones)
+    assert [(one.model, one.status) for one in chosen] == [("down", "healthy"), ("up", "unhealthy")]
+    down, up = compared_health(source, DAYS, chosen)
+    assert (down.requests, down.faults) == (30, 30)
+    assert down.contradiction == "Healthy by the check, but most requests fail."
+    assert (up.requests, up.faults) == (30, 0)
+    assert up.contradiction == "Unhealthy by the check, but requests succeed."
+    red = source.seen_by(Access(Scope(teams=("team-1",)), "viewer"))
+    assert health_checks(red, DAYS.window) is None
+    assert compared_health(source, DAYS, ()) == ()
+    source.engine.dispose()
+
+
+def test_a_version_without_checks(database):
+    source = source_of(database("2025-03-26"))
+    assert health_checks(source, DAYS.window) is None
+    source.engine.dispose()

@@ -38,6 +38,7 @@ from tracelib.changes import MEASURES
 from tracelib.conversation.reading import Reading
 from tracelib.evidence import Signatory
 from tracelib.filters import Filters
+from tracelib.incidents import Interval
 from tracelib.overview.totals import REACH
 from tracelib.permissions.access import EVERYONE, FULL, Access, Scope
 from tracelib.quality import WITH_EXAMPLES
@@ -66,6 +67,7 @@ OF_THE_WHOLE_LOG = {"status.retention.retention"}
 # Of these rows it finds nothing, whosever they are.
 TELLS_NOTHING = {
     *("changes.markers.first_seen", "changes.prices.price_changes", "changes.recorded.recorded"),
+    "incidents.health.health_checks",
     "quality.by_index.odd",
     "quality.unreadable.unreadable",
     "status.database.missing",
@@ -165,6 +167,10 @@ QUESTIONS: dict[str, Asked] = {
     "key_review.review.key_review": lambda mark: [(of_team(mark),)],
     "facets.facets": once(NOON + HOUR),
     "incidents.incidents.incidents": each(chosen, NOON + HOUR),
+    "incidents.health.health_checks": once(FILTERS.window),
+    "incidents.health.compared_health": lambda mark: [
+        (FILTERS, (Interval(f"{mark} model", None, "healthy", NOON, NOON + HOUR),))
+    ],
     "export.document.session_document": each(selections, NONE, NOON),
     "export.session_list.listed_sessions": lambda mark: [
         (FILTERS, PLAIN),

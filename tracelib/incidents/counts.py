@@ -132,7 +132,7 @@ def _unpacked(counts: str, amounts: int, length: int) -> list[Numbers]:
     """
     numbers = np.array(counts.split(), dtype=float).reshape(-1, amounts + 1)
     buckets = numbers[:, 0].astype(int)
-    return [np.bincount(buckets, numbers[:, n + 1], length) for n in range(amounts)]
+    return [np.bincount(buckets, numbers[:, n + 1], length).astype(float) for n in range(amounts)]
 
 
 def entities_of(provider: str | None, deployment: str | None) -> Iterator[Entity]:
