@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Row, Select, column, func, literal, select, table, union_all
+from sqlalchemy import ColumnElement, Row, Select, column, func, literal, select, table, union_all
 from sqlalchemy.types import DateTime, Integer, Text
 
 from tracelib.filters import Filters
@@ -151,10 +151,11 @@ def _arm(
     own = select(*requests.c).where(requests.c.model == one.model).subquery()
     faults = with_faults(own, can_read_hidden(requests), "model")
     part, none = literal(number).label("part"), literal(0)
-    counted: Select[Any] = select(part, func.count().label("requests"), none.label("faults")).where(
-        counting(own)
-    )
-    faulty: Select[Any] = select(
-        part, none.label("requests"), func.count().label("faults")
-    ).select_from(faults)
-    return counted, faulty
+    count = func.count()
+    counted = _columns(part, count.label("requests"), none.label("faults"))
+    faulty = _columns(part, none.label("requests"), count.label("faults"))
+    return counted.where(counting(own)), faulty.select_from(faults)
+
+
+def _columns(*columns: ColumnElement[Any]) -> Select[Any]:
+    return select(*columns)
