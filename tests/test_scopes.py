@@ -62,12 +62,11 @@ OF_LEDGERS = {
     "ledgers.daily.daily_cells",
     "ledgers.automatic.automatic",
 }
-# It tells of the log as a whole, and is refused to those who see a part.
-OF_THE_WHOLE_LOG = {"status.retention.retention"}
+# They tell of the proxy as a whole, and are refused to those who see a part.
+OF_THE_WHOLE_LOG = {"status.retention.retention", "incidents.health.health_checks"}
 # Of these rows it finds nothing, whosever they are.
 TELLS_NOTHING = {
     *("changes.markers.first_seen", "changes.prices.price_changes", "changes.recorded.recorded"),
-    "incidents.health.health_checks",
     "quality.by_index.odd",
     "quality.unreadable.unreadable",
     "status.database.missing",
@@ -167,7 +166,6 @@ QUESTIONS: dict[str, Asked] = {
     "key_review.review.key_review": lambda mark: [(of_team(mark),)],
     "facets.facets": once(NOON + HOUR),
     "incidents.incidents.incidents": each(chosen, NOON + HOUR),
-    "incidents.health.health_checks": once(FILTERS.window),
     "incidents.health.compared_health": lambda mark: [
         (FILTERS, (Interval(f"{mark} model", None, "healthy", NOON, NOON + HOUR),))
     ],
