@@ -382,8 +382,8 @@ def test_a_budget_burns():
     assert (six.rate, six.is_fast) == (2.0, False)
     assert (none.rate, none.is_fast, none.lasts_days) == (None, False, None)
     assert words.burning((hour, six), 0.01) == (
-        "Error budget of 1.0 %: used at 20.0 × over 1 h, 2.0 × over 6 h what lasts. At this rate "
-        "the budget of 30 days lasts 1 d 12 h."
+        "Error budget of 1.0 %: burn rate 20.0 over 1 h, 2.0 over 6 h. Fast: like this it lasts "
+        "1 d 12 h instead of 30 days."
     )
 
 

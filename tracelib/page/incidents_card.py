@@ -189,11 +189,10 @@ def _burn(view: View, found: Incidents) -> None:
 
 
 def _counted(found: Incidents) -> str:
-    tested = formatting.counted(found.tested, "series")
     hidden = "" if found.counts_hidden else ", without hidden faults: too many requests to read"
     return (
-        f"{formatting.exact(found.requests)} requests with the time before, "
-        f"{tested if found.tested != 1 else '1 series'} tested{hidden}"
+        f"{formatting.exact(found.requests)} requests with the time before, {found.tested} series "
+        f"(all, providers, deployments) tested{hidden}"
     )
 
 
