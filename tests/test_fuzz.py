@@ -17,6 +17,7 @@ from tracelib.changes import MEASURES, Comparison, Group
 from tracelib.conversation import Reading
 from tracelib.evidence import Signatory
 from tracelib.facets import Facets
+from tracelib.incidents import Interval
 from tracelib.permissions.access import FULL
 from tracelib.quality import WITH_EXAMPLES
 from tracelib.quality.counting import UNRESOLVED
@@ -86,6 +87,10 @@ QUESTIONS = {
         (case.looks[0], Signatory(None, FULL), NOON, with_bodies) for with_bodies in (False, True)
     ],
     "facets.facets": lambda _: [(NOON + HOUR,)],
+    "incidents.health.health_checks": lambda case: ((one.window,) for one in case.looks),
+    "incidents.health.compared_health": lambda case: (
+        (one, (Interval("gpt-4o", None, "healthy", NOON, NOON + HOUR),)) for one in case.looks
+    ),
     "incidents.incidents.incidents": lambda case: ((one, one.window.end) for one in case.looks),
     "key_review.review.key_review": looks,
     "ledgers.automatic.automatic": lambda _: [(TODAY,)],

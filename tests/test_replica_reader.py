@@ -155,7 +155,7 @@ def test_it_is_asked_every_portable_question():
         *("changes.comparing.changed_sessions", "changes.comparing.comparison"),
         "changes.markers.first_seen",
         *("facets.facets", "models.deployments", "models.over_time_by_model"),
-        "incidents.incidents.incidents",
+        *("incidents.incidents.incidents", "incidents.health.compared_health"),
         *("models.usage_by_model", "overview.costs.cache_savings", "overview.costs.cost_by_owner"),
         *("overview.costs.cost_by_tag", "overview.costs.prompt_caching"),
         *("overview.over_time.busy_hours", "overview.over_time.new_sessions"),

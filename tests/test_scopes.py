@@ -38,6 +38,7 @@ from tracelib.changes import MEASURES
 from tracelib.conversation.reading import Reading
 from tracelib.evidence import Signatory
 from tracelib.filters import Filters
+from tracelib.incidents import Interval
 from tracelib.overview.totals import REACH
 from tracelib.permissions.access import EVERYONE, FULL, Access, Scope
 from tracelib.quality import WITH_EXAMPLES
@@ -61,8 +62,8 @@ OF_LEDGERS = {
     "ledgers.daily.daily_cells",
     "ledgers.automatic.automatic",
 }
-# It tells of the log as a whole, and is refused to those who see a part.
-OF_THE_WHOLE_LOG = {"status.retention.retention"}
+# They tell of the proxy as a whole, and are refused to those who see a part.
+OF_THE_WHOLE_LOG = {"status.retention.retention", "incidents.health.health_checks"}
 # Of these rows it finds nothing, whosever they are.
 TELLS_NOTHING = {
     *("changes.markers.first_seen", "changes.prices.price_changes", "changes.recorded.recorded"),
@@ -165,6 +166,9 @@ QUESTIONS: dict[str, Asked] = {
     "key_review.review.key_review": lambda mark: [(of_team(mark),)],
     "facets.facets": once(NOON + HOUR),
     "incidents.incidents.incidents": each(chosen, NOON + HOUR),
+    "incidents.health.compared_health": lambda mark: [
+        (FILTERS, (Interval(f"{mark} model", None, "healthy", NOON, NOON + HOUR),))
+    ],
     "export.document.session_document": each(selections, NONE, NOON),
     "export.session_list.listed_sessions": lambda mark: [
         (FILTERS, PLAIN),

@@ -83,7 +83,9 @@ CHANGE_TABLES = (
     "LiteLLM_ProxyModelTable",
     "LiteLLM_ProxyWorkerHeartbeat",
 )
-OTHER_TABLES = (*NAME_TABLES, *LEDGER_TABLES, *GRANT_TABLES, *CHANGE_TABLES)
+# Health checks of the proxy itself.
+HEALTH_TABLES = ("LiteLLM_HealthCheckTable",)
+OTHER_TABLES = (*NAME_TABLES, *LEDGER_TABLES, *GRANT_TABLES, *CHANGE_TABLES, *HEALTH_TABLES)
 
 
 @dataclass(frozen=True, slots=True)
