@@ -77,7 +77,14 @@ GRANT_TABLES = (
     "LiteLLM_MCPServerTable",
     "LiteLLM_DeprecatedVerificationToken",
 )
-OTHER_TABLES = (*NAME_TABLES, *LEDGER_TABLES, *GRANT_TABLES)
+# Tables of others who have budgets, and of agents' names.
+OWNER_TABLES = (
+    "LiteLLM_TeamMembership",
+    "LiteLLM_EndUserTable",
+    "LiteLLM_OrganizationTable",
+    "LiteLLM_AgentsTable",
+)
+OTHER_TABLES = (*NAME_TABLES, *LEDGER_TABLES, *GRANT_TABLES, *OWNER_TABLES)
 
 
 @dataclass(frozen=True, slots=True)
