@@ -13,6 +13,7 @@ from tests.sources import source_of
 from tracelib import overview
 from tracelib.costs import cost_table
 from tracelib.costs.sums import DIMENSIONS
+from tracelib.costs.table import Part
 from tracelib.filters import Filters
 from tracelib.window import TimeWindow
 
@@ -42,12 +43,12 @@ def test_groups_have_their_cost_by_day_their_earlier_cost_and_their_name(databas
     name_team(made.engine, "red", "Red team")
     found = cost_table(source_of(made), WEEK, "team", "day")
     none, blue, red = found.groups
-    assert [str(one.date()) for one in found.starts] == [f"2026-11-{n}" for n in range(20, 28)]
+    assert [str(one.date()) for one in found.edges[:-1]] == [f"2026-11-{n}" for n in range(20, 28)]
     assert (none.id, none.name, none.costs.cost_usd, none.costs.tokens) == (None, None, 8, 0)
     assert (blue.name, blue.costs.cost_usd, blue.costs.earlier_usd) == ("blue", 4, 16)
     assert (red.id, red.name, red.costs.requests) == ("red", "Red team", 2)
-    assert red.costs.by_period == (Decimal("0.3"), *[Decimal(0)] * 7)
-    assert blue.costs.by_period[-1] == 4
+    assert red.costs.by_period == (Part(Decimal("0.3"), 2, 30), *[Part()] * 7)
+    assert blue.costs.by_period[-1] == Part(Decimal(4), 1, 15)
     assert (found.total.cost_usd, found.total.earlier_usd) == (Decimal("12.3"), 16)
     assert (found.others, found.other_groups) == (None, 0)
     assert red.costs.share_of(found.total) == pytest.approx(0.3 / 12.3)
@@ -58,13 +59,13 @@ def test_groups_beyond_the_limit_are_together(database):
     found = cost_table(source_of(made), WEEK, "model", "month", limit=2)
     assert costs_of(found) == {"model 5": 32, "model 4": 16}
     assert (found.others.cost_usd, found.others.requests, found.other_groups) == (15, 4, 4)
-    assert sum(found.others.by_period) == 15
+    assert sum(one.cost_usd for one in found.others.by_period) == 15
 
 
 def test_an_empty_log_has_no_groups(database):
     found = cost_table(source_of(database()), WEEK, "key", "week")
     assert (found.groups, found.others, found.total.cost_usd) == ((), None, 0)
-    assert found.total.by_period == (0, 0)
+    assert found.total.by_period == (Part(), Part())
     assert found.total.share_of(found.total) is None
 
 
@@ -101,11 +102,11 @@ def test_days_weeks_and_months_are_those_of_the_viewer(database, zone):
         ("month", {"Europe/Berlin": {10: 1, 11: 1}, "Pacific/Apia": {11: 2}}),
     ):
         found = cost_table(source_of(made), filters, "model", period)
-        local = [one.astimezone(ZoneInfo(zone)) for one in found.starts]
+        local = [one.astimezone(ZoneInfo(zone)) for one in found.edges[:-1]]
         by = {
             (one.day if period == "day" else one.month): usd
-            for one, usd in zip(local, found.total.by_period, strict=True)
-            if usd
+            for one, part in zip(local, found.total.by_period, strict=True)
+            if (usd := part.cost_usd)
         }
         assert by == expected[zone]
 

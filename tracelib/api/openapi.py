@@ -14,6 +14,9 @@ from tracelib.api import (
     auditing,
     auditing_params,
     auditing_responses,
+    cost_params,
+    cost_responses,
+    costs,
     data_quality,
     ledger_responses,
     ledgers,
@@ -87,6 +90,7 @@ ENDPOINTS = (
         reads_messages=True,
     ),
     Endpoint("GET", "/failures", params.Failed, responses.Failures, analytics.failures),
+    Endpoint("GET", "/costs", cost_params.CostsBy, cost_responses.Costs, costs.cost_by_group),
     Endpoint(
         "GET", "/ledgers", params.LedgerDays, ledger_responses.Ledgers, ledgers.compared_ledgers
     ),

@@ -92,3 +92,10 @@ def whole_cost(source: Source, filters: Filters) -> WholeCost:
     first = func.min(requests.c.started_at, type_=requests.c.started_at.type)
     row = source.row(select(cost.label("cost_usd"), first.label("first_at")))
     return WholeCost(Decimal(row.cost_usd), row.first_at)
+
+
+def cost_of_month(whole: WholeCost, month: Filters) -> float | None:
+    """What did the month of these filters cost, in US dollars? None if the log begins within it."""
+    if whole.first_at is None or whole.first_at >= month.window.start + DAY:
+        return None
+    return float(whole.cost_usd)

@@ -1,6 +1,6 @@
 """What groups of requests cost in each period: the statements of the cost table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,17 @@ from tracelib.spendlogs.measures import client_tags
 from tracelib.spendlogs.types import MONEY
 
 TAG = "tag"
-DIMENSIONS = ("team", "user", "key", "model", "provider", TAG, "end_user", "agent")
+# What costs are grouped by: its name, and that of several.
+DIMENSIONS: Mapping[str, tuple[str, str]] = {
+    "team": ("Team", "teams"),
+    "user": ("User", "users"),
+    "key": ("Key", "keys"),
+    "model": ("Model", "models"),
+    "provider": ("Provider", "providers"),
+    TAG: ("Tag", "tags"),
+    "end_user": ("End user", "end users"),
+    "agent": ("Agent", "agents"),
+}
 FIGURES = ("requests", "cost_usd", "total_tokens")
 # The number of the time before the first period.
 BEFORE = -1

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from itertools import groupby
-from typing import Any
+from itertools import groupby, pairwise
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, literal, null, select, union_all
 from sqlalchemy.types import BigInteger, Text
@@ -20,6 +20,14 @@ SHOWN = 50
 NOTHING = Decimal(0)
 
 
+class Part(NamedTuple):
+    """What some requests of one period add up to."""
+
+    cost_usd: Decimal = NOTHING
+    requests: int = 0
+    tokens: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Costs:
     """What some requests cost, in exact US dollars: in all, in each period, and in the time before.
@@ -27,11 +35,20 @@ class Costs:
     `tokens` exclude those served from LiteLLM's cache.
     """
 
-    cost_usd: Decimal
+    by_period: tuple[Part, ...]
     earlier_usd: Decimal
-    requests: int
-    tokens: int
-    by_period: tuple[Decimal, ...]
+
+    @property
+    def cost_usd(self) -> Decimal:
+        return sum((one.cost_usd for one in self.by_period), NOTHING)
+
+    @property
+    def requests(self) -> int:
+        return sum(one.requests for one in self.by_period)
+
+    @property
+    def tokens(self) -> int:
+        return sum(one.tokens for one in self.by_period)
 
     def share_of(self, whole: "Costs") -> float | None:
         """The share of the whole cost; None if that is nothing, or less."""
@@ -51,18 +68,25 @@ class Group:
 class CostTable:
     """The groups that cost most, highest first, all others together, and all requests.
 
-    `starts` are the starts of the periods, aware UTC; the first and last may be only partly in the
-    window. `others` are the `other_groups` beyond the limit together, None if there are none. With
-    `by` tag the groups overlap, so that they add up to more or less than the `total`.
+    `edges` are the starts of the periods and the end of the last, aware UTC; the first and last may
+    be only partly in the window. `others` are the `other_groups` beyond the limit together, None if
+    there are none. With `by` tag the groups overlap: they add up to more or less than the `total`.
     """
 
     by: str
     period: str
-    starts: tuple[datetime, ...]
+    window: TimeWindow
+    edges: tuple[datetime, ...]
     groups: tuple[Group, ...]
     others: Costs | None
     other_groups: int
     total: Costs
+
+    @property
+    def spans(self) -> list[TimeWindow]:
+        """The part of each period that is in the window."""
+        start, end = self.window.start, self.window.end
+        return [TimeWindow(max(one, start), min(later, end)) for one, later in pairwise(self.edges)]
 
 
 def cost_table(
@@ -88,23 +112,30 @@ def cost_table(
         select(place, every.c.id, nameless, every.c.period, *figures, last),
     ).subquery("rows")
     statement = select(*rows.c).order_by(rows.c.place, rows.c.period)
-    return _table(source.rows(statement), by, period, edges[:-1], limit)
+    return _table(source.rows(statement), filters.window, by, period, edges, limit)
 
 
 def _table(
-    rows: Sequence[Row[Any]], by: str, period: str, starts: tuple[datetime, ...], limit: int
+    rows: Sequence[Row[Any]],
+    window: TimeWindow,
+    by: str,
+    period: str,
+    edges: tuple[datetime, ...],
+    limit: int,
 ) -> CostTable:
+    periods = len(edges) - 1
     places = {place: tuple(some) for place, some in groupby(rows, key=lambda row: row.place)}
-    costs = {place: _costs(some, len(starts)) for place, some in places.items()}
+    costs = {place: _costs(some, periods) for place, some in places.items()}
     last = max((row.last_place for row in rows), default=0)
     return CostTable(
         by=by,
         period=period,
-        starts=starts,
+        window=window,
+        edges=edges,
         groups=tuple(_groups(places, costs, limit)),
         others=costs.get(limit + 1),
         other_groups=max(last - limit, 0),
-        total=costs.get(0) or _costs((), len(starts)),
+        total=costs.get(0) or _costs((), periods),
     )
 
 
@@ -117,13 +148,6 @@ def _groups(
 
 
 def _costs(rows: Iterable[Row[Any]], periods: int) -> Costs:
-    known = {row.period: row for row in rows}
-    since = [row for number, row in known.items() if number > BEFORE]
-    by_period = (known[one].cost_usd if one in known else NOTHING for one in range(periods))
-    return Costs(
-        cost_usd=sum((row.cost_usd for row in since), NOTHING),
-        earlier_usd=known[BEFORE].cost_usd if BEFORE in known else NOTHING,
-        requests=sum(row.requests for row in since),
-        tokens=sum(row.total_tokens for row in since),
-        by_period=tuple(by_period),
-    )
+    known = {row.period: Part(row.cost_usd, row.requests, row.total_tokens) for row in rows}
+    earlier = known.get(BEFORE, Part()).cost_usd
+    return Costs(tuple(known.get(one, Part()) for one in range(periods)), earlier)

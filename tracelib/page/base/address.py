@@ -24,6 +24,8 @@ WITH, WITH_OF, DIFF = "with", "with_of", "diff"
 FORMATTED, REDACTED, JOINED = "formatted", "redacted", "joined"
 # Which part of a page is shown.
 PART = "part"
+# By what costs are grouped, and in which periods.
+BY, PERIOD = "by", "period"
 # Whether the list shows a message snippet of each session.
 SNIPPETS = "words"
 # How often the viewer moved to another position in the open session.
@@ -181,6 +183,17 @@ def open_part(name: str, default: str) -> None:
 def is_on(name: str) -> bool:
     """Is this parameter on in the URL?"""
     return bool(st.query_params.get(name) == ON)
+
+
+def one_of(name: str, values: Iterable[str], default: str) -> str:
+    """The value of this parameter in the URL, if it is one of these, else the default."""
+    given = st.query_params.get(name, default)
+    return given if given in values else default
+
+
+def assign_from_widget(key: str, name: str) -> None:
+    """Set this parameter in the URL to the value of a widget; for callbacks."""
+    _write_url({**_without(name), name: [str(st.session_state[key])]})
 
 
 def switch(name: str, is_on: bool) -> None:
