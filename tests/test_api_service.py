@@ -198,6 +198,7 @@ def test_the_document_is_of_every_route_and_every_way_to_refuse():
         f"{BASE}/analytics/models",
         f"{BASE}/analytics/overview",
         f"{BASE}/analytics/timeseries",
+        f"{BASE}/costs",
         f"{BASE}/data-quality",
         f"{BASE}/evidence",
         f"{BASE}/evidence/file",

@@ -12,10 +12,11 @@ from tests.database import role
 from tests.planted_keys import insert, plant
 from tests.rows import NOON, key_of, name_team, name_user, spend_log
 from tests.sources import source_of
-from tracelib.costs import budgets
+from tracelib.costs import budgets, other_names
 from tracelib.costs.budgets import judged
 from tracelib.costs.limits import Limit, Limits, limits
 from tracelib.costs.paces import Pace, paces
+from tracelib.costs.words import headline, note
 from tracelib.filters import NONE, Filters
 from tracelib.permissions.access import Access, Scope
 from tracelib.window import TimeWindow
@@ -272,3 +273,52 @@ def test_paces_are_read_for_the_wanted_kinds_alone(database):
     assert paces(source, NOON, ("user", "member")) == ()
     assert paces(source, NOON, ()) == ()
     assert limits(source).kinds == ()
+
+
+def test_names_of_end_users_and_agents_are_for_who_may_see_all(database):
+    made = database()
+    insert(made.engine, "LiteLLM_EndUserTable", user_id="eve", alias="Eve")
+    insert(made.engine, "LiteLLM_EndUserTable", user_id="mallory", alias="")
+    by = {"created_by": "a", "updated_by": "a"}
+    insert(
+        made.engine, "LiteLLM_AgentsTable", agent_id="a-1", agent_name="Gardener",
+        agent_card_params="{}", **by,
+    )  # fmt: skip
+    source = source_of(made)
+    assert other_names(source, "end_user", ("eve", "mallory", None, "\0")) == (("eve", "Eve"),)
+    assert other_names(source, "agent", ("a-1",)) == (("a-1", "Gardener"),)
+    assert other_names(source, "team", ("a-1",)) == ()
+    part = source.seen_by(Access(Scope(teams=("red",)), "viewer"))
+    assert other_names(part, "agent", ("a-1",)) == ()
+
+
+def test_a_sentence_names_what_is_used_up_and_what_runs_out_first():
+    rows = (limit("100"), limit("60", resets_at=NOON + 9 * DAY), limit("90"))
+    days = [Pace("key", KEY, None, (USD(10),) * 7)]
+    known = judged(Limits(rows, 0, ()), days, FILTERS, NOON)
+    assert headline(known, NOON, "Europe/Berlin") == (
+        "1 budget is used up: key a key. 2 budgets run out before the reset: the first is key a "
+        "key, on Tue 24 Nov at 13:00."
+    )
+    lasting = judged(Limits((limit("1"),), 0, ()), (), FILTERS, NOON)
+    assert headline(lasting, NOON, "UTC") == "The budget lasts at the pace of the last seven days."
+    assert headline(judged(Limits((), 0, ()), (), FILTERS, NOON), NOON, "UTC") == ""
+
+
+def test_what_else_is_to_be_known_is_noted():
+    raised = limit("95", increase_usd=USD(50), increase_until=NOON + 2 * DAY)
+    assert note(one(raised, 1, 1, 1, 1, 1, 1, 20), "UTC") == (
+        "Includes $50.00 up to 25 Nov 12:00. At the pace of the last 24 hours 25 Nov 12:00."
+    )
+    assert note(one(limit("1"), 1), "UTC") == ""
+
+
+def test_of_ten_thousand_budgets_those_nearest_to_their_limit_are_read(database):
+    made = database()
+    made.execute(
+        'INSERT INTO "LiteLLM_VerificationToken" (token, max_budget, spend, models)'
+        " SELECT 'k' || n, 100, n % 100, '{}' FROM generate_series(1, 10000) n"
+    )
+    known = found(source_of(made))
+    assert (len(known.rows), known.unread) == (2_000, 8_000)
+    assert min(row.limit.spent_usd for row in known.rows) == 80

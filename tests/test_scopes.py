@@ -35,6 +35,8 @@ from tests.two_teams import (
 from tests.visiting import people, signed_in, turned_to, visit
 from tracelib import errors, facets, models
 from tracelib.conversation.reading import Reading
+from tracelib.costs.kinds import KINDS
+from tracelib.costs.sums import DIMENSIONS as COST_DIMENSIONS
 from tracelib.evidence import Signatory
 from tracelib.filters import Filters
 from tracelib.overview.totals import REACH
@@ -60,7 +62,7 @@ OF_LEDGERS = {
     "ledgers.automatic.automatic",
 }
 # It tells of the log as a whole, and is refused to those who see a part.
-OF_THE_WHOLE_LOG = {"status.retention.retention"}
+OF_THE_WHOLE_LOG = {"costs.other_names.other_names", "status.retention.retention"}
 # Of these rows it finds nothing, whosever they are.
 TELLS_NOTHING = {
     "quality.by_index.odd",
@@ -153,6 +155,17 @@ QUESTIONS: dict[str, Asked] = {
         for is_whole in (False, True)
     ],
     "key_review.review.key_review": lambda mark: [(of_team(mark),)],
+    "costs.daily.daily_costs": lambda mark: [
+        (one, by, (None, mark, f"{mark} {by.replace('_', ' ')}"))
+        for one in chosen(mark)
+        for by in COST_DIMENSIONS
+    ],
+    "costs.daily.whole_cost": each(chosen),
+    "costs.limits.limits": once(),
+    "costs.paces.paces": once(NOON + HOUR, tuple(KINDS)),
+    "costs.table.cost_table": lambda mark: [
+        (one, by, "day") for one in chosen(mark) for by in COST_DIMENSIONS
+    ],
     "facets.facets": once(NOON + HOUR),
     "export.document.session_document": each(selections, NONE, NOON),
     "export.session_list.listed_sessions": lambda mark: [
@@ -354,6 +367,7 @@ def test_without_the_role_what_was_said_would_have_shown(asked):
 PAGES: tuple[tuple[str, dict[str, str]], ...] = (
     ("Home.py", {}),
     ("pages/Overview.py", {}),
+    ("pages/Overview.py", {"part": "costs", "by": "tag"}),
     ("pages/Models.py", {}),
     ("pages/Status.py", {}),
     ("pages/Status.py", {"part": "ledgers"}),

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import cast, func, select
 
 from tracelib.costs.periods import DAY, PERIODS, months_around
 from tracelib.costs.sums import by_group, of_all, of_groups
@@ -88,7 +88,7 @@ class WholeCost:
 def whole_cost(source: Source, filters: Filters) -> WholeCost:
     """What did all requests of the window cost, and when did the first of them start?"""
     requests = source.requests(filters)
-    cost = func.coalesce(func.sum(requests.c.spend_usd, type_=MONEY), 0, type_=MONEY)
+    cost = func.coalesce(func.sum(requests.c.spend_usd, type_=MONEY), cast(0, MONEY))
     first = func.min(requests.c.started_at, type_=requests.c.started_at.type)
     row = source.row(select(cost.label("cost_usd"), first.label("first_at")))
     return WholeCost(Decimal(row.cost_usd), row.first_at)

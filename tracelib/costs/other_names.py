@@ -20,10 +20,11 @@ def other_names(
 ) -> tuple[tuple[str, str], ...]:
     """What are the names of these end users or agents? Pairs of ID and name.
 
-    Empty for any other dimension, or if the names may not be read.
+    Empty for any other dimension, if the names may not be read, or for a viewer of a part: an ID
+    could be another's.
     """
     known = [one for one in ids if one and can_be_stored(one)]
-    if by not in NAMED_IN or not known:
+    if by not in NAMED_IN or not known or not source.schema.scope.is_all:
         return ()
     name, own, called = NAMED_IN[by]
     if not source.schema.reads(name, own, called):
