@@ -27,7 +27,9 @@ def spending(database):
     """Ten dollars a day of one team for 40 days, half as much of another, and two budgets."""
     made = database(
         rows=[
-            spend_log(spend=usd, startTime=NOW - (n + 0.01) * DAY, team_id=team, api_key=key_of(team))
+            spend_log(
+                spend=usd, startTime=NOW - (n + 0.01) * DAY, team_id=team, api_key=key_of(team)
+            )
             for n in range(40)
             for team, usd in (("red", 10), ("blue", 5))
         ]

@@ -52,7 +52,15 @@ def test_the_band_has_the_quartiles_of_each_day_of_the_week():
     # Each day of the week has cost 10, 20, 30 and 40 in the four weeks.
     assert found.expected_usd - found.so_far_usd == pytest.approx(25 * (11 + 0.5))
     assert found.low_usd - found.so_far_usd == pytest.approx(17.5 * (11 + 0.5))
-    assert found.high_usd - found.so_far_usd == pytest.approx(32.5 * (11 + 0.5))
+    # The last seven days cost 1.6 times the median of their day of the week, in the median.
+    assert found.high_usd - found.so_far_usd == pytest.approx(1.6 * 32.5 * (11 + 0.5))
+
+
+def test_the_band_reaches_to_the_level_of_the_last_seven_days():
+    half = estimated(known_of(lambda day: 5 if day >= date(2026, 11, 12) else 10))
+    left = half.expected_usd - half.so_far_usd
+    assert half.low_usd - half.so_far_usd == pytest.approx(left * 0.5 * 0.875)
+    assert half.high_usd - half.so_far_usd == pytest.approx(left)
 
 
 def test_a_runaway_day_is_in_the_month_and_not_expected_again():

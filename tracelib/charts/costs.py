@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from tracelib import formatting
 from tracelib.charts import palette
-from tracelib.charts.base import FIRST_HEIGHT, MOST_TICKS, figure
+from tracelib.charts.base import FIRST_HEIGHT, HALF_TICKS, figure
 from tracelib.charts.palette import plain
 from tracelib.window import TimeWindow
 
@@ -67,7 +67,7 @@ def over_time(
     chart.update_xaxes(
         type="date",
         showgrid=False,
-        nticks=MOST_TICKS,
+        nticks=HALF_TICKS,
         tickformat=TICKS[calendar.period],
         hoverformat=HOVERS[calendar.period],
         **_ticks(calendar),
@@ -80,7 +80,7 @@ def over_time(
 def _ticks(calendar: Calendar) -> dict[str, Any]:
     """Ticks at the starts of periods, if there are few: Plotly's own may be between them."""
     places = calendar.places
-    step = -(-len(places) // MOST_TICKS)
+    step = -(-len(places) // HALF_TICKS)
     return {"tickmode": "array", "tickvals": places[::step]}
 
 

@@ -1,9 +1,9 @@
 """What will this month cost? From what the same days of the week have cost."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from statistics import quantiles
+from statistics import median, quantiles
 from zoneinfo import ZoneInfo
 
 from tracelib import formatting
@@ -12,6 +12,8 @@ from tracelib.costs.periods import DAY, months_around
 from tracelib.window import days
 
 LEAST_DAYS = 14
+# Of each day of the week: lower quartile, median, upper quartile.
+Typical = Mapping[int, tuple[float, float, float]]
 TOO_SHORT = (
     "No estimate for the month: it needs {least} whole days since the first cost, and there are "
     "{known}."
@@ -42,7 +44,8 @@ def month_estimate(known: DailyCosts, costs: Days) -> Estimate:
 
     Of each day that is left, the median of what its day of the week cost in the last four weeks;
     of today, that for the time that is left of it. The band has the lower and upper quartile of
-    each of these days instead. Only whole days count, from the second with a cost on.
+    each of these days instead, and is widened to the level of the last seven days: the median ratio
+    of these to their day of the week. Only whole days count, from the second with a cost on.
     """
     local = known.until.astimezone(ZoneInfo(known.zone))
     _, first, end = months_around(known.until, known.zone)
@@ -54,12 +57,16 @@ def month_estimate(known: DailyCosts, costs: Days) -> Estimate:
         sentence = NO_COST if is_idle else TOO_SHORT.format(least=LEAST_DAYS, known=len(history))
         return Estimate(month, float(so_far), None, None, None, len(history), sentence)
     typical = _typical(history)
-    amounts = [float(so_far)] * 3
+    left = [0.0] * 3
     for day, part in _days_left(known.until, end, known.zone):
         for place, usd in enumerate(typical[day.weekday()]):
-            amounts[place] += usd * part
-    low, expected, high = amounts
-    return Estimate(month, float(so_far), expected, low, high, len(history))
+            left[place] += usd * part
+    level = _level(history[-7:], typical)
+    factors = (min(level, 1.0), 1.0, max(level, 1.0))
+    low, expected, high = (float(so_far) + usd * by for usd, by in zip(left, factors, strict=True))
+    # Of negative costs a larger factor is less.
+    band = min(low, expected), max(high, expected)
+    return Estimate(month, float(so_far), expected, *band, len(history))
 
 
 def _history(known: DailyCosts, costs: Days) -> list[tuple[date, float]]:
@@ -76,7 +83,7 @@ def _history(known: DailyCosts, costs: Days) -> list[tuple[date, float]]:
     return whole[first + 1 :] if first else whole
 
 
-def _typical(history: Sequence[tuple[date, float]]) -> dict[int, tuple[float, float, float]]:
+def _typical(history: Sequence[tuple[date, float]]) -> Typical:
     """The lower quartile, median and upper quartile of each day of the week."""
     by_weekday: dict[int, list[float]] = {}
     for day, usd in history:
@@ -85,6 +92,12 @@ def _typical(history: Sequence[tuple[date, float]]) -> dict[int, tuple[float, fl
         weekday: tuple(quantiles(some, n=4, method="inclusive"))  # type: ignore[misc]
         for weekday, some in by_weekday.items()
     }
+
+
+def _level(week: Sequence[tuple[date, float]], typical: Typical) -> float:
+    """How do the last seven days compare with their days of the week before? The median ratio."""
+    usual = ((usd, typical[day.weekday()][1]) for day, usd in week)
+    return median([usd / of for usd, of in usual if of > 0] or [1.0])
 
 
 def _days_left(now: datetime, end: datetime, zone: str) -> Iterator[tuple[date, float]]:

@@ -47,8 +47,7 @@ def _others(rows: Sequence[Budget]) -> str:
 
 def owner(one: Budget) -> str:
     """Whose budget is it? Such as: key repo-gardener."""
-    of_window = f", {one.limit.duration}" if one.limit.duration else ""
-    return f"{KINDS[one.limit.kind].title.lower()} {one.limit.name}{of_window}"
+    return f"{KINDS[one.limit.kind].title.lower()} {one.limit.name}"
 
 
 def day(moment: datetime | None, now: datetime, zone: str) -> str:

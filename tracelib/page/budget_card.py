@@ -19,17 +19,17 @@ ABOUT = f"{RUNS_OUT} What runs out first is on top."
 NO_BUDGETS = "No budgets are set for what you may see, or none may be read."
 COLUMNS = {
     "owner": Column("Budget of", "owner"),
-    "kind": Column("Kind", "kind"),
     "state": Column("State", "state"),
-    "runs_out_at": Column("Runs out", "runs_out_utc", Kind.MOMENT),
-    "resets_at": Column("Resets", "resets_utc", Kind.MOMENT),
-    "limit": Column("Limit", "limit_usd", Kind.MONEY),
-    "spent": Column("Spent", "spent_usd", Kind.MONEY),
-    "share": Column("Of limit", "spent_percent", Kind.SHARE),
-    "pace": Column("A day", "pace_usd_a_day", Kind.MONEY),
-    "soft": Column("Soft limit", "soft_limit_usd", Kind.MONEY),
-    "duration": Column("Each", "duration"),
-    "note": Column("More", "note"),
+    "runs_out_at": Column("Runs out", "runs_out_utc", Kind.MOMENT, width=122),
+    "share": Column("Spent", "spent_percent", Kind.SHARE, width=66),
+    "spent": Column("Amount", "spent_usd", Kind.MONEY, width=76),
+    "limit": Column("Limit", "limit_usd", Kind.MONEY, width=76),
+    "pace": Column("A day", "pace_usd_a_day", Kind.MONEY, width=82),
+    "resets_at": Column("Resets", "resets_utc", Kind.MOMENT, width=122),
+    "kind": Column("Kind", "kind"),
+    "soft": Column("Soft limit", "soft_limit_usd", Kind.MONEY, width=76),
+    "duration": Column("Each", "duration", width=50),
+    "note": Column("More", "note", width=320),
 }
 
 
@@ -40,7 +40,7 @@ def draw(view: View, known: Budgets) -> None:
         if rows.empty:
             show_empty_state(NO_BUDGETS)
         else:
-            table.draw(rows, COLUMNS, "budgets", zone=view.filters.zone, height="content")
+            table.draw(rows, COLUMNS, "budgets", zone=view.filters.zone)
         if len(rows) < len(known.rows) + known.unread:
             count = formatting.exact(len(known.rows) + known.unread)
             st.caption(f"{len(rows)} of {count} budgets: the others are further from their limit.")

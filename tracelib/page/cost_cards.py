@@ -176,9 +176,9 @@ def columns_of(found: CostTable, month: str) -> dict[str, Column]:
     """The columns of the table, with the name of the group and of the month."""
     return {
         "group": Column(DIMENSIONS[found.by][0], "group"),
-        "cost": Column.of("cost_usd"),
+        "cost": Column.of("cost_usd", width=92),
         "share": Column("Share", "share_percent", Kind.SHARE),
-        "earlier": Column("Before", "earlier_cost_usd", Kind.MONEY),
+        "earlier": Column("Before", "earlier_cost_usd", Kind.MONEY, width=92),
         "change": Column("Change", "change_percent", Kind.SHARE, written=_changed),
         "month": Column(f"{month}, estimated", "month_usd", Kind.MONEY, explained=ABOUT_ESTIMATE),
         "band": Column("Usually", "band", alignment="right", explained=ABOUT_ESTIMATE),
