@@ -365,6 +365,6 @@ def test_operations_keep_the_names_that_clients_are_generated_with():
     names = {one["operationId"] for path in paths for one in path.values() if "operationId" in one}
     assert names == {
         *("totals", "usage", "over_time", "found", "summary", "messages", "failures"),
-        *("compared_ledgers", "data_quality"),
+        *("compared_ledgers", "cost_by_group", "data_quality"),
         *("health", "metrics", "keys", "log_evidence", "signed_off_evidence"),
     }

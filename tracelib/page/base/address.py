@@ -187,8 +187,8 @@ def is_on(name: str) -> bool:
 
 def one_of(name: str, values: Iterable[str], default: str) -> str:
     """The value of this parameter in the URL, if it is one of these, else the default."""
-    given = st.query_params.get(name, default)
-    return given if given in values else default
+    value = st.query_params.get(name, default)
+    return value if value in values else default
 
 
 def assign_from_widget(key: str, name: str) -> None:
