@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import cast, func, select
 
 from tracelib.costs.periods import DAY, PERIODS, months_around
-from tracelib.costs.sums import by_group, of_all, of_groups
+from tracelib.costs.sums import by_period, in_order, of_groups
 from tracelib.filters import Filters
 from tracelib.source import Source
 from tracelib.spendlogs.types import MONEY
@@ -53,10 +53,10 @@ def daily_costs(
     The window is that of `reach_of`. Groups without a request in it are left out.
     """
     edges = PERIODS["day"].edges(filters.window, filters.zone)
-    groups, whole = by_group(source, filters, by, edges, filters.window.start)
-    total = {row.period: row.cost_usd for row in source.rows(of_all(whole))}
+    placed = in_order(source, filters, edges, filters.window.start)
+    total = {row.period: row.cost_usd for row in source.rows(by_period(placed))}
     of_each: dict[str | None, dict[int, Decimal]] = {}
-    for row in source.rows(of_groups(groups, ids)) if ids else ():
+    for row in source.rows(of_groups(placed, by, ids)) if ids else ():
         of_each.setdefault(row.id, {})[row.period] = row.cost_usd
     return DailyCosts(
         edges=edges,

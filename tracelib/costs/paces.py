@@ -29,7 +29,7 @@ from tracelib.spendlogs import measures
 from tracelib.spendlogs.buckets import in_periods
 from tracelib.spendlogs.conditions import key_or_none
 from tracelib.spendlogs.measures import client_tags
-from tracelib.spendlogs.types import MONEY
+from tracelib.spendlogs.types import MONEY, are_columns
 from tracelib.window import TimeWindow
 
 DAYS = 7
@@ -68,20 +68,23 @@ def paces(source: Source, now: datetime, kinds: tuple[Kind, ...]) -> tuple[Pace,
         return ()
     edges = [now.replace(microsecond=0) - timedelta(days=day) for day in range(DAYS, -1, -1)]
     window = Filters(TimeWindow(edges[0], edges[-1]))
-    finest = _finest(in_periods(source.requests(window), edges), kinds)
-    arms = [_of_kind(finest, kind).subquery(f"of_{kind}") for kind in kinds]
+    requests = in_periods(source.requests(window), edges)
+    finest = {kind: _finest(requests, [kind], f"finest_{kind}") for kind in kinds}
+    if not are_columns(requests):
+        # The rows are read once, whatever they are added up by.
+        finest = dict.fromkeys(kinds, _finest(requests, kinds, "finest"))
+    arms = [_of_kind(finest[kind], kind).subquery(f"of_{kind}") for kind in kinds]
     found = union_all(*(select(*one.c) for one in arms)).subquery("found")
     order = (found.c.kind, *(measures.alphabetical(found.c[one]) for one in ("id", "team")))
     rows = source.rows(select(*found.c).order_by(*order))
     return tuple(Pace(row.kind, row.id, row.team, tuple(row[3:])) for row in rows)
 
 
-def _finest(requests: Subquery, kinds: Sequence[Kind]) -> CTE:
-    """The rows are read once, whatever they are added up by."""
+def _finest(requests: Subquery, kinds: Sequence[Kind], called: str) -> CTE:
     names = dict.fromkeys(name for kind in kinds for name in COLUMNS[kind])
     by = (*(requests.c[name] for name in names), requests.c.bucket_number)
     cost = func.sum(requests.c.spend_usd, type_=MONEY).label("cost_usd")
-    return select(*by, cost).where(requests.c.spend_order != 0).group_by(*by).cte("finest")
+    return select(*by, cost).where(requests.c.spend_order != 0).group_by(*by).cte(called)
 
 
 def _of_kind(finest: CTE, kind: Kind) -> Select[Any]:

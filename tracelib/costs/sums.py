@@ -4,7 +4,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, Subquery, case, cast, func, null, select, true
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Select,
+    Subquery,
+    case,
+    cast,
+    func,
+    null,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.types import BigInteger, Integer, Text
 
 from tracelib.filters import Filters
@@ -14,7 +26,7 @@ from tracelib.spendlogs.buckets import in_periods
 from tracelib.spendlogs.conditions import key_or_none
 from tracelib.spendlogs.figures import chosen
 from tracelib.spendlogs.measures import client_tags
-from tracelib.spendlogs.types import MONEY
+from tracelib.spendlogs.types import MONEY, are_columns
 
 TAG = "tag"
 # What costs are grouped by: its name, and that of several.
@@ -33,21 +45,53 @@ FIGURES = ("requests", "cost_usd", "total_tokens")
 BEFORE = -1
 
 
-def by_group(
-    source: Source, filters: Filters, by: str, edges: Sequence[datetime], start: datetime
-) -> tuple[CTE, CTE]:
+def in_order(
+    source: Source, filters: Filters, edges: Sequence[datetime], start: datetime
+) -> Subquery:
+    """The requests with `period`: the number of that between the edges, or `BEFORE` the start."""
+    requests = in_periods(source.requests(filters), edges)
+    period = case((requests.c.started_at < start, BEFORE), else_=requests.c.bucket_number)
+    return select(*requests.c, cast(period, Integer).label("period")).subquery("placed")
+
+
+def by_period(placed: Subquery) -> Select[Any]:
+    """What do all requests cost in each period? Rows of period and the figures, in order."""
+    period = placed.c.period
+    return select(period, *chosen(placed, *FIGURES)).group_by(period).order_by(period)
+
+
+def by_group(placed: Subquery, by: str) -> tuple[CTE, CTE]:
     """What does each group cost in each period, and what all of them together?
 
     Two CTEs with the columns value (of the group, NULL for none), period, and the figures; the
-    second without value. `period` is the number of a period between the edges, or `BEFORE` for
-    requests before `start`. With tags a request is in the group of each of its tags.
+    second without value. With tags a request is in the group of each of its tags.
     """
-    requests = in_periods(source.requests(filters), edges)
-    period = case((requests.c.started_at < start, BEFORE), else_=requests.c.bucket_number)
-    placed = select(*requests.c, cast(period, Integer).label("period")).subquery("placed")
-    finest = _finest(placed, {"key": "key_group", TAG: "request_tags"}.get(by, by))
+    finest = _finest(placed, _stored(by))
     whole = select(finest.c.period, *_added_up(finest)).group_by(finest.c.period).cte("whole")
     return _with_values(finest, by).cte("groups"), whole
+
+
+def of_groups(placed: Subquery, by: str, ids: Sequence[str | None]) -> Select[Any]:
+    """What do the groups with these IDs cost in each period? Rows of id, period, the figures."""
+    if are_columns(placed) and by != TAG:
+        # Others are not grouped at all.
+        placed = select(*placed.c).where(_is_one(placed.c[_stored(by)], ids)).subquery("chosen")
+    groups = _with_values(_finest(placed, _stored(by)), by).cte("groups")
+    return (
+        select(groups.c.value.label("id"), groups.c.period, *_added_up(groups))
+        .where(_is_one(groups.c.value, ids))
+        .group_by(groups.c.value, groups.c.period)
+        .order_by(measures.alphabetical(groups.c.value), groups.c.period)
+    )
+
+
+def _is_one(value: ColumnElement[Any], ids: Sequence[str | None]) -> ColumnElement[bool]:
+    named = value.in_([one for one in ids if one is not None])
+    return or_(named, value.is_(None)) if None in ids else named
+
+
+def _stored(by: str) -> str:
+    return {"key": "key_group", TAG: "request_tags"}.get(by, by)
 
 
 def _finest(placed: Subquery, name: str) -> CTE:
@@ -81,11 +125,14 @@ def costliest(source: Source, groups: CTE, by: str, limit: int) -> Select[Any]:
     last_place (the number of groups that are together in this place, counted from the first).
     """
     since = case((groups.c.period > BEFORE, groups.c.cost_usd), else_=cast(0, MONEY))
-    total = func.sum(since, type_=MONEY).over(partition_by=groups.c.value)
-    each = select(*groups.c, total.label("total")).subquery("each")
-    order = (each.c.total.desc(), measures.alphabetical(each.c.value))
-    rank = func.dense_rank(type_=BigInteger()).over(order_by=order)
-    ranked = select(*each.c, rank.label("rank")).subquery("ranked")
+    each = select(groups.c.value, func.sum(since, type_=MONEY).label("total"))
+    totals = each.group_by(groups.c.value).subquery("totals")
+    order = (totals.c.total.desc(), measures.alphabetical(totals.c.value))
+    rank = func.row_number(type_=BigInteger()).over(order_by=order).label("rank")
+    ranks = select(totals.c.value, rank).subquery("ranks")
+    # No value is empty, and NULL is not equal to NULL.
+    is_same = func.coalesce(groups.c.value, "") == func.coalesce(ranks.c.value, "")
+    ranked = select(*groups.c, ranks.c.rank).select_from(groups.join(ranks, is_same)).subquery()
     is_own = ranked.c.rank <= limit
     placed = select(
         *ranked.c,
@@ -123,18 +170,6 @@ def _named(source: Source, summed: CTE, by: str, limit: int) -> Select[Any]:
         select(*columns, *figures)
         .select_from(summed.outerjoin(names, names.c.place == summed.c.place))
         .order_by(summed.c.place, summed.c.period)
-    )
-
-
-def of_groups(groups: CTE, ids: Sequence[str | None]) -> Select[Any]:
-    """The periods of the groups with these IDs: id, period and the figures."""
-    named = groups.c.value.in_([one for one in ids if one is not None])
-    is_one = named | groups.c.value.is_(None) if None in ids else named
-    return (
-        select(groups.c.value.label("id"), groups.c.period, *_added_up(groups))
-        .where(is_one)
-        .group_by(groups.c.value, groups.c.period)
-        .order_by(measures.alphabetical(groups.c.value), groups.c.period)
     )
 
 

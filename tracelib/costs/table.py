@@ -11,7 +11,7 @@ from sqlalchemy import Row, literal, null, select, union_all
 from sqlalchemy.types import BigInteger, Text
 
 from tracelib.costs.periods import PERIODS
-from tracelib.costs.sums import BEFORE, FIGURES, by_group, costliest, of_all
+from tracelib.costs.sums import BEFORE, FIGURES, by_group, costliest, in_order, of_all
 from tracelib.filters import Filters
 from tracelib.source import Source
 from tracelib.window import TimeWindow
@@ -99,9 +99,8 @@ def cost_table(
     table without groups, whose total is 0.
     """
     edges = PERIODS[period].edges(filters.window, filters.zone)
-    start = filters.window.start
     whole = filters.within(TimeWindow(filters.window.previous().start, filters.window.end))
-    groups, total = by_group(source, whole, by, edges, start)
+    groups, total = by_group(in_order(source, whole, edges, filters.window.start), by)
     found = costliest(source, groups, by, limit).subquery("costliest")
     every = of_all(total).subquery("every")
     figures = (every.c[name] for name in FIGURES)
