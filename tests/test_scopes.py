@@ -34,6 +34,7 @@ from tests.two_teams import (
 )
 from tests.visiting import people, signed_in, turned_to, visit
 from tracelib import errors, facets, models
+from tracelib.changes import MEASURES
 from tracelib.conversation.reading import Reading
 from tracelib.costs.kinds import KINDS
 from tracelib.costs.sums import DIMENSIONS as COST_DIMENSIONS
@@ -59,12 +60,14 @@ OF_THE_INSTALLATION = {"status.database.server", "status.database.size"}
 # They read other tables, too, or are empty for both teams: `test_ledgers_scopes`.
 OF_LEDGERS = {
     *("ledgers.booked.booked", "ledgers.logged.uncounted", "ledgers.daily.daily_details"),
+    "ledgers.daily.daily_cells",
     "ledgers.automatic.automatic",
 }
 # It tells of the log as a whole, and is refused to those who see a part.
 OF_THE_WHOLE_LOG = {"costs.other_names.other_names", "status.retention.retention"}
 # Of these rows it finds nothing, whosever they are.
 TELLS_NOTHING = {
+    *("changes.markers.first_seen", "changes.prices.price_changes", "changes.recorded.recorded"),
     "quality.by_index.odd",
     "quality.unreadable.unreadable",
     "status.database.missing",
@@ -135,6 +138,13 @@ def once(*arguments: Any) -> Asked:
 
 
 QUESTIONS: dict[str, Asked] = {
+    "changes.comparing.changed_sessions": lambda mark: [
+        (one, measure) for one in chosen(mark) for measure in MEASURES
+    ],
+    "changes.comparing.comparison": each(chosen),
+    "changes.markers.first_seen": once(FILTERS),
+    "changes.prices.price_changes": once(FILTERS),
+    "changes.recorded.recorded": once(FILTERS),
     "conversation.links.chained": each(selections),
     "conversation.links.linked_sessions": each(selections),
     "conversation.shown_text.first_lines": lambda mark: [
@@ -167,6 +177,7 @@ QUESTIONS: dict[str, Asked] = {
         (one, by, "day") for one in chosen(mark) for by in COST_DIMENSIONS
     ],
     "facets.facets": once(NOON + HOUR),
+    "incidents.incidents.incidents": each(chosen, NOON + HOUR),
     "export.document.session_document": each(selections, NONE, NOON),
     "export.session_list.listed_sessions": lambda mark: [
         (FILTERS, PLAIN),
@@ -176,6 +187,7 @@ QUESTIONS: dict[str, Asked] = {
         (NOON.date(), (SHARED_KEY,), (f"{mark} tag",)),
     ],
     "ledgers.logged.logged": once(NOON.date(), NOON.date()),
+    "ledgers.logged.log_cells": once(NOON.date(), NOON.date()),
     "ledgers.windows.logged_from": once((NOON + HOUR / 120).isoformat()),
     "ledgers.logged.models_of_cell": lambda mark: [
         (NOON.date(), SHARED_KEY, f"{mark} provider/{mark} model"),
@@ -367,6 +379,7 @@ def test_without_the_role_what_was_said_would_have_shown(asked):
 PAGES: tuple[tuple[str, dict[str, str]], ...] = (
     ("Home.py", {}),
     ("pages/Overview.py", {}),
+    ("pages/Overview.py", {"part": "what changed"}),
     ("pages/Overview.py", {"part": "costs", "by": "tag"}),
     ("pages/Models.py", {}),
     ("pages/Status.py", {}),

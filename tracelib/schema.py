@@ -77,6 +77,12 @@ GRANT_TABLES = (
     "LiteLLM_MCPServerTable",
     "LiteLLM_DeprecatedVerificationToken",
 )
+# Tables in which LiteLLM records what was changed, and when its workers started.
+CHANGE_TABLES = (
+    "LiteLLM_AuditLog",
+    "LiteLLM_ProxyModelTable",
+    "LiteLLM_ProxyWorkerHeartbeat",
+)
 # Tables of others who have budgets, and of agents' names.
 OWNER_TABLES = (
     "LiteLLM_TeamMembership",
@@ -84,7 +90,7 @@ OWNER_TABLES = (
     "LiteLLM_OrganizationTable",
     "LiteLLM_AgentsTable",
 )
-OTHER_TABLES = (*NAME_TABLES, *LEDGER_TABLES, *GRANT_TABLES, *OWNER_TABLES)
+OTHER_TABLES = (*NAME_TABLES, *LEDGER_TABLES, *GRANT_TABLES, *CHANGE_TABLES, *OWNER_TABLES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,14 @@ from tracelib.api import (
     auditing,
     auditing_params,
     auditing_responses,
+    change_responses,
+    changed,
     cost_params,
     cost_responses,
     costs,
     data_quality,
+    incident_responses,
+    incidents,
     ledger_responses,
     ledgers,
     one_session,
@@ -107,6 +111,14 @@ ENDPOINTS = (
     Endpoint(
         "GET", "/data-quality", params.Chosen, responses.DataQuality, data_quality.data_quality
     ),
+    Endpoint(
+        "GET",
+        "/incidents",
+        params.Chosen,
+        incident_responses.FoundIncidents,
+        incidents.found_incidents,
+    ),
+    Endpoint("GET", "/changes", params.Changed, change_responses.Changes, changed.what_changed),
 )
 
 REFERENCE = "#/components/schemas/{model}"

@@ -31,7 +31,7 @@ from tracelib.filters import DIMENSIONS as FILTERED
 from tracelib.filters import NONE
 from tracelib.formatting import Kind
 from tracelib.page.base import address, file_button, table
-from tracelib.page.base.cards import CONFIG, tile
+from tracelib.page.base.cards import plot, tile
 from tracelib.page.base.view import View
 from tracelib.permissions.people import Person
 from tracelib.querying.installation import Installation
@@ -115,7 +115,7 @@ def over_time(view: View, found: CostTable, names: Mapping[str, str]) -> None:
     calendar = Calendar(found.period, found.edges, found.window, view.filters.zone)
     colours = view.colours if found.by == "model" else {}
     chart = charts.over_time(tuple(series), calendar, colours, found.by != "tag")
-    st.plotly_chart(chart, key="chart of costs", config=CONFIG, alt="Cost over time")
+    plot("Cost over time", chart)
 
 
 def _costs(one: Costs) -> list[Any]:
