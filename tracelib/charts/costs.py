@@ -67,7 +67,6 @@ def over_time(
     chart.update_xaxes(
         type="date",
         showgrid=False,
-        nticks=HALF_TICKS,
         tickformat=TICKS[calendar.period],
         hoverformat=HOVERS[calendar.period],
         **_ticks(calendar),
@@ -78,10 +77,12 @@ def over_time(
 
 
 def _ticks(calendar: Calendar) -> dict[str, Any]:
-    """Ticks at the starts of periods, if there are few: Plotly's own may be between them."""
+    """Ticks at the starts of periods: Plotly's own may be between them."""
     places = calendar.places
     step = -(-len(places) // HALF_TICKS)
-    return {"tickmode": "array", "tickvals": places[::step]}
+    day_ms = 86_400_000
+    every = {"day": step * day_ms, "week": 7 * step * day_ms, "month": f"M{step}"}
+    return {"tick0": places[0], "dtick": every[calendar.period]}
 
 
 def _shown(
