@@ -15,6 +15,9 @@ from tests.test_scopes import OFFERED
 from tracelib import sessions
 from tracelib.changes import MEASURES, Comparison, Group
 from tracelib.conversation import Reading
+from tracelib.costs import CostTable
+from tracelib.costs.kinds import KINDS
+from tracelib.costs.sums import DIMENSIONS as COST_DIMENSIONS
 from tracelib.evidence import Signatory
 from tracelib.facets import Facets
 from tracelib.incidents import Interval
@@ -81,6 +84,22 @@ QUESTIONS = {
         (one, rows[0], rows[-1])
         for one in case.selections[:20]
         if (rows := row_ids(sessions.requests_of(case.source, one)))
+    ],
+    "costs.daily.daily_costs": lambda case: [
+        (one, by, (None, "a", *keys_of(case))) for one in case.looks for by in COST_DIMENSIONS
+    ],
+    "costs.daily.whole_cost": looks,
+    "costs.limits.limits": lambda _: [()],
+    "costs.other_names.other_names": lambda case: [
+        ("end_user", keys_of(case)),
+        ("agent", ("a", None)),
+    ],
+    "costs.paces.paces": lambda _: [(NOON + HOUR, tuple(KINDS))],
+    "costs.table.cost_table": lambda case: [
+        (one, by, period, 5)
+        for one in case.looks
+        for by in COST_DIMENSIONS
+        for period in ("day", "month")
     ],
     "evidence.counts.evidence": looks,
     "evidence.document.evidence_file": lambda case: [
@@ -204,6 +223,9 @@ def without_names(found: Any) -> Any:
         return replace(found, groups=without_names(found.groups))
     if isinstance(found, tuple) and all(isinstance(one, Group) for one in found):
         return [replace(one, name=None) for one in found]
+    if isinstance(found, CostTable):
+        groups = [(one.id, one.costs) for one in found.groups]
+        return groups, found.others, found.other_groups, found.total
     if isinstance(found, Facets):
         return {
             name: {(one.id, one.requests) for one in values}
