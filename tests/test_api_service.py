@@ -204,6 +204,7 @@ def test_the_document_is_of_every_route_and_every_way_to_refuse():
         f"{BASE}/failures",
         f"{BASE}/keys",
         f"{BASE}/ledgers",
+        f"{BASE}/savings",
         f"{BASE}/sessions/search",
         f"{BASE}/sessions/{{session_id}}/messages",
         f"{BASE}/sessions/{{session_id}}/summary",
@@ -364,6 +365,6 @@ def test_operations_keep_the_names_that_clients_are_generated_with():
     names = {one["operationId"] for path in paths for one in path.values() if "operationId" in one}
     assert names == {
         *("totals", "usage", "over_time", "found", "summary", "messages", "failures"),
-        *("compared_ledgers", "data_quality"),
+        *("compared_ledgers", "data_quality", "can_be_saved"),
         *("health", "metrics", "keys", "log_evidence", "signed_off_evidence"),
     }

@@ -126,6 +126,7 @@ QUESTIONS = {
     "quality.counting.counts": looks,
     "quality.sampling.sampled": looks,
     "quality.unreadable.unreadable": lambda _: [()],
+    "savings.waste.waste": looks,
     "status.database.missing": lambda _: [()],
     "status.database.freshness": lambda _: [(NOON + HOUR,)],
     "status.database.server": lambda _: [()],

@@ -140,6 +140,7 @@ def test_it_is_asked_every_portable_question():
         *("ledgers.windows.logged_from", "ledgers.logged.models_of_cell"),
         *("sessions.listing.found_sessions", "sessions.listing.session_counts"),
         *("quality.counting.counts", "sessions.figures.models_of"),
+        "savings.waste.waste",
         "sessions.listing.sessions_over_time",
         *("status.failures.failure_groups", "status.failures.failures_over_time"),
         *("status.failures.losses", "status.failures.newest_failures"),

@@ -187,6 +187,7 @@ QUESTIONS: dict[str, Asked] = {
     "quality.counting.counts": each(chosen),
     "quality.sampling.sampled": each(chosen),
     "quality.unreadable.unreadable": once(),
+    "savings.waste.waste": each(chosen),
     "sessions.figures.models_of": lambda mark: [
         (FILTERS, [(f"{mark}-talk:{SHARED_KEY}", f"{mark}-talk")])
     ],
@@ -354,6 +355,7 @@ def test_without_the_role_what_was_said_would_have_shown(asked):
 PAGES: tuple[tuple[str, dict[str, str]], ...] = (
     ("Home.py", {}),
     ("pages/Overview.py", {}),
+    ("pages/Overview.py", {"part": "savings"}),
     ("pages/Models.py", {}),
     ("pages/Status.py", {}),
     ("pages/Status.py", {"part": "ledgers"}),

@@ -20,6 +20,8 @@ from tracelib.api import (
     one_session,
     params,
     responses,
+    savings,
+    savings_responses,
     session_list,
     session_responses,
 )
@@ -103,6 +105,7 @@ ENDPOINTS = (
     Endpoint(
         "GET", "/data-quality", params.Chosen, responses.DataQuality, data_quality.data_quality
     ),
+    Endpoint("GET", "/savings", params.Chosen, savings_responses.Savings, savings.can_be_saved),
 )
 
 REFERENCE = "#/components/schemas/{model}"

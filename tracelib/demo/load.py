@@ -137,7 +137,7 @@ def _script(name: str) -> str:
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
-VERSION = 4
+VERSION = 5
 """Of the story; a database with another version is filled again."""
 
 _LONGEST_GAP = timedelta(days=10)

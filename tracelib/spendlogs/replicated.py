@@ -84,6 +84,8 @@ COLUMNS: Mapping[str, TypeEngine[Any]] = {
     "attempted_fallbacks": Integer(),
     "key_alias": Text(),
     "team_alias": Text(),
+    "internal_origin": Text(),
+    "is_billed_retry": Boolean(),
 }
 FROM_DOCUMENTS = tuple(COLUMNS)[list(COLUMNS).index("error_class") :]
 # Columns of the copied rows that are used on the way, and not stored.

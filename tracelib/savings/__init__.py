@@ -1,0 +1,6 @@
+"""What can be saved: which money bought nothing, and what would have cost less?"""
+
+from tracelib.savings.classes import DECLARED, Declared
+from tracelib.savings.waste import Example, Waste, WasteClass, waste
+
+__all__ = ["DECLARED", "Declared", "Example", "Waste", "WasteClass", "waste"]
