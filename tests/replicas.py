@@ -28,7 +28,7 @@ _numbers = count(1)
 
 def written(source: Postgres, folder: Path) -> ReplicaSettings:
     """A replica in files of this whole log, as it is now."""
-    settings = ReplicaSettings(folder, duty=1.0)
+    settings = ReplicaSettings(folder, duty=1.0, reads_bodies=True)
     with opened(settings) as files:
         _write(source, Folder(settings), lambda: (now := files.current()) and now.manifest)
     return settings

@@ -53,6 +53,7 @@ class Settings:
     replica_memory_mb: int = 768
     replica_disk_mb: int | None = None
     replica_keeps_history: bool = False
+    replica_reads_bodies: bool = False
     keep_results: bool = False
 
 
@@ -86,6 +87,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         replica_memory_mb=int(_number(environ, "TRACELIB_REPLICA_MEMORY_MB", 768, 256, 1_000_000)),
         replica_disk_mb=int(_number(environ, "TRACELIB_REPLICA_DISK_MB", 0, 0, 1e9)) or None,
         replica_keeps_history=_is_yes(environ, "TRACELIB_REPLICA_KEEPS_HISTORY", "no"),
+        replica_reads_bodies=_is_yes(environ, "TRACELIB_REPLICA_READS_BODIES", "no"),
         keep_results=_is_yes(environ, "TRACELIB_KEEP_RESULTS", "yes"),
     )
 

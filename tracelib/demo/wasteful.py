@@ -36,8 +36,9 @@ def begun(seed: int, slot: float, slot_s: float, busy: float) -> Iterator[Outcom
     """What of this begins in a slot; `busy` is how busy the office is, 1 being a busy hour."""
     rng = Random(f"{seed} {slot:.0f} wasteful")
     at = slot + rng.uniform(0, slot_s / 2)
-    if rng.random() < 0.25 * busy:
-        yield from _clocked(rng, at)
+    if rng.random() < 0.05 * busy:
+        for number in range(rng.randint(4, 8)):
+            yield from _clocked(rng, at + number * rng.uniform(20, 50))
     if rng.random() < 0.3 * busy:
         yield from _the_same_again(seed, rng, at)
     if rng.random() < 0.04 * busy:

@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tracelib.spendlogs.wasted import BILLED_RETRIES, HANG_UPS, INTERNAL_CALLS, PAID_FAILURES
+from tracelib.spendlogs.wasted import (
+    BILLED_RETRIES,
+    CACHEABLE,
+    CUT_OFFS,
+    HANG_UPS,
+    INTERNAL_CALLS,
+    LOOPS,
+    PAID_FAILURES,
+    REGENERATIONS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,5 +49,33 @@ DECLARED: Mapping[str, Declared] = {
         "Billed retries",
         "Attempts that were billed and then repeated (billed_retry_attempt).",
         "Lower num_retries for errors that retries do not mend, and use a fallback instead.",
+    ),
+    CUT_OFFS: Declared(
+        "Cut off",
+        "Responses that end at the maximum of tokens (finish reason length), of at least 64 "
+        "tokens. Needs stored responses.",
+        "Raise max_tokens, or ask for shorter responses: a response that is cut off is often sent "
+        "for again.",
+    ),
+    LOOPS: Declared(
+        "Loops",
+        "Requests of a session whose tool calls, with the same arguments, are those of the last "
+        "one to four requests for the third time or more. Needs stored responses.",
+        "Let the agent stop after a number of turns, or after the same call twice. A budget for "
+        "the key (max_budget) limits the damage.",
+    ),
+    REGENERATIONS: Declared(
+        "Regenerations",
+        "The same request again in the same session, within ten minutes of a success. Needs stored "
+        "prompts.",
+        "Ask people why the first response did not do. Send retries of a program only after "
+        "failures.",
+    ),
+    CACHEABLE: Declared(
+        "A cache could have served",
+        "The same request of the same key on the same UTC day, after a success. Needs stored "
+        "prompts.",
+        "Switch LiteLLM’s cache on for the key’s requests, for the time that is shown. Responses "
+        "are the same then, whatever the temperature.",
     ),
 }

@@ -5,18 +5,27 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, Select, Subquery, cast, func, select
+from sqlalchemy import CTE, FromClause, Row, Select, Subquery, cast, func, select, true
 from sqlalchemy.types import BigInteger
 
 from tracelib.filters import Filters
 from tracelib.savings.classes import DECLARED, Declared
-from tracelib.source import Source
+from tracelib.source import NotHeld, Source
 from tracelib.spendlogs import facts, measures
-from tracelib.spendlogs.measures import alphabetical
+from tracelib.spendlogs.compared import are_held, compared
+from tracelib.spendlogs.measures import Relation, alphabetical
 from tracelib.spendlogs.types import MONEY
-from tracelib.spendlogs.wasted import READ, is_wasted, waste_class
+from tracelib.spendlogs.wasted import (
+    CACHEABLE,
+    READ,
+    TTLS,
+    is_served_within,
+    is_wasted,
+    waste_class,
+)
 
-NEWEST = 20_000
+NEWEST, NEWEST_BODIES = 20_000, 5_000
+ENOUGH = Decimal("0.8")
 MOST_EXAMPLES = 3
 
 
@@ -50,18 +59,27 @@ class Waste:
     """The waste among the `requests_read` newest of `requests`, whose cost is `cost_usd`.
 
     `classes` are those with requests, in the order of `DECLARED`. No request is in two of them, so
-    they add up.
+    they add up. `cacheable_usd` is what a cache could have served, by the time that it keeps
+    responses, in seconds.
     """
 
     requests: int
     requests_read: int
     cost_usd: Decimal
     classes: tuple[WasteClass, ...]
+    cacheable_usd: tuple[tuple[int, Decimal], ...] = ()
 
     @property
     def wasted_usd(self) -> Decimal:
         """The cost of all classes."""
         return sum((one.cost_usd for one in self.classes), Decimal())
+
+    @property
+    def ttl_s(self) -> int | None:
+        """Which is the shortest time that gets 80 % of what the longest does? None for nothing."""
+        most = max((usd for _, usd in self.cacheable_usd), default=Decimal())
+        enough = (ttl for ttl, usd in self.cacheable_usd if most and usd >= most * ENOUGH)
+        return next(enough, None)
 
     def share(self, cost_usd: Decimal) -> float | None:
         """Which share is this of the cost of the requests read? None if they cost nothing."""
@@ -69,7 +87,7 @@ class Waste:
 
 
 def waste(source: Source, filters: Filters, newest: int = NEWEST) -> Waste:
-    """Which requests have a cost and bought nothing, by class?
+    """Which requests have a cost and bought nothing, as far as no body is needed to know?
 
     Over at most the `newest` requests of the window where the facts are in a JSON document of each
     row, over all in a replica; of all if `requests_read` equals `requests`. No such request gives
@@ -77,31 +95,81 @@ def waste(source: Source, filters: Filters, newest: int = NEWEST) -> Waste:
     """
     requests = source.requests(filters)
     read = facts.newest(requests, newest, *KEPT)
-    totals = source.row(_totals(requests, read))
-    found = source.rows(_by_session(_with_class(read)))
-    cost = Decimal(totals.cost_usd)
-    return Waste(totals.requests, totals.requests_read, cost, _classes(found))
+    known = measures.computed_once(facts.with_facts(read, *KEPT).subquery("known"))
+    wasted = _classified(known, of_bodies=False)
+    return _found(source.rows(_statement(requests, read, wasted)))
+
+
+def waste_of_bodies(source: Source, filters: Filters, newest: int = NEWEST_BODIES) -> Waste:
+    """Which other requests bought nothing, by what their bodies show?
+
+    As `waste`, whose requests are in none of these classes. Over at most the `newest` requests with
+    a stored prompt, which are compared with each other, or all of a replica that reads bodies; of
+    requests without bodies nothing is known.
+    """
+    requests = source.requests(filters)
+    if not are_held(requests):
+        raise NotHeld("facts of bodies")
+    known = compared(requests, newest)
+    wasted = _classified(known, of_bodies=True)
+    return _found(source.rows(_statement(requests, known, wasted, _served(wasted))))
 
 
 KEPT = (*READ, "session_group", "session_id", "api_key", "start_order", "request_id")
+SERVED = tuple(f"within_{ttl}" for ttl in TTLS)
 
 
-def _totals(requests: Subquery, read: Subquery) -> Select[Any]:
-    count = select(func.count().label("requests")).select_from(requests)
-    cost = cast(func.coalesce(func.sum(read.c.spend_usd), 0), MONEY).label("cost_usd")
+def _statement(
+    requests: Subquery, read: Relation, wasted: CTE, served: Select[Any] | None = None
+) -> Select[Any]:
+    """The sums in each row, next to a session of a class; one row without a session for none."""
+    sessions = _by_session(wasted).subquery("sessions")
+    parts = [_totals(requests, read).subquery("totals")]
+    if served is not None:
+        parts.append(served.subquery("served"))
+    joined: FromClause = parts[0]
+    for part in (*parts[1:], sessions):
+        joined = joined.outerjoin(part, true())
+    columns = (column for part in (*parts, sessions) for column in part.c)
+    order = (alphabetical(sessions.c.class_name), sessions.c.place)
+    return select(*columns).select_from(joined).order_by(*order)
+
+
+def _found(rows: Sequence[Row[Any]]) -> Waste:
+    first = rows[0]
+    sums = first._mapping
+    by_ttl = (
+        (ttl, Decimal(sums[name])) for ttl, name in zip(TTLS, SERVED, strict=True) if name in sums
+    )
+    cost = Decimal(first.cost_of_read)
+    return Waste(first.of_all, first.requests_read, cost, _classes(rows), tuple(by_ttl))
+
+
+def _totals(requests: Subquery, read: Relation) -> Select[Any]:
+    count = select(func.count()).select_from(requests).scalar_subquery()
+    cost = cast(func.coalesce(func.sum(read.c.spend_usd), 0), MONEY).label("cost_of_read")
     known = select(func.count().label("requests_read"), cost).select_from(read).subquery("known")
-    return select(count.scalar_subquery().label("requests"), *known.c)
+    return select(count.label("of_all"), *known.c)
 
 
-def _with_class(read: Subquery) -> Subquery:
-    """The requests that are wasted, with their class."""
-    known = measures.computed_once(facts.with_facts(read, *KEPT).subquery("known"))
-    kept = (known.c[name] for name in KEPT)
-    wasted = select(*kept, waste_class(known).label("class_name")).where(is_wasted(known))
-    return wasted.subquery("wasted")
+def _classified(known: Relation, of_bodies: bool) -> CTE:
+    kept = (known.c[name] for name in (*KEPT, *(("repeated_after_ms",) if of_bodies else ())))
+    wasted = select(*kept, waste_class(known, of_bodies).label("class_name"))
+    return wasted.where(is_wasted(known, of_bodies)).cte("wasted")
 
 
-def _by_session(wasted: Subquery) -> Select[Any]:
+def _served(wasted: CTE) -> Select[Any]:
+    """The cost of what a cache could have served, by the time that it keeps responses."""
+    is_cacheable = wasted.c.class_name == CACHEABLE
+    sums = (
+        func.sum(wasted.c.spend_usd).filter(is_cacheable, is_served_within(wasted, ttl)).label(name)
+        for ttl, name in zip(TTLS, SERVED, strict=True)
+    )
+    each = select(*sums).subquery("sums")
+    return select(*(cast(func.coalesce(one, 0), MONEY).label(one.name) for one in each.c))
+
+
+def _by_session(wasted: CTE) -> Select[Any]:
     """The sessions of each class with the highest cost, next to the sums of the class."""
     of_session = (wasted.c.class_name, wasted.c.session_group)
     each = (
@@ -127,14 +195,13 @@ def _by_session(wasted: Subquery) -> Select[Any]:
         ),
         cast(func.sum(each.c.cost_usd).over(partition_by=of_class), MONEY).label("of_cost_usd"),
     ).subquery("ranked")
-    shown = select(*ranked.c).where(ranked.c.place <= MOST_EXAMPLES)
-    return shown.order_by(alphabetical(ranked.c.class_name), ranked.c.place)
+    return select(*ranked.c).where(ranked.c.place <= MOST_EXAMPLES)
 
 
 def _classes(found: Sequence[Row[Any]]) -> tuple[WasteClass, ...]:
     by_name: dict[str, list[Row[Any]]] = {}
     for row in found:
-        by_name.setdefault(row.class_name, []).append(row)
+        by_name.setdefault(row.class_name or "", []).append(row)
     return tuple(_class(name, by_name[name]) for name in DECLARED if name in by_name)
 
 
