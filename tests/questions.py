@@ -38,6 +38,7 @@ def of_a_window(filters: Filters) -> dict[str, Ask]:
         "failures over time": lambda source: status.failures_over_time(source, filters, bucket),
         "newest failures": lambda source: status.newest_failures(source, filters),
         "waste": lambda source: savings.waste(source, filters, newest=10**9),
+        "uses": lambda source: savings.uses(source, filters, newest=10**9),
         "defects": lambda source: quality.counts(source, filters),
         "facets": lambda source: facets.facets(source, filters.window.end),
         "suggestions": lambda source: sessions.suggestions(source, filters),

@@ -17,7 +17,7 @@ from tests.sources import FILTERS, HOUR, source_of
 from tracelib import savings
 from tracelib.permissions.access import Scope
 from tracelib.savings import Example, Waste, WasteClass
-from tracelib.spendlogs.wasted import CLASSES
+from tracelib.spendlogs.wasted import CLASSES, OF_BODIES
 from tracelib.window import TimeWindow
 
 HUNG_UP = metadata(error_information={"error_class": "ClientDisconnected", "error_code": "499"})
@@ -181,6 +181,7 @@ def test_the_api_has_the_classes_with_what_to_do(database):
         "requests_read": 2,
         "cost_usd": 2.0,
         "wasted_usd": 0.5,
+        "bodies_read": 0,
         "found": [
             {
                 "name": "paid_failures",
@@ -193,6 +194,29 @@ def test_the_api_has_the_classes_with_what_to_do(database):
                 "sessions": [
                     {"session_id": "broken", "api_key": KEY, "requests": 1, "cost_usd": 0.5}
                 ],
+            }
+        ],
+        "cacheable": [{"ttl_s": ttl, "cost_usd": 0.0} for ttl in (60, 600, 3_600, 86_400)],
+        "cache_ttl_s": None,
+        "cache_misses": [],
+        "context": {
+            "prompt_tokens": 0,
+            "resent_tokens": 0,
+            "cached_tokens": 0,
+            "share": None,
+            "cost_usd": 0.0,
+        },
+        "unused_tools": [],
+        "repriced": [
+            {
+                "deployment": "openai/gpt-4o",
+                "provider": "openai",
+                "requests": 2,
+                "booked_usd": 2.0,
+                "own_price_usd": pytest.approx(20 * 2.5e-6 + 5 * 1e-5),
+                "price_from": "list price",
+                "on_target_usd": None,
+                "feasible": None,
             }
         ],
     }
@@ -208,7 +232,7 @@ def test_the_page_says_how_much_was_wasted_on_what(open_page, database):
         "$0.50 of $2.00 bought nothing, 25.0 %. Most of it: failures with a cost, $0.50 in 1"
         in text
     )
-    classes, sessions = (one.value for one in app.dataframe)
+    classes, sessions, *_ = (one.value for one in app.dataframe)
     assert list(classes["title"]) == ["Failures with a cost"]
     assert list(sessions["session_id"]) == ["broken"]
 
@@ -230,4 +254,4 @@ def test_every_class_is_described_as_it_is_declared():
     for name, one in savings.DECLARED.items():
         line = f"| {one.title} | `{name}` | {one.definition} | {one.remedy} |"
         assert line in described
-    assert tuple(savings.DECLARED) == tuple(CLASSES)
+    assert tuple(savings.DECLARED) == (*CLASSES, *OF_BODIES)

@@ -65,6 +65,8 @@ OF_THE_WHOLE_LOG = {"status.retention.retention"}
 TELLS_NOTHING = {
     "quality.by_index.odd",
     "quality.unreadable.unreadable",
+    "savings.prices.own_prices",
+    "savings.tools.unused_tools",
     "status.database.missing",
 }
 PLAIN = SessionSearch()
@@ -187,7 +189,12 @@ QUESTIONS: dict[str, Asked] = {
     "quality.counting.counts": each(chosen),
     "quality.sampling.sampled": each(chosen),
     "quality.unreadable.unreadable": once(),
+    "savings.caching.resent": each(chosen),
+    "savings.prices.own_prices": each(chosen),
+    "savings.repricing.uses": each(chosen),
+    "savings.tools.unused_tools": each(chosen),
     "savings.waste.waste": each(chosen),
+    "savings.waste.waste_of_bodies": each(chosen),
     "sessions.figures.models_of": lambda mark: [
         (FILTERS, [(f"{mark}-talk:{SHARED_KEY}", f"{mark}-talk")])
     ],

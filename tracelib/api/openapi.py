@@ -105,7 +105,7 @@ ENDPOINTS = (
     Endpoint(
         "GET", "/data-quality", params.Chosen, responses.DataQuality, data_quality.data_quality
     ),
-    Endpoint("GET", "/savings", params.Chosen, savings_responses.Savings, savings.can_be_saved),
+    Endpoint("GET", "/savings", params.Saved, savings_responses.Savings, savings.can_be_saved),
 )
 
 REFERENCE = "#/components/schemas/{model}"

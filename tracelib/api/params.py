@@ -206,6 +206,14 @@ class OverTime(Chosen):
         return usable[self.bucket]
 
 
+class Saved(Chosen):
+    """What can be saved in a range."""
+
+    target: Name | None = Field(
+        None, description="A deployment, such as openai/gpt-4o-mini, to compare its price with."
+    )
+
+
 class Failed(Chosen):
     """Failures in a range."""
 

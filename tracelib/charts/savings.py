@@ -9,8 +9,9 @@ from tracelib import formatting
 from tracelib.charts import palette
 from tracelib.charts.base import figure
 
-HEIGHT = 132
+HEIGHT = 76
 WRITTEN = "%{customdata}<extra>%{fullData.name}</extra>"
+TONE = 0.3
 # A class keeps its colour; only failures are red.
 COLOURS = dict(
     zip(
@@ -33,6 +34,16 @@ class Part(NamedTuple):
     requests: int
 
 
+def colour(name: str) -> str:
+    """The colour of a class."""
+    return COLOURS.get(name, palette.FAILURE)
+
+
+def tone(name: str) -> str:
+    """The same, to be drawn behind text."""
+    return palette.tint(colour(name), TONE)
+
+
 def waste(classes: Sequence[Part]) -> go.Figure:
     """What was wasted, in US dollars, as one bar of these parts."""
     whole = sum(one.usd for one in classes)
@@ -43,7 +54,7 @@ def waste(classes: Sequence[Part]) -> go.Figure:
             orientation="h",
             name=one.title,
             marker={
-                "color": COLOURS.get(one.name, palette.FAILURE),
+                "color": colour(one.name),
                 "line": {"width": 0},
             },
             customdata=[_written(one, whole)],
@@ -51,8 +62,9 @@ def waste(classes: Sequence[Part]) -> go.Figure:
         )
         for one in classes
     ]
-    chart = figure(traces, HEIGHT, barmode="stack", showlegend=True)
-    chart.update_layout(margin={"l": 8, "b": 24, "t": 52})
+    # The table below is the legend: on a small screen one would cover the bar.
+    chart = figure(traces, HEIGHT, barmode="stack", showlegend=False)
+    chart.update_layout(margin={"l": 8, "b": 24, "t": 4})
     chart.update_xaxes(tickformat="$,~g", nticks=5, range=[0, whole or 1])
     chart.update_yaxes(visible=False)
     return chart

@@ -1,19 +1,29 @@
 """Savings: which money bought nothing, and what ends it?"""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from tracelib import formatting, savings
+from tracelib import errors, formatting, savings
 from tracelib.charts import savings as charts
 from tracelib.export import Column
 from tracelib.formatting import Kind
 from tracelib.keys import NAMES
+from tracelib.page import savings_cards
 from tracelib.page.base import address, table
 from tracelib.page.base.captions import NOTHING_HERE, source_caption, stop_without_database
-from tracelib.page.base.cards import CONFIG, card, show_empty_state
+from tracelib.page.base.cards import (
+    CONFIG,
+    card,
+    escaped_figure,
+    show_empty_state,
+    show_error,
+    show_missing_result,
+)
 from tracelib.page.base.view import View
+from tracelib.querying.store import Result
 from tracelib.savings import Waste
 
 ABOUT = (
@@ -38,20 +48,46 @@ EXAMPLES = {
 }
 EXAMPLES_TABLE = "sessions with waste"
 ROW_PX = 64
+TTLS = {60: "a minute", 600: "ten minutes", 3_600: "an hour", 86_400: "a day"}
 
 
 def draw(view: View) -> None:
     """Draw what was wasted, by class, and where."""
-    pending = view.query(savings.waste, view.filters)
-    stop_without_database(pending.result)
-    found = pending.result.value
-    if found is None or not found.requests:
+    filters = view.filters
+    columns = view.query(savings.waste, filters)
+    bodies = view.query(savings.waste_of_bodies, filters)
+    resent = view.query(savings.resent, filters)
+    tools = view.query(savings.unused_tools, filters)
+    used = view.query(savings.uses, filters)
+    own = view.query(savings.own_prices, filters)
+    stop_without_database(columns.result)
+    if columns.result.value is None or not columns.result.value.requests:
         show_empty_state(NOTHING_HERE)
         return
+    found = savings.together(columns.result.value, bodies.result.value)
     st.text(_headline(found))
     _classes(found)
     _examples(view, found)
-    source_caption(view, pending.result, requests=found.requests_read)
+    try:
+        book = savings.price_book(own.result.value or (), view.installed.settings.prices)
+    except errors.TraceError as error:
+        show_error(error)
+        return
+    savings_cards.misses(resent.result.value or (), book)
+    with st.grid(columns=2, min_column_width=320, gap="small"):
+        savings_cards.context(resent.result.value or (), book)
+        savings_cards.another_model(used.result.value or (), book)
+    savings_cards.tools(tools.result.value or (), book, NAMES | view.facets.names("key"))
+    results = [one.result for one in (columns, bodies, resent, tools, used, own)]
+    _first_failure(results)
+    source_caption(view, *results, requests=found.requests_read)
+
+
+def _first_failure(results: Sequence[Result[Any]]) -> None:
+    """Show why one of these has no value."""
+    failed = next((one for one in results if one.value is None), None)
+    if failed is not None:
+        show_missing_result(failed)
 
 
 def _headline(found: Waste) -> str:
@@ -71,13 +107,18 @@ def _headline(found: Waste) -> str:
 
 
 def _read(found: Waste) -> str:
+    """Of how many requests it is known."""
+    read, every, bodies = map(
+        formatting.exact, (found.requests_read, found.requests, found.bodies_read)
+    )
+    of_bodies = f"Bodies of {bodies} of {every} requests could be compared."
     if found.requests_read == found.requests:
-        return ""
-    read, every = formatting.exact(found.requests_read), formatting.exact(found.requests)
-    return f"The newest {read} of {every} requests were read; with a replica all are."
+        return of_bodies
+    return f"The newest {read} requests were read. {of_bodies}"
 
 
 def _classes(found: Waste) -> None:
+    ordered = sorted(found.classes, key=lambda one: -one.cost_usd)
     rows = pd.DataFrame(
         [
             {
@@ -89,7 +130,7 @@ def _classes(found: Waste) -> None:
                 "remedy": one.declared.remedy,
                 "definition": one.declared.definition,
             }
-            for one in found.classes
+            for one in ordered
         ]
     )
     with table.card("Wasted money", rows, TABLE | IN_FILE, ABOUT, "wasted money"):
@@ -98,14 +139,36 @@ def _classes(found: Waste) -> None:
         else:
             classes = (
                 charts.Part(one.name, one.declared.title, float(one.cost_usd), one.requests)
-                for one in found.classes
+                for one in ordered
             )
             chart = charts.waste(list(classes))
             st.plotly_chart(chart, key="wasted money", config=CONFIG, alt="Wasted money")
-            table.draw(rows, TABLE, "classes of waste", height="content", row_height=ROW_PX)
+            tones = {"title": {one.declared.title: charts.tone(one.name) for one in ordered}.get}
+            table.draw(
+                rows,
+                TABLE,
+                "classes of waste",
+                height="content",
+                row_height=ROW_PX,
+                tones=tones,
+            )
+            if found.ttl_s is not None:
+                st.caption(_ttl(found))
         with st.expander("What each class contains"):
             for one in savings.DECLARED.values():
                 st.text(f"{one.title}: {one.definition}")
+
+
+def _ttl(found: Waste) -> str:
+    most = max(usd for _, usd in found.cacheable_usd)
+    by_ttl = ", ".join(
+        f"{TTLS[ttl]} {formatting.money(float(usd))}" for ttl, usd in found.cacheable_usd
+    )
+    sentence = (
+        f"To get 80 % of the {formatting.money(float(most))}, a cache must keep responses for "
+        f"{TTLS[found.ttl_s or 0]}: {by_ttl}."
+    )
+    return escaped_figure(sentence)
 
 
 def _examples(view: View, found: Waste) -> None:

@@ -33,7 +33,7 @@ CAUSES: Mapping[str, Cause] = {
         "Less than 1,024 tokens were sent again: providers do not cache so few.",
         "Nothing to mend, unless several short prompts can share one longer beginning.",
     ),
-    marks.NOT_ASKED: Cause(
+    marks.NOT_REQUESTED: Cause(
         "Not requested",
         "A model of the Claude family, whose cache a request must ask for (cache_control), and "
         "none did.",

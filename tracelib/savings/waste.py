@@ -1,7 +1,7 @@
 """Wasted money: which requests have a cost and bought nothing?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -59,14 +59,16 @@ class Waste:
     """The waste among the `requests_read` newest of `requests`, whose cost is `cost_usd`.
 
     `classes` are those with requests, in the order of `DECLARED`. No request is in two of them, so
-    they add up. `cacheable_usd` is what a cache could have served, by the time that it keeps
-    responses, in seconds.
+    they add up. `bodies_read` is the number of requests whose bodies were compared, of which alone
+    some classes are known. `cacheable_usd` is what a cache could have served, by the time that it
+    keeps responses, in seconds.
     """
 
     requests: int
     requests_read: int
     cost_usd: Decimal
     classes: tuple[WasteClass, ...]
+    bodies_read: int = 0
     cacheable_usd: tuple[tuple[int, Decimal], ...] = ()
 
     @property
@@ -142,7 +144,21 @@ def _found(rows: Sequence[Row[Any]]) -> Waste:
         (ttl, Decimal(sums[name])) for ttl, name in zip(TTLS, SERVED, strict=True) if name in sums
     )
     cost = Decimal(first.cost_of_read)
-    return Waste(first.of_all, first.requests_read, cost, _classes(rows), tuple(by_ttl))
+    return Waste(
+        first.of_all, first.requests_read, cost, _classes(rows), cacheable_usd=tuple(by_ttl)
+    )
+
+
+def together(waste: Waste, of_bodies: Waste | None) -> Waste:
+    """The classes of `waste`, and of `waste_of_bodies` as far as these are known."""
+    if of_bodies is None:
+        return waste
+    return replace(
+        waste,
+        classes=(*waste.classes, *of_bodies.classes),
+        bodies_read=of_bodies.requests_read,
+        cacheable_usd=of_bodies.cacheable_usd,
+    )
 
 
 def _totals(requests: Subquery, read: Relation) -> Select[Any]:

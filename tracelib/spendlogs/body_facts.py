@@ -42,7 +42,7 @@ FACTS: Mapping[str, TypeEngine[Any]] = {
     "tools_hash": Integer(),
     "call_hash": Integer(),
     "fixed_share": Integer(),
-    "asks_cache": Boolean(),
+    "wants_cache": Boolean(),
     "finish_reason": Text(),
     "tools_offered": Text(),
     "tools_called": Text(),
@@ -252,7 +252,7 @@ def _of_request(
         "system_shape": case((is_read, _hash(shape))),
         "tools_hash": _hash(tools),
         "fixed_share": case((and_(is_read, whole > 0), fixed * PER_MILLE / whole)),
-        "asks_cache": case((is_sent, or_(*marks))),
+        "wants_cache": case((is_sent, or_(*marks))),
         "tools_offered": offered.c.names,
     }
 

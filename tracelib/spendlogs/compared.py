@@ -36,7 +36,7 @@ def compared(requests: Subquery, newest: int) -> Relation:
     if are_columns(requests):
         names = dict.fromkeys((*KEPT, *facts.FACTS, *FACTS, *marks.MARKS))
         held = select(*(requests.c[name] for name in names))
-        return held.where(requests.c.asks_cache.is_not(None)).subquery("compared")
+        return held.where(requests.c.wants_cache.is_not(None)).subquery("compared")
     known = _known(requests, newest)
     found = marks.marked(known, "number").subquery("marks")
     columns = (found.c[name] for name in marks.MARKS)
@@ -44,7 +44,7 @@ def compared(requests: Subquery, newest: int) -> Relation:
     return (
         select(*known.c, *columns)
         .select_from(joined)
-        .where(known.c.asks_cache.is_not(None))
+        .where(known.c.wants_cache.is_not(None))
         .cte("compared")
     )
 

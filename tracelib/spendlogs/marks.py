@@ -1,7 +1,7 @@
 """Marks of requests that repeat or continue an earlier one of the same day, key, team and user.
 
 They are computed from hashes of bodies, in SQL that PostgreSQL and a replica both run. A mark
-compares requests of one key, team and user alone, so whoever sees one of them sees the other.
+compares requests of one key, team and user alone, so a scope has both of them or none.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ READ = (
 )
 COMPARED = (
     *("request_hash", "messages_hash", "history_hash", "opening_hash", "system_hash"),
-    *("system_shape", "tools_hash", "call_hash", "fixed_share", "asks_cache"),
+    *("system_shape", "tools_hash", "call_hash", "fixed_share", "wants_cache"),
 )
 # The calls of a loop repeat after at most this many, for the third time.
 LONGEST_CYCLE = 4
@@ -53,11 +53,11 @@ STEP, MOST_LEFT = 128, 0.1
 PER_MILLE = 1_000
 # Providers that cache only what a request marks: those of Claude.
 MARKED_BY_CLIENT = "claude"
-TOO_SHORT, NOT_ASKED, EXPIRED = "too_short", "not_asked_for", "expired"
+TOO_SHORT, NOT_REQUESTED, EXPIRED = "too_short", "not_requested", "expired"
 OTHER_DEPLOYMENT, TOOLS_CHANGED = "other_deployment", "tools_changed"
 CLOCK, SYSTEM_CHANGED, UNKNOWN = "clock", "system_prompt_changed", "unknown"
 MISSES = (
-    *(TOO_SHORT, NOT_ASKED, OTHER_DEPLOYMENT, EXPIRED, TOOLS_CHANGED, CLOCK, SYSTEM_CHANGED),
+    *(TOO_SHORT, NOT_REQUESTED, OTHER_DEPLOYMENT, EXPIRED, TOOLS_CHANGED, CLOCK, SYSTEM_CHANGED),
     UNKNOWN,
 )
 
@@ -73,7 +73,7 @@ def marked(rows: FromClause, number: str) -> Select[Any]:
     The column `number`, which is different for each row and ordered as they are in doubt, and those
     of `MARKS`. `rows` has the columns of `READ` and `COMPARED`.
     """
-    done = and_(~rows.c.is_failure, ~rows.c.is_cache_hit, rows.c.asks_cache.is_not(None))
+    done = and_(~rows.c.is_failure, ~rows.c.is_cache_hit, rows.c.wants_cache.is_not(None))
     kept = (rows.c[name] for name in (number, *READ, *COMPARED))
     known = select(*kept, cast(rows.c.start_order, Date).label("day")).where(done).cte("known")
     parts = [
@@ -226,7 +226,7 @@ def _causes(pairs: Subquery, number: str) -> Select[Any]:
     has_other_system = columns.system_hash.is_distinct_from(before("system"))
     cause = case(
         (columns.expected < LEAST_CACHED, TOO_SHORT),
-        (and_(needs_mark, ~columns.asks_cache), NOT_ASKED),
+        (and_(needs_mark, ~columns.wants_cache), NOT_REQUESTED),
         (is_elsewhere, OTHER_DEPLOYMENT),
         (Elapsed(before("start"), columns.start_order) > EXPIRES_MS, EXPIRED),
         (columns.tools_hash.is_distinct_from(before("tools")), TOOLS_CHANGED),
