@@ -45,6 +45,7 @@ SELECT (md5_number_lower(session_id || ':' || "key") >> 1)::BIGINT AS session_nu
             'APIConnectionError'][m % 4 + 1] END AS error_class,
         CASE WHEN failed THEN ['429', '408', '400', '500'][m % 4 + 1] END AS error_code,
         CASE WHEN failed THEN 'The provider refused this: ' || m END AS error_message,
+        'client/1.' || u % 30 AS agent_version,
         prompt // 2 AS cached_prompt_tokens, 0 AS attempted_retries, 0 AS attempted_fallbacks,
         'key ' || k AS key_alias, 'Team ' || k % 40 AS team_alias,
         CASE WHEN has_body THEN hash(i // 20 * 19 + i % 19)::UINTEGER::BIGINT - 2147483648 END
@@ -160,5 +161,6 @@ def _written(folder: Path, size: Size, span: Span, begins: int, first: int) -> S
         database.execute(STRAIGHT, values)
         database.execute(spans.SESSIONS)
         database.execute(f"CREATE TABLE made.models AS {spans.MODELS}")
+        added = spans.add_sums(database)
         database.execute("DETACH made")
-    return replace(span, file=file, bytes=(folder / file).stat().st_size)
+    return replace(span, file=file, bytes=(folder / file).stat().st_size, sums=added)

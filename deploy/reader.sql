@@ -19,8 +19,8 @@ SELECT 'GRANT SELECT ON "LiteLLM_SpendLogs" TO tracelib_reader'
       AND granted.grantee = 'tracelib_reader'::regrole
   ) \gexec
 \set daily 'date api_key model custom_llm_provider mcp_namespaced_tool_name spend api_requests failed_requests prompt_tokens completion_tokens created_at updated_at'
--- Names for IDs, what keys and teams may do, and LiteLLM's own totals, which Status compares with
--- the log; nothing else of people and keys, no message and no secret. Each column is granted if
+-- Names for IDs, what keys and teams may do, when something was changed, and LiteLLM's own totals,
+-- which Status compares with the log; nothing else of people and keys, no message and no secret. Each column is granted if
 -- this version of LiteLLM has it. Optional: what is not granted is reported as unknown.
 SELECT format('GRANT SELECT (%s) ON %I TO tracelib_reader',
               string_agg(quote_ident(attname), ', ' ORDER BY attnum), wanted.name)
@@ -41,6 +41,9 @@ SELECT format('GRANT SELECT (%s) ON %I TO tracelib_reader',
     ('LiteLLM_ObjectPermissionTable', 'object_permission_id mcp_servers mcp_tool_permissions'),
     ('LiteLLM_MCPServerTable', 'server_id server_name alias'),
     ('LiteLLM_SpendLogToolIndex', 'request_id tool_name start_time'),
+    ('LiteLLM_AuditLog', 'updated_at action table_name object_id'),
+    ('LiteLLM_ProxyModelTable', 'model_name created_at updated_at'),
+    ('LiteLLM_ProxyWorkerHeartbeat', 'started_at'),
     ('LiteLLM_DailyGatewayRequests', 'date successful_requests failed_requests'),
     ('LiteLLM_SpendLogDelivery', 'request_id state is_batch created_at accounting_payload'),
     ('LiteLLM_DailyUserSpend', 'user_id ' || :'daily'),

@@ -117,6 +117,7 @@ def _outcome(url: str, statements: str) -> str:
 PAGES = (
     ("Home.py", {}),
     ("pages/Overview.py", {}),
+    ("pages/Overview.py", {"part": "what changed"}),
     ("pages/Models.py", {}),
     ("pages/Sessions.py", {}),
     ("pages/Sessions.py", {"said": "parser"}),

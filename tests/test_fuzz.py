@@ -1,6 +1,7 @@
 """Rows with anything that PostgreSQL can store: every query runs."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ from tests.rows import NOON
 from tests.test_replica_reader import assert_same
 from tests.test_scopes import OFFERED
 from tracelib import sessions
+from tracelib.changes import MEASURES, Comparison, Group
 from tracelib.conversation import Reading
 from tracelib.evidence import Signatory
 from tracelib.facets import Facets
@@ -60,6 +62,13 @@ def ids(case: Case) -> Iterator[tuple[Any, ...]]:
 
 
 QUESTIONS = {
+    "changes.comparing.changed_sessions": lambda case: [
+        (one, measure) for one in case.looks for measure in MEASURES
+    ],
+    "changes.comparing.comparison": looks,
+    "changes.markers.first_seen": looks,
+    "changes.prices.price_changes": looks,
+    "changes.recorded.recorded": looks,
     "conversation.links.chained": selections,
     "conversation.links.linked_sessions": selections,
     "conversation.shown_text.first_lines": lambda case: [(one, case.keys) for one in case.looks],
@@ -77,10 +86,13 @@ QUESTIONS = {
         (case.looks[0], Signatory(None, FULL), NOON, with_bodies) for with_bodies in (False, True)
     ],
     "facets.facets": lambda _: [(NOON + HOUR,)],
+    "incidents.incidents.incidents": lambda case: ((one, one.window.end) for one in case.looks),
     "key_review.review.key_review": looks,
     "ledgers.automatic.automatic": lambda _: [(TODAY,)],
     "ledgers.booked.booked": lambda _: [(TODAY, TODAY, TODAY)],
+    "ledgers.daily.daily_cells": lambda _: [(TODAY, TODAY)],
     "ledgers.daily.daily_details": lambda case: [(TODAY, keys_of(case), ("a",))],
+    "ledgers.logged.log_cells": lambda _: [(TODAY, TODAY)],
     "ledgers.logged.log_details": lambda case: [(TODAY, keys_of(case), ("a",))],
     "ledgers.logged.logged": lambda _: [(TODAY, TODAY)],
     "ledgers.windows.logged_from": lambda _: [(NOON.isoformat(),)],
@@ -189,6 +201,10 @@ def without_names(found: Any) -> Any:
     """
     if isinstance(found, pd.DataFrame):
         return found.drop(columns=[one for one in found if one.endswith("name")])
+    if isinstance(found, Comparison):
+        return replace(found, groups=without_names(found.groups))
+    if isinstance(found, tuple) and all(isinstance(one, Group) for one in found):
+        return [replace(one, name=None) for one in found]
     if isinstance(found, Facets):
         return {
             name: {(one.id, one.requests) for one in values}

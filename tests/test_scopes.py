@@ -34,6 +34,7 @@ from tests.two_teams import (
 )
 from tests.visiting import people, signed_in, turned_to, visit
 from tracelib import errors, facets, models
+from tracelib.changes import MEASURES
 from tracelib.conversation.reading import Reading
 from tracelib.evidence import Signatory
 from tracelib.filters import Filters
@@ -57,12 +58,14 @@ OF_THE_INSTALLATION = {"status.database.server", "status.database.size"}
 # They read other tables, too, or are empty for both teams: `test_ledgers_scopes`.
 OF_LEDGERS = {
     *("ledgers.booked.booked", "ledgers.logged.uncounted", "ledgers.daily.daily_details"),
+    "ledgers.daily.daily_cells",
     "ledgers.automatic.automatic",
 }
 # It tells of the log as a whole, and is refused to those who see a part.
 OF_THE_WHOLE_LOG = {"status.retention.retention"}
 # Of these rows it finds nothing, whosever they are.
 TELLS_NOTHING = {
+    *("changes.markers.first_seen", "changes.prices.price_changes", "changes.recorded.recorded"),
     "quality.by_index.odd",
     "quality.unreadable.unreadable",
     "savings.prices.own_prices",
@@ -135,6 +138,13 @@ def once(*arguments: Any) -> Asked:
 
 
 QUESTIONS: dict[str, Asked] = {
+    "changes.comparing.changed_sessions": lambda mark: [
+        (one, measure) for one in chosen(mark) for measure in MEASURES
+    ],
+    "changes.comparing.comparison": each(chosen),
+    "changes.markers.first_seen": once(FILTERS),
+    "changes.prices.price_changes": once(FILTERS),
+    "changes.recorded.recorded": once(FILTERS),
     "conversation.links.chained": each(selections),
     "conversation.links.linked_sessions": each(selections),
     "conversation.shown_text.first_lines": lambda mark: [
@@ -156,6 +166,7 @@ QUESTIONS: dict[str, Asked] = {
     ],
     "key_review.review.key_review": lambda mark: [(of_team(mark),)],
     "facets.facets": once(NOON + HOUR),
+    "incidents.incidents.incidents": each(chosen, NOON + HOUR),
     "export.document.session_document": each(selections, NONE, NOON),
     "export.session_list.listed_sessions": lambda mark: [
         (FILTERS, PLAIN),
@@ -165,6 +176,7 @@ QUESTIONS: dict[str, Asked] = {
         (NOON.date(), (SHARED_KEY,), (f"{mark} tag",)),
     ],
     "ledgers.logged.logged": once(NOON.date(), NOON.date()),
+    "ledgers.logged.log_cells": once(NOON.date(), NOON.date()),
     "ledgers.windows.logged_from": once((NOON + HOUR / 120).isoformat()),
     "ledgers.logged.models_of_cell": lambda mark: [
         (NOON.date(), SHARED_KEY, f"{mark} provider/{mark} model"),
@@ -362,6 +374,7 @@ def test_without_the_role_what_was_said_would_have_shown(asked):
 PAGES: tuple[tuple[str, dict[str, str]], ...] = (
     ("Home.py", {}),
     ("pages/Overview.py", {}),
+    ("pages/Overview.py", {"part": "what changed"}),
     ("pages/Overview.py", {"part": "savings"}),
     ("pages/Models.py", {}),
     ("pages/Status.py", {}),

@@ -77,7 +77,13 @@ GRANT_TABLES = (
     "LiteLLM_MCPServerTable",
     "LiteLLM_DeprecatedVerificationToken",
 )
-OTHER_TABLES = (*NAME_TABLES, *LEDGER_TABLES, *GRANT_TABLES)
+# Tables in which LiteLLM records what was changed, and when its workers started.
+CHANGE_TABLES = (
+    "LiteLLM_AuditLog",
+    "LiteLLM_ProxyModelTable",
+    "LiteLLM_ProxyWorkerHeartbeat",
+)
+OTHER_TABLES = (*NAME_TABLES, *LEDGER_TABLES, *GRANT_TABLES, *CHANGE_TABLES)
 
 
 @dataclass(frozen=True, slots=True)

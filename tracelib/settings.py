@@ -56,6 +56,7 @@ class Settings:
     replica_reads_bodies: bool = False
     prices: str | None = None
     keep_results: bool = False
+    error_budget: float | None = 0.01
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -91,6 +92,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         replica_reads_bodies=_is_yes(environ, "TRACELIB_REPLICA_READS_BODIES", "no"),
         prices=environ.get("TRACELIB_PRICES", "").strip() or None,
         keep_results=_is_yes(environ, "TRACELIB_KEEP_RESULTS", "yes"),
+        error_budget=_error_budget(environ),
     )
 
 
@@ -138,6 +140,22 @@ def _number(
     if not least <= value <= most:
         raise errors.BadSetting(f"{name} must be between {least:g} and {most:g}.")
     return value
+
+
+def _error_budget(environ: Mapping[str, str]) -> float | None:
+    """The share of requests that may fail, 1 % unless it is set; None if it is off."""
+    text = environ.get("TRACELIB_ERROR_BUDGET", "").strip() or "1%"
+    if text == "off":
+        return None
+    try:
+        share = float(text.removesuffix("%")) / 100
+    except ValueError:
+        share = 0.0
+    if not (text.endswith("%") and 0.00001 <= share <= 0.5):
+        raise errors.BadSetting(
+            "TRACELIB_ERROR_BUDGET must be off, or a share of requests from 0.001% to 50%."
+        )
+    return share
 
 
 def _one_of(

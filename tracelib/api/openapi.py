@@ -14,7 +14,11 @@ from tracelib.api import (
     auditing,
     auditing_params,
     auditing_responses,
+    change_responses,
+    changed,
     data_quality,
+    incident_responses,
+    incidents,
     ledger_responses,
     ledgers,
     one_session,
@@ -105,6 +109,14 @@ ENDPOINTS = (
     Endpoint(
         "GET", "/data-quality", params.Chosen, responses.DataQuality, data_quality.data_quality
     ),
+    Endpoint(
+        "GET",
+        "/incidents",
+        params.Chosen,
+        incident_responses.FoundIncidents,
+        incidents.found_incidents,
+    ),
+    Endpoint("GET", "/changes", params.Changed, change_responses.Changes, changed.what_changed),
     Endpoint("GET", "/savings", params.Saved, savings_responses.Savings, savings.can_be_saved),
 )
 

@@ -206,6 +206,13 @@ class OverTime(Chosen):
         return usable[self.bucket]
 
 
+class Changed(Chosen):
+    """The change of a figure."""
+
+    measure: Literal["cost_usd", "requests", "response_ms_avg", "error_rate"] = "cost_usd"
+    markers: bool = Field(False, description="Whether changes of the installation are listed.")
+
+
 class Saved(Chosen):
     """What can be saved in a range."""
 

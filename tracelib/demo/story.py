@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from tracelib.demo import agents, defects, failures, wasteful, work
+from tracelib.demo import agents, defects, failures, moves, wasteful, work
 from tracelib.demo.cast import Key, cast, models
 from tracelib.demo.exchange import Ask, Outcome, Usage
 from tracelib.demo.gateway import Outage, Scene, new_id, refuse, scene, send
@@ -225,8 +225,8 @@ def _due(
 ) -> Iterator[Row]:
     while waiting and first <= waiting[0][0] < until:
         outcome = heapq.heappop(waiting)[2]
-        made = wasteful.marked(outcome, touched(outcome, row(outcome)))
-        yield defects.with_defects(outcome, made, events)
+        moved = moves.with_moves(outcome, touched(outcome, row(outcome)), events)
+        yield defects.with_defects(outcome, wasteful.marked(outcome, moved), events)
 
 
 def _begun(seed: int, slot: float, events: Scene, steady: float | None) -> Iterator[Outcome]:

@@ -9,6 +9,7 @@ from sqlalchemy import Subquery, and_, or_, select
 
 from tracelib.filters import Filters
 from tracelib.ledgers import daily, deliveries, totals
+from tracelib.ledgers.cells import Owner
 from tracelib.ledgers.daily import Daily
 from tracelib.ledgers.deliveries import Undelivered
 from tracelib.ledgers.logged import A_DAY, Logged, days_between, log_of, window_of
@@ -46,7 +47,7 @@ class Booked:
     newest_at: datetime | None
     now: datetime
     log: Logged
-    daily: Mapping[str, Daily]
+    daily: Mapping[Owner, Daily]
     pending: Undelivered
     parked: Undelivered
     young: Logged

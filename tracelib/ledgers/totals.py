@@ -23,9 +23,10 @@ from sqlalchemy.types import BigInteger, DateTime, Float, Text, TypeEngine
 
 from tracelib.keys import key_identity
 from tracelib.ledgers import daily
-from tracelib.ledgers.cells import Sums, rounded
+from tracelib.ledgers.cells import By, Owner, Sums, rounded, summed
 from tracelib.ledgers.daily import Daily
 from tracelib.ledgers.logged import A_DAY
+from tracelib.ledgers.subtotals import added_up
 from tracelib.permissions.access import Scope
 from tracelib.schema import Schema
 from tracelib.source import Postgres
@@ -41,7 +42,7 @@ TABLES: Mapping[Kind, tuple[str, str]] = {
     "tag": ("LiteLLM_TagTable", "tag_name"),
 }
 # Where a kind's requests are added up, and the column with its ID.
-BOOKED_IN: Mapping[Kind, tuple[str, str]] = {
+BOOKED_IN: Mapping[Kind, tuple[Owner, str]] = {
     "key": ("user", "api_key"),
     "team": ("team", "team_id"),
     "user": ("user", "user_id"),
@@ -91,7 +92,7 @@ class RunningTotal:
 Totals = Mapping[tuple[Kind, str], RunningTotal]
 
 
-def totals(source: Postgres, first: date, last: date, tables: Mapping[str, Daily]) -> Totals:
+def totals(source: Postgres, first: date, last: date, tables: Mapping[Owner, Daily]) -> Totals:
     """What are the running totals of all keys, teams, users and tags that the viewer may see?
 
     `tables` are the daily tables from `first` to `last`, which are not read again. Nothing of a
@@ -200,8 +201,9 @@ def _booked(
     for row in source.rows(select(shown.label("id"), grouped.c.usd, grouped.c.requests)):
         one = Sums(int(row.requests or 0), usd=rounded(row.usd))
         found[row.id or ""] = found.get(row.id or "", Sums()).plus(one)
-    for cell, sums in read.rows if read else ():
-        name = cell.key if kind == "key" else cell.owner
+    by: By = "key" if kind == "key" else "owner"
+    of_days = added_up(by, owner, read.subtotals, summed(read.rows)) if read else {}
+    for name, sums in of_days.items():
         found[name] = found.get(name, Sums()).plus(Sums(sums.requests, usd=sums.usd))
     return found
 

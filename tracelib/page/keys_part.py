@@ -159,7 +159,7 @@ def _requests_of(view: View, row: dict[str, Any]) -> dict[str, Any]:
     choice = replace(view.choice, model=(), provider=(), user=(), team=(), key=(row["key"],))
     start, end = (row[name].to_pydatetime() for name in ("link_start", "link_end"))
     if start != view.filters.window.start:
-        choice = replace(choice, range=Between(max(start, end - LONGEST), end))
+        choice = choice.with_range(Between(max(start, end - LONGEST), end))
     tag, ip = ("" if pd.isna(row[name]) else row[name] for name in ("tag", "address"))
     search = SessionSearch(
         tag=tag,

@@ -37,7 +37,8 @@ class Span:
     """An immutable file with all rows that start from the hour `start` to before the hour `end`.
 
     Hours are counted from 1970; None is without a bound. `hours` has those with rows. `checked_at`
-    is when the whole span was last compared with the log by its hashes.
+    is when the whole span was last compared with the log by its hashes. `sums` are the tables of
+    `sums.TABLES` that the file has, None if a version without them wrote it.
     """
 
     file: str
@@ -47,6 +48,7 @@ class Span:
     bytes: int
     hours: Mapping[int, Hour] = field(default_factory=dict)
     checked_at: float = 0.0
+    sums: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

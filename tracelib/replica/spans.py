@@ -11,12 +11,14 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.types import TypeEngine
 
 from tracelib.replica import layout, marking
+from tracelib.replica.dialect import compiled
 from tracelib.replica.manifest import make_durable
 from tracelib.replica.settings import ReplicaSettings
 from tracelib.replica.storage import Built, Carried, Csv, Kept, Listed, NameRow
+from tracelib.spendlogs import sums
 from tracelib.spendlogs.copying import ON_THE_WAY
 from tracelib.spendlogs.marks import MARKS
-from tracelib.spendlogs.replicated import COLUMNS, COPIED, NAMES
+from tracelib.spendlogs.replicated import COLUMNS, COPIED, NAMES, stored_table
 from tracelib.window import HOUR_S
 
 # Every DuckDB of version 2 reads it, and it packs texts closer than the oldest format.
@@ -60,8 +62,24 @@ def build(
         database.execute(f"CREATE TABLE made.carried AS {_carried()}")
         database.execute(f"CREATE TABLE made.models AS {MODELS}")
         database.execute(SESSIONS)
+        added = add_sums(database)
         rows = _count(database, "made.requests")
-    return Built(file, rows, (settings.folder / file).stat().st_size, hours)
+    return Built(file, rows, (settings.folder / file).stat().st_size, hours, added)
+
+
+def add_sums(database: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """Write the sums of the rows of `made` into it, where these are far fewer; their tables."""
+    requests = stored_table("requests", "made")
+    rows, added = _count(database, "made.requests"), list[str]()
+    for name, columns in sums.TABLES.items():
+        text, values = compiled(sums.by_day(requests, columns))
+        # First in memory: a table that is dropped again leaves its room in the file.
+        database.execute(f"CREATE TEMP TABLE {name} AS {text}", values)
+        if _count(database, name) * sums.LEAST_REQUESTS <= rows:
+            database.execute(f"CREATE TABLE made.{name} AS FROM {name} ORDER BY ALL")
+            added.append(name)
+        database.execute(f"DROP TABLE {name}")
+    return tuple(added)
 
 
 def build_names(settings: ReplicaSettings, rows: Sequence[NameRow]) -> str:
@@ -90,8 +108,8 @@ def is_sound(settings: ReplicaSettings, path: Path) -> bool:
     try:
         with _database(settings) as database:
             _attach(database, path, "old")
-            database.execute("SELECT count(hash(one)) FROM old.requests one").fetchall()
-            database.execute("SELECT count(hash(one)) FROM old.carried one").fetchall()
+            for table in ("requests", "carried", *_sums_of(database)):
+                database.execute(f"SELECT count(hash(one)) FROM old.{table} one").fetchall()  # noqa: S608
     except duckdb.Error:
         return False
     return True
@@ -245,6 +263,11 @@ def _carried() -> str:
 
 def _attach(database: duckdb.DuckDBPyConnection, path: Path, name: str) -> None:
     database.execute(f"ATTACH {_quoted(path)} AS {name} (READ_ONLY)")
+
+
+def _sums_of(database: duckdb.DuckDBPyConnection) -> list[str]:
+    text = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'old'"
+    return [name for (name,) in database.execute(text).fetchall() if name in sums.TABLES]
 
 
 def _count(database: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -191,6 +191,7 @@ class Writer:
             or self._join(opened, now)
             or self._recent(host, opened, now)
             or self._filling.fill(host, opened, now)
+            or self._sum_up(opened, now)
             or self._check(host, opened, now)
         )
         if done and not is_first:
@@ -219,6 +220,14 @@ class Writer:
         parts = opened.manifest.spans[slice(*places)]
         opened.replace_spans(parts, [building.joined(self._storage, parts, now)])
         return True
+
+    def _sum_up(self, opened: Opened, now: float) -> bool:
+        """Write a file again that a version without sums wrote; the newest first."""
+        for span in opened.manifest.spans[::-1]:
+            if span.sums is None:
+                opened.replace_spans([span], [building.joined(self._storage, [span], now)])
+                return True
+        return False
 
     def _recent(self, host: Host, opened: Opened, now: float) -> bool:
         """Compare the last two days, and drop the hours that the log has no longer."""

@@ -31,7 +31,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from tracelib import errors, events
 from tracelib.database_url import DatabaseAddress
 from tracelib.filters import Filters
-from tracelib.permissions.access import Access
+from tracelib.permissions.access import Access, Scope
 from tracelib.schema import Schema
 from tracelib.selection import RowId, Selection
 from tracelib.settings import Settings
@@ -40,7 +40,7 @@ from tracelib.source.deadline import Deadline, watched, within
 from tracelib.source.driver_errors import explained
 from tracelib.source.frames import frame_of
 from tracelib.source.guards import guards
-from tracelib.spendlogs import catalog, extent, names, relation
+from tracelib.spendlogs import catalog, extent, names, relation, sums
 from tracelib.window import TimeWindow
 
 CONNECT_TIMEOUT_S = 3
@@ -79,9 +79,18 @@ class Postgres:
         """The same database for a person who may not see all of it."""
         return replace(self, schema=self.schema.seen_by(access))
 
+    @property
+    def scope(self) -> Scope:
+        """Whose requests does it show?"""
+        return self.schema.scope
+
     def requests(self, filters: Filters) -> Subquery:
         """Which requests match the filters? The relation for all queries."""
         return relation.requests(self.schema, filters)
+
+    def sums_by_day(self, window: TimeWindow, columns: Sequence[str]) -> Subquery:
+        """What do the requests of a window add up to, by UTC day and these of their columns?"""
+        return sums.by_day(self.requests(Filters(window)), columns).subquery("sums")
 
     def by_id(self, column: str, ids: Sequence[str]) -> Subquery:
         """Which requests have one of these IDs: request_id, session_id or call_id?"""

@@ -144,6 +144,23 @@ def with_hang_ups(requests: Subquery, *columns: str) -> Select[Any]:
     return known.select_from(requests.outerjoin(record, true()))
 
 
+def with_prices(requests: Subquery, *columns: str) -> Select[Any]:
+    """What does LiteLLM's price list say of these requests, next to the named columns?
+
+    Adds `input_price` and `output_price`, US dollars per token, and reads nothing else of the
+    metadata. None if it does not have them. A replica does not hold them.
+    """
+    record = _record_of(requests.c.metadata, (), ("model_map_information",))
+    listed = _in(record.c.model_map_information, "model_map_value")
+    prices = {
+        f"{kind}_price": _amount(_in(listed, f"{kind}_cost_per_token"))
+        for kind in ("input", "output")
+    }
+    kept = [requests.c[name] for name in columns]
+    known = select(*kept, *(value.label(name) for name, value in prices.items()))
+    return known.select_from(requests.outerjoin(record, true()))
+
+
 def newest(requests: Subquery, limit: int, *columns: str) -> Subquery:
     """Which requests are the newest, at most `limit`, with what `with_facts` and its like read?
 

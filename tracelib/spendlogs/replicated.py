@@ -70,6 +70,7 @@ COLUMNS: Mapping[str, TypeEngine[Any]] = {
     "completion_tokens": Integer(),
     "total_tokens": Integer(),
     "request_tags": Tags(),
+    "agent_version": Text(),
     "error_class": Text(),
     "error_code": Text(),
     "error_message": Text(),
@@ -134,7 +135,7 @@ def requests(
     """
     every = union_all(*(select(*one.c) for one in tables)).subquery("stored")
     known = _shown(every, milliseconds)
-    chosen = [*_within(every, scope)]
+    chosen = [*within(every, scope)]
     if window is not None:
         chosen += [every.c.start_order >= _stored(window.start)]
         chosen += [every.c.start_order < _stored(window.end)]
@@ -149,7 +150,8 @@ def _stored(moment: datetime) -> ColumnElement[datetime]:
     return literal(moment.astimezone(UTC).replace(tzinfo=None), DateTime())
 
 
-def _within(stored: FromClause, scope: Scope) -> list[ColumnElement[bool]]:
+def within(stored: FromClause, scope: Scope) -> list[ColumnElement[bool]]:
+    """Which of these rows are of the scope?"""
     if scope.is_all:
         return []
     keys = [one for one in map(key_identity, scope.keys) if one]
