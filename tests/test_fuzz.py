@@ -141,6 +141,7 @@ QUESTIONS = {
     "savings.caching.resent": looks,
     "savings.prices.own_prices": looks,
     "savings.repricing.uses": looks,
+    "savings.tool_tables.tools_without_calls": looks,
     "savings.tools.unused_tools": looks,
     "savings.waste.waste": looks,
     "savings.waste.waste_of_bodies": looks,

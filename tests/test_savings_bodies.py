@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.database import Database
+from tests.planted_keys import insert
 from tests.replicas import in_files, in_tables, opened, seen, written, written_as
 from tests.rows import KEY, NOON, failure, metadata, spend_log
 from tests.sources import FILTERS, source_of
 from tracelib import savings
-from tracelib.permissions.access import EVERYONE, Access
+from tracelib.permissions.access import EVERYONE, Access, Scope
 from tracelib.replica.settings import ReplicaSettings
 from tracelib.savings.caching import Resent
 from tracelib.savings.tools import Group, Unused, unused
@@ -435,3 +436,21 @@ def test_the_documents_name_every_cause():
     described = (Path(__file__).parent.parent / "docs" / "savings.md").read_text()
     for name, one in savings.CAUSES.items():
         assert f"| {one.title} | `{name}` | {one.definition} | {one.remedy} |" in described
+
+
+def listed_tools(log: Database) -> None:
+    for name, day in (("run", NOON), ("edit", NOON), ("old", NOON - timedelta(days=9))):
+        insert(log.engine, "LiteLLM_ToolTable", tool_id=name, tool_name=name, last_used_at=day)
+    call = {"request_id": "a", "tool_name": "run", "start_time": NOON}
+    insert(log.engine, "LiteLLM_SpendLogToolIndex", **call)
+
+
+def test_without_bodies_the_tables_of_tools_name_those_that_are_never_called(database, role):
+    log = database(rows=[spend_log()])
+    listed_tools(log)
+    source = source_of(log)
+    assert savings.tools_without_calls(source, FILTERS) == ("edit",)
+    team = source.seen_by(Access(Scope(teams=("team-1",)), "admin"))
+    assert savings.tools_without_calls(team, FILTERS) is None
+    narrow = role(log, "narrow_tools", ['SELECT ON "LiteLLM_SpendLogs"'])
+    assert savings.tools_without_calls(source_of(log, narrow), FILTERS) is None

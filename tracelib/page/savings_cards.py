@@ -65,6 +65,7 @@ CAVEATS = (
 )
 ROW_PX = 64
 MOST_TOOLS = 50
+MOST_NAMED = 12
 
 
 def misses(rows: Sequence[Resent], book: PriceBook) -> None:
@@ -108,8 +109,13 @@ def context(rows: Sequence[Resent], book: PriceBook) -> None:
         st.caption("Compact a conversation earlier, or start a new one, to send less again.")
 
 
-def tools(rows: Sequence[Unused], book: PriceBook, names: Mapping[str, str]) -> None:
-    """Draw the tools that are offered and never called."""
+def tools(
+    rows: Sequence[Unused],
+    book: PriceBook,
+    names: Mapping[str, str],
+    listed: Sequence[str] | None,
+) -> None:
+    """Draw the tools that are offered and never called, by bodies and as LiteLLM lists them."""
     found = savings.tool_costs(rows, book)[:MOST_TOOLS]
     lines = pd.DataFrame(
         [
@@ -128,6 +134,10 @@ def tools(rows: Sequence[Unused], book: PriceBook, names: Mapping[str, str]) -> 
             show_empty_state("Every tool that is offered often is called, or no prompt is stored.")
         else:
             table.draw(lines, UNUSED, "tools never called", height="content")
+        if listed:
+            more = f" and {len(listed) - MOST_NAMED} more" if len(listed) > MOST_NAMED else ""
+            named = ", ".join(formatting.shortened(one) for one in listed[:MOST_NAMED])
+            st.text(f"Without bodies, LiteLLM’s own tables name: {named}{more}.")
 
 
 def another_model(used: Sequence[Use], book: PriceBook) -> None:

@@ -58,6 +58,7 @@ def draw(view: View) -> None:
     bodies = view.query(savings.waste_of_bodies, filters)
     resent = view.query(savings.resent, filters)
     tools = view.query(savings.unused_tools, filters)
+    listed = view.query(savings.tools_without_calls, filters)
     used = view.query(savings.uses, filters)
     own = view.query(savings.own_prices, filters)
     stop_without_database(columns.result)
@@ -77,7 +78,8 @@ def draw(view: View) -> None:
     with st.grid(columns=2, min_column_width=320, gap="small"):
         savings_cards.context(resent.result.value or (), book)
         savings_cards.another_model(used.result.value or (), book)
-    savings_cards.tools(tools.result.value or (), book, NAMES | view.facets.names("key"))
+    names = NAMES | view.facets.names("key")
+    savings_cards.tools(tools.result.value or (), book, names, listed.result.value)
     results = [one.result for one in (columns, bodies, resent, tools, used, own)]
     _first_failure(results)
     source_caption(view, *results, requests=found.requests_read)

@@ -12,6 +12,7 @@ from tracelib.savings.caching import CAUSES, resent
 from tracelib.savings.classes import DECLARED, Declared
 from tracelib.savings.prices import DIRECT, PriceBook, own_prices, price_book
 from tracelib.savings.repricing import Repriced, WhatIf, repriced, uses, what_if
+from tracelib.savings.tool_tables import tools_without_calls
 from tracelib.savings.tools import unused_tools
 from tracelib.savings.waste import Example, Waste, WasteClass, together, waste, waste_of_bodies
 
@@ -37,6 +38,7 @@ __all__ = [
     "resent",
     "together",
     "tool_costs",
+    "tools_without_calls",
     "unused_tools",
     "uses",
     "waste",
