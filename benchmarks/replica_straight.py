@@ -48,14 +48,14 @@ SELECT (md5_number_lower(session_id || ':' || "key") >> 1)::BIGINT AS session_nu
         'client/1.' || u % 30 AS agent_version,
         prompt // 2 AS cached_prompt_tokens, 0 AS attempted_retries, 0 AS attempted_fallbacks,
         'key ' || k AS key_alias, 'Team ' || k % 40 AS team_alias,
-        CASE WHEN has_body THEN hash(i // 20 * 19 + i % 19)::UINTEGER::BIGINT - 2147483648 END
+        CASE WHEN has_body THEN (hash(i // 20 * 19 + i % 19) % 4294967295)::BIGINT - 2147483648 END
             AS request_hash,
-        CASE WHEN has_body THEN hash(i, 1)::UINTEGER::BIGINT - 2147483648 END AS messages_hash,
-        CASE WHEN has_body THEN hash(i, 2)::UINTEGER::BIGINT - 2147483648 END AS history_hash,
-        CASE WHEN has_body THEN hash(s)::UINTEGER::BIGINT - 2147483648 END AS opening_hash,
+        CASE WHEN has_body THEN (hash(i, 1) % 4294967295)::BIGINT - 2147483648 END AS messages_hash,
+        CASE WHEN has_body THEN (hash(i, 2) % 4294967295)::BIGINT - 2147483648 END AS history_hash,
+        CASE WHEN has_body THEN (hash(s) % 4294967295)::BIGINT - 2147483648 END AS opening_hash,
         CASE WHEN has_body THEN k % 90 END AS system_hash, k % 80 AS system_shape,
         CASE WHEN has_body AND k % 3 = 0 THEN k % 70 END AS tools_hash,
-        CASE WHEN has_body AND k % 3 = 0 THEN hash(i, 3)::UINTEGER::BIGINT - 2147483648 END
+        CASE WHEN has_body AND k % 3 = 0 THEN (hash(i, 3) % 4294967295)::BIGINT - 2147483648 END
             AS call_hash,
         CASE WHEN has_body THEN i % 900 END AS fixed_share,
         CASE WHEN has_body THEN i % 4 = 0 END AS wants_cache,

@@ -129,9 +129,9 @@ def _text(row: dict) -> str:
     return repr([row[name] for name in COPIED])
 
 
-def in_log(source: Postgres) -> list[str]:
+def in_log(source: Postgres, reads_bodies: bool = False) -> list[str]:
     """The same of all rows of the log."""
-    found = source.rows(copying.to_copy(source.schema, None, None))
+    found = source.rows(copying.to_copy(source.schema, None, None, reads_bodies))
     return sorted(repr([getattr(row, name) for name in COPIED]) for row in found)
 
 

@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from tests.database import Database
 from tests.planted_keys import insert
 from tests.replicas import in_files, in_tables, opened, seen, written, written_as
+from tests.replicating import Clock, after_a_day, held, in_log, in_step, writer_of
 from tests.rows import KEY, NOON, failure, metadata, spend_log
 from tests.sources import FILTERS, source_of
 from tracelib import savings
+from tracelib.filters import Filters
 from tracelib.permissions.access import EVERYONE, Access, Scope
 from tracelib.replica.settings import ReplicaSettings
 from tracelib.savings.caching import Resent
@@ -26,6 +28,7 @@ from tracelib.source import NotHeld
 from tracelib.spendlogs.body_facts import SIZED
 from tracelib.spendlogs.types import BETWEEN
 from tracelib.spendlogs.wasted import CLASSES, OF_BODIES
+from tracelib.window import TimeWindow
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 Row = dict[str, Any]
@@ -454,3 +457,62 @@ def test_without_bodies_the_tables_of_tools_name_those_that_are_never_called(dat
     assert savings.tools_without_calls(team, FILTERS) is None
     narrow = role(log, "narrow_tools", ['SELECT ON "LiteLLM_SpendLogs"'])
     assert savings.tools_without_calls(source_of(log, narrow), FILTERS) is None
+
+
+# ---------------------------------------------------------------- marks across files
+
+HOUR = timedelta(hours=1)
+DAYS = Filters(TimeWindow(NOON - 48 * HOUR, NOON + 48 * HOUR))
+
+
+def repeats(folder: Path) -> int:
+    """How many requests repeat another, in the replica in this folder."""
+    with opened(ReplicaSettings(folder)) as files:
+        return sum(one.requests for one in savings.waste_of_bodies(seen(files), DAYS).classes)
+
+
+def test_a_replica_with_facts_of_bodies_follows_the_log(database, tmp_path):
+    log = database(
+        rows=[sent(user(f"{n % 7}"), at=-HOUR * 30 * n / 200, spend=1) for n in range(200)]
+    )
+    source, clock = source_of(log), Clock()
+    writer = writer_of(source, tmp_path, clock, reads_bodies=True, duty=1.0)
+    in_step(writer, clock)
+    assert held(tmp_path) == in_log(source, reads_bodies=True)
+    log.insert(sent(user(f"{n % 7}"), at=SECOND * n, spend=1) for n in range(50))
+    clock.now += 600
+    in_step(writer, clock)
+    assert held(tmp_path) == in_log(source, reads_bodies=True)
+    # A day is in one file once the next one has a file, too.
+    log.insert([sent(user("next day"), at=timedelta(hours=24), spend=1)])
+    after_a_day(writer, clock)
+    after_a_day(writer, clock)
+    assert held(tmp_path) == in_log(source, reads_bodies=True)
+    found = savings.waste_of_bodies(source, DAYS)
+    assert repeats(tmp_path) == sum(one.requests for one in found.classes) > 200
+
+
+def test_a_pair_in_two_files_is_found_once_the_day_is_in_one(database, tmp_path):
+    """Half past twelve the open file begins at ten."""
+    before, after = (sent(user("the same"), at=at * MINUTE, spend=1) for at in (-121, -119))
+    other = sent(user("the same"), at=timedelta(hours=-25), spend=1)
+    next_day = sent(user("next day"), at=timedelta(hours=20), spend=1)
+    source, clock = source_of(database(rows=[before, after, other, next_day])), Clock()
+    writer = writer_of(source, tmp_path, clock, reads_bodies=True, duty=1.0)
+    in_step(writer, clock)
+    assert repeats(tmp_path) == 0
+    after_a_day(writer, clock)
+    after_a_day(writer, clock)
+    assert repeats(tmp_path) == 1
+    # Of another day: never.
+    assert sum(one.requests for one in savings.waste_of_bodies(source, DAYS).classes) == 1
+
+
+def test_a_mark_stays_when_the_other_request_is_in_another_file_later(database, tmp_path):
+    rows = [sent(user("the same"), at=at * MINUTE, spend=1) for at in (-50, 10)]
+    source, clock = source_of(database(rows=rows)), Clock()
+    writer = writer_of(source, tmp_path, clock, reads_bodies=True, duty=1.0)
+    for _ in range(4):
+        in_step(writer, clock)
+        assert repeats(tmp_path) == 1
+        clock.now += 3_600

@@ -24,7 +24,7 @@ from tracelib.page.base.cards import (
 )
 from tracelib.page.base.view import View
 from tracelib.querying.store import Result
-from tracelib.savings import Waste
+from tracelib.savings import Waste, WasteClass
 
 ABOUT = (
     "Requests with a cost that bought nothing. Each is in the first class that fits and in no "
@@ -120,7 +120,7 @@ def _read(found: Waste) -> str:
 
 
 def _classes(found: Waste) -> None:
-    ordered = sorted(found.classes, key=lambda one: -one.cost_usd)
+    ordered = _ordered(found)
     rows = pd.DataFrame(
         [
             {
@@ -159,6 +159,11 @@ def _classes(found: Waste) -> None:
         with st.expander("What each class contains"):
             for one in savings.DECLARED.values():
                 st.text(f"{one.title}: {one.definition}")
+
+
+def _ordered(found: Waste) -> list[WasteClass]:
+    """The classes with the highest cost first."""
+    return sorted(found.classes, key=lambda one: -one.cost_usd)
 
 
 def _ttl(found: Waste) -> str:
@@ -207,6 +212,6 @@ def _sessions(view: View, found: Waste) -> list[dict[str, Any]]:
             "session_id": each.session_id,
             "api_key": each.api_key,
         }
-        for one in found.classes
+        for one in _ordered(found)
         for each in one.examples
     ]

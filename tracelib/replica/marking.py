@@ -1,13 +1,13 @@
 """The marks of requests that repeat or continue others, computed as a file of a span is written.
 
-Requests are compared within a file. A mark that an older file had stays: the request that it was
-compared with may be in another file now.
+Requests are compared within a file. A mark that a row had in an older file stays: the request that
+it was compared with may be in another file now.
 """
 
 from collections.abc import Mapping, Sequence
 
 import duckdb
-from sqlalchemy import Column, MetaData, Table
+from sqlalchemy import Column, MetaData, Table, or_, select
 from sqlalchemy.types import BigInteger
 
 from tracelib.replica.dialect import compiled
@@ -20,19 +20,49 @@ from tracelib.spendlogs.replicated import COLUMNS
 SOURCE_BITS = 40
 NUMBER = "number"
 TABLE = "marks"
+# By which a row that is read again is known.
+SAME = ("start_order", "session_id", "key", "request_hash", "prompt_tokens")
 
 
-def mark(database: duckdb.DuckDBPyConnection, sources: Mapping[int, tuple[str, str]]) -> None:
-    """Create the table of marks for the rows of these sources: each a table and a condition."""
-    parts = (
+def mark(
+    database: duckdb.DuckDBPyConnection,
+    sources: Mapping[int, tuple[str, str]],
+    read_again: Sequence[str],
+) -> None:
+    """Create the table of marks for the rows of these sources: each a table and a condition.
+
+    `read_again` are the tables of older files that have the rows of `read`, as they were.
+    """
+    rows = (
         f"SELECT {_number(place)} AS {NUMBER}, {_read(table)} FROM {table} WHERE {condition}"  # noqa: S608
         for place, (table, condition) in sources.items()
     )
-    database.execute(f"CREATE TEMP VIEW compared AS {' UNION ALL '.join(parts)}")
+    database.execute(f"CREATE TEMP VIEW compared AS {' UNION ALL '.join(rows)}")
     columns = (Column(name, COLUMNS[name]) for name in _columns() if name in COLUMNS)
     more = (Column(NUMBER, BigInteger()), Column("session_group", BigInteger()))
-    text, values = compiled(marked(Table("compared", MetaData(), *columns, *more), NUMBER))
-    database.execute(f"CREATE TEMP TABLE {TABLE} AS {text}", values)
+    every = marked(Table("compared", MetaData(), *columns, *more), NUMBER).subquery("every")
+    has_mark = or_(*(every.c[name].is_not(None) for name in MARKS))
+    text, values = compiled(select(*every.c).where(has_mark))
+    database.execute(f"CREATE TEMP TABLE found AS {text}", values)
+    names = ", ".join(f'arg_min("{name}", age) AS "{name}"' for name in MARKS)
+    parts = " UNION ALL ".join(["SELECT *, 0 AS age FROM found", *map(_before, read_again)])
+    # Of a mark that was found again, the new one.
+    database.execute(
+        f"CREATE TEMP TABLE {TABLE} AS SELECT {NUMBER}, {names} FROM ({parts}) GROUP BY {NUMBER}"  # noqa: S608
+    )
+    # A join keeps the order of the rows if these are not what is hashed.
+    database.execute("SET disabled_optimizers = 'build_side_probe_side,join_order'")
+
+
+def _before(old: str) -> str:
+    """The marks that rows had when they were read before, in the older file `old`."""
+    same = " AND ".join(f"now.{name} IS NOT DISTINCT FROM before.{name}" for name in SAME)
+    marks = ", ".join(f'before."{name}"' for name in MARKS)
+    has_mark = " OR ".join(f'before."{name}" IS NOT NULL' for name in MARKS)
+    return (
+        f"SELECT {_number(0, 'now.')}, {marks}, 1 FROM read now JOIN {old} before ON {same} "  # noqa: S608
+        f"WHERE {has_mark}"
+    )
 
 
 def joined(place: int, table: str) -> str:

@@ -54,7 +54,10 @@ def build(
         database.execute(f"CREATE TABLE made.requests AS SELECT {_empty(COLUMNS)} WHERE false")
         is_marked = settings.reads_bodies and marking.is_needed(bool(hours), kept)
         if is_marked:
-            marking.mark(database, _sources(bool(hours), kept))
+            again = (
+                [f"old{n}.requests" for n, one in enumerate(kept) if one.without] if hours else []
+            )
+            marking.mark(database, _sources(bool(hours), kept), again)
         database.execute("BEGIN")
         for part in _in_order(hours, kept, is_marked):
             database.execute(f"INSERT INTO made.requests {part}")

@@ -38,15 +38,9 @@ def compared(requests: Subquery, newest: int) -> Relation:
         held = select(*(requests.c[name] for name in names))
         return held.where(requests.c.wants_cache.is_not(None)).subquery("compared")
     known = _known(requests, newest)
-    found = marks.marked(known, "number").subquery("marks")
-    columns = (found.c[name] for name in marks.MARKS)
-    joined = known.outerjoin(found, found.c.number == known.c.number)
-    return (
-        select(*known.c, *columns)
-        .select_from(joined)
-        .where(known.c.wants_cache.is_not(None))
-        .cte("compared")
-    )
+    every = (column.name for column in known.c)
+    found = marks.marked(known, "number", *every).subquery("found")
+    return select(*found.c).where(found.c.wants_cache.is_not(None)).cte("compared")
 
 
 def _known(requests: Subquery, newest: int) -> FromClause:

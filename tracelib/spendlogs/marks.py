@@ -43,8 +43,8 @@ COMPARED = (
     *("request_hash", "messages_hash", "history_hash", "opening_hash", "system_hash"),
     *("system_shape", "tools_hash", "call_hash", "fixed_share", "wants_cache"),
 )
-# The calls of a loop repeat after at most this many, for the third time.
-LONGEST_CYCLE = 4
+# After so many calls those of a loop repeat, for the third time.
+CYCLES = (1, 2, 3, 4)
 # Providers cache no shorter prompts; an unused cache expires.
 LEAST_CACHED = 1_024
 EXPIRES_MS = 5 * 60_000
@@ -67,150 +67,123 @@ def no_marks() -> list[ColumnElement[Any]]:
     return [null().cast(kind).label(name) for name, kind in MARKS.items()]
 
 
-def marked(rows: FromClause, number: str) -> Select[Any]:
-    """Which of these requests repeat or continue another? Those with any mark.
+def marked(rows: FromClause, number: str, *more: str) -> Select[Any]:
+    """Which of these requests repeat or continue another?
 
-    The column `number`, which is different for each row and ordered as they are in doubt, and those
-    of `MARKS`. `rows` has the columns of `READ` and `COMPARED`.
+    A row per request: the column `number`, which is different for each row and ordered as they are
+    in doubt, `more` columns, and those of `MARKS`. `rows` has the columns of `READ` and `COMPARED`.
+    All is computed in windows over one pass, without a join: a planner that knows nothing of the
+    rows would compute one side of it again for each row of the other.
     """
     done = and_(~rows.c.is_failure, ~rows.c.is_cache_hit, rows.c.wants_cache.is_not(None))
-    kept = (rows.c[name] for name in (number, *READ, *COMPARED))
-    known = select(*kept, cast(rows.c.start_order, Date).label("day")).where(done).cte("known")
-    parts = [
-        _repeated(known, number).subquery("repeated"),
-        _looped(known, number).subquery("looped"),
-        _followed(known, number).subquery("followed"),
-    ]
-    joined: FromClause = known
-    for part in parts:
-        joined = joined.outerjoin(part, part.c[number] == known.c[number])
-    found = {column.name: column for part in parts for column in part.c if column.name in MARKS}
-    marks = [cast(found[name], kind).label(name) for name, kind in MARKS.items()]
-    has_mark = or_(*(part.c[number].is_not(None) for part in parts))
-    return select(known.c[number], *marks).select_from(joined).where(has_mark)
+    names = dict.fromkeys((number, *READ, *COMPARED, *more))
+    known = select(
+        *(rows.c[name] for name in names),
+        cast(rows.c.start_order, Date).label("day"),
+        done.label("is_done"),
+        and_(done, rows.c.request_hash.is_not(None)).label("is_repeatable"),
+        and_(done, rows.c.call_hash.is_not(None)).label("is_calling"),
+        and_(done, rows.c.opening_hash.is_not(None), rows.c.completion_tokens > 0).label("is_talk"),
+    ).subquery("known")
+    pairs = _expected(_cycles(_pairs(known, number), number))
+    marks = {**_repeated(pairs), **_looped(pairs), **_followed(pairs)}
+    kept = (pairs.c[name] for name in dict.fromkeys((number, *more)))
+    return select(*kept, *(cast(marks[name], kind).label(name) for name, kind in MARKS.items()))
 
 
-def _owner(known: FromClause) -> tuple[ColumnElement[Any], ...]:
-    return tuple(known.c[name] for name in ("key", "team", "user", "day"))
+def _near(known: FromClause, number: str, kind: str, *same: str) -> dict[str, Any]:
+    """The window of the requests of this kind that are the same in these, in their order."""
+    names = (kind, *same, "key", "team", "user", "day")
+    order = (known.c.start_order, known.c[number])
+    return {"partition_by": tuple(known.c[name] for name in names), "order_by": order}
 
 
-def _order(known: FromClause, number: str) -> tuple[ColumnElement[Any], ...]:
-    return known.c.start_order, known.c[number]
+def _pairs(known: Subquery, number: str) -> Subquery:
+    """Each request with the one before: of the same request, calls, conversation and system prompt.
 
-
-def _repeated(known: FromClause, number: str) -> Select[Any]:
-    """The same request again: how long after, and in the same session?"""
-    same = (known.c.request_hash, known.c.model, known.c.prompt_tokens, *_owner(known))
-    over: dict[str, Any] = {"partition_by": same, "order_by": _order(known, number)}
-    pairs = (
-        select(
-            known.c[number],
-            known.c.start_order,
-            known.c.session_group,
-            func.lag(known.c.start_order).over(**over).label("before"),
-            func.lag(known.c.session_group).over(**over).label("session_before"),
-        )
-        .where(known.c.request_hash.is_not(None))
-        .subquery("pairs")
-    )
-    after = Elapsed(pairs.c.before, pairs.c.start_order)
+    Of another kind than is compared, they are of no meaning.
+    """
+    same = ("request_hash", "model", "prompt_tokens")
+    again = _near(known, number, "is_repeatable", *same)
+    calls = _near(known, number, "is_calling", "session_group")
+    talk = _near(known, number, "is_talk", "opening_hash")
+    shaped = _near(known, number, "is_talk", "system_shape")
+    columns = known.c
+    before = {
+        "start": columns.start_order,
+        "system": columns.system_hash,
+        "shape": columns.system_shape,
+        "tools": columns.tools_hash,
+        "deployment": columns.deployment,
+        "base": columns.api_base,
+    }
     return select(
-        pairs.c[number],
-        after.label("repeated_after_ms"),
-        (pairs.c.session_before == pairs.c.session_group).label("repeats_session"),
-    ).where(pairs.c.before.is_not(None))
+        *columns,
+        func.lag(columns.start_order).over(**again).label("start_before"),
+        func.lag(columns.session_group).over(**again).label("session_before"),
+        *(
+            case(
+                (func.lag(columns.call_hash, n).over(**calls) == columns.call_hash, 1), else_=0
+            ).label(f"is_same_{n}")
+            for n in CYCLES
+        ),
+        func.lag(columns.messages_hash).over(**talk).label("messages_before"),
+        func.lag(columns.prompt_tokens).over(**talk).label("prompt_before"),
+        *(func.lag(one).over(**talk).label(f"talk_{name}") for name, one in before.items()),
+        *(func.lag(one).over(**shaped).label(f"shape_{name}") for name, one in before.items()),
+    ).subquery("pairs")
 
 
-def _looped(known: FromClause, number: str) -> Select[Any]:
-    """The same calls of tools for the third time, each cycle of a few calls right after another."""
-    of_session = (known.c.session_group, *_owner(known))
-    over: dict[str, Any] = {"partition_by": of_session, "order_by": _order(known, number)}
-    cycles = range(1, LONGEST_CYCLE + 1)
-    called = (
-        select(
-            known.c[number],
-            known.c.start_order,
-            *of_session,
-            *(
-                case(
-                    (func.lag(known.c.call_hash, n).over(**over) == known.c.call_hash, 1), else_=0
-                ).label(f"is_same_{n}")
-                for n in cycles
-            ),
-        )
-        .where(known.c.call_hash.is_not(None))
-        .subquery("called")
+def _cycles(pairs: Subquery, number: str) -> Subquery:
+    """How many calls in a row are those of so many requests before?"""
+    calls = _near(pairs, number, "is_calling", "session_group")
+    counts = (
+        func.sum(pairs.c[f"is_same_{n}"]).over(**calls, rows=(1 - 2 * n, 0)).label(f"same_{n}")
+        for n in CYCLES
     )
-    within = tuple(called.c[one.name] for one in of_session)
-    order = _order(called, number)
-    counts = [
-        func.sum(called.c[f"is_same_{n}"])
-        .over(partition_by=within, order_by=order, rows=(1 - 2 * n, 0))
-        .label(f"same_{n}")
-        for n in cycles
-    ]
-    counted = select(called.c[number], *counts).subquery("counted")
-    is_loop = or_(*(counted.c[f"same_{n}"] == 2 * n for n in cycles))
-    return select(counted.c[number], is_loop.label("is_loop")).where(is_loop)
+    return select(*pairs.c, *counts).subquery("cycles")
 
 
-def _followed(known: FromClause, number: str) -> Select[Any]:
-    """What is sent again of the request before, and what the provider's cache did not serve."""
-    pairs = _pairs(known, number)
+def _expected(pairs: Subquery) -> Subquery:
+    """What the provider's cache could serve of each request, and what it did not."""
     columns = pairs.c
-    is_next = columns.messages_before.in_([columns.history_hash, columns.messages_hash])
+    is_next = and_(
+        columns.is_talk, columns.messages_before.in_([columns.history_hash, columns.messages_hash])
+    )
     # Where the history is known, all of the request before is at the beginning of this one.
     again = case((is_next, func.least(columns.prompt_before, columns.prompt_tokens)))
     fixed = divided(columns.prompt_tokens, PER_MILLE) * columns.fixed_share
-    expected = func.coalesce(
-        again, case((columns.shape_start.is_not(None), cast(func.floor(fixed), Integer)))
+    has_shape = and_(
+        columns.is_talk, columns.system_shape.is_not(None), columns.shape_start.is_not(None)
     )
-    missed = expected - func.coalesce(columns.cached_prompt_tokens, 0)
-    known_pairs = select(
+    expected = func.coalesce(again, case((has_shape, cast(func.floor(fixed), Integer))))
+    return select(
         *columns,
-        is_next.label("is_next"),
-        again.label("resent_tokens"),
+        func.coalesce(is_next, False, type_=Boolean()).label("is_next"),
+        again.label("again"),
         expected.label("expected"),
-        missed.label("missed"),
+        (expected - func.coalesce(columns.cached_prompt_tokens, 0)).label("missed"),
     ).subquery("expected")
-    return _causes(known_pairs, number)
 
 
-def _pairs(known: FromClause, number: str) -> Subquery:
-    """Each request with the one before in its conversation, and with its system prompt."""
-    compared = {
-        "start": known.c.start_order,
-        "system": known.c.system_hash,
-        "shape": known.c.system_shape,
-        "tools": known.c.tools_hash,
-        "deployment": known.c.deployment,
-        "base": known.c.api_base,
+def _repeated(pairs: Subquery) -> dict[str, ColumnElement[Any]]:
+    """The same request again: how long after, and in the same session?"""
+    columns = pairs.c
+    is_again = and_(columns.is_repeatable, columns.start_before.is_not(None))
+    return {
+        "repeated_after_ms": case((is_again, Elapsed(columns.start_before, columns.start_order))),
+        "repeats_session": case((is_again, columns.session_before == columns.session_group)),
     }
-    own = {"messages_before": known.c.messages_hash, "prompt_before": known.c.prompt_tokens}
-    talk = _before(known, number, known.c.opening_hash)
-    shaped = _before(known, number, known.c.system_shape)
-    return (
-        select(
-            *known.c,
-            *(func.lag(one).over(**talk).label(name) for name, one in own.items()),
-            *(func.lag(one).over(**talk).label(f"talk_{name}") for name, one in compared.items()),
-            *(
-                case((known.c.system_shape.is_not(None), func.lag(one).over(**shaped))).label(
-                    f"shape_{name}"
-                )
-                for name, one in compared.items()
-            ),
-        )
-        .where(known.c.opening_hash.is_not(None), known.c.completion_tokens > 0)
-        .subquery("pairs")
-    )
 
 
-def _before(known: FromClause, number: str, same: ColumnElement[Any]) -> dict[str, Any]:
-    return {"partition_by": (same, *_owner(known)), "order_by": _order(known, number)}
+def _looped(pairs: Subquery) -> dict[str, ColumnElement[Any]]:
+    """The same calls of tools for the third time, each cycle of a few calls right after another."""
+    is_loop = or_(*(pairs.c[f"same_{n}"] == 2 * n for n in CYCLES))
+    return {"is_loop": case((and_(pairs.c.is_calling, is_loop), True))}
 
 
-def _causes(pairs: Subquery, number: str) -> Select[Any]:
+def _followed(pairs: Subquery) -> dict[str, ColumnElement[Any]]:
+    """What is sent again of the request before, and what the provider's cache did not serve."""
     columns = pairs.c
 
     def before(name: str) -> ColumnElement[Any]:
@@ -234,9 +207,8 @@ def _causes(pairs: Subquery, number: str) -> Select[Any]:
         (has_other_system, SYSTEM_CHANGED),
         else_=UNKNOWN,
     )
-    return select(
-        columns[number],
-        columns.resent_tokens,
-        case((is_miss, cause)).label("miss"),
-        case((is_miss, columns.missed)).label("missed_tokens"),
-    ).where(or_(columns.resent_tokens.is_not(None), is_miss))
+    return {
+        "resent_tokens": columns.again,
+        "miss": case((is_miss, cause)),
+        "missed_tokens": case((is_miss, columns.missed)),
+    }
