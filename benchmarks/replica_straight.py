@@ -155,7 +155,8 @@ def _written(folder: Path, size: Size, span: Span, begins: int, first: int) -> S
         "last": first + span.rows,
         "row_ms": DAY_S * 1000 / (size.rows // size.days),
     }
-    with duckdb.connect(config={"memory_limit": "3GB", "threads": "2"}) as database:
+    room = {"memory_limit": "3GB", "threads": "2", "temp_directory": str(folder / spans.SPILLED)}
+    with duckdb.connect(config=room) as database:
         database.execute(f"ATTACH '{folder / file}' AS made (STORAGE_VERSION '{spans.STORAGE}')")
         database.execute(str(CreateTable(table).compile(dialect=DIALECT)))
         database.execute(STRAIGHT, values)
