@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tracelib import facets, models, overview, quality, savings, sessions, status
+from tracelib import facets, incidents, models, overview, quality, savings, sessions, status
 from tracelib.filters import Filters
 from tracelib.sessions import SessionSearch
 from tracelib.sessions.search import SORTS
@@ -128,6 +128,7 @@ def _rows(filters: Filters) -> dict[str, list[tuple[Any, ...]]]:
             ("failures over time", status.failures_over_time, bucket),
             ("newest failures", status.newest_failures, one, "/spend/logs/ui of failures"),
             ("losses", status.losses, one),
+            ("incidents", incidents.incidents, (filters, filters.window.end)),
         ],
     }
 

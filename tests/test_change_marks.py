@@ -124,6 +124,12 @@ def test_a_price_that_moved_is_a_change(database, rows, found):
     assert said(changes.price_changes(source_of(database(rows=rows)), FILTERS)) == found
 
 
+def test_a_deployment_that_is_called_as_its_model_is_one_change(database):
+    alike = spend_log(startTime=LATER, model_group="", model="gpt-5", request_tags=[])
+    found = changes.first_seen(source_of(database(rows=[OLD, alike])), FILTERS)
+    assert said(found) == [(LATER, "Model gpt-5 first used")]
+
+
 def test_without_the_metadata_no_price_is_known(database, role):
     log = database(rows=[priced(NOON, 2e-6), priced(LATER, 3e-6)])
     listed = ", ".join(f'"{one}"' for one in spend_log() if one != "metadata")
@@ -222,6 +228,12 @@ def test_marks_are_drawn_over_every_chart_and_their_names_are_text():
     assert drawn.customdata[0].startswith("Model &lt;b&gt;0&lt;/b&gt;<br>")
     assert drawn.customdata[0].endswith("<br>and 2 more")
     assert [one.x0 for one in chart.layout.shapes] == [drawn.x[0]]
+    # A chart with a scale of its own leaves theirs.
+    rates = frame.assign(error_rate=0.02, requests=100)
+    rate = traffic.error_rate(rates, axis)
+    assert rate.layout.yaxis9.range == (0, 1)
+    assert rate.layout.yaxis.range[1] == pytest.approx(0.052)
+    assert [one.fill for one in rate.data] == ["tozeroy", None]
     without = traffic.requests(frame, replace(axis, marks=()))
     assert len(without.data) == len(chart.data) - 1
     assert not without.layout.shapes

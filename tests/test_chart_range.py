@@ -60,9 +60,9 @@ def test_the_stops_of_any_axis_divide_its_window(axis):
     count = len(bucket_starts(axis.window, axis.bucket, axis.zone))
     assert len(stops["middles"]) == len(edges) - 1 == len(stops["names"]) - 1 == count
     assert all(0 < middle < 1 for middle in stops["middles"])
-    assert all(
-        read_part(*pair)[0] for pair in zip(stops["edges"], stops["edges"][1:], strict=False)
-    )
+    if 2000 < edges[0].year < 2200:
+        pairs = zip(stops["edges"], stops["edges"][1:], strict=False)
+        assert all(read_part(*pair)[0] for pair in pairs)
 
 
 @pytest.mark.parametrize("page", ["pages/Overview.py", "pages/Models.py", "pages/Status.py"])
@@ -127,30 +127,17 @@ def test_what_is_no_time_changes_nothing(monkeypatch, chosen):
         (Between(NOON, NOON + timedelta(hours=1)), ["Fixed link"]),
     ],
 )
-def test_a_range_that_moves_on_has_a_live_link_and_a_fixed_one(monkeypatch, chosen, names):
-    class Parameters(dict):
-        get_all = dict.__getitem__
-
-    monkeypatch.setattr(
-        copy_link.address.st, "query_params", Parameters(part=["costs"], range=["x"])
-    )
+def test_a_range_that_moves_on_has_a_live_link_and_a_fixed_one(chosen, names):
     choice = Choice(range=chosen, model=("a&b",))
     filters = choice.filters(NOON + timedelta(hours=2), "Asia/Tokyo")
     links = copy_link.links(choice, filters)
     assert [link["name"] for link in links] == names
-    fixed = parse_qsl(links[-1]["query"])
-    assert dict(fixed) == {
-        "part": "costs",
+    assert dict(parse_qsl(links[-1]["query"])) == {
         "range": "custom",
-        "from": chosen_text(filters.window.start),
-        "to": chosen_text(filters.window.end),
+        "from": f"{filters.window.start:%Y-%m-%dT%H:%MZ}",
+        "to": f"{filters.window.end:%Y-%m-%dT%H:%MZ}",
         "zone": "Asia/Tokyo",
         "model": "a&b",
     }
     if len(links) > 1:
-        live = dict(parse_qsl(links[0]["query"]))
-        assert live == {"part": "costs", "model": "a&b"} | dict(chosen.query())
-
-
-def chosen_text(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%MZ}"
+        assert dict(parse_qsl(links[0]["query"])) == {"model": "a&b"} | dict(chosen.query())

@@ -15,8 +15,12 @@ from tests.test_scopes import OFFERED
 from tracelib import sessions
 from tracelib.changes import MEASURES, Comparison, Group
 from tracelib.conversation import Reading
+from tracelib.costs import CostTable
+from tracelib.costs.kinds import KINDS
+from tracelib.costs.sums import DIMENSIONS as COST_DIMENSIONS
 from tracelib.evidence import Signatory
 from tracelib.facets import Facets
+from tracelib.incidents import Interval
 from tracelib.permissions.access import FULL
 from tracelib.quality import WITH_EXAMPLES
 from tracelib.quality.counting import UNRESOLVED
@@ -81,11 +85,31 @@ QUESTIONS = {
         for one in case.selections[:20]
         if (rows := row_ids(sessions.requests_of(case.source, one)))
     ],
+    "costs.daily.daily_costs": lambda case: [
+        (one, by, (None, "a", *keys_of(case))) for one in case.looks for by in COST_DIMENSIONS
+    ],
+    "costs.daily.whole_cost": looks,
+    "costs.limits.limits": lambda _: [()],
+    "costs.other_names.other_names": lambda case: [
+        ("end_user", keys_of(case)),
+        ("agent", ("a", None)),
+    ],
+    "costs.paces.paces": lambda _: [(NOON + HOUR, tuple(KINDS))],
+    "costs.table.cost_table": lambda case: [
+        (one, by, period, 5)
+        for one in case.looks
+        for by in COST_DIMENSIONS
+        for period in ("day", "month")
+    ],
     "evidence.counts.evidence": looks,
     "evidence.document.evidence_file": lambda case: [
         (case.looks[0], Signatory(None, FULL), NOON, with_bodies) for with_bodies in (False, True)
     ],
     "facets.facets": lambda _: [(NOON + HOUR,)],
+    "incidents.health.health_checks": lambda case: ((one.window,) for one in case.looks),
+    "incidents.health.compared_health": lambda case: (
+        (one, (Interval("gpt-4o", None, "healthy", NOON, NOON + HOUR),)) for one in case.looks
+    ),
     "incidents.incidents.incidents": lambda case: ((one, one.window.end) for one in case.looks),
     "key_review.review.key_review": looks,
     "ledgers.automatic.automatic": lambda _: [(TODAY,)],
@@ -206,6 +230,9 @@ def without_names(found: Any) -> Any:
         return replace(found, groups=without_names(found.groups))
     if isinstance(found, tuple) and all(isinstance(one, Group) for one in found):
         return [replace(one, name=None) for one in found]
+    if isinstance(found, CostTable):
+        groups = [(one.id, one.costs) for one in found.groups]
+        return groups, found.others, found.other_groups, found.total
     if isinstance(found, Facets):
         return {
             name: {(one.id, one.requests) for one in values}

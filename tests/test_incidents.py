@@ -1,7 +1,7 @@
 """Incidents are found when they are planted, and only then: who, since when, and is it over."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from random import Random
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.incidents_backtest import score
 from tests.calling import calls_of, token
 from tests.database import Database
 from tests.page_words import words as words_of
@@ -29,11 +30,26 @@ from tests.planted_incidents import (
     request,
     traffic,
 )
+from tests.planted_keys import insert
 from tests.replicas import in_files
 from tests.rows import NOON, failure, key_of, metadata, name_key, name_team, spend_log
 from tests.sources import source_of
+from tracelib.demo.gateway import scene
+from tracelib.demo.story import SEED, requests
 from tracelib.filters import Filters
-from tracelib.incidents import ALL, Entity, Incidents, Recent, Signature, burns, incidents, words
+from tracelib.incidents import (
+    ALL,
+    Entity,
+    Incidents,
+    Recent,
+    Signature,
+    burns,
+    compared_health,
+    health_checks,
+    incidents,
+    words,
+    worth_comparing,
+)
 from tracelib.incidents.detecting import (
     EVIDENCE,
     evidence,
@@ -366,8 +382,8 @@ def test_a_budget_burns():
     assert (six.rate, six.is_fast) == (2.0, False)
     assert (none.rate, none.is_fast, none.lasts_days) == (None, False, None)
     assert words.burning((hour, six), 0.01) == (
-        "Error budget of 1.0 %: used at 20.0 × over 1 h, 2.0 × over 6 h what lasts. At this rate "
-        "the budget of 30 days lasts 1 d 12 h."
+        "Error budget of 1.0 %: burn rate 20.0 over 1 h, 2.0 over 6 h. Fast: like this it lasts "
+        "1 d 12 h instead of 30 days."
     )
 
 
@@ -378,7 +394,8 @@ def test_the_page_says_it_first_and_home_in_a_line(database, open_page):
     text = unescape(words_of(app))
     headline = "No incident is ongoing. 1 incident in this time range, the last one of"
     assert headline in text
-    assert "anthropic/claude, from 23 Nov 08:" in text
+    (title,) = [unescape(one.label) for one in app.expander if "anthropic" in one.label]
+    assert title.startswith("anthropic/claude, from 23 Nov 08:")
     assert "Overloaded, request # of # tokens" in text
     assert "Error budget of 1.0 %" in text
     (summary,) = [one.value for one in app.code if "Over:" in one.value]
@@ -410,3 +427,86 @@ def test_the_api_has_the_same(database):
     (own,) = api.by("team").get("/api/v1/incidents", **window)["incidents"]
     assert [hit["id"] for hit in own["teams"]] == ["team-1"]
     assert api.send("GET", "/api/v1/incidents", params={"limit": "5"}).status_code == 422
+
+
+def test_planted_incidents_are_found_and_nothing_else():
+    result = score(range(3))
+    assert result.planted == 18
+    assert result.recall >= 0.85
+    assert result.precision >= 0.95
+    assert result.alarms_a_week_per_100 <= 1
+
+
+def test_the_samples_incidents_are_found_and_nothing_else(database):
+    now = datetime(2026, 11, 25, 15, tzinfo=UTC)
+    start = now - 16 * DAY
+    log = database(rows=requests(SEED, start, now, anchor=now))
+    every = found(log, Filters(TimeWindow(now - 7 * DAY, now)), now).incidents
+    slow, down = every
+    assert slow.entity == Entity("deployment", "openai", "openai/gpt-4.1")
+    assert (slow.hidden > slow.failures, slow.is_ongoing) == (True, False)
+    assert any(error.is_new and "is busy" in str(error.text) for error in slow.signatures)
+    assert down.entity == PROVIDER
+    events = scene(now)
+    for one, event in ((slow, events.outage.brownout), (down, events.outage)):
+        assert event.start - 5_400 < one.since.timestamp() < event.start + 2_400
+        assert event.end - 2_400 < one.last_at.timestamp() < event.end
+
+
+# ---------------------------------------------------------------- health checks
+
+
+def checked(log: Database, model: str, status: str, minutes: float) -> None:
+    at = NOON - timedelta(minutes=minutes)
+    insert(
+        log.engine,
+        "LiteLLM_HealthCheckTable",
+        health_check_id=f"{model} {minutes}",
+        model_name=model,
+        model_id="deployment-1",
+        status=status,
+        checked_at=at,
+        created_at=at,
+        updated_at=at,
+        healthy_count=0,
+        unhealthy_count=0,
+    )
+
+
+def test_checks_are_intervals_and_traffic_may_contradict_them(database):
+    rows = [failure(model_group="down", startTime=NOON - MINUTES) for _ in range(30)]
+    rows += [spend_log(model_group="up", startTime=NOON - MINUTES) for _ in range(30)]
+    log = database(rows=rows)
+    for minutes, status in ((400, "healthy"), (170, "healthy"), (115, "healthy"), (60, "healthy")):
+        checked(log, "down", status, minutes)
+    for minutes, status in ((100, "healthy"), (40, "unhealthy")):
+        checked(log, "up", status, minutes)
+    source = source_of(log)
+    found_ones = health_checks(source, DAYS.window)
+    ago = [
+        (one.model, one.status, (NOON - one.start).seconds // 60, (NOON - one.end).seconds // 60)
+        for one in found_ones
+    ]
+    assert ago == [
+        ("down", "healthy", 400, 280),
+        ("down", "healthy", 170, 0),
+        ("up", "healthy", 100, 40),
+        ("up", "unhealthy", 40, 0),
+    ]
+    chosen = worth_comparing(found_ones)
+    assert [(one.model, one.status) for one in chosen] == [("down", "healthy"), ("up", "unhealthy")]
+    down, up = compared_health(source, DAYS, chosen)
+    assert (down.requests, down.faults) == (30, 30)
+    assert down.contradiction == "Healthy by the check, but most requests fail."
+    assert (up.requests, up.faults) == (30, 0)
+    assert up.contradiction == "Unhealthy by the check, but requests succeed."
+    red = source.seen_by(Access(Scope(teams=("team-1",)), "viewer"))
+    assert health_checks(red, DAYS.window) is None
+    assert compared_health(source, DAYS, ()) == ()
+    source.engine.dispose()
+
+
+def test_a_version_without_checks(database):
+    source = source_of(database("2025-03-26"))
+    assert health_checks(source, DAYS.window) is None
+    source.engine.dispose()

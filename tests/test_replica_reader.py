@@ -22,7 +22,9 @@ from tests.replicas import PLACES, opened, seen, written
 from tests.rows import NOON, failure, key_of, name_key, name_team, spend_log
 from tests.sources import FILTERS, WINDOW, records, source_of
 from tests.test_scopes import OFFERED
-from tracelib import changes, errors, ledgers, models, overview, sessions, status
+from tracelib import changes, costs, errors, ledgers, models, overview, sessions, status
+from tracelib.costs.kinds import KINDS
+from tracelib.costs.sums import DIMENSIONS
 from tracelib.filters import NONE, Filters
 from tracelib.ledgers.logged import Logged, models_of_cell
 from tracelib.ledgers.subtotals import EVERY, SUMMED, added_up
@@ -85,8 +87,15 @@ def questions(filters: Filters) -> dict[str, Ask]:
             )
             for measure in changes.MEASURES
         },
+        "whole cost": lambda source: costs.whole_cost(source, filters),
+        "paces": lambda source: costs.paces(source, filters.window.end, tuple(KINDS)),
         "page by page": lambda source: pages(source, filters, SessionSearch(sort="length")),
     }
+    for by in DIMENSIONS:
+        asks[f"cost by {by}"] = lambda source, by=by: (
+            costs.cost_table(source, filters, by, "day", 4),
+            costs.daily_costs(source, filters, by, (None, "team-1", "gpt-4o", "prod")),
+        )
     for name, search in SEARCHES.items():
         asks[f"list {name}"] = lambda source, search=search: (
             sessions.found_sessions(source, filters, search, limit=500).rows
@@ -155,12 +164,14 @@ def test_it_is_asked_every_portable_question():
         *("changes.comparing.changed_sessions", "changes.comparing.comparison"),
         "changes.markers.first_seen",
         *("facets.facets", "models.deployments", "models.over_time_by_model"),
-        "incidents.incidents.incidents",
+        *("incidents.incidents.incidents", "incidents.health.compared_health"),
         *("models.usage_by_model", "overview.costs.cache_savings", "overview.costs.cost_by_owner"),
         *("overview.costs.cost_by_tag", "overview.costs.prompt_caching"),
         *("overview.over_time.busy_hours", "overview.over_time.new_sessions"),
         "overview.over_time.over_time",
         *("overview.totals.log_start", "overview.totals.sessions", "overview.totals.totals"),
+        *("costs.daily.daily_costs", "costs.daily.whole_cost", "costs.paces.paces"),
+        "costs.table.cost_table",
         *("ledgers.logged.logged", "ledgers.logged.log_cells", "ledgers.logged.log_details"),
         *("ledgers.windows.logged_from", "ledgers.logged.models_of_cell"),
         *("sessions.listing.found_sessions", "sessions.listing.session_counts"),

@@ -36,8 +36,11 @@ from tests.visiting import people, signed_in, turned_to, visit
 from tracelib import errors, facets, models
 from tracelib.changes import MEASURES
 from tracelib.conversation.reading import Reading
+from tracelib.costs.kinds import KINDS
+from tracelib.costs.sums import DIMENSIONS as COST_DIMENSIONS
 from tracelib.evidence import Signatory
 from tracelib.filters import Filters
+from tracelib.incidents import Interval
 from tracelib.overview.totals import REACH
 from tracelib.permissions.access import EVERYONE, FULL, Access, Scope
 from tracelib.quality import WITH_EXAMPLES
@@ -61,8 +64,12 @@ OF_LEDGERS = {
     "ledgers.daily.daily_cells",
     "ledgers.automatic.automatic",
 }
-# It tells of the log as a whole, and is refused to those who see a part.
-OF_THE_WHOLE_LOG = {"status.retention.retention"}
+# They tell of the proxy or the log as a whole, and are refused to those who see a part.
+OF_THE_WHOLE_LOG = {
+    "costs.other_names.other_names",
+    "incidents.health.health_checks",
+    "status.retention.retention",
+}
 # Of these rows it finds nothing, whosever they are.
 TELLS_NOTHING = {
     *("changes.markers.first_seen", "changes.prices.price_changes", "changes.recorded.recorded"),
@@ -166,8 +173,22 @@ QUESTIONS: dict[str, Asked] = {
         for is_whole in (False, True)
     ],
     "key_review.review.key_review": lambda mark: [(of_team(mark),)],
+    "costs.daily.daily_costs": lambda mark: [
+        (one, by, (None, mark, f"{mark} {by.replace('_', ' ')}"))
+        for one in chosen(mark)
+        for by in COST_DIMENSIONS
+    ],
+    "costs.daily.whole_cost": each(chosen),
+    "costs.limits.limits": once(),
+    "costs.paces.paces": once(NOON + HOUR, tuple(KINDS)),
+    "costs.table.cost_table": lambda mark: [
+        (one, by, "day") for one in chosen(mark) for by in COST_DIMENSIONS
+    ],
     "facets.facets": once(NOON + HOUR),
     "incidents.incidents.incidents": each(chosen, NOON + HOUR),
+    "incidents.health.compared_health": lambda mark: [
+        (FILTERS, (Interval(f"{mark} model", None, "healthy", NOON, NOON + HOUR),))
+    ],
     "export.document.session_document": each(selections, NONE, NOON),
     "export.session_list.listed_sessions": lambda mark: [
         (FILTERS, PLAIN),
@@ -377,6 +398,7 @@ PAGES: tuple[tuple[str, dict[str, str]], ...] = (
     ("Home.py", {}),
     ("pages/Overview.py", {}),
     ("pages/Overview.py", {"part": "what changed"}),
+    ("pages/Overview.py", {"part": "costs", "by": "tag"}),
     ("pages/Overview.py", {"part": "savings"}),
     ("pages/Models.py", {}),
     ("pages/Status.py", {}),

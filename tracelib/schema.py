@@ -84,7 +84,23 @@ CHANGE_TABLES = (
     "LiteLLM_ProxyModelTable",
     "LiteLLM_ProxyWorkerHeartbeat",
 )
-OTHER_TABLES = (*NAME_TABLES, *LEDGER_TABLES, *GRANT_TABLES, *CHANGE_TABLES)
+# Health checks of the proxy itself.
+HEALTH_TABLES = ("LiteLLM_HealthCheckTable",)
+# Tables of others who have budgets, and of agents' names.
+OWNER_TABLES = (
+    "LiteLLM_TeamMembership",
+    "LiteLLM_EndUserTable",
+    "LiteLLM_OrganizationTable",
+    "LiteLLM_AgentsTable",
+)
+OTHER_TABLES = (
+    *NAME_TABLES,
+    *LEDGER_TABLES,
+    *GRANT_TABLES,
+    *CHANGE_TABLES,
+    *HEALTH_TABLES,
+    *OWNER_TABLES,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,9 @@ from tracelib.api import (
     auditing_responses,
     change_responses,
     changed,
+    cost_params,
+    cost_responses,
+    costs,
     data_quality,
     incident_responses,
     incidents,
@@ -93,6 +96,7 @@ ENDPOINTS = (
         reads_messages=True,
     ),
     Endpoint("GET", "/failures", params.Failed, responses.Failures, analytics.failures),
+    Endpoint("GET", "/costs", cost_params.CostsBy, cost_responses.Costs, costs.cost_by_group),
     Endpoint(
         "GET", "/ledgers", params.LedgerDays, ledger_responses.Ledgers, ledgers.compared_ledgers
     ),

@@ -53,8 +53,11 @@ def first_seen(source: Source, filters: Filters) -> tuple[Marker, ...]:
     if begins is None:
         return ()
     known_from = max(window.start, begins + min(window.length / BEGINNING, DAY))
-    new = (_marker(row) for row in rows if row.kind != LOG and row.first >= known_from)
-    return in_order(new)
+    new = [row for row in rows if row.kind != LOG and row.first >= known_from]
+    # A deployment that is called as its model is not another thing.
+    models = {(row.value, row.first) for row in new if row.kind == "model"}
+    is_again = [row.kind == "deployment" and (row.value, row.first) in models for row in new]
+    return in_order(_marker(row) for row, again in zip(new, is_again, strict=True) if not again)
 
 
 def in_order(markers: Iterable[Marker]) -> tuple[Marker, ...]:

@@ -90,7 +90,9 @@ class Measure:
         """
         size = abs(float(change))
         if self.declared.kind is Kind.SHARE:
-            return f"{size * 100:.1f} points" if size >= 0.0005 else "< 0.1 points"
+            points = size * 100
+            digits = 1 if points >= 1 else 2
+            return f"{points:.{digits}f} points" if points >= 0.005 or not size else "< 0.01 points"
         if self.declared.kind is Kind.MONEY:
             return money(size)
         return duration(size) if self.declared.kind is Kind.DURATION else f"{size:,.0f}"

@@ -88,6 +88,7 @@ def _is_several(one: Split) -> bool:
 def named(mover: Mover) -> str:
     """A group as text: what it is, its name, and whether it is new or gone.
 
+    >>> from fractions import Fraction
     >>> from tracelib.changes.measures import Group, Sums
     >>> one = Group("model", "gpt-5", "gpt-5", Sums(), Sums(requests=1))
     >>> named(Mover(one, Fraction(0), Fraction(1), Fraction(1)))

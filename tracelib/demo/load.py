@@ -34,7 +34,8 @@ _TAKE_ARRIVING = 'INSERT INTO "LiteLLM_SpendLogs" SELECT * FROM arriving ON CONF
 
 def create(cursor: Any) -> None:
     """Create the tables, without the indexes of the request log."""
-    for name in ("spend_logs.sql", "names.sql", "ledger_tables.sql", "moves.sql"):
+    names = ("spend_logs", "names", "ledger_tables", "budget_tables", "moves")
+    for name in (f"{one}.sql" for one in names):
         cursor.execute(_script(name))
 
 
@@ -63,8 +64,9 @@ def add(cursor: Any, rows: Iterable[Row]) -> int:
 
 
 def book(cursor: Any) -> None:
-    """Make the ledgers of the log as it is now; the story must be remembered already."""
+    """Make ledgers and budgets of the log as it is now; the story must be remembered already."""
     cursor.execute(_script("ledgers.sql"))
+    cursor.execute(_script("budgets.sql"))
 
 
 def add_names(cursor: Any, deleted_at: datetime, now: datetime) -> None:

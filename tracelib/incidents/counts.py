@@ -13,8 +13,8 @@ from tracelib.incidents.values import ALL, Entity
 from tracelib.window import HOUR_S, Bucket, TimeWindow, bucket_starts
 
 Pair = tuple[str | None, str | None]
-# Of the requests of a model group, what another provider or deployment may serve.
-LEAST_OF_A_ROUTE = 0.05
+# Of the requests of a model group, what the one does that would have served a fallback.
+MOST_OF_A_ROUTE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,50 +42,43 @@ class Counts:
 
     def series(self, entity: Entity) -> Series:
         """That of this entity: zeros if it has no request."""
-        found = self.of.get(entity)
-        return found or Series(*(np.zeros(len(self.starts)) for _ in range(3)))
+        return self.of.get(entity) or _nothing(len(self.starts))
 
     def within(self, start: datetime, end: datetime) -> slice:
         """The buckets that start in this time."""
-        inside = [number for number, one in enumerate(self.starts) if start <= one < end]
-        return slice(inside[0], inside[-1] + 1) if inside else slice(0, 0)
+        first, last = (-((self.starts[0] - one) // self.step) for one in (start, end))
+        return slice(max(first, 0), max(last, 0))
 
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """Of model groups from which requests fell back, the entities that usually serve them."""
+    """Of model groups from which requests fell back, the entities that serve most of them."""
 
     of: Mapping[str, tuple[Entity, ...]] = field(default_factory=dict)
 
     def entities(self, group: str) -> tuple[Entity, ...]:
-        """The provider and deployment that serve this group, as far as it is only one."""
+        """The provider and the deployment that serve more than half of this group, if any do."""
         return self.of.get(group, ())
 
     def groups(self, entity: Entity) -> list[str]:
-        """Which groups does this entity serve alone?"""
+        """Of which groups does this entity serve more than half?"""
         return sorted(group for group, served in self.of.items() if entity in served)
 
 
 def routes_of(rows: Sequence[Row[Any]]) -> Routes:
     """The routes, of rows of model, provider, deployment and requests."""
-    total: dict[str, int] = {}
+    served: dict[str, dict[Entity, int]] = {}
     for row in rows:
-        total[row.model] = total.get(row.model, 0) + row.requests
-    served: dict[str, set[Pair]] = {}
-    for row in rows:
-        if row.requests >= LEAST_OF_A_ROUTE * total[row.model]:
-            served.setdefault(row.model, set()).add((row.provider, row.deployment))
-    return Routes({group: tuple(_only(pairs)) for group, pairs in served.items()})
+        of_group = served.setdefault(row.model, {})
+        for entity in entities_of(row.provider, row.deployment):
+            of_group[entity] = of_group.get(entity, 0) + row.requests
+    return Routes({group: _main(of_group) for group, of_group in served.items()})
 
 
-def _only(pairs: set[Pair]) -> Iterator[Entity]:
-    providers = {provider for provider, _ in pairs}
-    if len(providers) == 1 and None not in providers:
-        yield Entity("provider", *providers)
-    if len(pairs) == 1:
-        ((provider, deployment),) = pairs
-        if deployment is not None:
-            yield Entity("deployment", provider, deployment)
+def _main(served: Mapping[Entity, int]) -> tuple[Entity, ...]:
+    """Those that serve most of the requests."""
+    most = MOST_OF_A_ROUTE * served[ALL]
+    return tuple(one for one, count in served.items() if one != ALL and count > most)
 
 
 def counts_of(
@@ -95,7 +88,7 @@ def counts_of(
     faults: Sequence[Row[Any]],
     routes: Routes,
 ) -> Counts:
-    """The counts, of rows that each have a bucket_number, a provider and a deployment.
+    """The counts, of rows that each have a provider, a deployment, and counts per bucket as a text.
 
     A request that fell back counts once more, as a fault of the provider and deployment that would
     have served it; the one that did has a success.
@@ -103,26 +96,43 @@ def counts_of(
     starts = tuple(bucket_starts(window, bucket, "UTC"))
     made: dict[Entity, Series] = {}
 
-    def add(entity: Entity, number: int, *amounts: int) -> None:
-        if entity not in made:
-            made[entity] = Series(*(np.zeros(len(starts)) for _ in range(3)))
-        one = made[entity]
-        one.requests[number] += amounts[0]
-        one.failures[number] += amounts[1]
-        one.hidden[number] += amounts[2]
+    def add(entity: Entity, requests: Numbers, failures: Numbers, hidden: Numbers) -> None:
+        one = made.setdefault(entity, _nothing(len(starts)))
+        for own, more in zip(
+            (one.requests, one.failures, one.hidden), (requests, failures, hidden), strict=True
+        ):
+            own += more
 
+    nothing = np.zeros(len(starts))
     for row in requests:
+        (counted,) = _unpacked(row.counts, 1, len(starts))
         for entity in entities_of(row.provider, row.deployment):
-            add(entity, row.bucket_number, row.requests, 0, 0)
+            add(entity, counted, nothing, nothing)
     for row in faults:
+        failures, hidden = _unpacked(row.counts, 2, len(starts))
         if row.fell_back_from is None:
             for entity in entities_of(row.provider, row.deployment):
-                add(entity, row.bucket_number, 0, row.failures, row.hidden)
+                add(entity, nothing, failures, hidden)
         else:
-            add(ALL, row.bucket_number, 0, 0, row.hidden)
+            add(ALL, nothing, nothing, hidden)
             for entity in routes.entities(row.fell_back_from):
-                add(entity, row.bucket_number, row.hidden, 0, row.hidden)
+                add(entity, hidden, nothing, hidden)
     return Counts(window, starts, timedelta(seconds=bucket.seconds), made)
+
+
+def _nothing(length: int) -> Series:
+    return Series(*(np.zeros(length) for _ in range(3)))
+
+
+def _unpacked(counts: str, amounts: int, length: int) -> list[Numbers]:
+    """The amounts per bucket, of a text with a bucket's number and amounts in turn.
+
+    >>> _unpacked("2 5 1 7", 1, 3)
+    [array([0., 7., 5.])]
+    """
+    numbers = np.array(counts.split(), dtype=float).reshape(-1, amounts + 1)
+    buckets = numbers[:, 0].astype(int)
+    return [np.bincount(buckets, numbers[:, n + 1], length).astype(float) for n in range(amounts)]
 
 
 def entities_of(provider: str | None, deployment: str | None) -> Iterator[Entity]:

@@ -20,7 +20,7 @@ from tracelib.window import TimeWindow
 OWNERS = ("team", "user", "key")
 MOST_OWNERS, MOST_SIGNATURES, MOST_EXAMPLES = 5, 8, 3
 # Failures before an incident, among which its errors are looked for.
-MOST_EARLIER = 3_000
+MOST_EARLIER = 1_000
 KEPT = (
     *("request_id", "session_id", "session_group", "api_key", "key_group", "start_order"),
     *("model", "team", "user", "provider", "deployment"),
@@ -111,12 +111,14 @@ class Details:
         return self._source.rows(select(*every.c))
 
     def examples(self) -> Rows:
-        """Sessions with the most faults: session_id, api_key, key_name, model, faults and row.
+        """Sessions with failures first, then those with the most faults.
 
-        The row, request_id and started_at, is the newest failure; None if all are hidden.
+        Session_id, api_key, key_name, model, faults, and request_id and started_at of the newest
+        failure, or of a hidden fault if there is none.
         """
         newest = _newest_of_session(self._faults())
-        order = (newest.c.faults.desc(), alphabetical(newest.c.session_id))
+        is_hidden = case((newest.c.is_hidden, 1), else_=0)
+        order = (is_hidden, newest.c.faults.desc(), alphabetical(newest.c.session_id))
         ranked = (
             select(
                 *newest.c,

@@ -15,7 +15,7 @@ from tracelib.window import TimeWindow
 LEAST_HISTORY = timedelta(days=1)
 # Around the hours of a stretch, to find its first and last minutes.
 AROUND = timedelta(hours=1)
-# An entity without a request for so long may work again.
+# An entity without a request for this long may work again.
 SILENCE = timedelta(hours=1)
 # Looked at closely: those with the most evidence, and the last hours.
 MOST_SPANS = 40

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,13 @@ from tracelib.incidents.values import (
 )
 from tracelib.selection import RowId
 from tracelib.source import Source
+from tracelib.spendlogs.types import BELIEVABLE
 from tracelib.window import BUCKETS, TimeWindow
 
 # What is usual is read from two weeks, and from at least two days before the range.
 HISTORY, BEFORE = timedelta(days=14), timedelta(days=2)
+# Of rows with a wrong clock, a replica has those from before at the first believable moment.
+EARLIEST = BELIEVABLE[0].replace(tzinfo=UTC) + timedelta(hours=1)
 # Of the newest requests the failures are logged before the successes, which take longer.
 UNSETTLED = timedelta(minutes=2)
 MOST_INCIDENTS = 10
@@ -77,7 +80,8 @@ def read_window(window: TimeWindow, now: datetime) -> TimeWindow | None:
     end = min(window.end, now - UNSETTLED)
     if end <= window.start:
         return None
-    return TimeWindow(hour_of(min(end - HISTORY, window.start - BEFORE)), end)
+    start = min(end - HISTORY, window.start - BEFORE)
+    return TimeWindow(hour_of(max(start, min(window.start, EARLIEST))), end)
 
 
 def _chosen(found: Sequence[Stretch], window: TimeWindow, now: datetime) -> list[Stretch]:

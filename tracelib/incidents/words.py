@@ -106,9 +106,9 @@ def names(hits: Sequence[Hit], of: int) -> str:
     """Those with the most faults, by name, with their faults.
 
     >>> names([Hit("1", "Payments", 3, 1), Hit(None, None, 2, 0)], 3)
-    'Payments 4, none 2, 2 more'
+    'Payments (4), none (2), 2 more'
     """
-    shown = [f"{one.name or one.id or 'none'} {one.failures + one.hidden}" for one in hits]
+    shown = [f"{one.name or one.id or 'none'} ({one.failures + one.hidden})" for one in hits]
     more = of - sum(one.id is not None for one in hits)
     return ", ".join([*shown, *([f"{more} more"] if more > 0 else [])]) or "none"
 
@@ -142,16 +142,13 @@ def _lines(one: Incident, zone: str, link: str) -> Iterator[str]:
 
 def burning(found: Sequence[Burn], budget: float) -> str:
     """How fast is the budget used up, over each of these hours?"""
-    rates = ", ".join(f"{_times(one.rate)} over {one.hours} h" for one in found)
+    rates = ", ".join(f"{_rate(one.rate)} over {one.hours} h" for one in found)
     fast = next((one for one in found if one.is_fast), None)
-    lasts = fast and fast.lasts_days
-    outlook = ""
-    if lasts:
-        outlook = (
-            f" At this rate the budget of 30 days lasts {formatting.duration(lasts * 86.4e6)}."
-        )
-    return f"Error budget of {formatting.share(budget)}: used at {rates} what lasts.{outlook}"
+    days = fast.lasts_days if fast else None
+    lasts = formatting.duration(None if days is None else days * DAY_MS)
+    outlook = f" Fast: like this it lasts {lasts} instead of 30 days." if days else ""
+    return f"Error budget of {formatting.share(budget)}: burn rate {rates}.{outlook}"
 
 
-def _times(rate: float | None) -> str:
-    return formatting.UNKNOWN if rate is None else f"{rate:.1f} ×"
+def _rate(rate: float | None) -> str:
+    return formatting.UNKNOWN if rate is None else f"{rate:.1f}"

@@ -22,7 +22,7 @@ from sqlalchemy.types import Text
 
 from tracelib.filters import NONE, Filters
 from tracelib.ledgers import subtotals
-from tracelib.ledgers.cells import BookedRow, Cell, LogRow, Owner, summed, sums_of
+from tracelib.ledgers.cells import BookedRow, Cell, LogRow, Owner, Sums, summed, sums_of
 from tracelib.ledgers.subtotals import Subtotals
 from tracelib.permissions.access import Scope
 from tracelib.source import Postgres, Source
@@ -78,11 +78,14 @@ def log_cells(source: Source, first: date, last: date) -> Logged:
 
     PostgreSQL reads one day at a time.
     """
-    rows: list[LogRow] = []
+    found: dict[LogRow, Sums] = {}
     for start, end in _at_a_time(source, first, last):
         owners = source.sums_by_day(window_of(start, end), OWNERS)
-        rows += map(_log_row, source.rows(_shown(owners)))
-    return Logged(tuple(sorted(rows)))
+        for row in map(_log_row, source.rows(_shown(owners))):
+            # A day may be in several files of a replica.
+            own = row._replace(sums=Sums())
+            found[own] = found[own].plus(row.sums) if own in found else row.sums
+    return Logged(tuple(sorted(own._replace(sums=sums) for own, sums in found.items())))
 
 
 def _at_a_time(source: Source, first: date, last: date) -> list[tuple[date, date]]:

@@ -32,7 +32,7 @@ from tracelib.window import TimeWindow
 
 CHOSEN = "measure of the change"
 OPENED = "mover opened"
-SHORT_ID = 10
+SHORT_ID = 6
 # More of these is plainly worse.
 WORSE = frozenset({"response_ms_avg", "error_rate"})
 ABOUT = (
@@ -49,11 +49,11 @@ HEADINGS = {
 }
 # What each effect on cost is, in words.
 EFFECTS = {
-    "requests": "number of requests",
-    "size": "tokens per request",
-    "price": "dollars per token",
-    "new_models": "models that are new",
-    "gone_models": "models no longer used",
+    "requests": "by the number of requests",
+    "size": "by tokens per request",
+    "price": "by dollars per token",
+    "new_models": "by new models",
+    "gone_models": "by models no longer used",
 }
 MARKERS = {
     "at": Column("When", "at_utc", Kind.MOMENT, width=130),
@@ -161,8 +161,10 @@ def _cost_effects(found: Comparison) -> None:
 
 def _signed(measure: Measure, change: Any) -> str:
     """A change with its sign: + or −."""
+    written = measure.written_change(change)
     sign = "+" if change > 0 else "−" if change < 0 else ""
-    return f"{sign}{measure.written_change(change)}"
+    # What is too small to be written has no sign either.
+    return written if written.startswith("<") else f"{sign}{written}"
 
 
 def _tables(
@@ -212,19 +214,21 @@ def _columns(measure: Measure, dimension: str) -> dict[str, Column]:
 
     effects = {"mix": amount("Mix", "mix", 82), "rate": amount("Rate", "rate", 82)}
     return {
-        "name": Column(dimension.capitalize(), dimension, width=170),
-        "change": amount("Change", "change", 86),
-        "share": Column("Of it", "share_percent", Kind.SHARE, width=70, written=_percent),
+        "name": Column(dimension.capitalize(), dimension, width=128),
+        "state": Column("", "state", width=44),
+        "change": amount("Change", "change", 82),
+        "share": Column("Of it", "share_percent", Kind.SHARE, width=54, written=_percent),
+        "before": Column("Before", f"before_{exported}", kind, width=68),
+        "now": Column("Now", f"now_{exported}", kind, width=68),
         **(effects if measure.of else {}),
-        "before": Column("Before", f"before_{exported}", kind, width=80),
-        "now": Column("Now", f"now_{exported}", kind, width=80),
-        "state": Column("", "state", width=60),
     }
 
 
 def _percent(share: float | None) -> str:
     """A share of the change, which can be negative or above 1."""
-    return formatting.UNKNOWN if share is None else f"{share * 100:.0f} %"
+    if share is None:
+        return formatting.UNKNOWN
+    return "< 1 %" if 0 < abs(share) < 0.005 else f"{share * 100:.0f} %"
 
 
 def _rows(one: Split) -> pd.DataFrame:
@@ -256,7 +260,8 @@ def _others(one: Split) -> str:
 
 def _name(group: Group) -> str:
     if group.dimension == "session":
-        return f"{group.name or 'Without a key'}, {formatting.shortened(group.id or '', SHORT_ID)}"
+        # Sessions of one program often begin alike.
+        return f"{group.name or 'Without a key'}, …{(group.id or '')[-SHORT_ID:]}"
     return (group.name or "") if group.id is not None else f"Without a {group.dimension}"
 
 

@@ -19,6 +19,7 @@ def draw(view: View) -> None:
     found = view.query(incidents.incidents, view.filters, view.now)
     _installation(view, found, top)
     _failures(view)
+    _checks(view)
 
 
 def _installation(view: View, found: Pending[Incidents], top: DeltaGenerator) -> None:
@@ -63,3 +64,12 @@ def _failures(view: View) -> None:
     health.losses(lost.result)
     health.failure_groups(groups.result)
     health.newest_failures(view, newest.result)
+
+
+def _checks(view: View) -> None:
+    """The proxy's own health checks; nothing if there are none, or only a part may be seen."""
+    checks = view.query(incidents.health_checks, view.filters.window).result
+    if not checks.value:
+        return
+    chosen = incidents.worth_comparing(checks.value)
+    incidents_card.health(view, view.query(incidents.compared_health, view.filters, chosen).result)

@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from tracelib import formatting, incidents
 from tracelib.export import Column
 from tracelib.formatting import Kind
-from tracelib.incidents import Example, Incident, Incidents, words
+from tracelib.incidents import Compared, Example, Incident, Incidents, words
 from tracelib.page.base import address, table
 from tracelib.page.base.cards import card, show_facts, show_missing_result
 from tracelib.page.base.view import View
@@ -36,6 +36,19 @@ ERRORS = {
     "text": Column("Message, without numbers and IDs", "signature", width="large"),
 }
 AROUND = timedelta(minutes=10)
+ABOUT_HEALTH = (
+    "LiteLLM’s stored health checks: of each model the last, and those in which it was unhealthy. "
+    "Next to it the requests of the model in that time, at most its last six hours."
+)
+HEALTH = {
+    "model": Column("Model", "model"),
+    "status": Column("Check", "status", width=90),
+    "start": Column("From", "from_utc", Kind.MOMENT),
+    "end": Column("Until", "until_utc", Kind.MOMENT),
+    "requests": Column("Requests", "requests", Kind.COUNT, width=84),
+    "share": Column("Faults", "faults_percent", Kind.SHARE, width=76),
+    "contradiction": Column("Traffic disagrees", "contradiction", width="large"),
+}
 ICONS = {True: ":red[:material/error:]", False: ":green[:material/check_circle:]"}
 
 
@@ -176,9 +189,29 @@ def _burn(view: View, found: Incidents) -> None:
 
 
 def _counted(found: Incidents) -> str:
-    tested = formatting.counted(found.tested, "series")
     hidden = "" if found.counts_hidden else ", without hidden faults: too many requests to read"
     return (
-        f"{formatting.exact(found.requests)} requests with the time before, "
-        f"{tested if found.tested != 1 else '1 series'} tested{hidden}"
+        f"{formatting.exact(found.requests)} requests with the time before, {found.tested} series "
+        f"(all, providers, deployments) tested{hidden}"
     )
+
+
+def health(view: View, result: Result[tuple[Compared, ...]]) -> None:
+    """Draw LiteLLM's own health checks next to what traffic says; those that disagree first."""
+    if result.value is None:
+        show_missing_result(result)
+        return
+    found = sorted(result.value, key=lambda one: not one.contradiction)
+    rows = pd.DataFrame(
+        {
+            "model": [one.interval.model for one in found],
+            "status": [one.interval.status for one in found],
+            "start": [one.interval.start for one in found],
+            "end": [one.interval.end for one in found],
+            "requests": [one.requests for one in found],
+            "share": [one.faults / one.requests if one.requests else None for one in found],
+            "contradiction": [one.contradiction for one in found],
+        }
+    ).astype({"share": "Float64"})
+    with table.card("Health checks", rows, HEALTH, ABOUT_HEALTH):
+        table.draw(rows, HEALTH, "health checks", zone=view.filters.zone)

@@ -33,7 +33,15 @@ def in_buckets(requests: Subquery, filters: Filters, bucket: Bucket) -> Subquery
 
     The same rows and columns with `bucket_number`: the position in `window.bucket_starts`.
     """
-    runs = runs_of(bucket_edges(filters.window, bucket, filters.zone))
+    return in_periods(requests, bucket_edges(filters.window, bucket, filters.zone))
+
+
+def in_periods(requests: Subquery, edges: Sequence[datetime]) -> Subquery:
+    """Which of the periods between these edges, whole seconds, does each request belong to?
+
+    The same rows and columns with `bucket_number`, the position of the period.
+    """
+    runs = runs_of(edges)
     numbers = [(run.start_s, _number(requests, run)) for run in runs]
     columns = (*requests.c, _by_time(requests, numbers).label("bucket_number"))
     return select(*columns).subquery("bucketed")

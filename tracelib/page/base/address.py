@@ -26,6 +26,8 @@ FORMATTED, REDACTED, JOINED = "formatted", "redacted", "joined"
 PART = "part"
 # Which figure of that part.
 MEASURE = "measure"
+# By what costs are grouped, and in which periods.
+BY, PERIOD = "by", "period"
 # Whether the list shows a message snippet of each session.
 SNIPPETS = "words"
 # How often the viewer moved to another position in the open session.
@@ -201,6 +203,17 @@ def set_value(name: str, value: str, default: str) -> None:
 def is_on(name: str) -> bool:
     """Is this parameter on in the URL?"""
     return bool(st.query_params.get(name) == ON)
+
+
+def one_of(name: str, values: Iterable[str], default: str) -> str:
+    """The value of this parameter in the URL, if it is one of these, else the default."""
+    value = st.query_params.get(name, default)
+    return value if value in values else default
+
+
+def assign_from_widget(key: str, name: str) -> None:
+    """Set this parameter in the URL to the value of a widget; for callbacks."""
+    _write_url({**_without(name), name: [str(st.session_state[key])]})
 
 
 def switch(name: str, is_on: bool) -> None:

@@ -42,7 +42,9 @@ def markers(view: View) -> tuple[Marker, ...]:
     """
     if view.choice.marks == OFF:
         return ()
-    found = [one for part in _results(view) for one in part]
+    window = view.filters.window
+    # Theirs ends some minutes earlier, and can be that of the day before.
+    found = [one for part in _results(view) for one in part if window.start <= one.at < window.end]
     return changes.of_models(found, view.filters.model)
 
 

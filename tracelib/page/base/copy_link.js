@@ -9,10 +9,10 @@ export default function ({ data, parentElement }) {
   if (list.drawn === drawn) return;
   list.drawn = drawn;
   status.textContent = "";
-  list.replaceChildren(...data.links.map((link) => item(link, status)));
+  list.replaceChildren(...data.links.map((link) => item(link, data.replaced, status)));
 }
 
-function item(link, status) {
+function item(link, replaced, status) {
   const element = document.createElement("li");
   const button = made("button", "Copy");
   button.type = "button";
@@ -21,13 +21,21 @@ function item(link, status) {
   text.readOnly = true;
   text.hidden = true;
   text.setAttribute("aria-label", link.name);
-  button.onclick = () => copy(link, text, status);
+  button.onclick = () => copy(link, addressOf(link, replaced), text, status);
   element.append(made("strong", link.name), button, made("p", link.words), text);
   return element;
 }
 
-async function copy(link, text, status) {
-  const address = `${location.origin}${location.pathname}${link.query ? `?${link.query}` : ""}`;
+// The address of the page with the choice of this link, and all else that is in it.
+function addressOf(link, replaced) {
+  const query = new URLSearchParams(location.search);
+  for (const name of replaced) query.delete(name);
+  new URLSearchParams(link.query).forEach((value, name) => query.append(name, value));
+  const others = query.toString();
+  return `${location.origin}${location.pathname}${others && `?${others}`}`;
+}
+
+async function copy(link, address, text, status) {
   try {
     await navigator.clipboard.writeText(address);
     status.textContent = `${link.name} copied.`;

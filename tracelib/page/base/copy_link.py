@@ -5,9 +5,8 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from tracelib.choice import Choice
+from tracelib.choice import PARAMETERS, Choice
 from tracelib.filters import Filters
-from tracelib.page.base import address
 from tracelib.ranges import Between, words
 
 NOTE = "A link grants no access: people who open it see what their own access allows."
@@ -28,13 +27,14 @@ _component = st.components.v2.component(
 
 
 def draw(choice: Choice, filters: Filters) -> None:
-    """Draw the menu. Its links have all parameters of the URL, which must be written before."""
+    """Draw the menu. Its links have the other parameters of the URL, too."""
     with st.popover("Copy link", icon=":material/link:", type="tertiary"):
-        _component(key="copy link", data={"links": links(choice, filters), "note": NOTE})
+        data = {"links": links(choice, filters), "replaced": PARAMETERS, "note": NOTE}
+        _component(key="copy link", data=data)
 
 
 def links(choice: Choice, filters: Filters) -> list[dict[str, str]]:
-    """The links to this page: the name of each, what it shows, and its parameters.
+    """The links to this page: the name of each, what it shows, and the parameters of its choice.
 
     A range that is fixed already has no link that moves on.
     """
@@ -42,7 +42,7 @@ def links(choice: Choice, filters: Filters) -> list[dict[str, str]]:
     fixed = {
         "name": "Fixed link",
         "words": f"{window}, {filters.zone}.",
-        "query": urlencode(address.parameters_with(choice.fixed(filters), None), doseq=True),
+        "query": urlencode(choice.fixed(filters).to_query(), doseq=True),
     }
     if isinstance(choice.shown, Between):
         return [fixed]
@@ -50,6 +50,6 @@ def links(choice: Choice, filters: Filters) -> list[dict[str, str]]:
     live = {
         "name": "Live link",
         "words": f"{choice.range.title} when it is opened, in {whose}.",
-        "query": urlencode(address.parameters_with(choice, None), doseq=True),
+        "query": urlencode(choice.to_query(), doseq=True),
     }
     return [live, fixed]
