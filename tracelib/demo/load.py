@@ -140,7 +140,7 @@ def _script(name: str) -> str:
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
-VERSION = 6
+VERSION = 7
 """Of the story; a database with another version is filled again."""
 
 _LONGEST_GAP = timedelta(days=10)

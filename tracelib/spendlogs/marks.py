@@ -43,7 +43,7 @@ COMPARED = (
     *("request_hash", "messages_hash", "history_hash", "opening_hash", "system_hash"),
     *("system_shape", "tools_hash", "call_hash", "fixed_share", "wants_cache"),
 )
-# After so many calls those of a loop repeat, for the third time.
+# The calls of a loop repeat after one of these numbers of calls, for the third time.
 CYCLES = (1, 2, 3, 4)
 # Providers cache no shorter prompts; an unused cache expires.
 LEAST_CACHED = 1_024
@@ -135,7 +135,7 @@ def _pairs(known: Subquery, number: str) -> Subquery:
 
 
 def _cycles(pairs: Subquery, number: str) -> Subquery:
-    """How many calls in a row are those of so many requests before?"""
+    """For each length of a cycle: how many of the last calls are those of the cycle before?"""
     calls = _near(pairs, number, "is_calling", "session_group")
     counts = (
         func.sum(pairs.c[f"is_same_{n}"]).over(**calls, rows=(1 - 2 * n, 0)).label(f"same_{n}")
