@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.database import Database
+from tests.page_words import words
 from tests.planted_keys import insert
 from tests.replicas import in_files, in_tables, opened, seen, written, written_as
 from tests.replicating import Clock, after_a_day, held, in_log, in_step, writer_of
@@ -516,3 +517,35 @@ def test_a_mark_stays_when_the_other_request_is_in_another_file_later(database, 
         in_step(writer, clock)
         assert repeats(tmp_path) == 1
         clock.now += 3_600
+
+
+# ---------------------------------------------------------------- the page
+
+PAGE = {"range": "custom", "from": "2026-11-23T12:00", "to": "2026-11-23T13:00", "zone": "UTC"}
+
+
+def test_the_page_shows_misses_context_and_another_model(open_page, database):
+    mini = spend_log(model_group="gpt-4o-mini", spend=0.1)
+    log = database(rows=[*turns(), mini])
+    app = open_page("pages/Overview.py", log.url, part="savings", **PAGE)
+    assert not app.exception
+    text = words(app)
+    assert "Bodies of 2 of 3 requests could be compared." in text
+    assert "of prompt tokens" in text
+    (causes_shown,) = [one.value for one in app.dataframe if "tokens" in one.value]
+    assert list(causes_shown["title"]) == ["Unknown"]
+    assert list(causes_shown["usd"]) == [pytest.approx(4_000 * (2.5e-6 - 1.25e-6))]
+    app.selectbox(key="repriced model").set_value("gpt-4o").run()
+    app.selectbox(key="repriced target").set_value("openai/gpt-4o-mini").run()
+    assert not app.exception
+    # 9,000 tokens of prompts and 200 of completions.
+    assert "$0.50 would be $0.0015 on openai/gpt-4o-mini" in words(app)
+
+
+def test_a_price_file_that_cannot_be_read_is_a_sentence_on_the_page(
+    open_page, database, monkeypatch
+):
+    monkeypatch.setenv("TRACELIB_PRICES", "/no/such/file.json")
+    app = open_page("pages/Overview.py", database(rows=turns()).url, part="savings", **PAGE)
+    assert not app.exception
+    assert "TRACELIB_PRICES" in words(app)
