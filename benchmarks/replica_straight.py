@@ -59,7 +59,7 @@ SELECT (md5_number_lower(session_id || ':' || "key") >> 1)::BIGINT AS session_nu
             AS call_hash,
         CASE WHEN has_body THEN i % 900 END AS fixed_share,
         CASE WHEN has_body THEN i % 4 = 0 END AS wants_cache,
-        CASE WHEN has_body THEN ['stop', 'tool_calls', 'length'][least(i % 12, 2) + 1] END
+        CASE WHEN has_body THEN ['length', 'tool_calls', 'stop'][least(i % 24, 2) + 1] END
             AS finish_reason,
         CASE WHEN has_body AND k % 3 = 0 THEN 'read' || chr(30) || '80' || chr(31) || 'edit_' || k
             % 70 || chr(30) || '300' END AS tools_offered,
@@ -155,7 +155,7 @@ def _written(folder: Path, size: Size, span: Span, begins: int, first: int) -> S
         "last": first + span.rows,
         "row_ms": DAY_S * 1000 / (size.rows // size.days),
     }
-    room = {"memory_limit": "3GB", "threads": "2", "temp_directory": str(folder / spans.SPILLED)}
+    room = {"memory_limit": "6GB", "threads": "2", "temp_directory": str(folder / spans.SPILLED)}
     with duckdb.connect(config=room) as database:
         database.execute(f"ATTACH '{folder / file}' AS made (STORAGE_VERSION '{spans.STORAGE}')")
         database.execute(str(CreateTable(table).compile(dialect=DIALECT)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CTE, FromClause, Row, Select, Subquery, cast, func, select, true
+from sqlalchemy import CTE, FromClause, Row, Select, Subquery, and_, cast, func, select, true
 from sqlalchemy.types import BigInteger
 
 from tracelib.filters import Filters
@@ -187,31 +187,48 @@ def _served(wasted: CTE) -> Select[Any]:
 
 def _by_session(wasted: CTE) -> Select[Any]:
     """The sessions of each class with the highest cost, next to the sums of the class."""
-    of_session = (wasted.c.class_name, wasted.c.session_group)
-    each = (
+    top = _top(wasted)
+    is_in = and_(
+        wasted.c.class_name == top.c.class_name, wasted.c.session_group == top.c.session_group
+    )
+    sums = (top.c.class_name, top.c.requests, top.c.cost_usd, top.c.of_requests, top.c.of_cost_usd)
+    named = (
         select(
-            wasted.c.class_name,
+            *sums,
             measures.first_of(wasted.c.session_id).label("session_id"),
             measures.first_of(wasted.c.api_key).label("api_key"),
-            func.count().label("requests"),
-            func.sum(wasted.c.spend_usd, type_=MONEY).label("cost_usd"),
         )
-        .group_by(*of_session)
-        .subquery("each")
+        .select_from(top.join(wasted, is_in))
+        .group_by(*sums, top.c.session_group)
+        .subquery("named")
     )
-    order = (each.c.cost_usd.desc(), alphabetical(each.c.session_id), alphabetical(each.c.api_key))
-    of_class = each.c.class_name
+    names = (alphabetical(named.c.session_id), alphabetical(named.c.api_key))
+    place = func.row_number(type_=BigInteger()).over(
+        partition_by=named.c.class_name, order_by=(named.c.cost_usd.desc(), *names)
+    )
+    ranked = select(*named.c, place.label("place")).subquery("ranked")
+    return select(*ranked.c).where(ranked.c.place <= MOST_EXAMPLES)
+
+
+def _top(wasted: CTE) -> Subquery:
+    """The first few sessions of each class and all that cost as much, by their numbers alone.
+
+    IDs of all sessions would take more memory than a replica may use.
+    """
+    of_session = (wasted.c.class_name, wasted.c.session_group)
+    cost = func.sum(wasted.c.spend_usd, type_=MONEY).label("cost_usd")
+    each = select(*of_session, func.count().label("requests"), cost).group_by(*of_session)
+    sums = each.subquery("each")
+    of_class = sums.c.class_name
     ranked = select(
-        *each.c,
-        func.row_number(type_=BigInteger())
-        .over(partition_by=of_class, order_by=order)
-        .label("place"),
-        cast(func.sum(each.c.requests).over(partition_by=of_class), BigInteger).label(
+        *sums.c,
+        func.rank().over(partition_by=of_class, order_by=sums.c.cost_usd.desc()).label("rank"),
+        cast(func.sum(sums.c.requests).over(partition_by=of_class), BigInteger).label(
             "of_requests"
         ),
-        cast(func.sum(each.c.cost_usd).over(partition_by=of_class), MONEY).label("of_cost_usd"),
-    ).subquery("ranked")
-    return select(*ranked.c).where(ranked.c.place <= MOST_EXAMPLES)
+        cast(func.sum(sums.c.cost_usd).over(partition_by=of_class), MONEY).label("of_cost_usd"),
+    ).subquery("each_ranked")
+    return select(*ranked.c).where(ranked.c.rank <= MOST_EXAMPLES).subquery("top")
 
 
 def _classes(found: Sequence[Row[Any]]) -> tuple[WasteClass, ...]:
