@@ -110,7 +110,7 @@ def asked_of_all() -> Iterator[tuple[str, str, dict]]:
 
 
 # In an answer of figures alone, which names nobody.
-FIGURES = ("points", "previous", "among_newest", "retention")
+FIGURES = ("points", "previous", "among_newest", "retention", "wasted_usd")
 
 
 @pytest.mark.parametrize(("own", "other"), [COLOURS, COLOURS[::-1]])

@@ -207,6 +207,7 @@ def test_the_document_is_of_every_route_and_every_way_to_refuse():
         f"{BASE}/incidents",
         f"{BASE}/keys",
         f"{BASE}/ledgers",
+        f"{BASE}/savings",
         f"{BASE}/sessions/search",
         f"{BASE}/sessions/{{session_id}}/messages",
         f"{BASE}/sessions/{{session_id}}/summary",
@@ -368,5 +369,6 @@ def test_operations_keep_the_names_that_clients_are_generated_with():
     assert names == {
         *("totals", "usage", "over_time", "found", "summary", "messages", "failures"),
         *("compared_ledgers", "cost_by_group", "data_quality", "found_incidents", "what_changed"),
+        "can_be_saved",
         *("health", "metrics", "keys", "log_evidence", "signed_off_evidence"),
     }

@@ -176,6 +176,8 @@ def test_it_is_asked_every_portable_question():
         *("ledgers.windows.logged_from", "ledgers.logged.models_of_cell"),
         *("sessions.listing.found_sessions", "sessions.listing.session_counts"),
         *("quality.counting.counts", "sessions.figures.models_of"),
+        *("savings.caching.resent", "savings.repricing.uses", "savings.tools.unused_tools"),
+        *("savings.waste.waste", "savings.waste.waste_of_bodies"),
         "sessions.listing.sessions_over_time",
         *("status.failures.failure_groups", "status.failures.failures_over_time"),
         *("status.failures.losses", "status.failures.newest_failures"),

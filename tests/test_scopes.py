@@ -75,6 +75,9 @@ TELLS_NOTHING = {
     *("changes.markers.first_seen", "changes.prices.price_changes", "changes.recorded.recorded"),
     "quality.by_index.odd",
     "quality.unreadable.unreadable",
+    "savings.prices.own_prices",
+    "savings.tool_tables.tools_without_calls",
+    "savings.tools.unused_tools",
     "status.database.missing",
 }
 PLAIN = SessionSearch()
@@ -220,6 +223,13 @@ QUESTIONS: dict[str, Asked] = {
     "quality.counting.counts": each(chosen),
     "quality.sampling.sampled": each(chosen),
     "quality.unreadable.unreadable": once(),
+    "savings.caching.resent": each(chosen),
+    "savings.prices.own_prices": each(chosen),
+    "savings.repricing.uses": each(chosen),
+    "savings.tool_tables.tools_without_calls": each(chosen),
+    "savings.tools.unused_tools": each(chosen),
+    "savings.waste.waste": each(chosen),
+    "savings.waste.waste_of_bodies": each(chosen),
     "sessions.figures.models_of": lambda mark: [
         (FILTERS, [(f"{mark}-talk:{SHARED_KEY}", f"{mark}-talk")])
     ],
@@ -389,6 +399,7 @@ PAGES: tuple[tuple[str, dict[str, str]], ...] = (
     ("pages/Overview.py", {}),
     ("pages/Overview.py", {"part": "what changed"}),
     ("pages/Overview.py", {"part": "costs", "by": "tag"}),
+    ("pages/Overview.py", {"part": "savings"}),
     ("pages/Models.py", {}),
     ("pages/Status.py", {}),
     ("pages/Status.py", {"part": "ledgers"}),

@@ -74,6 +74,7 @@ LEDGER_TABLES = (
 GRANT_TABLES = (
     "LiteLLM_ObjectPermissionTable",
     "LiteLLM_SpendLogToolIndex",
+    "LiteLLM_ToolTable",
     "LiteLLM_MCPServerTable",
     "LiteLLM_DeprecatedVerificationToken",
 )

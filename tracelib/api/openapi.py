@@ -27,6 +27,8 @@ from tracelib.api import (
     one_session,
     params,
     responses,
+    savings,
+    savings_responses,
     session_list,
     session_responses,
 )
@@ -119,6 +121,7 @@ ENDPOINTS = (
         incidents.found_incidents,
     ),
     Endpoint("GET", "/changes", params.Changed, change_responses.Changes, changed.what_changed),
+    Endpoint("GET", "/savings", params.Saved, savings_responses.Savings, savings.can_be_saved),
 )
 
 REFERENCE = "#/components/schemas/{model}"

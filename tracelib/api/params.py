@@ -213,6 +213,14 @@ class Changed(Chosen):
     markers: bool = Field(False, description="Whether changes of the installation are listed.")
 
 
+class Saved(Chosen):
+    """What can be saved in a range."""
+
+    target: Name | None = Field(
+        None, description="A deployment, such as openai/gpt-4o-mini, to compare its price with."
+    )
+
+
 class Failed(Chosen):
     """Failures in a range."""
 

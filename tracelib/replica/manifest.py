@@ -60,6 +60,7 @@ class Manifest:
     kept_before      rows of hours before this one are kept although the log has them no longer
     models           each model that was ever held, in the order of their colours
     is_disk_full     older rows are not held, because of the limit of the disk
+    reads_bodies     its rows have facts of bodies
     rows_per_s       how fast history was filled lately
     sentence         what is wrong; empty if nothing is
     """
@@ -75,6 +76,7 @@ class Manifest:
     models: tuple[str, ...] = ()
     is_disk_full: bool = False
     is_paused: bool = False
+    reads_bodies: bool = False
     sentence: str = ""
     format: int = FORMAT
     columns: str = ""

@@ -36,7 +36,8 @@ from tracelib.window import HOUR_S, TimeWindow
 class Replica(ABC):
     """The requests of a replica, as far as a scope sees them. Implements `Source`.
 
-    What it does not hold, it refuses with NotHeld: PostgreSQL is queried then.
+    What it does not hold, it refuses with NotHeld: PostgreSQL is queried then. Its requests have
+    facts of bodies if it `reads_bodies`.
     """
 
     milliseconds: ClassVar[Double[float]] = Double()
@@ -44,6 +45,7 @@ class Replica(ABC):
     manifest: Manifest
     scope: Scope
     timeout_s: float
+    reads_bodies: bool
 
     @property
     def as_of(self) -> datetime:
@@ -118,7 +120,9 @@ class Replica(ABC):
         window: TimeWindow | None = None,
         filters: Filters | None = None,
     ) -> Subquery:
-        return replicated.requests(tables, self.scope, window, filters, self.milliseconds)
+        return replicated.requests(
+            tables, self.scope, window, filters, self.milliseconds, self.reads_bodies
+        )
 
     def _held(self, window: TimeWindow) -> tuple[int, int]:
         """The hours of a window whose requests are all held, from the first to before the last."""
@@ -207,4 +211,5 @@ def replica_of(files: Files, access: Access, timeout_s: float) -> FileReplica | 
     snapshot = files.current()
     if snapshot is None:
         return None
-    return FileReplica(snapshot.manifest, access.scope, timeout_s, files, snapshot)
+    reads = snapshot.manifest.reads_bodies and access.reads_messages
+    return FileReplica(snapshot.manifest, access.scope, timeout_s, reads, files, snapshot)

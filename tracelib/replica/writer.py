@@ -75,7 +75,8 @@ class Writer:
     def _step(self) -> float:
         if not self._storage.win():
             return TICK_S
-        host = Host(self._source(), self._storage.settings.folder)
+        settings = self._storage.settings
+        host = Host(self._source(), settings.folder, settings.reads_bodies)
         if self._opened is None:
             self._opened = self._storage.open(host.identity())
             events.log("info", "replica_writer_elected", rows=self._opened.manifest.rows)

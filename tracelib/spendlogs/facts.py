@@ -31,6 +31,8 @@ TEXTS = (
     "user_api_key_team_alias",
     "original_model_group",
     "cold_storage_object_key",
+    "internal_call_origin",
+    "billed_retry_attempt",
 )
 # Where LiteLLM writes what the provider counted, in the order of preference.
 USAGE = ("additional_usage_values", "usage_object")
@@ -62,6 +64,7 @@ FACTS = (
     *("error_class", "error_code", "error_message"),
     *("cached_prompt_tokens", "cache_write_tokens", "asked_model"),
     *("attempted_retries", "attempted_fallbacks", "key_alias", "team_alias", "cold_storage_key"),
+    *("internal_origin", "is_billed_retry"),
 )
 GREATEST = 2**31 - 1
 GREATEST_AMOUNT = 10**15
@@ -80,6 +83,8 @@ def with_facts(requests: Subquery, *columns: str) -> Select[Any]:
         asked_model                                text, the requested group before a fallback
         attempted_retries, attempted_fallbacks     int
         key_alias, team_alias, cold_storage_key    text
+        internal_origin                            text, why LiteLLM itself sent the request
+        is_billed_retry                            bool, an attempt that was billed and repeated
 
     None if the metadata does not have it, or is not an object.
     """
@@ -203,6 +208,8 @@ def _facts(record: TableValuedAlias) -> dict[str, ColumnElement[Any]]:
         "key_alias": func.nullif(record.c.user_api_key_alias, "", type_=Text()),
         "team_alias": func.nullif(record.c.user_api_key_team_alias, "", type_=Text()),
         "cold_storage_key": func.nullif(record.c.cold_storage_object_key, "", type_=Text()),
+        "internal_origin": func.nullif(record.c.internal_call_origin, "", type_=Text()),
+        "is_billed_retry": case((record.c.billed_retry_attempt == "true", True)),
     }
 
 
