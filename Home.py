@@ -5,8 +5,8 @@ Start it with `streamlit run Home.py`.
 
 import streamlit as st
 
-from tracelib import models, overview, page, status
-from tracelib.page import findings_card, home, replica_card
+from tracelib import incidents, models, overview, page, status
+from tracelib.page import findings_card, home, incidents_card, replica_card
 
 with page.begin("Home") as view:
     filters = view.filters
@@ -18,6 +18,7 @@ with page.begin("Home") as view:
     server = view.query(status.server)
     fresh = view.query(status.freshness, view.now)
     home.database(view, server.result, fresh.result)
+    of_incidents = st.container()
     replica_card.progress_line(view)
     page.stop_without_database(totals.result)
     freshness = fresh.result.value
@@ -29,6 +30,9 @@ with page.begin("Home") as view:
         home.models_card(view, usage.result)
         home.sessions_card(view, begun.result)
         home.status_card(view, totals.result, series.result, fresh.result)
+    # After the cards, which need not wait for it.
+    found = view.query(incidents.incidents, filters, view.now)
+    incidents_card.line(view, found.result, of_incidents)
     await_findings = findings_card.draw(view)
     page.source_caption(view, totals.result, series.result, begun.result, usage.result)
     await_findings()

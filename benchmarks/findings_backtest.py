@@ -1,6 +1,7 @@
 """What anomalies cost in false alarms on quiet traffic, and which planted events they find.
 
-Run it by `python -m benchmarks.findings_backtest [FIRST]`, of 20 seeds from the first on. Traffic is made per key and hour, from a seed:
+Run it by `python -m benchmarks.findings_backtest [FIRST]`, of 20 seeds from the first on.
+Traffic is made per key and hour, from a seed:
 office hours, shops, nightly batches, people who come and go; counts and costs that scatter more
 than chance alone would. It is judged as the app judges a week of hours.
 """

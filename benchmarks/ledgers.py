@@ -95,7 +95,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _measured(replica: Replica, first: date, last: date, size: Size) -> dict[str, Any]:
-    every = ledgers.logged(replica, first, last)
+    cells = ledgers.log_cells(replica, first, last)
+    every = cells.plus(Logged(tags=ledgers.logged(replica, first, last).tags))
     with running() as server:
         made = Database(server, name="ledgers_benchmark")
         made.execute((Path(install.__file__).parent / "missing_tables.sql").read_text())
@@ -139,7 +140,7 @@ def _timed(
     function: Callable[..., Any],
     *arguments: Any,
 ) -> Any:
-    is_log = function is ledgers.logged
+    is_log = function in (ledgers.logged, ledgers.log_cells)
     began = time.perf_counter()
     value = function(replica if is_log else source, *arguments)
     spent["replica" if is_log else "postgres"].append(time.perf_counter() - began)

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tracelib import facets, models, overview, quality, sessions, status
+from tracelib import facets, incidents, models, overview, quality, savings, sessions, status
 from tracelib.filters import Filters
 from tracelib.sessions import SessionSearch
 from tracelib.sessions.search import SORTS
@@ -116,11 +116,19 @@ def _rows(filters: Filters) -> dict[str, list[tuple[Any, ...]]]:
             ("sessions over time", sessions.sessions_over_time, spread),
         ],
         "Data quality": [("defects", quality.counts, one)],
+        "Savings": [
+            ("waste", savings.waste, one),
+            ("waste of bodies", savings.waste_of_bodies, one),
+            ("sent again", savings.resent, one),
+            ("unused tools", savings.unused_tools, one),
+            ("uses", savings.uses, one),
+        ],
         "Status": [
             ("failure groups", status.failure_groups, one),
             ("failures over time", status.failures_over_time, bucket),
             ("newest failures", status.newest_failures, one, "/spend/logs/ui of failures"),
             ("losses", status.losses, one),
+            ("incidents", incidents.incidents, (filters, filters.window.end)),
         ],
     }
 

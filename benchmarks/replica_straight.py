@@ -45,9 +45,33 @@ SELECT (md5_number_lower(session_id || ':' || "key") >> 1)::BIGINT AS session_nu
             'APIConnectionError'][m % 4 + 1] END AS error_class,
         CASE WHEN failed THEN ['429', '408', '400', '500'][m % 4 + 1] END AS error_code,
         CASE WHEN failed THEN 'The provider refused this: ' || m END AS error_message,
+        'client/1.' || u % 30 AS agent_version,
         prompt // 2 AS cached_prompt_tokens, 0 AS attempted_retries, 0 AS attempted_fallbacks,
-        'key ' || k AS key_alias, 'Team ' || k % 40 AS team_alias
-    FROM (
+        'key ' || k AS key_alias, 'Team ' || k % 40 AS team_alias,
+        CASE WHEN has_body THEN (hash(i // 20 * 19 + i % 19) % 4294967295)::BIGINT - 2147483648 END
+            AS request_hash,
+        CASE WHEN has_body THEN (hash(i, 1) % 4294967295)::BIGINT - 2147483648 END AS messages_hash,
+        CASE WHEN has_body THEN (hash(i, 2) % 4294967295)::BIGINT - 2147483648 END AS history_hash,
+        CASE WHEN has_body THEN (hash(s) % 4294967295)::BIGINT - 2147483648 END AS opening_hash,
+        CASE WHEN has_body THEN k % 90 END AS system_hash, k % 80 AS system_shape,
+        CASE WHEN has_body AND k % 3 = 0 THEN k % 70 END AS tools_hash,
+        CASE WHEN has_body AND k % 3 = 0 THEN (hash(i, 3) % 4294967295)::BIGINT - 2147483648 END
+            AS call_hash,
+        CASE WHEN has_body THEN i % 900 END AS fixed_share,
+        CASE WHEN has_body THEN i % 4 = 0 END AS wants_cache,
+        CASE WHEN has_body THEN ['length', 'tool_calls', 'stop'][least(i % 24, 2) + 1] END
+            AS finish_reason,
+        CASE WHEN has_body AND k % 3 = 0 THEN 'read' || chr(30) || '80' || chr(31) || 'edit_' || k
+            % 70 || chr(30) || '300' END AS tools_offered,
+        CASE WHEN has_body AND k % 3 = 0 AND i % 2 = 0 THEN 'read' END AS tools_called,
+        CASE WHEN has_body AND i % 17 = 1 THEN i % 90000000 END AS repeated_after_ms,
+        CASE WHEN has_body AND i % 17 = 1 THEN i % 3 = 0 END AS repeats_session,
+        CASE WHEN has_body AND i % 101 = 0 THEN true END AS is_loop,
+        CASE WHEN has_body AND i % 2 = 0 THEN prompt * 4 // 5 END AS resent_tokens,
+        CASE WHEN has_body AND i % 6 = 0 THEN ['too_short', 'expired', 'clock', 'unknown',
+            'other_deployment'][i // 6 % 5 + 1] END AS miss,
+        CASE WHEN has_body AND i % 6 = 0 THEN prompt // 2 END AS missed_tokens
+    FROM (SELECT *, NOT failed AND i % 10 < 7 AS has_body FROM (
         SELECT *, u % 500 AS k, floor(60 * liked * liked)::INT AS m,
             NOT failed AND i % 17 = 0 AS hit
         FROM (
@@ -66,7 +90,7 @@ SELECT (md5_number_lower(session_id || ':' || "key") >> 1)::BIGINT AS session_nu
                 )
             )
         )
-    )
+    ))
 ) ORDER BY date_trunc('hour', start_order), session_number
 """
 
@@ -88,6 +112,7 @@ def straight(settings: ReplicaSettings, size: Size) -> float:
         as_of=time.time(),
         names_file=spans.build_names(settings, [*_keys(), *teams]),
         columns=manifests.shape(),
+        reads_bodies=True,
     )
     manifests.publish(settings.folder, manifest)
     return float(end * HOUR_S)
@@ -130,11 +155,13 @@ def _written(folder: Path, size: Size, span: Span, begins: int, first: int) -> S
         "last": first + span.rows,
         "row_ms": DAY_S * 1000 / (size.rows // size.days),
     }
-    with duckdb.connect(config={"memory_limit": "3GB", "threads": "2"}) as database:
+    room = {"memory_limit": "6GB", "threads": "2", "temp_directory": str(folder / spans.SPILLED)}
+    with duckdb.connect(config=room) as database:
         database.execute(f"ATTACH '{folder / file}' AS made (STORAGE_VERSION '{spans.STORAGE}')")
         database.execute(str(CreateTable(table).compile(dialect=DIALECT)))
         database.execute(STRAIGHT, values)
         database.execute(spans.SESSIONS)
         database.execute(f"CREATE TABLE made.models AS {spans.MODELS}")
+        added = spans.add_sums(database)
         database.execute("DETACH made")
-    return replace(span, file=file, bytes=(folder / file).stat().st_size)
+    return replace(span, file=file, bytes=(folder / file).stat().st_size, sums=added)

@@ -41,12 +41,13 @@ with page.begin("Models") as view:
 
     page.chart("Response time by model", usage, by_model.response_times, caption=page.RESPONSE_TIME)
     page.choose_bucket(view)
+    axis = page.marked_axis(view)
     with st.grid(columns=2, min_column_width=320, gap="small"):
         for title, figure in (
             ("Average response time over time, busiest models", "response_ms_avg"),
             ("p95 response time over time, busiest models", "response_ms_p95"),
         ):
-            page.chart(title, series, by_model.over_time, view.axis, figure, colours)
+            page.chart(title, series, by_model.over_time, axis, figure, colours)
         page.chart("Tokens by model", usage, by_model.tokens, caption=page.TOKENS)
         page.chart(
             "Time to first token, p50",

@@ -4,5 +4,7 @@ from tracelib import page
 from tracelib.page import overview_parts
 from tracelib.page.base import address
 
-with page.begin("Overview", others=[address.PART]) as view:
+OTHERS = (address.PART, address.MEASURE, address.BY, address.PERIOD)
+
+with page.begin("Overview", others=OTHERS) as view:
     overview_parts.draw(view)

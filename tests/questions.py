@@ -5,7 +5,17 @@ from typing import Any
 
 import pandas as pd
 
-from tracelib import facets, findings, models, overview, quality, sessions, status
+from tracelib import (
+    facets,
+    findings,
+    incidents,
+    models,
+    overview,
+    quality,
+    savings,
+    sessions,
+    status,
+)
 from tracelib.conversation import Reading, first_lines, turn_order, turns
 from tracelib.conversation.attempts import same_prompt_neighbours
 from tracelib.conversation.links import chained, linked_sessions
@@ -38,6 +48,9 @@ def of_a_window(filters: Filters) -> dict[str, Ask]:
         "failure groups": lambda source: status.failure_groups(source, filters),
         "failures over time": lambda source: status.failures_over_time(source, filters, bucket),
         "newest failures": lambda source: status.newest_failures(source, filters),
+        "waste": lambda source: savings.waste(source, filters, newest=10**9),
+        "uses": lambda source: savings.uses(source, filters, newest=10**9),
+        "incidents": lambda source: incidents.incidents(source, filters, filters.window.end),
         "defects": lambda source: quality.counts(source, filters),
         "drivers": lambda source: findings.drivers(source, filters, False),
         "drivers of failures": lambda source: findings.drivers(source, filters, True),

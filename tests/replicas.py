@@ -28,10 +28,21 @@ _numbers = count(1)
 
 def written(source: Postgres, folder: Path) -> ReplicaSettings:
     """A replica in files of this whole log, as it is now."""
-    settings = ReplicaSettings(folder, duty=1.0)
+    return written_as(source, ReplicaSettings(folder, duty=1.0, reads_bodies=True))
+
+
+def written_as(source: Postgres, settings: ReplicaSettings) -> ReplicaSettings:
+    """The same with these settings."""
     with opened(settings) as files:
-        _write(source, Folder(settings), lambda: (now := files.current()) and now.manifest)
+        _write(source, Folder(settings), lambda: _served(files, settings))
     return settings
+
+
+def _served(files: Files, settings: ReplicaSettings) -> Manifest | None:
+    """The manifest that is read, unless it is one of other settings that is being replaced."""
+    now = files.current()
+    is_own = now is not None and now.manifest.reads_bodies == settings.reads_bodies
+    return now.manifest if now and is_own else None
 
 
 def _write(source: Postgres, storage: Any, manifest: Any) -> None:

@@ -24,14 +24,11 @@ from tracelib.replica.settings import ReplicaSettings
 from tracelib.replica.writer import Writer
 from tracelib.settings import Settings
 from tracelib.source import Postgres, connect
-from tracelib.spendlogs import replicated
-from tracelib.spendlogs.replicated import COLUMNS, NAMES
+from tracelib.spendlogs import copying, replicated
+from tracelib.spendlogs.replicated import COLUMNS, COPIED, NAMES
 
 NOW = rows.NOON.timestamp() + 1_800
 """Half past twelve on the day of the made up rows."""
-
-COPIED = tuple(name for name in COLUMNS if name != "session_number")
-
 
 HOUR = timedelta(hours=1)
 LOG = litellm.SPEND_LOGS
@@ -132,9 +129,9 @@ def _text(row: dict) -> str:
     return repr([row[name] for name in COPIED])
 
 
-def in_log(source: Postgres) -> list[str]:
+def in_log(source: Postgres, reads_bodies: bool = False) -> list[str]:
     """The same of all rows of the log."""
-    found = source.rows(replicated.to_copy(source.schema, None, None))
+    found = source.rows(copying.to_copy(source.schema, None, None, reads_bodies))
     return sorted(repr([getattr(row, name) for name in COPIED]) for row in found)
 
 

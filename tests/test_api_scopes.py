@@ -110,7 +110,7 @@ def asked_of_all() -> Iterator[tuple[str, str, dict]]:
 
 
 # In an answer of figures alone, which names nobody.
-FIGURES = ("points", "previous", "among_newest", "retention")
+FIGURES = ("points", "previous", "among_newest", "retention", "wasted_usd")
 
 
 @pytest.mark.parametrize(("own", "other"), [COLOURS, COLOURS[::-1]])
@@ -137,7 +137,7 @@ def test_naming_what_is_the_others_finds_nothing(own, other, api):
 
 def found_in(answer: dict) -> bool:
     """Is there anything in it but an empty window?"""
-    some = ("sessions", "models", "classes", "newest", "messages", "session_id", "found")
+    some = ("sessions", "models", "classes", "newest", "messages", "session_id", "found", "groups")
     points = [point["value"] for point in answer.get("points", ())]
     hashed = answer.get("hashes", {}).get("days", ())
     found = any(answer.get(name) for name in some) or any(points)

@@ -198,13 +198,17 @@ def test_the_document_is_of_every_route_and_every_way_to_refuse():
         f"{BASE}/analytics/models",
         f"{BASE}/analytics/overview",
         f"{BASE}/analytics/timeseries",
+        f"{BASE}/changes",
+        f"{BASE}/costs",
         f"{BASE}/data-quality",
         f"{BASE}/evidence",
         f"{BASE}/evidence/file",
         f"{BASE}/failures",
+        f"{BASE}/incidents",
         f"{BASE}/findings",
         f"{BASE}/keys",
         f"{BASE}/ledgers",
+        f"{BASE}/savings",
         f"{BASE}/sessions/search",
         f"{BASE}/sessions/{{session_id}}/messages",
         f"{BASE}/sessions/{{session_id}}/summary",
@@ -365,6 +369,7 @@ def test_operations_keep_the_names_that_clients_are_generated_with():
     names = {one["operationId"] for path in paths for one in path.values() if "operationId" in one}
     assert names == {
         *("totals", "usage", "over_time", "found", "summary", "messages", "failures"),
-        *("compared_ledgers", "data_quality"),
+        *("compared_ledgers", "cost_by_group", "data_quality", "found_incidents", "what_changed"),
+        "can_be_saved",
         *("health", "metrics", "keys", "log_evidence", "signed_off_evidence"),
     }

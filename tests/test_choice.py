@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -19,10 +19,17 @@ ids = st.text(
 several = st.lists(ids, max_size=5).map(lambda values: tuple(sorted(set(values))))
 
 
+moments = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))
+parts = st.tuples(moments, st.timedeltas(timedelta(seconds=1), timedelta(days=399))).map(
+    lambda drawn: Between(drawn[0], drawn[0] + drawn[1])
+)
+
+
 @st.composite
 def choices(draw):
     return Choice(
         range=draw(ranges),
+        part=draw(st.none() | parts),
         zone=draw(st.sampled_from([None, "UTC", "Europe/Paris"])),
         refresh=draw(st.sampled_from([None, *TICKS])),
         bucket=draw(st.sampled_from([None, *BUCKETS])),
@@ -128,13 +135,31 @@ def test_custom_days_not_picked_yet_are_today_up_to_now():
     assert window == TimeWindow(datetime(2026, 11, 22, 23, tzinfo=UTC), NOW)
 
 
-def test_a_choice_that_is_held_has_the_days_of_its_range_and_their_zone():
-    held = Choice(range=Last(24)).held(Choice(range=Last(24)).filters(NOW, "Asia/Tokyo"))
-    assert held == Choice(
-        range=Between.days(date(2026, 11, 22), date(2026, 11, 23)), zone="Asia/Tokyo"
+@given(choices())
+def test_a_fixed_choice_shows_the_same_moments_whenever_and_wherever_it_is_opened(choice):
+    filters = choice.filters(NOW, "Asia/Tokyo")
+    fixed = choice.fixed(filters)
+    later = max(NOW, filters.window.end) + timedelta(days=400)
+    again = fixed.filters(later, "America/New_York")
+    assert again.window == filters.window
+    assert again.zone == filters.zone
+    assert fixed.part is None
+    assert read_choice(fixed.to_query()) == (fixed, ())
+
+
+def test_a_part_is_shown_in_place_of_the_range_that_it_was_chosen_in():
+    part = Between(NOW - timedelta(hours=3), NOW - timedelta(hours=1))
+    choice = Choice(range=Last(24), part=part)
+    filters = choice.filters(NOW, "Europe/Paris")
+    assert filters == Filters(TimeWindow(part.start, part.end), "Europe/Paris", range=part)
+    assert choice.in_words(filters) == (
+        "23 November 2026 10:00 to 12:00, Europe/Paris, compared with the 2 h 0 min before"
     )
-    times = Choice(range=Between(datetime(2026, 11, 1, 14), datetime(2026, 11, 1, 18)))
-    assert times.held(times.filters(NOW, "UTC")) == Choice(range=times.range, zone="UTC")
+    assert choice.to_query() == {
+        "range": ["24h"],
+        "since": ["2026-11-23T09:00:30Z"],
+        "until": ["2026-11-23T11:00:30Z"],
+    }
 
 
 @pytest.mark.parametrize(

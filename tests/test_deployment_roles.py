@@ -13,6 +13,7 @@ from tests.database import Database
 from tests.page_words import figures, plain, words
 from tests.rows import NOON, real_rows
 from tests.server import PROGRAMS
+from tracelib.costs import limits
 from tracelib.filters import Filters
 from tracelib.key_review import key_review
 from tracelib.window import TimeWindow
@@ -83,6 +84,14 @@ def test_the_role_may_read_all_that_a_review_of_keys_reads(database, open_source
     }.get(version, set())
 
 
+def test_the_role_may_read_all_of_budgets_but_what_may_hold_secrets(database, open_source):
+    unknown = limits(open_source(reader_of(database(), READER))).unknown
+    assert unknown == (
+        "Temporary increases are unknown: metadata of LiteLLM_VerificationToken may not be read, "
+        "or is not there.",
+    )
+
+
 def test_what_was_kept_out_stays_out_when_the_role_is_made_again(database):
     made = database(rows=real_rows()[:1])
     url = reader_of(made, (*WITHOUT_BODIES, *READER))
@@ -117,6 +126,7 @@ def _outcome(url: str, statements: str) -> str:
 PAGES = (
     ("Home.py", {}),
     ("pages/Overview.py", {}),
+    ("pages/Overview.py", {"part": "what changed"}),
     ("pages/Models.py", {}),
     ("pages/Sessions.py", {}),
     ("pages/Sessions.py", {"said": "parser"}),

@@ -1,6 +1,7 @@
 """Rows with anything that PostgreSQL can store: every query runs."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -12,10 +13,15 @@ from tests.rows import NOON
 from tests.test_replica_reader import assert_same
 from tests.test_scopes import OFFERED
 from tracelib import sessions
+from tracelib.changes import MEASURES, Comparison, Group
 from tracelib.conversation import Reading
+from tracelib.costs import CostTable
+from tracelib.costs.kinds import KINDS
+from tracelib.costs.sums import DIMENSIONS as COST_DIMENSIONS
 from tracelib.evidence import Signatory
 from tracelib.facets import Facets
 from tracelib.findings.anomalies import TESTED
+from tracelib.incidents import Interval
 from tracelib.permissions.access import FULL
 from tracelib.quality import WITH_EXAMPLES
 from tracelib.quality.counting import UNRESOLVED
@@ -61,6 +67,13 @@ def ids(case: Case) -> Iterator[tuple[Any, ...]]:
 
 
 QUESTIONS = {
+    "changes.comparing.changed_sessions": lambda case: [
+        (one, measure) for one in case.looks for measure in MEASURES
+    ],
+    "changes.comparing.comparison": looks,
+    "changes.markers.first_seen": looks,
+    "changes.prices.price_changes": looks,
+    "changes.recorded.recorded": looks,
     "conversation.links.chained": selections,
     "conversation.links.linked_sessions": selections,
     "conversation.shown_text.first_lines": lambda case: [(one, case.keys) for one in case.looks],
@@ -72,6 +85,22 @@ QUESTIONS = {
         (one, rows[0], rows[-1])
         for one in case.selections[:20]
         if (rows := row_ids(sessions.requests_of(case.source, one)))
+    ],
+    "costs.daily.daily_costs": lambda case: [
+        (one, by, (None, "a", *keys_of(case))) for one in case.looks for by in COST_DIMENSIONS
+    ],
+    "costs.daily.whole_cost": looks,
+    "costs.limits.limits": lambda _: [()],
+    "costs.other_names.other_names": lambda case: [
+        ("end_user", keys_of(case)),
+        ("agent", ("a", None)),
+    ],
+    "costs.paces.paces": lambda _: [(NOON + HOUR, tuple(KINDS))],
+    "costs.table.cost_table": lambda case: [
+        (one, by, period, 5)
+        for one in case.looks
+        for by in COST_DIMENSIONS
+        for period in ("day", "month")
     ],
     "evidence.counts.evidence": looks,
     "evidence.document.evidence_file": lambda case: [
@@ -86,10 +115,17 @@ QUESTIONS = {
     "findings.repeating.repeated_by_keys": looks,
     "findings.repeating.repeated_in_sessions": looks,
     "facets.facets": lambda _: [(NOON + HOUR,)],
+    "incidents.health.health_checks": lambda case: ((one.window,) for one in case.looks),
+    "incidents.health.compared_health": lambda case: (
+        (one, (Interval("gpt-4o", None, "healthy", NOON, NOON + HOUR),)) for one in case.looks
+    ),
+    "incidents.incidents.incidents": lambda case: ((one, one.window.end) for one in case.looks),
     "key_review.review.key_review": looks,
     "ledgers.automatic.automatic": lambda _: [(TODAY,)],
     "ledgers.booked.booked": lambda _: [(TODAY, TODAY, TODAY)],
+    "ledgers.daily.daily_cells": lambda _: [(TODAY, TODAY)],
     "ledgers.daily.daily_details": lambda case: [(TODAY, keys_of(case), ("a",))],
+    "ledgers.logged.log_cells": lambda _: [(TODAY, TODAY)],
     "ledgers.logged.log_details": lambda case: [(TODAY, keys_of(case), ("a",))],
     "ledgers.logged.logged": lambda _: [(TODAY, TODAY)],
     "ledgers.windows.logged_from": lambda _: [(NOON.isoformat(),)],
@@ -135,6 +171,13 @@ QUESTIONS = {
     "quality.counting.counts": looks,
     "quality.sampling.sampled": looks,
     "quality.unreadable.unreadable": lambda _: [()],
+    "savings.caching.resent": looks,
+    "savings.prices.own_prices": looks,
+    "savings.repricing.uses": looks,
+    "savings.tool_tables.tools_without_calls": looks,
+    "savings.tools.unused_tools": looks,
+    "savings.waste.waste": looks,
+    "savings.waste.waste_of_bodies": looks,
     "status.database.missing": lambda _: [()],
     "status.database.freshness": lambda _: [(NOON + HOUR,)],
     "status.database.server": lambda _: [()],
@@ -192,6 +235,13 @@ def without_names(found: Any) -> Any:
     """
     if isinstance(found, pd.DataFrame):
         return found.drop(columns=[one for one in found if one.endswith("name")])
+    if isinstance(found, Comparison):
+        return replace(found, groups=without_names(found.groups))
+    if isinstance(found, tuple) and all(isinstance(one, Group) for one in found):
+        return [replace(one, name=None) for one in found]
+    if isinstance(found, CostTable):
+        groups = [(one.id, one.costs) for one in found.groups]
+        return groups, found.others, found.other_groups, found.total
     if isinstance(found, Facets):
         return {
             name: {(one.id, one.requests) for one in values}

@@ -12,7 +12,7 @@ from tests.planted_keys import DAY, KEYS, change, grant_tools, insert, plant
 from tests.rows import NOON, failure, key_of, name_deleted_key, name_team, name_user, spend_log
 from tests.sources import records, source_of
 from tracelib.filters import Filters
-from tracelib.key_review import FINDINGS, KeyReview, key_review
+from tracelib.key_review import FINDINGS, KeyReview, key_review, together
 from tracelib.permissions.access import Access, Scope
 from tracelib.window import TimeWindow
 
@@ -241,6 +241,34 @@ def test_the_master_key_and_unknown_keys_that_fail(database):
     assert review_of(made, replace(FILTERS, key=(key_of("sound"),))).rows.empty
 
 
+def test_the_unknown_keys_of_one_address_are_one_row(database):
+    scan = [failed(f"guess {n}", n % 2, requester_ip_address="203.0.113.9") for n in range(53)]
+    others = [
+        failed("other", 1, requester_ip_address="203.0.113.10"),
+        *(failed("moving", 1, requester_ip_address=f"203.0.113.{n}") for n in (9, 11)),
+    ]
+    made = database(rows=[FIRST, *scan, *others])
+    rows = review_of(made).rows
+    shown = together(rows)
+    assert len(rows) == 55
+    assert sorted(
+        (row["key_name"], row["requests"], len(row["keys"])) for row in records(shown)
+    ) == sorted(
+        [
+            ("50 unknown keys", 50, 50),
+            ("3 unknown keys", 3, 3),
+            (f"{key_of('other')[:8]}…", 1, 1),
+            (f"{key_of('moving')[:8]}…", 2, 1),
+        ]
+    )
+    whole = next(row for row in records(shown) if len(row["keys"]) == 50)
+    assert whole["evidence"] == "50 failures from 203.0.113.9, with these keys."
+    assert whole["since"] == rows["since"].min()
+    assert {key for row in records(shown) for key in row["keys"]} == {*rows["key"]}
+    assert together(rows.head(0)).empty
+    assert together(rows.head(2))["keys"].map(len).tolist() == [1, 1]
+
+
 def test_a_whole_finding_with_names_and_without_hashes(database):
     made = database(rows=[FIRST])
     name_user(made.engine, "u-1", "Ada")
@@ -262,6 +290,7 @@ def test_a_whole_finding_with_names_and_without_hashes(database):
             "failures_only": False,
             "tag": None,
             "address": None,
+            "only_address": None,
         }
     ]
     facts = (review.keys, review.reviewed, review.log_from, review.unknown, review.is_readable)

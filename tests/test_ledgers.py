@@ -400,6 +400,49 @@ def test_a_stored_window_is_compared_from_its_start(true):
     assert later.windows == {}
 
 
+def test_windows_that_begin_within_the_days_are_compared_from_their_start(true):
+    """At midnight and at noon, each within the days that are read at once."""
+    true.database.insert(
+        rows.spend_log(
+            request_id=f"before-{number}",
+            startTime=NOW - timedelta(days=number, hours=number % 7),
+            api_key=ALICE,
+            spend=0.5 + number,
+        )
+        for number in range(27)
+    )
+    starts = {
+        "14d": datetime(2026, 11, 15, tzinfo=UTC),
+        "9d": datetime(2026, 11, 20, 9, tzinfo=UTC),
+    }
+    for duration, start in starts.items():
+        true.execute(
+            'INSERT INTO "LiteLLM_BudgetWindowSpend" (entity_type, entity_id, window_duration,'
+            f" window_start, spend, updated_at) VALUES ('key', '{ALICE}', '{duration}',"
+            f" '{start:%Y-%m-%d %H:%M}', 0.02, now())"
+        )
+    found = true.compared(date(2026, 11, 1), date(2026, 11, 29)).windows["key", ALICE]
+    assert {one.of.duration: one.log_usd for one in found} == {
+        duration: true.sums(f"l.api_key = '{ALICE}' AND l.\"startTime\" >= '{start:%F %T}'").usd
+        for duration, start in starts.items()
+    }
+
+
+def test_requests_that_two_users_have_swapped_are_found_though_the_days_sums_agree(true):
+    """In a replica and in PostgreSQL: no line but those of the two differs."""
+    user = '"LiteLLM_DailyUserSpend"'
+    true.execute(
+        f"UPDATE {user} SET api_requests = api_requests + 1 WHERE id ="
+        f" (SELECT min(id) FROM {user} WHERE user_id = 'alice')",
+        f"UPDATE {user} SET api_requests = api_requests - 1 WHERE id ="
+        f" (SELECT min(id) FROM {user} WHERE user_id = 'bob' AND api_requests > 1)",
+    )
+    found = true.compared()
+    whole(found)
+    differing = {line.id for line in found.lines["user"] if line.classes}
+    assert differing == {"alice", "bob"}
+
+
 @pytest.mark.parametrize("version", litellm.VERSIONS)
 def test_tables_that_a_version_lacks_are_named_and_nothing_is_invented(database, version):
     made = TrueLedgers(database(version, rows=[rows.spend_log(startTime=NOW)]))

@@ -19,6 +19,7 @@ from tracelib.ranges import (
     Last,
     complaint,
     days_complaint,
+    read_part,
     read_range,
 )
 from tracelib.window import TimeWindow, days
@@ -378,3 +379,20 @@ def test_two_times_are_a_range_of_at_most_400_days():
     assert complaint(start, start + timedelta(days=400)) is None
     assert complaint(start, start + timedelta(days=402)) == "The range is longer than 400 days."
     assert complaint(start, start) == "The range ends before it starts."
+
+
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [
+        ("today", "tomorrow"),
+        ("2026-11-23T12:00:00Z", None),
+        ("2026-11-23T12:00:00", "2026-11-23T13:00:00"),
+        ("2026-11-23T13:00:00Z", "2026-11-23T12:00:00Z"),
+        ("2026-11-23T13:00:00Z", "2026-11-23T13:00:00Z"),
+        ("0001-01-01T00:00:00+10:00", "2026-11-23T13:00:00Z"),
+        ("2020-11-23T12:00:00Z", "2026-11-23T13:00:00Z"),
+    ],
+)
+def test_a_part_that_makes_no_sense_is_named(since, until):
+    complaint = "The chosen part in the link is not valid; showing the whole range."
+    assert read_part(since, until) == (None, complaint)

@@ -22,9 +22,12 @@ from tests.replicas import PLACES, opened, seen, written
 from tests.rows import NOON, failure, key_of, name_key, name_team, spend_log
 from tests.sources import FILTERS, WINDOW, records, source_of
 from tests.test_scopes import OFFERED
-from tracelib import errors, ledgers, models, overview, sessions, status
+from tracelib import changes, costs, errors, ledgers, models, overview, sessions, status
+from tracelib.costs.kinds import KINDS
+from tracelib.costs.sums import DIMENSIONS
 from tracelib.filters import NONE, Filters
-from tracelib.ledgers.logged import models_of_cell
+from tracelib.ledgers.logged import Logged, models_of_cell
+from tracelib.ledgers.subtotals import EVERY, SUMMED, added_up
 from tracelib.permissions.access import Access, Scope
 from tracelib.querying.dispatch import is_portable
 from tracelib.replica import manifest as manifests
@@ -69,19 +72,47 @@ def questions(filters: Filters) -> dict[str, Ask]:
         "losses": lambda source: status.losses(source, filters, newest=10**9),
         "log start": lambda source: overview.log_start(source, filters),
         "count": lambda source: sessions.session_counts(source, filters, SessionSearch()),
-        "ledgers": lambda source: ledgers.logged(source, first, last),
+        "ledgers": lambda source: whole_log(ledgers.logged(source, first, last)),
+        "cells of ledgers": lambda source: ledgers.log_cells(source, first, last),
         "details": lambda source: ledgers.log_details(source, first + DAY, KEYS, ("prod",)),
         "ledgers from": lambda source: ledgers.logged_from(
             source, filters.window.start.isoformat()
         ),
         "models of a cell": lambda source: models_of_cell(source, first + DAY, "", "gpt-4o"),
+        "comparison": lambda source: changes.comparison(source, filters),
+        "first seen": lambda source: changes.first_seen(source, filters),
+        **{
+            f"changed sessions by {measure}": lambda source, measure=measure: (
+                changes.changed_sessions(source, filters, measure)
+            )
+            for measure in changes.MEASURES
+        },
+        "whole cost": lambda source: costs.whole_cost(source, filters),
+        "paces": lambda source: costs.paces(source, filters.window.end, tuple(KINDS)),
         "page by page": lambda source: pages(source, filters, SessionSearch(sort="length")),
     }
+    for by in DIMENSIONS:
+        asks[f"cost by {by}"] = lambda source, by=by: (
+            costs.cost_table(source, filters, by, "day", 4),
+            costs.daily_costs(source, filters, by, (None, "team-1", "gpt-4o", "prod")),
+        )
     for name, search in SEARCHES.items():
         asks[f"list {name}"] = lambda source, search=search: (
             sessions.found_sessions(source, filters, search, limit=500).rows
         )
     return asks
+
+
+def whole_log(log: Logged) -> tuple[Any, ...]:
+    """The subtotals of all days, which PostgreSQL reads one by one, and the tags."""
+    sums = {(owner, by): added_up(by, owner, log.subtotals, {}) for owner in SUMMED for by in EVERY}
+    checks = sorted(
+        (one.owner, one.id, one.check)
+        for part in log.subtotals
+        for one in part.rows
+        if one.by == "day"
+    )
+    return sums, checks, log.tags
 
 
 def pages(source: Any, filters: Filters, search: SessionSearch, limit: int = 7) -> list[str]:
@@ -130,18 +161,25 @@ def test_every_portable_question_has_the_same_answer_on_true_rows(
 def test_it_is_asked_every_portable_question():
     portable = {name for name, one in OFFERED.items() if is_portable(one)}
     assert portable == {
+        *("changes.comparing.changed_sessions", "changes.comparing.comparison"),
+        "changes.markers.first_seen",
         *("findings.drivers.drivers", "findings.hourly.hourly"),
         *("findings.repeating.repeated_by_keys", "findings.repeating.repeated_in_sessions"),
         *("facets.facets", "models.deployments", "models.over_time_by_model"),
+        *("incidents.incidents.incidents", "incidents.health.compared_health"),
         *("models.usage_by_model", "overview.costs.cache_savings", "overview.costs.cost_by_owner"),
         *("overview.costs.cost_by_tag", "overview.costs.prompt_caching"),
         *("overview.over_time.busy_hours", "overview.over_time.new_sessions"),
         "overview.over_time.over_time",
         *("overview.totals.log_start", "overview.totals.sessions", "overview.totals.totals"),
-        *("ledgers.logged.logged", "ledgers.logged.log_details"),
+        *("costs.daily.daily_costs", "costs.daily.whole_cost", "costs.paces.paces"),
+        "costs.table.cost_table",
+        *("ledgers.logged.logged", "ledgers.logged.log_cells", "ledgers.logged.log_details"),
         *("ledgers.windows.logged_from", "ledgers.logged.models_of_cell"),
         *("sessions.listing.found_sessions", "sessions.listing.session_counts"),
         *("quality.counting.counts", "sessions.figures.models_of"),
+        *("savings.caching.resent", "savings.repricing.uses", "savings.tools.unused_tools"),
+        *("savings.waste.waste", "savings.waste.waste_of_bodies"),
         "sessions.listing.sessions_over_time",
         *("status.failures.failure_groups", "status.failures.failures_over_time"),
         *("status.failures.losses", "status.failures.newest_failures"),

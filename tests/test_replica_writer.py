@@ -37,7 +37,7 @@ from tracelib.replica.folder import Folder
 from tracelib.replica.host import Host
 from tracelib.replica.settings import ReplicaSettings
 from tracelib.replica.writer import Writer
-from tracelib.spendlogs import replicated
+from tracelib.spendlogs import copying
 from tracelib.spendlogs.types import BETWEEN
 
 DAY = timedelta(days=1)
@@ -654,7 +654,7 @@ def test_a_row_is_hashed_as_the_server_can(kept, version, function):
     _, source, _, _ = kept
     dialect = PGDialect()
     dialect.server_version_info = version
-    statement = replicated.counts_by_hour(source.schema, None, None, hashed=True)
+    statement = copying.counts_by_hour(source.schema, None, None, hashed=True)
     text = str(statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
     assert f"sum({function}(" in text
     hours = execute_plainly(source, text)

@@ -34,10 +34,14 @@ from tests.two_teams import (
 )
 from tests.visiting import people, signed_in, turned_to, visit
 from tracelib import errors, facets, models
+from tracelib.changes import MEASURES
 from tracelib.conversation.reading import Reading
+from tracelib.costs.kinds import KINDS
+from tracelib.costs.sums import DIMENSIONS as COST_DIMENSIONS
 from tracelib.evidence import Signatory
 from tracelib.filters import Filters
 from tracelib.findings.anomalies import TESTED
+from tracelib.incidents import Interval
 from tracelib.overview.totals import REACH
 from tracelib.permissions.access import EVERYONE, FULL, Access, Scope
 from tracelib.quality import WITH_EXAMPLES
@@ -58,16 +62,25 @@ OF_THE_INSTALLATION = {"status.database.server", "status.database.size"}
 # They read other tables, too, or are empty for both teams: `test_ledgers_scopes`.
 OF_LEDGERS = {
     *("ledgers.booked.booked", "ledgers.logged.uncounted", "ledgers.daily.daily_details"),
+    "ledgers.daily.daily_cells",
     "ledgers.automatic.automatic",
 }
-# It tells of the log as a whole, and is refused to those who see a part.
-OF_THE_WHOLE_LOG = {"status.retention.retention"}
+# They tell of the proxy or the log as a whole, and are refused to those who see a part.
+OF_THE_WHOLE_LOG = {
+    "costs.other_names.other_names",
+    "incidents.health.health_checks",
+    "status.retention.retention",
+}
 # Of these rows it finds nothing, whosever they are.
 TELLS_NOTHING = {
+    *("changes.markers.first_seen", "changes.prices.price_changes", "changes.recorded.recorded"),
     "findings.repeating.repeated_by_keys",
     "findings.repeating.repeated_in_sessions",
     "quality.by_index.odd",
     "quality.unreadable.unreadable",
+    "savings.prices.own_prices",
+    "savings.tool_tables.tools_without_calls",
+    "savings.tools.unused_tools",
     "status.database.missing",
 }
 PLAIN = SessionSearch()
@@ -136,6 +149,13 @@ def once(*arguments: Any) -> Asked:
 
 
 QUESTIONS: dict[str, Asked] = {
+    "changes.comparing.changed_sessions": lambda mark: [
+        (one, measure) for one in chosen(mark) for measure in MEASURES
+    ],
+    "changes.comparing.comparison": each(chosen),
+    "changes.markers.first_seen": once(FILTERS),
+    "changes.prices.price_changes": once(FILTERS),
+    "changes.recorded.recorded": once(FILTERS),
     "conversation.links.chained": each(selections),
     "conversation.links.linked_sessions": each(selections),
     "conversation.shown_text.first_lines": lambda mark: [
@@ -156,6 +176,17 @@ QUESTIONS: dict[str, Asked] = {
         for is_whole in (False, True)
     ],
     "key_review.review.key_review": lambda mark: [(of_team(mark),)],
+    "costs.daily.daily_costs": lambda mark: [
+        (one, by, (None, mark, f"{mark} {by.replace('_', ' ')}"))
+        for one in chosen(mark)
+        for by in COST_DIMENSIONS
+    ],
+    "costs.daily.whole_cost": each(chosen),
+    "costs.limits.limits": once(),
+    "costs.paces.paces": once(NOON + HOUR, tuple(KINDS)),
+    "costs.table.cost_table": lambda mark: [
+        (one, by, "day") for one in chosen(mark) for by in COST_DIMENSIONS
+    ],
     "findings.drivers.drivers": each(chosen, False),
     "findings.hourly.hourly": lambda mark: [
         (filters, dimension) for filters in chosen(mark) for dimension in TESTED
@@ -163,6 +194,10 @@ QUESTIONS: dict[str, Asked] = {
     "findings.repeating.repeated_by_keys": each(chosen),
     "findings.repeating.repeated_in_sessions": each(chosen),
     "facets.facets": once(NOON + HOUR),
+    "incidents.incidents.incidents": each(chosen, NOON + HOUR),
+    "incidents.health.compared_health": lambda mark: [
+        (FILTERS, (Interval(f"{mark} model", None, "healthy", NOON, NOON + HOUR),))
+    ],
     "export.document.session_document": each(selections, NONE, NOON),
     "export.session_list.listed_sessions": lambda mark: [
         (FILTERS, PLAIN),
@@ -172,6 +207,7 @@ QUESTIONS: dict[str, Asked] = {
         (NOON.date(), (SHARED_KEY,), (f"{mark} tag",)),
     ],
     "ledgers.logged.logged": once(NOON.date(), NOON.date()),
+    "ledgers.logged.log_cells": once(NOON.date(), NOON.date()),
     "ledgers.windows.logged_from": once((NOON + HOUR / 120).isoformat()),
     "ledgers.logged.models_of_cell": lambda mark: [
         (NOON.date(), SHARED_KEY, f"{mark} provider/{mark} model"),
@@ -196,6 +232,13 @@ QUESTIONS: dict[str, Asked] = {
     "quality.counting.counts": each(chosen),
     "quality.sampling.sampled": each(chosen),
     "quality.unreadable.unreadable": once(),
+    "savings.caching.resent": each(chosen),
+    "savings.prices.own_prices": each(chosen),
+    "savings.repricing.uses": each(chosen),
+    "savings.tool_tables.tools_without_calls": each(chosen),
+    "savings.tools.unused_tools": each(chosen),
+    "savings.waste.waste": each(chosen),
+    "savings.waste.waste_of_bodies": each(chosen),
     "sessions.figures.models_of": lambda mark: [
         (FILTERS, [(f"{mark}-talk:{SHARED_KEY}", f"{mark}-talk")])
     ],
@@ -363,6 +406,9 @@ def test_without_the_role_what_was_said_would_have_shown(asked):
 PAGES: tuple[tuple[str, dict[str, str]], ...] = (
     ("Home.py", {}),
     ("pages/Overview.py", {}),
+    ("pages/Overview.py", {"part": "what changed"}),
+    ("pages/Overview.py", {"part": "costs", "by": "tag"}),
+    ("pages/Overview.py", {"part": "savings"}),
     ("pages/Models.py", {}),
     ("pages/Status.py", {}),
     ("pages/Status.py", {"part": "ledgers"}),

@@ -757,3 +757,29 @@ def test_an_endless_link_is_ignored(open_page, made):
     assert "Ignored the link: it has more than 32,000 characters." in plain(words(app))
     assert (bool(turns(app)), "session" in app.query_params) == (False, False)
     assert "Ignored the link" not in words(open_page(PAGE, made.url, said="x" * 31_900))
+
+
+def test_a_verdict_leads_to_the_requests_that_it_names(open_page, database):
+    rows = [
+        spend_log(
+            session_id="s",
+            request_id=f"r{n}",
+            startTime=NOON + timedelta(minutes=n * n),
+            endTime=NOON + timedelta(minutes=n * n, seconds=2),
+            status="failure" if n == 1 else "success",
+        )
+        for n in range(4)
+    ]
+    app = open_page(
+        "pages/Sessions.py", database(rows=rows).url, session="s", of=rows[0]["api_key"]
+    )
+    assert not app.exception
+    said = [one.value for one in app.markdown if "idle" in one.value or "failure not" in one.value]
+    assert said == [
+        "**1 failure not retried:**",
+        "**· 99 % of 9 min 2 s idle, the longest gap, 4 min 58 s, after**",
+    ]
+    links = [one for one in app.button if (one.key or "").startswith("verdict ")]
+    assert [one.label for one in links] == ["request 2", "request 3"]
+    links[0].click().run()
+    assert app.query_params["request"] == "r1@2026-11-23T12:01:00.000Z"

@@ -5,20 +5,27 @@ was filled once.
 """
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from tests.database import Database
+from tests.replicas import opened, seen, written
 from tests.server import Server
 from tests.sources import source_of
 from tracelib import ledgers
 from tracelib.ledgers import Amount, Ledgers
+from tracelib.ledgers.windows import Run
 from tracelib.permissions.access import FULL, Access
+from tracelib.querying.dispatch import is_portable
+from tracelib.replica.reader import Replica
+from tracelib.source import Postgres
 
 FILE = Path(__file__).parent / "data" / "clean_ledgers.sql.gz"
 NEWER_TABLES = Path(__file__).parent / "live" / "missing_tables.sql"
@@ -104,15 +111,45 @@ class TrueLedgers:
         now: datetime = NOW,
         url: str | None = None,
     ) -> Ledgers:
-        """The comparison of these days."""
+        """The comparison of these days, which is the same with a replica of the log."""
         source = source_of(self.database, url).seen_by(access)
         try:
-            run = lambda queries, _=False: [  # noqa: E731
-                function(source, *arguments) for function, *arguments in queries
-            ]
-            return ledgers.ledgers(run, first, last, now)
+            found = ledgers.ledgers(run_on(source), first, last, now)
+            if url is None:
+                assert shown(self.with_replica(first, last, access, now)) == shown(found)
+            return found
         finally:
             source.engine.dispose()
+
+    def with_replica(self, first: date, last: date, access: Access, now: datetime) -> Ledgers:
+        """The comparison, the log of finished days from a replica in files."""
+        source = source_of(self.database)
+        try:
+            with (
+                TemporaryDirectory() as folder,
+                opened(written(source, Path(folder))) as files,
+            ):
+                run = run_on(source.seen_by(access), seen(files, access))
+                return ledgers.ledgers(run, first, last, now)
+        finally:
+            source.engine.dispose()
+
+
+def run_on(source: Postgres, replica: Replica | None = None) -> Run:
+    """Runs queries on the log, or those on its replica that it can run."""
+
+    def run(queries: Sequence[tuple[Any, ...]], are_optional: bool = False) -> list[Any]:
+        return [
+            function(replica if replica and is_portable(function) else source, *arguments)
+            for function, *arguments in queries
+        ]
+
+    return run
+
+
+def shown(found: Ledgers) -> dict[str, Any]:
+    """All of a comparison that is shown, but what is read of the ledgers alone."""
+    return {one.name: getattr(found, one.name) for one in fields(found) if one.name != "booked"}
 
 
 @contextmanager

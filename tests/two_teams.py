@@ -21,6 +21,7 @@ AMBER, BASALT = "amber", "basalt"
 SAID = "whisper"
 SHARED_KEY = key_of("shared")
 SECOND = timedelta(seconds=1)
+BY = {"created_by": "a", "updated_by": "a"}
 # When it was asked, how long an answer took, and what a search makes of that.
 TIMED = {"seconds", "chunk", "server_time"}
 
@@ -54,10 +55,15 @@ def name(engine: sa.Engine) -> None:
 
 
 def own_keys(engine: sa.Engine, *marks: str) -> None:
-    """A key of its own for each of these teams."""
+    """A key, a budget and an end user of its own for each of these teams."""
     for mark in marks:
         own = {"token": key_of(mark), "key_alias": f"{mark} key", "team_id": mark, "spend": 0}
         insert(engine, "LiteLLM_VerificationToken", **own, created_at=NOON - timedelta(days=30))
+        # What its member may spend, and a name of its own end user.
+        insert(engine, "LiteLLM_BudgetTable", budget_id=mark, max_budget=5.0, **BY)
+        member = {"user_id": mark, "team_id": mark, "spend": 1.0, "budget_id": mark}
+        insert(engine, "LiteLLM_TeamMembership", **member)
+        insert(engine, "LiteLLM_EndUserTable", user_id=f"{mark} end user", alias=f"{mark} alias")
 
 
 def text_of(answer: Any) -> str:

@@ -6,8 +6,7 @@ that are not valid are left out and named in a sentence, never raised.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from tracelib import ranges
 from tracelib import window as windows
@@ -15,38 +14,53 @@ from tracelib.filters import DIMENSIONS, ChosenIds, Filters
 from tracelib.ranges import Between, NamedRange
 from tracelib.settings import TICKS
 
-PARAMETERS = (*ranges.PARAMETERS, "zone", *DIMENSIONS, "refresh", "bucket")
+PARAMETERS = (
+    *(*ranges.PARAMETERS, *ranges.PART_PARAMETERS),
+    *("zone", *DIMENSIONS, "refresh", "bucket", "marks"),
+)
+OFF = "off"
 MOST_VALUES = 50
 LONGEST_VALUE = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Choice(ChosenIds):
-    """The sidebar's state. `zone`, `refresh` and `bucket` are None for the default."""
+    """The sidebar's state. `zone`, `refresh`, `bucket` and `marks` are None for the default.
+
+    `part` is the part of the range that was chosen in a chart, as moments in UTC; pages show it in
+    place of the range, which stays what it was. `marks` is OFF if charts have no marks of changes.
+    """
 
     range: NamedRange = ranges.DEFAULT
+    part: Between | None = None
     zone: str | None = None
     refresh: str | None = None
     bucket: str | None = None
+    marks: str | None = None
+
+    @property
+    def shown(self) -> NamedRange:
+        """The range that pages show: the part, if one is chosen."""
+        return self.part or self.range
 
     def filters(self, now: datetime, viewer_zone: str) -> Filters:
         """Which filters does this mean at `now` in the viewer's zone?"""
         zone = self.zone or viewer_zone
-        window = self.range.window(now, zone)
-        return Filters(window, zone, self.range, **self.chosen())
+        window = self.shown.window(now, zone)
+        return Filters(window, zone, self.shown, **self.chosen())
 
     def in_words(self, filters: Filters) -> str:
         """Which window is shown, with its zone and comparison, as text?"""
-        return self.range.sentence(filters.window, filters.zone)
+        return self.shown.sentence(filters.window, filters.zone)
 
-    def held(self, filters: Filters) -> "Choice":
-        """The same choice with its range as fixed days of the viewer."""
-        if isinstance(self.range, Between):
-            return replace(self, zone=filters.zone)
-        zone = ZoneInfo(filters.zone)
-        last = filters.window.end - timedelta(microseconds=1)
-        days = filters.window.start.astimezone(zone).date(), last.astimezone(zone).date()
-        return replace(self, range=Between.days(*days), zone=filters.zone)
+    def with_range(self, chosen: NamedRange) -> "Choice":
+        """The same choice of another range, which has no part of the one before."""
+        return replace(self, range=chosen, part=None)
+
+    def fixed(self, filters: Filters) -> "Choice":
+        """The same choice with the moments of its window, and the zone they are shown in."""
+        between = Between(filters.window.start, filters.window.end)
+        return replace(self.with_range(between), zone=filters.zone)
 
     def to_query(self) -> dict[str, list[str]]:
         """The choice as URL parameters.
@@ -54,7 +68,9 @@ class Choice(ChosenIds):
         Defaults are left out, so the plain URL is the plain view.
         """
         of_range = self.range.query() if self.range != ranges.DEFAULT else {}
+        of_range = {**of_range, **(ranges.part_query(self.part) if self.part else {})}
         others = {"zone": self.zone, "refresh": self.refresh, "bucket": self.bucket}
+        others["marks"] = self.marks
         query = {name: [value] for name, value in {**of_range, **others}.items() if value}
         return query | {name: list(ids) for name, ids in self.chosen().items()}
 
@@ -73,11 +89,15 @@ def read_choice(query: Mapping[str, Iterable[str]]) -> tuple[Choice, tuple[str, 
     params = {name: list(values) for name, values in query.items()}
     chosen, complaint = ranges.read_range(*(_first(params, name) for name in ranges.PARAMETERS))
     complaints = [complaint] if complaint else []
+    part, complaint = ranges.read_part(*(_first(params, name) for name in ranges.PART_PARAMETERS))
+    complaints += [complaint] if complaint else []
     choice = Choice(
         range=chosen,
+        part=part,
         zone=_one_of(params, "zone", windows.zones(), complaints),
         refresh=_one_of(params, "refresh", TICKS, complaints),
         bucket=_one_of(params, "bucket", windows.BUCKETS, complaints),
+        marks=_one_of(params, "marks", (OFF,), complaints),
         **{name: _ids(params, name, complaints) for name in DIMENSIONS},
     )
     return choice, tuple(complaints)

@@ -10,9 +10,10 @@ import re
 from hashlib import sha256
 
 NO_KEY = ("", "None", "null", "undefined")
+HEALTH_CHECK = "litellm-internal-health-check"
 NAMES = {
     "litellm_proxy_master_key": "master key",
-    "litellm-internal-health-check": "health check",
+    HEALTH_CHECK: "health check",
     "litellm-cli": "LiteLLM CLI",
 }
 HASH = "[0-9a-fA-F]{64}"

@@ -74,10 +74,33 @@ LEDGER_TABLES = (
 GRANT_TABLES = (
     "LiteLLM_ObjectPermissionTable",
     "LiteLLM_SpendLogToolIndex",
+    "LiteLLM_ToolTable",
     "LiteLLM_MCPServerTable",
     "LiteLLM_DeprecatedVerificationToken",
 )
-OTHER_TABLES = (*NAME_TABLES, *LEDGER_TABLES, *GRANT_TABLES)
+# Tables in which LiteLLM records what was changed, and when its workers started.
+CHANGE_TABLES = (
+    "LiteLLM_AuditLog",
+    "LiteLLM_ProxyModelTable",
+    "LiteLLM_ProxyWorkerHeartbeat",
+)
+# Health checks of the proxy itself.
+HEALTH_TABLES = ("LiteLLM_HealthCheckTable",)
+# Tables of others who have budgets, and of agents' names.
+OWNER_TABLES = (
+    "LiteLLM_TeamMembership",
+    "LiteLLM_EndUserTable",
+    "LiteLLM_OrganizationTable",
+    "LiteLLM_AgentsTable",
+)
+OTHER_TABLES = (
+    *NAME_TABLES,
+    *LEDGER_TABLES,
+    *GRANT_TABLES,
+    *CHANGE_TABLES,
+    *HEALTH_TABLES,
+    *OWNER_TABLES,
+)
 
 
 @dataclass(frozen=True, slots=True)

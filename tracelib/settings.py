@@ -55,7 +55,10 @@ class Settings:
     replica_memory_mb: int = 768
     replica_disk_mb: int | None = None
     replica_keeps_history: bool = False
+    replica_reads_bodies: bool = False
+    prices: str | None = None
     keep_results: bool = False
+    error_budget: float | None = 0.01
     webhook_url: str | None = field(default=None, repr=False)
     public_url: str | None = None
 
@@ -90,7 +93,10 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         replica_memory_mb=int(_number(environ, "TRACELIB_REPLICA_MEMORY_MB", 768, 256, 1_000_000)),
         replica_disk_mb=int(_number(environ, "TRACELIB_REPLICA_DISK_MB", 0, 0, 1e9)) or None,
         replica_keeps_history=_is_yes(environ, "TRACELIB_REPLICA_KEEPS_HISTORY", "no"),
+        replica_reads_bodies=_is_yes(environ, "TRACELIB_REPLICA_READS_BODIES", "no"),
+        prices=environ.get("TRACELIB_PRICES", "").strip() or None,
         keep_results=_is_yes(environ, "TRACELIB_KEEP_RESULTS", "yes"),
+        error_budget=_error_budget(environ),
         webhook_url=_webhook_url(environ),
         public_url=_http_url(environ, "TRACELIB_PUBLIC_URL"),
     )
@@ -142,6 +148,22 @@ def _number(
     return value
 
 
+def _error_budget(environ: Mapping[str, str]) -> float | None:
+    """The share of requests that may fail, 1 % unless it is set; None if it is off."""
+    text = environ.get("TRACELIB_ERROR_BUDGET", "").strip() or "1%"
+    if text == "off":
+        return None
+    try:
+        share = float(text.removesuffix("%")) / 100
+    except ValueError:
+        share = 0.0
+    if not (text.endswith("%") and 0.00001 <= share <= 0.5):
+        raise errors.BadSetting(
+            "TRACELIB_ERROR_BUDGET must be off, or a share of requests from 0.001% to 50%."
+        )
+    return share
+
+
 def _one_of(
     environ: Mapping[str, str], name: str, allowed: Iterable[str], default: str | None = None
 ) -> str:
@@ -165,7 +187,7 @@ def _http_url(environ: Mapping[str, str], name: str) -> str | None:
 
 
 def _webhook_url(environ: Mapping[str, str]) -> str | None:
-    """Where new findings are sent: whoever has it may send there, so that it is a secret.
+    """Where new findings are sent: it is a secret, as anyone who has it can send there.
 
     In clear text only to this machine.
     """

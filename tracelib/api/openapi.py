@@ -14,15 +14,24 @@ from tracelib.api import (
     auditing,
     auditing_params,
     auditing_responses,
+    change_responses,
+    changed,
+    cost_params,
+    cost_responses,
+    costs,
     data_quality,
     finding_params,
     finding_responses,
     findings,
+    incident_responses,
+    incidents,
     ledger_responses,
     ledgers,
     one_session,
     params,
     responses,
+    savings,
+    savings_responses,
     session_list,
     session_responses,
 )
@@ -90,6 +99,7 @@ ENDPOINTS = (
         reads_messages=True,
     ),
     Endpoint("GET", "/failures", params.Failed, responses.Failures, analytics.failures),
+    Endpoint("GET", "/costs", cost_params.CostsBy, cost_responses.Costs, costs.cost_by_group),
     Endpoint(
         "GET", "/ledgers", params.LedgerDays, ledger_responses.Ledgers, ledgers.compared_ledgers
     ),
@@ -113,6 +123,15 @@ ENDPOINTS = (
     Endpoint(
         "GET", "/data-quality", params.Chosen, responses.DataQuality, data_quality.data_quality
     ),
+    Endpoint(
+        "GET",
+        "/incidents",
+        params.Chosen,
+        incident_responses.FoundIncidents,
+        incidents.found_incidents,
+    ),
+    Endpoint("GET", "/changes", params.Changed, change_responses.Changes, changed.what_changed),
+    Endpoint("GET", "/savings", params.Saved, savings_responses.Savings, savings.can_be_saved),
 )
 
 REFERENCE = "#/components/schemas/{model}"

@@ -206,6 +206,21 @@ class OverTime(Chosen):
         return usable[self.bucket]
 
 
+class Changed(Chosen):
+    """The change of a figure."""
+
+    measure: Literal["cost_usd", "requests", "response_ms_avg", "error_rate"] = "cost_usd"
+    markers: bool = Field(False, description="Whether changes of the installation are listed.")
+
+
+class Saved(Chosen):
+    """What can be saved in a range."""
+
+    target: Name | None = Field(
+        None, description="A deployment, such as openai/gpt-4o-mini, to compare its price with."
+    )
+
+
 class Failed(Chosen):
     """Failures in a range."""
 

@@ -11,6 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from tracelib import formatting
+from tracelib.charts.marks import Mark, draw_marks
 from tracelib.clock import clock_periods, is_repeated
 from tracelib.window import Bucket, TimeWindow, bucket_edges, bucket_starts
 
@@ -45,6 +46,7 @@ class TimeAxis:
     zone: str
     bucket: Bucket
     now: datetime
+    marks: tuple[Mark, ...] = ()
 
     def local(self, moments: "pd.Series[Any]") -> "pd.Series[Any]":
         """Positions on the axis: the moments on the viewer's clock.
@@ -61,7 +63,7 @@ class TimeAxis:
 
     def names(self) -> list[str]:
         """The name of each bucket: its start, with the offset if the clock shows it twice."""
-        return [self._name(start) for start in self._starts()]
+        return [self.name(start) for start in self._starts()]
 
     def range(self) -> list[datetime]:
         """The two ends of the axis, with room for half a bucket on both sides."""
@@ -116,12 +118,13 @@ class TimeAxis:
                 change = datetime.fromtimestamp(after.start_s, UTC)
                 yield change - timedelta(seconds=twice_s), change + timedelta(seconds=twice_s)
 
-    def _name(self, start: datetime) -> str:
-        local = start.astimezone(ZoneInfo(self.zone))
+    def name(self, moment: datetime) -> str:
+        """This moment on the viewer's clock, or its day if the buckets are days."""
+        local = moment.astimezone(ZoneInfo(self.zone))
         day = f"{local:%a} {local.day} {local:%b}"
         if self.bucket.is_day:
             return day
-        offset = f", {formatting.offset(local)}" if is_repeated(start, self.zone) else ""
+        offset = f", {formatting.offset(local)}" if is_repeated(moment, self.zone) else ""
         return f"{day} {local:%H:%M}{offset}"
 
 
@@ -171,6 +174,7 @@ def over_time(
     if axis.has_repeated_hour():
         _name_buckets(chart, axis)
     chart.update_yaxes(rangemode="tozero")
+    draw_marks(chart, axis.marks, bucket_starts(axis.window, axis.bucket, axis.zone), axis.local)
     return chart
 
 

@@ -88,7 +88,7 @@ def sessions(
 
     `spread` has a row per bucket, with `bucket`, `sessions` and `with_failures`. Bars outside the
     chosen part are drawn faint; if none is chosen, all are alike. What is before `unread_until` is
-    not read yet and is under a grey veil. A drag selects bars.
+    not read yet and is under a grey veil.
     """
     stacked = spread.assign(without=spread["sessions"] - spread["with_failures"])
     chart = over_time(
@@ -100,11 +100,10 @@ def sessions(
         height=HEIGHT,
         barmode="stack",
         showlegend=False,
-        dragmode="select",
-        selectdirection="h",
         margin={"l": 40, "r": 4, "t": 6, "b": 20},
     )
-    chart.update_traces(marker_opacity=_opacity(spread["bucket"], axis, chosen))
+    opacity = _opacity(spread["bucket"], axis, chosen)
+    chart.update_traces(marker_opacity=opacity, selector={"type": "bar"})
     # It is too low for a second line.
     ticks = axis.ticks(most=4)
     chart.update_xaxes(ticks | {"tickformat": _in_one_line(ticks["tickformat"])})
@@ -133,7 +132,8 @@ def _opacity(
     opacity = fading(axis, len(buckets))
     if chosen is None:
         return opacity
-    is_inside = (buckets >= chosen.start) & (buckets < chosen.end)
+    ends = buckets.shift(-1)  # the last is unknown
+    is_inside = ((ends > chosen.start) | ends.isna()) & (buckets < chosen.end)
     return [drawn if inside else OUTSIDE for drawn, inside in zip(opacity, is_inside, strict=True)]
 
 

@@ -111,9 +111,10 @@ def _share(traffic: pd.DataFrame, axis: TimeAxis, column: str, name: str, colour
     chart = over_time(axis, traces)
     if solid[column].notna().all():
         # Across a gap the area would cover unknown values.
-        chart.update_traces(fill="tozeroy", fillcolor=palette.tint(colour, 0.12))
-    # Room for marks at the edge.
-    chart.update_yaxes(tickformat=".0%", range=[0, top * 1.04])
+        area = {"fill": "tozeroy", "fillcolor": palette.tint(colour, 0.12)}
+        chart.update_traces(area, selector=0)
+    # Room for marks at the edge. The marks of changes have an axis of their own.
+    chart.update_layout(yaxis={"tickformat": ".0%", "range": [0, top * 1.04]})
     return chart
 
 

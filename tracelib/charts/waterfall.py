@@ -128,7 +128,8 @@ def waterfall(
     height = AROUND_PX + rows * (ROW_PX if rows <= CROWDED_FROM else CROWDED_ROW_PX)
     chart = figure(traces, height, barmode="overlay", clickmode="event+select")
     margin = {"l": 30, "r": 6, "t": 8, "b": 48}
-    chart.update_layout(margin=margin, hovermode="closest", legend=LEGEND)
+    names = {"rows": "Request"}  # what the rows are, for the chart as a table
+    chart.update_layout(margin=margin, hovermode="closest", legend=LEGEND, meta=names)
     _number_rows(chart, facts)
     set_time_axis(chart, facts, cuts)
     for number in facts.loc[facts["row"] == opened, "number"].tolist():

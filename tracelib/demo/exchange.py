@@ -58,6 +58,8 @@ class Ask:
     tags: tuple[str, ...] = ()
     # A pause of the model itself, in addition to its speed.
     extra_s: float = 0.0
+    # What `wasteful.marked` makes of its row.
+    mark: str = ""
 
     def again(self, at: float) -> "Ask":
         """The same request sent once more."""

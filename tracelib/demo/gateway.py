@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from tracelib.demo import failures
+from tracelib.demo import brownout, failures
+from tracelib.demo.brownout import Brownout
 from tracelib.demo.cast import Deployment, Key, Model, models, newcomer
 from tracelib.demo.exchange import Ask, Failure, Outcome, Usage
 
@@ -18,11 +19,15 @@ _REFUSALS = {"BudgetExceededError": 0.0012, "GuardrailRaisedException": 0.0016}
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A provider does not respond in the half-open time [start, end), seconds since 1970."""
+    """A provider does not respond in the half-open time [start, end), seconds since 1970.
+
+    In the time of the brownout a deployment is too slow.
+    """
 
     provider: str
     start: float
     end: float
+    brownout: Brownout = brownout.NEVER
 
     def hits(self, provider: str, at: float) -> bool:
         """Is that provider down at that time?"""
@@ -42,6 +47,8 @@ def send(rng: Random, ask: Ask, outage: Outage) -> Outcome:
     deployment = ask.model.pick(rng)
     if outage.hits(deployment.provider, ask.at):
         return _in_outage(rng, ask, deployment, outage)
+    if outage.brownout.hits(deployment.model, ask.at) and rng.random() < 0.7:
+        return _in_brownout(rng, ask, deployment)
     if rng.random() < _FAULT_RATE:
         return _faulty(rng, ask, deployment)
     if _may_fall_back(ask) and rng.random() < _FALLBACK_RATE:
@@ -95,6 +102,13 @@ def _in_outage(rng: Random, ask: Ask, deployment: Deployment, outage: Outage) ->
     failure = failures.outage(rng, ask, deployment.provider)
     waited_s = 60.2 if failure.error_class == "Timeout" else rng.uniform(0.3, 8.0)
     return _failed(rng, ask, deployment, failure, waited_s)
+
+
+def _in_brownout(rng: Random, ask: Ask, deployment: Deployment) -> Outcome:
+    if brownout.is_retried(rng):
+        waited_s = rng.uniform(6, 25)
+        return _succeeded(rng, ask, ask.model, deployment, waited_s, retries=rng.randint(1, 2))
+    return _failed(rng, ask, deployment, brownout.timeout(rng, ask), 60.2)
 
 
 def _faulty(rng: Random, ask: Ask, deployment: Deployment) -> Outcome:
@@ -248,7 +262,12 @@ def scene(anchor: datetime) -> Scene:
     outage = _working_day(midnight - timedelta(days=4)) + timedelta(hours=9, minutes=12)
     night = _working_day(midnight - timedelta(days=9)) + timedelta(minutes=47)
     return Scene(
-        outage=Outage("anthropic", outage.timestamp(), outage.timestamp() + 3.1 * 3600),
+        outage=Outage(
+            "anthropic",
+            outage.timestamp(),
+            outage.timestamp() + 3.1 * 3600,
+            brownout.brownout(midnight),
+        ),
         newcomer_from=(midnight - timedelta(days=14, hours=-9)).timestamp(),
         runaway_at=night.timestamp(),
         elsewhere_from=(midnight - timedelta(days=2)).timestamp(),

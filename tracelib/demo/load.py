@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg2
 
+from tracelib.demo import moves
 from tracelib.demo.cast import User, cast
 from tracelib.demo.gateway import DAYS, scene
 from tracelib.demo.limits import limit
@@ -33,7 +34,8 @@ _TAKE_ARRIVING = 'INSERT INTO "LiteLLM_SpendLogs" SELECT * FROM arriving ON CONF
 
 def create(cursor: Any) -> None:
     """Create the tables, without the indexes of the request log."""
-    for name in ("spend_logs.sql", "names.sql", "ledger_tables.sql"):
+    names = ("spend_logs", "names", "ledger_tables", "budget_tables", "moves")
+    for name in (f"{one}.sql" for one in names):
         cursor.execute(_script(name))
 
 
@@ -62,8 +64,9 @@ def add(cursor: Any, rows: Iterable[Row]) -> int:
 
 
 def book(cursor: Any) -> None:
-    """Make the ledgers of the log as it is now; the story must be remembered already."""
+    """Make ledgers and budgets of the log as it is now; the story must be remembered already."""
     cursor.execute(_script("ledgers.sql"))
+    cursor.execute(_script("budgets.sql"))
 
 
 def add_names(cursor: Any, deleted_at: datetime, now: datetime) -> None:
@@ -137,7 +140,7 @@ def _script(name: str) -> str:
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
-VERSION = 4
+VERSION = 7
 """Of the story; a database with another version is filled again."""
 
 _LONGEST_GAP = timedelta(days=10)
@@ -191,6 +194,7 @@ def _fill(connection: Any, now: datetime) -> None:
         copy(cursor, requests(SEED, now - timedelta(days=DAYS), now))
         add_indexes(cursor)
         add_names(cursor, moment(scene(now).newcomer_from), now)
+        moves.record(cursor, scene(now), now)
         cursor.execute(_REMEMBER)
         cursor.execute(
             "INSERT INTO sample.story VALUES (%s, %s, %s)", (VERSION, SEED, _stored(now))

@@ -160,6 +160,8 @@ def _price_list(outcome: Outcome) -> dict[str, Any]:
         "input_cost_per_token": price.input / 1e6,
         "output_cost_per_token": price.output / 1e6,
         "cache_read_input_token_cost": price.cached / 1e6 if price.cached else None,
+        "cache_creation_input_token_cost": price.written / 1e6 if price.written else None,
+        "supports_function_calling": outcome.ask.call_type != "aembedding",
         "litellm_provider": outcome.deployment.provider,
         "mode": "chat",
     }

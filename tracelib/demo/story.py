@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from tracelib.demo import agents, defects, failures, work
+from tracelib.demo import agents, defects, failures, moves, wasteful, work
 from tracelib.demo.cast import Key, cast, models
 from tracelib.demo.exchange import Ask, Outcome, Usage
 from tracelib.demo.gateway import Outage, Scene, new_id, refuse, scene, send
@@ -225,7 +225,8 @@ def _due(
 ) -> Iterator[Row]:
     while waiting and first <= waiting[0][0] < until:
         outcome = heapq.heappop(waiting)[2]
-        yield defects.with_defects(outcome, touched(outcome, row(outcome)), events)
+        moved = moves.with_moves(outcome, touched(outcome, row(outcome)), events)
+        yield defects.with_defects(outcome, wasteful.marked(outcome, moved), events)
 
 
 def _begun(seed: int, slot: float, events: Scene, steady: float | None) -> Iterator[Outcome]:
@@ -244,6 +245,7 @@ def _begun(seed: int, slot: float, events: Scene, steady: float | None) -> Itera
     if steady is None:
         yield from begun(rng, slot, _SLOT_S)
         yield from intruding(seed, slot, events)
+        yield from wasteful.begun(seed, slot, _SLOT_S, busyness("office", slot))
         if slot <= events.runaway_at < slot + _SLOT_S:
             gardener = cast().key("repo-gardener")
             yield from _until(reach, agents.runaway(rng, gardener, events))

@@ -4,46 +4,29 @@ Plain arithmetic on counts: the same counts give the same hours. What these gate
 alarms, and what they find, is in docs/findings.md, as measured by benchmarks/findings_backtest.py.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from tracelib.findings.hourly import PARTS_OF_LOG, Series, Values
-from tracelib.findings.usual import DAY_H, FEWEST, Compared, Flags, usual, wilson
+from tracelib.findings.runs import RAISED, TOGETHER, Judged, runs
+from tracelib.findings.usual import FEWEST, Compared, Flags, usual, wilson
 
 Measure = Literal["cost", "requests", "tokens", "drop", "failures", "latency", "price"]
-# How many deviations from usual each hour of a run must be, and all together by Stouffer's sum:
-# that of the hours divided by the root of their number.
-RAISED, TOGETHER = 2.3, 6.0
 # How many times as much as usual, and as the second highest of the earlier weeks.
 RATIO, ABOVE_HIGH = 2.0, 1.2
-# An hour with so many times the highest one of all history is not usual in any case.
+# An hour with this many times the highest one of all history is not usual in any case.
 OF_RECORD = 5.0
 # Of a count of events: a single request may cost many times as much as another.
 NOISE: Mapping[str, float] = {"cost": 4.0, "tokens": 4.0, "requests": 1.0}
 FEWEST_REQUESTS = 20
-# A drop is to less than this share of usual, where at least so many requests are usual.
+# A drop is to less than this share of usual, where at least this many requests are usual.
 DROPPED_TO, USUAL_BEFORE_DROP = 0.25, 15.0
 LEAST_MORE_FAILURES, LEAST_MORE_SHARE = 10.0, 0.05
 LATENCY_RATIO, LEAST_MORE_MS = 2.0, 1_000.0
 PRICE_RATIO = 1.25
-# So many hours that are usual between two that are not do not end it.
-BRIDGED_H = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """Which hours are raised above what is usual, by how many deviations, and what is usual.
-
-    `certain` hours need no others next to them.
-    """
-
-    raised: Flags
-    z: Values
-    expected: Values
-    certain: Flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +74,7 @@ def episodes(series: Series, compared: Compared) -> list[Episode]:
     return [
         _measured(series, measure, *run, one.expected, usual_of)
         for measure, one in judged.items()
-        for run in _runs(one, compared, known, NEEDED_H[measure])
+        for run in runs(one, compared, known, NEEDED_H[measure])
     ]
 
 
@@ -250,25 +233,6 @@ def _of_level(
             & (np.exp(logs) - np.exp(middle) >= least)
         )
     return Judged(raised, z, np.exp(middle), np.zeros_like(raised))
-
-
-def _runs(
-    one: Judged, compared: Compared, known: Flags, needed_h: int
-) -> Iterator[tuple[int, int, int, bool]]:
-    """The entity, the first hour, the end, and whether it is ongoing, of each run of hours."""
-    hours = one.raised.shape[1]
-    begin = hours - compared.judged
-    for entity in np.flatnonzero(one.raised[:, begin:].any(axis=1)):
-        flagged = begin + np.flatnonzero(one.raised[entity, begin:])
-        starts = np.flatnonzero(np.diff(flagged, prepend=-hours) > BRIDGED_H + 1)
-        for run in np.split(flagged, starts[1:]):
-            together = one.z[entity, run].sum() / np.sqrt(len(run))
-            is_far = together >= TOGETHER and (len(run) >= needed_h)
-            if is_far or one.certain[entity, run].any():
-                end = int(run[-1]) + 1
-                later = int(known[entity, end:].sum())
-                is_silent = hours - end > DAY_H
-                yield int(entity), int(run[0]), end, later <= BRIDGED_H and not is_silent
 
 
 def _measured(

@@ -18,7 +18,7 @@ NAME = "loops"
 READ = timedelta(hours=24)
 # Of keys, whose requests are all read.
 READ_OF_KEYS = timedelta(hours=6)
-# A loop is over when it has been silent for so long.
+# A loop is over after this much silence.
 SILENT = timedelta(minutes=30)
 LEAST_USD, FEWEST_WITHOUT_COST = 1.0, 100
 # What a key does on so many of the days before is no loop: it is how it works.

@@ -2,5 +2,6 @@
 
 from tracelib.key_review.catalogue import FINDINGS, FindingKind
 from tracelib.key_review.review import KeyReview, key_review
+from tracelib.key_review.scans import together
 
-__all__ = ["FINDINGS", "FindingKind", "KeyReview", "key_review"]
+__all__ = ["FINDINGS", "FindingKind", "KeyReview", "key_review", "together"]

@@ -36,6 +36,7 @@ class Finding:
     failures_only: bool = False
     tag: str | None = None
     address: str | None = None
+    only_address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ def findings_of_others(used: pd.DataFrame, window: TimeWindow) -> Iterator[Findi
             link_start=window.start,
             link_end=window.end,
             failures_only=True,
+            only_address=row["address"] if row["addresses"] == 1 else None,
         )
 
 

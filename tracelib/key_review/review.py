@@ -20,7 +20,7 @@ from tracelib.source import Postgres
 LOG_UNREAD = "Unknown: use in the log. It could not be read in time; choose a shorter range."
 TYPES: Mapping[str, Any] = {
     **dict.fromkeys(("finding", "key", "key_name", "evidence", "user_name", "team_name"), "str"),
-    **dict.fromkeys(("tag", "address"), "str"),
+    **dict.fromkeys(("tag", "address", "only_address"), "str"),
     "requests": "Int64",
     "failures_only": "bool",
 }
@@ -42,6 +42,7 @@ class KeyReview:
         link_start, link_end         aware UTC, the time of these requests
         failures_only    bool        whether they are failures
         tag, address     text        what they have in common, if it is one
+        only_address     text        of an unknown key, if it is one
 
     `keys` is how many there are, `reviewed` how many were read; `log_from` the oldest request that
     was read. `unknown` says in sentences what could not be judged. `is_readable` is False if the

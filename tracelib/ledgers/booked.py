@@ -9,11 +9,13 @@ from sqlalchemy import Subquery, and_, or_, select
 
 from tracelib.filters import Filters
 from tracelib.ledgers import daily, deliveries, totals
+from tracelib.ledgers.cells import Owner
 from tracelib.ledgers.daily import Daily
 from tracelib.ledgers.deliveries import Undelivered
 from tracelib.ledgers.logged import A_DAY, Logged, days_between, log_of, window_of
 from tracelib.ledgers.totals import Totals
 from tracelib.permissions.access import Scope
+from tracelib.running_totals import WINDOWS
 from tracelib.source import Postgres
 from tracelib.spendlogs import extent, names
 from tracelib.spendlogs.extent import GATEWAY, GATEWAY_COLUMNS
@@ -46,7 +48,7 @@ class Booked:
     newest_at: datetime | None
     now: datetime
     log: Logged
-    daily: Mapping[str, Daily]
+    daily: Mapping[Owner, Daily]
     pending: Undelivered
     parked: Undelivered
     young: Logged
@@ -160,7 +162,7 @@ def _missing(source: Postgres) -> Iterator[str]:
         **{name: totals.reads(schema, kind) for kind, (name, _) in totals.TABLES.items()},
         GATEWAY: schema.reads(GATEWAY, *GATEWAY_COLUMNS),
         deliveries.TABLE: deliveries.is_known(schema),
-        totals.WINDOWS: schema.reads(totals.WINDOWS, "entity_id", "window_start", "spend"),
+        WINDOWS: schema.reads(WINDOWS, "entity_id", "window_start", "spend"),
     }
     for name, is_read in needed.items():
         if not is_read:
@@ -179,5 +181,5 @@ CONSEQUENCES = {
     "LiteLLM_TagTable": "tags have no running totals.",
     GATEWAY: "the gateway’s own count of requests is unknown.",
     deliveries.TABLE: "requests in flight are known by their age alone, and parked ones are not.",
-    totals.WINDOWS: "budget windows are computed from the next reset.",
+    WINDOWS: "budget windows are computed from the next reset.",
 }

@@ -1,15 +1,17 @@
 """What is compared: sums of requests by day, owner, key, model, provider and tool."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Context, Decimal
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 # Digits of a dollar in which ledgers are compared: LiteLLM adds up doubles, which have noise below.
 PLACES = Decimal("1e-12")
 # Sums of the greatest amounts have more digits than Python's own context.
 DIGITS = Context(prec=60)
 NONE_USD = Decimal(0)
+Owner = Literal["user", "team", "tag"]
+By = Literal["day", "key", "owner"]
 
 
 def rounded(usd: Decimal | float | None) -> Decimal:
@@ -30,6 +32,10 @@ class Cell(NamedTuple):
     model: str
     provider: str
     tool: str
+
+    def named(self, by: By) -> str:
+        """Its day as 2026-11-28, its key, or its owner."""
+        return self.day.isoformat() if by == "day" else str(getattr(self, by))
 
 
 class Sums(NamedTuple):
@@ -52,12 +58,26 @@ class Sums(NamedTuple):
         return Sums(
             self.requests + other.requests,
             self.failures + other.failures,
-            self.usd + other.usd,
+            DIGITS.add(self.usd, other.usd),
             self.prompt_tokens + other.prompt_tokens,
             self.completion_tokens + other.completion_tokens,
             min(filter(None, (self.first_at, other.first_at)), default=None),
             max(filter(None, (self.last_at, other.last_at)), default=None),
         )
+
+
+def sums_of(values: Sequence[Any]) -> Sums:
+    """The sums in these columns, in the order of `sums.SUMS`."""
+    requests, failures, usd, prompt, completion, first_at, last_at = values
+    return Sums(
+        int(requests or 0),
+        int(failures or 0),
+        rounded(usd),
+        int(prompt or 0),
+        int(completion or 0),
+        first_at,
+        last_at,
+    )
 
 
 class LogRow(NamedTuple):

@@ -9,9 +9,11 @@ from tracelib.keys import NAMES
 from tracelib.ledgers.automatic import Automatic
 from tracelib.ledgers.booked import Booked
 from tracelib.ledgers.cells import (
+    By,
     Cell,
     Cells,
     LogRow,
+    Owner,
     Sums,
     by_team,
     by_user,
@@ -21,7 +23,8 @@ from tracelib.ledgers.cells import (
 from tracelib.ledgers.classes import Amount, Class, Difference, by_class, total
 from tracelib.ledgers.daily import Daily
 from tracelib.ledgers.logged import Logged, days_between
-from tracelib.ledgers.splitting import Evidence, Owner, split
+from tracelib.ledgers.splitting import Evidence, split
+from tracelib.ledgers.subtotals import EVERY, added_up
 from tracelib.ledgers.totals import Kind, RunningTotal
 
 LARGEST = 10
@@ -53,10 +56,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The cells of a kind of owner in both ledgers, and which of them differ."""
+    """The sums of both ledgers by day, key and owner of a kind, and which of their cells differ."""
 
-    log: Cells
-    daily: Cells
+    log: Mapping[By, Mapping[str, Sums]]
+    daily: Mapping[By, Mapping[str, Sums]]
     differences: Sequence[Difference]
 
 
@@ -139,7 +142,11 @@ def compared(
     lacking = table.lacking
     own, days = cells_of(log, owner, lacking, booked), summed(table.rows, lacking)
     known = evidence(booked, owner, lacking, later, own.keys() | days.keys())
-    return Compared(own, days, split(own, days, known))
+    return Compared(
+        {by: added_up(by, owner, log.subtotals, own) for by in EVERY},
+        {by: added_up(by, owner, table.subtotals, days) for by in EVERY},
+        split(own, days, known),
+    )
 
 
 def is_seen(booked: Booked, owner: Owner) -> bool:
@@ -164,7 +171,7 @@ def lines_by_day(
     one: Compared, first: date, last: date, gateway: Mapping[date, int] | None
 ) -> list[Line]:
     """A line for each day, also for those without a request, the first day first."""
-    found = {line.id: line for line in _lines(one, lambda cell: cell.day.isoformat())}
+    found = {line.id: line for line in _lines(one, "day")}
     lines = []
     for day in days_between(first, last):
         name = day.isoformat()
@@ -179,10 +186,9 @@ def lines_by(one: Compared, kind: Kind, booked: Booked) -> list[Line]:
 
     The largest difference in money first, then in requests, then the highest cost.
     """
-    by = _key if kind == "key" else _owner
     found = [
         replace(line, name=_name(booked, kind, line.id), running=booked.totals.get((kind, line.id)))
-        for line in _lines(one, by)
+        for line in _lines(one, "key" if kind == "key" else "owner")
     ]
     found.sort(key=_by_size)
     return found
@@ -193,14 +199,6 @@ def _by_size(line: Line) -> tuple[Any, ...]:
     return -abs(less.usd), -abs(less.requests), -line.log.usd, line.id
 
 
-def _key(cell: Cell) -> str:
-    return cell.key
-
-
-def _owner(cell: Cell) -> str:
-    return cell.owner
-
-
 def _name(booked: Booked, kind: Kind, one: str) -> str:
     """The name of an ID; a key without one is shortened, "" is none."""
     known = booked.names.get((kind, one)) or (NAMES.get(one) if kind == "key" else None)
@@ -209,11 +207,11 @@ def _name(booked: Booked, kind: Kind, one: str) -> str:
     return f"{one[:SHORTENED]}…" if kind == "key" and len(one) > 2 * SHORTENED else one
 
 
-def _lines(one: Compared, by: Callable[[Cell], str]) -> list[Line]:
-    log, daily = _grouped(one.log, by), _grouped(one.daily, by)
+def _lines(one: Compared, by: By) -> list[Line]:
+    log, daily = one.log[by], one.daily[by]
     differing: dict[str, list[Difference]] = {}
     for found in one.differences:
-        differing.setdefault(by(found.cell), []).append(found)
+        differing.setdefault(found.cell.named(by), []).append(found)
     lines = []
     for name in sorted(log.keys() | daily.keys()):
         own, booked = log.get(name, Sums()), daily.get(name, Sums())
@@ -223,14 +221,6 @@ def _lines(one: Compared, by: Callable[[Cell], str]) -> list[Line]:
         known = booked._replace(requests=own.requests - less.requests, usd=own.usd - less.usd)
         lines.append(Line(name, name, own, known, classes))
     return lines
-
-
-def _grouped(cells: Cells, by: Callable[[Cell], str]) -> dict[str, Sums]:
-    found: dict[str, Sums] = {}
-    for cell, sums in cells.items():
-        name = by(cell)
-        found[name] = found[name].plus(sums) if name in found else sums
-    return found
 
 
 def largest(one: Compared) -> list[Difference]:

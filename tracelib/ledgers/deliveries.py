@@ -24,9 +24,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import Boolean, DateTime, Double, Text
 
 from tracelib.filters import Filters
-from tracelib.ledgers.cells import LogRow
+from tracelib.ledgers.cells import LogRow, sums_of
 from tracelib.ledgers.daily import money_sum
-from tracelib.ledgers.logged import Logged, log_of, sums_of, window_of
+from tracelib.ledgers.logged import Logged, log_of, window_of
 from tracelib.schema import Schema
 from tracelib.source import Postgres
 from tracelib.spendlogs.conditions import shown_key, shown_name

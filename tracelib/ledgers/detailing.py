@@ -1,22 +1,48 @@
 """Which days are read in more detail, because the ledgers differ there; and their rows put in."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 from tracelib.ledgers.booked import Booked
+from tracelib.ledgers.cells import Owner
 from tracelib.ledgers.classes import Amount, Class, Difference
-from tracelib.ledgers.comparison import Compared
+from tracelib.ledgers.comparison import Compared, is_seen
 from tracelib.ledgers.daily import Daily
-from tracelib.ledgers.logged import Logged
+from tracelib.ledgers.logged import A_DAY, Logged
 from tracelib.ledgers.ranking import FEWEST_SHORT
-from tracelib.ledgers.splitting import Owner
+from tracelib.ledgers.subtotals import SUMMED, differing_days
 
 # So many days are compared in all columns of their cells.
 MOST_DETAILS = 12
 ONLY_IN_LOG: tuple[Class, Class] = ("lost_between_writes", "first_hundred_drop")
+
+
+def days_that_differ(log: Logged, booked: Booked) -> list[tuple[date, date]]:
+    """On which finished days do the subtotals of users or teams differ? Runs of days, in order."""
+    days: set[date] = set()
+    for owner in SUMMED:
+        table = booked.daily.get(owner) if is_seen(booked, owner) else None
+        if table is not None:
+            days |= differing_days(owner, log.subtotals, table.subtotals)
+    runs: list[tuple[date, date]] = []
+    for day in sorted(days):
+        if runs and runs[-1][1] + A_DAY == day:
+            runs[-1] = runs[-1][0], day
+        else:
+            runs.append((day, day))
+    return runs
+
+
+def with_cells(booked: Booked, parts: Sequence[Mapping[Owner, Daily]]) -> Booked:
+    """The daily tables with these cells of finished days, too."""
+    tables = {}
+    for owner, one in booked.daily.items():
+        more = (row for part in parts if owner in part for row in part[owner].rows)
+        tables[owner] = replace(one, rows=(*one.rows, *more))
+    return replace(booked, daily=tables)
 
 
 def keys_that_differ(found: Mapping[Owner, Compared]) -> list[tuple[date, tuple[str, ...]]]:
@@ -101,7 +127,7 @@ def with_details(
     day: date,
     keys: Collection[str],
     tags: Collection[str],
-    details: Mapping[str, Daily],
+    details: Mapping[Owner, Daily],
 ) -> Booked:
     """The daily tables with these rows in place of the sums of these keys and tags of a day."""
     tables = {}

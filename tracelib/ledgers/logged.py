@@ -1,11 +1,12 @@
 """What the log adds up to, by day, owner, key, model, provider and tool."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     FromClause,
     Row,
@@ -13,25 +14,27 @@ from sqlalchemy import (
     Subquery,
     func,
     literal,
-    literal_column,
     or_,
     select,
     true,
 )
-from sqlalchemy.types import BigInteger, DateTime, Text
+from sqlalchemy.types import Text
 
 from tracelib.filters import NONE, Filters
-from tracelib.ledgers.cells import BookedRow, Cell, LogRow, Sums, rounded, summed
+from tracelib.ledgers import subtotals
+from tracelib.ledgers.cells import BookedRow, Cell, LogRow, Owner, Sums, summed, sums_of
+from tracelib.ledgers.subtotals import Subtotals
+from tracelib.permissions.access import Scope
 from tracelib.source import Postgres, Source
-from tracelib.spendlogs import measures
-from tracelib.spendlogs.conditions import shown_key
+from tracelib.spendlogs.conditions import can_be_stored, shown_key
 from tracelib.spendlogs.documents import decoded
 from tracelib.spendlogs.measures import alphabetical, client_tags
-from tracelib.spendlogs.types import MONEY
+from tracelib.spendlogs.sums import SUMS, by_day
 from tracelib.window import TimeWindow
 
 A_DAY = timedelta(days=1)
-SUMS = ("requests", "failures", "usd", "prompt_tokens", "completion_tokens", "first_at", "last_at")
+# The columns of coarse sums, after the day.
+OWNERS = ("user", "team", "key_group")
 OWN = ("key_group", "deployment", "provider", "tool")
 
 
@@ -40,28 +43,67 @@ class Logged:
     """The log of some days: `rows` by user, team, key, model, provider and tool, `tags` by tag.
 
     In coarse sums, rows have no model, provider and tool, and tags have no key either: "".
+    `subtotals` are those of finished days, of which `rows` has only what is looked into.
     """
 
     rows: tuple[LogRow, ...] = ()
     tags: tuple[BookedRow, ...] = ()
+    subtotals: tuple[Subtotals, ...] = ()
 
     def plus(self, other: "Logged") -> "Logged":
         """Both together."""
-        return Logged(self.rows + other.rows, self.tags + other.tags)
+        return Logged(
+            self.rows + other.rows, self.tags + other.tags, self.subtotals + other.subtotals
+        )
 
 
 def logged(source: Source, first: date, last: date) -> Logged:
-    """What does the log add up to on each UTC day from `first` to `last`, in coarse sums?
+    """What does the log add up to on the UTC days from `first` to `last`: subtotals, and tags?
 
     PostgreSQL reads one day at a time. Requests without a client's tag are in no row of `tags`.
     """
-    if not isinstance(source, Postgres):
-        return log_of(source, source.requests(Filters(window_of(first, last))), is_coarse=True)
     found = Logged()
-    for day in days_between(first, last):
-        requests = source.requests(Filters(window_of(day, day)))
-        found = found.plus(log_of(source, requests, is_coarse=True))
+    for start, end in _at_a_time(source, first, last):
+        window = window_of(start, end)
+        owners = select(source.sums_by_day(window, OWNERS)).cte("owners")
+        rows = source.rows(subtotals.statement(_by_owner(owners, source.scope)))
+        tags = source.rows(_by_tag(source.sums_by_day(window, ("request_tags",)), (), client_tags))
+        part = Subtotals(start, end, subtotals.subtotals(rows))
+        found = found.plus(Logged(tags=_cells(tags), subtotals=(part,)))
     return found
+
+
+def log_cells(source: Source, first: date, last: date) -> Logged:
+    """What are the coarse sums of the log on the UTC days from `first` to `last`, but of tags?
+
+    PostgreSQL reads one day at a time.
+    """
+    found: dict[LogRow, Sums] = {}
+    for start, end in _at_a_time(source, first, last):
+        owners = source.sums_by_day(window_of(start, end), OWNERS)
+        for row in map(_log_row, source.rows(_shown(owners))):
+            # A day may be in several files of a replica.
+            own = row._replace(sums=Sums())
+            found[own] = found[own].plus(row.sums) if own in found else row.sums
+    return Logged(tuple(sorted(own._replace(sums=sums) for own, sums in found.items())))
+
+
+def _at_a_time(source: Source, first: date, last: date) -> list[tuple[date, date]]:
+    if not isinstance(source, Postgres):
+        return [(first, last)]
+    return [(day, day) for day in days_between(first, last)]
+
+
+def _by_owner(owners: CTE, scope: Scope) -> Mapping[Owner, Select[Any]]:
+    """The sums by user, and those by team of requests with a team that the scope names."""
+    sums = [owners.c[name] for name in SUMS]
+    key = shown_key(owners.c.key_group).label("key")
+    of_teams = [owners.c.team != ""]
+    if not scope.is_all:
+        of_teams.append(owners.c.team.in_([one for one in scope.teams if can_be_stored(one)]))
+    user = select(owners.c.day, owners.c.user.label("own"), key, *sums)
+    team = select(owners.c.day, owners.c.team.label("own"), key, *sums).where(*of_teams)
+    return {"user": user, "team": team}
 
 
 def log_details(source: Source, day: date, keys: tuple[str, ...], tags: tuple[str, ...]) -> Logged:
@@ -107,22 +149,22 @@ def models_of_cell(source: Source, day: date, key: str, deployment: str) -> tupl
     return tuple(row.model for row in source.rows(found))
 
 
-def log_of(source: Source, requests: Subquery, is_coarse: bool = False) -> Logged:
+def log_of(source: Source, requests: Subquery) -> Logged:
     """What do these requests add up to, by cell and by tag?"""
-    rows = source.rows(_by_cell(requests, OWN[:1] if is_coarse else OWN))
-    tags = log_by_tag(source, requests, client_tags, () if is_coarse else OWN)
-    return Logged(tuple(sorted(map(_log_row, rows))), tags)
+    rows = source.rows(_shown(by_day(requests, ("user", "team", *OWN)).subquery("grouped")))
+    return Logged(tuple(sorted(map(_log_row, rows))), log_by_tag(source, requests, client_tags))
 
 
 def log_by_tag(
-    source: Source,
-    requests: Subquery,
-    tags_of: Callable[[ColumnElement[Any]], FromClause],
-    own: Sequence[str] = OWN,
+    source: Source, requests: Subquery, tags_of: Callable[[ColumnElement[Any]], FromClause]
 ) -> tuple[BookedRow, ...]:
-    """What do these requests add up to by these of their tags, and by these columns?"""
-    rows = map(_tag_row, source.rows(_by_tag(requests, own, tags_of)))
-    return tuple(BookedRow(*one) for one in sorted(summed(rows).items()))
+    """What do these requests add up to by these of their tags, in all columns?"""
+    lists = by_day(requests, ("request_tags", *OWN)).subquery("grouped")
+    return _cells(source.rows(_by_tag(lists, OWN, tags_of)))
+
+
+def _cells(rows: Sequence[Row[Any]]) -> tuple[BookedRow, ...]:
+    return tuple(BookedRow(*one) for one in sorted(summed(map(_tag_row, rows)).items()))
 
 
 def window_of(first: date, last: date) -> TimeWindow:
@@ -138,9 +180,8 @@ def days_between(first: date, last: date) -> Iterator[date]:
         yield first + number * A_DAY
 
 
-def _by_cell(requests: Subquery, own: Sequence[str]) -> Select[Any]:
-    """The sums of these requests by day, user, team and these columns; a key is its identity."""
-    grouped = _grouped(requests, "user", "team", *own).subquery("grouped")
+def _shown(grouped: Subquery) -> Select[Any]:
+    """Sums by day, user, team, and what else they are grouped by; a key is its identity."""
     return select(
         *(grouped.c[name] for name in ("day", "user", "team")),
         *_own(grouped),
@@ -149,32 +190,16 @@ def _by_cell(requests: Subquery, own: Sequence[str]) -> Select[Any]:
 
 
 def _by_tag(
-    requests: Subquery, own: Sequence[str], tags_of: Callable[[ColumnElement[Any]], FromClause]
+    lists: Subquery, own: Sequence[str], tags_of: Callable[[ColumnElement[Any]], FromClause]
 ) -> Select[Any]:
     """Equal lists of tags are added up before they are split: there are few of them."""
-    lists = _grouped(requests, "request_tags", *own).where(requests.c.request_tags.is_not(None))
-    listed = lists.cte("lists")
+    columns = ("day", "request_tags", *own, *SUMS)
+    has_tags = lists.c.request_tags.is_not(None)
+    listed = select(*(lists.c[name] for name in columns)).where(has_tags).cte("lists")
     tag = tags_of(listed.c.request_tags)
     return select(
         listed.c.day, tag.c.tag, *_own(listed), *(listed.c[name] for name in SUMS)
     ).select_from(listed.join(tag, true()))
-
-
-def _grouped(requests: Subquery, *columns: str) -> Select[Any]:
-    # Not a parameter, which would be another one in each place.
-    day = func.date_trunc(literal_column("'day'"), requests.c.start_order, type_=DateTime())
-    by = [requests.c[name] for name in columns]
-    starts = requests.c.start_order
-    sums = measures.named(
-        requests=func.count(),
-        failures=measures.failures(requests),
-        usd=func.coalesce(func.sum(requests.c.spend_usd, type_=MONEY), literal(0, MONEY)),
-        prompt_tokens=func.sum(requests.c.prompt_tokens, type_=BigInteger()),
-        completion_tokens=func.sum(requests.c.completion_tokens, type_=BigInteger()),
-        first_at=func.min(starts, type_=DateTime()),
-        last_at=func.max(starts, type_=DateTime()),
-    )
-    return select(day.label("day"), *by, *sums).group_by(day, *by)
 
 
 def _own(grouped: Any) -> list[ColumnElement[Any]]:
@@ -187,27 +212,11 @@ def _own(grouped: Any) -> list[ColumnElement[Any]]:
 
 def _log_row(row: Row[Any]) -> LogRow:
     user, team, key, model, provider, tool = (text or "" for text in tuple(row)[1:7])
-    return LogRow(row.day.date(), user, team, key, model, provider, tool, _sums(row))
+    return LogRow(
+        row.day.date(), user, team, key, model, provider, tool, sums_of(row[-len(SUMS) :])
+    )
 
 
 def _tag_row(row: Row[Any]) -> BookedRow:
     tag, *own = (text or "" for text in tuple(row)[1:6])
-    return BookedRow(Cell(row.day.date(), tag, *own), _sums(row))
-
-
-def _sums(row: Row[Any]) -> Sums:
-    return sums_of(row[-len(SUMS) :])
-
-
-def sums_of(values: Sequence[Any]) -> Sums:
-    """The sums in these columns, in the order of SUMS."""
-    requests, failures, usd, prompt, completion, first_at, last_at = values
-    return Sums(
-        int(requests or 0),
-        int(failures or 0),
-        rounded(usd),
-        int(prompt or 0),
-        int(completion or 0),
-        first_at,
-        last_at,
-    )
+    return BookedRow(Cell(row.day.date(), tag, *own), sums_of(row[-len(SUMS) :]))

@@ -7,6 +7,7 @@ from typing import Any
 
 from tracelib.ledgers.automatic import Automatic, automatic
 from tracelib.ledgers.booked import Booked, booked
+from tracelib.ledgers.cells import Owner
 from tracelib.ledgers.classes import Difference
 from tracelib.ledgers.comparison import (
     Compared,
@@ -18,27 +19,28 @@ from tracelib.ledgers.comparison import (
     lines_by,
     lines_by_day,
 )
-from tracelib.ledgers.daily import daily_details
+from tracelib.ledgers.daily import daily_cells, daily_details
 from tracelib.ledgers.deliveries import unlogged
 from tracelib.ledgers.detailing import (
     MOST_DETAILS,
     Detail,
+    days_that_differ,
     days_with_less,
     days_with_short_tags,
     keys_that_differ,
     what_differs,
+    with_cells,
     with_details,
     without,
 )
-from tracelib.ledgers.logged import A_DAY, Logged, log_details, logged, uncounted
-from tracelib.ledgers.splitting import Owner
+from tracelib.ledgers.logged import A_DAY, Logged, log_cells, log_details, logged, uncounted
 from tracelib.ledgers.totals import KINDS, Kind
 from tracelib.ledgers.windows import Run, Window, windows_of
 
 # The log of a day that has ended this long ago does not change any more: a replica may have it.
 FINISHED_AFTER = timedelta(hours=1)
 # How many finished days one query reads.
-AT_ONCE = 7
+AT_ONCE = 10
 MOST_LINES = 1_000
 # Deliveries are kept for a day, so that only the last days can have some.
 MOST_UNLOGGED = 3
@@ -72,8 +74,8 @@ def ledgers(run: Run, first: date, last: date, now: datetime) -> Ledgers:
     """How do log, daily tables and running totals compare on these UTC days?
 
     Reads the log of finished days in queries that a replica can run, the rest and all ledgers as of
-    one moment. Metadata is read for days whose requests differ. Raises what `run` raises, unless
-    only that metadata takes too long.
+    one moment. Of finished days only subtotals, unless they differ. Metadata is read for days whose
+    requests differ. Raises what `run` raises, unless only that metadata takes too long.
     """
     open_from = (now.astimezone(UTC) - FINISHED_AFTER).date()
     spans = [(logged, *span) for span in _spans(first, min(last, open_from - A_DAY))]
@@ -81,6 +83,7 @@ def ledgers(run: Run, first: date, last: date, now: datetime) -> Ledgers:
     log = known.log
     for part in parts:
         log = log.plus(part)
+    log, known = _with_cells(run, log, known)
     found = _compared(log, known)
     if wanted := what_differs(found, known, open_from):
         log, known = _detailed(run, log, known, wanted)
@@ -121,6 +124,15 @@ def _compared(
     owners: tuple[Owner, ...] = ("user", "team", "tag")
     every = {owner: compared(log, known, owner, later) for owner in owners}
     return {owner: one for owner, one in every.items() if one is not None}
+
+
+def _with_cells(run: Run, log: Logged, known: Booked) -> tuple[Logged, Booked]:
+    """The log and the daily tables with the cells of the finished days that differ."""
+    spans = [span for run in days_that_differ(log, known) for span in _spans(*run)]
+    values = run([(log_cells, *one) for one in spans] + [(daily_cells, *one) for one in spans])
+    for part in values[: len(spans)]:
+        log = log.plus(part)
+    return log, with_cells(known, values[len(spans) :])
 
 
 def _detailed(

@@ -5,14 +5,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from itertools import groupby
-from typing import Literal
 
 from tracelib.ledgers.booked import LONGEST, YOUNG, YOUNG_TAG
-from tracelib.ledgers.cells import Cell, Cells, Sums
+from tracelib.ledgers.cells import Cell, Cells, Owner, Sums
 from tracelib.ledgers.classes import Amount, Class, Difference, differences
 from tracelib.ledgers.ranking import sort_behind, sorts_last
 
-Owner = Literal["user", "team", "tag"]
 # A pair of cells is of the same requests if they have this much in common.
 IN_COMMON = 3
 

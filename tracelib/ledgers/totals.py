@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -10,7 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Select,
-    case,
     cast,
     column,
     func,
@@ -21,16 +20,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import BigInteger, DateTime, Float, Text, TypeEngine
 
-from tracelib.keys import key_identity
 from tracelib.ledgers import daily
-from tracelib.ledgers.cells import Sums, rounded
+from tracelib.ledgers.cells import By, Owner, Sums, rounded, summed
 from tracelib.ledgers.daily import Daily
 from tracelib.ledgers.logged import A_DAY
-from tracelib.permissions.access import Scope
+from tracelib.ledgers.subtotals import added_up
+from tracelib.running_totals import PSEUDO_USER, amount, length_of, whose, window_spends
 from tracelib.schema import Schema
 from tracelib.source import Postgres
-from tracelib.spendlogs.conditions import can_be_stored, shown_key
-from tracelib.spendlogs.types import GREATEST_AMOUNT, MONEY, utc
+from tracelib.spendlogs.conditions import shown_key
+from tracelib.spendlogs.types import MONEY, utc
 
 Kind = Literal["key", "team", "user", "tag"]
 KINDS: tuple[Kind, ...] = ("key", "team", "user", "tag")
@@ -41,7 +40,7 @@ TABLES: Mapping[Kind, tuple[str, str]] = {
     "tag": ("LiteLLM_TagTable", "tag_name"),
 }
 # Where a kind's requests are added up, and the column with its ID.
-BOOKED_IN: Mapping[Kind, tuple[str, str]] = {
+BOOKED_IN: Mapping[Kind, tuple[Owner, str]] = {
     "key": ("user", "api_key"),
     "team": ("team", "team_id"),
     "user": ("user", "user_id"),
@@ -52,10 +51,6 @@ OPTIONAL: Mapping[str, TypeEngine[Any]] = {
     "budget_duration": Text(),
     "budget_reset_at": DateTime(),
 }
-# LiteLLM's own pseudo user, to whom it books everything again.
-PSEUDO_USER = "litellm-proxy-budget"
-WINDOWS = "LiteLLM_BudgetWindowSpend"
-UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +86,7 @@ class RunningTotal:
 Totals = Mapping[tuple[Kind, str], RunningTotal]
 
 
-def totals(source: Postgres, first: date, last: date, tables: Mapping[str, Daily]) -> Totals:
+def totals(source: Postgres, first: date, last: date, tables: Mapping[Owner, Daily]) -> Totals:
     """What are the running totals of all keys, teams, users and tags that the viewer may see?
 
     `tables` are the daily tables from `first` to `last`, which are not read again. Nothing of a
@@ -136,33 +131,19 @@ def _running(schema: Schema, kind: Kind) -> Select[Any]:
     own = rows.c[id_column]
     shown = shown_key(own) if kind == "key" else own
     budget = rows.c["budget_id"].is_not(None) if "budget_id" in rows.c else null().is_not(None)
-    total = _amount(rows.c["total_spend"]) if "total_spend" in rows.c else cast(null(), MONEY)
+    total = amount(rows.c["total_spend"]) if "total_spend" in rows.c else cast(null(), MONEY)
     return select(
         shown.label("id"),
-        _amount(rows.c.spend).label("spend"),
+        amount(rows.c.spend).label("spend"),
         total.label("total_spend"),
         _or_null(rows, "budget_duration"),
         utc(_or_null(rows, "budget_reset_at")).label("budget_reset_at"),
         budget.label("has_budget"),
-    ).where(own != PSEUDO_USER, *_whose(own, kind, schema.scope))
+    ).where(own != PSEUDO_USER, *whose(own, kind, schema.scope))
 
 
 def _or_null(rows: FromClause, name: str) -> ColumnElement[Any]:
     return rows.c[name] if name in rows.c else cast(null(), OPTIONAL[name]).label(name)
-
-
-def _amount(spend: ColumnElement[Any]) -> ColumnElement[Any]:
-    return cast(case((spend.between(-GREATEST_AMOUNT, GREATEST_AMOUNT), spend)), MONEY)
-
-
-def _whose(own: ColumnElement[str], kind: Kind, scope: Scope) -> list[ColumnElement[bool]]:
-    """Which IDs are in the scope themselves? A total of another ID has figures of others in it."""
-    if scope.is_all:
-        return []
-    if kind == "key":
-        return [shown_key(own).in_([one for one in map(key_identity, scope.keys) if one])]
-    ids = {"team": scope.teams, "user": scope.users}.get(kind, ())
-    return [own.in_([one for one in ids if can_be_stored(one)])]
 
 
 def _booked(
@@ -191,7 +172,7 @@ def _booked(
     others = [or_(rows.c.date < first.isoformat(), rows.c.date >= end)] if read else []
     grouped = (
         select(own.label("id"), money.label("usd"), number.label("requests"))
-        .where(rows.c.api_key != daily.FLAT_COST, *others, *_whose(own, kind, scope))
+        .where(rows.c.api_key != daily.FLAT_COST, *others, *whose(own, kind, scope))
         .group_by(own)
         .subquery("grouped")
     )
@@ -200,33 +181,21 @@ def _booked(
     for row in source.rows(select(shown.label("id"), grouped.c.usd, grouped.c.requests)):
         one = Sums(int(row.requests or 0), usd=rounded(row.usd))
         found[row.id or ""] = found.get(row.id or "", Sums()).plus(one)
-    for cell, sums in read.rows if read else ():
-        name = cell.key if kind == "key" else cell.owner
+    by: By = "key" if kind == "key" else "owner"
+    of_days = added_up(by, owner, read.subtotals, summed(read.rows)) if read else {}
+    for name, sums in of_days.items():
         found[name] = found.get(name, Sums()).plus(Sums(sums.requests, usd=sums.usd))
     return found
 
 
 def _windows(source: Postgres) -> Mapping[tuple[str, str], tuple[BudgetWindow, ...]]:
     """The budget windows whose start LiteLLM stores, of keys and teams."""
-    schema = source.schema
-    names = ("entity_type", "entity_id", "window_duration", "window_start", "spend")
-    if not schema.reads(WINDOWS, *names):
-        return {}
-    rows = table(
-        WINDOWS,
-        *(column(one, Text()) for one in names[:3]),
-        column("window_start", DateTime()),
-        column("spend", Float()),
-        schema=schema.name,
-    )
-    found: dict[tuple[str, str], tuple[BudgetWindow, ...]] = {}
-    statement = select(*list(rows.c)[:3], utc(rows.c.window_start), _amount(rows.c.spend))
-    for row in source.rows(statement):
-        kind, own, duration, start, spend = tuple(row)
-        one = BudgetWindow(duration, start, False, rounded(spend))
-        place = (kind.lower(), key_identity(own) if kind.lower() == "key" else own)
-        found[place] = (*found.get(place, ()), one)
-    return found
+    return {
+        place: tuple(
+            BudgetWindow(one.duration, one.start, False, rounded(one.spend_usd)) for one in some
+        )
+        for place, some in window_spends(source).items()
+    }
 
 
 def _assumed(
@@ -234,27 +203,3 @@ def _assumed(
 ) -> Iterator[BudgetWindow]:
     if duration and reset_at and (length := length_of(duration, reset_at)):
         yield BudgetWindow(duration, reset_at - length, True, spend)
-
-
-def length_of(duration: str, end: datetime) -> timedelta | None:
-    """How long is a budget window of this duration that ends then? None if it is no duration.
-
-    >>> from datetime import UTC
-    >>> length_of("30d", datetime(2026, 3, 1, tzinfo=UTC)).days
-    30
-    >>> length_of("1mo", datetime(2026, 3, 1, tzinfo=UTC)).days, length_of("soon", datetime.max)
-    (28, None)
-    """
-    number, unit = duration.rstrip("smhdwo"), duration.lstrip("0123456789")
-    if not number.isdecimal() or len(number) > 4:
-        return None
-    if unit in UNITS_S:
-        return timedelta(seconds=int(number) * UNITS_S[unit])
-    if unit != "mo":
-        return None
-    month = end.year * 12 + end.month - 1 - int(number)
-    if month < 12:
-        return None
-    year, place = divmod(month, 12)
-    start = end.replace(year=year, month=place + 1, day=min(end.day, 28))
-    return end - start

@@ -11,6 +11,7 @@ from tracelib.page.base.captions import (
     stop_without_requests,
 )
 from tracelib.page.base.cards import chart, figure_chart
+from tracelib.page.base.change_marks import marked_axis
 from tracelib.page.base.frame import end_page, let_first_screen_draw
 from tracelib.page.base.view import View, begin
 
@@ -25,6 +26,7 @@ __all__ = [
     "end_page",
     "figure_chart",
     "let_first_screen_draw",
+    "marked_axis",
     "rows_or_stop",
     "source_caption",
     "stop_without_database",

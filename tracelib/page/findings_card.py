@@ -37,20 +37,20 @@ def draw(view: View) -> Callable[[], None]:
     """Draw the card with the last findings; what is returned waits for those of now, and draws."""
     with card("Needs attention", ABOUT, key="needs-attention"):
         body = st.container(height=HEIGHT_PX, border=False)
-        place = body.empty()
+        shown = body.empty()
         foot = st.empty()
     NOTIFIER.ensure_running(view.installed)
     report, future = ATTENTION.report(view.installed, view.filters, view.now)
     if report is not None:
-        _show(view, place, foot, report)
+        _show(view, shown, foot, report)
         return lambda: None
-    place.caption(READING)
+    shown.caption(READING)
     foot.caption("Not read yet.")
-    return lambda: _await(view, place, foot, future)
+    return lambda: _await(view, shown, foot, future)
 
 
 def _await(
-    view: View, place: DeltaGenerator, foot: DeltaGenerator, future: "Future[Outcome]"
+    view: View, shown: DeltaGenerator, foot: DeltaGenerator, future: "Future[Outcome]"
 ) -> None:
     began = time.monotonic()
     while not future.done() and time.monotonic() - began < PATIENCE_S:
@@ -60,14 +60,14 @@ def _await(
         return
     outcome = future.result()
     if outcome.report is not None:
-        _show(view, place, foot, outcome.report)
+        _show(view, shown, foot, outcome.report)
     elif outcome.error is not None:
-        with place.container():
+        with shown.container():
             show_error(outcome.error)
 
 
-def _show(view: View, place: DeltaGenerator, foot: DeltaGenerator, report: Report) -> None:
-    with place.container():
+def _show(view: View, shown: DeltaGenerator, foot: DeltaGenerator, report: Report) -> None:
+    with shown.container():
         if not report.findings:
             st.markdown(f"**{NOTHING}**")
             st.caption(label(_tested(report), LONGEST))

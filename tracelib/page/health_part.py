@@ -1,21 +1,28 @@
 """Health: is the database healthy, how fresh is it, and what fails?"""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from tracelib import status
+from tracelib import incidents, status
 from tracelib.charts import by_model
-from tracelib.page import app_card, health, replica_card
+from tracelib.incidents import Incidents
+from tracelib.page import app_card, health, incidents_card, replica_card
 from tracelib.page.base.cards import chart
+from tracelib.page.base.change_marks import marked_axis
+from tracelib.page.base.frame import Pending
 from tracelib.page.base.view import View
 
 
 def draw(view: View) -> None:
-    """Draw the state of the installation, and the failures of the range."""
-    _installation(view)
+    """Draw the incidents, the state of the installation, and the failures of the range."""
+    top = st.container()
+    found = view.query(incidents.incidents, view.filters, view.now)
+    _installation(view, found, top)
     _failures(view)
+    _checks(view)
 
 
-def _installation(view: View) -> None:
+def _installation(view: View, found: Pending[Incidents], top: DeltaGenerator) -> None:
     server = view.query(status.server)
     fresh = view.query(status.freshness, view.now)
     size = view.query(status.size)
@@ -24,6 +31,7 @@ def _installation(view: View) -> None:
         left, right = st.columns(2)
         own = st.empty()
         app_card.draw(view, own)  # before any result: it needs no database
+        incidents_card.draw(view, found.result, top)
         with left:
             health.database(view, server.result)
             health.proxy(view)
@@ -34,6 +42,7 @@ def _installation(view: View) -> None:
             replica_card.status_card(view)
         app_card.draw(view, own)
     else:
+        incidents_card.draw(view, found.result, top)
         health.freshness(view, fresh.result)
     health.missing(gaps.result)
 
@@ -49,9 +58,18 @@ def _failures(view: View) -> None:
         "Failures over time",
         series.result,
         by_model.failures,
-        view.axis,
+        marked_axis(view),
         empty=health.NO_FAILURES,
     )
     health.losses(lost.result)
     health.failure_groups(groups.result)
     health.newest_failures(view, newest.result)
+
+
+def _checks(view: View) -> None:
+    """The proxy's own health checks; nothing if there are none, or only a part may be seen."""
+    checks = view.query(incidents.health_checks, view.filters.window).result
+    if not checks.value:
+        return
+    chosen = incidents.worth_comparing(checks.value)
+    incidents_card.health(view, view.query(incidents.compared_health, view.filters, chosen).result)

@@ -9,7 +9,7 @@ import streamlit as st
 from tracelib import formatting
 from tracelib.export import Column
 from tracelib.formatting import Kind
-from tracelib.key_review import FINDINGS, KeyReview, key_review
+from tracelib.key_review import FINDINGS, KeyReview, key_review, together
 from tracelib.page.base import address, table
 from tracelib.page.base.cards import card, show_empty_state, show_missing_result
 from tracelib.page.base.view import View
@@ -128,7 +128,7 @@ def _chosen(review: KeyReview) -> pd.DataFrame:
         st.session_state[CHOSEN] = ALL  # no key has that finding any more
     chosen = st.selectbox("Finding", [ALL, *titles], key=CHOSEN)
     text = st.text_input("Key, user or team", key=SEARCHED, placeholder="Part of a name")
-    rows = review.rows
+    rows = together(review.rows)
     if chosen in titles:
         rows = rows[rows["finding"] == titles[chosen]]
     if wanted := text.strip().lower():
@@ -156,10 +156,10 @@ def _store(shown: pd.DataFrame) -> None:
 
 def _requests_of(view: View, row: dict[str, Any]) -> dict[str, Any]:
     """The parameters with which Sessions shows the requests that are the evidence of a row."""
-    choice = replace(view.choice, model=(), provider=(), user=(), team=(), key=(row["key"],))
+    choice = replace(view.choice, model=(), provider=(), user=(), team=(), key=row["keys"])
     start, end = (row[name].to_pydatetime() for name in ("link_start", "link_end"))
     if start != view.filters.window.start:
-        choice = replace(choice, range=Between(max(start, end - LONGEST), end))
+        choice = choice.with_range(Between(max(start, end - LONGEST), end))
     tag, ip = ("" if pd.isna(row[name]) else row[name] for name in ("tag", "address"))
     search = SessionSearch(
         tag=tag,

@@ -1,6 +1,7 @@
 """Ledgers: are the numbers true, as far as LiteLLM's own ledgers can tell?"""
 
 from collections.abc import Sequence
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -9,11 +10,12 @@ import streamlit as st
 from tracelib import errors, ledgers
 from tracelib import window as windows
 from tracelib.charts import ledgers as charts
+from tracelib.charts.base import TimeAxis
 from tracelib.ledgers import Ledgers, words
 from tracelib.ledgers.logged import models_of_cell
 from tracelib.ledgers.totals import KINDS, Kind
 from tracelib.page import ledgers as tables
-from tracelib.page.base.cards import CONFIG, card, show_error
+from tracelib.page.base.cards import card, plot, show_error
 from tracelib.page.base.view import View, refresh_now
 from tracelib.page.text.markdown_escape import label
 from tracelib.querying.query import Query
@@ -36,7 +38,7 @@ def draw(view: View) -> None:
         return
     _sentence(found)
     if found.days_by:
-        _differences(found)
+        _differences(view, found)
         tables.days(found)
         if found.largest:
             tables.largest(view, found, models)
@@ -62,7 +64,7 @@ def _run(view: View, queries: Sequence[tuple[Any, ...]], are_optional: bool = Fa
 
 
 def _tick_s(function: object) -> int:
-    return FINISHED_TICK_S if function is ledgers.logged else TICK_S
+    return FINISHED_TICK_S if function in (ledgers.logged, ledgers.log_cells) else TICK_S
 
 
 def _models(view: View, found: Ledgers) -> list[tuple[str, ...]]:
@@ -81,7 +83,7 @@ def _sentence(found: Ledgers) -> None:
     )
 
 
-def _differences(found: Ledgers) -> None:
+def _differences(view: View, found: Ledgers) -> None:
     parts = tables.parts(found)
     if parts.empty:
         if found.largest:
@@ -91,8 +93,14 @@ def _differences(found: Ledgers) -> None:
     days = tuple(line.id for line in found.days)
     with card("Differences in money", tables.DIFFERENCE):
         chart = charts.differences(parts, names, days)
-        st.plotly_chart(chart, key="ledger differences", config=CONFIG, alt="Differences in money")
+        plot("Differences in money", chart, _axis(view, days))
     tables.meanings(found)
+
+
+def _axis(view: View, days: Sequence[str]) -> TimeAxis:
+    """The axis of these days, which are those of UTC."""
+    window = windows.days(date.fromisoformat(days[0]), date.fromisoformat(days[-1]), "UTC")
+    return TimeAxis(window, "UTC", windows.BUCKETS["1d"], view.now)
 
 
 def _owners(found: Ledgers) -> None:

@@ -13,13 +13,14 @@ from tracelib.page.base.captions import (
     stop_without_requests,
 )
 from tracelib.page.base.cards import chart
+from tracelib.page.base.change_marks import marked_axis
 from tracelib.page.base.frame import let_first_screen_draw
 from tracelib.page.base.view import View
 
 
 def draw(view: View) -> None:
     """Draw the headline, the charts over time, who spends, the caches and the busy hours."""
-    filters, earlier, axis = view.filters, view.filters.previous(), view.axis
+    filters, earlier = view.filters, view.filters.previous()
 
     totals = view.query(overview.totals, filters)
     totals_before = view.query(overview.totals, earlier)
@@ -46,6 +47,7 @@ def draw(view: View) -> None:
 
     let_first_screen_draw()
     choose_bucket(view)
+    axis = marked_axis(view)
     overview_cards.over_time_charts(series.result, axis)
 
     with st.grid(columns=2, min_column_width=320, gap="small"):

@@ -46,7 +46,7 @@ class Entry:
 
 
 class Attention:
-    """The reports of this process: each read once per tick, whoever looks at it."""
+    """The reports of this process: each read once per tick, for all viewers."""
 
     def __init__(self) -> None:
         self._entries: OrderedDict[tuple[object, ...], Entry] = OrderedDict()

@@ -124,6 +124,8 @@ def replica_settings(installed: Installation) -> ReplicaSettings:
         memory_mb=settings.replica_memory_mb,
         disk_mb=settings.replica_disk_mb,
         keeps_history=settings.replica_keeps_history,
+        # Requests in tables are not compared with each other.
+        reads_bodies=settings.replica_reads_bodies and settings.replica_database is None,
     )
 
 

@@ -4,9 +4,12 @@ from tracelib.ranges.link import (
     DEFAULT,
     LONGEST_H,
     PARAMETERS,
+    PART_PARAMETERS,
     complaint,
     days_complaint,
     hours_complaint,
+    part_query,
+    read_part,
     read_range,
 )
 from tracelib.ranges.value import (
@@ -29,6 +32,7 @@ __all__ = [
     "DEFAULT",
     "LONGEST_H",
     "PARAMETERS",
+    "PART_PARAMETERS",
     "Before",
     "Between",
     "Calendar",
@@ -39,5 +43,7 @@ __all__ = [
     "complaint",
     "days_complaint",
     "hours_complaint",
+    "part_query",
+    "read_part",
     "read_range",
 ]

@@ -1,14 +1,17 @@
 """The range in the parameters of a URL, and what is wrong with them."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 
 from tracelib import window as windows
 from tracelib.ranges.value import CALENDAR, CUSTOM, DAY, Between, Calendar, Last, NamedRange
 
 PARAMETERS = ("range", "from", "to")
+PART_PARAMETERS = ("since", "until")
 DEFAULT = Last(7 * 24)
 LONGEST_H = windows.LONGEST // timedelta(hours=1)
+NO_PART = "The chosen part in the link is not valid; showing the whole range."
 TOO_LONG = f"The range is longer than {windows.LONGEST.days} days."
 LAST = re.compile(r"([1-9][0-9]{0,4})([hd])")
 
@@ -87,3 +90,36 @@ def _read_time(text: str, whole_day: timedelta) -> datetime:
     except ValueError:
         read = datetime.fromisoformat(text)
     return read.astimezone(UTC) if read.tzinfo else read
+
+
+def part_query(part: Between) -> Mapping[str, str]:
+    """The parameters of a URL for a part of a range: since and until."""
+    query = part.query()
+    return {"since": query["from"], "until": query["to"]}
+
+
+def read_part(since: str | None, until: str | None) -> tuple[Between | None, str | None]:
+    """Which part of a range do these parameters of a URL mean: since and until?
+
+    Both are moments with an offset. The second value is a sentence that describes what is wrong,
+    if anything; then, and without parameters, there is no part.
+
+    >>> read_part("2026-11-23T13:00+01:00", "2026-11-23T13:00Z")[0].query()["from"]
+    '2026-11-23T12:00Z'
+    >>> read_part("now", None)
+    (None, 'The chosen part in the link is not valid; showing the whole range.')
+    """
+    if since is None and until is None:
+        return None, None
+    try:
+        start, end = (_moment(text or "") for text in (since, until))
+    except (ValueError, OverflowError):
+        return None, NO_PART
+    return (None, NO_PART) if complaint(start, end) else (Between(start, end), None)
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a moment needs a zone")
+    return moment.astimezone(UTC)

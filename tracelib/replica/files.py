@@ -14,13 +14,15 @@ from sqlalchemy.schema import CreateTable
 
 from tracelib import errors, events
 from tracelib.replica import manifest as manifests
-from tracelib.replica.dialect import DIALECT
+from tracelib.replica.dialect import DIALECT, compiled
 from tracelib.replica.manifest import Manifest, Span
 from tracelib.replica.settings import ReplicaSettings
 from tracelib.source.protocol import NotHeld
+from tracelib.spendlogs import sums
 from tracelib.spendlogs.replicated import names_table, stored_table
 
 EMPTY = "nothing"
+REQUESTS = "requests"
 # Of a reader's own: the writer removes its own when it starts.
 SPILLED = "spilled-by-readers"
 # Each query uses all threads: more at once only take the processor from the pages that are drawn,
@@ -66,7 +68,7 @@ class Files:
         self._is_readable = False
         self._snapshots: deque[Snapshot] = deque(maxlen=GENERATIONS)
         self._attached: set[str] = set()
-        self._views: dict[tuple[str, ...], str] = {}
+        self._views: dict[tuple[str, tuple[str, ...]], str] = {}
         self._numbers = count()
 
     def current(self) -> Snapshot | None:
@@ -92,18 +94,25 @@ class Files:
         """Close the database; its files can be removed then."""
         self._database.close()
 
-    def view(self, snapshot: Snapshot, first: int | None, last: int | None) -> str:
-        """The name of a view of all spans with hours from `first` to before `last`."""
-        names = tuple(name for name, span in snapshot.spans if _overlaps(span, first, last))
+    def view(
+        self, snapshot: Snapshot, first: int | None, last: int | None, table: str = REQUESTS
+    ) -> str:
+        """The name of a view of all spans with hours from `first` to before `last`.
+
+        Of their requests, or of a table of `sums.TABLES`; of a file without it, requests are added
+        up.
+        """
+        found = [(name, span) for name, span in snapshot.spans if _overlaps(span, first, last)]
+        known = table, tuple(name for name, _ in found)
         with self._lock:
-            if names not in self._views:
-                if not self._attached.issuperset(names):
+            if known not in self._views:
+                if not self._attached.issuperset(known[1]):
                     raise NotHeld("the files of an earlier manifest")
-                view = f"requests_{next(self._numbers)}"
-                tables = [f'FROM "{name}".requests' for name in names] or [f"FROM {EMPTY}"]
-                self._database.execute(f'CREATE VIEW "{view}" AS {" UNION ALL ".join(tables)}')
-                self._views[names] = view
-            return self._views[names]
+                view = f"{table}_{next(self._numbers)}"
+                parts = [_part(table, name, span) for name, span in found] or [_part(table)]
+                self._database.execute(f'CREATE VIEW "{view}" AS {" UNION ALL ".join(parts)}')
+                self._views[known] = view
+            return self._views[known]
 
     def with_sessions(
         self, snapshot: Snapshot, numbers: Sequence[int], timeout_s: float
@@ -164,8 +173,8 @@ class Files:
     def _detach_unused(self) -> None:
         used = {name for one in self._snapshots for name, _ in one.spans}
         used |= {one.names for one in self._snapshots if one.names}
-        for names in [names for names in self._views if not used.issuperset(names)]:
-            self._database.execute(f'DROP VIEW "{self._views.pop(names)}"')
+        for one in [one for one in self._views if not used.issuperset(one[1])]:
+            self._database.execute(f'DROP VIEW "{self._views.pop(one)}"')
         for name in self._attached - used:
             self._database.execute(f'DETACH "{name}"')
             self._attached.discard(name)
@@ -174,3 +183,11 @@ class Files:
 def _overlaps(span: Span, first: int | None, last: int | None) -> bool:
     begins_in_time = last is None or span.start is None or span.start < last
     return begins_in_time and (first is None or span.end is None or span.end > first)
+
+
+def _part(table: str, name: str | None = None, span: Span | None = None) -> str:
+    """The rows of a table in a file; without a file, as in one without rows."""
+    if table == REQUESTS or (span and table in (span.sums or ())):
+        return f'FROM "{name}".{table}' if name else f"FROM {EMPTY}"
+    requests = stored_table(REQUESTS, name) if name else stored_table(EMPTY)
+    return f"({compiled(sums.by_day(requests, sums.TABLES[table]))[0]})"

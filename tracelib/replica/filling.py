@@ -102,7 +102,7 @@ class Filling:
         """Begin to copy the next chunks of the plan."""
         at_once = self._at_once(self._plan[0][1], now)
         chunks, self._plan = self._plan[:at_once], self._plan[at_once:]
-        fresh = Host(host.source, host.folder)
+        fresh = Host(host.source, host.folder, host.reads_bodies)
         return Copy(chunks, now, fresh, self._pool.submit(fresh.copy, chunks, at_once))
 
     def _at_once(self, end: int | None, now: float) -> int:

@@ -73,13 +73,18 @@ class Folder:
         folder = self.settings.folder
         for left in folder.glob("*.tmp*"):
             shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
-        fresh = Manifest(identity, complete_from=NOTHING, columns=manifests.shape())
+        fresh = Manifest(
+            identity,
+            complete_from=NOTHING,
+            columns=manifests.shape(),
+            reads_bodies=self.settings.reads_bodies,
+        )
         found, old = _known(folder, NAME, fresh), None
-        if found is not None and not found.is_of_this_shape:
+        if found is not None and not _has_columns_of(found, fresh):
             old, found = found, _known(folder, NEXT_NAME, fresh)
         name = NAME if old is None else NEXT_NAME
         seen = _signature(folder / name)
-        manifest = found if found is not None and found.is_of_this_shape else fresh
+        manifest = found if found is not None and _has_columns_of(found, fresh) else fresh
         broken = {span.file for span in manifest.spans if not _is_whole(folder, span)}
         return OpenedFolder(
             manifest, broken, settings=self.settings, name=name, old=old, _seen=seen
@@ -169,6 +174,11 @@ def _known(folder: Path, name: str, fresh: Manifest) -> Manifest | None:
         events.log("warning", "replica_built_again", sentence=error.sentence)
         return None
     return found if found is not None and found.identity == fresh.identity else None
+
+
+def _has_columns_of(found: Manifest, fresh: Manifest) -> bool:
+    """Have its rows what those of a new one would have?"""
+    return found.is_of_this_shape and found.reads_bodies == fresh.reads_bodies
 
 
 def _is_whole(folder: Path, span: Span) -> bool:

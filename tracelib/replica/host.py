@@ -16,7 +16,7 @@ from tracelib.replica.layout import EPOCH, FIRST_HOUR, HOUR, LAST_HOUR, Counts, 
 from tracelib.replica.storage import Csv
 from tracelib.source import Postgres
 from tracelib.source.driver_errors import explained
-from tracelib.spendlogs import extent, names, replicated
+from tracelib.spendlogs import copying, extent, names
 
 SHORTEST = timedelta(minutes=1)
 Times = tuple[datetime | None, datetime | None]
@@ -37,11 +37,12 @@ class Name:
 class Host:
     """LiteLLM's database; `read_s` is how long it was read by this object.
 
-    All methods raise a TraceError.
+    If it `reads_bodies`, their facts are copied, too. All methods raise a TraceError.
     """
 
     source: Postgres
     folder: Path
+    reads_bodies: bool = False
     read_s: float = 0.0
 
     def identity(self) -> str:
@@ -92,7 +93,7 @@ class Host:
         started = time.perf_counter()
         schema = self.source.schema
         try:
-            found = self.source.rows(replicated.counts_by_hour(schema, *times(hours), hashed))
+            found = self.source.rows(copying.counts_by_hour(schema, *times(hours), hashed))
         except errors.QuestionTooSlow:
             first, last = self._halves(hours)
             return {**self.counts(first, hashed), **self.counts(last, hashed)}
@@ -126,7 +127,7 @@ class Host:
         path = self.folder / f"rows-{uuid.uuid4().hex[:12]}.tmp"
         try:
             with path.open("wb") as file:
-                statement = replicated.to_copy(self.source.schema, *bounds)
+                statement = copying.to_copy(self.source.schema, *bounds, self.reads_bodies)
                 return [Csv(path, self.source.copy(statement, file))]
         except errors.QuestionTooSlow:
             path.unlink(missing_ok=True)

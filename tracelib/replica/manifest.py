@@ -37,7 +37,8 @@ class Span:
     """An immutable file with all rows that start from the hour `start` to before the hour `end`.
 
     Hours are counted from 1970; None is without a bound. `hours` has those with rows. `checked_at`
-    is when the whole span was last compared with the log by its hashes.
+    is when the whole span was last compared with the log by its hashes. `sums` are the tables of
+    `sums.TABLES` that the file has, None if a version without them wrote it.
     """
 
     file: str
@@ -47,6 +48,7 @@ class Span:
     bytes: int
     hours: Mapping[int, Hour] = field(default_factory=dict)
     checked_at: float = 0.0
+    sums: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Manifest:
     kept_before      rows of hours before this one are kept although the log has them no longer
     models           each model that was ever held, in the order of their colours
     is_disk_full     older rows are not held, because of the limit of the disk
+    reads_bodies     its rows have facts of bodies
     rows_per_s       how fast history was filled lately
     sentence         what is wrong; empty if nothing is
     """
@@ -73,6 +76,7 @@ class Manifest:
     models: tuple[str, ...] = ()
     is_disk_full: bool = False
     is_paused: bool = False
+    reads_bodies: bool = False
     sentence: str = ""
     format: int = FORMAT
     columns: str = ""

@@ -27,7 +27,7 @@ from tracelib.replica.manifest import Manifest
 from tracelib.replica.settings import ReplicaSettings
 from tracelib.source.frames import frame_of
 from tracelib.source.protocol import NotHeld
-from tracelib.spendlogs import replicated
+from tracelib.spendlogs import replicated, sums
 from tracelib.spendlogs.types import Aware
 from tracelib.window import HOUR_S, TimeWindow
 
@@ -36,7 +36,8 @@ from tracelib.window import HOUR_S, TimeWindow
 class Replica(ABC):
     """The requests of a replica, as far as a scope sees them. Implements `Source`.
 
-    What it does not hold, it refuses with NotHeld: PostgreSQL is queried then.
+    What it does not hold, it refuses with NotHeld: PostgreSQL is queried then. Its requests have
+    facts of bodies if it `reads_bodies`.
     """
 
     milliseconds: ClassVar[Double[float]] = Double()
@@ -44,6 +45,7 @@ class Replica(ABC):
     manifest: Manifest
     scope: Scope
     timeout_s: float
+    reads_bodies: bool
 
     @property
     def as_of(self) -> datetime:
@@ -53,8 +55,12 @@ class Replica(ABC):
     def requests(self, filters: Filters) -> Subquery:
         """Which requests match the filters? The relation for all queries."""
         window = filters.window
-        tables = self._held(window.start, window.end)
+        tables = self._tables(*self._held(window))
         return self._relation(tables, window, filters)
+
+    def sums_by_day(self, window: TimeWindow, columns: Sequence[str]) -> Subquery:
+        """What do the requests of a window add up to, by UTC day and these of their columns?"""
+        return sums.by_day(self.requests(Filters(window)), columns).subquery("sums")
 
     def by_id(self, column: str, ids: Sequence[str]) -> Subquery:
         """PostgreSQL finds requests by ID, along its indexes."""
@@ -78,8 +84,7 @@ class Replica(ABC):
 
     def first_start(self, window: TimeWindow) -> Select[Any]:
         """When did the first request of this window start? One row: first, None if none did."""
-        tables = self._held(window.start, window.end)
-        found = self._relation(tables, window)
+        found = self._relation(self._tables(*self._held(window)), window)
         first = func.min(found.c.start_order, type_=DateTime())
         return select(Aware(first).label("first"))
 
@@ -115,16 +120,18 @@ class Replica(ABC):
         window: TimeWindow | None = None,
         filters: Filters | None = None,
     ) -> Subquery:
-        return replicated.requests(tables, self.scope, window, filters, self.milliseconds)
+        return replicated.requests(
+            tables, self.scope, window, filters, self.milliseconds, self.reads_bodies
+        )
 
-    def _held(self, start: datetime, end: datetime) -> list[FromClause]:
-        """The tables with all requests of this time."""
-        first = int(start.timestamp()) // HOUR_S
-        last = -(-int(end.timestamp()) // HOUR_S)
+    def _held(self, window: TimeWindow) -> tuple[int, int]:
+        """The hours of a window whose requests are all held, from the first to before the last."""
+        first = int(window.start.timestamp()) // HOUR_S
+        last = -(-int(window.end.timestamp()) // HOUR_S)
         begins = self.manifest.complete_from
         if begins is not None and first < begins:
             raise NotHeld(f"requests before hour {begins}")
-        return self._tables(first, last)
+        return first, last
 
     @abstractmethod
     def _tables(self, first: int, last: int) -> list[FromClause]:
@@ -141,6 +148,17 @@ class FileReplica(Replica):
 
     files: Files
     snapshot: Snapshot
+
+    def sums_by_day(self, window: TimeWindow, columns: Sequence[str]) -> Subquery:
+        """What do the requests of a window add up to, by UTC day and these of their columns?
+
+        Files have these sums next to their rows. Those by tag have no owners: they are of everyone.
+        """
+        name = sums.table_with(columns, window)
+        if name is None or (not self.scope.is_all and "user" not in sums.TABLES[name]):
+            return super().sums_by_day(window, columns)
+        view = self.files.view(self.snapshot, *self._held(window), name)
+        return sums.seen(sums.sums_table(view, name), self.scope, window)
 
     def _with_numbers(self, numbers: Sequence[int]) -> Subquery:
         """Only few files have them."""
@@ -193,4 +211,5 @@ def replica_of(files: Files, access: Access, timeout_s: float) -> FileReplica | 
     snapshot = files.current()
     if snapshot is None:
         return None
-    return FileReplica(snapshot.manifest, access.scope, timeout_s, files, snapshot)
+    reads = snapshot.manifest.reads_bodies and access.reads_messages
+    return FileReplica(snapshot.manifest, access.scope, timeout_s, reads, files, snapshot)

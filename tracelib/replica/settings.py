@@ -11,7 +11,8 @@ class ReplicaSettings:
     """Where the replica is, and how much it may use.
 
     `duty` is the share of time that history is read in, `disk_mb` is None without a limit, and with
-    `keeps_history` the replica keeps what LiteLLM's retention removes.
+    `keeps_history` the replica keeps what LiteLLM's retention removes. If it `reads_bodies`, it has
+    facts of them.
     """
 
     folder: Path
@@ -19,6 +20,7 @@ class ReplicaSettings:
     memory_mb: int = 768
     disk_mb: int | None = None
     keeps_history: bool = False
+    reads_bodies: bool = False
 
     @property
     def writing_mb(self) -> int:

@@ -10,11 +10,15 @@ import duckdb
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.types import TypeEngine
 
-from tracelib.replica import layout
+from tracelib.replica import layout, marking
+from tracelib.replica.dialect import compiled
 from tracelib.replica.manifest import make_durable
 from tracelib.replica.settings import ReplicaSettings
 from tracelib.replica.storage import Built, Carried, Csv, Kept, Listed, NameRow
-from tracelib.spendlogs.replicated import COLUMNS, NAMES, ON_THE_WAY
+from tracelib.spendlogs import sums
+from tracelib.spendlogs.copying import ON_THE_WAY
+from tracelib.spendlogs.marks import MARKS
+from tracelib.spendlogs.replicated import COLUMNS, COPIED, NAMES, stored_table
 from tracelib.window import HOUR_S
 
 # Every DuckDB of version 2 reads it, and it packs texts closer than the oldest format.
@@ -48,15 +52,37 @@ def build(
         for number, one in enumerate(kept):
             _attach(database, settings.folder / one.span.file, f"old{number}")
         database.execute(f"CREATE TABLE made.requests AS SELECT {_empty(COLUMNS)} WHERE false")
+        is_marked = settings.reads_bodies and marking.is_needed(bool(hours), kept)
+        if is_marked:
+            again = (
+                [f"old{n}.requests" for n, one in enumerate(kept) if one.without] if hours else []
+            )
+            marking.mark(database, _sources(bool(hours), kept), again)
         database.execute("BEGIN")
-        for part in _in_order(hours, kept):
+        for part in _in_order(hours, kept, is_marked):
             database.execute(f"INSERT INTO made.requests {part}")
         database.execute("COMMIT")
         database.execute(f"CREATE TABLE made.carried AS {_carried()}")
         database.execute(f"CREATE TABLE made.models AS {MODELS}")
         database.execute(SESSIONS)
+        added = add_sums(database)
         rows = _count(database, "made.requests")
-    return Built(file, rows, (settings.folder / file).stat().st_size, hours)
+    return Built(file, rows, (settings.folder / file).stat().st_size, hours, added)
+
+
+def add_sums(database: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """Write the sums of the rows of `made` into it, where these are far fewer; their tables."""
+    requests = stored_table("requests", "made")
+    rows, added = _count(database, "made.requests"), list[str]()
+    for name, columns in sums.TABLES.items():
+        text, values = compiled(sums.by_day(requests, columns))
+        # First in memory: a table that is dropped again leaves its room in the file.
+        database.execute(f"CREATE TEMP TABLE {name} AS {text}", values)
+        if _count(database, name) * sums.LEAST_REQUESTS <= rows:
+            database.execute(f"CREATE TABLE made.{name} AS FROM {name} ORDER BY ALL")
+            added.append(name)
+        database.execute(f"DROP TABLE {name}")
+    return tuple(added)
 
 
 def build_names(settings: ReplicaSettings, rows: Sequence[NameRow]) -> str:
@@ -85,8 +111,8 @@ def is_sound(settings: ReplicaSettings, path: Path) -> bool:
     try:
         with _database(settings) as database:
             _attach(database, path, "old")
-            database.execute("SELECT count(hash(one)) FROM old.requests one").fetchall()
-            database.execute("SELECT count(hash(one)) FROM old.carried one").fetchall()
+            for table in ("requests", "carried", *_sums_of(database)):
+                database.execute(f"SELECT count(hash(one)) FROM old.{table} one").fetchall()  # noqa: S608
     except duckdb.Error:
         return False
     return True
@@ -142,7 +168,7 @@ def _load(database: duckdb.DuckDBPyConnection, read: Sequence[Csv]) -> dict[int,
 def _load_csv(
     database: duckdb.DuckDBPyConnection, read: Sequence[Csv], longest: int, is_parallel: bool
 ) -> None:
-    columns = {name: one for name, one in COLUMNS.items() if name != "session_number"}
+    columns = {name: COLUMNS[name] for name in COPIED}
     kinds = ", ".join(
         f"'{name}': '{_kind(kind)}'" for name, kind in (columns | dict(ON_THE_WAY)).items()
     )
@@ -160,44 +186,65 @@ def _load_csv(
         raise WrongCount(f"{found} rows of {written}")
 
 
-def _in_order(read: Collection[int], kept: Sequence[Kept]) -> Iterator[str]:
+def _sources(has_read: bool, kept: Sequence[Kept]) -> dict[int, tuple[str, str]]:
+    """The tables with the rows of a new file, and which of their rows these are, by number."""
+    others = {
+        number: (f"old{number - 1}.requests", _kept_condition(one, None, None))
+        for number, one in enumerate(kept, start=1)
+    }
+    return {0: ("read", "true"), **others} if has_read else others
+
+
+def _in_order(read: Collection[int], kept: Sequence[Kept], is_marked: bool) -> Iterator[str]:
     """The rows that were read and those that are kept, as parts that follow each other in time.
 
     By hour, and in it by session: to group sessions takes less time where their requests stand
     together. Kept rows are in order already: to sort them with the others takes too much memory.
     """
     if not kept:
-        yield from [_read_rows(None, None)] if read else []
+        yield from [_read_rows(None, None, is_marked)] if read else []
         return
     start: int | None = None
     for first, last in layout.runs(read):
-        yield from _kept_rows(kept, start, first)
-        yield _read_rows(first, last)
+        yield from _kept_rows(kept, start, first, is_marked)
+        yield _read_rows(first, last, is_marked)
         start = last
-    yield from _kept_rows(kept, start, None)
+    yield from _kept_rows(kept, start, None, is_marked)
 
 
-def _read_rows(start: int | None, end: int | None) -> str:
-    names = ", ".join(_name(name) for name in COLUMNS if name != "session_number")
+def _read_rows(start: int | None, end: int | None, is_marked: bool) -> str:
+    unmarked = (f"NULL AS {_name(name)}" for name in MARKS)
+    marks = marking.columns(is_kept=False) if is_marked else unmarked
+    names = ", ".join([*map(_name, COPIED), *marks])
+    rows = marking.joined(0, "read") if is_marked else "read"
     # As `replicated.session_number`.
     session = "session_id" if "session_id" in COLUMNS else "coalesce(own_session_id, request_id)"
     key = f"{session} || ':' || coalesce(key, '')"
     number = f"(md5_number_lower({key}) >> 1)::BIGINT AS session_number"
     return (
-        f"SELECT {number}, {names} FROM read WHERE {_between('hour', start, end)} "  # noqa: S608
+        f"SELECT {number}, {names} FROM {rows} WHERE {_between('hour', start, end)} "  # noqa: S608
         "ORDER BY hour, session_number"
     )
 
 
-def _kept_rows(kept: Sequence[Kept], start: int | None, end: int | None) -> Iterator[str]:
+def _kept_rows(
+    kept: Sequence[Kept], start: int | None, end: int | None, is_marked: bool
+) -> Iterator[str]:
     """What is kept from the hour `start` to before `end`, in the order of the spans."""
-    hour = f"(epoch_us(start_order) // {HOUR_S * 1_000_000})"
-    names = ", ".join(map(_name, COLUMNS))
+    own = [_name(name) for name in COLUMNS if not is_marked or name not in MARKS]
+    names = ", ".join([*own, *(marking.columns(is_kept=True) if is_marked else ())])
     for number, one in enumerate(kept):
-        parts = [_between(hour, start, end), _between(hour, one.start, one.end)]
-        if one.without:
-            parts.append(f"{hour} NOT IN ({', '.join(map(str, sorted(one.without)))})")
-        yield f"SELECT {names} FROM old{number}.requests WHERE {' AND '.join(parts)}"  # noqa: S608
+        table = f"old{number}.requests"
+        rows = marking.joined(number + 1, table) if is_marked else table
+        yield f"SELECT {names} FROM {rows} WHERE {_kept_condition(one, start, end)}"  # noqa: S608
+
+
+def _kept_condition(one: Kept, start: int | None, end: int | None) -> str:
+    hour = f"(epoch_us(start_order) // {HOUR_S * 1_000_000})"
+    parts = [_between(hour, start, end), _between(hour, one.start, one.end)]
+    if one.without:
+        parts.append(f"{hour} NOT IN ({', '.join(map(str, sorted(one.without)))})")
+    return " AND ".join(parts)
 
 
 def _between(hour: str, start: int | None, end: int | None) -> str:
@@ -219,6 +266,11 @@ def _carried() -> str:
 
 def _attach(database: duckdb.DuckDBPyConnection, path: Path, name: str) -> None:
     database.execute(f"ATTACH {_quoted(path)} AS {name} (READ_ONLY)")
+
+
+def _sums_of(database: duckdb.DuckDBPyConnection) -> list[str]:
+    text = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'old'"
+    return [name for (name,) in database.execute(text).fetchall() if name in sums.TABLES]
 
 
 def _count(database: duckdb.DuckDBPyConnection, table: str) -> int:

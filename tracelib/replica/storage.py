@@ -42,12 +42,16 @@ class Kept:
 
 @dataclass(frozen=True)
 class Built:
-    """What holds the rows of a span now, and what was read into it: rows and hashes by hour."""
+    """What holds the rows of a span now, and what was read into it: rows and hashes by hour.
+
+    `sums` are the tables of `sums.TABLES` that it has.
+    """
 
     file: str
     rows: int
     bytes: int
     read: Mapping[int, tuple[int, int]]
+    sums: tuple[str, ...] = ()
 
 
 class Carried(NamedTuple):
@@ -160,4 +164,5 @@ def newly_read(built: Built, span: Span, now: float) -> Span:
     rows = sum(one.rows for one in hours.values())
     if built.rows != rows:
         raise errors.ReplicaDamaged(f"{built.file} has {built.rows} rows.")
-    return replace(span, file=built.file, rows=rows, bytes=built.bytes, hours=hours)
+    made = replace(span, file=built.file, bytes=built.bytes, sums=built.sums)
+    return replace(made, rows=rows, hours=hours)

@@ -98,7 +98,7 @@ class TableReader:
         found = self.manifest()
         if found is None:
             return None
-        return TableReplica(found, access.scope, timeout_s, self._engine, self._tables)
+        return TableReplica(found, access.scope, timeout_s, False, self._engine, self._tables)
 
     def _refresh(self) -> None:
         try:

@@ -32,11 +32,13 @@ from tracelib.replica import layout
 from tracelib.replica.layout import EPOCH, HOUR, Range
 from tracelib.replica.spans import ALIASES
 from tracelib.replica.storage import Carried, Csv, Kept, Listed
+from tracelib.spendlogs.copying import ON_THE_WAY
 from tracelib.spendlogs.measures import alphabetical, divided, last_of
-from tracelib.spendlogs.replicated import COLUMNS, ON_THE_WAY
+from tracelib.spendlogs.replicated import COLUMNS, COPIED
 from tracelib.window import HOUR_S
 
-COPIED = tuple(name for name in COLUMNS if name != "session_number")
+# A replica in tables has no marks.
+WRITTEN = ("session_number", *COPIED)
 # Of one transaction: behind a pooler, a session may be another one's at the next.
 ARRIVING = Table(
     "tracelib_arriving",
@@ -69,7 +71,7 @@ def arrived(connection: Connection, read: Sequence[Csv]) -> dict[int, tuple[int,
 
 def insert_arrived(connection: Connection, requests: Table) -> None:
     """Insert the rows that have arrived."""
-    connection.execute(insert(requests).from_select([*COLUMNS], _rows()))
+    connection.execute(insert(requests).from_select(WRITTEN, _rows()))
 
 
 def only_adds(connection: Connection, requests: Table, hours: Collection[int]) -> bool:
@@ -81,7 +83,7 @@ def only_adds(connection: Connection, requests: Table, hours: Collection[int]) -
 def insert_new(connection: Connection, requests: Table, hours: Collection[int]) -> None:
     """Insert the rows that have arrived and are not there."""
     new = _rows().except_all(_held(requests, hours))
-    connection.execute(insert(requests).from_select([*COLUMNS], new))
+    connection.execute(insert(requests).from_select(WRITTEN, new))
 
 
 def _rows() -> Select[Any]:
@@ -91,7 +93,7 @@ def _rows() -> Select[Any]:
 
 def _held(requests: Table, hours: Collection[int]) -> Select[Any]:
     ranges = (and_(*within(requests, one)) for one in layout.runs(hours))
-    return select(*(requests.c[one] for one in COLUMNS)).where(or_(*ranges))
+    return select(*(requests.c[one] for one in WRITTEN)).where(or_(*ranges))
 
 
 def counts(connection: Connection, requests: Table, hours: Range) -> dict[int, int]:

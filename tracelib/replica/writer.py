@@ -75,7 +75,8 @@ class Writer:
     def _step(self) -> float:
         if not self._storage.win():
             return TICK_S
-        host = Host(self._source(), self._storage.settings.folder)
+        settings = self._storage.settings
+        host = Host(self._source(), settings.folder, settings.reads_bodies)
         if self._opened is None:
             self._opened = self._storage.open(host.identity())
             events.log("info", "replica_writer_elected", rows=self._opened.manifest.rows)
@@ -190,6 +191,7 @@ class Writer:
             or self._join(opened, now)
             or self._recent(host, opened, now)
             or self._filling.fill(host, opened, now)
+            or self._sum_up(opened, now)
             or self._check(host, opened, now)
         )
         if done and not is_first:
@@ -218,6 +220,14 @@ class Writer:
         parts = opened.manifest.spans[slice(*places)]
         opened.replace_spans(parts, [building.joined(self._storage, parts, now)])
         return True
+
+    def _sum_up(self, opened: Opened, now: float) -> bool:
+        """Write a file again that a version without sums wrote; the newest first."""
+        for span in opened.manifest.spans[::-1]:
+            if span.sums is None:
+                opened.replace_spans([span], [building.joined(self._storage, [span], now)])
+                return True
+        return False
 
     def _recent(self, host: Host, opened: Opened, now: float) -> bool:
         """Compare the last two days, and drop the hours that the log has no longer."""

@@ -24,14 +24,13 @@ from sqlalchemy import (
     create_engine,
     select,
 )
-from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.engine.interfaces import IsolationLevel
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from tracelib import errors, events
 from tracelib.database_url import DatabaseAddress
 from tracelib.filters import Filters
-from tracelib.permissions.access import Access
+from tracelib.permissions.access import Access, Scope
 from tracelib.schema import Schema
 from tracelib.selection import RowId, Selection
 from tracelib.settings import Settings
@@ -40,7 +39,8 @@ from tracelib.source.deadline import Deadline, watched, within
 from tracelib.source.driver_errors import explained
 from tracelib.source.frames import frame_of
 from tracelib.source.guards import guards
-from tracelib.spendlogs import catalog, extent, names, relation
+from tracelib.source.literals import with_values
+from tracelib.spendlogs import catalog, extent, names, relation, sums
 from tracelib.window import TimeWindow
 
 CONNECT_TIMEOUT_S = 3
@@ -79,9 +79,18 @@ class Postgres:
         """The same database for a person who may not see all of it."""
         return replace(self, schema=self.schema.seen_by(access))
 
+    @property
+    def scope(self) -> Scope:
+        """Whose requests does it show?"""
+        return self.schema.scope
+
     def requests(self, filters: Filters) -> Subquery:
         """Which requests match the filters? The relation for all queries."""
         return relation.requests(self.schema, filters)
+
+    def sums_by_day(self, window: TimeWindow, columns: Sequence[str]) -> Subquery:
+        """What do the requests of a window add up to, by UTC day and these of their columns?"""
+        return sums.by_day(self.requests(Filters(window)), columns).subquery("sums")
 
     def by_id(self, column: str, ids: Sequence[str]) -> Subquery:
         """Which requests have one of these IDs: request_id, session_id or call_id?"""
@@ -134,7 +143,9 @@ class Postgres:
             cursor = connection.connection.cursor()
             try:
                 # Its deadline is that of the statement before: a copy reads as it writes.
-                cursor.copy_expert(f"COPY ({_literal(statement, self.engine)}) TO STDOUT CSV", into)
+                cursor.copy_expert(
+                    f"COPY ({with_values(statement, self.engine)}) TO STDOUT CSV", into
+                )
             except psycopg2.Error as error:
                 raise DBAPIError("COPY", {}, error) from error
             return int(cursor.rowcount)
@@ -143,7 +154,7 @@ class Postgres:
         """How many rows does the planner expect of this statement? Raises a TraceError."""
         with reading(self.engine, self.statement_timeout_s) as connection:
             cursor = connection.connection.cursor()
-            cursor.execute(f"EXPLAIN (FORMAT JSON) {_literal(statement, self.engine)}")
+            cursor.execute(f"EXPLAIN (FORMAT JSON) {with_values(statement, self.engine)}")
             ((plans,),) = cursor.fetchall()
             return int(plans[0]["Plan"]["Plan Rows"])
 
@@ -181,14 +192,6 @@ class Moment(Postgres):
     def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
         """The rows that the database returned at that moment."""
         return self.connection.execute(statement).all()
-
-
-def _literal(statement: Select[Any], engine: Engine) -> str:
-    """The statement with its values in it: COPY takes no parameters."""
-    # As another dialect of the same server: psycopg2's doubles each percent sign.
-    dialect = PGDialect(paramstyle="named")  # type: ignore[no-untyped-call]
-    dialect.server_version_info = engine.dialect.server_version_info
-    return str(statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
 
 
 def connect(settings: Settings, address: DatabaseAddress) -> Postgres:
@@ -250,14 +253,10 @@ def whole_number(digits: str) -> int | str:
 
 
 def _schema(connection: Connection, table: str, schema_name: str | None) -> Schema:
-    found = [
-        catalog.Attribute._make(row)
-        for row in connection.execute(catalog.attributes(table, schema_name))
-    ]
-    indexed = [
-        catalog.IndexedColumn._make(row)
-        for row in connection.execute(catalog.indexes(table, schema_name))
-    ]
+    attributes = connection.execute(catalog.attributes(table, schema_name))
+    found = [*map(catalog.Attribute._make, attributes)]
+    indexes = connection.execute(catalog.indexes(table, schema_name))
+    indexed = [*map(catalog.IndexedColumn._make, indexes)]
     return catalog.schema_of(table, schema_name, found, indexed)
 
 

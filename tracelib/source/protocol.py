@@ -7,6 +7,7 @@ import pandas as pd
 from sqlalchemy import ColumnElement, Row, Select, Subquery
 
 from tracelib.filters import Filters
+from tracelib.permissions.access import Scope
 from tracelib.window import TimeWindow
 
 
@@ -22,8 +23,19 @@ class Source(Protocol):
     not hold.
     """
 
+    @property
+    def scope(self) -> Scope:
+        """Whose requests does it show?"""
+
     def requests(self, filters: Filters) -> Subquery:
         """Which requests match the filters? The relation for all queries."""
+
+    def sums_by_day(self, window: TimeWindow, columns: Sequence[str]) -> Subquery:
+        """What do the requests of a window add up to, by UTC day and these of their columns?
+
+        Those of `sums.by_day`, perhaps by more columns: sums of these are for the question. A
+        replica may have them already, for whole days and some columns.
+        """
 
     def by_id(self, column: str, ids: Sequence[str]) -> Subquery:
         """Which requests have one of these IDs: request_id, session_id or call_id?"""

@@ -33,7 +33,15 @@ def in_buckets(requests: Subquery, filters: Filters, bucket: Bucket) -> Subquery
 
     The same rows and columns with `bucket_number`: the position in `window.bucket_starts`.
     """
-    runs = runs_of(bucket_edges(filters.window, bucket, filters.zone))
+    return in_periods(requests, bucket_edges(filters.window, bucket, filters.zone))
+
+
+def in_periods(requests: Subquery, edges: Sequence[datetime]) -> Subquery:
+    """Which of the periods between these edges, whole seconds, does each request belong to?
+
+    The same rows and columns with `bucket_number`, the position of the period.
+    """
+    runs = runs_of(edges)
     numbers = [(run.start_s, _number(requests, run)) for run in runs]
     columns = (*requests.c, _by_time(requests, numbers).label("bucket_number"))
     return select(*columns).subquery("bucketed")
@@ -48,6 +56,12 @@ def in_hours_of_week(requests: Subquery, filters: Filters) -> Subquery:
     local = local_s(requests, filters.window, filters.zone)
     hours = cast(func.floor(divided(local, HOUR_S)), Integer)
     return select(*requests.c, (hours % WEEK_H).label("hour_of_week")).subquery("bucketed")
+
+
+def starts_from(requests: Subquery, moment: datetime) -> ColumnElement[bool]:
+    """Which requests start at this moment or later? Quicker than by the aware start."""
+    is_later: ColumnElement[bool] = requests.c.start_order >= _naive(moment)
+    return is_later
 
 
 def local_s(requests: Subquery, window: TimeWindow, zone: str) -> ColumnElement[float]:
@@ -96,4 +110,8 @@ def _utc_s(requests: Subquery) -> ColumnElement[float]:
 
 
 def _stored(moment_s: int) -> ColumnElement[datetime]:
-    return literal(datetime.fromtimestamp(moment_s, UTC).replace(tzinfo=None), DateTime())
+    return _naive(datetime.fromtimestamp(moment_s, UTC))
+
+
+def _naive(moment: datetime) -> ColumnElement[datetime]:
+    return literal(moment.astimezone(UTC).replace(tzinfo=None), DateTime())

@@ -22,8 +22,8 @@ from sqlalchemy.types import DateTime, Double, Integer, Text
 from tracelib.schema import Schema
 from tracelib.spendlogs.catalog import path
 from tracelib.spendlogs.conditions import in_window, spend_logs
+from tracelib.spendlogs.copying import hour_of, starting
 from tracelib.spendlogs.relation import all_requests
-from tracelib.spendlogs.replicated import hour_of, starting
 from tracelib.spendlogs.types import utc
 from tracelib.window import TimeWindow
 

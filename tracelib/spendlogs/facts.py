@@ -31,6 +31,8 @@ TEXTS = (
     "user_api_key_team_alias",
     "original_model_group",
     "cold_storage_object_key",
+    "internal_call_origin",
+    "billed_retry_attempt",
 )
 # Where LiteLLM writes what the provider counted, in the order of preference.
 USAGE = ("additional_usage_values", "usage_object")
@@ -62,6 +64,7 @@ FACTS = (
     *("error_class", "error_code", "error_message"),
     *("cached_prompt_tokens", "cache_write_tokens", "asked_model"),
     *("attempted_retries", "attempted_fallbacks", "key_alias", "team_alias", "cold_storage_key"),
+    *("internal_origin", "is_billed_retry"),
 )
 GREATEST = 2**31 - 1
 GREATEST_AMOUNT = 10**15
@@ -80,6 +83,8 @@ def with_facts(requests: Subquery, *columns: str) -> Select[Any]:
         asked_model                                text, the requested group before a fallback
         attempted_retries, attempted_fallbacks     int
         key_alias, team_alias, cold_storage_key    text
+        internal_origin                            text, why LiteLLM itself sent the request
+        is_billed_retry                            bool, an attempt that was billed and repeated
 
     None if the metadata does not have it, or is not an object.
     """
@@ -139,6 +144,23 @@ def with_hang_ups(requests: Subquery, *columns: str) -> Select[Any]:
     return known.select_from(requests.outerjoin(record, true()))
 
 
+def with_prices(requests: Subquery, *columns: str) -> Select[Any]:
+    """What does LiteLLM's price list say of these requests, next to the named columns?
+
+    Adds `input_price` and `output_price`, US dollars per token, and reads nothing else of the
+    metadata. None if it does not have them. A replica does not hold them.
+    """
+    record = _record_of(requests.c.metadata, (), ("model_map_information",))
+    listed = _in(record.c.model_map_information, "model_map_value")
+    prices = {
+        f"{kind}_price": _amount(_in(listed, f"{kind}_cost_per_token"))
+        for kind in ("input", "output")
+    }
+    kept = [requests.c[name] for name in columns]
+    known = select(*kept, *(value.label(name) for name, value in prices.items()))
+    return known.select_from(requests.outerjoin(record, true()))
+
+
 def newest(requests: Subquery, limit: int, *columns: str) -> Subquery:
     """Which requests are the newest, at most `limit`, with what `with_facts` and its like read?
 
@@ -186,6 +208,8 @@ def _facts(record: TableValuedAlias) -> dict[str, ColumnElement[Any]]:
         "key_alias": func.nullif(record.c.user_api_key_alias, "", type_=Text()),
         "team_alias": func.nullif(record.c.user_api_key_team_alias, "", type_=Text()),
         "cold_storage_key": func.nullif(record.c.cold_storage_object_key, "", type_=Text()),
+        "internal_origin": func.nullif(record.c.internal_call_origin, "", type_=Text()),
+        "is_billed_retry": case((record.c.billed_retry_attempt == "true", True)),
     }
 
 

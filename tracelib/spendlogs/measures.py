@@ -54,7 +54,7 @@ def cost_usd(requests: Relation) -> ColumnElement[Any]:
     return func.coalesce(func.sum(requests.c.spend_usd, type_=Numeric()), 0, type_=Numeric())
 
 
-def failures(requests: Relation) -> ColumnElement[int]:
+def failures(requests: FromClause) -> ColumnElement[int]:
     """How many failed?"""
     return func.count().filter(requests.c.is_failure)
 
@@ -186,12 +186,23 @@ def user_agent(request_tags: ColumnElement[Any]) -> ColumnElement[str]:
 
     Only of tags that are stored as a list: those in a text are left out.
     """
-    path = cast(f'lax $[*] ? (@ starts with "{AUTOMATIC_TAG}")', JSONPATH)
+    tag = _automatic_tag(request_tags, "")
+    product = func.split_part(tag, "/", 1, type_=Text())
+    return func.nullif(func.btrim(product), "", type_=Text())
+
+
+def user_agent_version(request_tags: ColumnElement[Any]) -> ColumnElement[str]:
+    """Which product sent this row, with its version, such as `curl/8.1`? None without a version."""
+    tag = func.btrim(_automatic_tag(request_tags, ' && @ like_regex "/ *[0-9]"'))
+    return func.nullif(func.split_part(tag, " (", 1, type_=Text()), "", type_=Text())
+
+
+def _automatic_tag(request_tags: ColumnElement[Any], condition: str) -> ColumnElement[str]:
+    path = cast(f'lax $[*] ? (@ starts with "{AUTOMATIC_TAG}"{condition})', JSONPATH)
     nothing: ColumnElement[Any] = func.jsonb_build_object(type_=JSONB())
     tag = func.jsonb_path_query_first(request_tags, path, nothing, True, type_=JSONB())
     text = tag.op("#>>", return_type=Text())(cast([], ARRAY(Text())))
-    product = func.split_part(func.substr(text, len(AUTOMATIC_TAG) + 1), "/", 1, type_=Text())
-    return func.nullif(func.btrim(product), "", type_=Text())
+    return func.substr(text, len(AUTOMATIC_TAG) + 1, type_=Text())
 
 
 def joined_tags(request_tags: ColumnElement[Any]) -> ColumnElement[str]:

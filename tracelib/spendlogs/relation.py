@@ -41,7 +41,7 @@ from tracelib.spendlogs.conditions import (
     stored,
 )
 from tracelib.spendlogs.documents import decoded
-from tracelib.spendlogs.measures import user_agent
+from tracelib.spendlogs.measures import user_agent, user_agent_version
 from tracelib.spendlogs.types import BELIEVABLE, GREATEST_AMOUNT, MONEY, believable, utc
 
 # LiteLLM's call types for fetching a background response, and for its cost.
@@ -66,7 +66,7 @@ def requests(schema: Schema, filters: Filters) -> Subquery:
         key_group, session_group   text, the same as api_key and session_key to group by: cheaper
                                    to compute, and like stored_key never to be shown
         key, user, team, end_user      text; None if empty
-        requester_ip, user_agent       text; the address as stored, the product without version
+        requester_ip, user_agent, agent_version    text; as stored, without and with version
         started_at, ended_at, created_at        aware UTC
         start_order, end_order     timestamp, as stored, to sort by: the start has an index
         latency_ms    double       request_duration_ms, else end - start in whole milliseconds;
@@ -128,8 +128,7 @@ def by_rows(schema: Schema, rows: Sequence[RowId]) -> Subquery:
 
 def _within(logs: FromClause, rows: Sequence[RowId]) -> list[ColumnElement[bool]]:
     """From the first start of these rows to the last; open if a start is not believable."""
-    starts = [row.started_at.astimezone(UTC).replace(tzinfo=None) for row in rows]
-    bounds = []
+    starts, bounds = [row.started_at.astimezone(UTC).replace(tzinfo=None) for row in rows], []
     if starts and min(starts) > BELIEVABLE[0]:
         bounds.append(logs.c.startTime >= literal(min(starts), DateTime()))
     if starts and max(starts) < BELIEVABLE[1]:
@@ -206,6 +205,7 @@ def _who(logs: FromClause) -> dict[str, ColumnElement[Any]]:
         "agent": filled(logs, "agent_id"),
         "requester_ip": filled(logs, "requester_ip_address"),
         "user_agent": user_agent(stored(logs, "request_tags")),
+        "agent_version": user_agent_version(stored(logs, "request_tags")),
     }
 
 

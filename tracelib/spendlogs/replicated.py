@@ -17,9 +17,7 @@ from sqlalchemy import (
     Select,
     Subquery,
     Table,
-    case,
     cast,
-    extract,
     func,
     literal,
     null,
@@ -28,20 +26,18 @@ from sqlalchemy import (
     type_coerce,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.types import BigInteger, Boolean, DateTime, Double, Integer, Text, TypeEngine
 
 from tracelib.filters import Filters
 from tracelib.keys import key_identity
 from tracelib.permissions.access import Scope
-from tracelib.schema import NAMED_BY, Schema
-from tracelib.spendlogs.conditions import STORED, chosen_ids, spend_logs
-from tracelib.spendlogs.facts import with_facts
-from tracelib.spendlogs.measures import AUTOMATIC_TAG, divided, joined_tags
+from tracelib.schema import NAMED_BY
+from tracelib.spendlogs.body_facts import FACTS
+from tracelib.spendlogs.conditions import chosen_ids
+from tracelib.spendlogs.marks import MARKS
 from tracelib.spendlogs.names import shown_as
-from tracelib.spendlogs.relation import clean
-from tracelib.spendlogs.types import MONEY, Aware, Identity, Later, RowHash, Tags, believable
-from tracelib.window import HOUR_S, TimeWindow
+from tracelib.spendlogs.types import MONEY, Aware, Identity, Later, Tags
+from tracelib.window import TimeWindow
 
 # The columns of the replica, in their order. Of requests that did not fail no question reads the
 # ID, and IDs are half of all bytes. `other_ms` is the latency where there is no response time,
@@ -74,6 +70,7 @@ COLUMNS: Mapping[str, TypeEngine[Any]] = {
     "completion_tokens": Integer(),
     "total_tokens": Integer(),
     "request_tags": Tags(),
+    "agent_version": Text(),
     "error_class": Text(),
     "error_code": Text(),
     "error_message": Text(),
@@ -84,14 +81,13 @@ COLUMNS: Mapping[str, TypeEngine[Any]] = {
     "attempted_fallbacks": Integer(),
     "key_alias": Text(),
     "team_alias": Text(),
+    "internal_origin": Text(),
+    "is_billed_retry": Boolean(),
+    **FACTS,
+    **MARKS,
 }
-FROM_DOCUMENTS = tuple(COLUMNS)[list(COLUMNS).index("error_class") :]
-# Columns of the copied rows that are used on the way, and not stored.
-ON_THE_WAY: Mapping[str, TypeEngine[Any]] = {"hour": BigInteger(), "row_hash": BigInteger()}
-NOT_COPIED = ("requester_ip_address",)
-PLAIN = tuple(name for name, kind in STORED.items() if kind is not JSONB and name not in NOT_COPIED)
-# The documents that facts are read from: a change of one nearly always changes its size.
-READ_DOCUMENTS = ("metadata", "request_tags")
+# Those that come from the log; the others are computed when rows are written.
+COPIED = tuple(name for name in COLUMNS if name != "session_number" and name not in MARKS)
 NAMES: Mapping[str, TypeEngine[Any]] = {
     "dimension": Text(),
     "id": Text(),
@@ -108,98 +104,6 @@ def session_number(session_key: str) -> int:
     """
     digest = md5(session_key.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()
     return int.from_bytes(digest[8:], "little") >> 1
-
-
-def to_copy(schema: Schema, start: datetime | None, end: datetime | None) -> Select[Any]:
-    """Which rows start in this time, as the replica holds them?
-
-    The columns of `COLUMNS` without `session_number`, in their order, and those of `ON_THE_WAY`:
-    the hour of the start, counted from 1970, and a hash that differs once a row was changed. None
-    is without a bound.
-    """
-    logs = spend_logs(schema)
-    known = clean(logs)
-    plain = {name: known[name] for name in COLUMNS if name in known}
-    stored = plain | {
-        "failed_request_id": case((known["is_failure"], logs.c.request_id)),
-        "start_order": believable(logs.c.startTime),
-        "elapsed_ms": _elapsed_ms(logs),
-        "other_ms": case((known["response_ms"].is_(None), known["latency_ms"])),
-        "request_tags": _own_tags(known["request_tags"]),
-        "metadata": known["metadata"],
-        "hour": hour_of(logs),
-        "row_hash": row_hash(logs),
-    }
-    read = select(*(one.label(name) for name, one in stored.items()))
-    rows = read.where(*starting(logs, start, end)).subquery("stored")
-    kept = [name for name in (*COLUMNS, *ON_THE_WAY) if name in stored]
-    facts = with_facts(rows, *kept).subquery("known")
-    wanted = [name for name in COLUMNS if name != "session_number"]
-    return select(*(_as_stored(facts.c[one]) for one in (*wanted, *ON_THE_WAY)))
-
-
-def _own_tags(request_tags: ColumnElement[Any]) -> ColumnElement[str]:
-    """The client's tags; of the many rows that have only automatic ones, without a subquery."""
-    is_automatic = f'@ == "" || @ starts with "{AUTOMATIC_TAG}"'
-    other = f"strict $[*] ? (!({is_automatic}) || ({is_automatic}) is unknown)"
-    nothing: ColumnElement[Any] = func.jsonb_build_object(type_=JSONB())
-    has_other: ColumnElement[bool] = func.jsonb_path_exists(
-        request_tags, cast(other, JSONPATH), nothing, True, type_=Boolean()
-    )
-    return case((has_other.is_not(False), joined_tags(request_tags)))
-
-
-def _elapsed_ms(logs: FromClause) -> ColumnElement[int]:
-    elapsed = believable(logs.c.endTime) - believable(logs.c.startTime)
-    return cast(extract("epoch", elapsed) * 1_000, BigInteger)
-
-
-def _as_stored(value: ColumnElement[Any]) -> ColumnElement[Any]:
-    kind = COLUMNS.get(str(value.name))
-    return cast(value, BigInteger) if isinstance(kind, BigInteger) else value
-
-
-def hour_of(logs: FromClause) -> ColumnElement[int]:
-    """In which hour since 1970 does each row start?"""
-    seconds = extract("epoch", believable(logs.c.startTime))
-    return cast(func.floor(divided(seconds, HOUR_S)), BigInteger)
-
-
-def row_hash(logs: FromClause) -> ColumnElement[int]:
-    """A hash of each row, by which a changed row is noticed without reading its documents."""
-    plain = [logs.c[name] for name in PLAIN if name in logs.c]
-    sizes = [func.pg_column_size(logs.c[name]) for name in READ_DOCUMENTS if name in logs.c]
-    return RowHash(*plain, *sizes)
-
-
-def starting(
-    logs: FromClause, start: datetime | None, end: datetime | None
-) -> list[ColumnElement[bool]]:
-    """Which rows start in this time, naive UTC? None is without a bound."""
-    bounds = []
-    if start is not None:
-        bounds.append(logs.c.startTime >= literal(start, DateTime()))
-    if end is not None:
-        bounds.append(logs.c.startTime < literal(end, DateTime()))
-    return bounds
-
-
-def counts_by_hour(
-    schema: Schema, start: datetime | None, end: datetime | None, hashed: bool
-) -> Select[Any]:
-    """How many rows has each hour of this time, and what is the sum of their hashes?
-
-    Rows of hour, rows and hashes, by hour. Without hashes, which are None, it reads an index only.
-    """
-    logs = spend_logs(schema)
-    hour = hour_of(logs)
-    hashes: ColumnElement[Any] = func.sum(row_hash(logs)) if hashed else null()
-    return (
-        select(hour.label("hour"), func.count().label("rows"), hashes.label("hashes"))
-        .where(*starting(logs, start, end))
-        .group_by(hour)
-        .order_by(hour)
-    )
 
 
 def stored_table(name: str, schema_name: str | None = None) -> Table:
@@ -220,22 +124,25 @@ def requests(
     window: TimeWindow | None,
     filters: Filters | None,
     milliseconds: Double[float],
+    reads_bodies: bool,
 ) -> Subquery:
     """Which requests in these tables are within the scope, the window and the filters?
 
     The columns of `relation.requests` but bodies, documents and IDs of other requests; the facts of
     `facts.with_facts` instead. `session_group` is the session's number, and `request_id` is known
     of failures. `milliseconds` is the type of response times, by which percentiles are computed.
+    Facts of bodies are left out unless it `reads_bodies`.
     """
     every = union_all(*(select(*one.c) for one in tables)).subquery("stored")
     known = _shown(every, milliseconds)
-    chosen = [*_within(every, scope)]
+    chosen = [*within(every, scope)]
     if window is not None:
         chosen += [every.c.start_order >= _stored(window.start)]
         chosen += [every.c.start_order < _stored(window.end)]
     if filters is not None:
         chosen += chosen_ids(known, filters)
-    columns = (one.label(name) for name, one in known.items())
+    hidden = () if reads_bodies else (*FACTS, *MARKS)
+    columns = (one.label(name) for name, one in known.items() if name not in hidden)
     return select(*columns).where(*chosen).subquery("requests")
 
 
@@ -243,7 +150,8 @@ def _stored(moment: datetime) -> ColumnElement[datetime]:
     return literal(moment.astimezone(UTC).replace(tzinfo=None), DateTime())
 
 
-def _within(stored: FromClause, scope: Scope) -> list[ColumnElement[bool]]:
+def within(stored: FromClause, scope: Scope) -> list[ColumnElement[bool]]:
+    """Which of these rows are of the scope?"""
     if scope.is_all:
         return []
     keys = [one for one in map(key_identity, scope.keys) if one]

@@ -86,6 +86,25 @@ def _hash(element: RowHash, compiler: SQLCompiler, **options: Any) -> str:
     return values if version >= (14,) else texts
 
 
+class Weight(FunctionElement[int]):
+    """A number from 0 to 2^32 - 1 that any database computes of a text: of the MD5 hash of it."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(Weight)
+def _weight(element: Weight, compiler: SQLCompiler, **options: Any) -> str:
+    digits = f"substr(md5({compiler.process(element.clauses, **options)}), 1, 8)"
+    return f"CAST(CAST('x' || {digits} AS bit(32)) AS BIGINT)"
+
+
+@compiles(Weight, "duckdb")
+def _weight_of_digits(element: Weight, compiler: SQLCompiler, **options: Any) -> str:
+    digits = f"substr(md5({compiler.process(element.clauses, **options)}), 1, 8)"
+    return f"CAST('0x' || {digits} AS BIGINT)"
+
+
 class Elapsed(FunctionElement[Any]):
     """The milliseconds from one time to a later one, as a double."""
 

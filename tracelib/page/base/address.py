@@ -24,6 +24,10 @@ WITH, WITH_OF, DIFF = "with", "with_of", "diff"
 FORMATTED, REDACTED, JOINED = "formatted", "redacted", "joined"
 # Which part of a page is shown.
 PART = "part"
+# Which figure of that part.
+MEASURE = "measure"
+# By what costs are grouped, and in which periods.
+BY, PERIOD = "by", "period"
 # Whether the list shows a message snippet of each session.
 SNIPPETS = "words"
 # How often the viewer moved to another position in the open session.
@@ -71,8 +75,14 @@ def parameters_with(choice: Choice, others: Collection[str] | None) -> dict[str,
 
 
 def change(**changes: Any) -> None:
-    """Change the choice; for callbacks, which run before the page does."""
-    st.session_state[CHOICE] = replace(st.session_state[CHOICE], **changes)
+    """Change the choice; for callbacks, which run before the page does.
+
+    Another range has no part of the one before.
+    """
+    before: Choice = st.session_state[CHOICE]
+    if "range" in changes:
+        before = before.with_range(changes["range"])
+    st.session_state[CHOICE] = replace(before, **changes)
     # Another choice is another list, which begins with its first page.
     if AFTER in st.query_params:
         _write_url(_without(AFTER))
@@ -178,9 +188,32 @@ def open_part(name: str, default: str) -> None:
     _write_url({**_without(PART), **named})
 
 
+def value_of(name: str, values: Iterable[str]) -> str:
+    """Which of these values does the parameter of the URL have? The first if none."""
+    known = list(values)
+    chosen = st.query_params.get(name, "")
+    return chosen if chosen in known else known[0]
+
+
+def set_value(name: str, value: str, default: str) -> None:
+    """Set this parameter in the URL, or remove it for the default; for callbacks."""
+    _write_url({**_without(name), **({name: [value]} if value != default else {})})
+
+
 def is_on(name: str) -> bool:
     """Is this parameter on in the URL?"""
     return bool(st.query_params.get(name) == ON)
+
+
+def one_of(name: str, values: Iterable[str], default: str) -> str:
+    """The value of this parameter in the URL, if it is one of these, else the default."""
+    value = st.query_params.get(name, default)
+    return value if value in values else default
+
+
+def assign_from_widget(key: str, name: str) -> None:
+    """Set this parameter in the URL to the value of a widget; for callbacks."""
+    _write_url({**_without(name), name: [str(st.session_state[key])]})
 
 
 def switch(name: str, is_on: bool) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 from tracelib import formatting
 from tracelib import window as windows
 from tracelib.overview import Totals
-from tracelib.page.base import address
+from tracelib.page.base import address, change_marks, chart_range
 from tracelib.page.base.cards import show_empty_state, show_missing_result
 from tracelib.page.base.frame import end_page
 from tracelib.page.base.view import View, refresh_now
@@ -53,19 +53,25 @@ def rows_or_stop(result: Result[pd.DataFrame]) -> pd.DataFrame:
 
 
 def choose_bucket(view: View) -> None:
-    """Draw the bucket of the charts over time. Only buckets that suit the range are offered."""
+    """Draw the bucket of the charts over time, of those that suit the range, and their marks."""
     key = "filter bucket"
     st.session_state[key] = view.bucket.name
-    st.segmented_control(
-        "One point is",
-        list(view.usable_buckets),
-        format_func=lambda name: windows.BUCKETS[name].words,
-        key=key,
-        required=True,
-        on_change=address.from_widget,
-        args=(key, "bucket"),
-        label_visibility="collapsed",
-    )
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        st.segmented_control(
+            "One point is",
+            list(view.usable_buckets),
+            format_func=lambda name: windows.BUCKETS[name].words,
+            key=key,
+            required=True,
+            on_change=address.from_widget,
+            args=(key, "bucket"),
+            label_visibility="collapsed",
+            width="content",
+        )
+        st.caption(chart_range.HINT, width="content")
+        change_marks.switch(view)
 
 
 def source_caption(

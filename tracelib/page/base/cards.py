@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from tracelib import errors, formatting
-from tracelib.page.base import address
+from tracelib.charts.base import TimeAxis
+from tracelib.page.base import address, chart_range, chart_table
 from tracelib.page.base.derived import figure
 from tracelib.page.text.markdown_escape import label
 from tracelib.querying.store import Result
@@ -50,7 +51,8 @@ def chart(
 ) -> None:
     """A card with the chart of a result, or why there is none.
 
-    If it `narrows` a dimension, a click on a bar selects it in the filters.
+    If it `narrows` a dimension, a click on a bar selects it in the filters. If one of the
+    arguments is a time axis, a range can be chosen on it.
     """
     with card(title, caption):
         if result.value is None:
@@ -58,7 +60,8 @@ def chart(
         elif result.value.empty:
             show_empty_state(empty)
         else:
-            _plot(title, figure(result, draw, *arguments), narrows)
+            axis = next((one for one in arguments if isinstance(one, TimeAxis)), None)
+            plot(title, figure(result, draw, *arguments), axis, narrows)
         if result.is_outdated and result.error:
             st.caption(f"Last updated {result.computed_at:%H:%M:%S}. {result.error.sentence}")
 
@@ -70,19 +73,18 @@ def figure_chart(
     chart(FIGURES[name].title, result, draw, *arguments, caption=FIGURES[name].definition)
 
 
-def _plot(title: str, figure: go.Figure, narrows: str | None) -> None:
+def plot(
+    title: str, figure: go.Figure, axis: TimeAxis | None = None, narrows: str | None = None
+) -> None:
+    """A chart without a card. A range can be chosen on a time `axis`; see `chart` for `narrows`."""
     key = f"chart {title}"
-    if narrows is None:
-        st.plotly_chart(figure, key=key, config=CONFIG, alt=title)
-        return
-    st.plotly_chart(
-        figure,
-        key=key,
-        config=CONFIG,
-        alt=title,
-        on_select=lambda: _narrow(key, narrows),
-        selection_mode="points",
-    )
+    if axis is not None:
+        chart_range.note(key, title, axis)
+    selecting: dict[str, Any] = {}
+    if narrows is not None:
+        selecting = {"on_select": lambda: _narrow(key, narrows), "selection_mode": "points"}
+    st.plotly_chart(figure, key=key, config=CONFIG, alt=title, **selecting)
+    chart_table.offer(title, figure, axis.zone if axis else None)
 
 
 def _narrow(key: str, dimension: str) -> None:

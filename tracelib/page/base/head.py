@@ -3,17 +3,26 @@
 from collections.abc import Callable, Iterable, Mapping
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from tracelib.choice import Choice
 from tracelib.facets import Facets
-from tracelib.filters import DIMENSIONS
-from tracelib.page.base import address
+from tracelib.filters import DIMENSIONS, Filters
+from tracelib.page.base import address, copy_link
 from tracelib.page.text.markdown_escape import label
+from tracelib.ranges import words
 
 
-def title(name: str, time_range: str, is_sample: bool, complaints: Iterable[str]) -> None:
-    """Draw the name of the page, its range as text, and the invalid parts of the URL."""
-    st.header(name, anchor=False)
-    st.caption(label(time_range, 200))
+def title(
+    name: str, choice: Choice, filters: Filters, is_sample: bool, complaints: Iterable[str]
+) -> None:
+    """Draw the name of the page, its link, its range as text, and the invalid parts of the URL."""
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        st.header(name, anchor=False, width="content")
+        copy_link.draw(choice, filters)
+    st.caption(label(choice.in_words(filters), 200))
     if is_sample:
         st.info(
             "Sample traffic for trying out the dashboard. Set DATABASE_URL to see your own.",
@@ -23,22 +32,36 @@ def title(name: str, time_range: str, is_sample: bool, complaints: Iterable[str]
         st.warning(label(complaint, 200))
 
 
+def chip_row(choice: Choice, filters: Filters) -> DeltaGenerator:
+    """The place of the chips, with that of the part of the range if one is chosen."""
+    row = st.container(horizontal=True, gap="xsmall")
+    if choice.part is not None:
+        row.button(
+            label(words.between(filters.window, filters.zone), 80),
+            key="chip part",
+            icon=":material/close:",
+            help=f"Back to: {label(choice.range.title, 80)}",
+            on_click=address.change,
+            kwargs={"part": None},
+        )
+    return row
+
+
 def chips(chosen: Mapping[str, tuple[str, ...]], facets: Facets) -> None:
     """Draw a chip for each active filter; a click removes it. Nothing without filters."""
     if not chosen:
         return
-    with st.container(horizontal=True, gap="xsmall"):
-        for dimension, ids in chosen.items():
-            names = facets.names(dimension)
-            for one in ids:
-                st.button(
-                    f"{dimension.capitalize()}: {label(names.get(one, one), 40)}",
-                    key=f"chip {dimension} {one}",
-                    icon=":material/close:",
-                    help="Remove this filter",
-                    on_click=_without(dimension, one, ids),
-                )
-        st.button("Clear all", key="chip all", type="tertiary", on_click=_without_any)
+    for dimension, ids in chosen.items():
+        names = facets.names(dimension)
+        for one in ids:
+            st.button(
+                f"{dimension.capitalize()}: {label(names.get(one, one), 40)}",
+                key=f"chip {dimension} {one}",
+                icon=":material/close:",
+                help="Remove this filter",
+                on_click=_without(dimension, one, ids),
+            )
+    st.button("Clear all", key="chip all", type="tertiary", on_click=_without_any)
 
 
 def _without(dimension: str, one: str, ids: tuple[str, ...]) -> Callable[[], None]:
@@ -103,6 +126,9 @@ RULES = """
 [data-testid="stLayoutWrapper"]:has(> [class*="st-key-jumps-"]) { max-width: 100%; }
 [class*="st-key-jumps-"] { overflow-x: auto; scrollbar-width: thin; align-items: center; }
 [class*="st-key-jumps-"] > * { flex-shrink: 0; white-space: nowrap; }
+/* What is notable in a session is read as a sentence with links. */
+.st-key-verdict { row-gap: 0; align-items: baseline; }
+.st-key-verdict button { min-height: 1.75rem; padding: 0; text-decoration: underline; }
 /* If a session is open, its menu entry is a button that looks like a link. */
 .st-key-menu-sessions { margin: -0.35rem 0 -0.28rem; }
 .st-key-menu-sessions button {

@@ -21,7 +21,7 @@ from tracelib.charts.palette import model_colours
 from tracelib.choice import Choice
 from tracelib.facets import Facets
 from tracelib.filters import Filters
-from tracelib.page.base import address, cards, controls, frame, head, identity
+from tracelib.page.base import address, cards, chart_range, controls, frame, head, identity
 from tracelib.page.base.frame import Frame, Pending, Waiting
 from tracelib.permissions.people import ANYONE, Person
 from tracelib.querying import replication
@@ -210,8 +210,8 @@ def _opened(name: str, others: Collection[str] | None) -> View:
         identity.who(person, installed)
     address.write(choice, others)
     with st.container():
-        head.title(name, choice.in_words(filters), installed.is_sample, complaints)
-        notice, chips = st.empty(), st.container()
+        head.title(name, choice, filters, installed.is_sample, complaints)
+        notice, chips = st.empty(), head.chip_row(choice, filters)
     around = Frame(shown, notice, dimensions, chips, status)
     around.warn_as_before()
     return View(name, choice, filters, now, installed, around, person)
@@ -219,6 +219,7 @@ def _opened(name: str, others: Collection[str] | None) -> View:
 
 def _finish(view: View) -> None:
     _ = view.facets  # a page without queries has its drop-downs, too
+    chart_range.listen()
     every_s = TICKS[_refresh(view.choice, view.installed)]
     if view.frame.has_failed:
         every_s = min(every_s, TICKS["10s"])

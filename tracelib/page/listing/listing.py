@@ -4,15 +4,14 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import errors, sessions
-from tracelib.filters import Filters
 from tracelib.page.base import address, auditing, downloads
 from tracelib.page.base.cards import show_error, show_missing_result
+from tracelib.page.base.change_marks import marked_axis
 from tracelib.page.base.view import View
 from tracelib.page.listing import scan, search_form, sessions_table, toolbar
 from tracelib.page.text.markdown_escape import label
 from tracelib.querying.store import Result
 from tracelib.sessions import SessionPage, SessionSearch
-from tracelib.window import TimeWindow
 
 PAGE_LENGTH = 50
 
@@ -30,44 +29,42 @@ def show(view: View) -> None:
     toolbar.heading()
     search = search_form.form(view.installed.access)
     search_form.show(view, search)
-    part, complaint = toolbar.part(view.filters.window)
-    if complaint:
-        st.warning(complaint)
     with st.container(border=True, key="results"):
-        _found(view, search, part)
+        _found(view, search)
 
 
-def _found(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
+def _found(view: View, search: SessionSearch) -> None:
     try:
         auditing.record_search(view, search)
     except errors.TraceError as error:
         show_error(error)
         return
     if search.needs_scan:
-        scan.show(view, search, part)
+        scan.show(view, search)
     else:
-        _listed(view, search, part)
+        _listed(view, search)
 
 
-def _listed(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
+def _listed(view: View, search: SessionSearch) -> None:
     """Draw a page of the list; pages are by keyset."""
-    filters, after = toolbar.narrowed(view.filters, part), st.query_params.get(address.AFTER)
+    filters, after = view.filters, st.query_params.get(address.AFTER)
+    whole = toolbar.whole(view)
     with toolbar.line():
         count = st.empty()
-        toolbar.sentence(view, search, part)
+        toolbar.sentence(view, search)
     listed = view.query(sessions.found_sessions, filters, search, after, PAGE_LENGTH)
-    over_time = view.query(sessions.sessions_over_time, view.filters, search, view.bucket)
+    over_time = view.query(sessions.sessions_over_time, whole.filters, search, whole.bucket)
     found, spread = listed.result, over_time.result
-    count.markdown(f"**{_how_many(view, filters, search, spread)}**", width="content")
+    count.markdown(f"**{_how_many(view, search, spread)}**", width="content")
     if found.value is None:
         show_missing_result(found)
         return
     if found.value.complaint:
         st.warning(label(found.value.complaint, 200))
     if spread.value is not None and spread.value["sessions"].any() and not search.id:
-        toolbar.show(spread.value, view.axis, part)
+        toolbar.show(spread.value, marked_axis(whole), toolbar.part(view))
     if found.value.rows.empty:
-        sessions_table.show_empty(view, search, part)
+        sessions_table.show_empty(view, search)
     else:
         # Another page is another table, which is read from its top.
         sessions_table.show(
@@ -83,15 +80,13 @@ def _listed(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
         _pager(after, found.value)
 
 
-def _how_many(
-    view: View, filters: Filters, search: SessionSearch, spread: Result[pd.DataFrame]
-) -> str:
+def _how_many(view: View, search: SessionSearch, spread: Result[pd.DataFrame]) -> str:
     """How many sessions match? The sum of the bars, except for a part of them, and for an ID."""
-    if not search.id and filters == view.filters:
+    if not search.id and view.choice.part is None:
         if spread.value is None:
             return "Sessions"
         return toolbar.counted(int(spread.value["sessions"].sum()))
-    counted = view.query(sessions.session_counts, filters, search).result
+    counted = view.query(sessions.session_counts, view.filters, search).result
     if counted.error:
         return "Sessions"
     return "More than 10,000 sessions" if counted.value is None else toolbar.counted(counted.value)

@@ -14,6 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from tracelib import errors, formatting, sessions
+from tracelib.charts.base import TimeAxis
 from tracelib.filters import Filters
 from tracelib.page.base import downloads
 from tracelib.page.base.cards import show_error
@@ -41,7 +42,7 @@ class RunningScan:
 
     of: tuple[Any, ...]
     filters: Filters
-    whole: TimeWindow
+    whole: TimeAxis
     began_at: datetime
     scan: Scan | None = None
     rows: pd.DataFrame | None = None
@@ -60,12 +61,12 @@ class RunningScan:
         return not (is_over or self.is_stopped or self.error)
 
 
-def show(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
+def show(view: View, search: SessionSearch) -> None:
     """Draw the sessions whose messages match. Reads on while the page is open."""
-    running = _running_scan(view, search, part)
+    running = _running_scan(view, search)
     with toolbar.line():
-        toolbar.sentence(view, search, part)
-    _draw(view, search, part, running)
+        toolbar.sentence(view, search)
+    _draw(view, search, running)
     if running.is_running:
         _step(view, search, running)
         st.rerun()
@@ -85,26 +86,26 @@ def _step(view: View, search: SessionSearch, running: RunningScan) -> None:
         )
 
 
-def _running_scan(view: View, search: SessionSearch, part: TimeWindow | None) -> RunningScan:
+def _running_scan(view: View, search: SessionSearch) -> RunningScan:
     """The current search, or a new one if the conditions have changed."""
     choice = replace(view.choice, refresh=None, bucket=None)
-    of = (replace(search, sort="recent"), part, choice, hash(view.installed))
+    of = (replace(search, sort="recent"), choice, hash(view.installed))
     running: RunningScan | None = st.session_state.get(RUNNING)
     if running is None or running.of != of:
-        filters = toolbar.narrowed(view.filters, part)
-        running = RunningScan(of, filters, view.filters.window, datetime.now(UTC))
+        whole = toolbar.whole(view).axis
+        running = RunningScan(of, view.filters, whole, datetime.now(UTC))
         st.session_state[RUNNING] = running
     return running
 
 
-def _draw(view: View, search: SessionSearch, part: TimeWindow | None, running: RunningScan) -> None:
+def _draw(view: View, search: SessionSearch, running: RunningScan) -> None:
     with _keeping_errors(running):
         _look_up(view, search, running)
     _progress(running)
     if running.error:
         show_error(permissions.for_access(running.error, view.installed.access))
     if running.rows is not None and not running.rows.empty:
-        _strip(view, part, running, running.rows)
+        _strip(view, running, running.rows)
         found_in = {one.session_key: one.row for one in running.so_far.found}
         sessions_table.show(
             view,
@@ -116,7 +117,7 @@ def _draw(view: View, search: SessionSearch, part: TimeWindow | None, running: R
             offer_files=lambda: _offer_files(view, search, running),
         )
     elif running.so_far.is_finished:
-        sessions_table.show_empty(view, search, part, running.so_far.requests_read)
+        sessions_table.show_empty(view, search, running.so_far.requests_read)
 
 
 def _offer_files(view: View, search: SessionSearch, running: RunningScan) -> None:
@@ -142,12 +143,12 @@ def _keeping_errors(running: RunningScan) -> Iterator[None]:
         running.error = error
 
 
-def _strip(view: View, part: TimeWindow | None, running: RunningScan, rows: pd.DataFrame) -> None:
+def _strip(view: View, running: RunningScan, rows: pd.DataFrame) -> None:
     """Bars come as the search goes back in time; what is not read yet is under a veil."""
-    axis = replace(view.axis, window=running.whole, now=running.began_at)
+    axis = replace(running.whole, now=running.began_at)
     unread = None if running.so_far.is_finished else running.so_far.reached
     spread = toolbar.spread_of(rows, axis)
-    toolbar.show(spread, axis, part, unread, is_final=not running.is_running)
+    toolbar.show(spread, axis, toolbar.part(view), unread, is_final=not running.is_running)
 
 
 def _progress(running: RunningScan) -> None:

@@ -16,13 +16,12 @@ from tracelib.page.base import address, controls, table
 from tracelib.page.base.cards import show_empty_state
 from tracelib.page.base.table import Click
 from tracelib.page.base.view import View
-from tracelib.page.listing import search_form, snippets, toolbar
+from tracelib.page.listing import search_form, snippets
 from tracelib.page.listing.snippets import NO_MATCHES, TextMatches
 from tracelib.ranges import Last
 from tracelib.selection import RowId, session
 from tracelib.sessions import SessionSearch
 from tracelib.signs import one_line
-from tracelib.window import TimeWindow
 
 LONGEST = 80
 # A user says more than a key, and a key more than an agent.
@@ -192,14 +191,12 @@ def _compare(ticked: pd.DataFrame) -> None:
         st.rerun()
 
 
-def show_empty(
-    view: View, search: SessionSearch, part: TimeWindow | None, read: int | None = None
-) -> None:
+def show_empty(view: View, search: SessionSearch, read: int | None = None) -> None:
     """Draw why there are none, and what may help. `read` requests were searched, if known."""
-    show_empty_state(_why(view, search, part, read))
+    show_empty_state(_why(view, search, read))
     with st.container(horizontal=True, gap="xsmall"):
-        if part is not None and not search.id:
-            _offer("Search the whole range", toolbar.choose_whole)
+        if view.choice.part is not None and not search.id:
+            _offer("Search the whole range", address.change, part=None)
         elif (longer := _longer(view)) and not search.id:
             _offer(f"Search the {longer.title.lower()}", address.change, range=longer)
         if not search.is_plain:
@@ -209,10 +206,10 @@ def show_empty(
             _offer("Remove the filters", address.change, **dict.fromkeys(DIMENSIONS, ()))
 
 
-def _why(view: View, search: SessionSearch, part: TimeWindow | None, read: int | None) -> str:
+def _why(view: View, search: SessionSearch, read: int | None) -> str:
     if search.id:
         return "No session, request or call with this ID, in any time range."
-    where = "in this part of the time range" if part else "in this time range"
+    where = "in this part of the time range" if view.choice.part else "in this time range"
     if read is not None:
         return (
             f"No sessions match this search {where}. Requests searched: {formatting.exact(read)}."

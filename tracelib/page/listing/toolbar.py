@@ -1,11 +1,12 @@
-"""The strip above the list: sessions over time, and the part of it that narrows the list.
+"""The strip above the list: sessions over time.
 
-The part is the list's own; the range of the page stays the same, so that the strip shows all of it
-and another drag chooses another part.
+Where a part of the range is chosen, the list is that of the part. The strip shows all of the range,
+so that another part can be chosen in it.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import datetime
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -16,61 +17,33 @@ from streamlit.delta_generator import DeltaGenerator
 from tracelib import formatting
 from tracelib.charts import strip
 from tracelib.charts.base import TimeAxis
-from tracelib.filters import Filters
-from tracelib.page.base import address
+from tracelib.page.base import address, chart_range, chart_table
 from tracelib.page.base.view import View
 from tracelib.page.listing import search_form
 from tracelib.page.listing.search_form import CONDITIONS, SORTS
 from tracelib.page.text.markdown_escape import label
 from tracelib.sessions import SessionSearch, in_words
-from tracelib.window import TimeWindow, bucket_edges, bucket_starts
+from tracelib.window import TimeWindow, bucket_starts
 
-SINCE, UNTIL = "since", "until"
-KEY = "session strip"
+KEY, TITLE = "session strip", "Sessions over time"
 CONFIG = {"displayModeBar": False, "scrollZoom": False, "showTips": False}
-COMPLAINT = "The selected part in the link {why}; showing the whole range."
 
 
-def part(window: TimeWindow) -> tuple[TimeWindow | None, str | None]:
-    """Which part of this range does the URL choose, and what is wrong with it, if anything?"""
-    return read_part(st.query_params.get(SINCE), st.query_params.get(UNTIL), window)
+def whole(view: View) -> View:
+    """The same page with all of its range, which a chosen part is shown in.
 
-
-def read_part(
-    since: str | None, until: str | None, window: TimeWindow
-) -> tuple[TimeWindow | None, str | None]:
-    """Which part of the range is between these times as text, and what is wrong with them?
-
-    >>> from datetime import timedelta
-    >>> noon = datetime(2026, 11, 23, 12, tzinfo=UTC)
-    >>> read_part("now", None, TimeWindow(noon, noon + timedelta(hours=3)))
-    (None, 'The selected part in the link is not valid; showing the whole range.')
+    A range that has moved on may be past the part: then it is the page as it is.
     """
-    if since is None and until is None:
-        return None, None
-    try:
-        chosen = TimeWindow(_moment(since), _moment(until))
-    except (ValueError, OverflowError):
-        return None, COMPLAINT.format(why="is not valid")
-    if chosen.end <= window.start or chosen.start >= window.end:
-        return None, COMPLAINT.format(why="is outside the time range")
-    return chosen, None
+    choice = replace(view.choice, part=None)
+    filters = choice.filters(view.now, view.filters.zone)
+    part = view.filters.window
+    is_past = part.end <= filters.window.start or part.start >= filters.window.end
+    return view if is_past else replace(view, choice=choice, filters=filters)
 
 
-def narrowed(filters: Filters, chosen: TimeWindow | None) -> Filters:
-    """The filters for that part only."""
-    if chosen is None:
-        return filters
-    window = filters.window
-    inside = TimeWindow(max(chosen.start, window.start), min(chosen.end, window.end))
-    return filters.within(inside)
-
-
-def range_in_words(chosen: TimeWindow, zone: str) -> str:
-    """The start and end on the viewer's clock, as text."""
-    start, end = (minute(moment, zone) for moment in (chosen.start, chosen.end))
-    is_one_day = start[:-6] == end[:-6]
-    return f"{start} to {end[-5:] if is_one_day else end}"
+def part(view: View) -> TimeWindow | None:
+    """Which part of the range does the page show? None for all of it."""
+    return view.filters.window if view.choice.part else None
 
 
 def minute(moment: datetime, zone: str) -> str:
@@ -83,31 +56,24 @@ def minute(moment: datetime, zone: str) -> str:
     return f"{local.day} {local:%b %H:%M}"
 
 
-def choose_whole() -> None:
-    """Use the whole range for the list again; for callbacks."""
-    search_form.replace_parameters((SINCE, UNTIL), {})
-
-
 def show(
     spread: pd.DataFrame,
     axis: TimeAxis,
-    chosen: TimeWindow | None,
+    part: TimeWindow | None,
     unread_until: datetime | None = None,
     is_final: bool = True,
 ) -> None:
-    """Draw the sessions over time. A drag over bars narrows the list to them.
+    """Draw the sessions over time, in which a part of the range can be chosen.
 
-    A strip that is not final is drawn again every second, and a drag on it would be lost.
+    Not while it is not final: it is drawn again every second then.
     """
-    figure = strip.sessions(spread, axis, chosen, unread_until)
-    st.plotly_chart(
-        figure,
-        key=KEY if is_final else f"{KEY} moving",
-        config=CONFIG,
-        alt="Sessions over time",
-        on_select=_narrow_by(axis) if is_final else "ignore",
-        selection_mode="box",
-    )
+    key = KEY if is_final else f"{KEY} moving"
+    if is_final:
+        chart_range.note(key, TITLE, axis)
+    figure = strip.sessions(spread, axis, part, unread_until)
+    st.plotly_chart(figure, key=key, config=CONFIG, alt=TITLE)
+    if is_final:
+        chart_table.offer(TITLE, figure, axis.zone)
 
 
 def spread_of(rows: pd.DataFrame, axis: TimeAxis) -> pd.DataFrame:
@@ -123,44 +89,6 @@ def spread_of(rows: pd.DataFrame, axis: TimeAxis) -> pd.DataFrame:
     }
     spread = pd.DataFrame(counts).reindex(range(len(starts))).fillna(0)
     return spread.assign(bucket=starts)
-
-
-def bars_between(axis: TimeAxis, first: pd.Timestamp, last: pd.Timestamp) -> TimeWindow:
-    """Which buckets have the middle of their bar between these moments of the axis's clock?
-
-    If there is none, the one bucket whose bar is nearest.
-    """
-    starts = bucket_starts(axis.window, axis.bucket, axis.zone)
-    middles = axis.local(pd.Series(starts, dtype="datetime64[us, UTC]"))
-    inside = [position for position, middle in enumerate(middles) if first <= middle <= last]
-    inside = inside or [int((middles - first).abs().argmin())]
-    edges = bucket_edges(axis.window, axis.bucket, axis.zone)
-    return TimeWindow(edges[inside[0]], edges[inside[-1] + 1])
-
-
-def _narrow_by(axis: TimeAxis) -> Callable[[], None]:
-    return lambda: _narrow(axis)
-
-
-def _narrow(axis: TimeAxis) -> None:
-    """Take over the bars that were dragged over."""
-    boxes = st.session_state[KEY]["selection"]["box"]
-    if not boxes:
-        return
-    chosen = bars_between(axis, *sorted(pd.Timestamp(end) for end in boxes[0]["x"]))
-    since, until = _written(chosen.start), _written(chosen.end)
-    search_form.replace_parameters((SINCE, UNTIL), {SINCE: [since], UNTIL: [until]})
-
-
-def _moment(written: str | None) -> datetime:
-    moment = datetime.fromisoformat(written or "")
-    if moment.tzinfo is None:
-        raise ValueError("a moment needs a zone")
-    return moment.astimezone(UTC)
-
-
-def _written(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 NAME = "name"
@@ -188,7 +116,7 @@ def heading() -> None:
         )
 
 
-def save_search(view: View) -> None:
+def save_search() -> None:
     """Draw the button that saves this search under a name and a link."""
     with st.popover("Save search", icon=":material/bookmark:", type="tertiary"):
         name = st.text_input(
@@ -202,22 +130,19 @@ def save_search(view: View) -> None:
             "This link stores the search, its time range and filters, and the name as the title of "
             "the list. Bookmark or share it."
         )
-        st.code(_link(name, view), language=None, wrap_lines=True)
+        st.code(_link(name), language=None, wrap_lines=True)
 
 
 def _name() -> str:
     return " ".join(st.query_params.get(NAME, "").split())[:LONGEST_NAME]
 
 
-def _link(name: str, view: View) -> str:
+def _link(name: str) -> str:
     query = {
         parameter: st.query_params.get_all(parameter)
         for parameter in st.query_params
         if parameter not in LEFT_OUT
     }
-    if SINCE in query:
-        # A part has fixed times: the range it was chosen from must not move on without it.
-        query |= view.choice.held(view.filters).to_query()
     named = {NAME: [name]} if name else {}
     address_of_page = (st.context.url or "").split("?")[0]
     return f"{address_of_page}?{urlencode(named | query, doseq=True)}"
@@ -228,17 +153,14 @@ def line() -> DeltaGenerator:
     return st.container(horizontal=True, vertical_alignment="center", gap="xsmall")
 
 
-def sentence(view: View, search: SessionSearch, part: TimeWindow | None) -> None:
+def sentence(view: View, search: SessionSearch) -> None:
     """Draw the search as a sentence: time, conditions and order."""
-    if part is not None and not search.id:
-        words = range_in_words(part, view.filters.zone)
-        _chip(words, "part", "Show the whole range", choose_whole)
     for fields in CONDITIONS:
         if search_form.is_set(search, fields):
             words = ", ".join(in_words(search_form.only(search, fields)))
             _chip(words, fields[0], "Remove this condition", _remover(search, fields))
-    st.caption(f"{_range(view, search, part)}{SORTS[search.sort].lower()} first")
-    save_search(view)
+    st.caption(f"{_range(view, search)}{SORTS[search.sort].lower()} first")
+    save_search()
 
 
 def counted(count: int) -> str:
@@ -249,13 +171,11 @@ def counted(count: int) -> str:
     return formatting.counted(count, "session")
 
 
-def _range(view: View, search: SessionSearch, part: TimeWindow | None) -> str:
+def _range(view: View, search: SessionSearch) -> str:
     """The time range in a few words, unless a chip shows it; the head of the page has all of it."""
     if search.id:
         return "At any time, "
-    if part is not None:
-        return ""
-    return f"{view.choice.range.title}, "
+    return "" if view.choice.part else f"{view.choice.range.title}, "
 
 
 def _chip(words: str, key: str, what: str, remove: Callable[[], None]) -> None:

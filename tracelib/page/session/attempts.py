@@ -55,20 +55,20 @@ SHOWN = (
 )
 
 
-def show(
-    view: View,
-    selection: Selection,
-    requests: Result[pd.DataFrame],
-    order: pd.DataFrame,
-    look: Look,
-) -> None:
-    """Draw the requests of this session with several attempts. Nothing if there are none."""
+def found_in(
+    view: View, selection: Selection, requests: Result[pd.DataFrame]
+) -> tuple[Operation, ...]:
+    """Which requests of this session took several attempts?"""
     if requests.value is None or requests.value.empty:
-        return
+        return ()
     same_prompt = None
     if requests.value["is_failure"].any():
         same_prompt = view.query(same_prompt_neighbours, selection).result
-    found = operations(requests.value, same_prompt.value if same_prompt else None)
+    return operations(requests.value, same_prompt.value if same_prompt else None)
+
+
+def show(found: Sequence[Operation], order: pd.DataFrame, look: Look) -> None:
+    """Draw the requests with several attempts. Nothing if there are none."""
     if found:
         _card(found, numbers_of(order), look)
 

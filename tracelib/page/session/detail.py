@@ -20,6 +20,7 @@ from tracelib.page.session import (
     comparison,
     session_conversation,
     session_timeline,
+    verdict,
 )
 from tracelib.page.session.link_target import (
     only_key,
@@ -96,6 +97,7 @@ def _show_all(view: View, selection: Selection, data: SessionData, look: Look) -
         show_missing_result(data.summary)
         return
     summary, _ = redacted(data.summary.value, look.redaction)
+    top = st.container()
     show_figures(summary, look.zone, _title(selection))
     if data.order.value is None:
         show_missing_result(data.order)
@@ -107,8 +109,11 @@ def _show_all(view: View, selection: Selection, data: SessionData, look: Look) -
     opened = position.row.written() if position.row else None
     by_turn = derived(data.requests, turn_frame, data.order)
     named = _without_names(by_turn, look.redaction)
+    tried = attempts.found_in(view, selection, data.requests)
+    with top:
+        verdict.show(session_timeline.timeline_of(named, page).value, tried, address.open_request)
     session_timeline.show(view, named, page, address.open_request, opened)
-    attempts.show(view, selection, data.requests, data.order.value, look)
+    attempts.show(tried, data.order.value, look)
     session_conversation.show(page, data.order.value, position, look)
     comparison.show_changes(view, selection, data.order.value, look)
 

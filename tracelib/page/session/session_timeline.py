@@ -9,6 +9,7 @@ import streamlit as st
 from tracelib import formatting
 from tracelib.charts import context, strip, waterfall
 from tracelib.conversation import TurnPage
+from tracelib.page.base import chart_table
 from tracelib.page.base.cards import (
     CONFIG,
     card,
@@ -59,7 +60,7 @@ def show(
         with card("Timeline", key=KEY):
             show_missing_result(requests)
         return
-    whole = derived(requests, _timeline_with, page)
+    whole = timeline_of(requests, page)
     data = whole.value
     if data is None or data.turns.empty:
         return
@@ -77,6 +78,11 @@ def show(
             _context(whole, data, on_open)
         with right, card("Cost so far"):
             _plot("cost so far", figure(whole, _cost_so_far), data, on_open)
+
+
+def timeline_of(requests: Result[pd.DataFrame], page: Result[TurnPage]) -> Result[Timeline]:
+    """The timeline of these turns, with what the page of the transcript knows of them."""
+    return derived(requests, _timeline_with, page)
 
 
 def _timeline_with(requests: pd.DataFrame, page: TurnPage | None) -> Timeline:
@@ -272,6 +278,7 @@ def _plot(name: str, chart: go.Figure, data: Timeline, on_open: Callable[[str], 
         on_select=open_clicked,
         selection_mode="points",
     )
+    chart_table.offer(name.capitalize(), chart)
 
 
 def _clicked(name: str) -> object:
