@@ -76,7 +76,6 @@ TELLS_NOTHING = {
     "quality.by_index.odd",
     "quality.unreadable.unreadable",
     "savings.prices.own_prices",
-    "savings.tool_tables.tools_without_calls",
     "savings.tools.unused_tools",
     "status.database.missing",
 }
@@ -226,7 +225,6 @@ QUESTIONS: dict[str, Asked] = {
     "savings.caching.resent": each(chosen),
     "savings.prices.own_prices": each(chosen),
     "savings.repricing.uses": each(chosen),
-    "savings.tool_tables.tools_without_calls": each(chosen),
     "savings.tools.unused_tools": each(chosen),
     "savings.waste.waste": each(chosen),
     "savings.waste.waste_of_bodies": each(chosen),
