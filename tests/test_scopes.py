@@ -68,6 +68,7 @@ OF_LEDGERS = {
 OF_THE_WHOLE_LOG = {
     "costs.other_names.other_names",
     "incidents.health.health_checks",
+    "savings.tool_tables.tools_without_calls",
     "status.retention.retention",
 }
 # Of these rows it finds nothing, whosever they are.
