@@ -1,4 +1,4 @@
-"""Home: the database, its freshness, and four live cards that lead to the pages.
+"""Home: the database, its freshness, four live cards that lead to the pages, and findings.
 
 Start it with `streamlit run Home.py`.
 """
@@ -6,7 +6,7 @@ Start it with `streamlit run Home.py`.
 import streamlit as st
 
 from tracelib import incidents, models, overview, page, status
-from tracelib.page import home, incidents_card, replica_card
+from tracelib.page import findings_card, home, incidents_card, replica_card
 
 with page.begin("Home") as view:
     filters = view.filters
@@ -33,4 +33,6 @@ with page.begin("Home") as view:
     # After the cards, which need not wait for it.
     found = view.query(incidents.incidents, filters, view.now)
     incidents_card.line(view, found.result, of_incidents)
+    await_findings = findings_card.draw(view)
     page.source_caption(view, totals.result, series.result, begun.result, usage.result)
+    await_findings()

@@ -4,6 +4,7 @@ Run it by `streamlit run asgi.py`, or by any ASGI server: `uvicorn asgi:app --po
 """
 
 import pkgutil
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -15,9 +16,10 @@ from starlette.requests import Request
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 import tracelib
-from tracelib import api, files, hosts, serving
+from tracelib import api, errors, files, hosts, serving
 from tracelib.connections import limits
 from tracelib.permissions.people import Person
+from tracelib.querying import notices
 from tracelib.querying.installation import (
     Installation,
     begin_log,
@@ -36,6 +38,8 @@ def prepare() -> None:
     begin_log()
     for module in pkgutil.walk_packages(tracelib.__path__, "tracelib."):
         import_module(module.name)
+    with suppress(errors.TraceError):  # a page shows it
+        notices.begin()
 
 
 def message_type(message: bytes) -> str | None:

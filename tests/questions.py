@@ -5,12 +5,23 @@ from typing import Any
 
 import pandas as pd
 
-from tracelib import facets, incidents, models, overview, quality, savings, sessions, status
+from tracelib import (
+    facets,
+    findings,
+    incidents,
+    models,
+    overview,
+    quality,
+    savings,
+    sessions,
+    status,
+)
 from tracelib.conversation import Reading, first_lines, turn_order, turns
 from tracelib.conversation.attempts import same_prompt_neighbours
 from tracelib.conversation.links import chained, linked_sessions
 from tracelib.conversation.operations import operations
 from tracelib.filters import Filters
+from tracelib.findings.anomalies import TESTED
 from tracelib.selection import Selection
 from tracelib.sessions import SessionSearch
 from tracelib.source import Postgres
@@ -41,6 +52,16 @@ def of_a_window(filters: Filters) -> dict[str, Ask]:
         "uses": lambda source: savings.uses(source, filters, newest=10**9),
         "incidents": lambda source: incidents.incidents(source, filters, filters.window.end),
         "defects": lambda source: quality.counts(source, filters),
+        "drivers": lambda source: findings.drivers(source, filters, False),
+        "drivers of failures": lambda source: findings.drivers(source, filters, True),
+        **{
+            f"hourly by {dimension}": lambda source, dimension=dimension: findings.hourly(
+                source, filters, dimension
+            )
+            for dimension in TESTED
+        },
+        "loops of sessions": lambda source: findings.repeated_in_sessions(source, filters),
+        "loops of keys": lambda source: findings.repeated_by_keys(source, filters),
         "facets": lambda source: facets.facets(source, filters.window.end),
         "suggestions": lambda source: sessions.suggestions(source, filters),
         "sessions over time": lambda source: sessions.sessions_over_time(

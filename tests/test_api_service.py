@@ -205,6 +205,7 @@ def test_the_document_is_of_every_route_and_every_way_to_refuse():
         f"{BASE}/evidence/file",
         f"{BASE}/failures",
         f"{BASE}/incidents",
+        f"{BASE}/findings",
         f"{BASE}/keys",
         f"{BASE}/ledgers",
         f"{BASE}/savings",

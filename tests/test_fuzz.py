@@ -20,6 +20,7 @@ from tracelib.costs.kinds import KINDS
 from tracelib.costs.sums import DIMENSIONS as COST_DIMENSIONS
 from tracelib.evidence import Signatory
 from tracelib.facets import Facets
+from tracelib.findings.anomalies import TESTED
 from tracelib.incidents import Interval
 from tracelib.permissions.access import FULL
 from tracelib.quality import WITH_EXAMPLES
@@ -105,6 +106,14 @@ QUESTIONS = {
     "evidence.document.evidence_file": lambda case: [
         (case.looks[0], Signatory(None, FULL), NOON, with_bodies) for with_bodies in (False, True)
     ],
+    "findings.drivers.drivers": lambda case: [
+        (one, are_failures) for one in case.looks for are_failures in (False, True)
+    ],
+    "findings.hourly.hourly": lambda case: [
+        (one, dimension) for one in case.looks for dimension in TESTED
+    ],
+    "findings.repeating.repeated_by_keys": looks,
+    "findings.repeating.repeated_in_sessions": looks,
     "facets.facets": lambda _: [(NOON + HOUR,)],
     "incidents.health.health_checks": lambda case: ((one.window,) for one in case.looks),
     "incidents.health.compared_health": lambda case: (

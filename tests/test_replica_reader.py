@@ -163,6 +163,8 @@ def test_it_is_asked_every_portable_question():
     assert portable == {
         *("changes.comparing.changed_sessions", "changes.comparing.comparison"),
         "changes.markers.first_seen",
+        *("findings.drivers.drivers", "findings.hourly.hourly"),
+        *("findings.repeating.repeated_by_keys", "findings.repeating.repeated_in_sessions"),
         *("facets.facets", "models.deployments", "models.over_time_by_model"),
         *("incidents.incidents.incidents", "incidents.health.compared_health"),
         *("models.usage_by_model", "overview.costs.cache_savings", "overview.costs.cost_by_owner"),

@@ -1,4 +1,4 @@
-"""The sums beside the rows of a replica are those of the rows, and need not be there."""
+"""The sums next to the rows of a replica are those of the rows, and need not be there."""
 
 import random
 from dataclasses import replace

@@ -40,6 +40,7 @@ from tracelib.costs.kinds import KINDS
 from tracelib.costs.sums import DIMENSIONS as COST_DIMENSIONS
 from tracelib.evidence import Signatory
 from tracelib.filters import Filters
+from tracelib.findings.anomalies import TESTED
 from tracelib.incidents import Interval
 from tracelib.overview.totals import REACH
 from tracelib.permissions.access import EVERYONE, FULL, Access, Scope
@@ -74,6 +75,8 @@ OF_THE_WHOLE_LOG = {
 # Of these rows it finds nothing, whosever they are.
 TELLS_NOTHING = {
     *("changes.markers.first_seen", "changes.prices.price_changes", "changes.recorded.recorded"),
+    "findings.repeating.repeated_by_keys",
+    "findings.repeating.repeated_in_sessions",
     "quality.by_index.odd",
     "quality.unreadable.unreadable",
     "savings.prices.own_prices",
@@ -184,6 +187,12 @@ QUESTIONS: dict[str, Asked] = {
     "costs.table.cost_table": lambda mark: [
         (one, by, "day") for one in chosen(mark) for by in COST_DIMENSIONS
     ],
+    "findings.drivers.drivers": each(chosen, False),
+    "findings.hourly.hourly": lambda mark: [
+        (filters, dimension) for filters in chosen(mark) for dimension in TESTED
+    ],
+    "findings.repeating.repeated_by_keys": each(chosen),
+    "findings.repeating.repeated_in_sessions": each(chosen),
     "facets.facets": once(NOON + HOUR),
     "incidents.incidents.incidents": each(chosen, NOON + HOUR),
     "incidents.health.compared_health": lambda mark: [

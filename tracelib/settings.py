@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tracelib import errors, events, hosts
 from tracelib.database_url import DatabaseAddress, read_address
@@ -21,9 +22,10 @@ _read_tokens = lru_cache(maxsize=4)(read_tokens)
 # Secrets that orchestrators mount as files: each can be set by its variable with _FILE appended.
 SECRETS = (
     *("DATABASE_URL", "TRACELIB_PEOPLE", "TRACELIB_API_TOKENS", "TRACELIB_PROXY_SECRET"),
-    "TRACELIB_REPLICA_URL",
+    *("TRACELIB_REPLICA_URL", "TRACELIB_WEBHOOK_URL"),
 )
 REPLICA = ("auto", "on", "off")
+LOCAL = ("localhost", "127.0.0.1", "::1")
 TICKS = {"off": 0, "10s": 10, "30s": 30, "1m": 60, "5m": 300}
 
 
@@ -57,6 +59,8 @@ class Settings:
     prices: str | None = None
     keep_results: bool = False
     error_budget: float | None = 0.01
+    webhook_url: str | None = field(default=None, repr=False)
+    public_url: str | None = None
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -72,7 +76,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         statement_timeout_s=_number(environ, "TRACELIB_STATEMENT_TIMEOUT_S", 15.0, 1, 600),
         pool_size=int(_number(environ, "TRACELIB_POOL_SIZE", 4, 1, 50)),
         refresh=_one_of(environ, "TRACELIB_REFRESH", TICKS, "30s"),
-        proxy_url=_proxy_url(environ),
+        proxy_url=_http_url(environ, "LITELLM_PROXY_URL"),
         sample_folder=environ.get("TRACELIB_SAMPLE_FOLDER", "").strip() or None,
         redact=_own_patterns(environ),
         api_tokens=_api_tokens(environ),
@@ -93,6 +97,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         prices=environ.get("TRACELIB_PRICES", "").strip() or None,
         keep_results=_is_yes(environ, "TRACELIB_KEEP_RESULTS", "yes"),
         error_budget=_error_budget(environ),
+        webhook_url=_webhook_url(environ),
+        public_url=_http_url(environ, "TRACELIB_PUBLIC_URL"),
     )
 
 
@@ -173,11 +179,31 @@ def _is_yes(environ: Mapping[str, str], name: str, default: str) -> bool:
     return _one_of(environ, name, ("no", "yes"), default) == "yes"
 
 
-def _proxy_url(environ: Mapping[str, str]) -> str | None:
-    url = environ.get("LITELLM_PROXY_URL", "").strip().rstrip("/")
+def _http_url(environ: Mapping[str, str], name: str) -> str | None:
+    url = environ.get(name, "").strip().rstrip("/")
     if url and not url.startswith(("http://", "https://")):
-        raise errors.BadSetting("LITELLM_PROXY_URL must start with http:// or https://.")
+        raise errors.BadSetting(f"{name} must start with http:// or https://.")
     return url or None
+
+
+def _webhook_url(environ: Mapping[str, str]) -> str | None:
+    """Where new findings are sent: whoever has it may send there, so that it is a secret.
+
+    In clear text only to this machine.
+    """
+    url = environ.get("TRACELIB_WEBHOOK_URL", "").strip()
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        is_here = parts.hostname in LOCAL and parts.scheme == "http"
+    except ValueError:
+        raise errors.BadSetting("TRACELIB_WEBHOOK_URL is not an address.") from None
+    if not parts.hostname or not (parts.scheme == "https" or is_here):
+        raise errors.BadSetting(
+            "TRACELIB_WEBHOOK_URL must start with https://, or http://localhost."
+        )
+    return url
 
 
 def _own_patterns(environ: Mapping[str, str]) -> tuple[OwnPattern, ...]:

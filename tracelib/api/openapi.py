@@ -20,6 +20,9 @@ from tracelib.api import (
     cost_responses,
     costs,
     data_quality,
+    finding_params,
+    finding_responses,
+    findings,
     incident_responses,
     incidents,
     ledger_responses,
@@ -109,6 +112,13 @@ ENDPOINTS = (
         None,
         auditing.signed_off_evidence,
         (HTTPStatus.FORBIDDEN,),
+    ),
+    Endpoint(
+        "GET",
+        "/findings",
+        finding_params.Findings,
+        finding_responses.Findings,
+        findings.current_findings,
     ),
     Endpoint(
         "GET", "/data-quality", params.Chosen, responses.DataQuality, data_quality.data_quality

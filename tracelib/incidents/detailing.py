@@ -122,7 +122,7 @@ class Details:
         ranked = (
             select(
                 *newest.c,
-                func.row_number().over(partition_by=newest.c.part, order_by=order).label("rank"),
+                _rank(newest.c.part, order).label("rank"),
             )
             .where(newest.c.place == 1)
             .subquery("ranked")

@@ -18,7 +18,7 @@ def together(rows: pd.DataFrame) -> pd.DataFrame:
     In the order of the first of each. `keys` are the identities of a row, a tuple of text, at most
     `MOST_TOGETHER`: those beyond are another row.
     """
-    shown = rows.assign(keys=[(key,) for key in rows["key"]]).astype({"keys": object})
+    shown = rows.assign(keys=pd.Series([(key,) for key in rows["key"]], rows.index, dtype=object))
     place = shown.groupby("only_address").cumcount() // MOST_TOGETHER
     scans = shown.groupby([shown["only_address"], place], sort=False)
     for _, scan in scans:

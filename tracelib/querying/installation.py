@@ -111,10 +111,15 @@ def connections(installed: Installation) -> Connections:
 def has_sign_in_settings() -> bool:
     """Is any setting for sign-in present, valid or not?"""
     try:
-        names = _environment()
-        return any(name in names or f"{name}_FILE" in names for name in SIGN_IN_SETTINGS)
+        return any(map(is_set, SIGN_IN_SETTINGS))
     except errors.BadSetting:
         return False
+
+
+def is_set(name: str) -> bool:
+    """Is this setting present, valid or not, also as a file?"""
+    names = _environment()
+    return name in names or f"{name}_FILE" in names
 
 
 def host_names() -> HostNames:

@@ -152,7 +152,7 @@ class FileReplica(Replica):
     def sums_by_day(self, window: TimeWindow, columns: Sequence[str]) -> Subquery:
         """What do the requests of a window add up to, by UTC day and these of their columns?
 
-        Files have these sums beside their rows. Those by tag have no owners: they are of everyone.
+        Files have these sums next to their rows. Those by tag have no owners: they are of everyone.
         """
         name = sums.table_with(columns, window)
         if name is None or (not self.scope.is_all and "user" not in sums.TABLES[name]):

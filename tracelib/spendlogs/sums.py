@@ -1,4 +1,4 @@
-"""Requests added up by UTC day: by PostgreSQL, or once and for all beside the rows of a replica."""
+"""Requests added up by UTC day: by PostgreSQL, or once next to the rows of a replica."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
@@ -26,7 +26,7 @@ from tracelib.spendlogs.replicated import COLUMNS, within
 from tracelib.spendlogs.types import MONEY, Identity
 from tracelib.window import TimeWindow
 
-# What a file of a replica has beside its rows: their sums by day and these columns. A table whose
+# What a file of a replica has next to its rows: their sums by day and these columns. A table whose
 # meaning changes gets another name.
 TABLES = {"owner_sums": ("key", "user", "team"), "tag_sums": ("request_tags",)}
 # The same columns as questions name them.
