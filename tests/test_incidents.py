@@ -129,6 +129,17 @@ def test_what_no_one_uses_any_more_is_not_ongoing(database):
     assert not one.is_ongoing
 
 
+def test_what_has_not_failed_for_six_hours_is_not_ongoing(database):
+    """Though one failure just now, after few successes, leaves open whether it is over."""
+    ended = NOON - 30 * HOUR
+    rows = traffic(outage(CLAUDE, start=ended - 8 * HOUR, end=ended))
+    before = [row for row in rows if row["model"] != CLAUDE[1] or row["startTime"] < ended]
+    after = [spend_log(**of(CLAUDE), startTime=ended + number * 3 * HOUR) for number in range(1, 9)]
+    newest = failure(**of(CLAUDE), startTime=NOON - timedelta(minutes=3))
+    (one,) = found(database(rows=[*before, *after, newest])).incidents
+    assert (one.entity, one.last_at < ended, one.is_ongoing) == (DEPLOYMENT, True, False)
+
+
 @pytest.mark.parametrize(
     ("served", "entity", "parts"),
     [

@@ -34,6 +34,8 @@ EARLIEST = BELIEVABLE[0].replace(tzinfo=UTC) + timedelta(hours=1)
 # Of the newest requests the failures are logged before the successes, which take longer.
 UNSETTLED = timedelta(minutes=2)
 MOST_INCIDENTS = 10
+# Of what is hardly used, too few successes may follow to show an end.
+SILENT = timedelta(hours=6)
 # Faults of fewer sessions are the trouble of one client.
 LEAST_SESSIONS = 3
 
@@ -125,7 +127,7 @@ def _detailed(
     known = {(row.part, *_error(row)) for row in details.earlier_signatures(before)}
     return [
         replace(
-            _incident(one, totals[part], details.reads_hidden(one)),
+            _incident(one, totals[part], details.reads_hidden(one), filters.window.end),
             **_hits([row for row in owners if row.part == part]),
             signatures=tuple(_signature(row, known) for row in signatures if row.part == part),
             examples=tuple(_example(row) for row in examples if row.part == part),
@@ -135,12 +137,12 @@ def _detailed(
     ]
 
 
-def _incident(one: Stretch, totals: Row[Any], reads_hidden: bool) -> Incident:
+def _incident(one: Stretch, totals: Row[Any], reads_hidden: bool, end: datetime) -> Incident:
     return Incident(
         entity=one.entity,
         since=totals.first_at,
         last_at=totals.last_at,
-        is_ongoing=one.is_open,
+        is_ongoing=one.is_open and totals.last_at >= end - SILENT,
         requests=max(one.requests, totals.failures + totals.hidden),
         failures=totals.failures,
         hidden=totals.hidden if reads_hidden else None,
