@@ -57,6 +57,7 @@ SEARCHES = {
     "failing": SessionSearch(status="with failures", min_error_share=0.1),
 }
 KEYS = ("", "litellm_proxy_master_key")
+MOST_DAYS = 40 * DAY
 # Read bodies, or are about PostgreSQL itself.
 NOT_PORTABLE = {"suggestions"}
 
@@ -66,7 +67,9 @@ def questions(filters: Filters) -> dict[str, Ask]:
     bucket = fitting_bucket(filters.window)
     asks = {name: ask for name, ask in of_a_window(filters).items() if name not in NOT_PORTABLE}
     names = ("gpt-4o", "claude")
-    first, last = filters.window.start.date(), filters.window.end.date()
+    first = filters.window.start.date()
+    # PostgreSQL reads the days of a ledger one by one.
+    last = min(filters.window.end.date(), first + MOST_DAYS)
     asks |= {
         "series": lambda source: models.over_time_by_model(source, filters, bucket, names),
         "losses": lambda source: status.losses(source, filters, newest=10**9),

@@ -69,6 +69,7 @@ OF_LEDGERS = {
 OF_THE_WHOLE_LOG = {
     "costs.other_names.other_names",
     "incidents.health.health_checks",
+    "savings.tool_tables.tools_without_calls",
     "status.retention.retention",
 }
 # Of these rows it finds nothing, whosever they are.
@@ -79,7 +80,6 @@ TELLS_NOTHING = {
     "quality.by_index.odd",
     "quality.unreadable.unreadable",
     "savings.prices.own_prices",
-    "savings.tool_tables.tools_without_calls",
     "savings.tools.unused_tools",
     "status.database.missing",
 }
@@ -235,7 +235,6 @@ QUESTIONS: dict[str, Asked] = {
     "savings.caching.resent": each(chosen),
     "savings.prices.own_prices": each(chosen),
     "savings.repricing.uses": each(chosen),
-    "savings.tool_tables.tools_without_calls": each(chosen),
     "savings.tools.unused_tools": each(chosen),
     "savings.waste.waste": each(chosen),
     "savings.waste.waste_of_bodies": each(chosen),

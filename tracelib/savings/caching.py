@@ -8,10 +8,9 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.types import BigInteger
 
 from tracelib.filters import Filters
-from tracelib.savings.waste import NEWEST_BODIES
-from tracelib.source import NotHeld, Source
+from tracelib.savings.bodies import NEWEST_BODIES, bodies
+from tracelib.source import Source
 from tracelib.spendlogs import marks
-from tracelib.spendlogs.compared import are_held, compared
 from tracelib.spendlogs.measures import Relation, added_up, alphabetical
 
 MOST_GROUPS = 2_000
@@ -103,10 +102,8 @@ def resent(source: Source, filters: Filters, newest: int = NEWEST_BODIES) -> tup
     By model, deployment, provider and cause, most missed tokens first. Over at most the `newest`
     requests with a stored prompt, or all of a replica that reads bodies. None gives nothing.
     """
-    requests = source.requests(filters)
-    if not are_held(requests):
-        raise NotHeld("facts of bodies")
-    rows = source.rows(_grouped(compared(requests, newest)))
+    _, known = bodies(source, filters, newest)
+    rows = source.rows(_grouped(known))
     return tuple(Resent(**row._mapping) for row in rows)
 
 

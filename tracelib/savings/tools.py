@@ -9,10 +9,9 @@ from sqlalchemy import Select, func, select, union_all
 from sqlalchemy.types import BigInteger, Text
 
 from tracelib.filters import Filters
-from tracelib.savings.waste import NEWEST_BODIES
-from tracelib.source import NotHeld, Source
+from tracelib.savings.bodies import NEWEST_BODIES, bodies
+from tracelib.source import Source
 from tracelib.spendlogs.body_facts import SIZED
-from tracelib.spendlogs.compared import are_held, compared
 from tracelib.spendlogs.measures import Relation, added_up, alphabetical
 from tracelib.spendlogs.types import BETWEEN
 
@@ -47,10 +46,8 @@ def unused_tools(
     By key, tool and deployment, most tokens first. Over at most the `newest` requests with a stored
     prompt, or all of a replica that reads bodies. None gives nothing.
     """
-    requests = source.requests(filters)
-    if not are_held(requests):
-        raise NotHeld("facts of bodies")
-    rows = source.rows(_groups(compared(requests, newest)))
+    _, known = bodies(source, filters, newest)
+    rows = source.rows(_groups(known))
     return unused([Group(**row._mapping) for row in rows])
 
 

@@ -9,10 +9,10 @@ from sqlalchemy import CTE, FromClause, Row, Select, Subquery, and_, cast, func,
 from sqlalchemy.types import BigInteger
 
 from tracelib.filters import Filters
+from tracelib.savings.bodies import NEWEST_BODIES, bodies
 from tracelib.savings.classes import DECLARED, Declared
-from tracelib.source import NotHeld, Source
+from tracelib.source import Source
 from tracelib.spendlogs import facts, measures
-from tracelib.spendlogs.compared import are_held, compared
 from tracelib.spendlogs.measures import Relation, alphabetical
 from tracelib.spendlogs.types import MONEY
 from tracelib.spendlogs.wasted import (
@@ -24,7 +24,7 @@ from tracelib.spendlogs.wasted import (
     waste_class,
 )
 
-NEWEST, NEWEST_BODIES = 20_000, 5_000
+NEWEST = 20_000
 ENOUGH = Decimal("0.8")
 MOST_EXAMPLES = 3
 
@@ -109,10 +109,7 @@ def waste_of_bodies(source: Source, filters: Filters, newest: int = NEWEST_BODIE
     a stored prompt, which are compared with each other, or all of a replica that reads bodies; of
     requests without bodies nothing is known.
     """
-    requests = source.requests(filters)
-    if not are_held(requests):
-        raise NotHeld("facts of bodies")
-    known = compared(requests, newest)
+    requests, known = bodies(source, filters, newest)
     wasted = _classified(known, of_bodies=True)
     return _found(source.rows(_statement(requests, known, wasted, _served(wasted))))
 
