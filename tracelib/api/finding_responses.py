@@ -11,7 +11,7 @@ class Finding(ResponseModel):
     """One finding. `id` is the same as long as it lasts."""
 
     id: str
-    source: str = Field(description="loops, anomalies, ledgers or keys.")
+    source: str = Field(description="incidents, loops, anomalies, budgets, ledgers or keys.")
     headline: str
     cause: str
     what_to_do: str

@@ -7,7 +7,7 @@ detection    which hours are not
 merging      one event is one finding
 explaining   requests, size and price
 drivers      whose requests they are
-anomalies, loops, of_ledgers, of_keys     the sources
+anomalies, loops, of_incidents, of_budgets, of_ledgers, of_keys     the sources
 sources      all sources together
 """
 

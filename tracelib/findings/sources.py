@@ -7,7 +7,7 @@ from typing import Any
 
 from tracelib import errors, events
 from tracelib.filters import Filters
-from tracelib.findings import anomalies, loops, of_keys, of_ledgers
+from tracelib.findings import anomalies, loops, of_budgets, of_incidents, of_keys, of_ledgers
 from tracelib.findings.finding import Failed, Finding, FindingSource, Found, Report
 from tracelib.ledgers.windows import Run
 
@@ -15,13 +15,15 @@ MOST = 10
 # How long one that is over is listed as such.
 ENDED_WITHIN = timedelta(hours=24)
 SOURCES: Mapping[str, FindingSource] = {
+    of_incidents.NAME: of_incidents.of_incidents,
     loops.NAME: loops.loops,
     anomalies.NAME: anomalies.anomalies,
+    of_budgets.NAME: of_budgets.of_budgets,
     of_ledgers.NAME: of_ledgers.of_ledgers,
     of_keys.NAME: of_keys.of_keys,
 }
 # A finding of the first explains one of the second about the same at the same time.
-EXPLAINS = {"loops": ("anomalies",), "incidents": ("anomalies",)}
+EXPLAINS = {"loops": ("anomalies",)}
 # As measured on quiet traffic by benchmarks/findings_backtest.py, rounded up.
 FALSE_ALARMS = "On quiet traffic, anomalies are wrong less than once a week per 100 entities."
 RULE = (

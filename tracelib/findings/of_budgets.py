@@ -1,0 +1,74 @@
+"""Budgets that are used up, or run out soon and before they reset."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from tracelib import formatting
+from tracelib.choice import Choice
+from tracelib.costs import Budget, budgets
+from tracelib.costs.words import day, owner
+from tracelib.filters import Filters
+from tracelib.findings.finding import Evidence, Finding, Found, finding_id
+from tracelib.ledgers.windows import Run
+from tracelib.ranges import DEFAULT
+
+NAME = "budgets"
+SOON = timedelta(days=14)
+A_DAY = timedelta(days=1)
+REMEDY = "Raise the budget, or limit what is sent; at the limit LiteLLM refuses requests."
+PART = (("part", "costs"),)
+OF_DIMENSIONS = ("key", "team", "user")
+
+
+def of_budgets(run: Run, filters: Filters, now: datetime) -> Found:
+    """Which budgets are used up, or run out within 14 days and before their reset?
+
+    Its size is what would be spent beyond the limit until the reset, of at most 14 days.
+    """
+    known = budgets(run, filters, now)
+    found = [one for one in known.rows if one.state == "spent" or _is_soon(one, now)]
+    tested = formatting.counted(len(known.rows), "budget")
+    return Found(tuple(_findings(found, now)), (tested,), known.unknown)
+
+
+def _is_soon(one: Budget, now: datetime) -> bool:
+    return one.state == "runs_out" and one.runs_out_at is not None and one.runs_out_at < now + SOON
+
+
+def _findings(found: list[Budget], now: datetime) -> Iterator[Finding]:
+    for one in found:
+        limit = one.limit
+        spent, whole = (_money(usd) for usd in (limit.spent_usd, one.limit_usd))
+        is_spent = one.state == "spent"
+        when = "is used up" if is_spent else f"runs out {day(one.runs_out_at, now, 'UTC')}"
+        pace = "" if one.pace_usd is None else f", {_money(one.pace_usd)} a day"
+        chosen: Any = {limit.kind: (limit.id,)} if limit.kind in OF_DIMENSIONS else {}
+        yield Finding(
+            id=finding_id(NAME, limit.kind, limit.id, limit.team_id or "", limit.duration or ""),
+            source=NAME,
+            about=(limit.kind, limit.id),
+            headline=f"The budget of {owner(one)} {when}",
+            cause=f"{spent} of {whole} spent{pace}; it resets {_reset(one, now)}.",
+            remedy=REMEDY,
+            usd=_beyond(one, now),
+            people=1 if is_spent else 0,
+            evidence=Evidence("Overview", Choice(range=DEFAULT, **chosen), PART),
+            private_name=limit.name if limit.kind in ("user", "member", "end_user") else "",
+        )
+
+
+def _reset(one: Budget, now: datetime) -> str:
+    return "never" if one.limit.resets_at is None else day(one.limit.resets_at, now, "UTC")
+
+
+def _beyond(one: Budget, now: datetime) -> float | None:
+    if one.pace_usd is None:
+        return None
+    start = one.runs_out_at or now
+    end = min(one.limit.resets_at or now + SOON, now + SOON)
+    return float(one.pace_usd) * max((end - start) / A_DAY, 0.0)
+
+
+def _money(usd: object) -> str:
+    return formatting.UNKNOWN if usd is None else formatting.money(float(str(usd)))
