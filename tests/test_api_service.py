@@ -371,5 +371,6 @@ def test_operations_keep_the_names_that_clients_are_generated_with():
         *("totals", "usage", "over_time", "found", "summary", "messages", "failures"),
         *("compared_ledgers", "cost_by_group", "data_quality", "found_incidents", "what_changed"),
         "can_be_saved",
+        "current_findings",
         *("health", "metrics", "keys", "log_evidence", "signed_off_evidence"),
     }
