@@ -7,7 +7,15 @@ from typing import Any
 
 from tracelib import errors, events
 from tracelib.filters import Filters
-from tracelib.findings import anomalies, loops, of_budgets, of_incidents, of_keys, of_ledgers
+from tracelib.findings import (
+    anomalies,
+    loops,
+    of_budgets,
+    of_incidents,
+    of_keys,
+    of_ledgers,
+    of_waste,
+)
 from tracelib.findings.finding import Failed, Finding, FindingSource, Found, Report
 from tracelib.ledgers.windows import Run
 
@@ -19,6 +27,7 @@ SOURCES: Mapping[str, FindingSource] = {
     loops.NAME: loops.loops,
     anomalies.NAME: anomalies.anomalies,
     of_budgets.NAME: of_budgets.of_budgets,
+    of_waste.NAME: of_waste.of_waste,
     of_ledgers.NAME: of_ledgers.of_ledgers,
     of_keys.NAME: of_keys.of_keys,
 }
