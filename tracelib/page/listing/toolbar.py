@@ -49,6 +49,7 @@ def part(view: View) -> TimeWindow | None:
 def minute(moment: datetime, zone: str) -> str:
     """The moment on the viewer's clock, as text without the year.
 
+    >>> from datetime import UTC
     >>> minute(datetime(2026, 11, 23, 12, 5, 9, tzinfo=UTC), "Europe/Paris")
     '23 Nov 13:05'
     """
