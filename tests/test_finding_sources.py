@@ -67,8 +67,8 @@ def test_a_budget_that_runs_out_before_its_reset_is_a_finding(database):
             id="",
             source="budgets",
             about=("key", KEY),
-            headline="The budget of key k runs out on Thu 26 Nov at 12:00",
-            cause="$70.00 of $100 spent, $10.00 a day; it resets on 6 Dec.",
+            headline="The budget of key k runs out in about 3 days",
+            cause="$70.00 of $100 spent, $10.00 a day; it resets in about 13 days.",
             remedy=of_budgets.REMEDY,
             # Ten days of ten dollars come after it has run out.
             usd=pytest.approx(100.0),

@@ -396,6 +396,14 @@ def test_a_budget_burns():
         "Error budget of 1.0 %: burn rate 20.0 over 1 h, 2.0 over 6 h. Fast: like this it lasts "
         "1 d 12 h instead of 30 days."
     )
+    (slow, half) = burns([Recent(6, 100, 2), Recent(6, 1_000, 5)], 0.01)
+    assert words.burning((slow,), 0.01) == (
+        "Error budget of 1.0 %: burn rate 2.0 over 6 h. Like this it lasts 15 d 0 h "
+        "instead of 30 days."
+    )
+    assert words.burning((half,), 0.01).endswith("burn rate 0.5 over 6 h. Within the budget.")
+    (nothing,) = burns([Recent(6, 0, 0)], 0.01)
+    assert words.burning((nothing,), 0.01) == "Error budget of 1.0 %: burn rate – over 6 h."
 
 
 def test_the_page_says_it_first_and_home_in_a_line(database, open_page):

@@ -7,7 +7,7 @@ from typing import Any
 from tracelib import formatting
 from tracelib.choice import Choice
 from tracelib.costs import Budget, budgets
-from tracelib.costs.words import day, owner
+from tracelib.costs.words import owner
 from tracelib.filters import Filters
 from tracelib.findings.finding import Evidence, Finding, Found, finding_id
 from tracelib.ledgers.windows import Run
@@ -40,8 +40,9 @@ def _findings(found: list[Budget], now: datetime) -> Iterator[Finding]:
     for one in found:
         limit = one.limit
         spent, whole = (_money(usd) for usd in (limit.spent_usd, one.limit_usd))
+        resets = _in_days(limit.resets_at, now)
         is_spent = one.state == "spent"
-        when = "is used up" if is_spent else f"runs out {day(one.runs_out_at, now, 'UTC')}"
+        when = "is used up" if is_spent else f"runs out {_in_days(one.runs_out_at, now)}"
         pace = "" if one.pace_usd is None else f", {_money(one.pace_usd)} a day"
         chosen: Any = {limit.kind: (limit.id,)} if limit.kind in OF_DIMENSIONS else {}
         yield Finding(
@@ -49,7 +50,7 @@ def _findings(found: list[Budget], now: datetime) -> Iterator[Finding]:
             source=NAME,
             about=(limit.kind, limit.id),
             headline=f"The budget of {owner(one)} {when}",
-            cause=f"{spent} of {whole} spent{pace}; it resets {_reset(one, now)}.",
+            cause=f"{spent} of {whole} spent{pace}; it resets {resets}.",
             remedy=REMEDY,
             usd=_beyond(one, now),
             people=1 if is_spent else 0,
@@ -58,8 +59,12 @@ def _findings(found: list[Budget], now: datetime) -> Iterator[Finding]:
         )
 
 
-def _reset(one: Budget, now: datetime) -> str:
-    return "never" if one.limit.resets_at is None else day(one.limit.resets_at, now, "UTC")
+def _in_days(moment: datetime | None, now: datetime) -> str:
+    """When that is, for readers in any zone; an estimate of a pace is no more exact than a day."""
+    if moment is None:
+        return "never"
+    days = round((moment - now) / A_DAY)
+    return f"in about {formatting.counted(days, 'day')}" if days else "within a day"
 
 
 def _beyond(one: Budget, now: datetime) -> float | None:

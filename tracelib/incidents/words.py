@@ -143,11 +143,18 @@ def _lines(one: Incident, zone: str, link: str) -> Iterator[str]:
 def burning(found: Sequence[Burn], budget: float) -> str:
     """How fast is the budget used up, over each of these hours?"""
     rates = ", ".join(f"{_rate(one.rate)} over {one.hours} h" for one in found)
-    fast = next((one for one in found if one.is_fast), None)
-    days = fast.lasts_days if fast else None
-    lasts = formatting.duration(None if days is None else days * DAY_MS)
-    outlook = f" Fast: like this it lasts {lasts} instead of 30 days." if days else ""
-    return f"Error budget of {formatting.share(budget)}: burn rate {rates}.{outlook}"
+    worst = next((one for one in found if one.is_fast), found[-1])
+    return f"Error budget of {formatting.share(budget)}: burn rate {rates}.{_outlook(worst)}"
+
+
+def _outlook(one: Burn) -> str:
+    days = one.lasts_days
+    if one.rate is None:
+        return ""
+    if one.rate <= 1 or days is None:
+        return " Within the budget."
+    how = "Fast: like" if one.is_fast else "Like"
+    return f" {how} this it lasts {formatting.duration(days * DAY_MS)} instead of 30 days."
 
 
 def _rate(rate: float | None) -> str:

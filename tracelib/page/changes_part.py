@@ -156,7 +156,7 @@ def _cost_effects(found: Comparison) -> None:
         if (amount := getattr(effects, name))
     ]
     if parts:
-        st.markdown(escaped_figure(f"Of it {', '.join(parts)}."), help=METHOD)
+        st.markdown(escaped_figure(f"The same change by cause: {', '.join(parts)}."), help=METHOD)
 
 
 def _signed(measure: Measure, change: Any) -> str:
@@ -195,7 +195,10 @@ def _table(view: View, measure: Measure, one: Split) -> None:
         targets = [
             _target(view.choice, view.filters.window, measure, mover) for mover in one.movers
         ]
-        table.draw(rows, columns, key, height="content", on_open=lambda: _open(name, targets))
+        # The table has little room; the file has every column.
+        is_shown = rows["state"].any()
+        shown = {name: each for name, each in columns.items() if name != "state" or is_shown}
+        table.draw(rows, shown, key, height="content", on_open=lambda: _open(name, targets))
 
 
 def _open(name: str, targets: Sequence[Mapping[str, Any]]) -> None:
@@ -214,10 +217,10 @@ def _columns(measure: Measure, dimension: str) -> dict[str, Column]:
 
     effects = {"mix": amount("Mix", "mix", 82), "rate": amount("Rate", "rate", 82)}
     return {
-        "name": Column(dimension.capitalize(), dimension, width=128),
+        "name": Column(dimension.capitalize(), dimension, width=112),
         "state": Column("", "state", width=44),
         "change": amount("Change", "change", 82),
-        "share": Column("Of it", "share_percent", Kind.SHARE, width=54, written=_percent),
+        "share": Column("Share", "share_percent", Kind.SHARE, width=54, written=_percent),
         "before": Column("Before", f"before_{exported}", kind, width=68),
         "now": Column("Now", f"now_{exported}", kind, width=68),
         **(effects if measure.of else {}),

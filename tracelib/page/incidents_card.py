@@ -35,6 +35,10 @@ ERRORS = {
     "last_at": Column("Last", "last_at_utc", Kind.MOMENT),
     "text": Column("Message, without numbers and IDs", "signature", width="large"),
 }
+BURN = (
+    "The share of failures divided by the budget, for the end of the range: at 1 the budget of 30 "
+    "days lasts 30 days. Fast is 14.4 over an hour, or 6 over six hours."
+)
 AROUND = timedelta(minutes=10)
 ABOUT_HEALTH = (
     "LiteLLM’s stored health checks: of each model the last, and those in which it was unhealthy. "
@@ -185,7 +189,7 @@ def _burn(view: View, found: Incidents) -> None:
         return
     is_fast = any(one.is_fast for one in burns)
     icon = f"{ICONS[True]} " if is_fast else ""
-    st.markdown(f"{icon}{label(words.burning(burns, budget), LONGEST_SENTENCE)}")
+    st.markdown(f"{icon}{label(words.burning(burns, budget), LONGEST_SENTENCE)}", help=BURN)
 
 
 def _counted(found: Incidents) -> str:

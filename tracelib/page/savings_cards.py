@@ -1,6 +1,7 @@
 """The cards of the caches, the context, the tools and another model."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
@@ -68,8 +69,11 @@ MOST_TOOLS = 50
 MOST_NAMED = 12
 
 
-def misses(rows: Sequence[Resent], book: PriceBook) -> None:
-    """Draw why the provider's cache did not serve what was sent before."""
+def misses(rows: Sequence[Resent], book: PriceBook, basis: str) -> None:
+    """Draw why the provider's cache did not serve what was sent before.
+
+    `basis` says of which requests this is known, here and below.
+    """
     found = savings.misses(rows, book)
     lines = pd.DataFrame(
         [
@@ -88,12 +92,13 @@ def misses(rows: Sequence[Resent], book: PriceBook) -> None:
             show_empty_state("No miss was found." if rows else NO_BODIES)
             return
         table.draw(lines, MISSES, "cache misses", height="content", row_height=ROW_PX)
+        st.caption(basis)
         with st.expander("What each cause means"):
             for one in savings.CAUSES.values():
                 st.text(f"{one.title}: {one.definition}")
 
 
-def context(rows: Sequence[Resent], book: PriceBook) -> None:
+def context(rows: Sequence[Resent], book: PriceBook, basis: str) -> None:
     """Draw how much of the prompts had been sent before."""
     found = savings.context(rows, book)
     with card("Context sent again", CONTEXT):
@@ -106,7 +111,7 @@ def context(rows: Sequence[Resent], book: PriceBook) -> None:
             ("Read from the cache", formatting.count(found.cached)),
             ("Cost", formatting.money(found.usd)),
         )
-        st.caption("Compact a conversation earlier, or start a new one, to send less again.")
+        st.caption(f"{basis} Compact a conversation earlier, or start a new one, to send less.")
 
 
 def tools(
@@ -114,6 +119,7 @@ def tools(
     book: PriceBook,
     names: Mapping[str, str],
     listed: Sequence[str] | None,
+    basis: str,
 ) -> None:
     """Draw the tools that are offered and never called, by bodies and as LiteLLM lists them."""
     found = savings.tool_costs(rows, book)[:MOST_TOOLS]
@@ -134,6 +140,7 @@ def tools(
             show_empty_state("Every tool that is offered often is called, or no prompt is stored.")
         else:
             table.draw(lines, UNUSED, "tools never called", height="content")
+            st.caption(basis)
         if listed:
             more = f" and {len(listed) - MOST_NAMED} more" if len(listed) > MOST_NAMED else ""
             named = ", ".join(formatting.shortened(one) for one in listed[:MOST_NAMED])
@@ -182,13 +189,18 @@ def _line(one: Repriced) -> dict[str, Any]:
 
 def _choice(used: Sequence[Use], own: Sequence[Repriced], book: PriceBook) -> None:
     """Draw the choice of the two models, and what the second would cost."""
-    models = list(dict.fromkeys(one.model for one in used))
+    cost: dict[str, Decimal] = {}
+    for one in used:
+        cost[one.model] = cost.get(one.model, Decimal()) + one.cost_usd
     offered = {one.deployment: one for one in own if one.usd is not None}
     with st.container(horizontal=True):
-        model = st.selectbox("Requests of", models, key="repriced model")
+        model = st.selectbox(
+            "Requests of", sorted(cost, key=lambda name: -cost[name]), key="repriced model"
+        )
+        its_own = {one.deployment for one in used if one.model == model}
         target = st.selectbox(
             "On",
-            list(offered),
+            [name for name in offered if name not in its_own],
             index=None,
             placeholder="Choose another model",
             key="repriced target",

@@ -74,12 +74,13 @@ def draw(view: View) -> None:
     except errors.TraceError as error:
         show_error(error)
         return
-    savings_cards.misses(resent.result.value or (), book)
+    basis = _basis(found)
+    savings_cards.misses(resent.result.value or (), book, basis)
     with st.grid(columns=2, min_column_width=320, gap="small"):
-        savings_cards.context(resent.result.value or (), book)
+        savings_cards.context(resent.result.value or (), book, basis)
         savings_cards.another_model(used.result.value or (), book)
     names = NAMES | view.facets.names("key")
-    savings_cards.tools(tools.result.value or (), book, names, listed.result.value)
+    savings_cards.tools(tools.result.value or (), book, names, listed.result.value, basis)
     results = [one.result for one in (columns, bodies, resent, tools, used, own)]
     _first_failure(results)
     source_caption(view, *results, requests=found.requests_read)
@@ -106,6 +107,16 @@ def _headline(found: Waste) -> str:
         f"{formatting.counted(worst.requests, 'request')}. {read}"
     )
     return sentence.strip()
+
+
+def _basis(found: Waste) -> str:
+    """Of which requests is known what only bodies show?"""
+    read, every = map(formatting.exact, (found.bodies_read, found.requests))
+    if found.bodies_read == found.requests:
+        return f"Of all {every} requests of the range."
+    return (
+        f"Known of {read} of {every} requests: those whose stored prompts were read, newest first."
+    )
 
 
 def _read(found: Waste) -> str:
