@@ -88,7 +88,7 @@ def test_a_budget_that_is_used_up_hits_someone(database):
     "columns",
     [
         {"spend": 10.0},  # it lasts for longer than two weeks
-        {"spend": 70.0, "budget_reset_at": NOON + 2 * DAY},
+        {"spend": 70.0, "budget_reset_at": NOON + 2 * DAY},  # the limit is not reached by then
     ],
 )
 def test_a_budget_that_lasts_is_no_finding(database, columns):

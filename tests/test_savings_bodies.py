@@ -525,17 +525,23 @@ PAGE = {"range": "custom", "from": "2026-11-23T12:00", "to": "2026-11-23T13:00",
 
 
 def test_the_page_shows_misses_context_and_another_model(open_page, database):
-    mini = spend_log(model_group="gpt-4o-mini", spend=0.1)
+    mini = spend_log(model_group="gpt-4o-mini", spend=0.9)
     log = database(rows=[*turns(), mini])
     app = open_page("pages/Overview.py", log.url, part="savings", **PAGE)
     assert not app.exception
     text = words(app)
     assert "Bodies of 2 of 3 requests could be compared." in text
     assert "of prompt tokens" in text
+    basis = "Known of 2 of 3 requests: those whose stored prompts were read, newest first."
+    assert text.count(basis) == 2
     (causes_shown,) = [one.value for one in app.dataframe if "tokens" in one.value]
     assert list(causes_shown["title"]) == ["Unknown"]
     assert list(causes_shown["usd"]) == [pytest.approx(4_000 * (2.5e-6 - 1.25e-6))]
+    # The most expensive first, and no model as another one than itself.
+    assert app.selectbox(key="repriced model").options == ["gpt-4o-mini", "gpt-4o"]
+    assert app.selectbox(key="repriced target").options == ["openai/gpt-4o"]
     app.selectbox(key="repriced model").set_value("gpt-4o").run()
+    assert app.selectbox(key="repriced target").options == ["openai/gpt-4o-mini"]
     app.selectbox(key="repriced target").set_value("openai/gpt-4o-mini").run()
     assert not app.exception
     # 9,000 tokens of prompts and 200 of completions.

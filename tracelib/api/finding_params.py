@@ -2,23 +2,16 @@
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field, create_model
+from pydantic import create_model
 
-from tracelib.api.params import WITHOUT, Names, Params
+from tracelib.api.params import OF_DIMENSIONS, Params
 from tracelib.filters import DESCRIBED, Filters
 from tracelib.window import TimeWindow
 
 if TYPE_CHECKING:
     OfDimensions = Params
 else:
-    OfDimensions = create_model(
-        "OfDimensions",
-        __base__=Params,
-        **{
-            name: (Names, Field((), description=f"{described}{WITHOUT}"))
-            for name, described in DESCRIBED.items()
-        },
-    )
+    OfDimensions = create_model("OfDimensions", __base__=Params, **OF_DIMENSIONS)
 
 
 class Findings(OfDimensions):

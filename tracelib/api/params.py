@@ -1,7 +1,7 @@
 """The request parameters: each by name, and nothing that is not one."""
 
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -165,17 +165,15 @@ class ZonedRange(TimeRangeParams):
     zone: Zone = Field("UTC", description="The time zone of days and of times without an offset.")
 
 
+OF_DIMENSIONS: Any = {
+    name: (Names, Field((), description=f"{described}{WITHOUT}"))
+    for name, described in DESCRIBED.items()
+}
+
 if TYPE_CHECKING:
     ByDimension = ZonedRange
 else:
-    ByDimension = create_model(
-        "ByDimension",
-        __base__=ZonedRange,
-        **{
-            name: (Names, Field((), description=f"{described}{WITHOUT}"))
-            for name, described in DESCRIBED.items()
-        },
-    )
+    ByDimension = create_model("ByDimension", __base__=ZonedRange, **OF_DIMENSIONS)
 
 
 class Chosen(ByDimension):

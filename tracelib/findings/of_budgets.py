@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from tracelib import formatting
@@ -75,5 +76,5 @@ def _beyond(one: Budget, now: datetime) -> float | None:
     return float(one.pace_usd) * max((end - start) / A_DAY, 0.0)
 
 
-def _money(usd: object) -> str:
-    return formatting.UNKNOWN if usd is None else formatting.money(float(str(usd)))
+def _money(usd: Decimal | None) -> str:
+    return formatting.money(None if usd is None else float(usd))
